@@ -1,0 +1,12 @@
+/**
+ * A mistake of the caller's: a wrong shape, range, file or option. Its message says what was expected, what came and
+ * what to do; the command line prints it without a stack trace.
+ */
+export class InputError extends Error {
+  override readonly name: string = 'InputError';
+}
+
+/** A wrong use of the command line or of a configuration; the command line ends with exit code 2. */
+export class UsageError extends InputError {
+  override readonly name = 'UsageError';
+}
