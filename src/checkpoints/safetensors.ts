@@ -1,0 +1,215 @@
+import { InputError } from '../core/errors.ts';
+import { sizeOf } from '../core/structure.ts';
+
+/*
+ * A file of the format safetensors (https://github.com/huggingface/safetensors):
+ *
+ *   byte 0            8                  8 + n                          end
+ *        | n (uint64) | header (JSON)    | data of every tensor         |
+ *
+ * The header maps names to { dtype, shape, data_offsets: [begin, end] } counted from 8 + n, and `__metadata__` to a map
+ * of strings. Everything is little-endian, and the data leave no byte out.
+ */
+
+const METADATA = '__metadata__';
+const LENGTH_BYTES = 8;
+const MAX_HEADER_BYTES = 100_000_000;
+
+/** The array of each dtype; the 16-bit floats are kept as their bits. */
+const ARRAYS = {
+  F64: Float64Array,
+  I64: BigInt64Array,
+  U64: BigUint64Array,
+  F32: Float32Array,
+  I32: Int32Array,
+  U32: Uint32Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+  I16: Int16Array,
+  U16: Uint16Array,
+  I8: Int8Array,
+  U8: Uint8Array,
+  BOOL: Uint8Array,
+} as const;
+
+export type DType = keyof typeof ARRAYS;
+
+/** A tensor as a file holds it: row-major data of its dtype. */
+export type StoredTensor = {
+  [K in DType]: {
+    readonly dtype: K;
+    readonly shape: readonly number[];
+    readonly data: InstanceType<(typeof ARRAYS)[K]>;
+  };
+}[DType];
+
+export interface Safetensors {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: Readonly<Record<string, StoredTensor>>;
+}
+
+const compare = <T extends number | string>(a: T, b: T): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const sortedEntries = <T>(record: Readonly<Record<string, T>>): [string, T][] =>
+  Object.entries(record).sort(([a], [b]) => compare(a, b));
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+/**
+ * The bytes of a safetensors file; equal input gives equal bytes, whatever the order of its names.
+ *
+ * Wider elements come first, then names in order of their code units, so that every tensor is aligned.
+ *
+ * @throws InputError if a tensor's data do not fill its shape
+ */
+export function encodeSafetensors(
+  tensors: Readonly<Record<string, StoredTensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const entries = sortedEntries(tensors).sort(([, a], [, b]) =>
+    compare(ARRAYS[b.dtype].BYTES_PER_ELEMENT, ARRAYS[a.dtype].BYTES_PER_ELEMENT),
+  );
+  const header: Record<string, unknown> = {};
+  if (Object.keys(metadata).length > 0) header[METADATA] = Object.fromEntries(sortedEntries(metadata));
+  let end = 0;
+  for (const [name, { dtype, shape, data }] of entries) {
+    if (name === METADATA) throw new InputError(`A tensor cannot be named ${METADATA}, which holds a file's metadata.`);
+    if (data.length !== sizeOf(shape)) {
+      throw new InputError(`Tensor ${name} of shape [${shape}] needs ${sizeOf(shape)} values; ${data.length} came.`);
+    }
+    const begin = end;
+    end += data.byteLength;
+    header[name] = { dtype, shape, data_offsets: [begin, end] };
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const headerBytes = Math.ceil(json.length / LENGTH_BYTES) * LENGTH_BYTES;
+  const file = new Uint8Array(LENGTH_BYTES + headerBytes + end);
+  new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  file.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + headerBytes);
+  file.set(json, LENGTH_BYTES);
+  let offset = LENGTH_BYTES + headerBytes;
+  for (const [, { data }] of entries) {
+    file.set(bytesOf(data), offset);
+    offset += data.byteLength;
+  }
+  return file;
+}
+
+/**
+ * The metadata and tensors of a safetensors file, in arrays of their own.
+ *
+ * @param source what messages call the file
+ * @throws InputError naming the byte where the file is truncated or damaged
+ */
+export function decodeSafetensors(bytes: Uint8Array, source = 'The file'): Safetensors {
+  const headerBytes = readHeaderLength(bytes, source);
+  const dataStart = LENGTH_BYTES + headerBytes;
+  const { [METADATA]: metadata = {}, ...entries } = readHeader(bytes.subarray(LENGTH_BYTES, dataStart), source);
+  if (!isStringMap(metadata)) {
+    throw new InputError(`${source} has metadata other than a map of strings in its header (from byte 8).`);
+  }
+  const available = bytes.length - dataStart;
+  const spans = Object.entries(entries)
+    .map(([name, entry]) => readSpan(name, entry, source))
+    .sort((a, b) => compare(a.begin, b.begin) || compare(a.end, b.end));
+  let expected = 0;
+  for (const { name, begin, end } of spans) {
+    if (begin !== expected) {
+      throw new InputError(
+        `${source} is damaged: tensor ${name} starts at byte ${dataStart + begin}, expected at byte ${dataStart + expected}.`,
+      );
+    }
+    if (end > available) {
+      throw new InputError(
+        `${source} is truncated: tensor ${name} reaches to byte ${dataStart + end}, the file ends at byte ${bytes.length}.`,
+      );
+    }
+    expected = end;
+  }
+  if (expected !== available) {
+    throw new InputError(
+      `${source} is damaged: its tensors end at byte ${dataStart + expected}, the file at byte ${bytes.length}.`,
+    );
+  }
+  const tensors = Object.fromEntries(
+    spans.map(({ name, dtype, shape, begin, end }) => {
+      const { buffer } = new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end));
+      return [name, { dtype, shape, data: new ARRAYS[dtype](buffer) } as StoredTensor];
+    }),
+  );
+  return { metadata, tensors };
+}
+
+function readHeaderLength(bytes: Uint8Array, source: string): number {
+  if (bytes.length < LENGTH_BYTES) {
+    throw new InputError(
+      `${source} is truncated: a safetensors file starts with 8 bytes of header length, it ends at byte ${bytes.length}.`,
+    );
+  }
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  if (length < 2 || length > MAX_HEADER_BYTES) {
+    throw new InputError(
+      `${source} is not a safetensors file: bytes 0 to 7 name a header of ${length} bytes, expected 2 to ${MAX_HEADER_BYTES}.`,
+    );
+  }
+  if (LENGTH_BYTES + length > bytes.length) {
+    throw new InputError(
+      `${source} is truncated: its header reaches to byte ${LENGTH_BYTES + length}, the file ends at byte ${bytes.length}.`,
+    );
+  }
+  return length;
+}
+
+function readHeader(bytes: Uint8Array, source: string): Record<string, unknown> {
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new InputError(
+      `${source} has a header that is not JSON from byte ${LENGTH_BYTES}; it is damaged or no safetensors file.`,
+    );
+  }
+  if (!isRecord(header))
+    throw new InputError(`${source} has a header that is no JSON object from byte ${LENGTH_BYTES}.`);
+  return header;
+}
+
+interface Span {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+function readSpan(name: string, entry: unknown, source: string): Span {
+  const { dtype, shape, data_offsets: offsets } = isRecord(entry) ? entry : {};
+  if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) {
+    throw new InputError(
+      `${source} has tensor ${name} of dtype ${JSON.stringify(dtype)}; known are ${Object.keys(ARRAYS).join(', ')}.`,
+    );
+  }
+  if (!isCounts(shape) || !isCounts(offsets) || offsets.length !== 2) {
+    throw new InputError(
+      `${source} has tensor ${name} with shape ${JSON.stringify(shape)} and data_offsets ${JSON.stringify(offsets)}; expected lists of whole numbers.`,
+    );
+  }
+  const [begin, end] = offsets;
+  const size = sizeOf(shape) * ARRAYS[dtype as DType].BYTES_PER_ELEMENT;
+  if (end - begin !== size) {
+    throw new InputError(
+      `${source} gives tensor ${name} (${dtype} [${shape}]) ${end - begin} bytes of data; that shape takes ${size}.`,
+    );
+  }
+  return { name, dtype: dtype as DType, shape, begin, end };
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isStringMap = (value: unknown): value is Record<string, string> =>
+  isRecord(value) && Object.values(value).every((entry) => typeof entry === 'string');
+
+const isCounts = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((extent) => Number.isSafeInteger(extent) && extent >= 0);
