@@ -1,0 +1,16 @@
+/** Equal but for the rounding of single precision. */
+const near = (value: number, round: number): boolean => Math.abs(value - round) <= 1e-7 * Math.abs(round);
+
+/**
+ * ε or a step size as people write it: a short decimal where it is one (`0.1`), a number of 255ths where it is one
+ * (`8/255`, `0.5/255`), else four significant digits.
+ */
+export function formatEpsilon(epsilon: number): string {
+  const decimal = Number(epsilon.toPrecision(3));
+  if (near(epsilon, decimal)) return String(decimal);
+  const levels = epsilon * 255;
+  for (const parts of [1, 2, 4, 10]) {
+    if (near(levels * parts, Math.round(levels * parts))) return `${Math.round(levels * parts) / parts}/255`;
+  }
+  return String(Number(epsilon.toPrecision(4)));
+}

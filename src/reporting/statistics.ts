@@ -1,0 +1,78 @@
+import { mean as mathMean, std } from 'mathjs/number';
+import { InputError } from '../core/errors.ts';
+import type { Interval } from '../evaluation/intervals.ts';
+
+/** The arithmetic mean; NaN of no values. */
+export const mean = (values: readonly number[]): number => (values.length === 0 ? Number.NaN : mathMean([...values]));
+
+/** The sample standard deviation √(Σ (x − x̄)² / (n − 1)); NaN below two values. */
+export const standardDeviation = (values: readonly number[]): number =>
+  values.length < 2 ? Number.NaN : (std([...values], 'unbiased') as unknown as number);
+
+/**
+ * P(|T| ≤ t) of Student's t distribution with a whole number of degrees of freedom ν, by its finite series in
+ * cos θ, θ = arctan(t / √ν).
+ *
+ * @see Abramowitz and Stegun, Handbook of Mathematical Functions (1964), 26.7.3 and 26.7.4
+ */
+function centralProbability(theta: number, degrees: number): number {
+  const odd = degrees % 2 === 1;
+  const cos2 = Math.cos(theta) ** 2;
+  let term = odd ? Math.cos(theta) : 1;
+  let sum = 0;
+  for (let power = odd ? 1 : 0; power <= degrees - 2; power += 2) {
+    sum += term;
+    term *= (cos2 * (power + 1)) / (power + 2);
+  }
+  return odd ? (2 / Math.PI) * (theta + Math.sin(theta) * sum) : Math.sin(theta) * sum;
+}
+
+/**
+ * The quantile of Student's t distribution: the t with P(T ≤ t) = `probability`.
+ *
+ * @param probability in (0, 1)
+ * @param degrees of freedom, a whole number ≥ 1
+ * @throws InputError outside these ranges
+ */
+export function studentQuantile(probability: number, degrees: number): number {
+  if (!(probability > 0 && probability < 1) || !Number.isInteger(degrees) || degrees < 1) {
+    throw new InputError(
+      `A t quantile needs a probability in (0, 1) and a whole number of degrees of freedom; ${probability} and ${degrees} came.`,
+    );
+  }
+  const central = Math.abs(2 * probability - 1);
+  let low = 0;
+  let high = Math.PI / 2;
+  for (let middle = (low + high) / 2; middle > low && middle < high; middle = (low + high) / 2) {
+    if (centralProbability(middle, degrees) < central) low = middle;
+    else high = middle;
+  }
+  return Math.sign(probability - 0.5) * Math.sqrt(degrees) * Math.tan(low);
+}
+
+/** A mean of differences over `n` pairs and its 95 % t interval, which NaN marks as unknown below two pairs. */
+export interface PairedDifference extends Interval {
+  readonly n: number;
+  readonly mean: number;
+  /** Whether the interval excludes 0; false below two pairs. */
+  readonly distinguishable: boolean;
+}
+
+/**
+ * mean(d) ± t₀.₉₇₅(n − 1) · s_d / √n with d = treated − control, pair by pair.
+ *
+ * @throws InputError where the lengths differ or there is no pair
+ */
+export function pairedDifference(treated: readonly number[], control: readonly number[]): PairedDifference {
+  const n = treated.length;
+  if (n === 0 || control.length !== n) {
+    throw new InputError(
+      `Pairs need as many treated as control values, at least one; ${n} and ${control.length} came.`,
+    );
+  }
+  const differences = treated.map((value, i) => value - control[i]);
+  const center = mean(differences);
+  const half = n < 2 ? Number.NaN : (studentQuantile(0.975, n - 1) * standardDeviation(differences)) / Math.sqrt(n);
+  const [low, high] = [center - half, center + half];
+  return { n, mean: center, low, high, distinguishable: low > 0 || high < 0 };
+}

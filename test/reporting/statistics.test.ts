@@ -1,0 +1,101 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { InputError } from '../../src/core/errors.ts';
+import { mean, pairedDifference, standardDeviation, studentQuantile } from '../../src/reporting/statistics.ts';
+
+describe('mean and sample standard deviation', () => {
+  it('divide by n and by n − 1', () => {
+    expect(mean([2, 4, 4, 4, 5, 5, 7, 9])).to.equal(5);
+    expect(standardDeviation([2, 4, 4, 4, 5, 5, 7, 9])).to.be.closeTo(2.1380899352994, 1e-12);
+  });
+
+  it('are unknown, not 0, without enough values', () => {
+    expect(mean([])).to.be.NaN;
+    expect(standardDeviation([3])).to.be.NaN;
+  });
+});
+
+describe('the t quantile', () => {
+  // As tables of Student's t distribution have them.
+  const known = [
+    [0.975, 1, 12.706204736174698],
+    [0.975, 2, 4.302652729749462],
+    [0.975, 3, 3.182446305283708],
+    [0.975, 4, 2.776445105197793],
+    [0.975, 9, 2.262157162798205],
+    [0.975, 10, 2.228138851986274],
+    [0.975, 30, 2.042272456301236],
+    [0.995, 5, 4.032142983555227],
+    [0.9, 7, 1.414923927650822],
+    [0.025, 4, -2.776445105197793],
+    [0.5, 6, 0],
+  ];
+  for (const [probability, degrees, expected] of known) {
+    it(`at ${probability} with ${degrees} degrees of freedom is ${expected.toFixed(4)}`, () =>
+      expect(studentQuantile(probability, degrees)).to.be.closeTo(expected, 1e-9));
+  }
+
+  it('nears that of the normal distribution', () =>
+    expect(studentQuantile(0.975, 100000)).to.be.closeTo(1.959987708, 1e-8));
+
+  it('with one degree of freedom is the tangent of Cauchy’s distribution', () =>
+    fc.assert(
+      fc.property(fc.double({ min: 0.001, max: 0.999, noNaN: true }), (p) => {
+        const exact = Math.tan(Math.PI * (p - 0.5));
+        expect(studentQuantile(p, 1)).to.be.closeTo(exact, 1e-9 * Math.max(1, Math.abs(exact)));
+      }),
+    ));
+
+  it('refuses a probability outside (0, 1) and broken degrees of freedom', () => {
+    expect(() => studentQuantile(1, 3)).to.throw(InputError);
+    expect(() => studentQuantile(0.9, 0)).to.throw(InputError);
+    expect(() => studentQuantile(0.9, 1.5)).to.throw(InputError);
+  });
+});
+
+describe('a paired difference', () => {
+  it('is the mean of the differences with its t interval', () => {
+    const difference = pairedDifference([0.52, 0.55, 0.5, 0.54], [0.5, 0.51, 0.49, 0.5]);
+    expect(difference.mean).to.be.closeTo(0.0275, 1e-12);
+    expect(difference.low).to.be.closeTo(0.0275 - 3.182446305283708 * 0.0075, 1e-9);
+    expect(difference.high).to.be.closeTo(0.0275 + 3.182446305283708 * 0.0075, 1e-9);
+    expect(difference).to.include({ n: 4, distinguishable: true });
+  });
+
+  it('of two pairs uses one degree of freedom', () => {
+    const { low, high, distinguishable } = pairedDifference([0.3, 0.2], [0.2, 0.2]);
+    expect(low).to.be.closeTo(0.05 - 12.706204736174698 * 0.05, 1e-9);
+    expect(high).to.be.closeTo(0.05 + 12.706204736174698 * 0.05, 1e-9);
+    expect(distinguishable).to.equal(false);
+  });
+
+  it('of one pair has no interval and decides nothing', () => {
+    const { mean: center, low, high, distinguishable } = pairedDifference([0.9], [0.1]);
+    expect(center).to.be.closeTo(0.8, 1e-12);
+    expect([low, high]).to.deep.equal([Number.NaN, Number.NaN]);
+    expect(distinguishable).to.equal(false);
+  });
+
+  it('changes its sign when the sides change', () =>
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ max: 100, min: 0 }), fc.integer({ max: 100, min: 0 })), {
+          minLength: 2,
+          maxLength: 9,
+        }),
+        (pairs) => {
+          const a = pairs.map(([x]) => x);
+          const b = pairs.map(([, y]) => y);
+          const there = pairedDifference(a, b);
+          const back = pairedDifference(b, a);
+          expect(there.mean).to.be.closeTo(-back.mean, 1e-9);
+          expect(there.low).to.be.closeTo(-back.high, 1e-9);
+        },
+      ),
+    ));
+
+  it('refuses sides that do not pair', () => {
+    expect(() => pairedDifference([1, 2], [1])).to.throw(InputError, /2 and 1 came/);
+    expect(() => pairedDifference([], [])).to.throw(InputError);
+  });
+});
