@@ -1,0 +1,21 @@
+/** Levenshtein's distance: the fewest insertions, deletions and replacements that turn one text into the other. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      next.push(Math.min(next[j - 1] + 1, row[j] + 1, row[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[to.length];
+}
+
+/** The one of `names` that `word` is most likely a slip of, if any is near; letter case, `-` and `_` do not count. */
+export function didYouMean(word: string, names: readonly string[]): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replaceAll(/[-_]/g, '');
+  const ranked = names
+    .map((name) => ({ name, distance: editDistance(plain(word), plain(name)) }))
+    .sort((a, b) => a.distance - b.distance);
+  return ranked[0] && ranked[0].distance <= Math.max(1, Math.floor(word.length / 3)) ? ranked[0].name : undefined;
+}
