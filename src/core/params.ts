@@ -22,6 +22,10 @@ export const isSparse = (param: Param): param is SparseParam => 'structure' in p
 /** What an optimizer moves: the dense tensor, or the values at the nonzeros. */
 export const trainable = (param: Param): Tensor => (isSparse(param) ? param.values : param);
 
+/** A copy that the caller owns; the structure is shared, as it never changes. */
+export const copyParam = (param: Param): Param =>
+  isSparse(param) ? { structure: param.structure, values: tf.clone(param.values) } : tf.clone(param);
+
 export const structureOf = (param: Param): Structure =>
   isSparse(param) ? param.structure : denseStructure(param.shape);
 
@@ -52,6 +56,11 @@ export const zerosLike = (tensors: Tensors): Tensors => mapTree((tensor) => tf.z
 
 /** Copies that the caller owns; the data are shared until written. */
 export const cloneTensors = (tensors: Tensors): Tensors => mapTree((tensor) => tf.clone(tensor), tensors);
+
+/** Copies that the caller owns. A `tf.tidy` around them must return their tensors only: it would walk the positions. */
+export const copyParams = (params: Params): Params => mapTree(copyParam, params);
+
+export const disposeParams = (params: Params): void => disposeTensors(trainables(params));
 
 export const disposeTensors = (tensors: Tensors): void => {
   for (const tensor of Object.values(tensors)) tensor.dispose();
