@@ -1,0 +1,39 @@
+import type { Progress } from './types.ts';
+
+/** When masks change. */
+export interface UpdateSchedule {
+  /** Steps between two updates. */
+  readonly interval: number;
+  /** The first step at which the masks may change. */
+  readonly begin: number;
+  /** The share of all steps after which they stay, in (0, 1]. */
+  readonly end: number;
+}
+
+/** After which step the masks no longer change. */
+const endStep = ({ end }: UpdateSchedule, { totalSteps }: Progress): number => end * totalSteps;
+
+/** Whether masks change after `step`: a multiple of the interval, from `begin` on and before the end. */
+export const updatesAt = (schedule: UpdateSchedule, progress: Progress): boolean =>
+  progress.step > 0 &&
+  progress.step >= schedule.begin &&
+  progress.step < endStep(schedule, progress) &&
+  progress.step % schedule.interval === 0;
+
+/** How far the time between `begin` and the end of the mask updates has gone, in [0, 1]. */
+export function updateTime(schedule: UpdateSchedule, progress: Progress): number {
+  const span = endStep(schedule, progress) - schedule.begin;
+  return span <= 0 ? 1 : Math.min(1, Math.max(0, (progress.step - schedule.begin) / span));
+}
+
+/** The share of a kernel's weights that one update drops, over the time of the updates in [0, 1]. */
+export type DropFractionSchedule = (initial: number, time: number, final?: number) => number;
+
+export type DropFractionName = 'constant' | 'cosine' | 'linear';
+
+export const dropFractions: { readonly [Name in DropFractionName]: DropFractionSchedule } = {
+  constant: (initial) => initial,
+  /** final + (initial − final)/2 · (1 + cos(π · time)), Dettmers & Zettlemoyer (2019). */
+  cosine: (initial, time, final = 0) => final + ((initial - final) / 2) * (1 + Math.cos(Math.PI * time)),
+  linear: (initial, time, final = 0) => initial + (final - initial) * time,
+};

@@ -1,0 +1,58 @@
+import { type Key, sample } from '../core/key.ts';
+import { indicesOfLargest } from './select.ts';
+
+/** Which weights of a kernel stay: indices among its nonzeros, ascending, `keep` of them. */
+export type DropRule = (values: Float32Array, keep: number, key: Key) => Int32Array;
+
+/** What growth may look at. */
+export interface GrowthSite {
+  /** Number of all weights of the kernel. */
+  readonly size: number;
+  /** Positions of the weights that stay, ascending; every other position is free, those just dropped included. */
+  readonly kept: Int32Array;
+  /** The dense gradient of the step's own batch, [size]; empty where the rule does not need it. */
+  readonly gradient: Float32Array;
+  readonly key: Key;
+}
+
+/** Which free positions of a kernel become weights: `count` of them, ascending. */
+export interface GrowRule {
+  readonly needsGradient: boolean;
+  choose(site: GrowthSite, count: number): Int32Array;
+}
+
+export type DropRuleName = 'magnitude' | 'random';
+
+export const dropRules: { readonly [Name in DropRuleName]: DropRule } = {
+  /** The smallest |w| go. */
+  magnitude: (values, keep) => indicesOfLargest(values.map(Math.abs), keep),
+  random: (values, keep, key) => sample(key, keep, values.length),
+};
+
+export type GrowRuleName = 'gradientMagnitude' | 'random';
+
+export const growRules: { readonly [Name in GrowRuleName]: GrowRule } = {
+  /** The free positions with the largest |∂L/∂w| (RigL). */
+  gradientMagnitude: {
+    needsGradient: true,
+    choose: ({ kept, gradient }, count) => {
+      const scores = gradient.map(Math.abs);
+      for (const position of kept) scores[position] = Number.NEGATIVE_INFINITY;
+      return indicesOfLargest(scores, count);
+    },
+  },
+  /** Free positions drawn uniformly (SET). */
+  random: {
+    needsGradient: false,
+    choose: ({ size, kept, key }, count) => freePositions(sample(key, count, size - kept.length), kept),
+  },
+};
+
+/** The positions of the free places with these ranks, both ascending: rank r is the r-th position that is not kept. */
+function freePositions(ranks: Int32Array, kept: Int32Array): Int32Array {
+  let before = 0;
+  return ranks.map((rank) => {
+    while (before < kept.length && kept[before] <= rank + before) before++;
+    return rank + before;
+  });
+}

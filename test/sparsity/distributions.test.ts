@@ -1,0 +1,123 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { InputError } from '../../src/core/errors.ts';
+import { sizeOf } from '../../src/core/structure.ts';
+import { distributions, er, erk, type Kernel, uniform } from '../../src/sparsity/distributions.ts';
+import { golden } from '../golden.ts';
+
+interface GoldenDensity {
+  readonly layer_density: readonly number[];
+  readonly layer_nonzeros: readonly number[];
+}
+interface GoldenNetwork {
+  readonly layers: readonly Kernel[];
+  readonly density: Readonly<Record<string, Readonly<Record<string, GoldenDensity>>>>;
+}
+const { json } = golden('sparsity') as { json: { densities: { networks: Readonly<Record<string, GoldenNetwork>> } } };
+
+const total = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((sum, n) => sum + n, 0);
+const sizes = (kernels: readonly Kernel[]) => kernels.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+
+const anyKernels: fc.Arbitrary<Kernel[]> = fc
+  .array(
+    fc.oneof(
+      fc
+        .tuple(fc.constantFrom(1, 3), fc.integer({ min: 1, max: 32 }), fc.integer({ min: 1, max: 32 }))
+        .map(([k, i, o]) => [k, k, i, o]),
+      fc.tuple(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 1, max: 64 })).map(([i, o]) => [i, o]),
+    ),
+    { minLength: 1, maxLength: 8 },
+  )
+  .map((shapes) => shapes.map((shape, i) => ({ name: `layer${i}.kernel`, shape })));
+
+describe('distributions', () => {
+  for (const [network, { layers, density }] of Object.entries(json.densities.networks)) {
+    for (const [share, reference] of Object.entries(density)) {
+      const sparsity = 1 - Number(share);
+      const expectDensities = (kernels: readonly Kernel[], densities: readonly number[]) => {
+        const counts = erk(kernels, sparsity);
+        expect(total(counts)).to.equal(Math.round((1 - sparsity) * sizes(kernels)));
+        for (const [i, { name, shape }] of kernels.entries()) {
+          // Its budget has each kernel's zeros rounded down, ours is exact: up to two weights a kernel lie between them.
+          expect(counts[name]).to.be.closeTo(densities[i] * sizeOf(shape), 2);
+        }
+      };
+
+      it(`gives ${network} at density ${share} the uniform counts of google-research/rigl`, () => {
+        const all = uniform(layers, sparsity, { firstConvolutionDense: false });
+        expect(layers.map(({ name }) => all[name])).to.deep.equal(reference.uniform.layer_nonzeros);
+        const byDefault = uniform(layers, sparsity);
+        const expected = (reference.uniform_first_dense ?? reference.uniform).layer_nonzeros;
+        expect(layers.map(({ name }) => byDefault[name])).to.deep.equal(expected);
+      });
+
+      it(`gives ${network} at density ${share} the ERK densities of google-research/rigl`, () => {
+        expectDensities(layers, reference.erk.layer_density);
+        // Its first layer, kept dense on request, stands outside the budget.
+        if (reference.erk_first_dense)
+          expectDensities(layers.slice(1), reference.erk_first_dense.layer_density.slice(1));
+      });
+    }
+  }
+
+  it('counts a first convolution kept dense against the budget', () => {
+    const { layers } = json.densities.networks.vgg16;
+    const counts = erk(layers, 0.99, { firstConvolutionDense: true, lastLayerDense: true });
+    expect(counts[layers[0].name]).to.equal(sizeOf(layers[0].shape));
+    expect(counts[layers[15].name]).to.equal(sizeOf(layers[15].shape));
+    expect(total(counts)).to.equal(Math.round(0.01 * sizes(layers)));
+  });
+
+  it('gives a layer without saturation the density ε (inputs + outputs) / (inputs · outputs) by er', () => {
+    const counts = er(
+      [
+        { name: 'a.kernel', shape: [100, 100] },
+        { name: 'b.kernel', shape: [200, 300] },
+      ],
+      0.9,
+    );
+    expect(counts).to.deep.equal({ 'a.kernel': 2000, 'b.kernel': 5000 });
+  });
+
+  it('spreads exactly round((1 − sparsity) · size) weights, at least one a kernel', () => {
+    fc.assert(
+      fc.property(anyKernels, fc.double({ min: 0, max: 0.999, noNaN: true }), (kernels, sparsity) => {
+        const budget = Math.round((1 - sparsity) * sizes(kernels));
+        for (const distribution of [er, erk]) {
+          if (budget < kernels.length) {
+            expect(() => distribution(kernels, sparsity)).to.throw(InputError, 'lower the sparsity');
+            continue;
+          }
+          const counts = distribution(kernels, sparsity);
+          expect(total(counts)).to.equal(budget);
+          for (const { name, shape } of kernels) expect(counts[name]).to.be.within(1, sizeOf(shape));
+        }
+      }),
+    );
+  });
+
+  it('gives every kernel but a dense first convolution the same sparsity by uniform', () => {
+    fc.assert(
+      fc.property(anyKernels, fc.integer({ min: 0, max: 99 }), (kernels, percent) => {
+        const counts = uniform(kernels, percent / 100);
+        const first = kernels.find(({ shape }) => shape.length === 4);
+        for (const { name, shape } of kernels) {
+          const size = sizeOf(shape);
+          expect(counts[name]).to.equal(name === first?.name ? size : size - Math.floor((percent * size) / 100));
+        }
+      }),
+    );
+  });
+
+  for (const [name, distribution] of Object.entries(distributions)) {
+    it(`${name} refuses a sparsity outside [0, 1) and says what may be meant`, () => {
+      const kernels = [{ name: 'a.kernel', shape: [10, 10] }];
+      expect(() => distribution(kernels, 95)).to.throw(InputError, 'Did you mean 0.95?');
+      expect(() => distribution(kernels, 99.5)).to.throw(InputError, 'Did you mean 0.995?');
+      expect(() => distribution(kernels, 1)).to.throw(InputError, 'no weight would be left');
+      expect(() => distribution(kernels, -0.1)).to.throw(InputError, '-0.1 came');
+      expect(() => distribution(kernels, Number.NaN)).to.throw(InputError, 'NaN came');
+      expect(distribution(kernels, 0)).to.deep.equal({ 'a.kernel': 100 });
+    });
+  }
+});
