@@ -1,0 +1,17 @@
+export { apply, init } from './init.ts';
+export {
+  checkWeights,
+  type Declared,
+  flops,
+  type KernelInfo,
+  kernelsOf,
+  type ParameterCounts,
+  type ParameterInfo,
+  parameterCounts,
+  parametersOf,
+  statisticsOf,
+} from './inspect.ts';
+export { buildModel, type ModelName, modelBuilder, models } from './models.ts';
+export type { ModelBuilder, ModelOptions, Weights } from './types.ts';
+export { type VggChannels, vggBsr } from './vgg.ts';
+export { wideResnet } from './wide-resnet.ts';
