@@ -1,0 +1,192 @@
+import type { NormName } from '../../attacks/types.ts';
+import { formatEpsilon } from './epsilon.ts';
+
+/** A reason to doubt a robust accuracy. */
+export interface Alarm {
+  readonly name: AlarmName;
+  /** `not checked` where what it takes was not run. */
+  readonly status: 'ok' | 'raised' | 'not checked';
+  /** What was seen, in a sentence. */
+  readonly detail: string;
+}
+
+/** One accuracy under one attack, as the alarms compare them. */
+export interface AttackEvidence {
+  readonly attack: string;
+  readonly kind: string;
+  readonly loss: string;
+  readonly norm: NormName;
+  readonly epsilon: number;
+  /** Steps times restarts. */
+  readonly work: number;
+  /** Images right under attack. */
+  readonly correct: number;
+  readonly n: number;
+}
+
+/** What is measured on the first images only. */
+export interface Probe {
+  readonly images: number;
+  /** [images, classes] */
+  readonly logits: Float32Array;
+  /** The same images a second time. */
+  readonly logitsAgain: Float32Array;
+  /** Images whose input gradient of the cross-entropy is zero in every pixel, or not finite in some. */
+  readonly zeroGradients: number;
+  readonly nonFiniteGradients: number;
+  /** Images right under an attack that may set every pixel anywhere, of the images right without it. */
+  readonly unbounded: { readonly correct: number; readonly n: number };
+}
+
+export interface Evidence {
+  readonly classes: number;
+  /** Of every image, without attack. */
+  readonly predictions: Int32Array;
+  readonly attacks: readonly AttackEvidence[];
+  readonly probe: Probe;
+  /** Adversarial examples that left the ball around their image or the range of pixels. */
+  readonly outside: number;
+  /** Adversarial examples that were misclassified, and those of them that were not when predicted in other company. */
+  readonly successes: number;
+  readonly unstable: number;
+}
+
+type Finding = Omit<Alarm, 'name'>;
+
+const ok = (detail: string): Finding => ({ status: 'ok', detail });
+const raised = (detail: string): Finding => ({ status: 'raised', detail });
+const notChecked = (detail: string): Finding => ({ status: 'not checked', detail });
+
+/** An accuracy may rise by this many images where it should not, before it is suspicious. */
+const slack = (n: number): number => Math.max(2, Math.ceil(0.005 * n));
+
+/** Every alarm by its name: what it concludes from the evidence. See docs/evaluation.md. */
+const ALARMS = {
+  'probabilities instead of logits': ({ classes, probe }) =>
+    rowsAreProbabilities(probe.logits, classes)
+      ? raised(
+          'Every output lies in [0, 1] and sums to 1 over the classes. Attacks need logits: remove the final softmax.',
+        )
+      : ok('Outputs are not probabilities.'),
+
+  'zero gradients': ({ probe }) => {
+    const share = `${probe.zeroGradients} of ${probe.images} images have a cross-entropy gradient of zero`;
+    return probe.zeroGradients > 0.1 * probe.images
+      ? raised(
+          `${share}: attacks by cross-entropy are blind there. Rely on the CW margin, or on attacks without gradients.`,
+        )
+      : ok(`${share}.`);
+  },
+
+  'non-finite gradients': ({ probe }) =>
+    probe.nonFiniteGradients > 0
+      ? raised(`${probe.nonFiniteGradients} of ${probe.images} images have a gradient that is not finite.`)
+      : ok('Every gradient is finite.'),
+
+  'randomised output': ({ probe }) =>
+    probe.logits.some((logit, i) => logit !== probe.logitsAgain[i])
+      ? raised(
+          'The same images gave other logits the second time. Attacks on randomised models must average over their randomness.',
+        )
+      : ok('The same images gave the same logits twice.'),
+
+  'one class only': ({ predictions }) =>
+    predictions.length > 1 && predictions.every((label) => label === predictions[0])
+      ? raised(`Every image is given class ${predictions[0]}. Such a model is robust and useless.`)
+      : ok(`${new Set(predictions).size} classes are predicted.`),
+
+  'more steps not stronger': ({ attacks }) => {
+    const pairs = attacks.flatMap((weaker) =>
+      attacks
+        .filter(
+          ({ norm, epsilon, loss, work }) =>
+            norm === weaker.norm && epsilon === weaker.epsilon && loss === weaker.loss && work > weaker.work,
+        )
+        .map((stronger) => ({ weaker, stronger })),
+    );
+    if (pairs.length === 0) return notChecked('It takes two attacks of one loss with different numbers of steps.');
+    const suspicious = pairs.find(({ weaker, stronger }) => stronger.correct > weaker.correct + slack(weaker.n));
+    return suspicious
+      ? raised(
+          `${suspicious.stronger.attack} leaves ${suspicious.stronger.correct} images right, ${suspicious.weaker.attack} only ${suspicious.weaker.correct}. Gradients may be masked.`,
+        )
+      : ok(`${pairs[0].stronger.attack} is at least as strong as ${pairs[0].weaker.attack}.`);
+  },
+
+  'larger epsilon not stronger': ({ attacks }) => {
+    const pairs = attacks.flatMap((smaller) =>
+      attacks
+        .filter(
+          ({ attack, norm, epsilon }) =>
+            attack === smaller.attack && norm === smaller.norm && epsilon > smaller.epsilon,
+        )
+        .map((larger) => ({ smaller, larger })),
+    );
+    if (pairs.length === 0) return notChecked('It takes two radii.');
+    const suspicious = pairs.find(({ smaller, larger }) => larger.correct > smaller.correct + slack(smaller.n));
+    return suspicious
+      ? raised(
+          `${suspicious.larger.attack} leaves ${suspicious.larger.correct} images right at ε ${formatEpsilon(suspicious.larger.epsilon)} and ${suspicious.smaller.correct} at ε ${formatEpsilon(suspicious.smaller.epsilon)}. Gradients may be masked.`,
+        )
+      : ok('Accuracy falls as ε grows.');
+  },
+
+  'unbounded attack not at 0 %': ({ probe: { unbounded } }) => {
+    if (unbounded.n === 0) return notChecked('None of the first images is classified right.');
+    const left = `An attack that may change every pixel freely leaves ${unbounded.correct} of ${unbounded.n} images right`;
+    return unbounded.correct > 0 ? raised(`${left}. Gradients may be masked.`) : ok(`${left}.`);
+  },
+
+  'outside the ball': ({ outside }) =>
+    outside > 0
+      ? raised(`${outside} adversarial examples are further away than ε, or have pixels outside [0, 1].`)
+      : ok('Every adversarial example is within ε and within [0, 1].'),
+
+  'success does not hold': ({ successes, unstable }) => {
+    if (successes === 0) return notChecked('No attack succeeded on the first images.');
+    return unstable > 0
+      ? raised(
+          `${unstable} of ${successes} adversarial examples were classified right when predicted again in another batch. The model depends on the batch.`,
+        )
+      : ok(`${successes} adversarial examples were predicted again in another batch, with the same success.`);
+  },
+
+  'black-box beats white-box': ({ attacks }) => {
+    const blackBox = attacks.filter(({ kind }) => BLACK_BOX.has(kind));
+    if (blackBox.length === 0) return notChecked('It takes an attack without gradients.');
+    for (const black of blackBox) {
+      const white = attacks.filter(
+        ({ kind, norm, epsilon }) => !BLACK_BOX.has(kind) && norm === black.norm && epsilon === black.epsilon,
+      );
+      const best = Math.min(...white.map(({ correct }) => correct));
+      if (black.correct + slack(black.n) < best) {
+        return raised(`${black.attack} leaves ${black.correct} images right, the attacks by gradient ${best} at best.`);
+      }
+    }
+    return ok('Attacks by gradient are at least as strong.');
+  },
+
+  'fewer than 4 classes for DLR': ({ classes, attacks }) => {
+    if (!attacks.some(({ loss }) => loss === 'dlr')) return notChecked('The DLR loss was not used.');
+    return classes < 4
+      ? raised(`DLR needs 4 classes; the model has ${classes}.`)
+      : ok(`The model has ${classes} classes.`);
+  },
+} as const satisfies Readonly<Record<string, (evidence: Evidence) => Finding>>;
+
+export type AlarmName = keyof typeof ALARMS;
+
+const BLACK_BOX: ReadonlySet<string> = new Set(['square']);
+
+/** Every alarm, in a fixed order. */
+export const checkAlarms = (evidence: Evidence): Alarm[] =>
+  (Object.keys(ALARMS) as AlarmName[]).map((name) => ({ name, ...ALARMS[name](evidence) }));
+
+function rowsAreProbabilities(outputs: Float32Array, classes: number): boolean {
+  for (let start = 0; start < outputs.length; start += classes) {
+    const row = outputs.subarray(start, start + classes);
+    const sum = row.reduce((total, value) => total + value, 0);
+    if (row.some((value) => value < 0 || value > 1) || Math.abs(sum - 1) > 1e-4) return false;
+  }
+  return outputs.length > 0;
+}

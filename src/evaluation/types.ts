@@ -1,0 +1,72 @@
+import type { NormName } from '../../attacks/types.ts';
+import type { Alarm } from './alarms.ts';
+import type { Accuracy } from './intervals.ts';
+
+/** The name of the result that counts an image right only where it survived every attack of one norm and radius. */
+export const UNION = 'union';
+
+/** Accuracy under one attack, or under the union of all attacks of one norm and radius. */
+export interface AttackResult {
+  /** Such as `pgd-20x2-ce`, or `union`. */
+  readonly attack: string;
+  readonly norm: NormName;
+  /** Radius in pixel units of [0, 1]. */
+  readonly epsilon: number;
+  /** Null for the union; one step of size epsilon for FGSM. */
+  readonly steps: number | null;
+  readonly stepSize: number | null;
+  readonly restarts: number | null;
+  /** Images classified right both clean and under attack. */
+  readonly robust: Accuracy;
+  /** One bit an image, lowest bit first, base64: whether it was right clean and under attack. */
+  readonly survived: string;
+  /** What the attack cost, counted in images. */
+  readonly forwardPasses: number;
+  readonly inputGradients: number;
+}
+
+/** Clean and robust accuracy of one model on one split, as `evaluation.json` holds it. */
+export interface Evaluation {
+  readonly claim: typeof CLAIM;
+  readonly target: EvaluatedTarget;
+  readonly dataset: EvaluatedDataset;
+  readonly split: 'test';
+  /** Names every random number of the attacks. */
+  readonly seed: number;
+  readonly clean: Accuracy;
+  /** In order of the radii, each with its union last. */
+  readonly attacks: readonly AttackResult[];
+  readonly alarms: readonly Alarm[];
+  /** Of the whole evaluation, counted in images. */
+  readonly forwardPasses: number;
+  readonly inputGradients: number;
+  readonly backend: string;
+  /** Of Equipoise. */
+  readonly version: string;
+}
+
+/** What any robust accuracy found by attacks is. */
+export const CLAIM = 'upper bound on robust accuracy under the attacks that were run';
+
+export interface EvaluatedDataset {
+  readonly name: string;
+  readonly sha256: string;
+  readonly official: boolean;
+  /** Class names, in the order of the labels. */
+  readonly classes: readonly string[];
+}
+
+/** Which weights the figures belong to. */
+export interface EvaluatedTarget {
+  /** `best`, `last`, or the file's name. */
+  readonly checkpoint: string;
+  readonly epoch: number | null;
+  readonly step: number | null;
+  /** 1 − nonzeros / size over all convolution and fully connected kernels. */
+  readonly sparsity: number;
+  readonly nonzeros: number;
+  /** Multiplications and additions of one image's forward pass, at the nonzeros only. */
+  readonly flops: number;
+  /** Size of the file. */
+  readonly bytes: number;
+}

@@ -1,0 +1,113 @@
+import { formatCsv } from './csv.ts';
+import { groupBy } from './group-by.ts';
+import { mean } from './statistics.ts';
+
+/** What an epoch brought and what the run had cost by its end, counted in images. */
+export interface EpochCost {
+  readonly epoch: number;
+  /** Robust validation accuracy, a fraction; null where it was not measured. */
+  readonly robustValidation: number | null;
+  readonly forwardPasses: number;
+  readonly inputGradients: number;
+  readonly weightGradients: number;
+  readonly seconds: number;
+}
+
+/** A training run as this comparison needs it. */
+export interface CostedRun {
+  readonly run: string;
+  readonly dataset: string;
+  readonly model: string;
+  readonly width: number;
+  readonly method: string;
+  readonly distribution: string;
+  readonly optimizer: string;
+  readonly agentPrepass: string;
+  readonly objective: string;
+  readonly sparsity: number;
+  readonly seed: number;
+  /** One an epoch, in order, costs summed up from the start. */
+  readonly epochs: readonly EpochCost[];
+}
+
+export interface EpochsToAccuracy {
+  readonly run: CostedRun;
+  /** Mean over seeds of the final robust validation accuracy under plain SGD. */
+  readonly target: number;
+  readonly reached: boolean;
+  /** The first of two consecutive epochs at or above the target; the last epoch where there are none. */
+  readonly at: EpochCost;
+}
+
+export const EPOCHS_TO_ACCURACY_COLUMNS = [
+  'run',
+  'dataset',
+  'model',
+  'width',
+  'method',
+  'distribution',
+  'optimizer',
+  'agent_prepass',
+  'objective',
+  'sparsity',
+  'seed',
+  'target',
+  'reached',
+  'epochs',
+  'forward_passes',
+  'input_gradients',
+  'weight_gradients',
+  'seconds',
+] as const;
+
+/**
+ * What each run spent until its robust validation accuracy was, for two consecutive epochs, at or above what plain SGD
+ * ends with in the same setting. A run that never gets there is listed with all it spent. Settings that were not also
+ * trained with plain SGD are left out.
+ */
+export function epochsToAccuracy(runs: readonly CostedRun[]): EpochsToAccuracy[] {
+  const settings = groupBy(
+    runs.filter(({ epochs }) => epochs.length > 0),
+    ({ dataset, model, width, method, distribution, objective, sparsity }) =>
+      JSON.stringify([dataset, model, width, method, distribution, objective, sparsity]),
+  );
+  return settings.flatMap((group) => {
+    const finals = group
+      .filter(({ optimizer }) => optimizer === 'sgd')
+      .flatMap(({ epochs }) => epochs[epochs.length - 1].robustValidation ?? []);
+    if (finals.length === 0) return [];
+    const target = mean(finals);
+    return group.map((run) => ({ run, target, ...firstSustained(run.epochs, target) }));
+  });
+}
+
+function firstSustained(epochs: readonly EpochCost[], target: number): Pick<EpochsToAccuracy, 'reached' | 'at'> {
+  const meets = epochs.map(({ robustValidation }) => robustValidation !== null && robustValidation >= target);
+  const first = meets.findIndex((met, i) => met && meets[i + 1]);
+  return first < 0 ? { reached: false, at: epochs[epochs.length - 1] } : { reached: true, at: epochs[first] };
+}
+
+export const formatEpochsToAccuracy = (comparisons: readonly EpochsToAccuracy[]): string =>
+  formatCsv(
+    EPOCHS_TO_ACCURACY_COLUMNS,
+    comparisons.map(({ run, target, reached, at }) => ({
+      run: run.run,
+      dataset: run.dataset,
+      model: run.model,
+      width: run.width,
+      method: run.method,
+      distribution: run.distribution,
+      optimizer: run.optimizer,
+      agent_prepass: run.agentPrepass,
+      objective: run.objective,
+      sparsity: run.sparsity,
+      seed: run.seed,
+      target,
+      reached: String(reached),
+      epochs: at.epoch,
+      forward_passes: at.forwardPasses,
+      input_gradients: at.inputGradients,
+      weight_gradients: at.weightGradients,
+      seconds: at.seconds,
+    })),
+  );
