@@ -1,6 +1,6 @@
 // Compiles the WebAssembly kernels, the TypeScript sources and tests, and the gradients of tfjs-core, into dist/.
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,26 @@ function run(script, ...args) {
 
 if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true });
 run(tool('typescript', 'bin/tsc'));
+
+// The engine's kernels, in two builds: plain SIMD, and with the fused multiply-add of relaxed SIMD.
+const assembly = join(root, 'src/engine/assembly');
+const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+const newestSource = Math.max(...readdirSync(assembly).map((file) => modified(join(assembly, file))));
+mkdirSync(join(root, 'dist/src/engine'), { recursive: true });
+for (const [name, relaxed] of [
+  ['simd', 0],
+  ['relaxed', 1],
+]) {
+  const output = join(root, `dist/src/engine/${name}.wasm`);
+  if (modified(output) > newestSource) continue;
+  run(
+    tool('assemblyscript', 'bin/asc.js'),
+    join(assembly, 'index.ts'),
+    ...['--outFile', output, '--use', `RELAXED=${relaxed}`, '-O3', '--noAssert', '--runtime', 'stub'],
+    ...['--enable', 'simd,relaxed-simd,threads', '--importMemory', '--noExportMemory', '--sharedMemory'],
+    ...['--initialMemory', '16', '--maximumMemory', '65536', '--memoryBase', '16384'],
+  );
+}
 
 // tfjs-core registers no gradient in Node, and its own list of them has imports without extensions, which Node refuses.
 await build({

@@ -1,0 +1,107 @@
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
+import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { sizeOf } from '../core/structure.ts';
+import type { Heap } from './heap.ts';
+import type { Pool } from './pool.ts';
+import type { KernelBuild } from './wasm.ts';
+
+type Values = Parameters<MathBackendCPU['write']>[0];
+type DataId = TensorInfo['dataId'];
+
+/** What the reference backend keeps for a tensor, and where it lies in the heap, if it does. */
+interface TensorData {
+  values?: Values;
+  readonly dtype: DataType;
+  refCount: number;
+  complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
+  pointer?: number;
+  /** Frees what else the tensor stands for. */
+  release?: () => void;
+}
+
+const shared = (values: Values | undefined): boolean =>
+  ArrayBuffer.isView(values) && values.buffer instanceof SharedArrayBuffer;
+
+/** A copy that no later use of the heap changes. */
+const unshared = (values: Values): Values => (shared(values) ? (values as Float32Array).slice() : values);
+
+/**
+ * TensorFlow.js's reference backend, its tensors where the kernels are ours in shared memory. Every op works: one that
+ * has no kernel of ours runs the reference kernel, which reads our tensors in place, since their `values` are views of
+ * the heap.
+ */
+export class EngineBackend extends MathBackendCPU {
+  readonly heap: Heap;
+  pool: Pool;
+  build: KernelBuild;
+
+  constructor(heap: Heap, pool: Pool, build: KernelBuild) {
+    super();
+    this.heap = heap;
+    this.pool = pool;
+    this.build = build;
+  }
+
+  /** Takes over `values`; a view of the heap, which a reference kernel may pass on, is copied. */
+  override write(values: Values, _shape: number[], dtype: DataType): DataId {
+    const dataId = {};
+    const data: TensorData = { values: unshared(values), dtype, refCount: 1 };
+    this.data.set(dataId, data);
+    return dataId;
+  }
+
+  override move(dataId: DataId, values: Values, _shape: number[], dtype: DataType, refCount: number): void {
+    const data: TensorData = { values: unshared(values), dtype, refCount };
+    this.data.set(dataId, data);
+  }
+
+  override readSync(dataId: DataId): Values {
+    return unshared(super.readSync(dataId));
+  }
+
+  override disposeData(dataId: DataId, force = false): boolean {
+    const data = this.data.has(dataId) ? (this.data.get(dataId) as TensorData) : undefined;
+    const released = super.disposeData(dataId, force);
+    if (released && data) {
+      if (data.pointer !== undefined) this.heap.free(data.pointer);
+      data.release?.();
+    }
+    return released;
+  }
+
+  /** A new tensor in the heap; its values are undefined until a kernel writes them. */
+  allocate(shape: readonly number[], dtype: 'float32' | 'int32' = 'float32'): TensorInfo & { pointer: number } {
+    const size = sizeOf(shape);
+    const pointer = this.heap.allocate(4 * size);
+    const values = dtype === 'float32' ? this.heap.float32(pointer, size) : this.heap.int32(pointer, size);
+    const dataId = {};
+    const data: TensorData = { values: values as Values, dtype, refCount: 1, pointer };
+    this.data.set(dataId, data);
+    return { dataId, shape: [...shape], dtype, pointer };
+  }
+
+  /** An empty tensor whose disposal calls `release`. */
+  own(release: () => void): TensorInfo {
+    const dataId = {};
+    const data: TensorData = { values: new Float32Array(0), dtype: 'float32', refCount: 1, release };
+    this.data.set(dataId, data);
+    return { dataId, shape: [0], dtype: 'float32' };
+  }
+
+  /** The address of a tensor of 32-bit values, which moves into the heap if it is not there yet. */
+  pointer({ dataId }: TensorInfo): number {
+    const data = this.data.get(dataId) as TensorData;
+    if (data.pointer !== undefined) return data.pointer;
+    const values = tf.util.convertBackendValuesAndArrayBuffer(data.values as Values, data.dtype) as
+      | Float32Array
+      | Int32Array;
+    const pointer = this.heap.allocate(4 * values.length);
+    const inHeap =
+      data.dtype === 'int32' ? this.heap.int32(pointer, values.length) : this.heap.float32(pointer, values.length);
+    inHeap.set(values);
+    data.pointer = pointer;
+    data.values = inHeap as Values;
+    return pointer;
+  }
+}

@@ -1,0 +1,189 @@
+import { Worker } from 'node:worker_threads';
+import {
+  ARGUMENTS,
+  ARGUMENTS_END,
+  CHAIN,
+  CHAIN_LENGTH,
+  CONTROL,
+  CONTROL_WORDS,
+  DONE,
+  ERROR,
+  ERROR_LENGTH,
+  ERROR_TEXT,
+  GENERATION,
+  instantiate,
+  type Kernel,
+  REMAINING,
+  RUNNING,
+  SLEEPERS,
+  STOP,
+  TASKS,
+  type ThreadData,
+  work,
+} from './control.ts';
+import type { Heap } from './heap.ts';
+import { type Call, type Fields, FLOAT_FIELDS, KERNELS, type KernelName, RECORDS } from './records.ts';
+
+/** Loads of the control words before the main thread sleeps until the last task ends. */
+const SPIN = 50_000;
+
+export interface PoolOptions {
+  readonly heap: Heap;
+  readonly module: WebAssembly.Module;
+  /** Threads that run kernels, the main one among them. */
+  readonly threads: number;
+  /** A worker that has run one task for so long is taken for dead. */
+  readonly stallMs?: number;
+}
+
+/**
+ * The threads that run kernels. The main thread takes part; workers sleep between jobs and never keep the process
+ * alive. Tasks are claimed one by one, in any order by any thread: kernels must not let that show in their results.
+ */
+export class Pool {
+  readonly threads: number;
+  readonly #heap: Heap;
+  readonly #control: Int32Array;
+  readonly #kernels: readonly Kernel[];
+  readonly #workers: Worker[] = [];
+  readonly #stallMs: number;
+  /** Why no job can be run any more. */
+  #broken: string | undefined;
+
+  /** Starts the workers; they are ready when the promise is fulfilled. */
+  static async start(options: PoolOptions): Promise<Pool> {
+    const pool = new Pool(options);
+    await Promise.all(Array.from({ length: options.threads - 1 }, (_, i) => pool.#startWorker(options.module, i + 1)));
+    return pool;
+  }
+
+  private constructor({ heap, module, threads, stallMs = 60_000 }: PoolOptions) {
+    this.threads = threads;
+    this.#heap = heap;
+    this.#stallMs = stallMs;
+    this.#control = new Int32Array(heap.memory.buffer, CONTROL, CONTROL_WORDS);
+    this.#control.fill(0);
+    this.#kernels = instantiate({ module, memory: heap.memory, kernels: KERNELS, thread: 0 });
+  }
+
+  /** Whether jobs can still be run. */
+  get usable(): boolean {
+    return this.#broken === undefined;
+  }
+
+  get workers(): readonly Worker[] {
+    return this.#workers;
+  }
+
+  /** Runs one kernel for every task number below `tasks`. */
+  run<Name extends KernelName>(tasks: number, kernel: Name, fields: Fields<Name>): void {
+    this.runChain(tasks, [{ kernel, fields } as unknown as Call]);
+  }
+
+  /**
+   * Runs a chain of kernels for every task number below `tasks`: a task runs one kernel after another without waiting
+   * for other tasks, so a kernel may read only what its own task wrote, or what earlier jobs did.
+   *
+   * @throws what a kernel threw, on any thread; an error when a worker died
+   */
+  runChain(tasks: number, calls: readonly Call[]): void {
+    if (this.#broken !== undefined) throw new Error(this.#broken);
+    if (tasks === 0 || calls.length === 0) return;
+    const control = this.#control;
+    control[CHAIN] = this.#encode(calls);
+    control[CHAIN_LENGTH] = calls.length;
+    control[TASKS] = tasks;
+    Atomics.store(control, DONE, 0);
+    Atomics.store(control, REMAINING, tasks);
+    if (tasks > 1 && this.threads > 1) {
+      Atomics.add(control, GENERATION, 1);
+      if (Atomics.load(control, SLEEPERS) > 0) Atomics.notify(control, GENERATION);
+    }
+    work(this.#heap.memory, control, this.#kernels, 0);
+    this.#awaitTasks(tasks);
+    if (Atomics.load(control, ERROR) !== 0) throw this.#takeError();
+  }
+
+  /** Ends the workers. */
+  stop(): void {
+    this.#broken = 'The engine was stopped; register it again.';
+    Atomics.store(this.#control, STOP, 1);
+    Atomics.add(this.#control, GENERATION, 1);
+    Atomics.notify(this.#control, GENERATION);
+  }
+
+  /** Waits until the workers have ended. */
+  async stopped(): Promise<void> {
+    this.stop();
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+
+  #startWorker(module: WebAssembly.Module, thread: number): Promise<void> {
+    const workerData: ThreadData = { module, memory: this.#heap.memory, kernels: KERNELS, thread };
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, execArgv: [] });
+    this.#workers.push(worker);
+    return new Promise((resolve, reject) => {
+      worker.once('message', () => {
+        worker.unref();
+        resolve();
+      });
+      const end = (reason: string) => {
+        this.#broken ??= `A worker thread of the engine died (${reason}); register the engine again.`;
+        reject(new Error(this.#broken));
+      };
+      worker.once('error', (error) => end(error instanceof Error ? error.message : String(error)));
+      worker.once('exit', (code) => end(`exit code ${code}`));
+    });
+  }
+
+  #awaitTasks(tasks: number): void {
+    const control = this.#control;
+    for (let i = 0; i < SPIN; i++) if (Atomics.load(control, DONE) === tasks) return;
+    let done = Atomics.load(control, DONE);
+    let deadline = performance.now() + this.#stallMs;
+    while (done < tasks) {
+      Atomics.wait(control, DONE, done, Math.min(1000, this.#stallMs));
+      const now = Atomics.load(control, DONE);
+      if (now !== done) deadline = performance.now() + this.#stallMs;
+      else if (performance.now() > deadline) this.#fail(tasks);
+      done = now;
+    }
+  }
+
+  #fail(tasks: number): never {
+    const running = Array.from({ length: this.threads }, (_, i) => [i, this.#control[RUNNING + i]] as const)
+      .filter(([, task]) => task !== 0)
+      .map(([thread, task]) => `thread ${thread} in task ${task - 1}`);
+    this.#broken =
+      `A worker thread of the engine died or hangs: nothing was finished for ${this.#stallMs / 1000} s ` +
+      `(${running.join(', ')} of ${tasks}). Register the engine again.`;
+    throw new Error(this.#broken);
+  }
+
+  #takeError(): Error {
+    const length = Atomics.load(this.#control, ERROR_LENGTH);
+    const text = new TextDecoder().decode(new Uint8Array(this.#heap.memory.buffer, ERROR_TEXT, length).slice());
+    Atomics.store(this.#control, ERROR, 0);
+    return new Error(`A kernel of the engine failed: ${text}`);
+  }
+
+  /** Writes the chain and its argument records; returns the chain's address. */
+  #encode(calls: readonly Call[]): number {
+    const words = this.#heap.int32(ARGUMENTS, (ARGUMENTS_END - ARGUMENTS) / 4);
+    const floats = this.#heap.float32(ARGUMENTS, words.length);
+    let next = 2 * calls.length;
+    calls.forEach(({ kernel, fields }, i) => {
+      words[2 * i] = KERNEL_INDEX[kernel];
+      words[2 * i + 1] = ARGUMENTS + 4 * next;
+      const values = fields as Readonly<Record<string, number>>;
+      for (const field of RECORDS[kernel]) {
+        if (FLOAT_FIELDS.has(field)) floats[next++] = values[field];
+        else words[next++] = values[field];
+      }
+      if (next > words.length) throw new Error('A job of the engine has too many kernels.');
+    });
+    return ARGUMENTS;
+  }
+}
+
+const KERNEL_INDEX = Object.fromEntries(KERNELS.map((name, i) => [name, i])) as Record<KernelName, number>;

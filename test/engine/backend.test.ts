@@ -1,0 +1,66 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { engineInfo, registerEngine } from '../../src/engine/index.ts';
+import '../../src/ops/gradients.ts';
+
+const bytes = (): number => engineInfo()?.bytes ?? Number.NaN;
+
+describe('engine backend', () => {
+  before(async () => {
+    await registerEngine({ threads: 2 });
+    await tf.setBackend('equipoise');
+  });
+  after(() => registerEngine({ threads: 1 }));
+
+  it('registers once, and changes the number of threads on request', async () => {
+    const backend = tf.findBackend('equipoise');
+    await registerEngine({ threads: 2 });
+    expect(tf.findBackend('equipoise')).to.equal(backend);
+    await registerEngine({ threads: 3 });
+    expect(engineInfo()?.threads).to.equal(3);
+    expect(tf.findBackend('equipoise')).to.equal(backend);
+  });
+
+  it('refuses a number of threads that cannot be', async () => {
+    for (const threads of [0, 1.5, 65]) {
+      let message = '';
+      await registerEngine({ threads }).catch((error: Error) => {
+        message = error.message;
+      });
+      expect(message).to.match(/1 to 64 threads/);
+    }
+  });
+
+  it('hands out values that a disposed tensor leaves intact', async () => {
+    const y = tf.relu(tf.tensor1d([-1, 2, 3]));
+    const part = tf.slice(y, [1], [2]);
+    const [read, promised] = [y.dataSync(), await y.data()];
+    y.dispose();
+    tf.dispose(tf.relu(tf.tensor1d([9, 9, 9])));
+    expect([...read]).to.deep.equal([0, 2, 3]);
+    expect([...promised]).to.deep.equal([0, 2, 3]);
+    expect([...part.dataSync()]).to.deep.equal([2, 3]);
+  });
+
+  it('moves tensors from and to the reference backend', async () => {
+    const y = tf.relu(tf.tensor1d([-1, 2]));
+    await tf.setBackend('cpu');
+    const z = tf.add(y, 1);
+    expect([...z.dataSync()]).to.deep.equal([1, 3]);
+    await tf.setBackend('equipoise');
+    expect([...tf.relu(z).dataSync()]).to.deep.equal([1, 3]);
+  });
+
+  it('runs ops and gradients of the reference backend on its own tensors', () => {
+    const gradient = tf.grad((x: tf.Tensor) => tf.sum(tf.square(tf.relu(x))));
+    expect([...gradient(tf.tensor1d([-1, 2])).dataSync()]).to.deep.equal([0, 4]);
+  });
+
+  it('returns every byte', () => {
+    const before = bytes();
+    for (let i = 0; i < 1000; i++) {
+      tf.tidy(() => tf.add(tf.relu(tf.reshape(tf.relu(tf.ones([i % 17, 3])), [-1])), 1));
+    }
+    expect(bytes()).to.equal(before);
+  });
+});

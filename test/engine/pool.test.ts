@@ -1,0 +1,82 @@
+import { spawnSync } from 'node:child_process';
+import { expect } from 'chai';
+import { Heap } from '../../src/engine/heap.ts';
+import { Pool } from '../../src/engine/pool.ts';
+import { loadKernels } from '../../src/engine/wasm.ts';
+
+const startPool = async (threads: number, stallMs?: number) => {
+  const heap = new Heap();
+  return { heap, pool: await Pool.start({ heap, module: await loadKernels('simd'), threads, stallMs }) };
+};
+
+describe('engine pool', () => {
+  for (const threads of [1, 2, 3]) {
+    it(`runs every task of a thousand jobs exactly once on ${threads} threads`, async () => {
+      const { heap, pool } = await startPool(threads);
+      const length = 37;
+      const [x, y] = [heap.allocate(4 * length), heap.allocate(4 * length)];
+      for (let job = 0; job < 1000; job++) {
+        const values = Float32Array.from({ length }, (_, i) => ((i * 7 + job) % 11) - 5);
+        heap.float32(x, length).set(values);
+        pool.run(Math.ceil(length / 5), 'relu', { x, y, length, chunk: 5 });
+        expect([...heap.float32(y, length)]).to.deep.equal([...values].map((value) => Math.max(0, value)));
+      }
+      await pool.stopped();
+    });
+  }
+
+  it('runs a chain in order for each task', async () => {
+    const { heap, pool } = await startPool(2);
+    const [x, y, z] = [heap.allocate(64), heap.allocate(64), heap.allocate(64)];
+    heap.float32(x, 4).set([-1, 2, -3, 4]);
+    const step = (from: number, to: number) =>
+      ({ kernel: 'relu', fields: { x: from, y: to, length: 4, chunk: 1 } }) as const;
+    pool.runChain(4, [step(x, y), step(y, z)]);
+    expect([...heap.float32(z, 4)]).to.deep.equal([0, 2, 0, 4]);
+    await pool.stopped();
+  });
+
+  it('throws what a kernel threw, and goes on working', async () => {
+    const { heap, pool } = await startPool(3);
+    expect(() => pool.run(100, 'trap', { task: 63 })).to.throw(/kernel of the engine failed: .*unreachable/);
+    const x = heap.allocate(4);
+    heap.float32(x, 1)[0] = -1;
+    pool.run(1, 'relu', { x, y: x, length: 1, chunk: 1 });
+    expect(heap.float32(x, 1)[0]).to.equal(0);
+    await pool.stopped();
+  });
+
+  it('ends in an error when a worker stops inside a task', async () => {
+    const { heap, pool } = await startPool(2, 50);
+    const flag = heap.allocate(4);
+    heap.int32(flag, 1)[0] = 0;
+    const attempt = () => {
+      for (let i = 0; i < 1000; i++) pool.run(1000, 'hang', { flag });
+    };
+    expect(attempt).to.throw(/worker thread of the engine died or hangs/);
+    heap.int32(flag, 1)[0] = 1;
+    expect(() => pool.run(1, 'trap', { task: 5 })).to.throw(/Register the engine again/);
+    await pool.stopped();
+  });
+
+  it('ends in an error when a worker has died between jobs', async () => {
+    const { pool } = await startPool(2);
+    await pool.workers[0].terminate();
+    expect(() => pool.run(2, 'trap', { task: 5 })).to.throw(/worker thread of the engine died \(exit code 1\)/);
+  });
+
+  it('lets the process end by itself', () => {
+    const script = `
+      import { registerEngine } from '${new URL('../../src/engine/index.js', import.meta.url)}';
+      import * as tf from '@tensorflow/tfjs-core';
+      await registerEngine({ threads: 3 });
+      await tf.setBackend('equipoise');
+      console.log(tf.relu(tf.tensor1d([-1, 2])).dataSync().join());`;
+    const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+      timeout: 30_000,
+      cwd: new URL('../../..', import.meta.url),
+    });
+    expect({ stdout, stderr, status }).to.deep.equal({ stdout: '0,2\n', stderr: '', status: 0 });
+  });
+});
