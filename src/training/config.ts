@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { UsageError } from '../core/errors.ts';
+import { formatEpsilon } from '../evaluation/epsilon.ts';
 import { DATASET_DEFAULTS, type DatasetDefaults, type DatasetName } from './datasets.ts';
 import { didYouMean } from './did-you-mean.ts';
 
@@ -22,7 +23,7 @@ export const SETTINGS = {
   width: positive.describe('multiplies the number of channels of every hidden layer'),
   method: z.enum(['dense', 'static', 'set', 'rigl']).describe('how the sparse kernels are found'),
   sparsity: z.number().min(0).lt(1).describe('share of kernel weights that are zero'),
-  distribution: z.enum(['erk', 'uniform']).describe('how the sparsity is spread over layers'),
+  distribution: z.enum(['erk', 'er', 'uniform']).describe('how the sparsity is spread over layers'),
   denseFirstConv: z.boolean().describe('keep the first convolution dense'),
   dropFraction: z.number().gt(0).lt(1).describe('share of weights rewired at the first mask update'),
   updateInterval: count.describe('steps between mask updates'),
@@ -326,15 +327,6 @@ export const configHash = (config: TrainConfig): string =>
     .update(JSON.stringify(sortKeys(config)))
     .digest('hex')
     .slice(0, 16);
-
-/** A radius as people write it: as a fraction of 255 where it is one. */
-export function formatEpsilon(epsilon: number): string {
-  const levels = epsilon * 255;
-  const whole = Math.round(levels);
-  return whole > 0 && epsilon < 1 && Math.abs(levels - whole) < 1e-6
-    ? `${whole}/255`
-    : String(Number(epsilon.toPrecision(6)));
-}
 
 /** One line about a configuration for people, such as `vgg16 ×0.25 on cifar10, rigl 95 % (erk), agent, at linf 8/255 …`. */
 export function describe(config: TrainConfig): string {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { UsageError } from '../../src/core/errors.ts';
-import { configHash, describe as describeConfig, formatEpsilon, parseConfig } from '../../src/training/config.ts';
+import { configHash, describe as describeConfig, parseConfig } from '../../src/training/config.ts';
 
 const problemOf = (input: unknown): string => {
   try {
@@ -113,9 +113,5 @@ describe('a training configuration', () => {
     expect(describeConfig(config)).to.equal(
       'vgg16 ×0.25 on cifar10, rigl 95 % (erk), agent (published), at linf 8/255 PGD-10, 100 epochs, seed 0',
     );
-  });
-
-  it('writes a radius as a fraction of 255 where it is one', () => {
-    expect([8 / 255, 0.1, 0.5, 12].map(formatEpsilon)).to.deep.equal(['8/255', '0.1', '0.5', '12']);
   });
 });

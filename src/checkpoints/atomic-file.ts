@@ -1,0 +1,59 @@
+import { copyFile, link, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** Where the version before the newest of a file is kept. */
+export const previousOf = (path: string): string => `${path}.previous`;
+
+/** Where a file is written before it takes its name. */
+export const temporaryOf = (path: string): string => `${path}.temporary`;
+
+/**
+ * Writes a file so that whoever looks, at any moment and after any crash, finds the old version or the new one whole:
+ * written beside it, synced, renamed.
+ *
+ * @param keepPrevious leaves the version before at `previousOf(path)`
+ */
+export async function writeAtomically(
+  path: string,
+  content: Uint8Array | string,
+  { keepPrevious = false }: { readonly keepPrevious?: boolean } = {},
+): Promise<void> {
+  const temporary = temporaryOf(path);
+  await mkdir(dirname(path), { recursive: true });
+  const file = await open(temporary, 'w');
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  if (keepPrevious) await keep(path);
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
+}
+
+/** Gives the file at `path`, if there is one, its second name, without a moment in which it has none. */
+async function keep(path: string): Promise<void> {
+  const second = temporaryOf(previousOf(path));
+  await rm(second, { force: true });
+  try {
+    // Some file systems have no hard links.
+    await link(path, second).catch((error) => (isMissing(error) ? Promise.reject(error) : copyFile(path, second)));
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw error;
+  }
+  await rename(second, previousOf(path));
+}
+
+/** Makes a rename in `directory` outlast a power failure, where the system can. */
+async function syncDirectory(directory: string): Promise<void> {
+  try {
+    const handle = await open(directory, 'r');
+    await handle.sync().finally(() => handle.close());
+  } catch {
+    // Windows opens no directories.
+  }
+}
+
+export const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException)?.code === 'ENOENT';

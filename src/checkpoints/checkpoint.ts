@@ -1,0 +1,61 @@
+import { access, readFile } from 'node:fs/promises';
+import { InputError } from '../core/errors.ts';
+import { isMissing, previousOf, writeAtomically } from './atomic-file.ts';
+import { decodeCheckpoint, encodeCheckpoint, type StoredCheckpoint } from './encode.ts';
+import type { Checkpoint } from './types.ts';
+
+/**
+ * Writes a checkpoint so that a crash at any moment leaves a whole one; the version before stays at `previousOf(path)`.
+ *
+ * @param checkpoint borrowed
+ */
+export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
+  await writeAtomically(path, await encodeCheckpoint(checkpoint), { keepPrevious: true });
+}
+
+export interface ReadCheckpoint {
+  readonly stored: StoredCheckpoint;
+  /** What had to be passed over, for people; empty where the file was whole. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The checkpoint at `path`, or the one before it where that is damaged or missing.
+ *
+ * @throws InputError if there is none, or none that is whole
+ */
+export async function readCheckpoint(path: string): Promise<ReadCheckpoint> {
+  const newest = await tryRead(path);
+  if (newest.stored) return { stored: newest.stored, warnings: [] };
+  const previous = await tryRead(previousOf(path));
+  if (!previous.stored) throw newest.problem;
+  return {
+    stored: previous.stored,
+    warnings: [`${newest.problem.message} The checkpoint before it, ${previousOf(path)}, is used instead.`],
+  };
+}
+
+type Attempt = { stored: StoredCheckpoint } | { stored?: undefined; problem: InputError };
+
+async function tryRead(path: string): Promise<Attempt> {
+  try {
+    return { stored: decodeCheckpoint(await readFile(path), path) };
+  } catch (error) {
+    if (error instanceof InputError) return { problem: error };
+    if (isMissing(error)) return { problem: new InputError(`There is no checkpoint ${path}.`) };
+    throw new InputError(`The checkpoint ${path} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+/** Whether a checkpoint, or the one before it, is at `path`. */
+export async function hasCheckpoint(path: string): Promise<boolean> {
+  const found = await Promise.all(
+    [path, previousOf(path)].map((file) =>
+      access(file).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return found.includes(true);
+}

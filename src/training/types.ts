@@ -1,0 +1,104 @@
+import type { TrainConfig } from './config.ts';
+import type { MetricRow } from './metrics.ts';
+
+/** What happens in a run, as it is told to `onProgress`; all but `step`, `prepass` and `validation` are also lines of events.jsonl. */
+export type TrainEvent =
+  | {
+      readonly kind: 'start';
+      /** The configuration's hash. */
+      readonly job: string;
+      readonly config: TrainConfig;
+      readonly backend: string;
+      readonly trainImages: number;
+      readonly validationImages: number;
+      readonly batches: number;
+      readonly sparsity: number;
+      readonly nonzeros: number;
+    }
+  | { readonly kind: 'resume'; readonly epoch: number; readonly step: number }
+  /** Epochs are counted from 1 in every event. */
+  | { readonly kind: 'prepass-start'; readonly epoch: number; readonly step: number }
+  | {
+      readonly kind: 'prepass';
+      readonly epoch: number;
+      readonly step: number;
+      readonly batch: number;
+      readonly batches: number;
+    }
+  | {
+      readonly kind: 'prepass-end';
+      readonly epoch: number;
+      readonly step: number;
+      readonly c: number;
+      /** Null where the losses of the old snapshot say nothing: a single batch, or no variance. */
+      readonly cHat: number | null;
+    }
+  | {
+      readonly kind: 'step';
+      readonly epoch: number;
+      readonly step: number;
+      /** From 1. */
+      readonly batch: number;
+      readonly batches: number;
+      readonly loss: number;
+      /** Mean loss of the epoch so far. */
+      readonly meanLoss: number;
+      readonly lr: number;
+    }
+  | {
+      readonly kind: 'mask-update';
+      readonly epoch: number;
+      readonly step: number;
+      /** Weights dropped, and as many grown. */
+      readonly rewired: number;
+    }
+  | {
+      readonly kind: 'validation';
+      readonly epoch: number;
+      readonly step: number;
+      readonly done: number;
+      readonly count: number;
+    }
+  | {
+      readonly kind: 'epoch';
+      readonly epoch: number;
+      readonly step: number;
+      readonly metrics: MetricRow;
+      readonly best: boolean;
+    }
+  | {
+      readonly kind: 'checkpoint';
+      readonly epoch: number;
+      readonly step: number;
+      /** Below the run's folder. */
+      readonly file: string;
+    }
+  | { readonly kind: 'warning'; readonly epoch: number; readonly step: number; readonly message: string }
+  | { readonly kind: 'interrupted'; readonly epoch: number; readonly step: number }
+  | { readonly kind: 'end'; readonly epoch: number; readonly step: number };
+
+export interface TrainRunOptions {
+  /** The run's folder; made if it is missing. */
+  readonly out: string;
+  /** Where data sets lie; default that of the data layer. */
+  readonly dataDirectory?: string;
+  /** Stops the run after its current step, with a checkpoint. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (event: TrainEvent) => void;
+  /** Goes on with the run in `out`; without it a folder that holds a run is refused. */
+  readonly resume?: boolean;
+}
+
+/** How a run ended. */
+export interface RunSummary {
+  readonly status: 'done' | 'interrupted';
+  readonly out: string;
+  readonly job: string;
+  /** Epochs completed. */
+  readonly epoch: number;
+  readonly step: number;
+  /** The last completed epoch; null if there is none. */
+  readonly last: MetricRow | null;
+  /** The epoch of best robust validation accuracy, the one of best.safetensors; null if none is completed. */
+  readonly best: { readonly epoch: number; readonly robustValidationAccuracy: number } | null;
+}
