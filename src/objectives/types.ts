@@ -11,10 +11,26 @@ export interface ObjectiveBatch {
   readonly labels: Tensor1D;
 }
 
+/** The adversarial examples that an objective wants; their norm, ε and steps are the user's. */
+export interface InnerAttack {
+  /** What the attack increases: the cross-entropy of the label, or the KL divergence from the clean prediction. */
+  readonly loss: 'crossEntropy' | 'kl';
+  /** Starts from x + startNoise · N(0, 1); null for the attack's own start. */
+  readonly startNoise: number | null;
+  /** The share of the batch, from its first image on, whose examples are read; images beyond need no attack. */
+  readonly share: number;
+}
+
 /** What training minimises: the mean over a batch, differentiable in whatever `forward` closes over. */
 export interface Objective {
   readonly name: string;
   /** Whether it trains on adversarial examples. */
   readonly adversarial: boolean;
+  /** How these are made; null for an objective that trains on none. */
+  readonly inner: InnerAttack | null;
+  /**
+   * @param forward run once, or on the clean and then on the adversarial images; borrowed tensors
+   * @returns a scalar owned by the caller
+   */
   loss(forward: Classifier, batch: ObjectiveBatch): Scalar;
 }

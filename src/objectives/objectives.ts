@@ -1,0 +1,119 @@
+import type { Scalar, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../core/errors.ts';
+import { crossEntropy, klDivergence, oneHot } from './losses.ts';
+import type { InnerAttack, Objective } from './types.ts';
+
+export interface ObjectiveOptions {
+  /** s in [0, 1): the targets are (1 − s) · one-hot + s / classes, in the cross-entropies only. */
+  readonly labelSmoothing?: number;
+  /** The weight of the robust term of `trades` and `mart`, at least 0. */
+  readonly beta?: number;
+}
+
+/** Madry et al. (2018): the cross-entropy of the whole batch rises, from the attack's own start. */
+const CROSS_ENTROPY_ATTACK: InnerAttack = { loss: 'crossEntropy', startNoise: null, share: 1 };
+
+/** The start of the inner attack in the code of TRADES and MART. */
+const START_NOISE = 0.001;
+
+/** Cross-entropy of the clean images. */
+export const natural = ({ labelSmoothing }: ObjectiveOptions = {}): Objective => ({
+  name: 'natural',
+  adversarial: false,
+  inner: null,
+  loss: (forward, { images, labels }) => tf.tidy(() => crossEntropy(forward(images), labels, labelSmoothing)),
+});
+
+/** Adversarial training: cross-entropy of the adversarial images (Madry et al. 2018, https://arxiv.org/abs/1706.06083). */
+export const at = ({ labelSmoothing }: ObjectiveOptions = {}): Objective => ({
+  name: 'at',
+  adversarial: true,
+  inner: CROSS_ENTROPY_ATTACK,
+  loss: (forward, { adversarial, labels }) => tf.tidy(() => crossEntropy(forward(adversarial), labels, labelSmoothing)),
+});
+
+/**
+ * Mixed-batch adversarial training: the first ⌊batch / 2⌋ images are adversarial, the others clean, in one forward pass
+ * (as IGITUGraz/SparseAdversarialTraining).
+ */
+export const mat = ({ labelSmoothing }: ObjectiveOptions = {}): Objective => ({
+  name: 'mat',
+  adversarial: true,
+  inner: { ...CROSS_ENTROPY_ATTACK, share: 0.5 },
+  loss: (forward, { images, adversarial, labels }) =>
+    tf.tidy(() => {
+      const half = Math.floor(images.shape[0] / 2);
+      const firstHalf = tf.slice(adversarial, 0, half);
+      const mixed = tf.concat([firstHalf, tf.slice(images, half)]) as Tensor4D;
+      return crossEntropy(forward(mixed), labels, labelSmoothing);
+    }),
+});
+
+/**
+ * TRADES: CE(clean, y) + β · mean KL(p_clean ‖ p_adversarial); gradients flow through both predictions
+ * (Zhang et al. 2019, https://arxiv.org/abs/1901.08573; as its code).
+ */
+export const trades = ({ labelSmoothing, beta = 6 }: ObjectiveOptions = {}): Objective => {
+  checkBeta(beta);
+  return {
+    name: 'trades',
+    adversarial: true,
+    inner: { loss: 'kl', startNoise: START_NOISE, share: 1 },
+    loss: (forward, { images, adversarial, labels }) =>
+      tf.tidy(() => {
+        const clean = forward(images);
+        const perturbed = forward(adversarial);
+        const divergence = tf.mean(klDivergence(tf.logSoftmax(clean), tf.logSoftmax(perturbed)));
+        return tf.add(crossEntropy(clean, labels, labelSmoothing), tf.mul(divergence, beta)) as Scalar;
+      }),
+  };
+};
+
+/**
+ * MART: BCE(adversarial, y) + β · mean KL(p_clean ‖ p_adversarial) · (1 − p_clean[y]), with
+ * BCE = CE(adversarial, y) − mean log(1 − max_{k ≠ y} p_adversarial[k]); gradients flow through every prediction
+ * (Wang et al. 2020, https://openreview.net/forum?id=rklOg6EFwS; as its code, constants included).
+ */
+export const mart = ({ labelSmoothing, beta = 5 }: ObjectiveOptions = {}): Objective => {
+  checkBeta(beta);
+  return {
+    name: 'mart',
+    adversarial: true,
+    inner: { loss: 'crossEntropy', startNoise: START_NOISE, share: 1 },
+    loss: (forward, { images, adversarial, labels }) =>
+      tf.tidy(() => {
+        const logClean = tf.logSoftmax(forward(images)) as Tensor2D;
+        const perturbed = forward(adversarial);
+        const probabilities = tf.softmax(perturbed);
+        const truth = oneHot(labels, perturbed);
+        const runnerUp = tf.oneHot(
+          tf.argMax(tf.sub(probabilities, tf.mul(truth, 2)), -1),
+          perturbed.shape[1],
+          1,
+          0,
+          'float32',
+        );
+        const probabilityOf = (classes: tf.Tensor, p: tf.Tensor) => tf.sum(tf.mul(classes, p), -1);
+        const margin = tf.log(tf.add(tf.sub(1.0001, probabilityOf(runnerUp, probabilities)), 1e-12));
+        const boosted = tf.sub(crossEntropy(perturbed, labels, labelSmoothing), tf.mean(margin));
+        const divergence = klDivergence(logClean, tf.log(tf.add(probabilities, 1e-12)) as Tensor2D);
+        const doubt = tf.sub(1.0000001, probabilityOf(truth, tf.exp(logClean)));
+        return tf.add(boosted, tf.mul(tf.mean(tf.mul(divergence, doubt)), beta)) as Scalar;
+      }),
+  };
+};
+
+function checkBeta(beta: number): void {
+  if (!(beta >= 0)) throw new InputError(`β is a number of at least 0, usually 6; ${beta} came.`);
+}
+
+export type ObjectiveName = 'natural' | 'at' | 'mat' | 'trades' | 'mart';
+
+export const objectives: { readonly [Name in ObjectiveName]: (options?: ObjectiveOptions) => Objective } = {
+  natural,
+  at,
+  mat,
+  trades,
+  mart,
+};
