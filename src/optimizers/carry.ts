@@ -1,0 +1,44 @@
+import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { isSparse, mapTree, type Params, type Tensors } from '../core/params.ts';
+import { indexMap } from '../core/structure.ts';
+import type { OptimizerState } from './types.ts';
+
+/** For kernels by name, the index of every nonzero among those of another structure, −1 where that has none. */
+export type CarryMaps = Readonly<Record<string, Int32Array>>;
+
+/** The maps from the structures of `from` onto those of `to`, for the kernels whose structure is another one. */
+export const carryMaps = (from: Params, to: Params): CarryMaps =>
+  Object.fromEntries(
+    Object.entries(to).flatMap(([name, after]) => {
+      const before = from[name];
+      if (!isSparse(after) || !isSparse(before) || before.structure === after.structure) return [];
+      return [[name, indexMap(before.structure, after.structure)]];
+    }),
+  );
+
+/**
+ * A tree of tensors over the nonzeros of old structures, carried onto new ones: each weight keeps its entry, and one
+ * that the old structure did not have gets 0. So momentum restarts at 0 where a weight was grown, and AGENT does not
+ * correct it.
+ *
+ * @param tree by parameter name; borrowed
+ * @returns the whole tree, owned by the caller
+ */
+export const carry = (tree: Tensors, maps: CarryMaps): Tensors =>
+  mapTree(
+    (tensor, map: Int32Array | undefined) => (map ? carryTensor(tensor as Tensor1D, map) : tf.clone(tensor)),
+    tree,
+    maps,
+  );
+
+/** `carry` of every slot of an optimizer's state. */
+export const carryState = (state: OptimizerState, maps: CarryMaps): OptimizerState =>
+  mapTree((slot) => carry(slot, maps), state);
+
+/** A zero behind the last entry is what the indices −1 fetch. */
+const carryTensor = (tensor: Tensor1D, map: Int32Array): Tensor =>
+  tf.tidy(() => {
+    const indices = map.map((index) => (index < 0 ? tensor.size : index));
+    return tf.gather(tf.concat([tensor, tf.zeros([1])]), tf.tensor1d(indices, 'int32'));
+  });

@@ -1,0 +1,67 @@
+/** The defaults of AGENT's authors. */
+export const AGENT_DEFAULTS = { gamma: 0.1, alpha: 0.3, initial: 0.1 } as const;
+
+/** ĉ, or why the losses give none. */
+export type Estimate = { readonly value: number } | { readonly value: null; readonly reason: string };
+
+/**
+ * AGENT's coefficient: ĉ = Cov(lossNow, lossSnapshot) / Var(lossSnapshot) over the batches of a pre-pass, both with
+ * n − 1 and in double precision (Lei et al. 2023, https://arxiv.org/abs/2301.03573).
+ *
+ * @param lossesNow L(θ; b) for each batch b, with the weights about to be trained
+ * @param lossesSnapshot L(θ̃; b) for the same batches, with the previous snapshot
+ */
+export function estimateCoefficient(lossesNow: readonly number[], lossesSnapshot: readonly number[]): Estimate {
+  const n = lossesNow.length;
+  if (n < 2) return { value: null, reason: `the coefficient needs the losses of at least 2 batches, there is ${n}` };
+  const mean = (xs: readonly number[]) => xs.reduce((sum, x) => sum + x, 0) / n;
+  const meanNow = mean(lossesNow);
+  const meanSnapshot = mean(lossesSnapshot);
+  let covariance = 0;
+  let variance = 0;
+  for (let b = 0; b < n; b++) {
+    covariance += ((lossesNow[b] - meanNow) * (lossesSnapshot[b] - meanSnapshot)) / (n - 1);
+    variance += (lossesSnapshot[b] - meanSnapshot) ** 2 / (n - 1);
+  }
+  const value = covariance / variance;
+  if (variance === 0) return { value: null, reason: 'the losses of the snapshot are the same on every batch' };
+  if (!Number.isFinite(value)) return { value: null, reason: 'the losses of the pre-pass are not finite' };
+  return { value };
+}
+
+/** c ← (1 − α)·c + α·ĉ; an estimate without a value leaves c as it is. */
+export const blendCoefficient = (c: number, estimate: Estimate, alpha: number): number =>
+  estimate.value === null ? c : (1 - alpha) * c + alpha * estimate.value;
+
+export interface CoefficientInputs {
+  /** AGENT's blended coefficient of this epoch. */
+  readonly c: number;
+  readonly gamma: number;
+  /** The share of the training that is done, in [0, 1]. */
+  readonly progress: number;
+}
+
+/** What multiplies u − g̃ in a step. */
+export interface CoefficientRule {
+  /** Whether steps are corrected at all, and so snapshots taken. */
+  readonly corrects: boolean;
+  /** Whether the rule reads c, and so the losses of the pre-pass are needed. */
+  readonly adaptive: boolean;
+  coefficient(inputs: CoefficientInputs): number;
+}
+
+export type OptimizerName = 'sgd' | 'agent' | 'svrg' | 'alpha-svrg';
+
+export const coefficientRules: { readonly [Name in OptimizerName]: CoefficientRule } = {
+  sgd: { corrects: false, adaptive: false, coefficient: () => 0 },
+  /** γ·c */
+  agent: { corrects: true, adaptive: true, coefficient: ({ c, gamma }) => gamma * c },
+  /** 1 (Johnson & Zhang 2013, https://papers.nips.cc/paper/4937). */
+  svrg: { corrects: true, adaptive: false, coefficient: () => 1 },
+  /** 0.75, falling linearly to 0 (Yin et al. 2025, https://arxiv.org/abs/2311.05589). */
+  'alpha-svrg': {
+    corrects: true,
+    adaptive: false,
+    coefficient: ({ progress }) => 0.75 * (1 - Math.min(1, Math.max(0, progress))),
+  },
+};

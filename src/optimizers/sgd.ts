@@ -1,0 +1,100 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../core/errors.ts';
+import { isKernel, mapTree, type Params, type Tensors, trainables, withTrainables, zerosLike } from '../core/params.ts';
+import { chain, stateless } from './chain.ts';
+import type { GradientTransformation, OptimizerState } from './types.ts';
+
+/** What a step of gradient descent is given. */
+export interface LearningRate {
+  readonly learningRate: number;
+}
+
+/** Whether decay shrinks all parameters, or kernels only: no biases and no batch norm. */
+export type DecayScope = 'all' | 'kernels';
+
+export interface WeightDecayOptions {
+  /** λ ≥ 0 */
+  readonly weightDecay: number;
+  readonly scope?: DecayScope;
+}
+
+/** g ← g + λ·w. Before `trace` it is L2 regularisation (coupled), after it decoupled weight decay. */
+export const addDecayedWeights = ({
+  weightDecay,
+  scope = 'all',
+}: WeightDecayOptions): GradientTransformation<unknown> => {
+  if (!(weightDecay >= 0)) throw new InputError(`Weight decay is a number of at least 0; ${weightDecay} came.`);
+  return stateless((grads, params) =>
+    Object.fromEntries(
+      Object.entries(grads).map(([name, gradient]) => {
+        const decays = weightDecay !== 0 && (scope === 'all' || isKernel(name));
+        return [name, decays ? tf.add(gradient, tf.mul(params[name], weightDecay)) : tf.clone(gradient)];
+      }),
+    ),
+  );
+};
+
+export interface TraceOptions {
+  /** μ in [0, 1) */
+  readonly decay: number;
+  readonly nesterov?: boolean;
+}
+
+/**
+ * Momentum: v ← μ·v + g from v = 0, and the update is v, or g + μ·v (Nesterov), as PyTorch's SGD has it. Of a sparse
+ * kernel only the nonzeros have momentum.
+ */
+export const trace = ({ decay, nesterov = false }: TraceOptions): GradientTransformation<unknown> => {
+  if (!(decay >= 0 && decay < 1)) throw new InputError(`Momentum is a number in [0, 1); ${decay} came.`);
+  return {
+    init: (params) => ({ trace: zerosLike(params) }),
+    update: (grads, state) =>
+      tf.tidy(() => {
+        const moved = mapTree((g: tf.Tensor, v: tf.Tensor) => tf.add(tf.mul(v, decay), g), grads, state.trace);
+        const updates = mapTree(
+          (g: tf.Tensor, v: tf.Tensor) => (nesterov ? tf.add(g, tf.mul(v, decay)) : tf.clone(v)),
+          grads,
+          moved,
+        );
+        return { updates, state: { trace: moved } };
+      }),
+  };
+};
+
+/** update ← −lr·g */
+export const scaleByLearningRate = (): GradientTransformation<LearningRate> =>
+  stateless((grads, _params, { learningRate }) => mapTree((g) => tf.mul(g, -learningRate), grads));
+
+export interface SgdOptions extends WeightDecayOptions {
+  /** μ in [0, 1) */
+  readonly momentum: number;
+  readonly nesterov?: boolean;
+  /** `coupled` (default): λ·w joins the gradient, as in PyTorch's SGD. `decoupled`: w ← w − lr·λ·w beside the step. */
+  readonly decay?: 'coupled' | 'decoupled';
+}
+
+/** Stochastic gradient descent with momentum and weight decay; state in the slot `trace`. */
+export const sgd = ({
+  momentum,
+  nesterov,
+  weightDecay,
+  decay = 'coupled',
+  scope,
+}: SgdOptions): GradientTransformation<LearningRate> => {
+  const decayed = addDecayedWeights({ weightDecay, scope });
+  const traced = trace({ decay: momentum, nesterov });
+  return decay === 'coupled'
+    ? chain<LearningRate>(decayed, traced, scaleByLearningRate())
+    : chain<LearningRate>(traced, decayed, scaleByLearningRate());
+};
+
+/** Parameters moved by `updates`, on the same structures; owned by the caller. */
+export const applyUpdates = (params: Params, updates: Tensors): Params =>
+  withTrainables(
+    params,
+    mapTree((tensor: tf.Tensor, update: tf.Tensor) => tf.add(tensor, update), trainables(params), updates),
+  );
+
+/** Frees every slot of an optimizer's state. */
+export const disposeState = (state: OptimizerState): void =>
+  tf.dispose(state as Record<string, Record<string, tf.Tensor>>);

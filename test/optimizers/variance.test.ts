@@ -1,0 +1,36 @@
+import '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { compareVariance, gradientVariance } from '../../src/optimizers/variance.ts';
+
+describe('gradient variance', () => {
+  before(() => tf.setBackend('cpu'));
+
+  it('is the mean squared distance from the mean gradient, with n − 1', async () => {
+    const gradients = [
+      { a: tf.tensor1d([1, 2]), b: tf.scalar(0) },
+      { a: tf.tensor1d([3, 2]), b: tf.scalar(3) },
+      { a: tf.tensor1d([5, 2]), b: tf.scalar(-3) },
+    ];
+    const count = tf.memory().numTensors;
+    expect(await gradientVariance(gradients)).to.equal((4 + 0 + 4 + 0 + 9 + 9) / 2);
+    expect(tf.memory().numTensors).to.equal(count);
+  });
+
+  it('vanishes with SVRG where the snapshot is the network itself, and falls with a part of the correction', async () => {
+    const gradients = [
+      [1, 2],
+      [3, 5],
+      [-1, 0.5],
+    ].map((g) => ({ a: tf.tensor1d(g) }));
+    const pairs = gradients.map((gradient) => ({ gradient, snapshotGradient: gradient }));
+    const snapshotMean = { a: tf.tensor1d([1, 2.5]) };
+    const count = tf.memory().numTensors;
+    const full = await compareVariance(pairs, snapshotMean, 1);
+    expect(full.plain).to.be.greaterThan(1);
+    expect(full.corrected).to.be.closeTo(0, 1e-12);
+    const part = await compareVariance(pairs, snapshotMean, 0.1);
+    expect(part.corrected).to.be.closeTo(0.81 * part.plain, 1e-5);
+    expect(tf.memory().numTensors).to.equal(count);
+  });
+});
