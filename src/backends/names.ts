@@ -1,0 +1,5 @@
+/** What can compute: see docs/backends.md. */
+export const BACKENDS = ['engine', 'tensorflow', 'webgpu', 'cpu'] as const;
+
+export type BackendName = (typeof BACKENDS)[number];
+export type BackendChoice = BackendName | 'auto';

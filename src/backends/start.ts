@@ -1,0 +1,64 @@
+import { UsageError } from '../core/errors.ts';
+import { BACKENDS, type BackendName } from './names.ts';
+import { firstLine, installedVersion } from './packages.ts';
+
+export interface StartOptions {
+  /** Threads of the engine; default one for each core. */
+  readonly threads?: number;
+  /** Told what `auto` passed over. */
+  readonly warn?: (message: string) => void;
+}
+
+export interface StartedBackend {
+  readonly name: BackendName;
+  /** What it runs on, such as the package and its version. */
+  readonly detail: string;
+}
+
+type Starter = (options: StartOptions) => Promise<string>;
+
+/** Each backend loads only when it is started. */
+const STARTERS: { readonly [K in BackendName]: Starter } = {
+  engine: async (options) => (await import('./engine.ts')).startEngine(options),
+  tensorflow: async () => (await import('./tensorflow.ts')).startTensorflow(),
+  webgpu: async () => (await import('./webgpu.ts')).startWebgpu(),
+  cpu: async () => (await import('./cpu.ts')).startCpu(),
+};
+
+/**
+ * What `auto` tries, in this order: TensorFlow where someone installed its GPU package, else the engine, else the
+ * reference. It takes the first that starts; what is merely slower than the engine is never tried.
+ */
+export function automaticOrder(installed: (name: string) => boolean): readonly BackendName[] {
+  return installed('@tensorflow/tfjs-node-gpu') ? ['tensorflow', 'engine', 'cpu'] : ['engine', 'cpu'];
+}
+
+/**
+ * Starts a backend and makes it the current one of TensorFlow.js.
+ *
+ * @throws UsageError for an unknown name; InputError where the backend is missing or does not start, with the remedy
+ */
+export async function startBackend(choice: string, options: StartOptions = {}): Promise<StartedBackend> {
+  if (choice !== 'auto') {
+    const name = backendName(choice);
+    return { name, detail: await STARTERS[name](options) };
+  }
+  const order = automaticOrder((name) => installedVersion(name) !== null);
+  for (const name of order.slice(0, -1)) {
+    try {
+      return { name, detail: await STARTERS[name](options) };
+    } catch (thrown) {
+      options.warn?.(`auto passes over the backend ${name}: ${firstLine(thrown)}`);
+    }
+  }
+  const last = order[order.length - 1];
+  return { name: last, detail: await STARTERS[last](options) };
+}
+
+function backendName(choice: string): BackendName {
+  const name = BACKENDS.find((known) => known === choice);
+  if (name === undefined) {
+    throw new UsageError(`There is no backend ${choice}. Backends are ${[...BACKENDS, 'auto'].join(', ')}.`);
+  }
+  return name;
+}
