@@ -1,0 +1,29 @@
+import type { Flags, FlagValues } from './flags.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface Positional {
+  readonly name: string;
+  readonly description: string;
+  readonly required: boolean;
+}
+
+/** What a command is told by its user. */
+export interface Invocation<F extends Flags> {
+  readonly flags: FlagValues<F>;
+  /** What came beside the flags, in order; required ones are present. */
+  readonly positionals: readonly string[];
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** A command of the command line, as data. */
+export interface Command<F extends Flags = Flags> {
+  readonly positionals: readonly Positional[];
+  readonly flags: F;
+  /** Pairs of a command and what it does. */
+  readonly examples: readonly (readonly [string, string])[];
+  run(invocation: Invocation<F>, terminal: Terminal): Promise<void>;
+}
+
+/** Keeps the names of the flags in the type. */
+export const defineCommand = <const F extends Flags>(command: Command<F>): Command<F> => command;

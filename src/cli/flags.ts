@@ -1,0 +1,89 @@
+import { UsageError } from '../core/errors.ts';
+import { parseNumber } from './expression.ts';
+
+/** What a flag takes. Numbers may be arithmetic, lists are separated by commas, and `0..4` is 0,1,2,3,4. */
+interface Values {
+  readonly text: string;
+  readonly number: number;
+  readonly texts: readonly string[];
+  readonly numbers: readonly number[];
+  readonly switch: boolean;
+}
+
+export type FlagKind = keyof Values;
+
+export interface Flag {
+  readonly kind: FlagKind;
+  readonly description: string;
+}
+
+/** Flags by name, without the two dashes. */
+export type Flags = Readonly<Record<string, Flag>>;
+
+/** What was given, by flag. */
+export type FlagValues<F extends Flags> = { readonly [N in keyof F]?: Values[F[N]['kind']] };
+
+/** Flags that every command has. */
+export const COMMON_FLAGS = {
+  json: { kind: 'switch', description: 'print the result as JSON' },
+  quiet: { kind: 'switch', description: 'print results and errors only' },
+} as const satisfies Flags;
+
+/**
+ * The values of the flags that were given.
+ *
+ * @param given by flag, as the command line held them
+ * @throws UsageError where a value is not what the flag takes, or came twice
+ */
+export function readFlags<F extends Flags>(given: Readonly<Record<string, unknown>>, flags: F): FlagValues<F> {
+  const values: Record<string, unknown> = {};
+  for (const [name, { kind }] of Object.entries(flags)) {
+    if (given[name] !== undefined) values[name] = readValue(`--${name}`, kind, given[name]);
+  }
+  return values as FlagValues<F>;
+}
+
+/** The value of one flag or setting, given as text or, in a configuration file, as what it is. */
+export function readValue(name: string, kind: FlagKind, given: unknown): unknown {
+  if (typeof given === 'object' && given !== null && !(Array.isArray(given) && isList(kind))) {
+    throw new UsageError(
+      `${name} was given ${Array.isArray(given) ? `${given.length} times` : 'a record'}. Give it once.`,
+    );
+  }
+  switch (kind) {
+    case 'switch':
+      return given;
+    case 'text':
+      return typeof given === 'string' ? notEmpty(name, given) : given;
+    case 'number':
+      return typeof given === 'string' ? parseNumber(given, name) : given;
+    case 'texts':
+      return typeof given === 'string' ? given.split(',').map((part) => notEmpty(name, part.trim())) : given;
+    case 'numbers':
+      return typeof given === 'string' ? readNumbers(name, given) : Array.isArray(given) ? given : [given];
+  }
+}
+
+const isList = (kind: FlagKind) => kind === 'texts' || kind === 'numbers';
+
+function notEmpty(name: string, text: string): string {
+  if (text === '') throw new UsageError(`${name} came without a value.`);
+  return text;
+}
+
+function readNumbers(name: string, text: string): readonly number[] {
+  const numbers: number[] = [];
+  for (const part of text.split(',')) {
+    const range = /^\s*(\d+)\.\.(\d+)\s*$/.exec(part);
+    if (range === null) {
+      numbers.push(parseNumber(part, name));
+      continue;
+    }
+    const [first, last] = [Number(range[1]), Number(range[2])];
+    if (last < first || last - first >= 10_000) {
+      throw new UsageError(`${name} must ascend over fewer than 10,000 numbers, as 0..4 does; ${part.trim()} came.`);
+    }
+    for (let value = first; value <= last; value++) numbers.push(value);
+  }
+  return numbers;
+}

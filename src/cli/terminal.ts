@@ -1,0 +1,13 @@
+/** What a command sees of the process that runs it. */
+export interface Terminal {
+  /** Results, to standard output. */
+  print(text: string): void;
+  /** Progress, warnings and errors, to standard error. */
+  note(text: string): void;
+  /** Where progress bars are drawn; null where standard error is not a terminal. */
+  readonly screen: NodeJS.WriteStream | null;
+  /** Width of the screen in characters. */
+  readonly columns: number;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import { equipoise } from './equipoise.ts';
+
+const { version } = JSON.parse(readFileSync(fileURLToPath(new URL('../../../package.json', import.meta.url)), 'utf8'));
+
+describe('the command line', () => {
+  it('lists every command under --help', () => {
+    const { code, stdout, stderr } = equipoise(['--help']);
+    expect([code, stderr]).to.deep.equal([0, '']);
+    for (const { name, summary } of COMMANDS) expect(stdout).to.match(new RegExp(`equipoise ${name} +${summary}`));
+  });
+
+  it('loads for --help neither TensorFlow.js nor anything else that is heavy', () => {
+    const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+    const loaded: string[] = [];
+    const seen = new Set<string>();
+    const follow = (path: string) => {
+      if (seen.has(path)) return;
+      seen.add(path);
+      for (const [, source] of readFileSync(path, 'utf8').matchAll(
+        /^(?:import|export) .*?from '(.*?)';$|^import '(.*?)';$/gm,
+      )) {
+        if (source?.startsWith('.')) follow(fileURLToPath(new URL(source, `file://${path}`)));
+        else if (source && !source.startsWith('node:')) loaded.push(source);
+      }
+    };
+    follow(main);
+    expect(loaded).to.deep.equal(['yargs']);
+  });
+
+  it('shows the flags of every command', () => {
+    for (const { name } of COMMANDS) {
+      const { code, stdout, stderr } = equipoise([name, '--help']);
+      expect([code, stderr], name).to.deep.equal([0, '']);
+      expect(stdout).to.contain(`equipoise ${name}`).and.to.contain('--json').and.to.contain('--quiet');
+    }
+  });
+
+  it('prints its version', () => {
+    expect(equipoise(['--version'])).to.deep.equal({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  const wrongUses: readonly (readonly [string, readonly string[], RegExp])[] = [
+    ['no command', [], /A command is missing/],
+    ['an unknown command', ['dcotor'], /There is no command dcotor. Did you mean doctor\?/],
+    ['a command that resembles none', ['xyzzy'], /Commands are .*doctor/],
+    ['an unknown flag', ['doctor', '--jsn'], /has no flag --jsn. Did you mean --json\?/],
+    ['a flag that resembles none', ['doctor', '--frobnicate=1'], /no flag --frobnicate. See equipoise doctor --help/],
+    ['an argument too many', ['doctor', 'now'], /does not take now/],
+  ];
+  for (const [title, args, message] of wrongUses) {
+    it(`answers ${title} with exit code 2, one message and no stack trace`, () => {
+      const { code, stdout, stderr } = equipoise(args);
+      expect([code, stdout]).to.deep.equal([2, '']);
+      expect(stderr)
+        .to.match(message)
+        .and.not.to.match(/\n {4}at /);
+    });
+  }
+});
