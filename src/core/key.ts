@@ -1,5 +1,6 @@
 import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
+import { InputError } from './errors.ts';
 
 /**
  * 128 bits that name one stream of random numbers. A key is derived from another by *name* (`foldIn`), never by order
@@ -109,13 +110,21 @@ export function permutation(key: Key, count: number): Int32Array {
   return order;
 }
 
-/** `count` different numbers of 0 … population − 1, ascending, every subset equally likely (Floyd 1987). */
+/**
+ * `count` different numbers of 0 … population − 1, ascending, every subset equally likely (Floyd 1987).
+ *
+ * @throws InputError if there are fewer than `count`
+ */
 export function sample(key: Key, count: number, population: number): Int32Array {
+  if (count > population) throw new InputError(`${count} different numbers cannot be drawn from ${population}.`);
   const random = generator(key);
-  const chosen = new Set<number>();
+  const chosen = new Uint8Array(population);
   for (let top = population - count; top < population; top++) {
     const candidate = nextBelow(random, top + 1);
-    chosen.add(chosen.has(candidate) ? top : candidate);
+    chosen[chosen[candidate] === 0 ? candidate : top] = 1;
   }
-  return Int32Array.from(chosen).sort();
+  const numbers = new Int32Array(count);
+  let found = 0;
+  for (let number = 0; found < count; number++) if (chosen[number] !== 0) numbers[found++] = number;
+  return numbers;
 }
