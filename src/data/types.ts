@@ -7,15 +7,63 @@ export interface Split {
   readonly labels: Uint8Array;
 }
 
+/** [height, width, channels] of one image */
+export type PixelShape = readonly [number, number, number];
+
+export type SplitName = 'train' | 'test';
+
 export interface Dataset {
   readonly name: string;
   readonly classes: readonly string[];
-  /** [height, width, channels] of one image */
-  readonly imageShape: readonly [number, number, number];
+  readonly imageShape: PixelShape;
   readonly train: Split;
   readonly test: Split;
-  /** Of the files it was read from. */
+  /** Of the files it was read from: that of the lines `sha256  name` which `sha256sum` prints of them, unpacked. */
   readonly sha256: string;
-  /** Whether that is the checksum of the official files; else the set is shown as `name (unofficial)`. */
+  /** Whether these are the official files; else the set is shown as `name (unofficial)`. */
   readonly official: boolean;
+}
+
+/** A file in memory, unpacked; `name` is what messages call it. */
+export interface DataFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** How the files of a data set are named and read. */
+export interface Format {
+  /** The files that it takes, in words. */
+  readonly expected: string;
+  /** The files of each split among these names (without .gz), in order; an empty list if one is missing. */
+  files(names: readonly string[]): Readonly<Record<SplitName, readonly string[]>>;
+  /**
+   * @param files of one split, in that order
+   * @throws InputError naming the file and the byte that is wrong
+   */
+  decode(files: readonly DataFile[], imageShape: PixelShape, classes: number): Split;
+}
+
+export interface Checksum {
+  readonly algorithm: 'md5' | 'sha1' | 'sha256';
+  readonly digest: string;
+}
+
+/** A file to download from a data set's host. */
+export interface Download {
+  readonly url: string;
+  readonly checksum: Checksum;
+  /** Whether it holds the files, or is one. */
+  readonly unpack: 'tar.gz' | 'none';
+}
+
+/** What is known of a data set that lies in files. */
+export interface DatasetDefinition {
+  readonly classes: readonly string[];
+  readonly imageShape: PixelShape;
+  readonly format: Format;
+  /** Of every official file by its name: of the packed bytes where that ends in .gz. */
+  readonly checksums: Readonly<Record<string, Checksum>>;
+  readonly downloads: readonly Download[];
+  /** Folders below a data directory in which others' tools leave these files. */
+  readonly folders: readonly string[];
 }

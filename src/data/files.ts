@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { InputError } from '../core/errors.ts';
+import type { Checksum, DataFile, DatasetDefinition, SplitName } from './types.ts';
+
+export const digestOf = (algorithm: Checksum['algorithm'], bytes: Uint8Array | string): string =>
+  createHash(algorithm).update(bytes).digest('hex');
+
+const unpackedName = (name: string): string => name.replace(/\.gz$/, '');
+
+/** Where the files of a data set lie, by their names unpacked. */
+export interface FoundFiles {
+  readonly directory: string;
+  /** Names on disk by split. */
+  readonly splits: Readonly<Record<SplitName, readonly string[]>>;
+}
+
+const listing = async (directory: string): Promise<string[]> => {
+  try {
+    return (await readdir(directory)).sort();
+  } catch {
+    return [];
+  }
+};
+
+/** The files of a data set in one of these folders, or null; the first complete one counts. */
+export async function findFiles(
+  definition: DatasetDefinition,
+  directories: readonly string[],
+): Promise<FoundFiles | null> {
+  for (const directory of directories) {
+    const onDisk = new Map((await listing(directory)).map((name) => [unpackedName(name), name]));
+    const { train, test } = definition.format.files([...onDisk.keys()]);
+    if (train.length === 0 || test.length === 0) continue;
+    const named = (names: readonly string[]) => names.map((name) => onDisk.get(name) as string);
+    return { directory, splits: { train: named(train), test: named(test) } };
+  }
+  return null;
+}
+
+interface ReadFile extends DataFile {
+  readonly baseName: string;
+  readonly sha256: string;
+  readonly official: boolean;
+}
+
+/** A file unpacked, with what its checksums say. */
+async function readDataFile(directory: string, name: string, { checksums }: DatasetDefinition): Promise<ReadFile> {
+  const path = join(directory, name);
+  const packed = await readFile(path);
+  const baseName = unpackedName(name);
+  const bytes = name === baseName ? packed : unpack(path, packed);
+  const matches = (known: Checksum | undefined, content: Uint8Array): boolean =>
+    known !== undefined && digestOf(known.algorithm, content) === known.digest;
+  return {
+    name: path,
+    baseName,
+    bytes,
+    sha256: digestOf('sha256', bytes),
+    official: matches(checksums[baseName], bytes) || (name !== baseName && matches(checksums[name], packed)),
+  };
+}
+
+function unpack(path: string, packed: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(packed);
+  } catch (error) {
+    throw new InputError(
+      `${path} (${packed.length} bytes) does not unpack (${error instanceof Error ? error.message : error}): it is truncated, damaged or no gzip file.`,
+    );
+  }
+}
+
+export interface ReadFiles {
+  readonly files: Readonly<Record<SplitName, readonly DataFile[]>>;
+  /** Of the lines `sha256  name` of every file, unpacked. */
+  readonly sha256: string;
+  /** Whether every official file is there, and no other. */
+  readonly official: boolean;
+}
+
+/** @throws InputError if a file does not unpack */
+export async function readFiles(definition: DatasetDefinition, found: FoundFiles): Promise<ReadFiles> {
+  const read = async (names: readonly string[]): Promise<ReadFile[]> => {
+    const files: ReadFile[] = [];
+    for (const name of names) files.push(await readDataFile(found.directory, name, definition));
+    return files;
+  };
+  const files = { train: await read(found.splits.train), test: await read(found.splits.test) };
+  const all = [...files.train, ...files.test];
+  const expected = Object.keys(definition.checksums).length;
+  return {
+    files,
+    sha256: digestOf('sha256', all.map(({ sha256, baseName }) => `${sha256}  ${baseName}\n`).join('')),
+    official: all.length === expected && all.every(({ official }) => official),
+  };
+}
