@@ -11,16 +11,26 @@ export interface AppliedModel {
 
 export type AttackedModel = Classifier | AppliedModel;
 
-/** What an attack is after: any class but the labels, or one given class an image. Labels are int32 [batch]. */
+/**
+ * What an attack is after: any class but the labels, or one given class an image. Labels are int32 [batch]; those of a
+ * targeted goal serve only losses that compare the target with the true class (DLR), by default the clean prediction.
+ */
 export type Goal =
   | { readonly kind: 'untargeted'; readonly labels: Tensor1D }
-  | { readonly kind: 'targeted'; readonly targets: Tensor1D };
+  | { readonly kind: 'targeted'; readonly targets: Tensor1D; readonly labels?: Tensor1D };
 
 /**
  * What an attack increases: one value a sample, [batch]. `cleanLogits` are those of the unperturbed images, for losses
  * that compare with them.
  */
 export type Loss = (logits: Tensor2D, goal: Goal, cleanLogits?: Tensor2D) => Tensor1D;
+
+/** What an attack asked of the model, counted in images. */
+export interface Cost {
+  readonly forwardPasses: number;
+  /** Gradients with respect to the images; each is a forward pass too. */
+  readonly inputGradients: number;
+}
 
 export type NormName = 'linf' | 'l2' | 'l1';
 
@@ -33,6 +43,8 @@ export interface PerturbOptions {
   readonly start?: Tensor4D;
   /** `evaluate` (default) drops solved samples and stacks restarts; `train` always runs every step. */
   readonly mode?: 'evaluate' | 'train';
+  /** Told, possibly several times, what has been spent since it was told last. */
+  readonly onCost?: (cost: Cost) => void;
 }
 
 export interface Attack {

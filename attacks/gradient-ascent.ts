@@ -1,0 +1,417 @@
+import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../src/core/errors.ts';
+import { foldIn, type Key, seedKey } from '../src/core/key.ts';
+import { breather } from './breathe.ts';
+import { type Bounds, checkImages, readPixels } from './checks.ts';
+import { checkClasses, disposeGoal, goalTensors, meets, type ReadGoal, readGoal, takeGoal } from './goals.ts';
+import { holding } from './held.ts';
+import { lossAndLogits, lossGradient } from './loss-gradient.ts';
+import { usesCleanLogits } from './losses.ts';
+import { classifierOf } from './models.ts';
+import type { Norm } from './norms/index.ts';
+import { confine, type Region, regionAround } from './region.ts';
+import { chooseRows, takeRows } from './rows.ts';
+import type { Attack, Classifier, Cost, Loss, PerturbOptions } from './types.ts';
+
+/** Projected gradient ascent on a loss, the one loop behind FGSM, BIM, PGD and MI-FGSM. */
+export interface Ascent {
+  readonly norm: Norm;
+  readonly epsilon: number;
+  readonly stepSize: number;
+  readonly steps: number;
+  readonly restarts: number;
+  readonly randomStart: boolean;
+  /** How much of the accumulated gradient each step keeps; 0 follows the gradient itself. */
+  readonly momentum: number;
+  readonly loss: Loss;
+  readonly bounds: Bounds;
+  /** Which iterate is returned where none succeeds: that of highest loss, or the last. */
+  readonly keep: 'best' | 'last';
+}
+
+/** A batch under attack, in plain memory. */
+interface Problem {
+  readonly classifier: Classifier;
+  /** [samples · size] */
+  readonly pixels: Float32Array;
+  /** [batch, height, width, channels] */
+  readonly shape: Tensor4D['shape'];
+  readonly goal: ReadGoal;
+  readonly key: Key;
+  /** The images' numbers in their data set. */
+  readonly samples: readonly number[];
+  readonly start?: Float32Array;
+  readonly spend: (cost: Cost) => void;
+}
+
+/** One attempt at one image: what a row of the attacked batch is. */
+interface Attempt {
+  /** The image's place in the batch. */
+  readonly image: number;
+  readonly restart: number;
+}
+
+const sizeOf = ([, height, width, channels]: Tensor4D['shape']): number => height * width * channels;
+
+/** The attack's `perturb`: see `Attack`. */
+export const ascend =
+  (ascent: Ascent): Attack['perturb'] =>
+  async (model, images, goal, options = {}) => {
+    checkImages(images);
+    const [batch] = images.shape;
+    const problem: Problem = {
+      classifier: classifierOf(model),
+      pixels: await readPixels(images, ascent.bounds),
+      shape: images.shape,
+      goal: await readGoal(goal, batch),
+      key: options.key ?? seedKey(0),
+      samples: samplesOf(options, batch),
+      start: await readStart(options, images),
+      spend: options.onCost ?? (() => {}),
+    };
+    if (batch === 0) return tf.clone(images);
+    return options.mode === 'train' ? train(ascent, problem) : evaluate(ascent, problem);
+  };
+
+function samplesOf({ samples }: PerturbOptions, batch: number): readonly number[] {
+  if (samples && (samples.length !== batch || !samples.every(Number.isSafeInteger))) {
+    throw new InputError(`samples are the ${batch} images' numbers in their data set; ${samples.length} came.`);
+  }
+  return samples ?? Array.from({ length: batch }, (_, i) => i);
+}
+
+async function readStart({ start }: PerturbOptions, images: Tensor4D): Promise<Float32Array | undefined> {
+  if (!start) return undefined;
+  if (start.shape.join() !== images.shape.join()) {
+    throw new InputError(`start has the shape of the images, [${images.shape}]; [${start.shape}] came.`);
+  }
+  const pixels = (await start.data()) as Float32Array;
+  if (!pixels.every(Number.isFinite)) throw new InputError('start holds a pixel that is NaN or infinite.');
+  return pixels;
+}
+
+/** Every step for every image; the last iterate, with restarts that of highest loss. */
+const train = (ascent: Ascent, problem: Problem): Promise<Tensor4D> =>
+  holding(async ({ hold, release }) => {
+    const { classifier, goal, pixels, shape, spend } = problem;
+    const [batch] = shape;
+    const images = Array.from({ length: batch }, (_, image) => image);
+    const { loss, norm, epsilon, bounds } = ascent;
+    const cleanLogits = usesCleanLogits(loss) ? hold(cleanLogitsOf(problem)) : undefined;
+    const goals = goalTensors(goal);
+    const region = regionAround(norm, epsilon, bounds, pixels, shape);
+    const breathe = breather();
+    try {
+      let best: { adversarial: Tensor4D; loss: Float32Array } | undefined;
+      const restarts = restartsOf(ascent, problem);
+      for (let restart = 0; restart < restarts; restart++) {
+        let iterate: Iterate = { adversarial: hold(startOf(ascent, problem, region, attempts(images, restart, 1))) };
+        for (let step = 0; step < ascent.steps; step++) {
+          const { adversarial, velocity } = iterate;
+          iterate = tf.tidy(() => {
+            const { gradient, logits } = lossGradient(classifier, loss, goals, adversarial, cleanLogits);
+            if (step === 0) checkClasses(goal, logits);
+            return move(ascent, region, iterate, gradient);
+          });
+          spend({ forwardPasses: batch, inputGradients: batch });
+          adversarial.dispose();
+          velocity?.dispose();
+          hold(iterate.adversarial);
+          if (iterate.velocity) hold(iterate.velocity);
+          await breathe();
+        }
+        iterate.velocity?.dispose();
+        if (restarts === 1) best = { adversarial: iterate.adversarial, loss: new Float32Array(batch) };
+        else best = await better(best, iterate.adversarial);
+      }
+      return await confined(ascent, problem, release((best as NonNullable<typeof best>).adversarial));
+
+      async function better(previous: typeof best, adversarial: Tensor4D): Promise<NonNullable<typeof best>> {
+        const { loss: losses } = await report(lossAndLogits(classifier, loss, goals, adversarial, cleanLogits));
+        spend({ forwardPasses: batch, inputGradients: 0 });
+        if (!previous) return { adversarial, loss: losses };
+        const higher = images.map((i) => losses[i] > previous.loss[i]);
+        const chosen = hold(chooseRows(higher, adversarial, previous.adversarial));
+        adversarial.dispose();
+        previous.adversarial.dispose();
+        return { adversarial: chosen, loss: losses.map((value, i) => (higher[i] ? value : previous.loss[i])) };
+      }
+    } finally {
+      region.dispose();
+      disposeGoal(goals);
+    }
+  });
+
+/** The adversarial images with those outside the ball pulled in; takes them over. */
+async function confined({ norm, epsilon }: Ascent, problem: Problem, adversarial: Tensor4D): Promise<Tensor4D> {
+  if (norm.name === 'linf') return adversarial;
+  const { pixels, shape } = problem;
+  try {
+    const data = Float32Array.from(await adversarial.data());
+    forEachImage(shape, (from, to) => confine(norm, epsilon, pixels.subarray(from, to), data.subarray(from, to)));
+    return tf.tensor4d(data, shape);
+  } finally {
+    adversarial.dispose();
+  }
+}
+
+function forEachImage(shape: Tensor4D['shape'], visit: (from: number, to: number) => void): void {
+  const size = sizeOf(shape);
+  for (let image = 0; image < shape[0]; image++) visit(image * size, (image + 1) * size);
+}
+
+/**
+ * Attacks only images that do not yet meet the goal, drops each at its first success, and stacks restarts of the images
+ * that are left as long as they fit the batch.
+ */
+async function evaluate(ascent: Ascent, problem: Problem): Promise<Tensor4D> {
+  const { pixels, shape, goal } = problem;
+  const [batch] = shape;
+  const size = sizeOf(shape);
+  const clean = await cleanOutputs(problem);
+  const result = Float32Array.from(pixels);
+  const best = new Float32Array(batch).fill(Number.NEGATIVE_INFINITY);
+  let left = clean.predictions.flatMap((predicted, i) => (meets(goal.kind, goal.classes[i], predicted) ? [] : [i]));
+  const restarts = restartsOf(ascent, problem);
+  for (let restart = 0; restart < restarts && left.length > 0; ) {
+    const count = Math.min(restarts - restart, Math.max(1, Math.floor(batch / left.length)));
+    const outcomes = await climb(ascent, problem, clean.logits, attempts(left, restart, count));
+    const solved = new Set<number>();
+    for (const { image, loss, success, adversarial } of outcomes) {
+      if (solved.has(image) || !(success || loss > best[image])) continue;
+      if (success) solved.add(image);
+      best[image] = loss;
+      confine(ascent.norm, ascent.epsilon, pixels.subarray(image * size, (image + 1) * size), adversarial);
+      result.set(adversarial, image * size);
+    }
+    left = left.filter((image) => !solved.has(image));
+    restart += count;
+  }
+  return tf.tensor4d(result, shape);
+}
+
+/** Given a start, all restarts would be one. */
+const restartsOf = ({ restarts }: Ascent, { start }: Problem): number => (start ? 1 : restarts);
+
+/** Every restart from `first` of every image, the lower restarts first. */
+const attempts = (images: readonly number[], first: number, count: number): Attempt[] =>
+  Array.from({ length: count }, (_, i) => images.map((image) => ({ image, restart: first + i }))).flat();
+
+interface Outcome extends Attempt {
+  readonly success: boolean;
+  readonly loss: number;
+  readonly adversarial: Float32Array;
+}
+
+/** A share of the rows that must be done before the others are moved together. */
+const WORTH_COMPACTING = 1 / 16;
+
+/**
+ * Runs attempts side by side, in order of their restarts. An image's lowest successful restart counts, so a success ends
+ * only its image's higher ones, and the outcome does not depend on what else is in the batch.
+ */
+const climb = (
+  ascent: Ascent,
+  problem: Problem,
+  cleanLogits: Float32Array,
+  attempted: readonly Attempt[],
+): Promise<Outcome[]> =>
+  holding(async ({ hold }) => {
+    const { classifier, pixels, shape, goal, spend } = problem;
+    const size = sizeOf(shape);
+    const classes = cleanLogits.length / shape[0];
+    const breathe = breather();
+    const outcomes = new Map<Attempt, Outcome>();
+    const firstSuccess = new Map<number, number>();
+    const open = ({ image, restart }: Attempt) => restart < (firstSuccess.get(image) ?? Number.POSITIVE_INFINITY);
+
+    let rows = attempted;
+    let surroundings = surround(rows);
+    const surroundingsOf = () => surroundings;
+    let iterate: Iterate = { adversarial: hold(startOf(ascent, problem, surroundings.region, rows)) };
+    let best: { adversarial: Tensor4D; loss: Float32Array } | undefined;
+    try {
+      for (let step = 0; ; step++) {
+        const last = step === ascent.steps;
+        const { goals, clean } = surroundings;
+        const here = last
+          ? lossAndLogits(classifier, ascent.loss, goals, iterate.adversarial, clean)
+          : lossGradient(classifier, ascent.loss, goals, iterate.adversarial, clean);
+        let gradient = 'gradient' in here ? hold(here.gradient as Tensor4D) : undefined;
+        spend({ forwardPasses: rows.length, inputGradients: last ? 0 : rows.length });
+        const { loss, predictions } = await report(here);
+
+        if (last || ascent.keep === 'best') {
+          const improved = rows.map((_, i) => ascent.keep === 'last' || !best || loss[i] > best.loss[i]);
+          const previous = best;
+          best = {
+            adversarial: hold(chooseRows(improved, iterate.adversarial, previous?.adversarial ?? iterate.adversarial)),
+            loss: loss.map((value, i) => (improved[i] ? value : (previous as NonNullable<typeof best>).loss[i])),
+          };
+          previous?.adversarial.dispose();
+          const successes = rows.map(
+            (row, i) => open(row) && meets(goal.kind, goal.classes[row.image], predictions[i]),
+          );
+          await settle(successes, true, iterate.adversarial, loss);
+          if (last) {
+            const rest = rows.map((row) => open(row) && !outcomes.has(row));
+            await settle(rest, false, best.adversarial, best.loss);
+            break;
+          }
+        }
+
+        const kept = rows.flatMap((row, i) => (open(row) ? [i] : []));
+        if (kept.length === 0) break;
+        if (rows.length - kept.length >= Math.max(1, WORTH_COMPACTING * rows.length)) {
+          const take = (tensor: Tensor4D) => {
+            const taken = hold(takeRows(tensor, kept));
+            tensor.dispose();
+            return taken;
+          };
+          rows = kept.map((i) => rows[i]);
+          gradient = take(gradient as Tensor4D);
+          iterate = { adversarial: take(iterate.adversarial), velocity: iterate.velocity && take(iterate.velocity) };
+          if (best) best = { adversarial: take(best.adversarial), loss: best.loss.filter((_, i) => kept.includes(i)) };
+          surroundings.dispose();
+          surroundings = surround(rows);
+        }
+
+        const { adversarial, velocity } = iterate;
+        iterate = move(ascent, surroundings.region, iterate, gradient as Tensor4D);
+        hold(iterate.adversarial);
+        if (iterate.velocity) hold(iterate.velocity);
+        gradient?.dispose();
+        adversarial.dispose();
+        velocity?.dispose();
+        await breathe();
+      }
+    } finally {
+      surroundingsOf().dispose();
+    }
+    return attempted.flatMap((attempt) => outcomes.get(attempt) ?? []);
+
+    /** Records the chosen rows' outcome. */
+    async function settle(chosen: readonly boolean[], success: boolean, from: Tensor4D, loss: Float32Array) {
+      const indices = chosen.flatMap((is, i) => (is ? [i] : []));
+      if (indices.length === 0) return;
+      const taken = hold(takeRows(from, indices));
+      const data = await taken.data();
+      indices.forEach((index, i) => {
+        const row = rows[index];
+        if (success) firstSuccess.set(row.image, Math.min(row.restart, firstSuccess.get(row.image) ?? row.restart));
+        outcomes.set(row, {
+          ...row,
+          success,
+          loss: loss[index],
+          adversarial: Float32Array.from(data.subarray(i * size, (i + 1) * size)),
+        });
+      });
+      taken.dispose();
+    }
+
+    /** What the rows' loss and steps refer to. */
+    function surround(of: readonly Attempt[]) {
+      const images = of.map(({ image }) => image);
+      const around = takeFlat(pixels, images, size);
+      const region = regionAround(ascent.norm, ascent.epsilon, ascent.bounds, around, [of.length, ...rest(shape)]);
+      const goals = goalTensors(takeGoal(goal, images));
+      const clean = tf.tensor2d(takeFlat(cleanLogits, images, classes), [of.length, classes]);
+      const dispose = () => {
+        region.dispose();
+        disposeGoal(goals);
+        clean.dispose();
+      };
+      return { region, goals, clean, dispose };
+    }
+  });
+
+const rest = ([, height, width, channels]: Tensor4D['shape']): [number, number, number] => [height, width, channels];
+
+function takeFlat(data: Float32Array, rows: readonly number[], size: number): Float32Array {
+  const taken = new Float32Array(rows.length * size);
+  rows.forEach((row, i) => {
+    taken.set(data.subarray(row * size, (row + 1) * size), i * size);
+  });
+  return taken;
+}
+
+/** Reads and frees the outcome of a forward pass. */
+async function report({ logits, loss }: { logits: Tensor2D; loss: Tensor1D }) {
+  const predictions = tf.argMax(logits, 1);
+  try {
+    return { loss: Float32Array.from(await loss.data()), predictions: Array.from(await predictions.data()) };
+  } finally {
+    for (const tensor of [logits, loss, predictions]) tensor.dispose();
+  }
+}
+
+function cleanLogitsOf({ classifier, pixels, shape, goal, spend }: Problem): Tensor2D {
+  const logits = tf.tidy(() => {
+    const result = classifier(tf.tensor4d(pixels, shape));
+    checkClasses(goal, result);
+    return result;
+  });
+  spend({ forwardPasses: shape[0], inputGradients: 0 });
+  return logits;
+}
+
+async function cleanOutputs(problem: Problem): Promise<{ logits: Float32Array; predictions: number[] }> {
+  const logits = cleanLogitsOf(problem);
+  const predicted = tf.argMax(logits, 1);
+  try {
+    const values = Float32Array.from(await logits.data());
+    if (!values.every(Number.isFinite)) {
+      throw new InputError('The model gives NaN or infinite logits for the unperturbed images; check its weights.');
+    }
+    return { logits: values, predictions: Array.from(await predicted.data()) };
+  } finally {
+    logits.dispose();
+    predicted.dispose();
+  }
+}
+
+/** The first iterate of every attempt; owned by the caller. */
+function startOf(ascent: Ascent, problem: Problem, region: Region, rows: readonly Attempt[]): Tensor4D {
+  const { pixels, shape, start, key, samples } = problem;
+  const size = sizeOf(shape);
+  const first = takeFlat(
+    start ?? pixels,
+    rows.map(({ image }) => image),
+    size,
+  );
+  if (!start && ascent.randomStart) {
+    rows.forEach(({ image, restart }, row) => {
+      const stream = foldIn(foldIn(key, samples[image]), restart);
+      const noise = ascent.norm.sample(stream, size, ascent.epsilon);
+      for (let i = 0; i < size; i++) first[row * size + i] += noise[i];
+    });
+  }
+  return tf.tidy(() => region.project(tf.tensor4d(first, [rows.length, ...rest(shape)])));
+}
+
+type Iterate = {
+  readonly adversarial: Tensor4D;
+  /** The accumulated gradient, where the attack has momentum. */
+  readonly velocity?: Tensor4D;
+};
+
+/**
+ * x ← Π(x + stepSize · steepest(v)), v ← momentum · v + g / mean |g| (Dong et al. 2018, arXiv:1710.06081), or v = g
+ * without momentum; the result belongs to the caller.
+ */
+const move = (
+  { momentum, stepSize }: Ascent,
+  region: Region,
+  { adversarial, velocity }: Iterate,
+  gradient: Tensor4D,
+): Iterate =>
+  tf.tidy(() => {
+    const next = (direction: Tensor4D) =>
+      region.project(tf.add(adversarial, tf.mul(region.steepest(direction, adversarial), stepSize)));
+    if (momentum === 0) return { adversarial: next(gradient) };
+    const size = tf.maximum(tf.mean(tf.abs(gradient), [1, 2, 3], true), 1e-30);
+    const unit = tf.div(gradient, size) as Tensor4D;
+    const accumulated = velocity ? (tf.add(tf.mul(velocity, momentum), unit) as Tensor4D) : unit;
+    return { adversarial: next(accumulated), velocity: accumulated };
+  });

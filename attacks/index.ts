@@ -1,0 +1,9 @@
+export { type BimOptions, bim } from './bim.ts';
+export type { Bounds } from './checks.ts';
+export { type FgsmOptions, fgsm } from './fgsm.ts';
+export { type LossGradient, lossGradient } from './loss-gradient.ts';
+export { crossEntropy, cwMargin, cwMarginUpTo, dlr, kl, type LossName, losses } from './losses.ts';
+export { type MiFgsmOptions, miFgsm } from './mi-fgsm.ts';
+export { l1, l2, linf, type Norm, norms } from './norms/index.ts';
+export { type PgdOptions, pgd } from './pgd.ts';
+export type * from './types.ts';

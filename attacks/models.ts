@@ -1,0 +1,43 @@
+import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../src/core/errors.ts';
+import type { AppliedModel, AttackedModel, Classifier } from './types.ts';
+
+/**
+ * A model as a function from images to logits; anything with `apply` is called as `apply(images, { training: false })`,
+ * so that it changes neither mode nor statistics. The function throws unless logits [batch, classes] come back.
+ */
+export function classifierOf(model: AttackedModel): Classifier {
+  const run = runOf(model);
+  return (images) => {
+    const output = run(images);
+    const [logits, ...others] = Array.isArray(output) ? (output as unknown[]) : [output];
+    if (
+      others.length > 0 ||
+      !(logits instanceof tf.Tensor) ||
+      logits.rank !== 2 ||
+      logits.shape[0] !== images.shape[0]
+    ) {
+      throw new InputError(
+        `A model returns one tensor of logits [${images.shape[0]}, classes]; ${describe(output)} came. Wrap it in a ` +
+          'function (images) => logits.',
+      );
+    }
+    return logits as Tensor2D;
+  };
+}
+
+function runOf(model: AttackedModel): (images: Tensor4D) => unknown {
+  if (typeof model === 'function') return model as Classifier;
+  if (typeof (model as AppliedModel | undefined)?.apply === 'function') {
+    return (images) => model.apply(images, { training: false });
+  }
+  throw new InputError(
+    'A model is a function (images) => logits, or has a method apply(images, { training }) as a LayersModel does.',
+  );
+}
+
+function describe(output: unknown): string {
+  if (Array.isArray(output)) return `a list of ${output.length}`;
+  return output instanceof tf.Tensor ? `a tensor [${output.shape}]` : String(output);
+}

@@ -1,0 +1,58 @@
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { foldIn, uniform } from '../../src/core/key.ts';
+import type { Norm } from './norm.ts';
+
+/** The share of pixels that one step moves. */
+const MOVED = 0.01;
+
+const flat = (x: Tensor4D): Tensor2D => tf.reshape(x, [x.shape[0], -1]);
+
+/**
+ * ‖δ‖₁ = Σ |δ_i|.
+ *
+ * The steepest step in l1 moves the one pixel with the largest gradient, which the bounds of pixels stop at once; the
+ * normalised gradient (foolbox) spreads the step over all of them. This is SLIDE's step between the two (Tramèr and Boneh
+ * 2019, arXiv:1904.13000): the 1 % of pixels with the largest gradients, all by the same amount.
+ */
+export const l1: Norm = {
+  name: 'l1',
+  // Exponential magnitudes over their sum and one more are uniform on the simplex; signs make it the ball.
+  sample: (key, size, epsilon) => {
+    const exponentials = uniform(foldIn(key, 'magnitudes'), size + 1).map((u) => -Math.log(1 - u));
+    const signs = uniform(foldIn(key, 'signs'), size);
+    const scale = epsilon / exponentials.reduce((sum, x) => sum + x, 0);
+    return signs.map((u, i) => (u < 0.5 ? -1 : 1) * exponentials[i] * scale);
+  },
+  steepest: (gradient) =>
+    tf.tidy(() => {
+      const magnitudes = tf.abs(flat(gradient));
+      const moved = Math.ceil(MOVED * magnitudes.shape[1]);
+      const threshold = tf.min(tf.topk(magnitudes, moved).values, 1, true);
+      const signs = tf.mul(tf.sign(flat(gradient)), tf.cast(tf.greaterEqual(magnitudes, threshold), 'float32'));
+      const count = tf.maximum(tf.sum(tf.abs(signs), 1, true), 1);
+      return tf.reshape(tf.div(signs, count), gradient.shape);
+    }),
+  // Duchi et al. 2008: shrink every magnitude by the θ that leaves a sum of epsilon.
+  project: (perturbation, epsilon) =>
+    tf.tidy(() => {
+      const magnitudes = tf.abs(flat(perturbation));
+      const size = magnitudes.shape[1];
+      const sorted = tf.topk(magnitudes, size).values;
+      const thetas = tf.div(tf.sub(tf.cumsum(sorted, 1), epsilon), tf.range(1, size + 1));
+      const active = tf.maximum(tf.sum(tf.cast(tf.greater(sorted, thetas), 'float32'), 1, true), 1);
+      const total = tf.sum(tf.mul(sorted, rank(size, active)), 1, true);
+      const theta = tf.relu(tf.div(tf.sub(total, epsilon), active));
+      const shrunk = tf.mul(tf.sign(flat(perturbation)), tf.relu(tf.sub(magnitudes, theta)));
+      return tf.reshape(shrunk, perturbation.shape);
+    }),
+  length: (perturbation) => tf.tidy(() => tf.sum(tf.abs(perturbation), [1, 2, 3]) as Tensor1D),
+  distance: (a, b) => {
+    let sum = 0;
+    for (let i = 0; i < a.length; i++) sum += Math.abs(a[i] - b[i]);
+    return sum;
+  },
+};
+
+/** 1 for the `active` largest of `size` sorted magnitudes, 0 for the others. */
+const rank = (size: number, active: Tensor): Tensor => tf.cast(tf.less(tf.range(0, size), active), 'float32');

@@ -1,0 +1,91 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Bounds } from './checks.ts';
+import type { Norm } from './norms/index.ts';
+
+type Shape = Tensor4D['shape'];
+
+/** Where adversarial images may lie: inside the ball around each image and the box of valid pixels. */
+export interface Region {
+  /** Points of the region near the given ones, up to float32; owned by the caller. */
+  readonly project: (adversarial: Tensor4D) => Tensor4D;
+  /** The step of length 1 that increases the loss most; owned by the caller. */
+  readonly steepest: (gradient: Tensor4D, adversarial: Tensor4D) => Tensor4D;
+  readonly dispose: () => void;
+}
+
+/**
+ * The region around images.
+ *
+ * @param pixels of the images, row-major; borrowed while the region is in use
+ */
+export function regionAround(norm: Norm, epsilon: number, bounds: Bounds, pixels: Float32Array, shape: Shape): Region {
+  if (norm.name === 'linf') return boxAround(norm, epsilon, bounds, pixels, shape);
+  const images = tf.tensor4d(pixels, shape);
+  const steepest = (gradient: Tensor4D, adversarial: Tensor4D) =>
+    norm.steepest(norm.name === 'l1' ? movable(gradient, adversarial, bounds) : gradient);
+  return {
+    project: (adversarial) =>
+      tf.tidy(() => {
+        const nearest = tf.add(images, norm.project(tf.sub(adversarial, images), epsilon));
+        return tf.clipByValue(nearest, ...bounds) as Tensor4D;
+      }),
+    steepest: (gradient, adversarial) => tf.tidy(() => steepest(gradient, adversarial)),
+    dispose: () => images.dispose(),
+  };
+}
+
+/** In linf ball and box are one box, whose faces are the outermost float32 numbers inside it. */
+function boxAround(norm: Norm, epsilon: number, [low, high]: Bounds, pixels: Float32Array, shape: Shape): Region {
+  const lower = tf.tensor4d(
+    pixels.map((pixel) => Math.max(reach(pixel, -epsilon), low)),
+    shape,
+  );
+  const upper = tf.tensor4d(
+    pixels.map((pixel) => Math.min(reach(pixel, epsilon), high)),
+    shape,
+  );
+  return {
+    project: (adversarial) => tf.tidy(() => tf.minimum(tf.maximum(adversarial, lower), upper) as Tensor4D),
+    steepest: (gradient) => norm.steepest(gradient),
+    dispose: () => {
+      lower.dispose();
+      upper.dispose();
+    },
+  };
+}
+
+const float = new Float32Array(1);
+const bits = new Int32Array(float.buffer);
+
+/** The float32 number nearest to x + offset that is no further from x than that. */
+function reach(x: number, offset: number): number {
+  float[0] = x + offset;
+  if (Math.abs(float[0] - x) > Math.abs(offset)) {
+    // One unit in the last place towards x: a smaller magnitude where the sum lies beyond x as seen from 0.
+    bits[0] += float[0] > 0 === offset > 0 ? -1 : 1;
+  }
+  return float[0];
+}
+
+/** The gradient without the pixels that a step would push out of their bounds, which a sparse step would waste itself on. */
+const movable = (gradient: Tensor4D, adversarial: Tensor4D, [low, high]: Bounds): Tensor4D => {
+  const stuck = tf.logicalOr(
+    tf.logicalAnd(tf.greaterEqual(adversarial, high), tf.greater(gradient, 0)),
+    tf.logicalAnd(tf.lessEqual(adversarial, low), tf.less(gradient, 0)),
+  );
+  return tf.mul(gradient, tf.cast(tf.logicalNot(stuck), 'float32'));
+};
+
+/**
+ * Pulls an adversarial image towards its image until their distance, in float64, is at most epsilon: sums in float32 and
+ * the rounding of pixels can leave it a little outside. Changes `adversarial`.
+ */
+export function confine(norm: Norm, epsilon: number, image: Float32Array, adversarial: Float32Array): void {
+  let distance = norm.distance(adversarial, image);
+  for (let slack = 2 ** -23; distance > epsilon; slack *= 2) {
+    const scale = Math.max(0, (epsilon / distance) * (1 - slack));
+    for (let i = 0; i < image.length; i++) adversarial[i] = image[i] + scale * (adversarial[i] - image[i]);
+    distance = norm.distance(adversarial, image);
+  }
+}
