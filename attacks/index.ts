@@ -1,3 +1,4 @@
+export { type AttackName, type AttackOptions, attacks, type CommonOptions } from './attacks.ts';
 export { type BimOptions, bim } from './bim.ts';
 export type { Bounds } from './checks.ts';
 export { type FgsmOptions, fgsm } from './fgsm.ts';
@@ -6,4 +7,11 @@ export { crossEntropy, cwMargin, cwMarginUpTo, dlr, kl, type LossName, losses } 
 export { type MiFgsmOptions, miFgsm } from './mi-fgsm.ts';
 export { l1, l2, linf, type Norm, norms } from './norms/index.ts';
 export { type PgdOptions, pgd } from './pgd.ts';
+export {
+  type ImageSource,
+  type RobustAccuracy,
+  type RobustAccuracyOptions,
+  robustAccuracy,
+} from './robust-accuracy.ts';
+export { success } from './success.ts';
 export type * from './types.ts';

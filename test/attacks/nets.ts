@@ -1,7 +1,7 @@
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Classifier } from '../../attacks/types.ts';
-import { normal, seedKey, uniform } from '../../src/core/key.ts';
+import { foldIn, normal, seedKey, uniform } from '../../src/core/key.ts';
 import { golden, toTensor } from '../golden.ts';
 
 /** The small trained convnet of golden/attack-net with its first images and labels; the caller frees them. */
@@ -39,10 +39,10 @@ export function goldenNet(count: number) {
 /** A smooth net of one hidden layer on 3 × 3 × 2 images, and images with the labels that it gives them. */
 export function smoothNet(classes: number, count: number, seed = 0) {
   const key = seedKey(seed);
-  const scaled = (length: number, scale: number) =>
-    normal([...key.slice(0, 3), length] as never, length).map((x) => x * scale);
-  const hidden = tf.tensor2d(scaled(18 * 8, 0.8), [18, 8]);
-  const output = tf.tensor2d(scaled(8 * classes, 1.2), [8, classes]);
+  const scaled = (name: string, length: number, scale: number) =>
+    normal(foldIn(key, name), length).map((x) => x * scale);
+  const hidden = tf.tensor2d(scaled('hidden', 18 * 8, 0.8), [18, 8]);
+  const output = tf.tensor2d(scaled('output', 8 * classes, 1.2), [8, classes]);
   const classifier: Classifier = (images) =>
     tf.matMul(tf.tanh(tf.matMul(tf.reshape(tf.sub(images, 0.5), [-1, 18]) as Tensor2D, hidden)) as Tensor2D, output);
   const images = tf.tensor4d(uniform(key, count * 18), [count, 3, 3, 2]);
@@ -53,4 +53,14 @@ export function smoothNet(classes: number, count: number, seed = 0) {
     labels,
     dispose: () => tf.dispose([hidden, output, images, labels]),
   };
+}
+
+/** The error that a promise is rejected with. */
+export async function rejection(promise: Promise<unknown>): Promise<Error> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('The promise was fulfilled.');
 }

@@ -1,0 +1,21 @@
+import { bim } from './bim.ts';
+import { fgsm } from './fgsm.ts';
+import { miFgsm } from './mi-fgsm.ts';
+import { pgd } from './pgd.ts';
+import type { Attack, NormName } from './types.ts';
+
+/** What every attack's options include. */
+export interface CommonOptions {
+  readonly norm?: NormName;
+  readonly epsilon: number;
+}
+
+/** The attacks by name, each made by its own options; every one obeys the laws of test/attacks/laws.test.ts. */
+export const attacks = { fgsm, bim, pgd, 'mi-fgsm': miFgsm } as const satisfies Readonly<
+  Record<string, (options: CommonOptions) => Attack>
+>;
+
+export type AttackName = keyof typeof attacks;
+
+/** The options of the attack of a name. */
+export type AttackOptions<Name extends AttackName> = Parameters<(typeof attacks)[Name]>[0];
