@@ -1,16 +1,28 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../core/errors.ts';
 import type { Tensors } from '../core/params.ts';
 import type { GradientTransformation, OptimizerState } from './types.ts';
 
 /**
  * The transformations one after the other, each given the updates of the one before. Their slots share one state, so no
  * two may use the same slot.
+ *
+ * @throws InputError from `init` if two do
  */
 export const chain = <Extra>(
   first: GradientTransformation<Extra>,
   ...rest: readonly GradientTransformation<Extra>[]
 ): GradientTransformation<Extra> => ({
-  init: (params) => Object.assign({}, first.init(params), ...rest.map((link) => link.init(params))) as OptimizerState,
+  init: (params) => {
+    const slots = [first, ...rest].flatMap((link) => Object.entries(link.init(params)));
+    const state: OptimizerState = Object.fromEntries(slots);
+    if (Object.keys(state).length < slots.length) {
+      throw new InputError(
+        `Each transformation of a chain needs slots of its own; ${slots.map(([slot]) => slot)} came.`,
+      );
+    }
+    return state;
+  },
   update: (grads, state, params, extra) =>
     tf.tidy(() => {
       let { updates, state: slots } = first.update(grads, state, params, extra);

@@ -49,6 +49,15 @@ function initialParams(): Params {
   };
 }
 
+/** A-RigL takes a second random network, dense, as its first snapshot. */
+const secondNetwork = (): Params =>
+  Object.fromEntries(
+    ['fc1.kernel', 'fc1.bias', 'fc2.kernel', 'fc2.bias'].map((name) => [
+      name,
+      toTensor(tensors[`rigl_snapshot_init.${name}`]),
+    ]),
+  );
+
 interface Batch {
   readonly x: Tensor2D;
   readonly y: Tensor1D;
@@ -62,8 +71,11 @@ const batches = (): Batch[] => {
 
 function lossOf(params: Params, { x, y }: Batch): Scalar {
   const layer = (name: string, input: Tensor2D) => {
-    const { structure, values } = params[`${name}.kernel`] as SparseParam;
-    return tf.add(sparseMatMul(input, structure, values), params[`${name}.bias`] as Tensor) as Tensor2D;
+    const kernel = params[`${name}.kernel`];
+    const product = isSparse(kernel)
+      ? sparseMatMul(input, kernel.structure, kernel.values)
+      : tf.matMul(input, kernel as Tensor2D);
+    return tf.add(product, params[`${name}.bias`] as Tensor) as Tensor2D;
   };
   return tf.tidy(() => crossEntropy(layer('fc2', tf.relu(layer('fc1', x))), y));
 }
@@ -97,16 +109,18 @@ function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, wha
 describe('agent beside the official code', () => {
   before(() => tf.setBackend('cpu'));
 
-  for (const [trace, nesterov] of [
-    ['itop_clean', false],
-    ['itop_clean_nesterov', true],
+  for (const { trace, nesterov, scope, first } of [
+    { trace: 'itop_clean', nesterov: false, scope: 'all', first: initialParams },
+    { trace: 'itop_clean_nesterov', nesterov: true, scope: 'all', first: initialParams },
+    { trace: 'rigl_asis', nesterov: false, scope: 'kernels', first: secondNetwork },
+    { trace: 'rigl_asis_nesterov', nesterov: true, scope: 'kernels', first: secondNetwork },
   ] as const) {
     it(`follows the trace ${trace}: losses, coefficients, corrected gradients and weights`, () => {
       const data = batches();
-      const optimizer = agent({ momentum: 0.9, nesterov, weightDecay: 5e-4 });
+      const optimizer = agent({ momentum: 0.9, nesterov, weightDecay: 5e-4, scope });
       let params = initialParams();
       let state = optimizer.init(trainables(params));
-      let snapshot = takeSnapshot(params, {});
+      let snapshot = { params: first(), state: {} };
       let c: number = AGENT_DEFAULTS.initial;
       for (let epoch = 0; epoch < EPOCHS; epoch++) {
         const lossesSnapshot = data.map((batch) => lossNumber(snapshot.params, batch));
@@ -192,6 +206,35 @@ describe('agent beside the official code', () => {
     const a = plain.update(gradient, plain.init(params), params, extra).updates['a.kernel'].dataSync();
     const b = corrected.update(gradient, corrected.init(params), params, extra).updates['a.kernel'].dataSync();
     expect(b).to.deep.equal(a);
+  });
+});
+
+describe('the correction', () => {
+  before(() => tf.setBackend('cpu'));
+
+  it('sums to 0 over the batches whose gradients u is the mean of', () => {
+    tf.tidy(() => {
+      const params = initialParams();
+      const all = batches().map((batch) => gradientOf(params, batch).gradient);
+      for (const name of Object.keys(params)) {
+        const perBatch = all.map((gradient) => gradient[name]);
+        const snapshotMean = { [name]: tf.div(tf.addN(perBatch), BATCHES) };
+        const zero = { [name]: tf.zerosLike(perBatch[0]) };
+        const corrections = perBatch.map(
+          (g) => correctGradient(zero, { snapshotGradient: { [name]: g }, snapshotMean, coefficient: 0.5 })[name],
+        );
+        const sum = tf.addN(corrections).dataSync();
+        expectClose(sum, new Float32Array(sum.length), name);
+        expect(norm({ [name]: corrections[0] })).to.be.greaterThan(1e-3);
+      }
+    });
+  });
+
+  it('with coefficient 1 at the snapshot itself makes every gradient the mean one', () => {
+    const gradient = { a: tf.tensor1d([1, -2]) };
+    const snapshotMean = { a: tf.tensor1d([0.25, 0.5]) };
+    const corrected = correctGradient(gradient, { snapshotGradient: gradient, snapshotMean, coefficient: 1 });
+    expect([...corrected.a.dataSync()]).to.deep.equal([0.25, 0.5]);
   });
 });
 

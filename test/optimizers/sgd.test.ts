@@ -3,7 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
 import type { Tensors } from '../../src/core/params.ts';
-import { type SgdOptions, sgd } from '../../src/optimizers/sgd.ts';
+import { chain } from '../../src/optimizers/chain.ts';
+import { type SgdOptions, sgd, trace } from '../../src/optimizers/sgd.ts';
 import type { OptimizerState } from '../../src/optimizers/types.ts';
 
 const tree = (kernel: number, bias: number): Tensors => ({ 'a.kernel': tf.scalar(kernel), 'a.bias': tf.scalar(bias) });
@@ -81,6 +82,14 @@ describe('sgd', () => {
 
   it('decays kernels only on request', () => {
     expectPath(descend({ momentum: 0, weightDecay: 0.1, scope: 'kernels' }, 1), [[9.8, 19.8]]);
+  });
+
+  it('refuses a chain whose links would overwrite each other', () => {
+    const params = tree(1, 1);
+    expect(() => chain(trace({ decay: 0.5 }), trace({ decay: 0.9 })).init(params)).to.throw(
+      InputError,
+      'trace,trace came',
+    );
   });
 
   it('refuses impossible options', () => {

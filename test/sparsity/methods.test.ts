@@ -13,7 +13,7 @@ import {
   type SparseParam,
   type Tensors,
 } from '../../src/core/params.ts';
-import { gatherValues, maskStructure, scatterValues, sizeOf } from '../../src/core/structure.ts';
+import { gatherValues, maskStructure, scatterValues, sizeOf, structure } from '../../src/core/structure.ts';
 import { erk, kernelsOf } from '../../src/sparsity/distributions.ts';
 import { methods } from '../../src/sparsity/methods.ts';
 import { type RewireOptions, rewire } from '../../src/sparsity/rewire.ts';
@@ -151,6 +151,42 @@ describe('methods', () => {
       expect(await train()).to.deep.equal(history);
     });
   }
+
+  it('keep the number of weights of a kernel of any shape and sparsity', async () => {
+    const shape = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 2, maxLength: 4 });
+    const options = fc.record({
+      dropFraction: fc.double({ min: 0.01, max: 0.99, noNaN: true }),
+      rounding: fc.constantFrom('floor', 'ceil'),
+      method: fc.constantFrom('set', 'rigl'),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        shape,
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        options,
+        fc.nat(),
+        async (extents, share, o, seed) => {
+          const size = sizeOf(extents);
+          const count = Math.floor(share * size);
+          const dense = { 'a.kernel': tf.tensor(normal(seedKey(seed), size), extents) };
+          const params = sparsify(dense, { 'a.kernel': count }, seedKey(seed));
+          const { method, ...given } = o;
+          const sparsifier = methods[method].sparsifier({ ...given, interval: 1 });
+          const update = await sparsifier?.update(params, { step: 1, totalSteps: 100 }, dense, seedKey(seed + 1));
+          const after = update?.params['a.kernel'] as SparseParam;
+          if (count === size) expect(isSparse(after)).to.equal(false);
+          else {
+            expect(after.structure.positions).to.have.length(count);
+            expect(after.values.size).to.equal(count);
+            expect(() => structure(after.structure.shape, after.structure.positions)).not.to.throw();
+          }
+          disposeParams(params);
+          disposeParams(update?.params ?? {});
+          disposeTensors(dense);
+        },
+      ),
+    );
+  });
 
   it('rigl needs dense gradients and says which is missing', async () => {
     const params = network(seedKey(5));
