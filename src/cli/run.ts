@@ -72,9 +72,7 @@ function option(builder: Builder, flags: Flags): void {
   for (const [name, { kind, description }] of Object.entries(flags)) {
     builder.option(
       name,
-      kind === 'switch'
-        ? { type: 'boolean', description }
-        : { type: 'string', requiresArg: kind !== 'optional text', description },
+      kind === 'switch' ? { type: 'boolean', description } : { type: 'string', requiresArg: true, description },
     );
   }
 }
