@@ -1,5 +1,6 @@
 import type { Params, Tensors } from '../core/params.ts';
 import type { ModelOptions } from '../models/types.ts';
+import type { Snapshot } from '../optimizers/snapshot.ts';
 import type { OptimizerState } from '../optimizers/types.ts';
 
 /** Any value that JSON writes and reads back unchanged. */
@@ -8,12 +9,6 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** Which network a checkpoint belongs to: what builds its program again. */
 export interface ModelRecord extends ModelOptions {
   readonly name: string;
-}
-
-/** Parameters and batch-norm statistics with the structures they had, frozen for an epoch. */
-export interface Snapshot {
-  readonly params: Params;
-  readonly state: Tensors;
 }
 
 /** Everything that the rest of a run depends on; it holds no clock, duration, path or host. */

@@ -33,7 +33,9 @@ export const SETTINGS = {
   agentAttackSteps: z.int().min(0).describe('attack steps of a matched pre-pass; 0: clean images'),
   agentGamma: z.number().min(0).max(1).describe('AGENT: scales the coefficient c'),
   agentAlpha: z.number().gt(0).max(1).describe('AGENT: how far c follows each new estimate'),
-  objective: z.enum(['natural', 'at']).describe('what is minimised'),
+  objective: z.enum(['natural', 'at', 'mat', 'trades', 'mart']).describe('what is minimised'),
+  beta: z.number().min(0).describe('trades, mart: weight of the robust term'),
+  labelSmoothing: z.number().min(0).lt(1).describe('share of each target that is spread over all classes'),
   epochs: count.describe('passes over the training images'),
   batchSize: count.describe('images a step'),
   lr: positive.describe('learning rate at the start'),
@@ -74,6 +76,7 @@ type Conditional =
   | 'agentAttackSteps'
   | 'agentGamma'
   | 'agentAlpha'
+  | 'beta'
   | 'milestones'
   | 'decayEvery'
   | 'decayFactor'
@@ -104,14 +107,18 @@ const CONDITIONS: { readonly [K in Setting]?: { applies(config: TrainConfig): bo
   },
   agentGamma: { applies: ({ optimizer }) => optimizer === 'agent', to: 'the optimizer agent' },
   agentAlpha: { applies: ({ optimizer }) => optimizer === 'agent', to: 'the optimizer agent' },
+  beta: {
+    applies: ({ objective }) => objective === 'trades' || objective === 'mart',
+    to: 'the objectives trades and mart',
+  },
   milestones: { applies: ({ schedule }) => schedule === 'multi-step', to: 'the schedule multi-step' },
   decayEvery: { applies: ({ schedule }) => schedule === 'step', to: 'the schedule step' },
   decayFactor: {
     applies: ({ schedule }) => schedule === 'step' || schedule === 'multi-step',
     to: 'the schedules step and multi-step',
   },
-  steps: { applies: ({ objective }) => objective !== 'natural', to: 'the objective at' },
-  stepSize: { applies: ({ objective }) => objective !== 'natural', to: 'the objective at' },
+  steps: { applies: ({ objective }) => objective !== 'natural', to: 'adversarial objectives' },
+  stepSize: { applies: ({ objective }) => objective !== 'natural', to: 'adversarial objectives' },
 };
 
 /** Whether the configuration trains sparse kernels. */
@@ -179,6 +186,8 @@ function resolve(given: TrainOptions): TrainConfig {
     agentGamma: 0.1,
     agentAlpha: 0.3,
     objective: 'at',
+    beta: given.objective === 'mart' ? 5 : 6,
+    labelSmoothing: 0,
     batchSize: defaults.batchSize,
     lr: defaults.lr,
     momentum: 0.9,
@@ -254,7 +263,7 @@ function situation(key: Setting, config: TrainConfig): string {
     ? key === 'agentAttackSteps'
       ? ['optimizer', 'agentPrepass', 'objective']
       : ['optimizer']
-    : key === 'steps' || key === 'stepSize'
+    : key === 'steps' || key === 'stepSize' || key === 'beta'
       ? ['objective']
       : key === 'milestones' || key.startsWith('decay')
         ? ['schedule']

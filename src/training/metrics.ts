@@ -52,3 +52,13 @@ export type MetricRow = { readonly [Column in MetricColumn]: number | null };
 export const METRICS_HEADER = stringify([[...METRIC_COLUMNS]]);
 
 export const formatMetricRow = (row: MetricRow): string => stringify([METRIC_COLUMNS.map((column) => row[column])]);
+
+/** The last row of a metrics.csv; null if it has none. */
+export function parseLastRow(text: string): MetricRow | null {
+  const lines = text.trimEnd().split('\n');
+  if (lines.length < 2) return null;
+  const cells = lines[lines.length - 1].split(',');
+  return Object.fromEntries(
+    METRIC_COLUMNS.map((column, i) => [column, cells[i] === '' ? null : Number(cells[i])]),
+  ) as MetricRow;
+}

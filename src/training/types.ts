@@ -1,5 +1,6 @@
 import type { TrainConfig } from './config.ts';
 import type { MetricRow } from './metrics.ts';
+import type { Times } from './stopwatch.ts';
 
 /** What happens in a run, as it is told to `onProgress`; all but `step`, `prepass` and `validation` are also lines of events.jsonl. */
 export type TrainEvent =
@@ -72,8 +73,11 @@ export type TrainEvent =
       readonly step: number;
       /** Below the run's folder. */
       readonly file: string;
+      /** Seconds of training so far. */
+      readonly times: Times;
     }
   | { readonly kind: 'warning'; readonly epoch: number; readonly step: number; readonly message: string }
+  | { readonly kind: 'failed'; readonly epoch: number; readonly step: number; readonly message: string }
   | { readonly kind: 'interrupted'; readonly epoch: number; readonly step: number }
   | { readonly kind: 'end'; readonly epoch: number; readonly step: number };
 

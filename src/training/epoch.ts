@@ -1,0 +1,147 @@
+import { sparsityOf } from '../core/params.ts';
+import { balanced } from '../data/split.ts';
+import { batchesOfEpoch } from './batches.ts';
+import { throwIfAborted, yieldToEvents } from './errors.ts';
+import type { Report } from './event-log.ts';
+import { explorationRate } from './explored.ts';
+import type { MetricRow } from './metrics.ts';
+import { adoptPrepass, recomputeStored, runPrepass, type StoredGradients } from './prepass.ts';
+import type { TrainState } from './state.ts';
+import { trainStep } from './step.ts';
+import type { Stopwatch } from './stopwatch.ts';
+import type { Task } from './task.ts';
+import { type Measured, measureAccuracy } from './validate.ts';
+import { measureVariance, variancePosition } from './variance.ts';
+
+/** What an epoch needs of the run around it. */
+export interface Surroundings {
+  readonly report: Report;
+  readonly watch: Stopwatch;
+  readonly signal?: AbortSignal;
+  /** Called after each step: the place for a checkpoint inside the epoch. */
+  afterStep(): Promise<void>;
+}
+
+/** The learning rate of a step, counted from 0. */
+const learningRateAt = ({ config, schedule, totalSteps }: Task, step: number): number =>
+  config.lr * schedule(step / totalSteps);
+
+/** Images of the training set on which its accuracy is measured after an epoch. */
+const TRAIN_IMAGES_MEASURED = 256;
+
+/**
+ * The rest of the epoch in which `state` stands: the pre-pass, the steps that are left, and the measurements after them.
+ *
+ * @returns the epoch's row; `state` is then at the start of the next one
+ */
+export async function trainEpoch(task: Task, state: TrainState, around: Surroundings): Promise<MetricRow> {
+  const { watch, signal, report } = around;
+  const batches = batchesOfEpoch(task, state.epoch);
+  const at = () => ({ epoch: state.epoch + 1, step: state.step });
+  const stored = await watch.train(() => prepare(task, state, around));
+  while (state.batch < batches.length) {
+    if (task.rule.corrects && state.batch === variancePosition(batches.length)) {
+      state.variance = await measureVariance(task, state, stored);
+    }
+    const { loss, learningRate, rewired } = await watch.train(() =>
+      trainStep(task, state, batches[state.batch], stored, watch),
+    );
+    if (rewired !== null) await report({ kind: 'mask-update', ...at(), rewired });
+    await report({
+      kind: 'step',
+      ...at(),
+      batch: state.batch,
+      batches: batches.length,
+      loss,
+      meanLoss: state.lossSum / state.batch,
+      lr: learningRate,
+    });
+    await yieldToEvents();
+    throwIfAborted(signal);
+    if (state.batch < batches.length) await around.afterStep();
+  }
+  const measured = await measure(task, state, around);
+  const row = metricRow(task, state, measured, watch);
+  Object.assign(state, { epoch: state.epoch + 1, batch: 0, lossSum: 0, variance: null } satisfies Partial<TrainState>);
+  return row;
+}
+
+/** The pre-pass of a corrected epoch, or, inside one, what is needed of it again. */
+async function prepare(
+  task: Task,
+  state: TrainState,
+  { report, watch, signal }: Surroundings,
+): Promise<readonly StoredGradients[] | null> {
+  if (!task.rule.corrects || state.batch === task.batchesPerEpoch) return null;
+  const at = { epoch: state.epoch + 1, step: state.step };
+  const options = {
+    watch,
+    signal,
+    onBatch: (batch: number, batches: number) => void report({ kind: 'prepass', ...at, batch, batches }),
+  };
+  if (state.batch > 0) {
+    return task.config.agentPrepass === 'matched' ? recomputeStored(task, state, state.batch, options) : null;
+  }
+  await report({ kind: 'prepass-start', ...at });
+  const found = await runPrepass(task, state, options);
+  adoptPrepass(state, found);
+  if (found.estimate?.value === null) {
+    await report({ kind: 'warning', ...at, message: `c stays ${state.c}: ${found.estimate.reason}.` });
+  }
+  await report({ kind: 'prepass-end', ...at, c: state.c, cHat: state.cHat });
+  return found.stored;
+}
+
+interface MeasuredSplits {
+  readonly train: Measured;
+  /** Null where no image is held out, as with a few training images only. */
+  readonly validation: Measured | null;
+}
+
+async function measure(task: Task, state: TrainState, { report, signal }: Surroundings): Promise<MeasuredSplits> {
+  const { dataset, indices } = task;
+  const some = balanced(
+    dataset.train.labels,
+    indices.train,
+    Math.min(TRAIN_IMAGES_MEASURED, Math.max(1, indices.validation.length)),
+  );
+  const count = indices.validation.length + some.length;
+  let before = 0;
+  const onImages = (done: number) =>
+    void report({ kind: 'validation', epoch: state.epoch + 1, step: state.step, done: before + done, count });
+  const validation =
+    indices.validation.length > 0 ? await measureAccuracy(task, state, indices.validation, { signal, onImages }) : null;
+  before = indices.validation.length;
+  return { train: await measureAccuracy(task, state, some, { signal, onImages }), validation };
+}
+
+function metricRow(task: Task, state: TrainState, { train, validation }: MeasuredSplits, watch: Stopwatch): MetricRow {
+  const { rule, batchesPerEpoch } = task;
+  const { variance, costs, params, explored } = state;
+  const { seconds, epochSeconds, attackSeconds } = watch.times();
+  return {
+    epoch: state.epoch + 1,
+    step: state.step,
+    train_loss: state.lossSum / batchesPerEpoch,
+    validation_loss: validation?.loss ?? null,
+    validation_robust_loss: validation?.robustLoss ?? null,
+    train_clean_accuracy: train.cleanAccuracy,
+    train_robust_accuracy: train.robustAccuracy,
+    validation_clean_accuracy: validation?.cleanAccuracy ?? null,
+    validation_robust_accuracy: validation?.robustAccuracy ?? null,
+    lr: learningRateAt(task, state.step - 1),
+    c: rule.adaptive ? state.c : null,
+    c_hat: rule.adaptive ? state.cHat : null,
+    gradient_variance: variance?.plain ?? null,
+    gradient_variance_corrected: variance?.corrected ?? null,
+    variance_ratio: variance && variance.plain > 0 ? variance.corrected / variance.plain : null,
+    sparsity: sparsityOf(params),
+    rs: explorationRate(explored, params),
+    forward_passes: costs.forwardPasses,
+    input_gradients: costs.inputGradients,
+    weight_gradients: costs.weightGradients,
+    flops: costs.flops,
+    seconds,
+    attack_share: epochSeconds > 0 ? attackSeconds / epochSeconds : null,
+  };
+}

@@ -1,0 +1,38 @@
+import { isSparse, type Params } from '../core/params.ts';
+import { sizeOf } from '../core/structure.ts';
+
+/** By sparse kernel, one bit a weight, least significant first: whether it was ever active. */
+export type Explored = Readonly<Record<string, Uint8Array>>;
+
+/** `explored` with the weights that are active in `params`. */
+export const explore = (explored: Explored, params: Params): Explored =>
+  Object.fromEntries(
+    Object.entries(params).flatMap(([name, param]) => {
+      if (!isSparse(param)) return [];
+      const { shape, positions } = param.structure;
+      const bits = explored[name]?.slice() ?? new Uint8Array(Math.ceil(sizeOf(shape) / 8));
+      for (const position of positions) bits[position >> 3] |= 1 << (position & 7);
+      return [[name, bits]];
+    }),
+  );
+
+function bitCount(byte: number): number {
+  let count = 0;
+  for (let rest = byte; rest > 0; rest >>= 1) count += rest & 1;
+  return count;
+}
+
+/**
+ * Rs, the share of the sparse kernels' weights that were ever active (Liu et al. 2021, https://arxiv.org/abs/2102.02887);
+ * null where no kernel is sparse.
+ */
+export function explorationRate(explored: Explored, params: Params): number | null {
+  let active = 0;
+  let size = 0;
+  for (const [name, param] of Object.entries(params)) {
+    if (!isSparse(param)) continue;
+    size += sizeOf(param.structure.shape);
+    for (const byte of explored[name] ?? []) active += bitCount(byte);
+  }
+  return size === 0 ? null : active / size;
+}

@@ -1,0 +1,15 @@
+export {
+  configHash,
+  describe,
+  parseConfig,
+  SETTINGS,
+  type Setting,
+  type TrainConfig,
+  type TrainOptions,
+} from './config.ts';
+export { DATASET_DEFAULTS } from './datasets.ts';
+export { DivergenceError } from './errors.ts';
+export { METRIC_COLUMNS, type MetricColumn, type MetricRow } from './metrics.ts';
+export { type RunFolder, readRunConfig, runFolder } from './run-folder.ts';
+export { backendOfRun, train } from './train.ts';
+export type * from './types.ts';

@@ -1,0 +1,179 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { disposeTensors, mapTree, type Tensors } from '../core/params.ts';
+import { flops as flopsOf } from '../models/inspect.ts';
+import { blendCoefficient, type Estimate, estimateCoefficient } from '../optimizers/coefficients.ts';
+import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snapshot.ts';
+import { batchesOfEpoch, disposeBatch, drawBatch, type TrainingBatch, withAdversarial } from './batches.ts';
+import { addCosts, type Costs, forwardCosts, gradientCosts, NO_COSTS } from './costs.ts';
+import { throwIfAborted, yieldToEvents } from './errors.ts';
+import { lossGradients, lossOf } from './loss-gradients.ts';
+import type { TrainState } from './state.ts';
+import type { Stopwatch } from './stopwatch.ts';
+import type { Task } from './task.ts';
+
+/** Gradients by parameter in plain memory, outside the backend's. */
+export type StoredGradients = Readonly<Record<string, Float32Array>>;
+
+/** What a pre-pass finds out before an epoch's updates. */
+export interface Prepass {
+  /** θ̃ ← θ; owned by the caller. */
+  readonly snapshot: Snapshot;
+  /** u, the mean over the batches of ∇L(θ̃); owned by the caller. */
+  readonly meanGradient: Tensors;
+  /** ĉ, or why there is none; null where the rule reads none. */
+  readonly estimate: Estimate | null;
+  readonly c: number;
+  /** `matched`: ∇L(θ̃) of each batch of the epoch; null where steps compute it. */
+  readonly stored: readonly StoredGradients[] | null;
+  readonly costs: Costs;
+}
+
+interface PrepassOptions {
+  readonly watch: Stopwatch;
+  readonly signal?: AbortSignal;
+  readonly onBatch?: (batch: number, batches: number) => void;
+}
+
+/**
+ * AGENT's pass over the batches b of the coming epoch with the weights θ as they are: lossNow_b = L(θ; b) and its
+ * gradient, lossSnap_b = L(θ̃; b) with the snapshot of the epoch before, u = mean of ∇L(θ; b), and
+ *
+ *   ĉ = Cov(lossNow, lossSnap) / Var(lossSnap),  c ← (1 − α)·c + α·ĉ,  θ̃ ← θ
+ *
+ * (Liu et al. 2023, https://arxiv.org/abs/2301.03573). `published` sees the images as they are; `matched` replays the
+ * epoch's own batches, augmented and attacked against θ, and keeps the gradients. Losses take the statistics of the
+ * batch, whose new running statistics are discarded; attacks take the running ones.
+ *
+ * @param state borrowed and not changed
+ */
+export async function runPrepass(task: Task, state: TrainState, options: PrepassOptions): Promise<Prepass> {
+  const { program, objective, rule, config } = task;
+  const weights = { params: state.params, state: state.statistics };
+  const previous = state.snapshot && { params: state.snapshot.params, state: state.snapshot.state };
+  const batches = batchesOfEpoch(task, state.epoch);
+  const stored: StoredGradients[] = [];
+  const lossesNow: number[] = [];
+  const lossesSnapshot: number[] = [];
+  let sum: Tensors | null = null;
+  let costs = NO_COSTS;
+  try {
+    for (const [index, indices] of batches.entries()) {
+      const seen = await prepassBatch(task, state, indices, options.watch);
+      costs = addCosts(costs, seen.costs);
+      try {
+        const result = lossGradients(program, objective, weights, seen.batch);
+        disposeTensors(result.state);
+        costs = addCosts(costs, gradientCosts(result.images, flopsOf(program, weights.params)));
+        lossesNow.push(await take(result.loss));
+        if (config.agentPrepass === 'matched') stored.push(await download(result.gradients));
+        sum = accumulate(sum, result.gradients);
+        if (rule.adaptive && previous) {
+          const before = lossOf(program, objective, previous, seen.batch);
+          lossesSnapshot.push(await take(before.loss));
+          costs = addCosts(costs, forwardCosts(before.images, flopsOf(program, previous.params)));
+        }
+      } finally {
+        disposeBatch(seen.batch);
+      }
+      options.onBatch?.(index + 1, batches.length);
+      await yieldToEvents();
+      throwIfAborted(options.signal);
+    }
+  } catch (error) {
+    if (sum) disposeTensors(sum);
+    throw error;
+  }
+  const total = sum as Tensors | null;
+  const meanGradient = total ? mapTree((gradient) => tf.div(gradient, batches.length), total) : {};
+  if (total) disposeTensors(total);
+  const estimate = rule.adaptive ? estimateCoefficient(lossesNow, lossesSnapshot) : null;
+  return {
+    snapshot: takeSnapshot(weights.params, weights.state),
+    meanGradient,
+    estimate,
+    c: estimate ? blendCoefficient(state.c, estimate, config.agentAlpha ?? 0) : state.c,
+    stored: config.agentPrepass === 'matched' ? stored : null,
+    costs,
+  };
+}
+
+/**
+ * The stored gradients of a `matched` pre-pass again, for a resume inside an epoch: computed from the snapshot, whose
+ * weights they belong to. Batches before `from` are left empty.
+ */
+export async function recomputeStored(
+  task: Task,
+  state: TrainState,
+  from: number,
+  options: PrepassOptions,
+): Promise<readonly StoredGradients[]> {
+  const { snapshot } = state;
+  if (snapshot === null) return [];
+  const stored: StoredGradients[] = [];
+  const batches = batchesOfEpoch(task, state.epoch);
+  for (const [index, indices] of batches.entries()) {
+    if (index < from) {
+      stored.push({});
+      continue;
+    }
+    const at = { ...state, params: snapshot.params, statistics: snapshot.state };
+    const { batch } = await prepassBatch(task, at, indices, options.watch);
+    const result = lossGradients(task.program, task.objective, snapshot, batch);
+    disposeTensors(result.state);
+    result.loss.dispose();
+    stored.push(await download(result.gradients));
+    disposeTensors(result.gradients);
+    disposeBatch(batch);
+    options.onBatch?.(index + 1, batches.length);
+    await yieldToEvents();
+    throwIfAborted(options.signal);
+  }
+  return stored;
+}
+
+/** What the pre-pass sees of one batch, and what its attack took. */
+async function prepassBatch(
+  task: Task,
+  { epoch, params, statistics }: Pick<TrainState, 'epoch' | 'params' | 'statistics'>,
+  indices: Int32Array,
+  watch: Stopwatch,
+): Promise<{ batch: TrainingBatch; costs: Costs }> {
+  const matched = task.config.agentPrepass === 'matched';
+  const drawn = drawBatch(task, epoch, indices, { augmented: matched });
+  const attack = matched ? task.attacks.prepass : null;
+  return watch.attack(() => withAdversarial(task, attack, { params, state: statistics }, epoch, drawn));
+}
+
+/** sum + gradients; both are taken over. */
+function accumulate(sum: Tensors | null, gradients: Tensors): Tensors {
+  if (sum === null) return gradients;
+  const added = mapTree((a: Tensor, b: Tensor) => tf.add(a, b), sum, gradients);
+  disposeTensors(sum);
+  disposeTensors(gradients);
+  return added;
+}
+
+async function take(scalar: tf.Scalar): Promise<number> {
+  const [value] = await scalar.data();
+  scalar.dispose();
+  return value;
+}
+
+async function download(tensors: Tensors): Promise<StoredGradients> {
+  const entries = Object.entries(tensors).map(
+    async ([name, tensor]) => [name, ((await tensor.data()) as Float32Array).slice()] as const,
+  );
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** Puts what a pre-pass found in the place of what `state` had. */
+export function adoptPrepass(state: TrainState, { snapshot, meanGradient, estimate, c, costs }: Prepass): void {
+  if (state.snapshot) disposeSnapshot(state.snapshot);
+  disposeTensors(state.meanGradient);
+  state.snapshot = snapshot;
+  state.meanGradient = meanGradient;
+  state.c = c;
+  state.cHat = estimate?.value ?? null;
+  state.costs = addCosts(state.costs, costs);
+}

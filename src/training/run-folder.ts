@@ -1,0 +1,166 @@
+import { access, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isMissing, writeAtomically } from '../checkpoints/atomic-file.ts';
+import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
+import { UsageError } from '../core/errors.ts';
+import { parseConfig, SETTINGS, type Setting, type TrainConfig } from './config.ts';
+import { METRICS_HEADER } from './metrics.ts';
+import { NO_TIMES, type Times } from './stopwatch.ts';
+
+/** The files of a run. */
+export interface RunFolder {
+  readonly path: string;
+  readonly config: string;
+  readonly metrics: string;
+  readonly events: string;
+  readonly last: string;
+  readonly best: string;
+  readonly evaluation: string;
+}
+
+export const LAST_CHECKPOINT = 'checkpoints/last.safetensors';
+export const BEST_CHECKPOINT = 'checkpoints/best.safetensors';
+
+export const runFolder = (path: string): RunFolder => ({
+  path,
+  config: join(path, 'config.json'),
+  metrics: join(path, 'metrics.csv'),
+  events: join(path, 'events.jsonl'),
+  last: join(path, LAST_CHECKPOINT),
+  best: join(path, BEST_CHECKPOINT),
+  evaluation: join(path, 'evaluation.json'),
+});
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/**
+ * The configuration of the run in a folder; null if there is none.
+ *
+ * @throws UsageError if its config.json is not readable
+ */
+export async function readRunConfig(path: string): Promise<TrainConfig | null> {
+  const file = runFolder(path).config;
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+  let record: unknown;
+  try {
+    record = JSON.parse(text);
+  } catch {
+    throw new UsageError(`${file} is no JSON; it should hold the configuration of a run.`);
+  }
+  return parseConfig(record);
+}
+
+/**
+ * Looks at the folder that a run is to go to, and changes nothing.
+ *
+ * @returns whether there is a checkpoint to go on from; a run stopped before its first one starts again
+ * @throws UsageError if the folder holds a run and none is resumed, or one of another configuration
+ */
+export async function inspectRunFolder(
+  folder: RunFolder,
+  config: TrainConfig,
+  { resume }: { readonly resume: boolean },
+): Promise<{ checkpointed: boolean }> {
+  const existing = await readRunConfig(folder.path);
+  if (existing === null) return { checkpointed: false };
+  if (!resume) {
+    throw new UsageError(
+      `${folder.path} holds a run already. Go on with it by --resume, or choose another folder with --out.`,
+    );
+  }
+  checkSame(folder, existing, config);
+  return { checkpointed: await hasCheckpoint(folder.last) };
+}
+
+/** Makes the folder of a new run, its configuration first. */
+export async function createRunFolder(folder: RunFolder, config: TrainConfig): Promise<void> {
+  await writeAtomically(folder.config, `${JSON.stringify(config, null, 2)}\n`);
+  await Promise.all([folder.events, folder.best].map((file) => rm(file, { force: true })));
+  await mkdir(join(folder.path, 'checkpoints'), { recursive: true });
+  await writeAtomically(folder.metrics, METRICS_HEADER);
+}
+
+function checkSame({ path }: RunFolder, existing: TrainConfig, config: TrainConfig): void {
+  const different = (Object.keys(SETTINGS) as Setting[]).filter(
+    (key) => JSON.stringify(existing[key]) !== JSON.stringify(config[key]),
+  );
+  if (different.length === 0) return;
+  const changes = different.map(
+    (key) => `${key} was ${JSON.stringify(existing[key])}, now ${JSON.stringify(config[key])}`,
+  );
+  throw new UsageError(
+    `${path} holds a run of another configuration: ${changes.join('; ')}. Resume it without these changes, or choose another folder.`,
+  );
+}
+
+/** Adds lines to a file and waits until they are on disk. */
+export async function appendDurably(path: string, lines: string): Promise<void> {
+  const file = await open(path, 'a');
+  try {
+    await file.writeFile(lines);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A line of events.jsonl, as far as it matters for going on. */
+interface EventLine {
+  readonly kind: string;
+  readonly epoch?: number;
+  readonly step?: number;
+  readonly times?: Times;
+}
+
+/** Where a checkpoint stands: epochs completed, batches done in the next one, steps in all. */
+export interface Position {
+  readonly epoch: number;
+  readonly batch: number;
+  readonly step: number;
+}
+
+/** Whether an event happened before the checkpoint at `position` was written. */
+function happenedBefore({ epoch = 0, step = 0 }: EventLine, position: Position): boolean {
+  return epoch <= position.epoch || (epoch === position.epoch + 1 && position.batch > 0 && step <= position.step);
+}
+
+/**
+ * Cuts metrics.csv and events.jsonl back to a checkpoint: what came after it happens again.
+ *
+ * @returns the seconds that training had taken by then, as the last event that knows says
+ */
+export async function cutBack(folder: RunFolder, position: Position): Promise<Times> {
+  const rows = (await readLines(folder.metrics)).slice(1).filter((row) => Number.parseInt(row, 10) <= position.epoch);
+  await writeAtomically(folder.metrics, METRICS_HEADER + rows.map((row) => `${row}\n`).join(''));
+  const events = (await readLines(folder.events)).flatMap((line) => {
+    const event = parseLine(line);
+    return event && happenedBefore(event, position) ? [{ line, event }] : [];
+  });
+  await writeAtomically(folder.events, events.map(({ line }) => `${line}\n`).join(''));
+  return events.findLast(({ event }) => event.times)?.event.times ?? NO_TIMES;
+}
+
+async function readLines(path: string): Promise<string[]> {
+  if (!(await exists(path))) return [];
+  const text = await readFile(path, 'utf8');
+  // What follows the last line break was cut off by a crash.
+  return text.split('\n').slice(0, -1);
+}
+
+function parseLine(line: string): EventLine | null {
+  try {
+    return JSON.parse(line) as EventLine;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import type { Checkpoint, Json } from '../checkpoints/types.ts';
+import { InputError } from '../core/errors.ts';
+import { disposeParams, disposeTensors, type Params, type Tensors, trainables } from '../core/params.ts';
+import { init } from '../models/init.ts';
+import { AGENT_DEFAULTS } from '../optimizers/coefficients.ts';
+import { disposeState } from '../optimizers/sgd.ts';
+import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snapshot.ts';
+import type { OptimizerState } from '../optimizers/types.ts';
+import { distributions, kernelsOf } from '../sparsity/distributions.ts';
+import { sparsify } from '../sparsity/sparsify.ts';
+import { type Costs, NO_COSTS } from './costs.ts';
+import { type Explored, explore } from './explored.ts';
+import type { Task } from './task.ts';
+
+/** Everything that the rest of a run depends on. It owns its tensors and is replaced field by field. */
+export interface TrainState {
+  /** Epochs completed. */
+  epoch: number;
+  /** Batches trained on in the epoch since then. */
+  batch: number;
+  /** Optimizer steps done. */
+  step: number;
+  params: Params;
+  /** Running statistics of batch norm. */
+  statistics: Tensors;
+  optimizer: OptimizerState;
+  /** θ̃; null under plain SGD. */
+  snapshot: Snapshot | null;
+  /** u, on the snapshot's structures; empty before the first pre-pass. */
+  meanGradient: Tensors;
+  /** AGENT's blended coefficient, and the last estimate that moved it. */
+  c: number;
+  cHat: number | null;
+  explored: Explored;
+  /** Of the epoch so far. */
+  lossSum: number;
+  variance: { readonly plain: number; readonly corrected: number } | null;
+  costs: Costs;
+  best: { readonly epoch: number; readonly robustValidationAccuracy: number } | null;
+}
+
+/** Dense initial weights of the seed, reduced to the configuration's sparsity; owned by the caller. */
+function initialWeights({ config, program, keys }: Task): { params: Params; state: Tensors } {
+  const { params: dense, state } = init(program, keys.init);
+  if (config.distribution === undefined) return { params: dense, state };
+  const counts = distributions[config.distribution](kernelsOf(dense), config.sparsity, {
+    firstConvolutionDense: config.denseFirstConv,
+  });
+  const params = sparsify(dense, counts, keys.masks);
+  disposeParams(dense);
+  return { params, state };
+}
+
+/** Before the first step. The first snapshot is the initial masked network. */
+export function startState(task: Task): TrainState {
+  const { params, state } = initialWeights(task);
+  return {
+    epoch: 0,
+    batch: 0,
+    step: 0,
+    params,
+    statistics: state,
+    optimizer: task.optimizer.init(trainables(params)),
+    snapshot: task.rule.corrects ? takeSnapshot(params, state) : null,
+    meanGradient: {},
+    c: AGENT_DEFAULTS.initial,
+    cHat: null,
+    explored: explore({}, params),
+    lossSum: 0,
+    variance: null,
+    costs: NO_COSTS,
+    best: null,
+  };
+}
+
+const progressSchema = z.object({
+  batch: z.int().min(0),
+  c: z.number(),
+  cHat: z.number().nullable(),
+  lossSum: z.number(),
+  variance: z.object({ plain: z.number(), corrected: z.number() }).nullable(),
+  costs: z.object({
+    forwardPasses: z.number(),
+    inputGradients: z.number(),
+    weightGradients: z.number(),
+    flops: z.number(),
+  }),
+  best: z.object({ epoch: z.int(), robustValidationAccuracy: z.number() }).nullable(),
+  datasetSha256: z.string(),
+  backend: z.string(),
+});
+
+/** The state as a checkpoint; its tensors are borrowed. */
+export function toCheckpoint(task: Task, state: TrainState, backend: string): Checkpoint {
+  const { epoch, step, batch, params, statistics, optimizer, snapshot, meanGradient, explored } = state;
+  const { c, cHat, lossSum, variance, costs, best } = state;
+  const progress = { batch, c, cHat, lossSum, variance, costs, best, datasetSha256: task.dataset.sha256, backend };
+  return {
+    config: task.config as unknown as Readonly<Record<string, Json>>,
+    model: task.model,
+    epoch,
+    step,
+    progress: progress as unknown as Readonly<Record<string, Json>>,
+    params,
+    state: statistics,
+    optimizer,
+    snapshot,
+    meanGradient,
+    explored,
+  };
+}
+
+/**
+ * The state that a checkpoint holds; it takes the checkpoint's tensors over.
+ *
+ * @throws InputError if the checkpoint is of a run on other data
+ */
+export function fromCheckpoint(task: Task, checkpoint: Checkpoint): { state: TrainState; backend: string } {
+  const progress = progressSchema.safeParse(checkpoint.progress);
+  if (!progress.success) {
+    throw new InputError(`The checkpoint's progress is not readable: ${z.prettifyError(progress.error)}`);
+  }
+  const { datasetSha256, backend, ...rest } = progress.data;
+  if (datasetSha256 !== task.dataset.sha256) {
+    throw new InputError(
+      `The run was started on ${task.dataset.name} of SHA-256 ${datasetSha256}, and the data set here has ${task.dataset.sha256}. Resume it with the data that it was started on.`,
+    );
+  }
+  const { epoch, step, params, state: statistics, optimizer, snapshot, meanGradient, explored } = checkpoint;
+  return { state: { epoch, step, params, statistics, optimizer, snapshot, meanGradient, explored, ...rest }, backend };
+}
+
+export function disposeTrainState({ params, statistics, optimizer, snapshot, meanGradient }: TrainState): void {
+  disposeParams(params);
+  disposeTensors(statistics);
+  disposeState(optimizer);
+  if (snapshot) disposeSnapshot(snapshot);
+  disposeTensors(meanGradient);
+}

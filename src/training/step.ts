@@ -1,0 +1,132 @@
+import { disposeParams, disposeTensors, type Tensors, trainables } from '../core/params.ts';
+import { sizeOf } from '../core/structure.ts';
+import { flops as flopsOf, kernelsOf } from '../models/inspect.ts';
+import { carryState } from '../optimizers/carry.ts';
+import { applyUpdates, disposeState } from '../optimizers/sgd.ts';
+import { disposeBatch, drawBatch, withAdversarial } from './batches.ts';
+import { correctionFor, disposeCorrection } from './correction.ts';
+import { addCosts, type Costs, gradientCosts, NO_COSTS } from './costs.ts';
+import { DivergenceError } from './errors.ts';
+import { explore } from './explored.ts';
+import { lossGradients, probesFor } from './loss-gradients.ts';
+import type { StoredGradients } from './prepass.ts';
+import type { TrainState } from './state.ts';
+import type { Stopwatch } from './stopwatch.ts';
+import type { Task } from './task.ts';
+
+export interface StepReport {
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Weights dropped, and as many grown; null where the masks did not change. */
+  readonly rewired: number | null;
+}
+
+/**
+ * One training step: the batch's adversarial examples against θ, g = ∇L(θ), the correction g + γc·(u − g̃), momentum and
+ * weight decay, the update; then, where one is due, the masks. `state` moves on by one batch.
+ *
+ * @param stored what a matched pre-pass kept, by batch
+ * @throws DivergenceError if the loss is not finite; `state` is then as before
+ */
+export async function trainStep(
+  task: Task,
+  state: TrainState,
+  indices: Int32Array,
+  stored: readonly StoredGradients[] | null,
+  watch: Stopwatch,
+): Promise<StepReport> {
+  const { program, objective, config, sparsifier, totalSteps } = task;
+  const weights = { params: state.params, state: state.statistics };
+  const done = { step: state.step + 1, totalSteps };
+  const rewires = sparsifier?.updatesAt(done) ?? false;
+  const probes = rewires && sparsifier?.needsDenseGradients ? probesFor(state.params) : {};
+
+  const drawn = drawBatch(task, state.epoch, indices);
+  const { batch, costs: attackCosts } = await watch.attack(() =>
+    withAdversarial(task, task.attacks.training, weights, state.epoch, drawn),
+  );
+  const result = lossGradients(program, objective, weights, batch, probes);
+  const [loss] = await result.loss.data();
+  result.loss.dispose();
+  disposeTensors(probes);
+  if (!Number.isFinite(loss)) {
+    disposeBatch(batch);
+    for (const tensors of [result.gradients, result.denseGradients, result.state]) disposeTensors(tensors);
+    throw diverged(task, state, loss);
+  }
+  const { correction, costs: correctionCosts } = await correctionFor(task, state, stored?.[state.batch] ?? null, batch);
+  disposeBatch(batch);
+
+  const learningRate = config.lr * task.schedule(state.step / totalSteps);
+  const { updates, state: optimizer } = task.optimizer.update(
+    result.gradients,
+    state.optimizer,
+    trainables(state.params),
+    { learningRate, correction },
+  );
+  const params = applyUpdates(state.params, updates);
+  disposeTensors(updates);
+  disposeTensors(result.gradients);
+  disposeCorrection(correction);
+  const costs = [
+    attackCosts,
+    gradientCosts(result.images, flopsOf(program, params)),
+    denseGradientCosts(task, probes, result.images),
+    correctionCosts,
+  ].reduce(addCosts, state.costs);
+  disposeParams(state.params);
+  disposeState(state.optimizer);
+  disposeTensors(state.statistics);
+  Object.assign(state, {
+    params,
+    optimizer,
+    statistics: result.state,
+    step: done.step,
+    batch: state.batch + 1,
+    lossSum: state.lossSum + loss,
+    costs,
+  } satisfies Partial<TrainState>);
+  const rewired = rewires ? await updateMasks(task, state, result.denseGradients) : null;
+  disposeTensors(result.denseGradients);
+  return { loss, learningRate, rewired };
+}
+
+/** Lets the sparsifier rewire the kernels after the step just done; momentum restarts at 0 where a weight was grown. */
+async function updateMasks(
+  { sparsifier, keys, totalSteps }: Task,
+  state: TrainState,
+  denseGradients: Tensors,
+): Promise<number> {
+  if (sparsifier === null) return 0;
+  const progress = { step: state.step, totalSteps };
+  const { params, carried } = await sparsifier.update(state.params, progress, denseGradients, keys.rewire(state.step));
+  const optimizer = carryState(state.optimizer, carried);
+  disposeParams(state.params);
+  disposeState(state.optimizer);
+  state.params = params;
+  state.optimizer = optimizer;
+  state.explored = explore(state.explored, params);
+  return Object.values(carried).reduce(
+    (sum, map) => sum + map.reduce((grown, from) => grown + (from < 0 ? 1 : 0), 0),
+    0,
+  );
+}
+
+/** The multiply-adds of the dense gradients of probed kernels, beside those at the nonzeros. */
+function denseGradientCosts({ program }: Task, probes: Tensors, images: number): Costs {
+  const perImage = kernelsOf(program)
+    .filter(({ name }) => name in probes)
+    .reduce((sum, { shape, positions }) => sum + sizeOf(shape) * positions, 0);
+  return { ...NO_COSTS, flops: images * perImage };
+}
+
+function diverged({ config }: Task, { step, epoch }: TrainState, loss: number): DivergenceError {
+  const causes = [
+    `the learning rate ${config.lr} is too high (try ${Number((config.lr / 10).toPrecision(3))})`,
+    ...(config.optimizer === 'svrg' ? ['the full correction of svrg is unstable on deep networks (try agent)'] : []),
+    ...(config.attackBn === 'train' ? ['the attack runs with batch statistics (try attackBn evaluate)'] : []),
+  ];
+  return new DivergenceError(
+    `The loss was ${loss} in step ${step + 1} (epoch ${epoch + 1}), and the run stopped. Most likely ${causes.join(', or ')}.`,
+  );
+}

@@ -1,0 +1,130 @@
+import type { Attack } from '../../attacks/types.ts';
+import type { ModelRecord } from '../checkpoints/types.ts';
+import { foldIn, type Key, seedKey } from '../core/key.ts';
+import { loadDataset } from '../data/load.ts';
+import { type TrainingIndices, trainingIndices } from '../data/split.ts';
+import type { Dataset } from '../data/types.ts';
+import { buildModel } from '../models/models.ts';
+import { objectives } from '../objectives/objectives.ts';
+import type { Objective } from '../objectives/types.ts';
+import type { Program } from '../ops/network.ts';
+import { agent, type Corrected } from '../optimizers/agent.ts';
+import { type CoefficientRule, coefficientRules } from '../optimizers/coefficients.ts';
+import { type Schedule, schedules } from '../optimizers/schedules.ts';
+import type { LearningRate } from '../optimizers/sgd.ts';
+import type { GradientTransformation } from '../optimizers/types.ts';
+import { methods } from '../sparsity/methods.ts';
+import type { Sparsifier } from '../sparsity/types.ts';
+import { prepassAttack, trainingAttack, validationAttack } from './attacks.ts';
+import type { TrainConfig } from './config.ts';
+
+/** Everything about a run that stays as it is while it trains. */
+export interface Task {
+  readonly config: TrainConfig;
+  readonly dataset: Dataset;
+  /** Numbers of the images to train on and of those held out, in the training split. */
+  readonly indices: TrainingIndices;
+  readonly model: ModelRecord;
+  readonly program: Program;
+  readonly objective: Objective;
+  readonly optimizer: GradientTransformation<LearningRate & Corrected>;
+  /** What multiplies u − g̃. */
+  readonly rule: CoefficientRule;
+  /** Null where masks never change. */
+  readonly sparsifier: Sparsifier | null;
+  readonly schedule: Schedule;
+  readonly attacks: {
+    /** Null where training attacks nothing. */
+    readonly training: Attack | null;
+    /** Null where the pre-pass sees no adversarial examples. */
+    readonly prepass: Attack | null;
+    readonly validation: Attack;
+  };
+  readonly keys: RunKeys;
+  readonly batchesPerEpoch: number;
+  readonly totalSteps: number;
+}
+
+/** A key for each use of randomness, by name: using one more or less of them changes no other. */
+export interface RunKeys {
+  /** Of the initial weights. */
+  readonly init: Key;
+  /** Of the initial masks. */
+  readonly masks: Key;
+  /** Of an epoch's order and augmentation. */
+  data(epoch: number): Key;
+  /** Of an epoch's training attack; each image has a stream of its own below it. */
+  attack(epoch: number): Key;
+  /** Of the mask update after a step. */
+  rewire(step: number): Key;
+  /** Of the attack that measures accuracy, the same in every epoch. */
+  readonly validation: Key;
+}
+
+function runKeys(seed: number): RunKeys {
+  const named = (name: string): Key => foldIn(seedKey(seed), name);
+  return {
+    init: named('init'),
+    masks: named('masks'),
+    data: (epoch) => foldIn(named('data'), epoch),
+    attack: (epoch) => foldIn(named('attack'), epoch),
+    rewire: (step) => foldIn(named('rewire'), step),
+    validation: named('validation'),
+  };
+}
+
+/**
+ * Reads the data set and builds what a configuration names.
+ *
+ * @throws InputError if the data are missing or damaged, or the model does not fit the images
+ */
+export async function openTask(config: TrainConfig, dataDirectory?: string): Promise<Task> {
+  const dataset = await loadDataset(config.dataset, { directory: dataDirectory });
+  const indices = trainingIndices(dataset, config.trainLimit);
+  const model: ModelRecord = {
+    name: config.model,
+    inputShape: dataset.imageShape,
+    classes: dataset.classes.length,
+    width: config.width,
+  };
+  const batchesPerEpoch = Math.ceil(indices.train.length / config.batchSize);
+  const objective = objectives[config.objective]({ labelSmoothing: config.labelSmoothing, beta: config.beta });
+  return {
+    config,
+    dataset,
+    indices,
+    model,
+    program: buildModel(config.model, model),
+    objective,
+    optimizer: agent({
+      momentum: config.momentum,
+      nesterov: config.nesterov,
+      weightDecay: config.weightDecay,
+      decay: config.weightDecayMode,
+    }),
+    rule: coefficientRules[config.optimizer],
+    sparsifier: methods[config.method].sparsifier({
+      ...(config.updateInterval !== undefined && { interval: config.updateInterval }),
+      ...(config.updateEnd !== undefined && { end: config.updateEnd }),
+      ...(config.dropFraction !== undefined && { dropFraction: config.dropFraction }),
+    }),
+    schedule: learningRateSchedule(config),
+    attacks: {
+      training: trainingAttack(config, objective),
+      prepass: prepassAttack(config, objective),
+      validation: validationAttack(config),
+    },
+    keys: runKeys(config.seed),
+    batchesPerEpoch,
+    totalSteps: batchesPerEpoch * config.epochs,
+  };
+}
+
+/** The factor on the learning rate over the share of the steps that are done. */
+function learningRateSchedule({ schedule, milestones, decayEvery, decayFactor, epochs }: TrainConfig): Schedule {
+  return schedules[schedule]({
+    ...(decayFactor !== undefined && { factor: decayFactor }),
+    ...(decayEvery !== undefined && { every: decayEvery / epochs }),
+    ...(milestones && { milestones: milestones.map((epoch) => Math.min(1, epoch / epochs)) }),
+  });
+}

@@ -1,0 +1,197 @@
+import { readFile } from 'node:fs/promises';
+import * as tf from '@tensorflow/tfjs-core';
+import { hasCheckpoint, readCheckpoint, writeCheckpoint } from '../checkpoints/checkpoint.ts';
+import { restoreCheckpoint } from '../checkpoints/encode.ts';
+import { UsageError } from '../core/errors.ts';
+import { countWeights, sparsityOf, trainables } from '../core/params.ts';
+import { configHash, type TrainConfig } from './config.ts';
+import { type Surroundings, trainEpoch } from './epoch.ts';
+import { DivergenceError, Interrupted } from './errors.ts';
+import { eventLog, type Report } from './event-log.ts';
+import { formatMetricRow, type MetricRow, parseLastRow } from './metrics.ts';
+import {
+  appendDurably,
+  BEST_CHECKPOINT,
+  createRunFolder,
+  cutBack,
+  inspectRunFolder,
+  LAST_CHECKPOINT,
+  type RunFolder,
+  runFolder,
+} from './run-folder.ts';
+import { disposeTrainState, fromCheckpoint, startState, type TrainState, toCheckpoint } from './state.ts';
+import { type Stopwatch, stopwatch } from './stopwatch.ts';
+import { openTask, type Task } from './task.ts';
+import type { RunSummary, TrainRunOptions } from './types.ts';
+
+/** A run under way. */
+interface Run {
+  readonly task: Task;
+  readonly folder: RunFolder;
+  readonly state: TrainState;
+  readonly watch: Stopwatch;
+  readonly report: Report;
+  last: MetricRow | null;
+}
+
+/**
+ * Trains what `config` says, on the current backend of TensorFlow.js, into the folder `out`: config.json, metrics.csv,
+ * events.jsonl and checkpoints/. Stopped anywhere and resumed, a run ends as one never stopped, bit for bit on a backend
+ * that is deterministic.
+ *
+ * @throws UsageError if `out` holds a run that is not resumed or is of another configuration; InputError for missing data
+ * or a model that does not fit; DivergenceError if the loss or the weights are no longer finite, with the likely cause
+ */
+export async function train(config: TrainConfig, options: TrainRunOptions): Promise<RunSummary> {
+  const { out, dataDirectory, signal, onProgress, resume = false } = options;
+  const folder = runFolder(out);
+  const { checkpointed } = await inspectRunFolder(folder, config, { resume });
+  const task = await openTask(config, dataDirectory);
+  const report = eventLog(folder.events, onProgress);
+  const run = checkpointed ? await resumeRun(task, folder, report) : await startRun(task, folder, report);
+  try {
+    return await runToEnd(run, signal);
+  } finally {
+    disposeTrainState(run.state);
+  }
+}
+
+async function startRun(task: Task, folder: RunFolder, report: Report): Promise<Run> {
+  const state = startState(task);
+  await createRunFolder(folder, task.config);
+  await report({
+    kind: 'start',
+    job: configHash(task.config),
+    config: task.config,
+    backend: tf.getBackend(),
+    trainImages: task.indices.train.length,
+    validationImages: task.indices.validation.length,
+    batches: task.batchesPerEpoch,
+    sparsity: sparsityOf(state.params),
+    nonzeros: countWeights(state.params).nonzeros,
+  });
+  return { task, folder, state, watch: stopwatch(), report, last: null };
+}
+
+async function resumeRun(task: Task, folder: RunFolder, report: Report): Promise<Run> {
+  const { stored, warnings } = await readCheckpoint(folder.last);
+  if (JSON.stringify(stored.config) !== JSON.stringify(task.config)) {
+    throw new UsageError(
+      `${folder.last} is a checkpoint of another configuration than ${folder.config}. Put back the file of this run, or train into another folder.`,
+    );
+  }
+  const { state, backend } = fromCheckpoint(task, restoreCheckpoint(stored));
+  const watch = stopwatch(await cutBack(folder, state));
+  const at = { epoch: state.epoch, step: state.step };
+  await report({ kind: 'resume', ...at });
+  for (const message of warnings) await report({ kind: 'warning', ...at, message });
+  if (backend !== tf.getBackend()) {
+    const message = `The run was started on the backend ${backend} and goes on on ${tf.getBackend()}: its figures will differ a little from those of an undisturbed run.`;
+    await report({ kind: 'warning', ...at, message });
+  }
+  return { task, folder, state, watch, report, last: parseLastRow(await readFile(folder.metrics, 'utf8')) };
+}
+
+async function runToEnd(run: Run, signal: AbortSignal | undefined): Promise<RunSummary> {
+  const { task, folder, state, watch, report } = run;
+  let saved = performance.now();
+  const around: Surroundings = {
+    report,
+    watch,
+    signal,
+    afterStep: async () => {
+      const { checkpointEvery } = task.config;
+      if (checkpointEvery === 0 || performance.now() - saved < 1000 * checkpointEvery) return;
+      await save(run, 'last');
+      saved = performance.now();
+    },
+  };
+  try {
+    while (state.epoch < task.config.epochs) {
+      const row = await trainEpoch(task, state, around);
+      await finishEpoch(run, row);
+      saved = performance.now();
+    }
+  } catch (error) {
+    if (error instanceof Interrupted) {
+      await save(run, 'last');
+      await report({ kind: 'interrupted', epoch: state.epoch, step: state.step });
+      return summary(run, 'interrupted');
+    }
+    if (error instanceof DivergenceError) throw await explained(error, run);
+    throw error;
+  }
+  await report({ kind: 'end', epoch: state.epoch, step: state.step });
+  return summary(run, 'done');
+
+  async function finishEpoch(current: Run, row: MetricRow): Promise<void> {
+    const score = row.validation_robust_accuracy;
+    const best = score === null || state.best === null || score >= state.best.robustValidationAccuracy;
+    if (best) state.best = { epoch: state.epoch, robustValidationAccuracy: score ?? 0 };
+    await checkFinite(current);
+    await appendDurably(folder.metrics, formatMetricRow(row));
+    current.last = row;
+    await report({ kind: 'epoch', epoch: state.epoch, step: state.step, metrics: row, best });
+    watch.nextEpoch();
+    if (best) await save(current, 'best');
+    await save(current, 'last');
+  }
+}
+
+const FILES = { last: LAST_CHECKPOINT, best: BEST_CHECKPOINT } as const;
+
+async function save(run: Run, which: keyof typeof FILES): Promise<void> {
+  const { task, folder, state, watch, report } = run;
+  await checkFinite(run);
+  // The event goes first: should the run end between the two, cutting back drops it again.
+  await report({
+    kind: 'checkpoint',
+    epoch: state.batch > 0 ? state.epoch + 1 : state.epoch,
+    step: state.step,
+    file: FILES[which],
+    times: watch.times(),
+  });
+  await writeCheckpoint(folder[which], toCheckpoint(task, state, tf.getBackend()));
+}
+
+/** Keeps weights that are no longer numbers out of every checkpoint. */
+async function checkFinite({ state, task }: Run): Promise<void> {
+  const finite = tf.tidy(() =>
+    [...Object.values(trainables(state.params)), ...Object.values(state.statistics)].map((tensor) =>
+      tf.all(tf.isFinite(tensor)),
+    ),
+  );
+  const values = await Promise.all(finite.map((tensor) => tensor.data()));
+  tf.dispose(finite);
+  if (values.every(([value]) => value !== 0)) return;
+  throw new DivergenceError(
+    `The weights were no longer finite after step ${state.step} (epoch ${state.epoch}), and the run stopped. Most likely the learning rate ${task.config.lr} is too high.`,
+  );
+}
+
+async function explained(error: DivergenceError, { folder, state, report }: Run): Promise<DivergenceError> {
+  const good = (await hasCheckpoint(folder.last))
+    ? `The last good checkpoint is ${folder.last}.`
+    : 'There is no checkpoint yet.';
+  const message = `${error.message} ${good}`;
+  await report({ kind: 'failed', epoch: state.epoch, step: state.step, message });
+  return new DivergenceError(message);
+}
+
+const summary = ({ task, folder, state, last }: Run, status: RunSummary['status']): RunSummary => ({
+  status,
+  out: folder.path,
+  job: configHash(task.config),
+  epoch: state.epoch,
+  step: state.step,
+  last,
+  best: state.best,
+});
+
+/** The backend on which the run in a folder goes on, so that its figures stay the same; null before a checkpoint. */
+export async function backendOfRun(out: string): Promise<string | null> {
+  const { last } = runFolder(out);
+  if (!(await hasCheckpoint(last))) return null;
+  const { backend } = (await readCheckpoint(last)).stored.progress;
+  return typeof backend === 'string' ? backend : null;
+}

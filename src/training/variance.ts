@@ -1,0 +1,49 @@
+import { disposeTensors } from '../core/params.ts';
+import type { Correction } from '../optimizers/agent.ts';
+import { compareVariance, type GradientPair } from '../optimizers/variance.ts';
+import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from './batches.ts';
+import { coefficientOf, correctionFor, disposeCorrection } from './correction.ts';
+import { lossGradients } from './loss-gradients.ts';
+import type { StoredGradients } from './prepass.ts';
+import type { TrainState } from './state.ts';
+import type { Task } from './task.ts';
+
+/** How many batches the variance of the gradient is measured on. */
+export const VARIANCE_BATCHES = 3;
+
+/** The batch of an epoch, from 0, before which the variance is measured: in its middle. */
+export const variancePosition = (batches: number): number =>
+  Math.max(0, Math.min(Math.floor(batches / 2), batches - VARIANCE_BATCHES));
+
+/**
+ * The variance of the gradient over the next few batches, all at the weights as they are, without and with the
+ * correction. It is a measurement beside training: no cost of the run, and nothing changes. Null where there are fewer
+ * than two batches.
+ */
+export async function measureVariance(
+  task: Task,
+  state: TrainState,
+  stored: readonly StoredGradients[] | null,
+): Promise<TrainState['variance']> {
+  const batches = batchesOfEpoch(task, state.epoch).slice(state.batch, state.batch + VARIANCE_BATCHES);
+  if (batches.length < 2 || state.snapshot === null) return null;
+  const weights = { params: state.params, state: state.statistics };
+  const pairs: GradientPair[] = [];
+  const corrections: Correction[] = [];
+  for (const [offset, indices] of batches.entries()) {
+    const drawn = drawBatch(task, state.epoch, indices);
+    const { batch } = await withAdversarial(task, task.attacks.training, weights, state.epoch, drawn);
+    const result = lossGradients(task.program, task.objective, weights, batch);
+    result.loss.dispose();
+    disposeTensors(result.state);
+    const { correction } = await correctionFor(task, state, stored?.[state.batch + offset] ?? null, batch);
+    disposeBatch(batch);
+    if (correction === null) continue;
+    corrections.push(correction);
+    pairs.push({ gradient: result.gradients, snapshotGradient: correction.snapshotGradient });
+  }
+  const variance = await compareVariance(pairs, corrections[0].snapshotMean, coefficientOf(task, state));
+  for (const { gradient } of pairs) disposeTensors(gradient);
+  for (const correction of corrections) disposeCorrection(correction);
+  return variance;
+}
