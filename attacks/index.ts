@@ -1,6 +1,7 @@
 export { type AttackName, type AttackOptions, attacks, type CommonOptions } from './attacks.ts';
 export { type BimOptions, bim } from './bim.ts';
 export type { Bounds } from './checks.ts';
+export { type ClassifierOptions, classifier } from './classifier.ts';
 export { type FgsmOptions, fgsm } from './fgsm.ts';
 export { type LossGradient, lossGradient } from './loss-gradient.ts';
 export { crossEntropy, cwMargin, cwMarginUpTo, dlr, kl, type LossName, losses } from './losses.ts';

@@ -1,11 +1,13 @@
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
+import { withoutSoftmax } from './softmax.ts';
 import type { AppliedModel, AttackedModel, Classifier } from './types.ts';
 
 /**
  * A model as a function from images to logits; anything with `apply` is called as `apply(images, { training: false })`,
- * so that it changes neither mode nor statistics. The function throws unless logits [batch, classes] come back.
+ * so that it changes neither mode nor statistics, and a softmax that ends a LayersModel is taken off. The function throws
+ * unless [batch, classes] come back.
  */
 export function classifierOf(model: AttackedModel): Classifier {
   const run = runOf(model);
@@ -23,6 +25,11 @@ export function classifierOf(model: AttackedModel): Classifier {
           'function (images) => logits.',
       );
     }
+    if (logits.shape[1] < 2) {
+      throw new InputError(
+        'A model has at least 2 classes; its output has 1. Return [0, z] for the logit z of a yes-or-no model.',
+      );
+    }
     return logits as Tensor2D;
   };
 }
@@ -30,7 +37,8 @@ export function classifierOf(model: AttackedModel): Classifier {
 function runOf(model: AttackedModel): (images: Tensor4D) => unknown {
   if (typeof model === 'function') return model as Classifier;
   if (typeof (model as AppliedModel | undefined)?.apply === 'function') {
-    return (images) => model.apply(images, { training: false });
+    const { apply } = withoutSoftmax(model) ?? { apply: model.apply.bind(model) };
+    return (images) => apply(images, { training: false });
   }
   throw new InputError(
     'A model is a function (images) => logits, or has a method apply(images, { training }) as a LayersModel does.',

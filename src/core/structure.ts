@@ -51,7 +51,7 @@ export const gatherValues = ({ positions }: Structure, dense: ArrayLike<number>)
   Float32Array.from(positions, (position) => dense[position]);
 
 /** The dense kernel that is `values` at the structure's nonzeros and 0 elsewhere. */
-export function scatterValues({ shape, positions }: Structure, values: ArrayLike<number>): Float32Array {
+export function scatterValues({ shape, positions }: Structure, values: ArrayLike<number>): Float32Array<ArrayBuffer> {
   const dense = new Float32Array(sizeOf(shape));
   for (let i = 0; i < positions.length; i++) dense[positions[i]] = values[i];
   return dense;

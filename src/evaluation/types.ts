@@ -60,12 +60,14 @@ export interface EvaluatedDataset {
 export interface EvaluatedTarget {
   /** `best`, `last`, or the file's name. */
   readonly checkpoint: string;
+  /** Of the file. */
+  readonly sha256: string;
   readonly epoch: number | null;
   readonly step: number | null;
   /** 1 − nonzeros / size over all convolution and fully connected kernels. */
   readonly sparsity: number;
   readonly nonzeros: number;
-  /** Multiplications and additions of one image's forward pass, at the nonzeros only. */
+  /** Multiply-adds of one image's forward pass, at the nonzeros only. */
   readonly flops: number;
   /** Size of the file. */
   readonly bytes: number;

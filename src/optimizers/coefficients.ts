@@ -10,10 +10,14 @@ export type Estimate = { readonly value: number } | { readonly value: null; read
  *
  * @param lossesNow L(θ; b) for each batch b, with the weights about to be trained
  * @param lossesSnapshot L(θ̃; b) for the same batches, with the previous snapshot
+ * @returns no value for a single batch, losses without variance, or losses that are not finite
  */
 export function estimateCoefficient(lossesNow: readonly number[], lossesSnapshot: readonly number[]): Estimate {
   const n = lossesNow.length;
   if (n < 2) return { value: null, reason: `the coefficient needs the losses of at least 2 batches, there is ${n}` };
+  if (lossesSnapshot.every((loss) => loss === lossesSnapshot[0])) {
+    return { value: null, reason: 'the losses of the snapshot are the same on every batch' };
+  }
   const mean = (xs: readonly number[]) => xs.reduce((sum, x) => sum + x, 0) / n;
   const meanNow = mean(lossesNow);
   const meanSnapshot = mean(lossesSnapshot);
@@ -24,7 +28,6 @@ export function estimateCoefficient(lossesNow: readonly number[], lossesSnapshot
     variance += (lossesSnapshot[b] - meanSnapshot) ** 2 / (n - 1);
   }
   const value = covariance / variance;
-  if (variance === 0) return { value: null, reason: 'the losses of the snapshot are the same on every batch' };
   if (!Number.isFinite(value)) return { value: null, reason: 'the losses of the pre-pass are not finite' };
   return { value };
 }

@@ -247,7 +247,7 @@ describe('the coefficient', () => {
   it('stays where the losses say nothing, and why is told', () => {
     const single = estimateCoefficient([1], [2]);
     expect(single).to.have.property('reason').that.includes('at least 2 batches');
-    const constant = estimateCoefficient([1, 2], [0.7, 0.7]);
+    const constant = estimateCoefficient([1, 2, 4], [0.7, 0.7, 0.7]); // whose mean is not quite 0.7
     expect(constant).to.have.property('reason').that.includes('same on every batch');
     const infinite = estimateCoefficient([1, Number.NaN], [1, 2]);
     expect(infinite).to.have.property('reason').that.includes('not finite');

@@ -1,0 +1,51 @@
+import type { AppliedModel } from './types.ts';
+
+/** The parts of a TensorFlow.js layer that its activation hangs on. */
+interface FinalLayer {
+  getClassName(): string;
+  activation?: { getClassName(): string; apply(x: unknown): unknown };
+  call(inputs: unknown, options: unknown): unknown;
+}
+
+const IDENTITY = { getClassName: () => 'linear', apply: (x: unknown) => x };
+
+/** The layer that gives a LayersModel its only output, inside nested models too. */
+function finalLayer(model: unknown): FinalLayer | undefined {
+  const outputs = (model as { outputs?: { sourceLayer?: unknown }[] }).outputs;
+  if (!Array.isArray(outputs) || outputs.length !== 1) return undefined;
+  const layer = outputs[0].sourceLayer as FinalLayer | undefined;
+  if (typeof layer?.getClassName !== 'function' || typeof layer.call !== 'function') return undefined;
+  return finalLayer(layer) ?? layer;
+}
+
+/**
+ * A LayersModel without the softmax that ends it, since probabilities saturate and their gradients vanish. Undefined where no final softmax is found. The layer's activation is replaced while the model runs, which is
+ * synchronous, and is put back whatever happens.
+ */
+export function withoutSoftmax(model: AppliedModel): AppliedModel | undefined {
+  const layer = finalLayer(model);
+  if (!layer) return undefined;
+  if (layer.getClassName() === 'Softmax') {
+    const call = (inputs: unknown) => inputs;
+    return { apply: (...given) => replaced(layer, 'call', call, () => model.apply(...given)) };
+  }
+  if (layer.activation?.getClassName() !== 'softmax') return undefined;
+  return { apply: (...given) => replaced(layer, 'activation', IDENTITY, () => model.apply(...given)) };
+}
+
+/** Runs `work` while a property of a layer is another. */
+function replaced<Name extends 'activation' | 'call', Result>(
+  layer: FinalLayer,
+  name: Name,
+  value: FinalLayer[Name],
+  work: () => Result,
+): Result {
+  const own = Object.getOwnPropertyDescriptor(layer, name);
+  Object.defineProperty(layer, name, { value, configurable: true, writable: true, enumerable: true });
+  try {
+    return work();
+  } finally {
+    if (own) Object.defineProperty(layer, name, own);
+    else Reflect.deleteProperty(layer, name);
+  }
+}

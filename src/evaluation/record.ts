@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import { isMissing, writeAtomically } from '../checkpoints/atomic-file.ts';
+import { InputError } from '../core/errors.ts';
+import type { Alarm } from './alarms.ts';
+import { type AttackResult, type Evaluation, UNION } from './types.ts';
+import { withUnions } from './union.ts';
+
+/** The version of the file below; a later one that means something else gets a higher number. */
+const RECORD_VERSION = 1;
+
+/**
+ * The evaluations in a file, none where there is no file.
+ *
+ * @throws InputError if it is no evaluation.json, or of a later version
+ */
+export async function readEvaluations(path: string): Promise<Evaluation[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+  try {
+    const { version, evaluations } = JSON.parse(text) as { version: number; evaluations: Evaluation[] };
+    if (version !== RECORD_VERSION || !Array.isArray(evaluations)) {
+      throw new InputError(`its version is ${version}, expected ${RECORD_VERSION}`);
+    }
+    return evaluations;
+  } catch (error) {
+    throw new InputError(
+      `${path} cannot be read as evaluations: ${(error as Error).message}. Remove it and evaluate again.`,
+    );
+  }
+}
+
+/** Adds an evaluation to those of a file, in one piece: see `mergeEvaluation`. */
+export async function recordEvaluation(path: string, evaluation: Evaluation): Promise<void> {
+  const evaluations = mergeEvaluation(await readEvaluations(path), evaluation);
+  await writeAtomically(path, `${JSON.stringify({ version: RECORD_VERSION, evaluations }, null, 2)}\n`);
+}
+
+/**
+ * `before` with an evaluation added. Attacks on the same weights, images and seed gather in one evaluation, whose unions
+ * are then over all of them; an attack that was run again replaces its result, and other weights of the same name
+ * replace theirs.
+ */
+export function mergeEvaluation(before: readonly Evaluation[], added: Evaluation): Evaluation[] {
+  const kept = before.filter(
+    ({ target }) => target.checkpoint !== added.target.checkpoint || target.sha256 === added.target.sha256,
+  );
+  const index = kept.findIndex((other) => identity(other) === identity(added));
+  return index < 0 ? [...kept, added] : kept.with(index, combine(kept[index], added));
+}
+
+const identity = ({ target, dataset, split, clean, seed }: Evaluation): string =>
+  JSON.stringify([target.checkpoint, target.sha256, dataset.sha256, split, clean.n, seed]);
+
+function combine(old: Evaluation, added: Evaluation): Evaluation {
+  const attacks = new Map<string, AttackResult>();
+  for (const result of [...old.attacks, ...added.attacks]) {
+    if (result.attack !== UNION) {
+      const { attack, norm, epsilon, steps, stepSize, restarts } = result;
+      attacks.set(JSON.stringify([attack, norm, epsilon, steps, stepSize, restarts]), result);
+    }
+  }
+  return {
+    ...added,
+    attacks: withUnions([...attacks.values()]),
+    alarms: added.alarms.map((alarm, i) => worse(alarm, old.alarms[i])),
+    forwardPasses: old.forwardPasses + added.forwardPasses,
+    inputGradients: old.inputGradients + added.inputGradients,
+  };
+}
+
+const SEVERITY = { raised: 2, ok: 1, 'not checked': 0 } as const;
+
+const worse = (added: Alarm, old: Alarm | undefined): Alarm =>
+  old?.name === added.name && SEVERITY[old.status] > SEVERITY[added.status] ? old : added;

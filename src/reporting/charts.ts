@@ -1,0 +1,197 @@
+import { CHART_SIZE } from './plots.ts';
+
+/** A line's point, with the range its bar covers. */
+export interface Point {
+  readonly series: string;
+  readonly x: number | string;
+  readonly y: number;
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/** A line of a chart by name and colour; a dashed one is a reference. */
+export interface Line {
+  readonly name: string;
+  readonly color: string;
+}
+
+const PERCENT_AXIS = { format: '.0%', tickCount: 5 } as const;
+
+const colorOf = (lines: readonly Line[]) => ({
+  field: 'series',
+  type: 'nominal' as const,
+  scale: { domain: lines.map(({ name }) => name), range: lines.map(({ color }) => color) },
+  legend: null,
+});
+
+/** A level that holds over the whole chart, such as that of an undefended net. */
+export interface Level {
+  readonly label: string;
+  readonly color: string;
+  readonly y: number;
+}
+
+const levelLayers = (levels: readonly Level[]) =>
+  levels.flatMap(({ label, color, y }) => [
+    {
+      data: { values: [{ y }] },
+      mark: { type: 'rule', stroke: color, strokeWidth: 1.5, strokeDash: [5, 4] },
+      encoding: { y: { field: 'y', type: 'quantitative' } },
+    },
+    {
+      data: { values: [{ y, label }] },
+      mark: {
+        type: 'text',
+        align: 'right',
+        baseline: y > 0.9 ? 'top' : 'bottom',
+        dx: -4,
+        dy: y > 0.9 ? 4 : -4,
+        fill: color,
+        fontSize: 12,
+      },
+      encoding: {
+        y: { field: 'y', type: 'quantitative' },
+        x: { value: 'width' },
+        text: { field: 'label', type: 'nominal' },
+      },
+    },
+  ]);
+
+/** Accuracy against sparsity, a bar a point, beside levels that know no sparsity. */
+export const sparsityChart = (
+  points: readonly Point[],
+  lines: readonly Line[],
+  ticks: readonly string[],
+  levels: readonly Level[],
+): object => ({
+  ...CHART_SIZE,
+  layer: [
+    {
+      data: { values: points },
+      encoding: {
+        x: {
+          field: 'x',
+          type: 'ordinal',
+          title: 'sparsity',
+          scale: { type: 'point', domain: ticks, padding: 0.35 },
+          axis: { labelAngle: 0 },
+        },
+        y: accuracyAxis,
+        color: colorOf(lines),
+      },
+      layer: [
+        { mark: { type: 'line', strokeWidth: 2 }, encoding: { order: { field: 'order' } } },
+        {
+          mark: { type: 'rule', strokeWidth: 2, opacity: 0.65 },
+          encoding: { y: { field: 'low' }, y2: { field: 'high' } },
+        },
+        { mark: { type: 'point', filled: true, size: 60, opacity: 1 } },
+      ],
+    },
+    ...levelLayers(levels),
+  ],
+});
+
+const accuracyAxis = {
+  field: 'y',
+  type: 'quantitative',
+  title: null,
+  scale: { domain: [0, 1] },
+  axis: PERCENT_AXIS,
+} as const;
+
+/** Accuracy against the radius of the attack. */
+export const epsilonChart = (
+  points: readonly Point[],
+  lines: readonly Line[],
+  ticks: readonly { readonly value: number; readonly label: string }[],
+): object => ({
+  ...CHART_SIZE,
+  data: { values: points },
+  encoding: {
+    x: {
+      field: 'x',
+      type: 'quantitative',
+      title: 'ε of the attack',
+      axis: {
+        values: ticks.map(({ value }) => value),
+        labelExpr: `{${ticks.map(({ value, label }) => `"${value}":"${label}"`).join(',')}}[datum.value]`,
+        labelOverlap: true,
+      },
+    },
+    y: accuracyAxis,
+    color: colorOf(lines),
+  },
+  layer: [
+    { mark: { type: 'line', strokeWidth: 2 } },
+    { mark: { type: 'rule', strokeWidth: 2, opacity: 0.5 }, encoding: { y: { field: 'low' }, y2: { field: 'high' } } },
+    { mark: { type: 'point', filled: true, size: 45, opacity: 1 } },
+  ],
+});
+
+/** A point of a curve over epochs; `group` keeps the curves of several seeds apart. */
+export interface CurvePoint extends Point {
+  readonly group: string;
+  readonly dashed?: boolean;
+}
+
+/** Something that changes over the epochs: a thin line a seed, a strong one for their mean. */
+export const curveChart = (
+  points: readonly CurvePoint[],
+  lines: readonly Line[],
+  { percent, level }: { readonly percent: boolean; readonly level?: number },
+): object => ({
+  width: 300,
+  height: 180,
+  layer: [
+    ...(level === undefined
+      ? []
+      : [
+          {
+            data: { values: [{ y: level }] },
+            mark: { type: 'rule', stroke: 'var(--axis)', strokeDash: [3, 3] },
+            encoding: { y: { field: 'y', type: 'quantitative' } },
+          },
+        ]),
+    {
+      data: { values: points },
+      encoding: {
+        x: {
+          field: 'x',
+          type: 'quantitative',
+          title: 'epoch',
+          scale: { zero: false, nice: false },
+          axis: { tickMinStep: 1, format: 'd', tickCount: 6 },
+        },
+        y: {
+          field: 'y',
+          type: 'quantitative',
+          title: null,
+          scale: percent ? { domain: [0, 1] } : { zero: false },
+          axis: percent ? PERCENT_AXIS : { tickCount: 5 },
+        },
+        color: colorOf(lines),
+        detail: [{ field: 'group' }],
+        strokeDash: {
+          field: 'dashed',
+          type: 'nominal',
+          scale: {
+            domain: [false, true],
+            range: [
+              [1, 0],
+              [4, 3],
+            ],
+          },
+          legend: null,
+        },
+      },
+      layer: [
+        { transform: [{ filter: 'datum.group != "mean"' }], mark: { type: 'line', strokeWidth: 1, opacity: 0.35 } },
+        { transform: [{ filter: 'datum.group == "mean"' }], mark: { type: 'line', strokeWidth: 2 } },
+        ...(new Set(points.map(({ x }) => x)).size === 1
+          ? [{ transform: [{ filter: 'datum.group == "mean"' }], mark: { type: 'point', filled: true, size: 45 } }]
+          : []),
+      ],
+    },
+  ],
+});

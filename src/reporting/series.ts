@@ -1,0 +1,87 @@
+import type { ResultRow } from './results.ts';
+import { optimizerTitle } from './table.ts';
+
+/** What tells one line of a chart from another: everything that was chosen but sparsity and seed. */
+export type SeriesSetting = Pick<ResultRow, 'method' | 'optimizer' | 'agent_prepass' | 'objective' | 'model' | 'width'>;
+
+/** A line of a chart. */
+export interface Series {
+  readonly name: string;
+  /** The CSS custom property of its colour. */
+  readonly color: string;
+  /** Whether it was trained without adversarial examples. */
+  readonly undefended: boolean;
+  matches(setting: SeriesSetting): boolean;
+}
+
+const COLORS: Readonly<Record<string, string>> = {
+  sgd: 'var(--sgd)',
+  agent: 'var(--agent)',
+  svrg: 'var(--svrg)',
+  'alpha-svrg': 'var(--alpha-svrg)',
+};
+const MORE_COLORS = ['var(--more-1)', 'var(--more-2)', 'var(--more-3)', 'var(--more-4)'] as const;
+
+const ORDER = ['sgd', 'agent', 'svrg', 'alpha-svrg'];
+
+/**
+ * The lines of a set of settings, named by whatever tells them apart. Dense nets belong to every line that differs from
+ * theirs in nothing but the way of sparsifying: they are its end at sparsity 0.
+ */
+export function seriesOf(settings: readonly SeriesSetting[]): Series[] {
+  const distinct = <K extends keyof SeriesSetting>(column: K): SeriesSetting[K][] => [
+    ...new Set(settings.map((setting) => setting[column])),
+  ];
+  const methods = distinct('method').filter((method) => method !== 'dense');
+  const objectives = distinct('objective').filter((objective) => objective !== 'natural');
+  const prepasses = distinct('agent_prepass').filter((prepass) => prepass !== '');
+  const networks = new Set(settings.map(({ model, width }) => `${model} ×${width}`));
+  const nameOf = ({ method, optimizer, agent_prepass, objective, model, width }: SeriesSetting, natural: boolean) =>
+    [
+      natural
+        ? optimizer === 'sgd'
+          ? 'undefended'
+          : `undefended, ${optimizerTitle(optimizer)}`
+        : optimizerTitle(optimizer),
+      prepasses.length > 1 && agent_prepass,
+      methods.length > 1 && method !== 'dense' && method,
+      !natural && objectives.length > 1 && objective,
+      networks.size > 1 && `${model} ×${width}`,
+    ]
+      .filter((part) => part)
+      .join(', ');
+  const candidates = settings
+    .filter((setting) => setting.method !== 'dense' || !settings.some((other) => extendsDense(setting, other)))
+    .toSorted((a, b) => rank(a) - rank(b));
+  const found = new Map<string, Series>();
+  let extra = 0;
+  const used = new Set<string>();
+  for (const setting of candidates) {
+    const undefended = setting.objective === 'natural';
+    const name = nameOf(setting, undefended);
+    if (found.has(name)) continue;
+    const own = undefended ? 'var(--undefended)' : COLORS[setting.optimizer];
+    const color = own !== undefined && !used.has(own) ? own : MORE_COLORS[extra++ % MORE_COLORS.length];
+    used.add(color);
+    found.set(name, {
+      name,
+      color,
+      undefended,
+      matches: (other) => sameLine(setting, other) && (other.method === setting.method || other.method === 'dense'),
+    });
+  }
+  return [...found.values()];
+}
+
+const rank = ({ objective, optimizer }: SeriesSetting): number =>
+  (objective === 'natural' ? 100 : 0) + (ORDER.indexOf(optimizer) + 1 || 50);
+
+const sameLine = (a: SeriesSetting, b: SeriesSetting): boolean =>
+  a.optimizer === b.optimizer &&
+  a.agent_prepass === b.agent_prepass &&
+  a.objective === b.objective &&
+  a.model === b.model &&
+  a.width === b.width;
+
+const extendsDense = (dense: SeriesSetting, other: SeriesSetting): boolean =>
+  other.method !== 'dense' && sameLine(dense, other);

@@ -1,0 +1,351 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import type { Classifier } from '../../attacks/types.ts';
+import { InputError, UsageError } from '../../src/core/errors.ts';
+import type { Alarm, AlarmName } from '../../src/evaluation/alarms.ts';
+import { attackLabel, parseAttacks, protocol } from '../../src/evaluation/attacks.ts';
+import { packBits, unpackBits } from '../../src/evaluation/bits.ts';
+import { evaluate } from '../../src/evaluation/evaluate.ts';
+import { accuracyOf } from '../../src/evaluation/intervals.ts';
+import { type MeasureOptions, measure } from '../../src/evaluation/measure.ts';
+import { mergeEvaluation, readEvaluations } from '../../src/evaluation/record.ts';
+import { type AttackResult, type Evaluation, UNION } from '../../src/evaluation/types.ts';
+import { unionOf } from '../../src/evaluation/union.ts';
+import { tinyData, withRun } from './tiny.ts';
+
+/** Awaits a rejection and gives its error. */
+async function failure(promise: Promise<unknown>): Promise<Error> {
+  try {
+    await promise;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('It did not fail.');
+}
+
+const data = tinyData();
+
+/** Logits ± the difference of the halves: right for every image, and linear, so attacks find the exact worst case. */
+const halvesModel: Classifier = (images) =>
+  tf.tidy(() => {
+    const columns = tf.mean(images as Tensor4D, [1, 3]);
+    const [left, right] = tf.split(columns, 2, 1);
+    return tf.concat([tf.mean(left, 1, true), tf.mean(right, 1, true)], 1) as Tensor2D;
+  });
+
+const options: MeasureOptions = { norm: 'linf', epsilons: [0.1], attacks: parseAttacks('fgsm,pgd-5x2-cw') };
+
+before(() => tf.setBackend('cpu'));
+
+describe('an evaluation', () => {
+  it('counts the images that a linear model gives up at half their margin', async () => {
+    const { test } = data;
+    const margins = Array.from({ length: test.count }, (_, i) => {
+      const half = (right: boolean) => {
+        let sum = 0;
+        for (let p = 0; p < 16; p++) if (p % 4 >= 2 === right) sum += test.images[16 * i + p] / 255 / 8;
+        return sum;
+      };
+      return (half(false) - half(true)) * (test.labels[i] === 0 ? 1 : -1);
+    });
+    const { clean, attacks } = await measure(halvesModel, data, { ...options, epsilons: [0, 0.05, 0.1] });
+    expect(clean).to.include({ correct: margins.filter((margin) => margin > 0).length, n: 40 });
+    for (const { attack, epsilon, robust } of attacks) {
+      expect(robust.correct, `${attack} at ${epsilon}`).to.equal(
+        margins.filter((margin) => margin > 2 * epsilon).length,
+      );
+    }
+    expect(attacks.map(({ attack }) => attack).slice(0, 3)).to.deep.equal(['fgsm', 'pgd-5x2-cw', UNION]);
+  });
+
+  it('takes the union by image, not the least of the accuracies', () => {
+    const result = (attack: string, survived: readonly number[]): AttackResult => ({
+      attack,
+      norm: 'linf',
+      epsilon: 0.1,
+      steps: 1,
+      stepSize: 0.1,
+      restarts: 1,
+      robust: accuracyOf(survived.filter((bit) => bit).length, survived.length),
+      survived: packBits(survived),
+      forwardPasses: 4,
+      inputGradients: 3,
+    });
+    const union = unionOf([result('a', [1, 1, 0, 0, 1, 0, 0, 0, 1, 1]), result('b', [0, 1, 0, 1, 1, 0, 0, 0, 1, 0])]);
+    expect([...unpackBits(union.survived, 10)]).to.deep.equal([0, 1, 0, 0, 1, 0, 0, 0, 1, 0]);
+    expect(union.robust).to.include({ correct: 3, n: 10 });
+    expect(union).to.include({ attack: UNION, epsilon: 0.1, forwardPasses: 8, inputGradients: 6 });
+  });
+
+  it('does not depend on the batch size', async () => {
+    const whole = await measure(halvesModel, data, options);
+    for (const batchSize of [1, 7, 40]) {
+      const parts = await measure(halvesModel, data, { ...options, batchSize });
+      expect(parts.clean).to.deep.equal(whole.clean);
+      expect(parts.attacks.map(({ survived }) => survived)).to.deep.equal(
+        whole.attacks.map(({ survived }) => survived),
+      );
+    }
+  });
+
+  it('repeats under one seed', async () =>
+    expect(await measure(halvesModel, data, options)).to.deep.equal(await measure(halvesModel, data, options)));
+
+  it('counts what it asked of the model', async () => {
+    let forward = 0;
+    const model: Classifier = (images) => {
+      forward += images.shape[0];
+      return halvesModel(images);
+    };
+    const { forwardPasses, inputGradients, attacks } = await measure(model, data, options);
+    expect(forwardPasses).to.equal(forward);
+    const [fgsm, pgd] = attacks;
+    expect(fgsm.inputGradients).to.equal(40);
+    expect(pgd.inputGradients).to.be.within(1, 40 * 10);
+    expect(inputGradients).to.be.within(fgsm.inputGradients + pgd.inputGradients, forwardPasses);
+  });
+
+  it('tells how far it is', async () => {
+    const seen: number[] = [];
+    await measure(halvesModel, data, {
+      ...options,
+      batchSize: 16,
+      onProgress: ({ done, total, clean }) => {
+        expect(total).to.equal(80);
+        expect(clean).to.equal(1);
+        seen.push(done);
+      },
+    });
+    expect(seen).to.deep.equal([16, 32, 48, 64, 72, 80]);
+  });
+
+  it('leaves no tensor behind, when it ends and when it is stopped', async () => {
+    const before = tf.memory().numTensors;
+    await measure(halvesModel, data, options);
+    expect(tf.memory().numTensors).to.equal(before);
+    const error = await failure(measure(halvesModel, data, { ...options, signal: AbortSignal.abort() }));
+    expect(error.name).to.equal('AbortError');
+    expect(tf.memory().numTensors).to.equal(before);
+  });
+
+  const wrong: [string, Partial<MeasureOptions>, RegExp][] = [
+    ['no attack', { attacks: [] }, /at least one attack/],
+    ['no radius', { epsilons: [] }, /at least one epsilon/],
+    ['a negative radius', { epsilons: [-0.1] }, /epsilon must be 0 or more; -0.1 came/],
+    ['a radius in steps of 255', { epsilons: [8] }, /Did you mean 8\/255/],
+    ['a broken batch size', { batchSize: 0 }, /batchSize must be a whole number/],
+    ['a broken limit', { limit: 2.5 }, /limit must be a whole number/],
+  ];
+  for (const [what, change, message] of wrong) {
+    it(`refuses ${what}`, async () => {
+      const error = await failure(measure(halvesModel, data, { ...options, ...change }));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(message);
+    });
+  }
+});
+
+describe('the alarms', () => {
+  const alarmsOf = async (model: Classifier, change: Partial<MeasureOptions> = {}) => {
+    const { alarms } = await measure(model, data, { ...options, ...change });
+    return Object.fromEntries(alarms.map((alarm) => [alarm.name, alarm])) as Record<AlarmName, Alarm>;
+  };
+  const sharp: Classifier = (images) => tf.tidy(() => tf.mul(halvesModel(images), 20) as Tensor2D);
+
+  it('stay silent for an ordinary model, and say what was not checked', async () => {
+    const alarms = await alarmsOf(sharp, { epsilons: [0.05, 0.1], attacks: parseAttacks('fgsm,pgd-5') });
+    const open = Object.values(alarms).filter(({ status }) => status === 'not checked');
+    expect(open.map(({ name }) => name)).to.deep.equal(['black-box beats white-box', 'fewer than 4 classes for DLR']);
+    expect(Object.values(alarms).filter(({ status }) => status === 'raised')).to.deep.equal([]);
+  });
+
+  const raised: [AlarmName, string, Classifier][] = [
+    [
+      'probabilities instead of logits',
+      'a final softmax',
+      (images) => tf.tidy(() => tf.softmax(sharp(images)) as Tensor2D),
+    ],
+    [
+      'zero gradients',
+      'a quantised input',
+      (images) => tf.tidy(() => sharp(tf.div(tf.round(tf.mul(images, 16)), 16) as Tensor4D)),
+    ],
+    [
+      'unbounded attack not at 0 %',
+      'a quantised input',
+      (images) => tf.tidy(() => sharp(tf.div(tf.round(tf.mul(images, 16)), 16) as Tensor4D)),
+    ],
+    [
+      'randomised output',
+      'noise in the model',
+      (() => {
+        let calls = 0;
+        return (images) => tf.tidy(() => tf.add(sharp(images), calls++ * 1e-4) as Tensor2D);
+      })(),
+    ],
+    ['one class only', 'a constant model', (images) => tf.tidy(() => tf.mul(sharp(images), [[0, 0]]) as Tensor2D)],
+  ];
+  for (const [name, what, model] of raised) {
+    it(`raise '${name}' for ${what}`, async () => {
+      const alarm = (await alarmsOf(model))[name];
+      expect(alarm.status, alarm.detail).to.equal('raised');
+    });
+  }
+
+  it("raise 'success does not hold' for a model that looks at the whole batch", async () => {
+    // The first image of every batch gets the opposite logits.
+    const batchy: Classifier = (images) =>
+      tf.tidy(() => {
+        const signs = tf.tensor1d(Array.from({ length: images.shape[0] }, (_, i) => (i === 0 ? -1 : 1)));
+        return tf.mul(sharp(images), tf.expandDims(signs, 1)) as Tensor2D;
+      });
+    expect((await alarmsOf(batchy))['success does not hold'].status).to.equal('raised');
+  });
+});
+
+describe('attacks by name', () => {
+  it('are records with a label that reads back as the same record', () => {
+    for (const label of ['fgsm', 'fgsm-cw', 'pgd-20-ce', 'pgd-50x10-ce', 'pgd-7x2-dlr']) {
+      const [spec] = parseAttacks(label);
+      expect(attackLabel(spec)).to.equal(label);
+    }
+  });
+
+  it('take what their name leaves open from flags', () =>
+    expect(parseAttacks('pgd, pgd-7', { steps: 30, restarts: 3, stepSize: 0.01 })).to.deep.equal([
+      { kind: 'pgd', steps: 30, restarts: 3, loss: 'ce', stepSize: 0.01 },
+      { kind: 'pgd', steps: 7, restarts: 3, loss: 'ce', stepSize: 0.01 },
+    ]));
+
+  it('make up the protocols', () => {
+    expect(protocol('quick').map(attackLabel)).to.deep.equal(['pgd-20-ce', 'pgd-20x2-cw']);
+    expect(protocol('bsr').map(attackLabel)).to.deep.equal(['pgd-50x10-ce']);
+    expect(() => protocol('slow')).to.throw(UsageError, /quick, bsr/);
+  });
+
+  const wrong: [string, RegExp][] = [
+    ['deepfool2', /There is no attack deepfool2/],
+    ['', /There is no attack \(empty\)/],
+    ['pgd-20-hinge', /Losses are ce, cw, dlr/],
+    ['fgsm-20', /Did you mean pgd-20/],
+    ['pgd-0', /at least 1 of steps/],
+  ];
+  for (const [text, message] of wrong) {
+    it(`refuse '${text}'`, () => expect(() => parseAttacks(text)).to.throw(UsageError, message));
+  }
+});
+
+describe('the evaluation of a run', () => {
+  it('writes clean and robust accuracy of best and last, and gives what it writes', () =>
+    withRun(async (folder) => {
+      const before = tf.memory().numTensors;
+      const evaluations = await evaluate(folder, { dataset: data, attacks: parseAttacks('pgd-5') });
+      expect(tf.memory().numTensors).to.equal(before);
+      expect(evaluations.map(({ target }) => [target.checkpoint, target.epoch])).to.deep.equal([
+        ['best', 1],
+        ['last', 2],
+      ]);
+      const [{ clean, attacks, target, claim }] = evaluations;
+      expect(claim).to.contain('upper bound');
+      expect(clean).to.include({ value: 1, correct: 40, n: 40 });
+      expect(attacks[0].epsilon).to.equal(0.1);
+      expect(attacks[0].robust.value).to.be.within(0.05, 0.95);
+      expect(target.sha256).to.match(/^[0-9a-f]{64}$/);
+      expect(target.flops).to.be.above(0);
+      expect(await readEvaluations(join(folder, 'evaluation.json'))).to.deep.equal(evaluations);
+    }));
+
+  it('repeats, and enters nothing twice', () =>
+    withRun(async (folder) => {
+      const once = async () => {
+        await evaluate(folder, { dataset: data, attacks: parseAttacks('fgsm') });
+        return readFile(join(folder, 'evaluation.json'), 'utf8');
+      };
+      const first = JSON.parse(await once());
+      const second = JSON.parse(await once());
+      expect(second.evaluations[0].attacks).to.deep.equal(first.evaluations[0].attacks);
+      expect(second.evaluations.length).to.equal(2);
+    }));
+
+  it('gathers attacks that were run one after the other, and their union is over all', () =>
+    withRun(async (folder) => {
+      await evaluate(folder, { dataset: data, attacks: parseAttacks('fgsm') });
+      await evaluate(folder, { dataset: data, attacks: parseAttacks('pgd-5-cw'), epsilons: [0.1, 0.2] });
+      const [{ attacks }] = await readEvaluations(join(folder, 'evaluation.json'));
+      expect(attacks.map(({ attack, epsilon }) => `${attack} ${epsilon}`)).to.deep.equal([
+        'fgsm 0.1',
+        'pgd-5-cw 0.1',
+        'union 0.1',
+        'pgd-5-cw 0.2',
+        'union 0.2',
+      ]);
+      expect(attacks[2].robust.correct).to.be.at.most(Math.min(attacks[0].robust.correct, attacks[1].robust.correct));
+    }));
+
+  it('evaluates equal weights once', () =>
+    withRun(
+      async (folder) => {
+        const checkpoints = new Set<string>();
+        const [best, last] = await evaluate(folder, {
+          dataset: data,
+          attacks: parseAttacks('fgsm'),
+          onProgress: ({ checkpoint }) => checkpoints.add(checkpoint),
+        });
+        expect([...checkpoints]).to.deep.equal(['best']);
+        expect(last.attacks).to.deep.equal(best.attacks);
+        expect(last.target.checkpoint).to.equal('last');
+      },
+      { best: 2, last: 2 },
+    ));
+
+  it('of other weights of the same name replaces what was known', () => {
+    const evaluation = { target: { checkpoint: 'best', sha256: 'old' } } as Evaluation;
+    const added = { ...evaluation, target: { ...evaluation.target, sha256: 'new' } };
+    expect(mergeEvaluation([evaluation], added)).to.deep.equal([added]);
+  });
+
+  it('refuses mnist’s test images to a model that was trained on mnist10k, which are the same', () =>
+    withRun(
+      async (folder) => {
+        const error = await failure(evaluate(folder, { dataset: tinyData('mnist') }));
+        expect(error).to.be.instanceOf(InputError);
+        expect(error.message).to.contain('trained on mnist10k');
+      },
+      { config: { dataset: 'mnist10k', model: 'mlp' } },
+    ));
+
+  const wrong: [string, (folder: string) => Promise<unknown>, RegExp][] = [
+    ['a path without a file', (folder) => evaluate(join(folder, 'no.safetensors')), /There is no .*no\.safetensors/],
+    ['a folder without checkpoints', (folder) => evaluate(join(folder, 'checkpoints')), /holds no checkpoints/],
+    [
+      'images of another shape',
+      (folder) => evaluate(folder, { dataset: { ...data, imageShape: [8, 2, 1] } }),
+      /takes images \[4, 4, 1\].*\[8, 2, 1\]/,
+    ],
+    [
+      'a norm without a radius',
+      (folder) => evaluate(folder, { dataset: data, norm: 'l2' }),
+      /An evaluation in l2 needs an epsilon/,
+    ],
+    [
+      'a damaged record',
+      async (folder) => {
+        await writeFile(join(folder, 'evaluation.json'), '{"version": 1, "evalu');
+        await evaluate(folder, { dataset: data, attacks: parseAttacks('fgsm') });
+      },
+      /evaluation\.json cannot be read as evaluations/,
+    ],
+  ];
+  for (const [what, act, message] of wrong) {
+    it(`refuses ${what}`, () =>
+      withRun(async (folder) => {
+        const error = await failure(act(folder));
+        expect(error).to.be.instanceOf(InputError);
+        expect(error.message).to.match(message);
+      }));
+  }
+});
