@@ -4,6 +4,8 @@ import { parseNumber } from './expression.ts';
 /** What a flag takes. Numbers may be arithmetic, lists are separated by commas, and `0..4` is 0,1,2,3,4. */
 interface Values {
   readonly text: string;
+  /** Empty where the flag stands alone. */
+  readonly 'optional text': string;
   readonly number: number;
   readonly texts: readonly string[];
   readonly numbers: readonly number[];
@@ -52,6 +54,8 @@ export function readValue(name: string, kind: FlagKind, given: unknown): unknown
   }
   switch (kind) {
     case 'switch':
+      return given;
+    case 'optional text':
       return given;
     case 'text':
       return typeof given === 'string' ? notEmpty(name, given) : given;

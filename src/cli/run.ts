@@ -72,7 +72,9 @@ function option(builder: Builder, flags: Flags): void {
   for (const [name, { kind, description }] of Object.entries(flags)) {
     builder.option(
       name,
-      kind === 'switch' ? { type: 'boolean', description } : { type: 'string', requiresArg: true, description },
+      kind === 'switch'
+        ? { type: 'boolean', description }
+        : { type: 'string', requiresArg: kind !== 'optional text', description },
     );
   }
 }

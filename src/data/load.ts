@@ -37,7 +37,7 @@ const SHIPPED: Partial<Record<FileDatasetName, string>> = {
 };
 
 /** The folders to look for a data set in, most specific first. */
-export function candidateDirectories(name: FileDatasetName, directory: string): string[] {
+function candidateDirectories(name: FileDatasetName, directory: string): string[] {
   const shipped = SHIPPED[name];
   if (shipped !== undefined) return [shipped];
   return [join(directory, name), ...definitionOf(name).folders.map((folder) => join(directory, folder)), directory];
@@ -57,20 +57,28 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
 }
 
 async function loadFiles(name: FileDatasetName, options: LoadOptions): Promise<Dataset> {
-  const directory = dataDirectory(options.directory);
-  const found = await findFiles(definitionOf(name), candidateDirectories(name, directory));
+  const found = await locateDataset(name, options);
   if (found === null) {
+    const directories = candidateDirectories(name, dataDirectory(options.directory)).join(', ');
     throw new InputError(
-      `The files of ${name} (${definitionOf(name).format.expected}) are not in ${candidateDirectories(name, directory).join(', ')}. Get them with \`equipoise data fetch ${name}\`, take over files that you have with \`equipoise data add PATH\`, or name their folder with --data.`,
+      `The files of ${name} (${definitionOf(name).format.expected}) are not in ${directories}. Get them with \`equipoise data fetch ${name}\`, take over files that you have with \`equipoise data add PATH\`, or name their folder with --data.`,
     );
   }
   return readDataset(name, found);
 }
 
+/** Where the files of a data set lie, or null. */
+export const locateDataset = (name: FileDatasetName, { directory }: LoadOptions): Promise<FoundFiles | null> =>
+  findFiles(definitionOf(name), candidateDirectories(name, dataDirectory(directory)));
+
 /** @throws InputError naming the file and the byte that is wrong */
-export async function readDataset(name: FileDatasetName, found: FoundFiles): Promise<Dataset> {
-  const { classes, imageShape, format } = definitionOf(name);
-  const { files, sha256, official } = await readFiles(definitionOf(name), found);
+export async function readDataset(
+  name: FileDatasetName,
+  found: FoundFiles,
+  definition: DatasetDefinition = definitionOf(name),
+): Promise<Dataset> {
+  const { classes, imageShape, format } = definition;
+  const { files, sha256, official } = await readFiles(definition, found);
   return {
     name,
     classes,

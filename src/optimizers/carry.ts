@@ -1,19 +1,32 @@
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { isSparse, mapTree, type Params, type Tensors } from '../core/params.ts';
-import { indexMap } from '../core/structure.ts';
+import { indexMap, type Structure } from '../core/structure.ts';
 import type { OptimizerState } from './types.ts';
 
 /** For kernels by name, the index of every nonzero among those of another structure, −1 where that has none. */
 export type CarryMaps = Readonly<Record<string, Int32Array>>;
 
-/** The maps from the structures of `from` onto those of `to`, for the kernels whose structure is another one. */
+/** Structures never change, so a map between two is made once and kept as long as both live. */
+const knownMaps = new WeakMap<Structure, WeakMap<Structure, Int32Array>>();
+
+function mapBetween(from: Structure, to: Structure): Int32Array {
+  const fromHere = knownMaps.get(from) ?? new WeakMap<Structure, Int32Array>();
+  const map = fromHere.get(to) ?? indexMap(from, to);
+  knownMaps.set(from, fromHere.set(to, map));
+  return map;
+}
+
+/**
+ * The maps from the structures of `from` onto those of `to`, for the kernels whose structure is another one. Cheap to
+ * ask for at every step: the maps of the same two structures are the same arrays.
+ */
 export const carryMaps = (from: Params, to: Params): CarryMaps =>
   Object.fromEntries(
     Object.entries(to).flatMap(([name, after]) => {
       const before = from[name];
       if (!isSparse(after) || !isSparse(before) || before.structure === after.structure) return [];
-      return [[name, indexMap(before.structure, after.structure)]];
+      return [[name, mapBetween(before.structure, after.structure)]];
     }),
   );
 

@@ -1,5 +1,5 @@
 import { InputError } from '../core/errors.ts';
-import { isKernel, type Params, structureOf } from '../core/params.ts';
+import { isKernel, isSparse, type Params } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
 
 /** A convolution or fully connected kernel, as a distribution sees it. */
@@ -36,7 +36,7 @@ export type Distribution = (
 export const kernelsOf = (params: Params): Kernel[] =>
   Object.entries(params)
     .filter(([name]) => isKernel(name))
-    .map(([name, param]) => ({ name, shape: 'structure' in param ? structureOf(param).shape : param.shape }));
+    .map(([name, param]) => ({ name, shape: isSparse(param) ? param.structure.shape : param.shape }));
 
 /** @throws InputError unless `sparsity` is a fraction in [0, 1) */
 export function checkSparsity(sparsity: number): void {
@@ -111,22 +111,24 @@ export function scaledDensities(
   }
 }
 
+const indexOfLargest = (numbers: readonly number[]): number => numbers.indexOf(Math.max(...numbers));
+
 /**
- * Whole numbers that sum to `total`, near `shares`: each is rounded down, and the largest remainders are rounded up.
- * None leaves 1 … size of its kernel, so no layer is cut off.
+ * Whole numbers that sum to `total`, near `shares` and within `least` and `most`: each is rounded down, and the largest
+ * remainders are rounded up. Where `least` has raised too many, the largest numbers give way.
  */
-function apportion(shares: readonly number[], sizes: readonly number[], total: number): number[] {
-  const counts = shares.map((share, i) => Math.min(sizes[i], Math.max(1, Math.floor(share + ROUNDING_SLACK))));
+function apportion(
+  shares: readonly number[],
+  least: readonly number[],
+  most: readonly number[],
+  total: number,
+): readonly number[] {
+  const counts = shares.map((share, i) => Math.min(most[i], Math.max(least[i], Math.floor(share + ROUNDING_SLACK))));
   let missing = total - counts.reduce((sum, count) => sum + count, 0);
-  const step = Math.sign(missing);
-  while (missing !== 0) {
-    const open = counts.map((_, i) => i).filter((i) => (step > 0 ? counts[i] < sizes[i] : counts[i] > 1));
-    const neediest = open.reduce((best, i) =>
-      step * (shares[i] - counts[i] - shares[best] + counts[best]) > 0 ? i : best,
-    );
-    counts[neediest] += step;
-    missing -= step;
-  }
+  const remainder = (count: number, i: number) => (count < most[i] ? shares[i] - count : Number.NEGATIVE_INFINITY);
+  for (; missing > 0; missing--) counts[indexOfLargest(counts.map(remainder))]++;
+  const spare = (count: number, i: number) => (count > least[i] ? count : Number.NEGATIVE_INFINITY);
+  for (; missing < 0; missing++) counts[indexOfLargest(counts.map(spare))]--;
   return counts;
 }
 
@@ -139,19 +141,17 @@ const scaled =
     const size = sizes.reduce((sum, count) => sum + count, 0);
     const total = Math.round((1 - sparsity) * size);
     const dense = keptDense(kernels, options);
-    const needed = kernels.reduce((sum, { name }, i) => sum + (dense.has(name) ? sizes[i] : 1), 0);
+    const least = kernels.map(({ name }, i) => (dense.has(name) ? sizes[i] : 1));
+    const needed = least.reduce((sum, count) => sum + count, 0);
     if (total < needed) {
+      const kept = dense.size > 0 ? ` with ${[...dense].join(', ')} dense` : '';
       throw new InputError(
-        `A sparsity of ${sparsity} leaves ${total} of ${size} weights, and ${needed} are needed for one weight a kernel` +
-          `${dense.size > 0 ? ` with ${[...dense].join(', ')} dense` : ''}; lower the sparsity${dense.size > 0 ? ' or keep no kernel dense' : ''}.`,
+        `A sparsity of ${sparsity} leaves ${total} of ${size} weights, and ${needed} are needed for one weight a kernel${kept}; lower the sparsity${kept ? ' or keep no kernel dense' : ''}.`,
       );
     }
     const densities = scaledDensities(kernels, score, (1 - sparsity) * size, dense);
-    const counts = apportion(
-      densities.map((density, i) => density * sizes[i]),
-      sizes,
-      total,
-    );
+    const shares = densities.map((density, i) => density * sizes[i]);
+    const counts = apportion(shares, least, sizes, total);
     return Object.fromEntries(kernels.map(({ name }, i) => [name, counts[i]]));
   };
 

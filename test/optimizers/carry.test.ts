@@ -50,7 +50,10 @@ describe('carry', () => {
     const param = (at: typeof old): SparseParam => ({ structure: at, values: tf.zeros([at.positions.length]) });
     const from = { 'a.kernel': param(old), 'b.kernel': param(old), 'b.bias': tf.ones([1]) };
     const to = { 'a.kernel': param(now), 'b.kernel': param(old), 'b.bias': tf.ones([1]) };
-    expect(carryMaps(from, to)).to.deep.equal({ 'a.kernel': Int32Array.of(-1, 1, -1, 2) });
+    const maps = carryMaps(from, to);
+    expect(maps).to.deep.equal({ 'a.kernel': Int32Array.of(-1, 1, -1, 2) });
+    expect(carryMaps(from, to)['a.kernel']).to.equal(maps['a.kernel']);
+    expect(carryMaps(to, from)).to.deep.equal({ 'a.kernel': Int32Array.of(-1, 1, 3) });
   });
 
   for (const name of ['set', 'rigl'] as const) {

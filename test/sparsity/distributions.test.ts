@@ -81,18 +81,26 @@ describe('distributions', () => {
 
   it('spreads exactly round((1 − sparsity) · size) weights, at least one a kernel', () => {
     fc.assert(
-      fc.property(anyKernels, fc.double({ min: 0, max: 0.999, noNaN: true }), (kernels, sparsity) => {
-        const budget = Math.round((1 - sparsity) * sizes(kernels));
-        for (const distribution of [er, erk]) {
-          if (budget < kernels.length) {
-            expect(() => distribution(kernels, sparsity)).to.throw(InputError, 'lower the sparsity');
-            continue;
+      fc.property(
+        anyKernels,
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        fc.record({ firstConvolutionDense: fc.boolean(), lastLayerDense: fc.boolean() }),
+        (kernels, sparsity, options) => {
+          const budget = Math.round((1 - sparsity) * sizes(kernels));
+          const first = options.firstConvolutionDense ? kernels.find(({ shape }) => shape.length === 4) : undefined;
+          const last = options.lastLayerDense ? kernels.at(-1) : undefined;
+          const least = ({ name, shape }: Kernel) => (name === first?.name || name === last?.name ? sizeOf(shape) : 1);
+          for (const distribution of [er, erk]) {
+            if (budget < kernels.reduce((sum, kernel) => sum + least(kernel), 0)) {
+              expect(() => distribution(kernels, sparsity, options)).to.throw(InputError, 'lower the sparsity');
+              continue;
+            }
+            const counts = distribution(kernels, sparsity, options);
+            expect(total(counts)).to.equal(budget);
+            for (const kernel of kernels) expect(counts[kernel.name]).to.be.within(least(kernel), sizeOf(kernel.shape));
           }
-          const counts = distribution(kernels, sparsity);
-          expect(total(counts)).to.equal(budget);
-          for (const { name, shape } of kernels) expect(counts[name]).to.be.within(1, sizeOf(shape));
-        }
-      }),
+        },
+      ),
     );
   });
 

@@ -1,0 +1,144 @@
+import type { MultiBar, SingleBar } from 'cli-progress';
+import type { TrainConfig } from '../training/config.ts';
+import type { MetricRow } from '../training/metrics.ts';
+import type { TrainEvent } from '../training/types.ts';
+import { duration, percent } from './format.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Where output is piped, a line comes at least this often. */
+const LINE_EVERY_MS = 30_000;
+
+export interface TrainProgress {
+  update(event: TrainEvent): void;
+  /** Takes the bar off the screen. */
+  stop(): void;
+}
+
+/** Shows a run: a bar with rate, loss and time left on a terminal, plain lines elsewhere, and a line an epoch on both. */
+export async function showTraining(config: TrainConfig, terminal: Terminal): Promise<TrainProgress> {
+  const bar = terminal.screen === null ? null : await drawBar(terminal.screen);
+  const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
+  let lastLine = Date.now();
+  let accuracies = '';
+
+  const update = (event: TrainEvent) => {
+    switch (event.kind) {
+      case 'start':
+        say(startLine(event));
+        break;
+      case 'resume':
+        say(`resuming after epoch ${event.epoch}, step ${event.step}`);
+        bar?.skip(event.step);
+        break;
+      case 'prepass':
+        bar?.phase(`epoch ${event.epoch}/${config.epochs} pre-pass ${event.batch}/${event.batches}`);
+        break;
+      case 'step': {
+        const total = config.epochs * event.batches;
+        const loss = `loss ${event.meanLoss.toFixed(3)}`;
+        if (bar !== null) bar.step(event.step, total, `epoch ${event.epoch}/${config.epochs}`, `${loss}${accuracies}`);
+        else if (Date.now() - lastLine >= LINE_EVERY_MS) {
+          lastLine = Date.now();
+          say(`epoch ${event.epoch}/${config.epochs}, batch ${event.batch}/${event.batches}, ${loss}`);
+        }
+        break;
+      }
+      case 'validation':
+        bar?.phase(`epoch ${event.epoch}/${config.epochs} validation ${event.done}/${event.count}`);
+        break;
+      case 'epoch':
+        lastLine = Date.now();
+        accuracies = shortAccuracies(event.metrics);
+        say(epochLine(event.epoch, config.epochs, event.metrics, event.best));
+        break;
+      case 'warning':
+        say(`warning: ${event.message}`);
+        break;
+      case 'prepass-start':
+      case 'prepass-end':
+      case 'mask-update':
+      case 'checkpoint':
+      case 'interrupted':
+      case 'end':
+        break;
+      default:
+        event satisfies never;
+    }
+  };
+  return { update, stop: () => bar?.stop() };
+}
+
+function startLine({
+  trainImages,
+  validationImages,
+  batches,
+  nonzeros,
+  sparsity,
+  backend,
+}: TrainEvent & { kind: 'start' }): string {
+  return `${trainImages} training images in ${batches} batches, ${validationImages} held out; ${nonzeros} kernel weights (${percent(sparsity)} sparse) on backend ${backend}`;
+}
+
+const shortAccuracies = (metrics: MetricRow): string =>
+  metrics.validation_clean_accuracy === null
+    ? ''
+    : ` | validation ${percent(metrics.validation_clean_accuracy)} clean, ${percent(metrics.validation_robust_accuracy ?? 0)} robust`;
+
+function epochLine(epoch: number, epochs: number, metrics: MetricRow, best: boolean): string {
+  const pair = (clean: number | null, robust: number | null) =>
+    [clean === null ? '' : `${percent(clean)} clean`, robust === null ? '' : `${percent(robust)} robust`]
+      .filter((part) => part !== '')
+      .join(', ');
+  const parts = [
+    `epoch ${epoch}/${epochs}`,
+    `loss ${metrics.train_loss?.toFixed(4) ?? '-'}`,
+    `training ${pair(metrics.train_clean_accuracy, metrics.train_robust_accuracy)}`,
+    `validation ${pair(metrics.validation_clean_accuracy, metrics.validation_robust_accuracy)}`,
+    ...(metrics.c === null ? [] : [`c ${metrics.c.toFixed(3)}`]),
+    ...(metrics.seconds === null ? [] : [duration(metrics.seconds)]),
+  ];
+  return `${parts.join(' | ')}${best ? ' | best so far' : ''}`;
+}
+
+interface Bar {
+  step(step: number, total: number, phase: string, figures: string): void;
+  phase(text: string): void;
+  skip(steps: number): void;
+  log(line: string): void;
+  stop(): void;
+}
+
+async function drawBar(stream: NodeJS.WriteStream): Promise<Bar> {
+  const { default: progress } = await import('cli-progress');
+  const bars: MultiBar = new progress.MultiBar({
+    stream,
+    format: '{phase} {bar} {percentage} % | {rate} steps/s | {left} left | {figures}',
+    barsize: 24,
+    hideCursor: true,
+    clearOnComplete: true,
+    gracefulExit: false,
+  });
+  const bar: SingleBar = bars.create(0, 0, { phase: '', rate: '-', left: '-', figures: '' });
+  let first: { readonly step: number; readonly time: number } | null = null;
+  let skipped = 0;
+  return {
+    step(step, total, phase, figures) {
+      first ??= { step: Math.max(step - 1, skipped), time: Date.now() };
+      const seconds = (Date.now() - first.time) / 1000;
+      const rate = seconds > 0 ? (step - first.step) / seconds : 0;
+      bar.setTotal(total);
+      bar.update(step, {
+        phase,
+        figures,
+        rate: rate === 0 ? '-' : rate.toPrecision(3),
+        left: rate === 0 ? '-' : duration((total - step) / rate),
+      });
+    },
+    phase: (phase) => bar.update({ phase }),
+    skip(steps) {
+      skipped = steps;
+    },
+    log: (line) => bars.log(`${line}\n`),
+    stop: () => bars.stop(),
+  };
+}

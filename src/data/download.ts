@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { InputError } from '../core/errors.ts';
+import type { Checksum } from './types.ts';
+
+export interface DownloadProgress {
+  readonly file: string;
+  /** Bytes on disk so far, those of an earlier attempt included. */
+  readonly received: number;
+  /** Bytes in all, where the host says. */
+  readonly total: number | null;
+}
+
+export interface DownloadOptions {
+  readonly onProgress?: (progress: DownloadProgress) => void;
+  readonly signal?: AbortSignal;
+  /** Attempts in a row that bring nothing before giving up. */
+  readonly attempts?: number;
+  /** The wait before the second attempt; it doubles with each. */
+  readonly retryDelayMs?: number;
+  /** A connection that brings nothing for so long is given up. */
+  readonly stallMs?: number;
+}
+
+/** A failure that another attempt may not share. */
+class Interrupted extends Error {}
+
+const sizeOnDisk = async (path: string): Promise<number> => {
+  try {
+    return (await stat(path)).size;
+  } catch {
+    return 0;
+  }
+};
+
+const reason = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+};
+
+/**
+ * Downloads a file. What arrives lies in `path.part` until it is complete and its checksum is right, then it takes its
+ * name; a later call goes on where an earlier one stopped.
+ *
+ * @throws InputError if the host does not deliver (what came is kept), or delivers other bytes (nothing is kept)
+ */
+export async function download(
+  url: string,
+  path: string,
+  checksum: Checksum,
+  options: DownloadOptions = {},
+): Promise<void> {
+  const { attempts = 5, retryDelayMs = 1000, signal } = options;
+  const part = `${path}.part`;
+  await mkdir(dirname(path), { recursive: true });
+  const resumed = await sizeOnDisk(part);
+  for (let failures = 0; ; ) {
+    const before = await sizeOnDisk(part);
+    try {
+      await receive(url, part, options);
+      break;
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      signal?.throwIfAborted();
+      const kept = await sizeOnDisk(part);
+      failures = kept > before ? 0 : failures + 1;
+      if (failures >= attempts) {
+        throw new InputError(
+          `${url} could not be downloaded (${reason(error)}). ${kept} bytes are kept; repeat the command to go on from there.`,
+        );
+      }
+      await delay(retryDelayMs * 2 ** failures, undefined, { signal });
+    }
+  }
+  const digest = await digestOfFile(part, checksum.algorithm);
+  if (digest !== checksum.digest) {
+    const bytes = await sizeOnDisk(part);
+    await rm(part);
+    // What an earlier call left may be of another version of the file.
+    if (resumed > 0) return download(url, path, checksum, options);
+    throw new InputError(
+      `${url} gave ${bytes} bytes of ${checksum.algorithm} ${digest}; expected ${checksum.digest}. They are damaged or not the official file, so nothing was kept; try again or get the file elsewhere and use \`equipoise data add PATH\`.`,
+    );
+  }
+  await rename(part, path);
+}
+
+/** Appends to `part` what it lacks of the file at `url`. */
+async function receive(
+  url: string,
+  part: string,
+  { onProgress, signal, stallMs = 60_000 }: DownloadOptions,
+): Promise<void> {
+  const offset = await sizeOnDisk(part);
+  const stall = new AbortController();
+  const watch = setTimeout(() => stall.abort(new Interrupted(`nothing came for ${stallMs / 1000} s`)), stallMs);
+  try {
+    const response = await fetch(url, {
+      // Packed files are wanted as they are; some hosts declare .gz an encoding, which fetch would undo.
+      headers: { 'accept-encoding': 'identity', ...(offset > 0 ? { range: `bytes=${offset}-` } : {}) },
+      signal: signal ? AbortSignal.any([signal, stall.signal]) : stall.signal,
+    });
+    const range = /^bytes (?:(\d+)-\d+|\*)\/(\d+)$/.exec(response.headers.get('content-range') ?? '');
+    if (response.status === 416) {
+      await response.body?.cancel();
+      if (range !== null && Number(range[2]) === offset) return;
+      await rm(part);
+      throw new Interrupted(`the host has fewer bytes than were kept`);
+    }
+    if (!response.ok || response.body === null) {
+      await response.body?.cancel();
+      const status = `HTTP ${response.status} ${response.statusText}`.trim();
+      if (response.status >= 500 || response.status === 429) throw new Interrupted(status);
+      throw new InputError(`${url} could not be downloaded: the host answered ${status}.`);
+    }
+    const resumes = response.status === 206 && range !== null && Number(range[1]) === offset;
+    if (response.status === 206 && !resumes) {
+      await response.body.cancel();
+      await rm(part, { force: true });
+      throw new Interrupted('the host sent another part of the file than was asked for');
+    }
+    const length = response.headers.get('content-length');
+    let received = resumes ? offset : 0;
+    const total = length === null ? null : received + Number(length);
+    const file = await open(part, resumes ? 'a' : 'w');
+    try {
+      for await (const chunk of response.body) {
+        watch.refresh();
+        await file.writeFile(chunk);
+        received += chunk.length;
+        onProgress?.({ file: basename(part, '.part'), received, total });
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    if (total !== null && received !== total) throw new Interrupted(`${received} of ${total} bytes came`);
+  } finally {
+    clearTimeout(watch);
+  }
+}
+
+async function digestOfFile(path: string, algorithm: Checksum['algorithm']): Promise<string> {
+  const hash = createHash(algorithm);
+  for await (const chunk of createReadStream(path)) hash.update(chunk);
+  return hash.digest('hex');
+}

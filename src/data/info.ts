@@ -1,0 +1,41 @@
+import { datasetLabel, isFileDataset, type LoadOptions, loadDataset, locateDataset } from './load.ts';
+import type { Dataset, PixelShape } from './types.ts';
+
+/** What `equipoise data info` shows. */
+export interface DatasetInfo {
+  readonly name: string;
+  /** The name, with `(unofficial)` where the files are not the official ones. */
+  readonly label: string;
+  /** Where its files lie; null for a generated set. */
+  readonly directory: string | null;
+  readonly official: boolean;
+  readonly sha256: string;
+  readonly imageShape: PixelShape;
+  readonly classes: readonly string[];
+  /** Numbers of images. */
+  readonly train: number;
+  readonly test: number;
+}
+
+export const infoOf = (dataset: Dataset, directory: string | null): DatasetInfo => ({
+  name: dataset.name,
+  label: datasetLabel(dataset),
+  directory,
+  official: dataset.official,
+  sha256: dataset.sha256,
+  imageShape: dataset.imageShape,
+  classes: dataset.classes,
+  train: dataset.train.count,
+  test: dataset.test.count,
+});
+
+/**
+ * What is known of a data set after reading and checking all of it; null if its files are not there.
+ *
+ * @throws UsageError if there is no such data set; InputError if its files are damaged
+ */
+export async function datasetInfo(name: string, options: LoadOptions = {}): Promise<DatasetInfo | null> {
+  if (!isFileDataset(name)) return infoOf(await loadDataset(name, options), null);
+  const found = await locateDataset(name, options);
+  return found === null ? null : infoOf(await loadDataset(name, options), found.directory);
+}

@@ -1,0 +1,91 @@
+// The library, by layer. Attacks are also at `equipoise/attacks`, for browsers, and the engine at `equipoise/engine`.
+import './ops/gradients.ts';
+
+export * from '../attacks/index.ts';
+export { BACKENDS, type BackendChoice, type BackendName } from './backends/names.ts';
+export { type StartedBackend, type StartOptions, startBackend } from './backends/start.ts';
+export { type ReadCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoints/checkpoint.ts';
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type Safetensors,
+  type StoredTensor,
+} from './checkpoints/safetensors.ts';
+export type { Checkpoint, ModelRecord } from './checkpoints/types.ts';
+export { InputError, UsageError } from './core/errors.ts';
+export {
+  foldIn,
+  integers,
+  type Key,
+  normal,
+  permutation,
+  sample,
+  seedKey,
+  split,
+  uniform,
+} from './core/key.ts';
+export {
+  copyParams,
+  countWeights,
+  disposeParams,
+  disposeTensors,
+  isSparse,
+  type Param,
+  type Params,
+  type SparseParam,
+  sparsityOf,
+  type Tensors,
+  trainables,
+  withTrainables,
+} from './core/params.ts';
+export {
+  denseStructure,
+  gatherValues,
+  indexMap,
+  maskStructure,
+  type Structure,
+  scatterValues,
+  structure,
+} from './core/structure.ts';
+export * from './data/index.ts';
+export * from './engine/index.ts';
+export { type EvaluateOptions, evaluate } from './evaluation/evaluate.ts';
+export { type Accuracy, type Interval, wilson } from './evaluation/intervals.ts';
+export type { AttackResult, Evaluation } from './evaluation/types.ts';
+export * from './models/index.ts';
+export { type ObjectiveName, type ObjectiveOptions, objectives } from './objectives/objectives.ts';
+export type { Objective, ObjectiveBatch } from './objectives/types.ts';
+export {
+  BATCH_NORM_EPSILON,
+  BATCH_NORM_MOMENTUM,
+  type Layer,
+  type NetworkResult,
+  type Program,
+  type RunOptions,
+  runNetwork,
+} from './ops/network.ts';
+export { type Convolution, sparseConv2d } from './ops/sparse-conv2d.ts';
+export { sparseMatMul } from './ops/sparse-matmul.ts';
+export { agent, agentCorrection, type Corrected } from './optimizers/agent.ts';
+export { carryMaps, carryState } from './optimizers/carry.ts';
+export { chain } from './optimizers/chain.ts';
+export {
+  AGENT_DEFAULTS,
+  blendCoefficient,
+  coefficientRules,
+  estimateCoefficient,
+  type OptimizerName,
+} from './optimizers/coefficients.ts';
+export { type ScheduleName, schedules } from './optimizers/schedules.ts';
+export { applyUpdates, type LearningRate, type SgdOptions, sgd } from './optimizers/sgd.ts';
+export { disposeSnapshot, type Snapshot, takeSnapshot } from './optimizers/snapshot.ts';
+export type { GradientTransformation, OptimizerState } from './optimizers/types.ts';
+export { type Distribution, type DistributionName, distributions } from './sparsity/distributions.ts';
+export { type Method, type MethodName, methods } from './sparsity/methods.ts';
+export { type RewireOptions, rewire } from './sparsity/rewire.ts';
+export { type DropRuleName, dropRules, type GrowRuleName, growRules } from './sparsity/scores.ts';
+export { sparsify } from './sparsity/sparsify.ts';
+export type { MaskUpdate, Progress, Sparsifier } from './sparsity/types.ts';
+export { configHash, describe, parseConfig, SETTINGS, type TrainConfig, type TrainOptions } from './training/config.ts';
+export type { MetricRow } from './training/metrics.ts';
+export type { RunSummary, TrainEvent, TrainRunOptions } from './training/types.ts';

@@ -1,0 +1,113 @@
+import { copyFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { InputError } from '../../src/core/errors.ts';
+import { addDataset, datasetInfo } from '../../src/data/index.ts';
+import { extractTarGz } from '../../src/data/tar.ts';
+import { rejection } from '../rejection.ts';
+import { tarGz } from './tar-gz.ts';
+
+const cifar = fileURLToPath(new URL('../../../test/data/cifar10', import.meta.url));
+const digits = fileURLToPath(new URL('../../../data/mnist10k', import.meta.url));
+const NAMES = ['data_batch_1.bin', 'data_batch_2.bin', 'test_batch.bin'];
+
+describe('adding and describing data sets', () => {
+  let directory: string;
+  let source: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'equipoise-add-'));
+    source = await mkdtemp(join(tmpdir(), 'equipoise-source-'));
+  });
+  afterEach(async () => {
+    await rm(directory, { recursive: true });
+    await rm(source, { recursive: true });
+  });
+
+  const packed = async (): Promise<Buffer> =>
+    tarGz(
+      Object.fromEntries(
+        await Promise.all(NAMES.map(async (name) => [`a/${name}`, await readFile(join(cifar, name))])),
+      ),
+    );
+
+  it('copies a folder of files and records that they are unofficial', async () => {
+    const info = await addDataset(cifar, { directory });
+    expect(info).to.deep.include({ name: 'cifar10', label: 'cifar10 (unofficial)', train: 60, test: 20 });
+    expect(await readdir(join(directory, 'cifar10'))).to.have.members(NAMES);
+    expect(await readdir(directory)).to.deep.equal(['cifar10']);
+    expect(await datasetInfo('cifar10', { directory })).to.deep.equal(info);
+  });
+
+  it('takes an archive, with the same result', async () => {
+    const archive = join(source, 'cifar.tar.gz');
+    await writeFile(archive, await packed());
+    expect((await addDataset(archive, { directory })).sha256).to.equal((await addDataset(cifar, { directory })).sha256);
+  });
+
+  it('leaves what was there untouched when the new files are damaged', async () => {
+    const before = await addDataset(cifar, { directory });
+    for (const name of NAMES) await copyFile(join(cifar, name), join(source, name));
+    await truncate(join(source, 'data_batch_2.bin'), 5000);
+    const error = await rejection(addDataset(source, { directory }));
+    expect(error).to.be.instanceOf(InputError);
+    expect(error.message).to.include(`${join(source, 'data_batch_2.bin')} ends at byte 5000`);
+    expect(await readdir(directory)).to.deep.equal(['cifar10']);
+    expect(await datasetInfo('cifar10', { directory })).to.deep.equal(before);
+  });
+
+  it('asks which data set it is where the names do not tell', async () => {
+    const error = await rejection(addDataset(digits, { directory }));
+    expect(error.message).to.include('mnist or fashion-mnist; say which with --name');
+    expect((await addDataset(digits, { directory, name: 'mnist' })).label).to.equal('mnist (unofficial)');
+  });
+
+  it('says what it found when files are missing', async () => {
+    await copyFile(join(cifar, 'data_batch_1.bin'), join(source, 'data_batch_1.bin'));
+    const error = await rejection(addDataset(source, { directory }));
+    expect(error).to.be.instanceOf(InputError);
+    expect(error.message).to.include('holds data_batch_1.bin; expected the complete files');
+    expect((await rejection(addDataset(join(source, 'nowhere'), { directory }))).message).to.include('does not exist');
+    const file = join(source, 'data_batch_1.bin');
+    expect((await rejection(addDataset(file, { directory }))).message).to.include('neither a folder nor a .tar.gz');
+    expect((await rejection(addDataset(cifar, { directory, name: 'mnist10k' }))).message).to.include('cannot be added');
+  });
+
+  it('knows nothing of a data set that is not there, and all of what is shipped or generated', async () => {
+    expect(await datasetInfo('cifar10', { directory })).to.equal(null);
+    expect(await datasetInfo('mnist10k', { directory })).to.include({ label: 'mnist10k', train: 8000, test: 2000 });
+    expect(await datasetInfo('synthetic', { directory })).to.include({ directory: null, train: 256 });
+  });
+
+  describe('archives', () => {
+    it('give back their files whatever their sizes, and only the wanted ones', async () => {
+      const files = Object.fromEntries(
+        [0, 1, 511, 512, 513, 5000].map((size) => [`d/f${size}`, Buffer.alloc(size, size)]),
+      );
+      await writeFile(join(source, 'x.tar.gz'), tarGz(files));
+      const written = await extractTarGz(join(source, 'x.tar.gz'), directory, (name) => name !== 'f1');
+      expect(written).to.deep.equal(['f0', 'f511', 'f512', 'f513', 'f5000']);
+      for (const name of written) expect(await readFile(join(directory, name))).to.deep.equal(files[`d/${name}`]);
+      expect(await readdir(directory)).to.have.length(5);
+    });
+
+    it('cannot write outside the folder', async () => {
+      await writeFile(join(source, 'x.tar.gz'), tarGz({ '../../evil': Buffer.from('!') }));
+      expect(await extractTarGz(join(source, 'x.tar.gz'), directory, () => true)).to.deep.equal(['evil']);
+      expect(await readdir(directory)).to.deep.equal(['evil']);
+    });
+
+    it('that are cut or damaged are refused', async () => {
+      const archive = join(source, 'cifar.tar.gz');
+      const bytes = await packed();
+      await writeFile(archive, bytes.subarray(0, bytes.length / 2));
+      const cut = await rejection(addDataset(archive, { directory }));
+      expect(cut).to.be.instanceOf(InputError);
+      expect(cut.message).to.match(/does not unpack after byte \d+ .*truncated or damaged/);
+      await writeFile(archive, 'no archive');
+      expect(await rejection(addDataset(archive, { directory }))).to.be.instanceOf(InputError);
+      expect(await readdir(directory)).to.deep.equal([]);
+    });
+  });
+});

@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { expect } from 'chai';
+import { makeProject, type Packed, root } from './package.ts';
+
+const TFJS = ['@tensorflow/tfjs-core', '@tensorflow/tfjs-layers'];
+
+/** The first block of code in a page of the docs. */
+function exampleIn(page: string): string {
+  const example = /^```ts\n(.*?)^```$/ms.exec(readFileSync(join(root, 'docs', page), 'utf8'));
+  if (example === null) throw new Error(`${page} has no example`);
+  return example[1];
+}
+
+describe('the package', () => {
+  let folder = '';
+  let packed: Packed;
+  before(() => {
+    ({ folder, packed } = makeProject(TFJS));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  const run = (source: string) => {
+    writeFileSync(join(folder, 'robust.mjs'), source);
+    return execFileSync(process.execPath, ['robust.mjs'], { cwd: folder, encoding: 'utf8', stdio: 'pipe' });
+  };
+
+  it('holds what runs and nothing else', () => {
+    const paths = packed.files.map(({ path }) => path);
+    expect(paths).to.include.members([
+      'LICENSE',
+      'README.md',
+      'package.json',
+      'dist/attacks/index.js',
+      'dist/attacks/index.d.ts',
+      'dist/src/index.js',
+      'dist/src/index.d.ts',
+      'dist/src/cli/main.js',
+      'dist/src/engine/index.js',
+      'dist/src/engine/worker.js',
+      'dist/src/engine/simd.wasm',
+      'dist/src/engine/relaxed.wasm',
+      'dist/src/ops/tfjs-gradients.js',
+      'data/mnist10k/train-images-idx3-ubyte.gz',
+      'data/mnist10k/t10k-labels-idx1-ubyte.gz',
+    ]);
+    const strange = paths.filter(
+      (path) => !/^(dist\/(attacks|src)\/|data\/mnist10k\/|docs\/|[A-Z]+(\.md)?$|package\.json$)/.test(path),
+    );
+    expect(strange).to.deep.equal([]);
+    expect(paths.filter((path) => /test|golden|\.tsbuildinfo/.test(path) && !path.startsWith('docs/'))).to.deep.equal(
+      [],
+    );
+    expect(packed.size).to.be.below(4e6);
+  });
+
+  it("runs the library page's example in an empty project", () => {
+    const output = run(exampleIn('library.md'));
+    const figures = /^clean accuracy (\S+), robust accuracy (\S+) of 1000 images\n$/.exec(output);
+    expect(figures, output).not.to.equal(null);
+    const [clean, robust] = figures?.slice(1).map(Number) ?? [];
+    expect(clean).to.be.within(0.7, 1);
+    expect(robust).to.be.below(0.2);
+  });
+
+  it("type-checks the library page's example against its own declarations", () => {
+    writeFileSync(join(folder, 'robust.ts'), exampleIn('library.md'));
+    const options = { module: 'nodenext', target: 'es2023', strict: true, skipLibCheck: true, noEmit: true, types: [] };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['robust.ts'] }));
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
+    const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+    expect(execFileSync(process.execPath, [tsc, '-p', '.'], { cwd: folder, encoding: 'utf8' })).to.equal('');
+  });
+
+  it('gives the attacks alone, beside TensorFlow.js and a backend of its own', () => {
+    const output = run(`
+      import '@tensorflow/tfjs-backend-cpu';
+      import * as tf from '@tensorflow/tfjs-core';
+      import { fgsm, success } from 'equipoise/attacks';
+      tf.env().set('PROD', true);
+      await tf.setBackend('cpu');
+      const weights = tf.tensor2d([1, -1, -1, 1], [2, 2]);
+      const model = (images) => tf.matMul(tf.reshape(images, [-1, 2]), weights);
+      const images = tf.tensor4d([0.6, 0.4], [1, 1, 2, 1]);
+      const labels = tf.tensor1d([0], 'int32');
+      const adversarial = await fgsm({ epsilon: 0.25 }).perturb(model, images, labels);
+      console.log((await success(model, adversarial, labels)).join(), tf.getBackend());
+    `);
+    expect(output).to.equal('true cpu\n');
+  });
+
+  it('gives the engine alone', () => {
+    const output = run(`
+      import * as tf from '@tensorflow/tfjs-core';
+      import { registerEngine } from 'equipoise/engine';
+      await registerEngine({ threads: 2 });
+      await tf.setBackend('equipoise');
+      console.log((await tf.add([1, 2], [3, 4]).array()).join());
+    `);
+    expect(output).to.equal('4,6\n');
+  });
+});
