@@ -59,6 +59,7 @@ export async function showTraining(config: TrainConfig, terminal: Terminal): Pro
       case 'mask-update':
       case 'checkpoint':
       case 'interrupted':
+      case 'failed':
       case 'end':
         break;
       default:
