@@ -77,6 +77,7 @@ function differentiate(total: (images: Tensor4D) => Tensor, images: Tensor4D): T
   try {
     return tf.grad((x: Tensor) => total(x as Tensor4D))(images) as Tensor4D;
   } catch (error) {
+    freeTape();
     if (error instanceof Error && /Cannot compute gradient/.test(error.message)) {
       throw new InputError(
         'The loss has no gradient with respect to the images: the model must reach its logits by differentiable ' +
@@ -86,4 +87,14 @@ function differentiate(total: (images: Tensor4D) => Tensor, images: Tensor4D): T
     }
     throw error;
   }
+}
+
+/** TensorFlow.js keeps what a forward pass saved for its gradient when that pass, or the gradient, throws. */
+function freeTape(): void {
+  const { state } = tf.engine();
+  if (state.gradientDepth > 0 || !state.activeTape) return;
+  for (const { saved = [] } of state.activeTape) {
+    for (const tensor of saved) tensor.dispose();
+  }
+  state.activeTape = [];
 }

@@ -1,0 +1,165 @@
+import '@tensorflow/tfjs-backend-cpu';
+import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import {
+  type AttackedModel,
+  fgsm,
+  type Goal,
+  type Loss,
+  type PerturbOptions,
+  pgd,
+  success,
+} from '../../attacks/index.ts';
+import { InputError } from '../../src/core/errors.ts';
+import { rejection, smoothNet } from './nets.ts';
+
+describe('bad input to an attack', () => {
+  let net: ReturnType<typeof smoothNet>;
+  before(async () => {
+    await tf.setBackend('cpu');
+    net = smoothNet(5, 3);
+  });
+  after(() => net.dispose());
+
+  const options: [title: string, make: () => unknown, message: RegExp][] = [
+    ['a negative epsilon', () => pgd({ epsilon: -0.1 }), /epsilon is a radius of 0 or more.*-0.1 came/],
+    ['an epsilon that is no number', () => fgsm({ epsilon: Number.NaN }), /epsilon is a radius.*NaN came/],
+    ['an epsilon in units of bytes', () => pgd({ epsilon: 8 }), /did you mean 8\/255\?/],
+    ['fractional steps', () => pgd({ epsilon: 0.1, steps: 2.5 }), /steps is a whole number of at least 1; 2.5 came/],
+    ['no steps', () => pgd({ epsilon: 0.1, steps: 0 }), /steps is a whole number of at least 1; 0 came/],
+    ['no restarts', () => pgd({ epsilon: 0.1, restarts: 0 }), /restarts is a whole number of at least 1/],
+    ['a step of 0', () => pgd({ epsilon: 0.1, stepSize: 0 }), /stepSize is a number above 0; 0 came/],
+    ['a negative momentum', () => pgd({ epsilon: 0.1, momentum: -1 }), /momentum is a number of 0 or more/],
+    ['an unknown norm', () => pgd({ epsilon: 0.1, norm: 'l3' as 'l2' }), /norm is one of linf, l2, l1; l3 came/],
+    [
+      'an unknown loss',
+      () => pgd({ epsilon: 0.1, loss: 'mse' as 'kl' }),
+      /cross-entropy, cw-margin, dlr, kl.*mse came/,
+    ],
+    ['bounds that are none', () => pgd({ epsilon: 0.1, bounds: [1, 1] }), /bounds are \[lowest pixel, highest pixel\]/],
+    ['restarts without randomness', () => pgd({ epsilon: 0.1, restarts: 2, randomStart: false }), /set randomStart/],
+  ];
+  for (const [title, make, message] of options) {
+    it(`${title} is refused when the attack is made`, () => {
+      expect(make).to.throw(InputError, message);
+    });
+  }
+
+  it('allows epsilon above 1 in l2 and l1, and up to the range of pixels in linf', () => {
+    expect(pgd({ epsilon: 12, norm: 'l1' }).epsilon).to.equal(12);
+    expect(pgd({ epsilon: 2, norm: 'l2' }).epsilon).to.equal(2);
+    expect(pgd({ epsilon: 8, bounds: [0, 255] }).epsilon).to.equal(8);
+  });
+
+  interface Call {
+    readonly model?: AttackedModel;
+    readonly images?: () => tf.Tensor;
+    readonly goal?: () => tf.Tensor | Goal;
+    readonly perturb?: () => PerturbOptions;
+    readonly loss?: Loss;
+  }
+  const withPixel = (value: number) => () => {
+    const pixels = Float32Array.from(net.images.dataSync());
+    pixels[20] = value;
+    return tf.tensor4d(pixels, net.images.shape);
+  };
+  const labels =
+    (...values: number[]) =>
+    () =>
+      tf.tensor1d(values, 'int32');
+  const calls: [title: string, call: Call, message: RegExp][] = [
+    ['a single image', { images: () => tf.zeros([3, 3, 2]) }, /\[3,3,2\] came.*expandDims/],
+    ['bytes', { images: () => tf.cast(net.images, 'int32') }, /float32 pixels; int32 came.*divide bytes by 255/],
+    ['NaN pixels', { images: withPixel(Number.NaN) }, /pixel of image 1 of the batch is NaN/],
+    ['pixels up to 255', { images: withPixel(255) }, /Pixels lie in \[0, 1\]; one of image 1 of the batch is 255/],
+    ['a pixel just outside', { images: withPixel(-0.001) }, /Pixels lie in \[0, 1\]/],
+    ['one-hot labels', { goal: () => tf.oneHot(labels(0, 1, 2)(), 5) }, /one-hot.*argMax\(-1\)/],
+    ['labels of another number', { goal: labels(0, 1) }, /class numbers \[3\], one an image; \[2\] came/],
+    ['a label that the model has not', { goal: labels(0, 5, 1) }, /5 classes, 0 … 4; labels hold 5 \(number 1\)/],
+    ['a negative label', { goal: labels(0, -1, 1) }, /class numbers from 0; number 1 is -1/],
+    ['fractional labels', { goal: () => tf.tensor1d([0, 0.5, 1]) }, /number 1 is 0.5/],
+    [
+      'a target that the model has not',
+      { goal: () => ({ kind: 'targeted', targets: labels(9, 1, 1)() as Tensor1D }) },
+      /targets hold 9 \(number 0\)/,
+    ],
+    ['an unknown goal', { goal: () => ({ kind: 'any' }) as unknown as Goal }, /A goal is a tensor of labels/],
+    [
+      'samples of another number',
+      { perturb: () => ({ samples: [1, 2] }) },
+      /samples are the 3 images' numbers.*2 came/,
+    ],
+    [
+      'a start of another shape',
+      { perturb: () => ({ start: tf.zeros([3, 2, 2, 2]) as Tensor4D }) },
+      /start has the shape/,
+    ],
+    ['a start with NaN', { perturb: () => ({ start: withPixel(Number.NaN)() }) }, /start holds a pixel that is NaN/],
+    ['what is no model', { model: {} as AttackedModel }, /A model is a function \(images\) => logits/],
+    [
+      'a model that returns images',
+      { model: ((x: Tensor4D) => x) as never },
+      /one tensor of logits \[3, classes\]; a tensor/,
+    ],
+    ['a model of one class', { model: (x) => tf.zeros([x.shape[0], 1]) as Tensor2D }, /at least 2 classes/],
+    [
+      'a model that is not differentiable',
+      { model: (x) => tf.tensor2d(x.dataSync(), [x.shape[0], 18]) },
+      /no gradient with respect to the images/,
+    ],
+    ['a model that gives NaN', { model: (x) => tf.mul(net.classifier(x), Number.NaN) }, /NaN or infinite logits/],
+    ['a loss of one number', { loss: (logits) => tf.mean(logits) as never }, /one value a sample, \[3\]; \[\] came/],
+  ];
+  for (const [title, call, message] of calls) {
+    it(`${title}: says what is wrong and leaves no tensor behind`, async () => {
+      const attack = pgd({ epsilon: 0.1, steps: 2, loss: call.loss });
+      const images = (call.images?.() ?? tf.clone(net.images)) as Tensor4D;
+      const goal = (call.goal?.() ?? tf.clone(net.labels)) as Tensor1D;
+      const perturb = call.perturb?.();
+      const tensors = tf.memory().numTensors;
+      const error = await rejection(attack.perturb(call.model ?? net.classifier, images, goal, perturb));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(message);
+      expect(tf.memory().numTensors).to.equal(tensors);
+      tf.dispose([images, goal, perturb?.start ?? []]);
+    });
+  }
+
+  it('takes pixels that rounding has put outside, and returns them inside', async () => {
+    const images = withPixel(-2.98e-8)();
+    for (const mode of ['train', 'evaluate'] as const) {
+      for (const epsilon of [0, 0.1]) {
+        const adversarial = await pgd({ epsilon }).perturb(net.classifier, images, net.labels, { mode });
+        expect(Math.min(...adversarial.dataSync())).to.be.at.least(0);
+        adversarial.dispose();
+      }
+    }
+    images.dispose();
+  });
+
+  it('takes labels as whole numbers of any type', async () => {
+    const whole = tf.cast(net.labels, 'float32') as Tensor1D;
+    expect(await success(net.classifier, net.images, whole)).to.deep.equal([false, false, false]);
+    whole.dispose();
+  });
+
+  it('has success say the same of goals that it cannot check', async () => {
+    const error = await rejection(success(net.classifier, net.images, tf.tensor1d([0, 1, 7], 'int32')));
+    expect(error.message).to.match(/labels hold 7/);
+  });
+
+  it('refuses losses that the goal or the classes do not allow', async () => {
+    const targets: Goal = { kind: 'targeted', targets: net.labels };
+    const attempt = (model: ReturnType<typeof smoothNet>, loss: 'kl' | 'dlr', goal: Goal | Tensor1D) =>
+      rejection(pgd({ epsilon: 0.1, loss }).perturb(model.classifier, model.images, goal, { mode: 'train' }));
+    expect((await attempt(net, 'kl', targets)).message).to.match(/'kl'.*knows no target/);
+    const two = smoothNet(2, 2);
+    expect((await attempt(two, 'dlr', two.labels)).message).to.match(/DLR compares 3 classes; the model has 2/);
+    const three = smoothNet(3, 2);
+    const targeted: Goal = { kind: 'targeted', targets: three.labels };
+    expect((await attempt(three, 'dlr', targeted)).message).to.match(/targeted loss DLR compares 4 classes.*has 3/);
+    two.dispose();
+    three.dispose();
+  });
+});

@@ -1,0 +1,227 @@
+import '@tensorflow/tfjs-backend-cpu';
+import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import * as fc from 'fast-check';
+import {
+  type Attack,
+  type AttackName,
+  attacks,
+  type Classifier,
+  type Goal,
+  type LossName,
+  losses,
+  type NormName,
+  norms,
+  type PerturbOptions,
+  success,
+} from '../../attacks/index.ts';
+import { seedKey } from '../../src/core/key.ts';
+import { smoothNet } from './nets.ts';
+
+/** What the laws vary; an attack ignores the options that it does not have. */
+interface Given {
+  readonly norm: NormName;
+  readonly epsilon: number;
+  readonly loss?: LossName;
+  readonly steps?: number;
+  readonly restarts?: number;
+}
+const make = (name: AttackName, options: Given): Attack => (attacks[name] as (options: Given) => Attack)(options);
+
+const RADIUS: Record<NormName, number> = { linf: 0.08, l2: 0.25, l1: 0.8 };
+const COUNT = 6;
+const CLASSES = 5;
+const SIZE = 18;
+
+const attackNames = Object.keys(attacks) as AttackName[];
+const normNames = Object.keys(norms) as NormName[];
+const lossNames = Object.keys(losses) as LossName[];
+const kinds = ['untargeted', 'targeted'] as const;
+
+/** Every member of the families with every other; KL knows no target. */
+const members = attackNames.flatMap((attack) =>
+  normNames.flatMap((norm) =>
+    kinds.flatMap((kind) =>
+      lossNames.flatMap((loss) => (loss === 'kl' && kind === 'targeted' ? [] : [{ attack, norm, kind, loss }])),
+    ),
+  ),
+);
+
+const pixelsOf = (images: Tensor4D, image: number) => images.dataSync().subarray(image * SIZE, (image + 1) * SIZE);
+const rows = <T extends tf.Tensor>(tensor: T, indices: readonly number[]) => tf.gather(tensor, [...indices]) as T;
+
+describe('laws of the attacks', () => {
+  let net: ReturnType<typeof smoothNet>;
+  let targets: Tensor1D;
+  before(async () => {
+    await tf.setBackend('cpu');
+    net = smoothNet(CLASSES, COUNT);
+    targets = tf.tidy(() =>
+      tf.mod(tf.add(net.labels, tf.range(1, COUNT + 1, 1, 'int32')), tf.scalar(CLASSES, 'int32')),
+    );
+  });
+  after(() => {
+    net.dispose();
+    targets.dispose();
+  });
+
+  const goalOf = (kind: Goal['kind'], take = (tensor: Tensor1D) => tensor): Goal =>
+    kind === 'untargeted' ? { kind, labels: take(net.labels) } : { kind, targets: take(targets) };
+
+  for (const { attack: name, norm, kind, loss } of members) {
+    it(`${name} in ${norm}, ${kind}, with ${loss}: stays in ball and box, repeats under its key, borrows its inputs`, () =>
+      fc.assert(
+        fc.asyncProperty(
+          fc.double({ min: 1e-6, max: 4, noNaN: true }),
+          fc.integer({ min: 1, max: 4 }),
+          fc.integer({ min: 1, max: 3 }),
+          fc.constantFrom('train' as const, 'evaluate' as const),
+          fc.nat(),
+          async (scale, steps, restarts, mode, seed) => {
+            const epsilon = scale * RADIUS[norm];
+            const attack = make(name, { norm, epsilon, loss, steps, ...(name === 'pgd' && { restarts }) });
+            const images = Array.from(net.images.dataSync());
+            const options: PerturbOptions = { key: seedKey(seed), mode };
+            const tensors = tf.memory().numTensors;
+
+            const adversarial = await attack.perturb(net.classifier, net.images, goalOf(kind), options);
+            expect(tf.memory().numTensors).to.equal(tensors + 1);
+            expect(adversarial.shape).to.deep.equal(net.images.shape);
+            for (const pixel of adversarial.dataSync()) expect(pixel).to.be.within(0, 1);
+            for (let i = 0; i < COUNT; i++) {
+              const distance = norms[norm].distance(pixelsOf(adversarial, i), pixelsOf(net.images, i));
+              expect(distance).to.be.at.most(epsilon);
+            }
+            expect(Array.from(net.images.dataSync())).to.deep.equal(images);
+
+            const again = await attack.perturb(net.classifier, net.images, goalOf(kind), options);
+            expect(Array.from(again.dataSync())).to.deep.equal(Array.from(adversarial.dataSync()));
+            tf.dispose([adversarial, again]);
+          },
+        ),
+        { numRuns: 4, seed: 1 },
+      ));
+  }
+
+  for (const name of attackNames) {
+    for (const norm of normNames) {
+      const attackOf = (epsilon: number, more: Partial<Given> = {}) => make(name, { norm, epsilon, ...more });
+      const strongest: Partial<Given> = name === 'pgd' ? { restarts: 3 } : {};
+
+      for (const mode of ['train', 'evaluate'] as const) {
+        it(`${name} in ${norm} gives an image the same example in any batch and order (${mode})`, async () => {
+          for (const kind of kinds) {
+            const attack = attackOf(RADIUS[norm], strongest);
+            const options = { key: seedKey(7), mode };
+            const whole = await attack.perturb(net.classifier, net.images, goalOf(kind), options);
+            for (const batch of [[4, 2, 0], [5], [1, 3], [3, 5, 0, 1, 2, 4]]) {
+              const images = rows(net.images, batch);
+              const goal = goalOf(kind, (tensor) => rows(tensor, batch));
+              const part = await attack.perturb(net.classifier, images, goal, { ...options, samples: batch });
+              batch.forEach((image, row) => {
+                expect(Array.from(pixelsOf(part, row))).to.deep.equal(Array.from(pixelsOf(whole, image)));
+              });
+              part.dispose();
+              images.dispose();
+              tf.dispose(Object.values(goal).filter((value) => value instanceof tf.Tensor));
+            }
+            whole.dispose();
+          }
+        });
+
+        it(`${name} in ${norm} returns the images for epsilon 0 (${mode})`, async () => {
+          const same = await attackOf(0).perturb(net.classifier, net.images, net.labels, { mode });
+          expect(Array.from(same.dataSync())).to.deep.equal(Array.from(net.images.dataSync()));
+          same.dispose();
+        });
+
+        it(`${name} in ${norm} leaves no tensor behind when the model throws (${mode})`, async () => {
+          const attack = attackOf(RADIUS[norm], { ...strongest, ...(name !== 'fgsm' && { steps: 3 }) });
+          for (let calls = 0; calls < 4; calls++) {
+            let left = calls;
+            const breaking: Classifier = (images) => {
+              const logits = net.classifier(images);
+              if (left-- === 0) throw new Error('out of order');
+              return logits;
+            };
+            const tensors = tf.memory().numTensors;
+            // Some attacks are done before the model breaks.
+            const outcome = await attack.perturb(breaking, net.images, net.labels, { mode }).catch((error) => error);
+            if (left < 0) expect(outcome.message).to.equal('out of order');
+            else outcome.dispose();
+            expect(tf.memory().numTensors).to.equal(tensors);
+          }
+        });
+      }
+
+      it(`${name} in ${norm} raises its loss, and more with more steps`, async () => {
+        const labels: Goal = { kind: 'untargeted', labels: net.labels };
+        const mean = (images: Tensor4D) =>
+          tf.tidy(() => tf.mean(losses['cross-entropy'](net.classifier(images), labels)).dataSync()[0]);
+        const reached = [mean(net.images)];
+        for (const steps of name === 'fgsm' ? [1] : [1, 4, 30]) {
+          const adversarial = await attackOf(RADIUS[norm], { steps }).perturb(net.classifier, net.images, net.labels, {
+            mode: 'train',
+          });
+          reached.push(mean(adversarial));
+          adversarial.dispose();
+        }
+        reached.slice(1).forEach((value, i) => {
+          expect(value).to.be.above(reached[i] - 1e-3 * reached[i]);
+        });
+        expect(reached[reached.length - 1]).to.be.above(1.5 * reached[0]);
+      });
+
+      it(`${name} in ${norm} succeeds, on the very tensor that it returns, wherever any of its examples does`, async () => {
+        let most = 0;
+        for (const kind of kinds) {
+          const attack = attackOf(2.5 * RADIUS[norm], strongest);
+          const found = async (mode: 'train' | 'evaluate') => {
+            const adversarial = await attack.perturb(net.classifier, net.images, goalOf(kind), { mode });
+            const flags = await success(net.classifier, adversarial, goalOf(kind));
+            adversarial.dispose();
+            return flags;
+          };
+          const [trained, evaluated] = [await found('train'), await found('evaluate')];
+          if (name !== 'pgd') {
+            trained.forEach((is, i) => {
+              expect(evaluated[i] || !is).to.equal(true);
+            });
+          }
+          most += evaluated.filter(Boolean).length;
+        }
+        expect(most).to.be.above(COUNT / 2);
+      });
+
+      it(`${name} in ${norm} returns an image that already meets the goal as it is`, async () => {
+        const wrong = tf.tidy(() => tf.mod(tf.add(net.labels, 1), tf.scalar(CLASSES, 'int32'))) as Tensor1D;
+        const goals: Goal[] = [
+          { kind: 'untargeted', labels: wrong },
+          { kind: 'targeted', targets: net.labels },
+        ];
+        for (const goal of goals) {
+          const adversarial = await attackOf(RADIUS[norm]).perturb(net.classifier, net.images, goal);
+          expect(Array.from(adversarial.dataSync())).to.deep.equal(Array.from(net.images.dataSync()));
+          adversarial.dispose();
+        }
+        wrong.dispose();
+      });
+    }
+  }
+
+  it('another key gives another random start, and each image its own', async () => {
+    const attack = attacks.pgd({ epsilon: 0.08, steps: 2, stepSize: 0.005 });
+    const [same, other] = await Promise.all(
+      [0, 1].map((seed) =>
+        attack.perturb(net.classifier, net.images, net.labels, { key: seedKey(seed), mode: 'train' }),
+      ),
+    );
+    expect(Array.from(same.dataSync())).to.not.deep.equal(Array.from(other.dataSync()));
+    const twice = tf.tile(rows(net.images, [0]), [2, 1, 1, 1]);
+    const labels = rows(net.labels, [0, 0]);
+    const pair = await attack.perturb(net.classifier, twice, labels, { mode: 'train' });
+    expect(Array.from(pixelsOf(pair, 0))).to.not.deep.equal(Array.from(pixelsOf(pair, 1)));
+    tf.dispose([same, other, twice, labels, pair]);
+  });
+});
