@@ -54,7 +54,7 @@ export { type Accuracy, type Interval, wilson } from './evaluation/intervals.ts'
 export type { AttackResult, Evaluation } from './evaluation/types.ts';
 export * from './models/index.ts';
 export { type ObjectiveName, type ObjectiveOptions, objectives } from './objectives/objectives.ts';
-export type { Objective, ObjectiveBatch } from './objectives/types.ts';
+export type { InnerAttack, Objective, ObjectiveBatch } from './objectives/types.ts';
 export {
   BATCH_NORM_EPSILON,
   BATCH_NORM_MOMENTUM,
@@ -66,8 +66,8 @@ export {
 } from './ops/network.ts';
 export { type Convolution, sparseConv2d } from './ops/sparse-conv2d.ts';
 export { sparseMatMul } from './ops/sparse-matmul.ts';
-export { agent, agentCorrection, type Corrected } from './optimizers/agent.ts';
-export { carryMaps, carryState } from './optimizers/carry.ts';
+export { agent, agentCorrection, type Corrected, type Correction } from './optimizers/agent.ts';
+export { type CarryMaps, carry, carryMaps, carryState } from './optimizers/carry.ts';
 export { chain } from './optimizers/chain.ts';
 export {
   AGENT_DEFAULTS,
@@ -76,11 +76,26 @@ export {
   estimateCoefficient,
   type OptimizerName,
 } from './optimizers/coefficients.ts';
-export { type ScheduleName, schedules } from './optimizers/schedules.ts';
-export { applyUpdates, type LearningRate, type SgdOptions, sgd } from './optimizers/sgd.ts';
+export { type Schedule, type ScheduleName, schedules, warmUp } from './optimizers/schedules.ts';
+export {
+  addDecayedWeights,
+  applyUpdates,
+  type LearningRate,
+  type SgdOptions,
+  scaleByLearningRate,
+  sgd,
+  trace,
+} from './optimizers/sgd.ts';
 export { disposeSnapshot, type Snapshot, takeSnapshot } from './optimizers/snapshot.ts';
 export type { GradientTransformation, OptimizerState } from './optimizers/types.ts';
-export { type Distribution, type DistributionName, distributions } from './sparsity/distributions.ts';
+export { compareVariance, gradientVariance } from './optimizers/variance.ts';
+export {
+  type Distribution,
+  type DistributionName,
+  distributions,
+  type Kernel,
+  kernelsOf,
+} from './sparsity/distributions.ts';
 export { type Method, type MethodName, methods } from './sparsity/methods.ts';
 export { type RewireOptions, rewire } from './sparsity/rewire.ts';
 export { type DropRuleName, dropRules, type GrowRuleName, growRules } from './sparsity/scores.ts';
