@@ -219,6 +219,13 @@ function resolve(given: TrainOptions): TrainConfig {
   ) as TrainConfig;
 }
 
+/** `given` without the settings that do not apply to the configuration it leads to: a cell of a sweep's grid. */
+export function applicable(given: TrainOptions): TrainOptions {
+  const config = resolve(given);
+  const useless = Object.entries(CONDITIONS).flatMap(([key, condition]) => (condition.applies(config) ? [] : [key]));
+  return Object.fromEntries(Object.entries(given).filter(([key]) => !useless.includes(key)));
+}
+
 /** What is wrong between settings that are each in range. */
 function contradictions(given: TrainOptions, config: TrainConfig): string[] {
   const problems: string[] = [];
