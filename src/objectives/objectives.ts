@@ -18,44 +18,54 @@ const CROSS_ENTROPY_ATTACK: InnerAttack = { loss: 'crossEntropy', startNoise: nu
 const START_NOISE = 0.001;
 
 /** Cross-entropy of the clean images. */
-export const natural = ({ labelSmoothing }: ObjectiveOptions = {}): Objective => ({
-  name: 'natural',
-  adversarial: false,
-  inner: null,
-  loss: (forward, { images, labels }) => tf.tidy(() => crossEntropy(forward(images), labels, labelSmoothing)),
-});
+export const natural = ({ labelSmoothing }: ObjectiveOptions = {}): Objective => {
+  checkOptions({ labelSmoothing });
+  return {
+    name: 'natural',
+    adversarial: false,
+    inner: null,
+    loss: (forward, { images, labels }) => tf.tidy(() => crossEntropy(forward(images), labels, labelSmoothing)),
+  };
+};
 
 /** Adversarial training: cross-entropy of the adversarial images (Madry et al. 2018, https://arxiv.org/abs/1706.06083). */
-export const at = ({ labelSmoothing }: ObjectiveOptions = {}): Objective => ({
-  name: 'at',
-  adversarial: true,
-  inner: CROSS_ENTROPY_ATTACK,
-  loss: (forward, { adversarial, labels }) => tf.tidy(() => crossEntropy(forward(adversarial), labels, labelSmoothing)),
-});
+export const at = ({ labelSmoothing }: ObjectiveOptions = {}): Objective => {
+  checkOptions({ labelSmoothing });
+  return {
+    name: 'at',
+    adversarial: true,
+    inner: CROSS_ENTROPY_ATTACK,
+    loss: (forward, { adversarial, labels }) =>
+      tf.tidy(() => crossEntropy(forward(adversarial), labels, labelSmoothing)),
+  };
+};
 
 /**
  * Mixed-batch adversarial training: the first ⌊batch / 2⌋ images are adversarial, the others clean, in one forward pass
  * (as IGITUGraz/SparseAdversarialTraining).
  */
-export const mat = ({ labelSmoothing }: ObjectiveOptions = {}): Objective => ({
-  name: 'mat',
-  adversarial: true,
-  inner: { ...CROSS_ENTROPY_ATTACK, share: 0.5 },
-  loss: (forward, { images, adversarial, labels }) =>
-    tf.tidy(() => {
-      const half = Math.floor(images.shape[0] / 2);
-      const firstHalf = tf.slice(adversarial, 0, half);
-      const mixed = tf.concat([firstHalf, tf.slice(images, half)]) as Tensor4D;
-      return crossEntropy(forward(mixed), labels, labelSmoothing);
-    }),
-});
+export const mat = ({ labelSmoothing }: ObjectiveOptions = {}): Objective => {
+  checkOptions({ labelSmoothing });
+  return {
+    name: 'mat',
+    adversarial: true,
+    inner: { ...CROSS_ENTROPY_ATTACK, share: 0.5 },
+    loss: (forward, { images, adversarial, labels }) =>
+      tf.tidy(() => {
+        const half = Math.floor(images.shape[0] / 2);
+        const firstHalf = tf.slice(adversarial, 0, half);
+        const mixed = tf.concat([firstHalf, tf.slice(images, half)]) as Tensor4D;
+        return crossEntropy(forward(mixed), labels, labelSmoothing);
+      }),
+  };
+};
 
 /**
  * TRADES: CE(clean, y) + β · mean KL(p_clean ‖ p_adversarial); gradients flow through both predictions
  * (Zhang et al. 2019, https://arxiv.org/abs/1901.08573; as its code).
  */
 export const trades = ({ labelSmoothing, beta = 6 }: ObjectiveOptions = {}): Objective => {
-  checkBeta(beta);
+  checkOptions({ labelSmoothing, beta });
   return {
     name: 'trades',
     adversarial: true,
@@ -76,7 +86,7 @@ export const trades = ({ labelSmoothing, beta = 6 }: ObjectiveOptions = {}): Obj
  * (Wang et al. 2020, https://openreview.net/forum?id=rklOg6EFwS; as its code, constants included).
  */
 export const mart = ({ labelSmoothing, beta = 5 }: ObjectiveOptions = {}): Objective => {
-  checkBeta(beta);
+  checkOptions({ labelSmoothing, beta });
   return {
     name: 'mart',
     adversarial: true,
@@ -104,7 +114,10 @@ export const mart = ({ labelSmoothing, beta = 5 }: ObjectiveOptions = {}): Objec
   };
 };
 
-function checkBeta(beta: number): void {
+function checkOptions({ labelSmoothing = 0, beta = 0 }: ObjectiveOptions): void {
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+    throw new InputError(`Label smoothing is a number in [0, 1), such as 0.1; ${labelSmoothing} came.`);
+  }
   if (!(beta >= 0)) throw new InputError(`β is a number of at least 0, usually 6; ${beta} came.`);
 }
 

@@ -130,7 +130,10 @@ describe('every objective', () => {
     });
   }
 
-  it('refuses a negative β', () => {
+  it('refuses options out of range', () => {
+    for (const build of Object.values(objectives)) {
+      expect(() => build({ labelSmoothing: 1 })).to.throw(InputError, 'in [0, 1), such as 0.1; 1 came');
+    }
     expect(() => trades({ beta: -1 })).to.throw(InputError, '-1 came');
     expect(() => mart({ beta: Number.NaN })).to.throw(InputError, 'NaN came');
   });
