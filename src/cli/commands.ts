@@ -10,6 +10,21 @@ export interface CommandEntry {
 /** In the order in which help lists them. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'train',
+    summary: 'train a sparse or dense classifier on adversarial examples',
+    load: async () => (await import('./train.ts')).train,
+  },
+  {
+    name: 'evaluate',
+    summary: 'measure clean and robust accuracy of a checkpoint',
+    load: async () => (await import('./evaluate.ts')).evaluate,
+  },
+  {
+    name: 'data',
+    summary: 'fetch, add and describe data sets',
+    load: async () => (await import('./data.ts')).data,
+  },
+  {
     name: 'doctor',
     summary: 'show what this machine can compute with',
     load: async () => (await import('./doctor.ts')).doctor,

@@ -31,6 +31,13 @@ export const COMMON_FLAGS = {
   quiet: { kind: 'switch', description: 'print results and errors only' },
 } as const satisfies Flags;
 
+/** Flags of every command that computes. */
+export const BACKEND_FLAGS = {
+  data: { kind: 'text', description: 'folder of the data sets' },
+  backend: { kind: 'text', description: 'what computes (engine, tensorflow, webgpu, cpu, auto)' },
+  threads: { kind: 'number', description: 'threads of the engine; default: one for each core' },
+} as const satisfies Flags;
+
 /**
  * The values of the flags that were given.
  *

@@ -1,7 +1,7 @@
-import type { MultiBar, SingleBar } from 'cli-progress';
 import type { TrainConfig } from '../training/config.ts';
 import type { MetricRow } from '../training/metrics.ts';
 import type { TrainEvent } from '../training/types.ts';
+import { drawBar } from './bar.ts';
 import { duration, percent } from './format.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -16,7 +16,7 @@ export interface TrainProgress {
 
 /** Shows a run: a bar with rate, loss and time left on a terminal, plain lines elsewhere, and a line an epoch on both. */
 export async function showTraining(config: TrainConfig, terminal: Terminal): Promise<TrainProgress> {
-  const bar = terminal.screen === null ? null : await drawBar(terminal.screen);
+  const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'steps/s');
   const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
   let lastLine = Date.now();
   let accuracies = '';
@@ -28,7 +28,7 @@ export async function showTraining(config: TrainConfig, terminal: Terminal): Pro
         break;
       case 'resume':
         say(`resuming after epoch ${event.epoch}, step ${event.step}`);
-        bar?.skip(event.step);
+        bar?.startAt(event.step);
         break;
       case 'prepass':
         bar?.phase(`epoch ${event.epoch}/${config.epochs} pre-pass ${event.batch}/${event.batches}`);
@@ -36,7 +36,8 @@ export async function showTraining(config: TrainConfig, terminal: Terminal): Pro
       case 'step': {
         const total = config.epochs * event.batches;
         const loss = `loss ${event.meanLoss.toFixed(3)}`;
-        if (bar !== null) bar.step(event.step, total, `epoch ${event.epoch}/${config.epochs}`, `${loss}${accuracies}`);
+        if (bar !== null)
+          bar.update(event.step, total, `epoch ${event.epoch}/${config.epochs}`, `${loss}${accuracies}`);
         else if (Date.now() - lastLine >= LINE_EVERY_MS) {
           lastLine = Date.now();
           say(`epoch ${event.epoch}/${config.epochs}, batch ${event.batch}/${event.batches}, ${loss}`);
@@ -99,47 +100,4 @@ function epochLine(epoch: number, epochs: number, metrics: MetricRow, best: bool
     ...(metrics.seconds === null ? [] : [duration(metrics.seconds)]),
   ];
   return `${parts.join(' | ')}${best ? ' | best so far' : ''}`;
-}
-
-interface Bar {
-  step(step: number, total: number, phase: string, figures: string): void;
-  phase(text: string): void;
-  skip(steps: number): void;
-  log(line: string): void;
-  stop(): void;
-}
-
-async function drawBar(stream: NodeJS.WriteStream): Promise<Bar> {
-  const { default: progress } = await import('cli-progress');
-  const bars: MultiBar = new progress.MultiBar({
-    stream,
-    format: '{phase} {bar} {percentage} % | {rate} steps/s | {left} left | {figures}',
-    barsize: 24,
-    hideCursor: true,
-    clearOnComplete: true,
-    gracefulExit: false,
-  });
-  const bar: SingleBar = bars.create(0, 0, { phase: '', rate: '-', left: '-', figures: '' });
-  let first: { readonly step: number; readonly time: number } | null = null;
-  let skipped = 0;
-  return {
-    step(step, total, phase, figures) {
-      first ??= { step: Math.max(step - 1, skipped), time: Date.now() };
-      const seconds = (Date.now() - first.time) / 1000;
-      const rate = seconds > 0 ? (step - first.step) / seconds : 0;
-      bar.setTotal(total);
-      bar.update(step, {
-        phase,
-        figures,
-        rate: rate === 0 ? '-' : rate.toPrecision(3),
-        left: rate === 0 ? '-' : duration((total - step) / rate),
-      });
-    },
-    phase: (phase) => bar.update({ phase }),
-    skip(steps) {
-      skipped = steps;
-    },
-    log: (line) => bars.log(`${line}\n`),
-    stop: () => bars.stop(),
-  };
 }

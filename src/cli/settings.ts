@@ -1,8 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import type { NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
 import { SETTINGS, type Setting } from '../training/config.ts';
 import { type FlagKind, type Flags, readValue } from './flags.ts';
+
+/** @throws UsageError where it is none */
+export function readNorm(given: string): NormName {
+  const { success, data } = SETTINGS.norm.safeParse(given);
+  if (!success) throw new UsageError(`--norm must be one of ${SETTINGS.norm.options.join(', ')}; ${given} came.`);
+  return data;
+}
 
 interface JsonSchema {
   readonly type?: string;

@@ -1,0 +1,109 @@
+import { UsageError } from '../core/errors.ts';
+import { addDataset, type DatasetInfo, datasetInfo, datasets, fetchDataset } from '../data/index.ts';
+import { didYouMean } from '../training/did-you-mean.ts';
+import { drawBar } from './bar.ts';
+import { defineCommand } from './command.ts';
+import { byteSize } from './format.ts';
+import type { Terminal } from './terminal.ts';
+
+const ACTIONS = ['info', 'fetch', 'add'] as const;
+type Action = (typeof ACTIONS)[number];
+
+/** Where output is piped, a line comes at most this often. */
+const LINE_EVERY_MS = 10_000;
+
+export const data = defineCommand({
+  positionals: [
+    { name: 'action', description: 'info [NAME], fetch NAME or add PATH', required: true },
+    { name: 'what', description: 'the name of a data set, or the folder or archive to add', required: false },
+  ],
+  flags: {
+    data: { kind: 'text', description: 'folder of the data sets' },
+    name: { kind: 'text', description: 'add: which data set the files are of, where they do not tell' },
+    mirror: { kind: 'text', description: 'fetch: take the files from below this address; checksums stay' },
+  },
+  examples: [
+    ['equipoise data info', 'what is there'],
+    ['equipoise data fetch cifar10', 'download CIFAR-10 from its official host'],
+    ['equipoise data add ~/cifar-10-batches-bin', 'take over files that are on disk'],
+  ],
+  async run({ positionals: [action, what], flags: { data: directory, name, mirror }, json }, terminal) {
+    const show = (infos: readonly DatasetInfo[]) =>
+      terminal.print(json ? JSON.stringify(infos, null, 2) : infos.map(describe).join('\n'));
+    switch (readAction(action)) {
+      case 'info':
+        show(what === undefined ? await allThere(directory, terminal) : [await oneThere(what, directory)]);
+        return;
+      case 'fetch':
+        if (what === undefined)
+          throw new UsageError('equipoise data fetch needs the name of a data set, such as cifar10.');
+        show([await fetchShown(what, { directory, baseUrl: mirror }, terminal)]);
+        return;
+      case 'add':
+        if (what === undefined) throw new UsageError('equipoise data add needs a folder or a .tar.gz to take over.');
+        show([await addDataset(what, { directory, name })]);
+        return;
+    }
+  },
+});
+
+function readAction(given: string): Action {
+  const action = ACTIONS.find((known) => known === given);
+  if (action === undefined) {
+    const near = didYouMean(given, ACTIONS);
+    throw new UsageError(
+      `equipoise data does not know ${given}. ${near ? `Did you mean ${near}?` : `It knows ${ACTIONS.join(', ')}.`}`,
+    );
+  }
+  return action;
+}
+
+async function allThere(directory: string | undefined, terminal: Terminal): Promise<readonly DatasetInfo[]> {
+  const infos: DatasetInfo[] = [];
+  const absent: string[] = [];
+  for (const name of Object.keys(datasets)) {
+    const info = await datasetInfo(name, { directory });
+    if (info === null) absent.push(name);
+    else infos.push(info);
+  }
+  if (absent.length > 0) terminal.note(`not there: ${absent.join(', ')} (equipoise data fetch NAME)`);
+  return infos;
+}
+
+async function oneThere(name: string, directory: string | undefined): Promise<DatasetInfo> {
+  const info = await datasetInfo(name, { directory });
+  if (info === null) {
+    throw new UsageError(
+      `${name} is not there. Get it with equipoise data fetch ${name}, or take over files with equipoise data add PATH.`,
+    );
+  }
+  return info;
+}
+
+async function fetchShown(
+  name: string,
+  options: { readonly directory?: string; readonly baseUrl?: string },
+  terminal: Terminal,
+): Promise<DatasetInfo> {
+  const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'B/s');
+  let lastLine = 0;
+  try {
+    return await fetchDataset(name, {
+      ...options,
+      signal: terminal.signal,
+      onProgress: ({ file, received, total }) => {
+        const figures = `${byteSize(received)}${total === null ? '' : ` of ${byteSize(total)}`}`;
+        if (bar !== null) bar.update(received, total ?? received + 1, file, figures);
+        else if (Date.now() - lastLine >= LINE_EVERY_MS) {
+          lastLine = Date.now();
+          terminal.note(`${file}: ${figures}`);
+        }
+      },
+    });
+  } finally {
+    bar?.stop();
+  }
+}
+
+const describe = ({ label, imageShape, classes, train, test, directory, sha256 }: DatasetInfo): string =>
+  `${label}: ${train} training and ${test} test images of ${imageShape.join('×')}, ${classes.length} classes; sha256 ${sha256.slice(0, 16)}…${directory === null ? '' : `\n  in ${directory}`}`;

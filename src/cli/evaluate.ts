@@ -1,0 +1,121 @@
+import { startBackend } from '../backends/start.ts';
+import { UsageError } from '../core/errors.ts';
+import type { AttackSpec } from '../evaluation/attacks.ts';
+import { parseAttacks, protocol } from '../evaluation/attacks.ts';
+import { formatEpsilon } from '../evaluation/epsilon.ts';
+import { evaluate as evaluateCheckpoints } from '../evaluation/evaluate.ts';
+import type { Evaluation } from '../evaluation/types.ts';
+import { datasetTitle } from '../reporting/runs.ts';
+import { formatAccuracy, formatSparsity, formatTable } from '../reporting/table.ts';
+import { drawBar } from './bar.ts';
+import { defineCommand } from './command.ts';
+import { BACKEND_FLAGS, type Flags, type FlagValues } from './flags.ts';
+import { percent } from './format.ts';
+import { readNorm } from './settings.ts';
+
+/** Where output is piped, a line comes at most this often. */
+const LINE_EVERY_MS = 30_000;
+
+const EVALUATE_FLAGS = {
+  attacks: { kind: 'text', description: 'attacks by name: fgsm, pgd-20, pgd-20x5-cw, …, separated by commas' },
+  protocol: { kind: 'text', description: 'a set of attacks: quick (default) or bsr' },
+  norm: { kind: 'text', description: 'linf, l2 or l1; default: that of training' },
+  epsilon: { kind: 'numbers', description: 'radii, such as 0,4/255,8/255; default: that of training' },
+  steps: { kind: 'number', description: 'steps of attacks that do not say' },
+  'step-size': { kind: 'number', description: 'step of PGD; default: 2.5·epsilon/steps' },
+  restarts: { kind: 'number', description: 'restarts of attacks that do not say' },
+  dataset: { kind: 'text', description: 'data set to test on; default: that of training' },
+  'test-limit': { kind: 'number', description: 'use only so many test images' },
+  'batch-size': { kind: 'number', description: 'images at once' },
+  seed: { kind: 'number', description: 'names the random numbers of the attacks' },
+  out: { kind: 'text', description: "file to add the result to; default: the run's evaluation.json" },
+  ...BACKEND_FLAGS,
+} as const satisfies Flags;
+
+export const evaluate = defineCommand({
+  positionals: [{ name: 'target', description: "a run's folder or a checkpoint", required: true }],
+  flags: EVALUATE_FLAGS,
+  examples: [
+    ['equipoise evaluate runs/NAME', 'clean and robust accuracy of its best and last checkpoint'],
+    ['equipoise evaluate runs/NAME --attacks fgsm,pgd-50x10 --epsilon 0,4/255,8/255', 'attacks and radii of your own'],
+  ],
+  async run({ positionals: [target], flags, json }, terminal) {
+    const attacks = attacksOf(flags);
+    const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
+    await startBackend(flags.backend ?? 'auto', { threads: flags.threads, warn: terminal.note });
+    const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'images/s');
+    let lastLine = Date.now();
+    let evaluations: Evaluation[];
+    try {
+      evaluations = await evaluateCheckpoints(target, {
+        attacks,
+        norm,
+        epsilons: flags.epsilon,
+        dataset: flags.dataset,
+        dataDirectory: flags.data,
+        testLimit: flags['test-limit'],
+        batchSize: flags['batch-size'],
+        seed: flags.seed,
+        out: flags.out,
+        signal: terminal.signal,
+        warn: (message) => (bar === null ? terminal.note(message) : bar.log(message)),
+        onProgress: ({ done, total, clean, robust, checkpoint }) => {
+          const figures = `${percent(clean)} clean${robust === null ? '' : `, ${percent(robust)} robust`}`;
+          if (bar !== null) bar.update(done, total, checkpoint, figures);
+          else if (Date.now() - lastLine >= LINE_EVERY_MS) {
+            lastLine = Date.now();
+            terminal.note(`${checkpoint}: ${done}/${total}, ${figures}`);
+          }
+        },
+      });
+    } finally {
+      bar?.stop();
+    }
+    terminal.print(json ? JSON.stringify(evaluations, null, 2) : evaluations.map(describe).join('\n\n'));
+  },
+});
+
+function attacksOf(flags: FlagValues<typeof EVALUATE_FLAGS>): readonly AttackSpec[] | undefined {
+  const { attacks, steps, restarts, 'step-size': stepSize } = flags;
+  if (attacks !== undefined && flags.protocol !== undefined) {
+    throw new UsageError('--attacks and --protocol both say which attacks to run. Give one of them.');
+  }
+  if (attacks !== undefined) {
+    return parseAttacks(attacks, {
+      ...(steps === undefined ? {} : { steps }),
+      ...(restarts === undefined ? {} : { restarts }),
+      ...(stepSize === undefined ? {} : { stepSize }),
+    });
+  }
+  for (const name of ['steps', 'restarts', 'step-size'] as const) {
+    if (flags[name] !== undefined)
+      throw new UsageError(`--${name} needs --attacks, such as --attacks pgd --${name} ${flags[name]}.`);
+  }
+  return flags.protocol === undefined ? undefined : protocol(flags.protocol);
+}
+
+function describe({ target, dataset, clean, attacks, alarms, claim }: Evaluation): string {
+  const rows = attacks.map(({ attack, norm, epsilon, robust }) => [
+    attack,
+    `${norm} ${formatEpsilon(epsilon)}`,
+    formatAccuracy(robust),
+    String(robust.n),
+  ]);
+  const where = target.epoch === null ? '' : `, epoch ${target.epoch}`;
+  const raised = alarms.filter(({ status }) => status === 'raised');
+  const unchecked = alarms.filter(({ status }) => status === 'not checked');
+  return [
+    `${target.checkpoint}${where}, ${formatSparsity(target.sparsity)} sparse, ${target.nonzeros} weights, on ${datasetTitle(dataset)}`,
+    '',
+    formatTable(
+      ['attack', 'radius', 'accuracy [95 %]', 'n'],
+      [['none', '', formatAccuracy(clean), String(clean.n)], ...rows],
+      2,
+    ),
+    '',
+    `Accuracy under attack is an ${claim}.`,
+    ...raised.map(({ name, detail }) => `alarm: ${name}: ${detail}`),
+    raised.length === 0 ? 'no alarm' : `${raised.length} of ${alarms.length} alarms: see docs/evaluation.md`,
+    ...(unchecked.length === 0 ? [] : [`not checked: ${unchecked.map(({ name }) => name).join(', ')}`]),
+  ].join('\n');
+}

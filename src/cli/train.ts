@@ -1,0 +1,130 @@
+import { join } from 'node:path';
+import { startBackend } from '../backends/start.ts';
+import { InputError, UsageError } from '../core/errors.ts';
+import { configHash, describe, parseConfig, type TrainConfig } from '../training/config.ts';
+import { readRunConfig } from '../training/run-folder.ts';
+import { train as trainRun } from '../training/train.ts';
+import type { RunSummary } from '../training/types.ts';
+import { defineCommand } from './command.ts';
+import { BACKEND_FLAGS, type Flags, type FlagValues } from './flags.ts';
+import { percent } from './format.ts';
+import { showTraining } from './progress.ts';
+import { readConfigFile, SETTING_FLAGS, settingsOf } from './settings.ts';
+import type { Terminal } from './terminal.ts';
+
+export const CONFIG_FLAGS = {
+  config: { kind: 'text', description: 'JSON or YAML file of settings; flags override it' },
+  'print-config': { kind: 'switch', description: 'print the resolved configuration as JSON and stop' },
+} as const satisfies Flags;
+
+const TRAIN_FLAGS = {
+  out: { kind: 'text', description: "the run's folder; default: runs/ and a name made of the configuration" },
+  resume: { kind: 'optional text', description: 'go on with the run in this folder, or in that of this command' },
+  ...BACKEND_FLAGS,
+  ...CONFIG_FLAGS,
+} as const satisfies Flags;
+
+export const train = defineCommand({
+  positionals: [],
+  flags: { ...SETTING_FLAGS, ...TRAIN_FLAGS } as typeof TRAIN_FLAGS & Flags,
+  examples: [
+    [
+      'equipoise train --dataset mnist10k --sparsity 0.95 --optimizer agent',
+      'RigL at 95 % with AGENT on shipped digits',
+    ],
+    ['equipoise train --dataset cifar10 --model resnet18 --epsilon 8/255', 'a dense net on CIFAR-10'],
+    ['equipoise train --resume runs/NAME', 'go on with a run'],
+  ],
+  async run({ flags, json }, terminal) {
+    const config = await configOf(flags);
+    if (flags['print-config']) {
+      terminal.print(JSON.stringify(config, null, 2));
+      return;
+    }
+    const { resolved, out } = await startFor(config, flags, terminal);
+    terminal.note(`${describe(resolved)}\nrun ${out}`);
+    const progress = await showTraining(resolved, terminal);
+    let summary: RunSummary;
+    try {
+      summary = await trainRun(resolved, {
+        out,
+        dataDirectory: flags.data,
+        signal: terminal.signal,
+        onProgress: progress.update,
+        resume: flags.resume !== undefined,
+      });
+    } finally {
+      progress.stop();
+    }
+    report(summary, flags.data, json, terminal);
+  },
+});
+
+/** Starts the backend, which the run records, so that a resume keeps it; and says where the run goes. */
+async function startFor(
+  config: TrainConfig,
+  { resume, out, threads }: FlagValues<typeof TRAIN_FLAGS>,
+  terminal: Terminal,
+): Promise<{ readonly resolved: TrainConfig; readonly out: string }> {
+  const named = resume || out;
+  const earlier = resume !== undefined && named ? await readRunConfig(named) : null;
+  const choice = config.backend === 'auto' && earlier !== null ? earlier.backend : config.backend;
+  const backend = await startBackend(choice, { threads, warn: terminal.note });
+  if (choice === 'auto') terminal.note(`--backend auto takes ${backend.name} (${backend.detail})`);
+  const resolved: TrainConfig = { ...config, backend: backend.name };
+  return { resolved, out: named || join('runs', runName(resolved)) };
+}
+
+/** The configuration that flags and files say, or that of the run to resume. */
+async function configOf(
+  given: FlagValues<typeof TRAIN_FLAGS> & Readonly<Record<string, unknown>>,
+): Promise<TrainConfig> {
+  const settings = settingsOf(given);
+  if (!given.resume) {
+    return parseConfig({ ...(given.config === undefined ? {} : await readConfigFile(given.config)), ...settings });
+  }
+  const extra = [...Object.keys(settings), ...(['config', 'out'] as const).filter((name) => given[name] !== undefined)];
+  if (extra.length > 0) {
+    throw new UsageError(
+      `A resumed run keeps its configuration and its folder; ${extra.join(', ')} came beside --resume ${given.resume}. Leave it out.`,
+    );
+  }
+  const config = await readRunConfig(given.resume);
+  if (config === null) {
+    throw new InputError(`--resume takes the folder of a run; ${given.resume} has no config.json. Check the path.`);
+  }
+  return config;
+}
+
+/** Says what the run is, and ends in its configuration's hash, so that other settings never share its folder. */
+function runName(config: TrainConfig): string {
+  const sparse = config.method === 'dense' ? 'dense' : `${config.method}-${config.sparsity}`;
+  const { dataset, model, optimizer, objective, seed } = config;
+  return [dataset, model, sparse, objective, optimizer, `seed${seed}`, configHash(config).slice(0, 8)].join('-');
+}
+
+function report(summary: RunSummary, data: string | undefined, json: boolean, terminal: Terminal): void {
+  if (json) terminal.print(JSON.stringify(summary, null, 2));
+  const { status, out, epoch, step, last, best } = summary;
+  if (status === 'interrupted') {
+    terminal.note(
+      `Saved after ${epoch} epochs, at step ${step}. Go on with:\n  equipoise train --resume ${out}${data === undefined ? '' : ` --data ${data}`}`,
+    );
+    return;
+  }
+  if (json) return;
+  terminal.print(
+    [
+      `trained ${epoch} epochs, ${step} steps`,
+      ...(last === null || last.validation_clean_accuracy === null
+        ? []
+        : [
+            `last: ${percent(last.validation_clean_accuracy)} clean, ${percent(last.validation_robust_accuracy ?? 0)} robust on held-out images`,
+          ]),
+      ...(best === null
+        ? []
+        : [`best: epoch ${best.epoch}, ${percent(best.robustValidationAccuracy)} robust on held-out images`]),
+      `next: equipoise evaluate ${out}`,
+    ].join('\n'),
+  );
+}
