@@ -85,7 +85,8 @@ export const batchNorms = (program: Program): { name: string; channels: number; 
  * @param params by name, as the layers declare them; borrowed
  * @param state running statistics of batch norm by name; borrowed
  * @param images [batch, height, width, channels], pixels in [0, 1]; borrowed
- * @returns logits and, in training mode, new statistics, owned by the caller
+ * @returns logits and, in training mode, new statistics, owned by the caller; the statistics outlive any tidy, since a
+ *   gradient is taken in one
  */
 export function runNetwork(
   program: Program,
@@ -258,6 +259,7 @@ function runNetworkKernel(
     ),
   ) as Tensors;
   for (const tensor of statistics) tensor.dispose();
+  for (const tensor of Object.values(newState)) tf.keep(tensor);
   return { logits: logits as Tensor2D, state: newState };
 }
 
