@@ -1,6 +1,7 @@
 import { cifarFormat } from './cifar.ts';
 import { CIFAR100_CLASSES } from './cifar100-classes.ts';
 import { DIGIT_SHAPE, idxFormat } from './idx.ts';
+import { svhnFormat } from './svhn.ts';
 import type { Checksum, DatasetDefinition, Download } from './types.ts';
 
 const md5 = (digest: string): Checksum => ({ algorithm: 'md5', digest });
@@ -12,6 +13,7 @@ const single = (url: string, checksum: Checksum): Download => ({ url, checksum, 
 const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
 
 const MNIST_HOST = 'https://storage.googleapis.com/cvdf-datasets/mnist';
+const SVHN_HOST = 'http://ufldl.stanford.edu/housenumbers';
 const FASHION_HOST = 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com';
 
 /** Of the files as they are downloaded. */
@@ -28,6 +30,11 @@ const FASHION_CHECKSUMS = {
   'train-labels-idx1-ubyte.gz': md5('25c81989df183df01b3e8a0aad5dffbe'),
   't10k-images-idx3-ubyte.gz': md5('bef4ecab320f06d8554ea6380940ec79'),
   't10k-labels-idx1-ubyte.gz': md5('bb300cfdad3c16e7a12a480ee83cd310'),
+};
+
+const SVHN_CHECKSUMS = {
+  'train_32x32.mat': sha256('435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8'),
+  'test_32x32.mat': sha256('cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b'),
 };
 
 /** The data sets that lie in files, by name. */
@@ -79,6 +86,14 @@ export const definitions = {
       },
     ],
     folders: ['cifar-100-binary'],
+  },
+  svhn: {
+    classes: DIGITS,
+    imageShape: [32, 32, 3],
+    format: svhnFormat,
+    checksums: SVHN_CHECKSUMS,
+    downloads: Object.entries(SVHN_CHECKSUMS).map(([name, checksum]) => single(`${SVHN_HOST}/${name}`, checksum)),
+    folders: [],
   },
   mnist: {
     classes: DIGITS,

@@ -18,6 +18,7 @@ const fromFiles = (name: FileDatasetName) => (options: LoadOptions) => loadFiles
 export const datasets = {
   cifar10: fromFiles('cifar10'),
   cifar100: fromFiles('cifar100'),
+  svhn: fromFiles('svhn'),
   mnist: fromFiles('mnist'),
   'fashion-mnist': fromFiles('fashion-mnist'),
   mnist10k: fromFiles('mnist10k'),

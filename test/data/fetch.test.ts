@@ -256,7 +256,9 @@ describe('fetching a data set', () => {
   it('says what can be downloaded', async () => {
     expect(await rejection(fetchDataset('mnist10k'))).to.be.instanceOf(UsageError);
     expect((await rejection(fetchDataset('mnist10k'))).message).to.include('comes with Equipoise');
-    expect((await rejection(fetchDataset('imagenet'))).message).to.include('cifar10, cifar100, mnist, fashion-mnist');
+    expect((await rejection(fetchDataset('imagenet'))).message).to.include(
+      'cifar10, cifar100, svhn, mnist, fashion-mnist',
+    );
   });
 
   it('knows an official address and checksum of every file it downloads', () => {

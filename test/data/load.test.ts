@@ -203,7 +203,7 @@ describe('loading data sets', () => {
   it('lists the data sets there are when asked for another', async () => {
     const error = await rejection(loadDataset('imagenet'));
     expect(error).to.be.instanceOf(UsageError);
-    expect(error.message).to.include('cifar10, cifar100, mnist');
+    expect(error.message).to.include('cifar10, cifar100, svhn, mnist');
   });
 
   it('looks in the folder given, else in EQUIPOISE_DATA, else in the user’s cache', () => {
