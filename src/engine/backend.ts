@@ -1,6 +1,5 @@
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
-import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf } from '../core/structure.ts';
 import type { Heap } from './heap.ts';
 import type { Pool } from './pool.ts';
@@ -8,6 +7,10 @@ import type { KernelBuild } from './wasm.ts';
 
 type Values = Parameters<MathBackendCPU['write']>[0];
 type DataId = TensorInfo['dataId'];
+/** The types of tensors that can lie in the heap. */
+export type HeapType = 'float32' | 'int32' | 'bool';
+
+const BYTES = { float32: 4, int32: 4, bool: 1 } as const satisfies Record<HeapType, number>;
 
 /** What the reference backend keeps for a tensor, and where it lies in the heap, if it does. */
 interface TensorData {
@@ -70,13 +73,15 @@ export class EngineBackend extends MathBackendCPU {
     return released;
   }
 
-  /** A new tensor in the heap; its values are undefined until a kernel writes them. */
-  allocate(shape: readonly number[], dtype: 'float32' | 'int32' = 'float32'): TensorInfo & { pointer: number } {
+  /** A new tensor in the heap; its values are undefined until a kernel writes them. A bool takes a byte. */
+  allocate<Type extends HeapType = 'float32'>(
+    shape: readonly number[],
+    dtype: Type = 'float32' as Type,
+  ): TensorInfo & { pointer: number; dtype: Type } {
     const size = sizeOf(shape);
-    const pointer = this.heap.allocate(4 * size);
-    const values = dtype === 'float32' ? this.heap.float32(pointer, size) : this.heap.int32(pointer, size);
+    const pointer = this.heap.allocate(BYTES[dtype] * size);
     const dataId = {};
-    const data: TensorData = { values: values as Values, dtype, refCount: 1, pointer };
+    const data: TensorData = { values: this.#view(pointer, size, dtype) as Values, dtype, refCount: 1, pointer };
     this.data.set(dataId, data);
     return { dataId, shape: [...shape], dtype, pointer };
   }
@@ -89,19 +94,22 @@ export class EngineBackend extends MathBackendCPU {
     return { dataId, shape: [0], dtype: 'float32' };
   }
 
-  /** The address of a tensor of 32-bit values, which moves into the heap if it is not there yet. */
+  /** The address of a tensor of float32, int32 or bool, which moves into the heap if it is not there yet. */
   pointer({ dataId }: TensorInfo): number {
     const data = this.data.get(dataId) as TensorData;
     if (data.pointer !== undefined) return data.pointer;
-    const values = tf.util.convertBackendValuesAndArrayBuffer(data.values as Values, data.dtype) as
-      | Float32Array
-      | Int32Array;
-    const pointer = this.heap.allocate(4 * values.length);
-    const inHeap =
-      data.dtype === 'int32' ? this.heap.int32(pointer, values.length) : this.heap.float32(pointer, values.length);
+    const values = data.values as Float32Array;
+    const dtype = data.dtype as HeapType;
+    const pointer = this.heap.allocate(BYTES[dtype] * values.length);
+    const inHeap = this.#view(pointer, values.length, dtype);
     inHeap.set(values);
     data.pointer = pointer;
     data.values = inHeap as Values;
     return pointer;
+  }
+
+  #view(pointer: number, length: number, dtype: HeapType) {
+    if (dtype === 'bool') return this.heap.uint8(pointer, length);
+    return dtype === 'int32' ? this.heap.int32(pointer, length) : this.heap.float32(pointer, length);
   }
 }

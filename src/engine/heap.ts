@@ -77,6 +77,10 @@ export class Heap {
     return new Int32Array(this.#view(), pointer, length);
   }
 
+  uint8(pointer: number, length: number): Uint8Array<SharedArrayBuffer> {
+    return new Uint8Array(this.#view(), pointer, length);
+  }
+
   #view(): SharedArrayBuffer {
     return this.#buffer as unknown as SharedArrayBuffer;
   }
