@@ -1,8 +1,11 @@
+import { TENSOR_RECORDS } from './tensor-records.ts';
+
 /**
  * The argument records of the kernels: names in the order of the fields of the class of the same purpose in assembly/,
  * four bytes each. Addresses and strides are in bytes.
  */
 export const RECORDS = {
+  ...TENSOR_RECORDS,
   /** y = max(x, 0) over `length` values, in tasks of `chunk` values. */
   relu: ['x', 'y', 'length', 'chunk'],
   /** Fails in task `task`; for tests. */
@@ -15,7 +18,7 @@ export type KernelName = keyof typeof RECORDS;
 export const KERNELS = Object.keys(RECORDS) as KernelName[];
 
 /** Fields that hold an f32; all others are 32-bit integers. */
-export const FLOAT_FIELDS: ReadonlySet<string> = new Set(['factor']);
+export const FLOAT_FIELDS: ReadonlySet<string> = new Set(['factor', 'low', 'high']);
 
 /** The values of a kernel's argument record. */
 export type Fields<Name extends KernelName> = { readonly [Field in (typeof RECORDS)[Name][number]]: number };

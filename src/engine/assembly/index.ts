@@ -3,3 +3,6 @@
 export { thread } from './common';
 export { relu } from './elementwise';
 export { trap, hang } from './diagnostics';
+export { unary } from './elementwise';
+export { binary } from './broadcast';
+export { cast, logical, select } from './logic';

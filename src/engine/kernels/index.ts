@@ -1,8 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { binaryKernels } from './binary.ts';
 import { relu } from './elementwise.ts';
 import type { EngineKernel } from './kernel.ts';
+import { logicKernels } from './logic.ts';
+import { unaryKernels } from './unary.ts';
 
-const KERNELS: readonly EngineKernel[] = [relu];
+const KERNELS: readonly EngineKernel[] = [relu, ...unaryKernels, ...binaryKernels, ...logicKernels];
 
 /** Registers our kernels over the reference ones that the backend started with. */
 export function registerKernels(backendName: string): void {

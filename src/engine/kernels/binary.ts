@@ -1,0 +1,57 @@
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { backend_util } from '@tensorflow/tfjs-core';
+import { sizeOf } from '../../core/structure.ts';
+import { merged, repeated } from './dimensions.ts';
+import { CHUNK, chunks, type EngineKernel, engineKernel, reference } from './kernel.ts';
+
+interface Operation {
+  /** Its number for float32, and for int32 where there is one. */
+  readonly float32: number;
+  readonly int32?: number;
+  readonly result: 'same' | 'bool';
+  /** a op b is computed as b op' a. */
+  readonly swapped?: boolean;
+}
+
+const OPERATIONS: Readonly<Record<string, Operation>> = {
+  Add: { float32: 0, int32: 15, result: 'same' },
+  Sub: { float32: 1, int32: 16, result: 'same' },
+  Multiply: { float32: 2, result: 'same' },
+  RealDiv: { float32: 3, result: 'same' },
+  Maximum: { float32: 4, int32: 17, result: 'same' },
+  Minimum: { float32: 5, int32: 18, result: 'same' },
+  SquaredDifference: { float32: 6, result: 'same' },
+  Greater: { float32: 7, int32: 11, result: 'bool' },
+  GreaterEqual: { float32: 8, int32: 12, result: 'bool' },
+  Less: { float32: 7, int32: 11, result: 'bool', swapped: true },
+  LessEqual: { float32: 8, int32: 12, result: 'bool', swapped: true },
+  Equal: { float32: 9, int32: 13, result: 'bool' },
+  NotEqual: { float32: 10, int32: 14, result: 'bool' },
+};
+
+/** y = f(a, b) of float32 or int32 tensors, either repeated to the other's shape where it has one value. */
+export const binaryKernels: readonly EngineKernel[] = Object.entries(OPERATIONS).map(([name, operation]) =>
+  engineKernel<{ a: TensorInfo; b: TensorInfo }>(name, (call) => {
+    const { inputs, backend } = call;
+    const [a, b] = operation.swapped ? [inputs.b, inputs.a] : [inputs.a, inputs.b];
+    const { dtype } = a;
+    const number = (dtype === 'float32' || dtype === 'int32') && dtype === b.dtype ? operation[dtype] : undefined;
+    const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    const walk = merged({ sizes: shape, strides: [repeated(a.shape, shape), repeated(b.shape, shape)] });
+    if (number === undefined || !walk) return reference(name, call);
+
+    const length = sizeOf(shape);
+    const [left, right] = [backend.pointer(a), backend.pointer(b)];
+    const { pointer, ...y } = backend.allocate(shape, operation.result === 'bool' ? 'bool' : (dtype as 'float32'));
+    const { sizes, strides } = walk;
+    const [[a0, a1, a2, a3, a4, a5], [b0, b1, b2, b3, b4, b5]] = strides;
+    const [size0, size1, size2, size3, size4, size5] = sizes;
+    backend.pool.run(chunks(length), 'binary', {
+      ...{ operation: number, a: left, b: right, y: pointer, length, chunk: CHUNK },
+      ...{ size0, size1, size2, size3, size4, size5 },
+      ...{ a0, a1, a2, a3, a4, a5 },
+      ...{ b0, b1, b2, b3, b4, b5 },
+    });
+    return y;
+  }),
+);
