@@ -59,7 +59,7 @@ describe('engine backend', () => {
   it('returns every byte', () => {
     const before = bytes();
     for (let i = 0; i < 1000; i++) {
-      tf.tidy(() => tf.add(tf.relu(tf.reshape(tf.relu(tf.ones([i % 17, 3])), [-1])), 1));
+      tf.dispose(tf.tidy(() => tf.add(tf.relu(tf.reshape(tf.relu(tf.ones([i % 17, 3])), [-1])), 1)));
     }
     expect(bytes()).to.equal(before);
   });
