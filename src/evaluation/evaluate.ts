@@ -54,6 +54,12 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     try {
       for (const warning of target.warnings) options.warn?.(warning);
       loaded ??= await testData(target, options);
+      const { trainedOn } = target;
+      if (trainedOn?.name === loaded.name && trainedOn.sha256 !== null && trainedOn.sha256 !== loaded.sha256) {
+        options.warn?.(
+          `${file} was trained on other files of ${loaded.name} than those it is evaluated on: their SHA-256 differ.`,
+        );
+      }
       const { record } = target;
       // The last epoch is often the best one: equal weights are evaluated once.
       const same = record.step === null ? undefined : done.get(record.step);
@@ -71,10 +77,10 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
 
 async function testData(target: Target, { dataset, dataDirectory }: EvaluateOptions): Promise<Dataset> {
   if (typeof dataset === 'object') return dataset;
-  const name = dataset ?? target.trainedOn;
+  const name = dataset ?? target.trainedOn?.name ?? null;
   if (name === null)
     throw new InputError('This model does not say what it was trained on: name a data set to test on.');
-  if (target.trainedOn !== null) checkTestSplit(target.trainedOn, name);
+  if (target.trainedOn !== null) checkTestSplit(target.trainedOn.name, name);
   return loadDataset(name, { directory: dataDirectory });
 }
 
@@ -84,7 +90,7 @@ export async function evaluateTarget(
   dataset: Dataset,
   { attacks = PROTOCOLS.quick, seed = 0, batchSize, signal, onProgress, ...options }: EvaluateOptions,
 ): Promise<Evaluation> {
-  if (target.trainedOn !== null) checkTestSplit(target.trainedOn, dataset.name);
+  if (target.trainedOn !== null) checkTestSplit(target.trainedOn.name, dataset.name);
   checkFit(target, dataset);
   const { norm, epsilons } = threatOf(target, options);
   const { checkpoint } = target.record;

@@ -3,11 +3,11 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Classifier, NormName } from '../../attacks/types.ts';
 import { previousOf } from '../checkpoints/atomic-file.ts';
-import { hasCheckpoint, readCheckpoint } from '../checkpoints/checkpoint.ts';
-import { paramsBelow, tensorsBelow } from '../checkpoints/encode.ts';
+import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
+import { loadModel } from '../checkpoints/index.ts';
 import { InputError } from '../core/errors.ts';
 import { countWeights, disposeParams, disposeTensors, sparsityOf } from '../core/params.ts';
-import { buildModel, checkWeights, flops } from '../models/index.ts';
+import { flops } from '../models/index.ts';
 import { runNetwork } from '../ops/network.ts';
 import type { EvaluatedTarget } from './types.ts';
 
@@ -19,7 +19,7 @@ export interface Target {
   readonly inputShape: readonly [number, number, number];
   readonly classes: number;
   /** What it was trained on and against, as far as that is known. */
-  readonly trainedOn: string | null;
+  readonly trainedOn: { readonly name: string; readonly sha256: string | null } | null;
   readonly threat: { readonly norm: NormName; readonly epsilon: number } | null;
   readonly testLimit: number | null;
   /** What had to be passed over in loading it, for people. */
@@ -57,19 +57,25 @@ export async function checkpointFiles(path: string): Promise<string[]> {
 export const recordPath = (checkpoint: string): string | null =>
   basename(dirname(checkpoint)) === 'checkpoints' ? join(dirname(dirname(checkpoint)), 'evaluation.json') : null;
 
+/** Which checkpoint a file is: its name, and the SHA-256 of its content. */
+export const checkpointIdentity = async (path: string): Promise<Pick<EvaluatedTarget, 'checkpoint' | 'sha256'>> => ({
+  checkpoint: basename(path, EXTENSION),
+  sha256: digestOf(await readNewest(path)),
+});
+
+/** The file, or the version before where a crash left only that. */
+const readNewest = (path: string): Promise<Buffer> => readFile(path).catch(() => readFile(previousOf(path)));
+
+const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
 /**
  * The model of one of our checkpoints, on the current backend.
  *
  * @throws InputError if it is damaged or no checkpoint
  */
 export async function loadTarget(path: string): Promise<Target> {
-  const { stored, warnings } = await readCheckpoint(path);
-  const { config, model, epoch, step } = stored;
-  const program = buildModel(model.name, model);
-  const params = paramsBelow(stored, 'params/');
-  const state = tensorsBelow(stored, 'state/');
-  checkWeights(program, params, state);
-  const bytes = await readFile(path).catch(() => readFile(previousOf(path)));
+  const { config, program, params, state, epoch, step, warnings, datasetSha256 } = await loadModel(path);
+  const bytes = await readNewest(path);
   const { norm, epsilon, dataset, testLimit } = config as {
     norm?: NormName;
     epsilon?: number;
@@ -80,7 +86,7 @@ export async function loadTarget(path: string): Promise<Target> {
     classify: (images) => runNetwork(program, params, state, images, { training: false }).logits,
     record: {
       checkpoint: basename(path, EXTENSION),
-      sha256: createHash('sha256').update(bytes).digest('hex'),
+      sha256: digestOf(bytes),
       epoch,
       step,
       sparsity: sparsityOf(params),
@@ -90,7 +96,7 @@ export async function loadTarget(path: string): Promise<Target> {
     },
     inputShape: program.inputShape,
     classes: program.classes,
-    trainedOn: dataset ?? null,
+    trainedOn: dataset === undefined ? null : { name: dataset, sha256: datasetSha256 },
     threat: norm !== undefined && epsilon !== undefined ? { norm, epsilon } : null,
     testLimit: testLimit ?? null,
     warnings,

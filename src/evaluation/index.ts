@@ -1,0 +1,21 @@
+export type { Alarm, AlarmName } from './alarms.ts';
+export {
+  type AttackDefaults,
+  type AttackSpec,
+  attackLabel,
+  attackSettings,
+  buildAttack,
+  PROTOCOLS,
+  type ProtocolName,
+  parseAttacks,
+  protocol,
+} from './attacks.ts';
+export { packBits, unpackBits } from './bits.ts';
+export { formatEpsilon } from './epsilon.ts';
+export { type EvaluateOptions, evaluate, evaluateTarget } from './evaluate.ts';
+export { type Accuracy, accuracyOf, type Interval, wilson } from './intervals.ts';
+export { type EvaluationProgress, type Measurement, type MeasureOptions, measure } from './measure.ts';
+export { mergeEvaluation, readEvaluations, recordEvaluation } from './record.ts';
+export { checkpointFiles, loadTarget, recordPath, type Target } from './target.ts';
+export { type AttackResult, CLAIM, type Evaluation, UNION } from './types.ts';
+export { unionOf } from './union.ts';

@@ -1,0 +1,46 @@
+import process from 'node:process';
+import type { TrainConfig } from '../training/config.ts';
+import { type JobEvent, type JobTask, runJob } from './job.ts';
+
+/** What a sweep sends to a process that makes one of its runs. */
+export type ToChild =
+  | { readonly kind: 'run'; readonly task: JobTask; readonly threads: number }
+  /** Stop at the next safe point. */
+  | { readonly kind: 'stop' };
+
+/** What that process answers. */
+export type FromChild =
+  | { readonly kind: 'event'; readonly event: JobEvent }
+  | { readonly kind: 'end'; readonly status: 'done' | 'interrupted' }
+  | { readonly kind: 'error'; readonly message: string };
+
+/**
+ * Makes the run that the parent process sends, tells it what happens, and ends.
+ *
+ * @param start starts the backend of a configuration on so many threads
+ */
+export function serveJob(start: (config: TrainConfig, threads: number) => Promise<unknown>): void {
+  const abort = new AbortController();
+  const tell = (message: FromChild): void => void process.send?.(message);
+  // The parent decides when to stop; a Ctrl-C goes to it too.
+  process.on('SIGINT', () => {});
+  process.on('disconnect', () => abort.abort());
+  process.on('message', async (message: ToChild) => {
+    if (message.kind === 'stop') {
+      abort.abort();
+      return;
+    }
+    try {
+      await start(message.task.config, message.threads);
+      const status = await runJob(message.task, {
+        signal: abort.signal,
+        onEvent: (event) => tell({ kind: 'event', event }),
+      });
+      tell({ kind: 'end', status });
+    } catch (error) {
+      tell({ kind: 'error', message: error instanceof Error ? error.message : String(error) });
+    } finally {
+      if (process.connected) process.disconnect();
+    }
+  });
+}

@@ -1,0 +1,138 @@
+import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { InputError } from '../core/errors.ts';
+import type { FromChild, ToChild } from './child.ts';
+import type { Job } from './grid.ts';
+import { isDone, type JobEvaluation, type JobEvent, type JobTask, runJob } from './job.ts';
+
+export interface SweepOptions {
+  /** The folder of the runs' folders. */
+  readonly out: string;
+  readonly dataDirectory?: string;
+  /** How each run is evaluated; null: not at all. */
+  readonly evaluation: JobEvaluation | null;
+  /** Where runs are made: one after the other on the current backend of this process, or in processes of their own. */
+  readonly processes?: ChildProcesses;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: SweepEvent) => void;
+}
+
+/** Processes beside each other, a run each. */
+export interface ChildProcesses {
+  /** At most so many at once. */
+  readonly count: number;
+  /** The module that such a process runs; it calls `serveJob`. */
+  readonly entry: URL;
+  /** Threads of all of them together; default one for each core. */
+  readonly threads?: number;
+}
+
+/** What happens in a sweep. Jobs are told by their position among all, from 0. */
+export type SweepEvent =
+  /** `missing` of them are not done yet. */
+  | { readonly kind: 'start'; readonly jobs: readonly Job[]; readonly missing: number }
+  | { readonly kind: 'job-start'; readonly job: Job; readonly position: number }
+  | { readonly kind: 'job-event'; readonly job: Job; readonly position: number; readonly event: JobEvent }
+  | { readonly kind: 'job-end'; readonly job: Job; readonly position: number; readonly status: JobStatus };
+
+export type JobStatus =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'interrupted' }
+  | { readonly kind: 'failed'; readonly message: string };
+
+export interface SweepResult {
+  /** Runs that were done before, and those done now. */
+  readonly before: readonly Job[];
+  readonly done: readonly Job[];
+  readonly failed: readonly { readonly job: Job; readonly message: string }[];
+  /** Runs that are still to be made because the signal stopped the sweep. */
+  readonly left: readonly Job[];
+}
+
+/**
+ * Makes those of the jobs that are missing in a folder, each in a folder of its own. A run that fails does not stop the
+ * others; a sweep that was stopped goes on where it was when it is started again.
+ *
+ * @throws InputError for a number of processes below 1
+ */
+export async function runSweep(jobs: readonly Job[], options: SweepOptions): Promise<SweepResult> {
+  const { out, dataDirectory, evaluation, processes, signal, onEvent } = options;
+  const count = processes?.count ?? 1;
+  if (!Number.isInteger(count) || count < 1) {
+    throw new InputError(`A sweep needs at least one process; ${count} came.`);
+  }
+  const taskOf = ({ config, name }: Job): JobTask => ({ config, out: join(out, name), dataDirectory, evaluation });
+  const before: Job[] = [];
+  const missing: { job: Job; position: number }[] = [];
+  for (const [position, job] of jobs.entries()) {
+    if (await isDone(taskOf(job))) before.push(job);
+    else missing.push({ job, position });
+  }
+  onEvent?.({ kind: 'start', jobs, missing: missing.length });
+
+  const done: Job[] = [];
+  const failed: { job: Job; message: string }[] = [];
+  const left: Job[] = [];
+  const queue = [...missing];
+  const work = async (): Promise<void> => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const { job, position } = next;
+      if (signal?.aborted) {
+        left.push(job);
+        continue;
+      }
+      onEvent?.({ kind: 'job-start', job, position });
+      const tell = (event: JobEvent) => onEvent?.({ kind: 'job-event', job, position, event });
+      const status = await attempt(() =>
+        processes ? runInChild(taskOf(job), processes, signal, tell) : runJob(taskOf(job), { signal, onEvent: tell }),
+      );
+      if (status.kind === 'done') done.push(job);
+      else if (status.kind === 'failed') failed.push({ job, message: status.message });
+      else left.push(job);
+      onEvent?.({ kind: 'job-end', job, position, status });
+    }
+  };
+  await Promise.all(Array.from({ length: count }, work));
+  return { before, done, failed, left };
+}
+
+async function attempt(run: () => Promise<'done' | 'interrupted'>): Promise<JobStatus> {
+  try {
+    return { kind: await run() };
+  } catch (error) {
+    return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function runInChild(
+  task: JobTask,
+  { entry, count, threads = availableParallelism() }: ChildProcesses,
+  signal: AbortSignal | undefined,
+  tell: (event: JobEvent) => void,
+): Promise<'done' | 'interrupted'> {
+  return new Promise((resolve, reject) => {
+    const child = fork(entry, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    const send = (message: ToChild): void => void (child.connected && child.send(message));
+    const stop = () => send({ kind: 'stop' });
+    let complaint = '';
+    child.stderr?.on('data', (text: Buffer) => {
+      complaint = (complaint + text.toString()).slice(-2000);
+    });
+    child.on('message', (message: FromChild) => {
+      if (message.kind === 'event') tell(message.event);
+      else if (message.kind === 'end') resolve(message.status);
+      else reject(new InputError(message.message));
+    });
+    child.on('error', reject);
+    child.on('close', (code, name) => {
+      signal?.removeEventListener('abort', stop);
+      reject(
+        new InputError(`The process of this run ended early (${name ?? `exit code ${code}`}). ${complaint.trim()}`),
+      );
+    });
+    signal?.addEventListener('abort', stop);
+    send({ kind: 'run', task, threads: Math.max(1, Math.floor(threads / count)) });
+    if (signal?.aborted) stop();
+  });
+}

@@ -1,0 +1,142 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { InputError } from '../../src/core/errors.ts';
+import { parseAttacks } from '../../src/evaluation/attacks.ts';
+import { readEvaluations } from '../../src/evaluation/record.ts';
+import { jobsOf } from '../../src/sweeps/grid.ts';
+import { runSweep, type SweepEvent } from '../../src/sweeps/sweep.ts';
+
+const settings = {
+  dataset: 'synthetic',
+  model: 'mlp',
+  width: 1 / 64,
+  trainLimit: 20,
+  testLimit: 20,
+  epochs: 1,
+  steps: 1,
+  backend: 'cpu',
+} as const;
+const evaluation = { attacks: parseAttacks('fgsm') };
+
+async function withFolder(use: (out: string) => Promise<void>): Promise<void> {
+  const out = await mkdtemp(join(tmpdir(), 'equipoise-sweep-'));
+  try {
+    await use(out);
+  } finally {
+    await rm(out, { recursive: true });
+  }
+}
+
+before(() => tf.setBackend('cpu'));
+
+describe('a sweep', () => {
+  const jobs = jobsOf({ settings, axes: { sparsity: [0, 0.5] } });
+
+  it('makes the missing runs with their evaluations, and a repeated one makes none', () =>
+    withFolder(async (out) => {
+      const events: string[] = [];
+      const first = await runSweep(jobs.slice(0, 1), { out, evaluation });
+      expect(first.done).to.deep.equal(jobs.slice(0, 1));
+      const second = await runSweep(jobs, { out, evaluation, onEvent: ({ kind }) => events.push(kind) });
+      expect(second.before).to.deep.equal(jobs.slice(0, 1));
+      expect(second.done).to.deep.equal(jobs.slice(1));
+      expect([events[0], events[1], events.at(-1)]).to.deep.equal(['start', 'job-start', 'job-end']);
+      expect((await readdir(out)).sort()).to.deep.equal(jobs.map(({ name }) => name).sort());
+      for (const { name } of jobs) {
+        const evaluations = await readEvaluations(join(out, name, 'evaluation.json'));
+        expect(evaluations.map(({ target }) => target.checkpoint)).to.deep.equal(['best', 'last']);
+        expect(evaluations[0].clean.n).to.equal(20);
+      }
+      const third = await runSweep(jobs, { out, evaluation });
+      expect(third.before).to.deep.equal(jobs);
+      expect(third.done).to.deep.equal([]);
+    }));
+
+  it('only evaluates what is trained when other attacks are asked for', () =>
+    withFolder(async (out) => {
+      const [job] = jobs;
+      await runSweep([job], { out, evaluation: null });
+      const checkpoint = join(out, job.name, 'checkpoints', 'last.safetensors');
+      const { mtimeMs } = await stat(checkpoint);
+      const { done } = await runSweep([job], { out, evaluation });
+      expect(done).to.deep.equal([job]);
+      expect((await stat(checkpoint)).mtimeMs).to.equal(mtimeMs);
+      const more = { attacks: parseAttacks('fgsm,pgd-2') };
+      expect((await runSweep([job], { out, evaluation: more })).done).to.deep.equal([job]);
+      expect((await runSweep([job], { out, evaluation: more })).before).to.deep.equal([job]);
+    }));
+
+  it('goes on with the others when a run fails, and says why it did', () =>
+    withFolder(async (out) => {
+      const broken = jobsOf({ settings: { ...settings, dataset: 'cifar10' }, axes: {} });
+      const { failed, done } = await runSweep([...broken, jobs[0]], {
+        out,
+        evaluation: null,
+        dataDirectory: join(out, 'nothing'),
+      });
+      expect(done).to.deep.equal([jobs[0]]);
+      expect(failed.length).to.equal(1);
+      expect(failed[0].message).to.contain('cifar10');
+    }));
+
+  it('stopped in a run goes on from there', () =>
+    withFolder(async (out) => {
+      const long = jobsOf({ settings: { ...settings, epochs: 2 }, axes: { seed: [0, 1] } });
+      const abort = new AbortController();
+      const stopAtFirstStep = (event: SweepEvent) => {
+        if (event.kind === 'job-event' && event.event.kind === 'train' && event.event.event.kind === 'step')
+          abort.abort();
+      };
+      const stopped = await runSweep(long, { out, evaluation, signal: abort.signal, onEvent: stopAtFirstStep });
+      expect(stopped.left).to.deep.equal(long);
+      const { done } = await runSweep(long, { out, evaluation });
+      expect(done).to.deep.equal(long);
+      await withFolder(async (undisturbed) => {
+        await runSweep(long.slice(0, 1), { out: undisturbed, evaluation });
+        const file = join(long[0].name, 'checkpoints', 'last.safetensors');
+        expect((await readFile(join(out, file))).equals(await readFile(join(undisturbed, file)))).to.equal(true);
+      });
+    }));
+
+  it('in processes of their own gives the same files', () =>
+    withFolder(async (out) => {
+      const entry = new URL('./child-entry.js', import.meta.url);
+      const events = new Set<string>();
+      const apart = await runSweep(jobs, {
+        out: join(out, 'apart'),
+        evaluation,
+        processes: { count: 2, entry, threads: 2 },
+        onEvent: (event) => events.add(event.kind),
+      });
+      expect(apart.failed).to.deep.equal([]);
+      expect(apart.done.length).to.equal(2);
+      expect([...events]).to.include('job-event');
+      await runSweep(jobs, { out: join(out, 'here'), evaluation });
+      for (const { name } of jobs) {
+        for (const file of ['checkpoints/best.safetensors', 'evaluation.json', 'config.json']) {
+          const [a, b] = await Promise.all(['apart', 'here'].map((where) => readFile(join(out, where, name, file))));
+          expect(a.equals(b), `${name}/${file}`).to.equal(true);
+        }
+      }
+    }));
+
+  it('reports a process that dies', () =>
+    withFolder(async (out) => {
+      const entry = new URL('./no-such-entry.js', import.meta.url);
+      const { failed } = await runSweep(jobs.slice(0, 1), { out, evaluation, processes: { count: 1, entry } });
+      expect(failed[0].message).to.contain('ended early');
+    }));
+
+  it('refuses a number of processes below one', async () => {
+    let error: unknown;
+    const entry = new URL('./child-entry.js', import.meta.url);
+    await runSweep(jobs, { out: 'nowhere', evaluation, processes: { count: 0, entry } }).catch((e) => {
+      error = e;
+    });
+    expect(error).to.be.instanceOf(InputError);
+  });
+});
