@@ -1,3 +1,5 @@
+export { InputError } from '../src/core/errors.ts';
+export { foldIn, type Key, seedKey } from '../src/core/key.ts';
 export { type AttackName, type AttackOptions, attacks, type CommonOptions } from './attacks.ts';
 export { type BimOptions, bim } from './bim.ts';
 export type { Bounds } from './checks.ts';
