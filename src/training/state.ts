@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Checkpoint, Json } from '../checkpoints/types.ts';
 import { InputError } from '../core/errors.ts';
-import { disposeParams, disposeTensors, type Params, type Tensors, trainables } from '../core/params.ts';
+import { disposeParams, disposeTensors, mapTree, type Params, type Tensors, trainables } from '../core/params.ts';
 import { init } from '../models/init.ts';
+import { checkWeights, parametersOf, statisticsOf } from '../models/inspect.ts';
 import { AGENT_DEFAULTS } from '../optimizers/coefficients.ts';
 import { disposeState } from '../optimizers/sgd.ts';
 import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snapshot.ts';
@@ -114,7 +115,7 @@ export function toCheckpoint(task: Task, state: TrainState, backend: string): Ch
 /**
  * The state that a checkpoint holds; it takes the checkpoint's tensors over.
  *
- * @throws InputError if the checkpoint is of a run on other data
+ * @throws InputError if the checkpoint is of another model or of a run on other data
  */
 export function fromCheckpoint(task: Task, checkpoint: Checkpoint): { state: TrainState; backend: string } {
   const progress = progressSchema.safeParse(checkpoint.progress);
@@ -127,9 +128,30 @@ export function fromCheckpoint(task: Task, checkpoint: Checkpoint): { state: Tra
       `The run was started on ${task.dataset.name} of SHA-256 ${datasetSha256}, and the data set here has ${task.dataset.sha256}. Resume it with the data that it was started on.`,
     );
   }
-  const { epoch, step, params, state: statistics, optimizer, snapshot, meanGradient, explored } = checkpoint;
-  return { state: { epoch, step, params, statistics, optimizer, snapshot, meanGradient, explored, ...rest }, backend };
+  const { epoch, step, snapshot, explored } = checkpoint;
+  checkWeights(task.program, checkpoint.params, checkpoint.state);
+  const parameters = parametersOf(task.program).map(({ name }) => name);
+  const statistics = statisticsOf(task.program).map(({ name }) => name);
+  const state: TrainState = {
+    epoch,
+    step,
+    params: inOrder(parameters, checkpoint.params),
+    statistics: inOrder(statistics, checkpoint.state),
+    optimizer: mapTree((slot) => inOrder(parameters, slot), checkpoint.optimizer),
+    snapshot: snapshot && {
+      params: inOrder(parameters, snapshot.params),
+      state: inOrder(statistics, snapshot.state),
+    },
+    meanGradient: inOrder(parameters, checkpoint.meanGradient),
+    explored,
+    ...rest,
+  };
+  return { state, backend };
 }
+
+/** Files sort names; sums over a tree go in the order in which the network declares them. */
+const inOrder = <T>(names: readonly string[], tree: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
+  Object.fromEntries(names.flatMap((name) => (name in tree ? [[name, tree[name]]] : [])));
 
 export function disposeTrainState({ params, statistics, optimizer, snapshot, meanGradient }: TrainState): void {
   disposeParams(params);

@@ -61,6 +61,8 @@ async function startRun(task: Task, folder: RunFolder, report: Report): Promise<
   await createRunFolder(folder, task.config);
   await report({
     kind: 'start',
+    epoch: 0,
+    step: 0,
     job: configHash(task.config),
     config: task.config,
     backend: tf.getBackend(),

@@ -6,6 +6,8 @@ import type { Times } from './stopwatch.ts';
 export type TrainEvent =
   | {
       readonly kind: 'start';
+      readonly epoch: 0;
+      readonly step: 0;
       /** The configuration's hash. */
       readonly job: string;
       readonly config: TrainConfig;

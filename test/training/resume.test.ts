@@ -1,0 +1,206 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { temporaryOf } from '../../src/checkpoints/atomic-file.ts';
+import { InputError, UsageError } from '../../src/core/errors.ts';
+import type { TrainConfig, TrainOptions } from '../../src/training/config.ts';
+import { runFolder } from '../../src/training/run-folder.ts';
+import { backendOfRun, train } from '../../src/training/train.ts';
+import type { TrainEvent } from '../../src/training/types.ts';
+import { outcome, tinyConfig } from './tiny.ts';
+
+const PROCESS = fileURLToPath(new URL('./train-process.js', import.meta.url));
+
+/** A checkpoint after every step. */
+const EVERY_STEP = 1e-6;
+
+describe('a run that is stopped and resumed', () => {
+  let base = '';
+  before(async () => {
+    await tf.setBackend('cpu');
+    base = await mkdtemp(join(tmpdir(), 'equipoise-'));
+  });
+  after(() => rm(base, { recursive: true }));
+  let count = 0;
+  const folder = () => join(base, `run-${count++}`);
+
+  /** Trains until `stop` says so of an event, as Ctrl-C does. */
+  async function interrupt(config: TrainConfig, out: string, stop: (event: TrainEvent) => boolean): Promise<void> {
+    const controller = new AbortController();
+    const { status } = await train(config, {
+      out,
+      signal: controller.signal,
+      resume: existsSync(out),
+      onProgress: (event) => {
+        if (stop(event)) controller.abort();
+      },
+    });
+    expect(status).to.equal('interrupted');
+  }
+
+  const undisturbed = new Map<string, ReturnType<typeof outcome>>();
+  /** What the run comes to when nothing stops it. */
+  function reference(config: TrainConfig): ReturnType<typeof outcome> {
+    const name = JSON.stringify(config);
+    const known = undisturbed.get(name) ?? trainAlone(config);
+    undisturbed.set(name, known);
+    return known;
+  }
+  async function trainAlone(config: TrainConfig): ReturnType<typeof outcome> {
+    const out = folder();
+    expect((await train(config, { out })).status).to.equal('done');
+    return outcome(out);
+  }
+
+  const settings: readonly TrainOptions[] = [
+    { sparsity: 0, objective: 'natural' },
+    { optimizer: 'sgd', checkpointEvery: EVERY_STEP },
+    { optimizer: 'agent' },
+    { optimizer: 'agent', agentPrepass: 'matched' },
+    { optimizer: 'agent', agentPrepass: 'matched', agentAttackSteps: 1, method: 'set' },
+    { optimizer: 'svrg', method: 'static', objective: 'trades' },
+  ];
+  for (const options of settings) {
+    it(`ends with the same bytes under ${JSON.stringify(options)}`, async () => {
+      const config = tinyConfig(options);
+      const out = folder();
+      await interrupt(config, out, ({ kind, step }) => kind === 'step' && step === 2);
+      await interrupt(config, out, ({ kind, step }) => kind === 'step' && step === 7);
+      expect((await train(config, { out, resume: true })).status).to.equal('done');
+      expect(await outcome(out)).to.deep.equal(await reference(config));
+    });
+  }
+
+  const moments: readonly (readonly [string, (event: TrainEvent) => boolean])[] = [
+    ['in a pre-pass', ({ kind, epoch }) => kind === 'prepass' && epoch === 2],
+    ['before the first step', ({ kind }) => kind === 'prepass-start'],
+    ['in a validation', ({ kind, step }) => kind === 'validation' && step === 4],
+    ['at a mask update', ({ kind }) => kind === 'mask-update'],
+  ];
+  for (const [moment, stop] of moments) {
+    it(`ends with the same bytes when interrupted ${moment}`, async () => {
+      const config = tinyConfig({ optimizer: 'agent', agentPrepass: 'matched' });
+      const out = folder();
+      await interrupt(config, out, stop);
+      await train(config, { out, resume: true });
+      expect(await outcome(out)).to.deep.equal(await reference(config));
+    });
+  }
+
+  /** Ends a process with SIGKILL as soon as `seen`, asked all the time, says so. */
+  async function killWhen(child: ChildProcess, seen: () => boolean): Promise<void> {
+    const ended = once(child, 'exit');
+    while (child.exitCode === null && !seen()) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(child.exitCode, 'the process ended before it was to be killed').to.equal(null);
+    child.kill('SIGKILL');
+    await ended;
+  }
+  const hasEvent = (out: string, ...parts: readonly string[]): boolean => {
+    const { events } = runFolder(out);
+    return (
+      existsSync(events) &&
+      readFileSync(events, 'utf8')
+        .split('\n')
+        .some((line) => parts.every((part) => line.includes(part)))
+    );
+  };
+  const kills: readonly (readonly [string, (out: string) => boolean, boolean])[] = [
+    ['before its first checkpoint', (out) => hasEvent(out, '"prepass-start"'), false],
+    ["during AGENT's pre-pass", (out) => hasEvent(out, '"prepass-start"', '"epoch":2'), true],
+    ['at a mask update', (out) => hasEvent(out, '"mask-update"', '"step":6'), true],
+    [
+      'during the write of a checkpoint',
+      (out) =>
+        hasEvent(out, '"step":5') && readdirSync(join(out, 'checkpoints')).includes('last.safetensors.temporary'),
+      true,
+    ],
+  ];
+  for (const [moment, seen, checkpointed] of kills) {
+    it(`ends with the same bytes when killed with -9 ${moment}`, async () => {
+      const config = tinyConfig({ optimizer: 'agent', agentPrepass: 'matched', checkpointEvery: EVERY_STEP });
+      const out = folder();
+      const child = spawn(process.execPath, [PROCESS, out, JSON.stringify(config)], { stdio: 'ignore' });
+      await killWhen(child, () => seen(out));
+      expect(existsSync(runFolder(out).last)).to.equal(checkpointed);
+      await train(config, { out, resume: true });
+      expect(await outcome(out)).to.deep.equal(await reference(config));
+    });
+  }
+
+  it('passes over what an unfinished write left beside a checkpoint', async () => {
+    const config = tinyConfig({ checkpointEvery: EVERY_STEP });
+    const out = folder();
+    await interrupt(config, out, ({ kind, step }) => kind === 'step' && step === 5);
+    const { last } = runFolder(out);
+    await writeFile(temporaryOf(last), (await readFile(last)).subarray(0, 1000));
+    await train(config, { out, resume: true });
+    expect(await outcome(out)).to.deep.equal(await reference(config));
+  });
+
+  it('goes on from the checkpoint before a damaged one, with a warning, and ends the same', async () => {
+    const config = tinyConfig({ checkpointEvery: EVERY_STEP });
+    const out = folder();
+    await interrupt(config, out, ({ kind, step }) => kind === 'step' && step === 6);
+    const { last } = runFolder(out);
+    const bytes = await readFile(last);
+    bytes[bytes.length - 10] ^= 4;
+    await writeFile(last, bytes);
+    const warnings: string[] = [];
+    await train(config, {
+      out,
+      resume: true,
+      onProgress: (event) => event.kind === 'warning' && warnings.push(event.message),
+    });
+    expect(warnings).to.have.length(1);
+    expect(warnings[0]).to.match(/is damaged.*is used instead/);
+    expect(await outcome(out)).to.deep.equal(await reference(config));
+  });
+
+  describe('and its folder', () => {
+    let out = '';
+    const config = tinyConfig();
+    before(async () => {
+      out = folder();
+      await interrupt(config, out, ({ kind, step }) => kind === 'step' && step === 5);
+    });
+    const failure = async (work: Promise<unknown>): Promise<Error> => {
+      const result = await work.catch((error: Error) => error);
+      expect(result).to.be.instanceOf(InputError);
+      return result as Error;
+    };
+
+    it('is not overwritten by a new run', async () => {
+      const error = await failure(train(config, { out }));
+      expect(error).to.be.instanceOf(UsageError);
+      expect(error.message).to.match(/holds a run already.*--resume/);
+    });
+
+    it('takes no other configuration, and the message names what differs', async () => {
+      const error = await failure(train(tinyConfig({ lr: 0.3 }), { out, resume: true }));
+      expect(error.message).to.match(/lr was 0\.05, now 0\.3/);
+    });
+
+    it('says which backend it goes on on', async () => {
+      expect(await backendOfRun(out)).to.equal('cpu');
+      expect(await backendOfRun(join(out, 'none'))).to.equal(null);
+    });
+
+    it('with no whole checkpoint is an error that says so', async () => {
+      const broken = folder();
+      await cp(out, broken, { recursive: true });
+      const { last } = runFolder(broken);
+      await writeFile(last, 'nothing');
+      await rm(`${last}.previous`, { force: true });
+      expect((await failure(train(config, { out: broken, resume: true }))).message).to.match(
+        /truncated|not a safetensors/,
+      );
+    });
+  });
+});

@@ -1,0 +1,238 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { hasCheckpoint } from '../../src/checkpoints/checkpoint.ts';
+import { loadModel } from '../../src/checkpoints/load-model.ts';
+import { InputError } from '../../src/core/errors.ts';
+import { disposeParams, disposeTensors, isSparse, sparsityOf, trainables } from '../../src/core/params.ts';
+import { batchesOfEpoch, disposeBatch, drawBatch } from '../../src/training/batches.ts';
+import type { TrainOptions } from '../../src/training/config.ts';
+import { DivergenceError } from '../../src/training/errors.ts';
+import { runPrepass } from '../../src/training/prepass.ts';
+import { runFolder } from '../../src/training/run-folder.ts';
+import { disposeTrainState, startState } from '../../src/training/state.ts';
+import { stopwatch } from '../../src/training/stopwatch.ts';
+import { openTask } from '../../src/training/task.ts';
+import { train } from '../../src/training/train.ts';
+import type { TrainEvent } from '../../src/training/types.ts';
+import { measureVariance } from '../../src/training/variance.ts';
+import { outcome, tinyConfig, untimedMetrics } from './tiny.ts';
+
+describe('training', () => {
+  let base = '';
+  before(async () => {
+    await tf.setBackend('cpu');
+    base = await mkdtemp(join(tmpdir(), 'equipoise-'));
+  });
+  after(() => rm(base, { recursive: true }));
+  let count = 0;
+  const folder = () => join(base, `run-${count++}`);
+
+  /** The events of a run and its folder. */
+  async function run(options: TrainOptions): Promise<{ out: string; events: TrainEvent[] }> {
+    const out = folder();
+    const events: TrainEvent[] = [];
+    await train(tinyConfig(options), { out, onProgress: (event) => events.push(event) });
+    return { out, events };
+  }
+  const steps = (events: readonly TrainEvent[]) => events.filter((event) => event.kind === 'step');
+
+  it('writes equal files for equal configurations', async () => {
+    const options = { optimizer: 'agent', sparsity: 0.8 } as const;
+    const [a, b] = [await run(options), await run(options)];
+    expect(await outcome(a.out)).to.deep.equal(await outcome(b.out));
+  });
+
+  it('writes other weights for another seed', async () => {
+    const [a, b] = [await run({ epochs: 1 }), await run({ epochs: 1, seed: 1 })];
+    expect((await outcome(a.out)).last).not.to.equal((await outcome(b.out)).last);
+  });
+
+  it('learns: a few epochs raise robust accuracy well above chance', async () => {
+    const { out } = await run({
+      sparsity: 0.5,
+      trainLimit: 256,
+      epochs: 5,
+      epsilon: 0.05,
+      width: 0.3,
+      augment: 'none',
+    });
+    const rows = await untimedMetrics(out);
+    const column = rows[0].indexOf('validation_robust_accuracy');
+    expect(Number(rows[5][column])).to.be.above(0.7);
+  });
+
+  it('leaves a folder of config.json, metrics.csv with a row an epoch, events.jsonl and two checkpoints', async () => {
+    const { out } = await run({ optimizer: 'agent' });
+    const { config, metrics, events, last, best } = runFolder(out);
+    for (const file of [config, metrics, events, last, best]) expect(existsSync(file), file).to.equal(true);
+    expect(JSON.parse(await readFile(config, 'utf8'))).to.deep.equal(tinyConfig({ optimizer: 'agent' }));
+    const rows = await untimedMetrics(out);
+    expect(rows.map(([epoch]) => epoch)).to.deep.equal(['epoch', '1', '2']);
+    const file = await readFile(last, 'latin1');
+    expect(file).not.to.include(base);
+  });
+
+  it('saves a model that loads with its sparsity, and no optimizer', async () => {
+    const { out } = await run({ epochs: 1 });
+    const { params, state, program, epoch, step, warnings, config } = await loadModel(runFolder(out).best);
+    expect([epoch, step, program.classes, warnings.length]).to.deep.equal([1, 4, 4, 0]);
+    expect(config).to.include({ dataset: 'synthetic', sparsity: 0.8 });
+    expect(sparsityOf(params)).to.be.closeTo(0.8, 0.001);
+    disposeParams(params);
+    disposeTensors(state);
+  });
+
+  it('counts what each step takes: forward, input gradient and weight gradient, attacks and pre-pass too', async () => {
+    const costs = async (options: TrainOptions) => {
+      const [header, row] = await untimedMetrics((await run({ epochs: 1, ...options })).out);
+      return ['forward_passes', 'input_gradients', 'weight_gradients'].map((name) => Number(row[header.indexOf(name)]));
+    };
+    const n = 64 - 3;
+    const trained = batchesOfEpoch(await openTask(tinyConfig()), 0).reduce((sum, batch) => sum + batch.length, 0);
+    expect(trained).to.be.within(n, 64);
+    expect(await costs({ objective: 'natural' })).to.deep.equal([trained, trained, trained]);
+    expect(await costs({})).to.deep.equal([3 * trained, 3 * trained, trained]);
+    // Published: the pre-pass adds a gradient and a forward pass, each step a gradient at the snapshot.
+    expect(await costs({ optimizer: 'agent' })).to.deep.equal([6 * trained, 5 * trained, 3 * trained]);
+    // Matched: the attack twice, the gradient once more, kept.
+    expect(await costs({ optimizer: 'agent', agentPrepass: 'matched' })).to.deep.equal([
+      7 * trained,
+      6 * trained,
+      2 * trained,
+    ]);
+    expect(await costs({ optimizer: 'svrg', agentPrepass: 'matched', agentAttackSteps: 0 })).to.deep.equal([
+      4 * trained,
+      4 * trained,
+      2 * trained,
+    ]);
+  });
+
+  describe('with AGENT switched on', () => {
+    it('has the same initial weights, masks, batches and first adversarial examples', async () => {
+      const sgd = await openTask(tinyConfig());
+      const agent = await openTask(tinyConfig({ optimizer: 'agent' }));
+      const [a, b] = [startState(sgd), startState(agent)];
+      for (const [name, param] of Object.entries(a.params)) {
+        const other = b.params[name];
+        expect(trainables(b.params)[name].arraySync(), name).to.deep.equal(trainables(a.params)[name].arraySync());
+        if (isSparse(param) && isSparse(other)) expect(other.structure).to.deep.equal(param.structure);
+      }
+      for (const epoch of [0, 3]) {
+        expect(batchesOfEpoch(agent, epoch)).to.deep.equal(batchesOfEpoch(sgd, epoch));
+        const indices = batchesOfEpoch(sgd, epoch)[0];
+        const [x, y] = [drawBatch(sgd, epoch, indices), drawBatch(agent, epoch, indices)];
+        expect(y.images.arraySync()).to.deep.equal(x.images.arraySync());
+        disposeBatch(x);
+        disposeBatch(y);
+      }
+      disposeTrainState(a);
+      disposeTrainState(b);
+      const first = async (options: TrainOptions) => steps((await run({ epochs: 1, ...options })).events)[0];
+      expect((await first({ optimizer: 'agent' })).loss).to.equal((await first({})).loss);
+    });
+
+    it('sets c to 0.7 · 0.1 + 0.3 in the first epoch, whose snapshot is the network itself', async () => {
+      const { events } = await run({ optimizer: 'agent', epochs: 1 });
+      const end = events.find((event) => event.kind === 'prepass-end');
+      expect(end?.cHat).to.be.closeTo(1, 1e-6);
+      expect(end?.c).to.be.closeTo(0.37, 1e-6);
+    });
+
+    it('leaves c alone, and says so, when a single batch gives no estimate', async () => {
+      const { events } = await run({ optimizer: 'agent', epochs: 1, batchSize: 64 });
+      expect(events.find((event) => event.kind === 'prepass-end')).to.include({ c: 0.1, cHat: null });
+      expect(events.find((event) => event.kind === 'warning')?.message).to.match(/c stays 0\.1: .*at least 2 batches/);
+    });
+
+    it('corrects by amounts that sum to 0 over a matched epoch', async () => {
+      const task = await openTask(tinyConfig({ optimizer: 'agent', agentPrepass: 'matched' }));
+      const state = startState(task);
+      const { stored, meanGradient, snapshot } = await runPrepass(task, state, { watch: stopwatch() });
+      expect(stored).to.have.length(4);
+      for (const [name, mean] of Object.entries(meanGradient)) {
+        const u = await mean.data();
+        const scale = Math.max(...(stored ?? []).flatMap((gradients) => Array.from(gradients[name], Math.abs)));
+        for (let i = 0; i < u.length; i++) {
+          const sum = (stored ?? []).reduce((total, gradients) => total + u[i] - gradients[name][i], 0);
+          expect(Math.abs(sum)).to.be.at.most(1e-5 * scale);
+        }
+      }
+      disposeTensors(meanGradient);
+      disposeTrainState({ ...state, snapshot, meanGradient: state.snapshot?.state ?? {} });
+      disposeParams(state.snapshot?.params ?? {});
+    });
+
+    it('measures that the full correction removes the variance at the snapshot itself', async () => {
+      const task = await openTask(tinyConfig({ optimizer: 'svrg', agentPrepass: 'matched' }));
+      const state = startState(task);
+      const { stored, meanGradient, snapshot } = await runPrepass(task, state, { watch: stopwatch() });
+      const variance = await measureVariance(task, { ...state, snapshot, meanGradient }, stored);
+      expect(variance?.plain).to.be.above(0);
+      expect(variance?.corrected).to.be.below(1e-6 * (variance?.plain ?? 0));
+    });
+  });
+
+  it('keeps the number of tensors and bytes over 500 steps', async () => {
+    const seen: { tensors: number; bytes: number }[] = [];
+    await train(
+      tinyConfig({
+        optimizer: 'agent',
+        objective: 'natural',
+        method: 'set',
+        trainLimit: 250,
+        batchSize: 1,
+        epochs: 2,
+        width: 0.05,
+      }),
+      {
+        out: folder(),
+        onProgress: ({ kind }) => {
+          if (kind !== 'step') return;
+          const { numTensors, numBytes } = tf.memory();
+          seen.push({ tensors: numTensors, bytes: numBytes });
+        },
+      },
+    );
+    expect(seen.length).to.be.above(470);
+    expect(new Set(seen.map(({ tensors }) => tensors)).size).to.equal(1);
+    expect(new Set(seen.map(({ bytes }) => bytes)).size).to.equal(1);
+  });
+
+  it('leaves no tensor behind, whether it ends, is interrupted or diverges', async () => {
+    const before = tf.memory().numTensors;
+    await run({ optimizer: 'agent', agentPrepass: 'matched' });
+    const controller = new AbortController();
+    await train(tinyConfig({ optimizer: 'agent' }), {
+      out: folder(),
+      signal: controller.signal,
+      onProgress: ({ kind }) => kind === 'prepass' && controller.abort(),
+    });
+    await train(tinyConfig({ lr: 1e30 }), { out: folder() }).catch(() => {});
+    expect(tf.memory().numTensors).to.equal(before);
+  });
+
+  it('stops when the loss is no longer a number, says why, and saves no broken weights', async () => {
+    const out = folder();
+    const error = await train(tinyConfig({ lr: 1e30 }), { out }).catch((thrown: Error) => thrown);
+    expect(error).to.be.instanceOf(DivergenceError);
+    expect((error as Error).message).to.match(/The loss was \S+ in step \d.*learning rate 1e\+30 is too high/);
+    expect((error as Error).message).to.include('There is no checkpoint yet');
+    expect(await hasCheckpoint(runFolder(out).last)).to.equal(false);
+  });
+
+  it('writes nothing when the data are missing or the network cannot be so sparse', async () => {
+    const out = folder();
+    const missing = train(tinyConfig({ dataset: 'cifar10' }), { out, dataDirectory: join(base, 'nowhere') });
+    expect(await missing.catch((error: Error) => error)).to.be.instanceOf(InputError);
+    const unknown = train(tinyConfig({ model: 'perceptron' }), { out });
+    expect(await unknown.catch((error: Error) => error)).to.be.instanceOf(InputError);
+    const empty = train(tinyConfig({ sparsity: 0.99999 }), { out });
+    expect(await empty.catch((error: Error) => error)).to.be.instanceOf(InputError);
+    expect(existsSync(out)).to.equal(false);
+  });
+});
