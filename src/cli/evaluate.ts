@@ -41,6 +41,9 @@ export const evaluate = defineCommand({
   ],
   async run({ positionals: [target], flags, json }, terminal) {
     const attacks = attacksOf(flags);
+    for (const epsilon of flags.epsilon ?? []) {
+      if (epsilon < 0) throw new UsageError(`--epsilon takes radii of at least 0, such as 0,8/255; ${epsilon} came.`);
+    }
     const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
     await startBackend(flags.backend ?? 'auto', { threads: flags.threads, warn: terminal.note });
     const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'images/s');

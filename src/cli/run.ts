@@ -9,6 +9,13 @@ import type { Terminal } from './terminal.ts';
 /** What yargs adds to the flags. */
 const OWN_KEYS = ['_', '$0', 'h', 'help', 'version'];
 
+/** What yargs itself finds wrong, in our words; any other error as it is. */
+function usageError(thrown: unknown): unknown {
+  if (!(thrown instanceof Error && thrown.name === 'YError')) return thrown;
+  const flag = /^Not enough arguments following: (.*)$/.exec(thrown.message)?.[1];
+  return new UsageError(flag === undefined ? thrown.message : `--${flag} came without a value.`);
+}
+
 /**
  * Runs a command line.
  *
@@ -27,7 +34,7 @@ export async function runCommandLine(args: readonly string[], version: string, t
     .epilogue('equipoise <command> --help shows the flags of a command.')
     .wrap(Math.min(terminal.columns, 120))
     .fail((message, thrown) => {
-      throw thrown instanceof Error && thrown.name !== 'YError' ? thrown : new UsageError(message);
+      throw thrown ?? new UsageError(message);
     });
   option(cli, COMMON_FLAGS);
   for (const entry of COMMANDS) {
@@ -47,8 +54,11 @@ export async function runCommandLine(args: readonly string[], version: string, t
   const name = args.find((argument) => !argument.startsWith('-'));
   if (name !== undefined && !COMMANDS.some((entry) => entry.name === name)) throw unknownCommand(name);
   let help = '';
-  await cli.parseAsync([...args], {}, (_error, _given, output) => {
+  const parsing = cli.parseAsync([...args], {}, (_error, _given, output) => {
     help = output;
+  });
+  await parsing.catch((thrown) => {
+    throw usageError(thrown);
   });
   if (help !== '') terminal.print(help);
   else if (start !== null) await (start as () => Promise<void>)();
@@ -72,6 +82,7 @@ function option(builder: Builder, flags: Flags): void {
   for (const [name, { kind, description }] of Object.entries(flags)) {
     builder.option(
       name,
+      // With requiresArg a value may begin with a dash, as -8/255 does.
       kind === 'switch'
         ? { type: 'boolean', description }
         : { type: 'string', requiresArg: kind !== 'optional text', description },

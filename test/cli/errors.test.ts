@@ -1,0 +1,259 @@
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { expect } from 'chai';
+import { runCommandLine } from '../../src/cli/run.ts';
+import { UsageError } from '../../src/core/errors.ts';
+import { equipoise } from './equipoise.ts';
+import { contents, temporaryFolder } from './folder.ts';
+
+const digits = fileURLToPath(new URL('../../../data/mnist10k', import.meta.url));
+const tiny = ['--dataset', 'synthetic', '--model', 'mlp', '--width', '0.1', '--epochs', '1', '--train-limit', '64'];
+const sparse = ['--sparsity', '0.5', '--backend', 'cpu'];
+
+describe('the command line, given what it cannot use', () => {
+  const folder = temporaryFolder();
+  const run = join(folder, 'run');
+  before(() => {
+    const { code, stderr } = equipoise(['train', ...tiny, '--backend', 'cpu', '--out', run]);
+    expect(code, stderr).to.equal(0);
+    expect(stderr).not.to.contain('Hi, looks like');
+    mkdirSync(join(folder, 'empty'));
+    // Digits whose first file ends in the middle of an image.
+    const truncated = join(folder, 'truncated');
+    mkdirSync(truncated);
+    for (const name of ['train-labels-idx1-ubyte', 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte']) {
+      copyFileSync(join(digits, `${name}.gz`), join(truncated, `${name}.gz`));
+    }
+    const images = gunzipSync(readFileSync(join(digits, 'train-images-idx3-ubyte.gz')));
+    writeFileSync(join(truncated, 'train-images-idx3-ubyte'), images.subarray(0, 100_000));
+    // A run whose checkpoints are those of another model.
+    cpSync(run, join(folder, 'mixed'), { recursive: true });
+    const other = join(folder, 'other');
+    expect(equipoise(['train', ...tiny, ...sparse, '--out', other]).code).to.equal(0);
+    for (const name of ['last', 'best']) {
+      for (const file of [`${name}.safetensors`, `${name}.safetensors.previous`]) {
+        rmSync(join(folder, 'mixed/checkpoints', file), { force: true });
+      }
+      cpSync(join(other, `checkpoints/${name}.safetensors`), join(folder, `mixed/checkpoints/${name}.safetensors`));
+    }
+    // A run whose checkpoints, previous ones included, each have a flipped byte.
+    cpSync(run, join(folder, 'damaged'), { recursive: true });
+    for (const name of Object.keys(contents(join(folder, 'damaged/checkpoints')))) {
+      const path = join(folder, 'damaged/checkpoints', name);
+      const bytes = readFileSync(path);
+      bytes[bytes.length - 5] ^= 1;
+      writeFileSync(path, bytes);
+    }
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  const cases: readonly {
+    readonly title: string;
+    readonly args: readonly string[];
+    readonly code: 1 | 2;
+    readonly says: readonly RegExp[];
+  }[] = [
+    {
+      title: 'missing data',
+      args: ['train', '--dataset', 'cifar10', '--data', 'empty', '--out', 'new'],
+      code: 1,
+      says: [/cifar10/, /equipoise data fetch cifar10/, /equipoise data add/],
+    },
+    {
+      title: 'a truncated file',
+      args: ['train', '--dataset', 'mnist', '--data', 'truncated', '--out', 'new'],
+      code: 1,
+      says: [/train-images-idx3-ubyte/, /byte/],
+    },
+    {
+      title: 'a truncated file to add',
+      args: ['data', 'add', 'truncated', '--name', 'mnist', '--data', 'empty'],
+      code: 1,
+      says: [/train-images-idx3-ubyte/, /byte/],
+    },
+    {
+      title: 'images of another shape than the model takes',
+      args: ['evaluate', 'run', '--dataset', 'mnist10k', '--backend', 'cpu'],
+      code: 1,
+      says: [/takes images \[8, 8, 1\]/, /mnist10k has images \[28, 28, 1\]/],
+    },
+    {
+      title: 'a checkpoint of another model',
+      args: ['train', '--resume', 'mixed'],
+      code: 2,
+      says: [/checkpoint of another configuration/],
+    },
+    {
+      title: 'a damaged checkpoint to evaluate',
+      args: ['evaluate', 'damaged', '--backend', 'cpu'],
+      code: 1,
+      says: [/damaged/],
+    },
+    {
+      title: 'a damaged checkpoint to resume',
+      args: ['train', '--resume', 'damaged'],
+      code: 1,
+      says: [/damaged/],
+    },
+    {
+      title: 'a target that is not there',
+      args: ['evaluate', 'nowhere'],
+      code: 1,
+      says: [/nowhere/],
+    },
+    {
+      title: 'a run to resume that is not there',
+      args: ['train', '--resume', 'nowhere'],
+      code: 1,
+      says: [/nowhere has no config\.json/],
+    },
+    {
+      title: 'a folder that holds a run already',
+      args: ['train', ...tiny, '--backend', 'cpu', '--out', 'run'],
+      code: 2,
+      says: [/holds a run already/, /--resume/],
+    },
+    {
+      title: 'an epsilon below 0',
+      args: ['train', '--epsilon', '-8/255', '--out', 'new'],
+      code: 2,
+      says: [/epsilon must be above 0/],
+    },
+    {
+      title: 'an epsilon below 0 to evaluate with',
+      args: ['evaluate', 'run', '--epsilon', '-0.1', '--backend', 'cpu'],
+      code: 2,
+      says: [/epsilon/, /-0\.1/],
+    },
+    {
+      title: 'a sparsity of 1',
+      args: ['train', '--sparsity', '1.0', '--out', 'new'],
+      code: 2,
+      says: [/sparsity must be below 1/],
+    },
+    {
+      title: 'an unknown backend',
+      args: ['train', '--backend', 'cuda', '--out', 'new'],
+      code: 2,
+      says: [/backend must be one of auto, engine, tensorflow, webgpu, cpu; cuda came/],
+    },
+    {
+      title: 'an unknown backend to evaluate with',
+      args: ['evaluate', 'run', '--backend', 'cuda'],
+      code: 2,
+      says: [/There is no backend cuda/],
+    },
+    {
+      title: 'a backend that is not installed',
+      args: ['train', '--backend', 'tensorflow', '--out', 'new'],
+      code: 1,
+      says: [/not installed/, /npm install/],
+    },
+  ];
+  for (const { title, args, code, says } of cases) {
+    it(`answers ${title} with exit code ${code} and one message, and writes nothing`, () => {
+      const before = contents(folder);
+      const outcome = equipoise(args, folder);
+      for (const expression of says) expect(outcome.stderr).to.match(expression);
+      expect([outcome.code, outcome.stdout]).to.deep.equal([code, '']);
+      expect(outcome.stderr).not.to.match(/\n {4}at |fault in Equipoise/);
+      expect(contents(folder)).to.deep.equal(before);
+    });
+  }
+
+  it('uses the previous checkpoint where the last is damaged, and says so', () => {
+    const half = join(folder, 'half');
+    cpSync(join(folder, 'run'), half, { recursive: true });
+    const last = join(half, 'checkpoints/last.safetensors');
+    copyFileSync(last, `${last}.previous`);
+    const bytes = readFileSync(last);
+    bytes[bytes.length - 5] ^= 1;
+    writeFileSync(last, bytes);
+    const { code, stderr } = equipoise(['evaluate', last, '--attacks', 'fgsm', '--backend', 'cpu']);
+    expect([code, /previous/.test(stderr)], stderr).to.deep.equal([0, true]);
+    rmSync(half, { recursive: true });
+  });
+});
+
+describe('a wrong command line', () => {
+  const silent = { print: () => {}, note: () => {}, screen: null, columns: 80, signal: new AbortController().signal };
+  const cases: readonly {
+    readonly title: string;
+    readonly args: readonly string[];
+    readonly says: readonly RegExp[];
+  }[] = [
+    {
+      title: 'no target',
+      args: ['evaluate'],
+      says: [/needs a target: a run's folder or a checkpoint/],
+    },
+    {
+      title: 'settings beside a run to resume',
+      args: ['train', '--resume', 'run', '--lr', '1'],
+      says: [/keeps its configuration.*lr came/],
+    },
+    {
+      title: 'an epsilon in grey levels',
+      args: ['train', '--epsilon', '8', '--out', 'new'],
+      says: [/did you mean 8\/255\?/i],
+    },
+    {
+      title: 'a sparsity in per cent',
+      args: ['train', '--sparsity', '95', '--out', 'new'],
+      says: [/did you mean 0\.95\?/i],
+    },
+    {
+      title: 'a model that does not exist',
+      args: ['train', '--model', 'vgg61', '--out', 'new'],
+      says: [/vgg61/, /vgg16/],
+    },
+    {
+      title: 'an AGENT setting with plain SGD',
+      args: ['train', '--optimizer', 'sgd', '--agent-gamma', '0.2', '--out', 'new'],
+      says: [/agentGamma 0\.2 applies to the optimizer agent only/],
+    },
+    {
+      title: 'a flag given twice',
+      args: ['train', '--seed', '1', '--seed', '2', '--out', 'new'],
+      says: [/--seed was given 2 times/],
+    },
+    {
+      title: 'a flag without its value',
+      args: ['train', '--epsilon'],
+      says: [/--epsilon came without a value/],
+    },
+    {
+      title: 'an expression that is no arithmetic',
+      args: ['train', '--lr', 'sqrt(2)', '--out', 'new'],
+      says: [/--lr must be a number or arithmetic such as 8\/255; sqrt\(2\) came/],
+    },
+    {
+      title: 'an attack that does not exist',
+      args: ['evaluate', 'run', '--attacks', 'pdg-20'],
+      says: [/There is no attack pdg-20/],
+    },
+    {
+      title: 'a configuration file that is not there',
+      args: ['train', '--config', 'nowhere.yaml', '--out', 'new'],
+      says: [/nowhere\.yaml cannot be read/],
+    },
+    {
+      title: 'an unknown data set',
+      args: ['data', 'fetch', 'cifar11', '--data', 'empty'],
+      says: [/no data set cifar11/],
+    },
+    { title: 'an unknown action on data', args: ['data', 'ad'], says: [/Did you mean add\?/] },
+  ];
+  for (const { title, args, says } of cases) {
+    it(`is refused: ${title}`, async () => {
+      const thrown = await runCommandLine(args, '0.0.0', silent).then(
+        () => null,
+        (error: unknown) => error,
+      );
+      expect(thrown).to.be.instanceOf(UsageError);
+      for (const expression of says) expect((thrown as UsageError).message).to.match(expression);
+    });
+  }
+});
