@@ -3,6 +3,7 @@ import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../core/structure.ts';
 import type { Heap } from './heap.ts';
 import type { Pool } from './pool.ts';
+import { RowsCache } from './rows.ts';
 import type { KernelBuild } from './wasm.ts';
 
 type Values = Parameters<MathBackendCPU['write']>[0];
@@ -38,12 +39,15 @@ export class EngineBackend extends MathBackendCPU {
   readonly heap: Heap;
   pool: Pool;
   build: KernelBuild;
+  /** Structures as the kernels read them. */
+  readonly rows: RowsCache;
 
   constructor(heap: Heap, pool: Pool, build: KernelBuild) {
     super();
     this.heap = heap;
     this.pool = pool;
     this.build = build;
+    this.rows = new RowsCache(heap);
   }
 
   /** Takes over `values`; a view of the heap, which a reference kernel may pass on, is copied. */

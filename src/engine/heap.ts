@@ -17,12 +17,15 @@ const binOf = (size: number): number => {
 /** The heap has no block of this size left; thrown before anything was changed. */
 export class OutOfMemory extends InputError {
   readonly bytes: number;
-  constructor(bytes: number, free: number) {
+  readonly free: number;
+  constructor(bytes: number, free: number, message?: string) {
     super(
-      `The engine's heap (4 GB) has ${Math.floor(free / 2 ** 20)} MB left, in pieces; ${Math.ceil(bytes / 2 ** 20)} MB ` +
-        'were asked for. Use a smaller batch, or dispose tensors that are no longer needed.',
+      message ??
+        `The engine's heap (4 GB) has ${Math.floor(free / 2 ** 20)} MB left, in pieces; ${Math.ceil(bytes / 2 ** 20)} MB ` +
+          'were asked for. Use a smaller batch, or dispose tensors that are no longer needed.',
     );
     this.bytes = bytes;
+    this.free = free;
   }
 }
 

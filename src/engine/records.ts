@@ -1,3 +1,4 @@
+import { NETWORK_RECORDS } from './network-records.ts';
 import { TENSOR_RECORDS } from './tensor-records.ts';
 
 /**
@@ -6,6 +7,7 @@ import { TENSOR_RECORDS } from './tensor-records.ts';
  */
 export const RECORDS = {
   ...TENSOR_RECORDS,
+  ...NETWORK_RECORDS,
   /** y = max(x, 0) over `length` values, in tasks of `chunk` values. */
   relu: ['x', 'y', 'length', 'chunk'],
   /** Fails in task `task`; for tests. */

@@ -263,6 +263,22 @@ function runNetworkKernel(
   return { logits: logits as Tensor2D, state: newState };
 }
 
+/**
+ * Tensors that live until the scope around the current one ends. tfjs runs each gradient closure in a scope of its own
+ * and would dispose what the first closure computed for the others.
+ */
+function outlivingScope(compute: () => Tensor[]): Tensor[] {
+  const tensors = compute();
+  const { activeScope, scopeStack } = tf.engine().state;
+  const outer = scopeStack[scopeStack.length - 2];
+  activeScope.track = activeScope.track.filter((tensor) => !tensors.includes(tensor));
+  for (const tensor of tensors) {
+    tensor.scopeId = outer.id;
+    outer.track.push(tensor);
+  }
+  return tensors;
+}
+
 tf.registerGradient({
   kernelName: RunNetwork,
   saveAllInputs: true,
@@ -281,7 +297,7 @@ tf.registerGradient({
       });
     let parameterGradients: Tensor[] | undefined;
     const parameterGradient = (index: number) => () => {
-      parameterGradients ??= backward('parameters');
+      parameterGradients ??= outlivingScope(() => backward('parameters'));
       return parameterGradients[index];
     };
     const gradients: Record<string, () => Tensor> = { 0: () => backward('images')[0] };

@@ -28,3 +28,39 @@ export function positive(x: v128): v128 {
 export function part(pointer: usize, stride: i32, task: i32): usize {
   return stride >= 0 ? pointer + <usize>stride * <usize>task : pointer + <usize>-stride * <usize>thread;
 }
+
+/** Zeros `bytes` (a multiple of 16) from `pointer` on. */
+// @ts-ignore: decorator
+@inline
+export function zero(pointer: usize, bytes: i32): void {
+  const end = pointer + <usize>bytes;
+  for (; pointer < end; pointer += 16) v128.store(pointer, f32x4.splat(0));
+}
+
+/** Sum of the four lanes, in a fixed order. */
+// @ts-ignore: decorator
+@inline
+export function sumLanes(v: v128): f32 {
+  return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
+}
+
+/** One bit for each lane of 8 vectors that is greater than 0; lane 0 of the first vector is bit 0. */
+// @ts-ignore: decorator
+@inline
+export function signBits(v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, v6: v128, v7: v128): u32 {
+  const zeros = f32x4.splat(0);
+  return <u32>(
+    i32x4.bitmask(f32x4.gt(v0, zeros)) | (i32x4.bitmask(f32x4.gt(v1, zeros)) << 4) |
+    (i32x4.bitmask(f32x4.gt(v2, zeros)) << 8) | (i32x4.bitmask(f32x4.gt(v3, zeros)) << 12) |
+    (i32x4.bitmask(f32x4.gt(v4, zeros)) << 16) | (i32x4.bitmask(f32x4.gt(v5, zeros)) << 20) |
+    (i32x4.bitmask(f32x4.gt(v6, zeros)) << 24) | (i32x4.bitmask(f32x4.gt(v7, zeros)) << 28)
+  );
+}
+
+/** `v` where the bits of vector `index` in `word` (every lane the same) are set, else 0. */
+// @ts-ignore: decorator
+@inline
+export function keepBits(v: v128, word: v128, index: i32): v128 {
+  const lanes = i32x4(1, 2, 4, 8);
+  return v128.and(v, i32x4.eq(v128.and(i32x4.shr_u(word, index << 2), lanes), lanes));
+}

@@ -1,8 +1,16 @@
 // Every kernel is a function (task, arguments): a task writes what no other task does, so any thread may run it.
-// The order of the exports does not matter; src/engine/records.ts names them.
+// src/engine/records.ts names the kernels and the fields of their arguments.
 export { thread } from './common';
 export { relu } from './elementwise';
-export { trap, hang } from './diagnostics';
 export { unary } from './elementwise';
 export { binary } from './broadcast';
 export { cast, logical, select } from './logic';
+export { convolve, fillRows, fillTransposed } from './convolution';
+export { weightGradient, reduceWeightGradient } from './weight-gradient';
+export {
+  affine, affineGradient, channelGradientSums, channelStatistics, gradientCoefficients, normalizationCoefficients,
+} from './batch-norm';
+export { combine } from './pointwise';
+export { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling';
+export { repack } from './repack';
+export { hang, trap } from './diagnostics';

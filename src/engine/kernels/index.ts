@@ -3,14 +3,22 @@ import { binaryKernels } from './binary.ts';
 import { relu } from './elementwise.ts';
 import type { EngineKernel } from './kernel.ts';
 import { logicKernels } from './logic.ts';
+import { runNetwork, runNetworkGradient } from './network.ts';
 import { unaryKernels } from './unary.ts';
 
-const KERNELS: readonly EngineKernel[] = [relu, ...unaryKernels, ...binaryKernels, ...logicKernels];
+const KERNELS: readonly EngineKernel[] = [
+  relu,
+  ...unaryKernels,
+  ...binaryKernels,
+  ...logicKernels,
+  runNetwork,
+  runNetworkGradient,
+];
 
 /** Registers our kernels over the reference ones that the backend started with. */
 export function registerKernels(backendName: string): void {
   for (const { kernelName, kernelFunc } of KERNELS) {
-    tf.unregisterKernel(kernelName, backendName);
+    if (tf.getKernel(kernelName, backendName)) tf.unregisterKernel(kernelName, backendName);
     tf.registerKernel({ kernelName, backendName, kernelFunc });
   }
 }

@@ -1,0 +1,194 @@
+// Convolution with a kernel stored as compressed sparse rows; forward and, with the transposed rows, input gradient.
+//
+// An activation block holds `nb` images (4, 8, 16 or 32), the innermost axis, one f32 lane each:
+//
+//   block     [row 0            ][row 1            ] …
+//   row       [channel 0][channel 1] …
+//   channel   [pixel 0][pixel 1] … [pixel width − 1][0]…[0]     `pad` zero bytes on the right of each channel
+//   pixel     [image 0 | image 1 | image 2 | image 3] …         nb · 4 bytes
+//
+// The zeros on the right of a channel are also those on the left of the next one; `pad` zero bytes lie before the
+// first block. There are no rows of padding: a table says for each output row which rows of the kernel meet the image.
+//
+// A register tile is 8 vectors = 128 bytes of one output channel's row, whatever nb is. A nonzero adds
+// weight · (the same tile of the input, moved by the nonzero's offset) to it:
+//
+//   records   [offset u32 | weight f32] [offset | weight] …     per output channel, sorted by groups (rows of the kernel)
+//   pointers  [channel][groups + 1]                             byte offsets of the groups in `records`
+//   rowTable  [row][first group | end group | input offset | 0] offset of the row's first input row from the block
+import { keepBits, multiplyAdd, part, positive, signBits, zero } from './common';
+
+@unmanaged
+class Convolve {
+  x: usize;
+  xTask: i32;
+  xBlock: i32;
+  y: usize;
+  yTask: i32;
+  yBlock: i32;
+  blocks: i32;
+  rows: i32;
+  tiles: i32;
+  channels: i32;
+  yRow: i32;
+  yChannel: i32;
+  pad: i32;
+  groups: i32;
+  pointers: usize;
+  records: usize;
+  rowTable: usize;
+  /** f32 a channel, or a zero */
+  bias: usize;
+  /** 4, or 0 where one zero serves all channels */
+  biasStep: i32;
+  /** 0: none; 1: ReLU, its signs written to `bits` unless that is 0; 2: kept where `bits` are set */
+  epilogue: i32;
+  bits: usize;
+  bitsTask: i32;
+  /** 1: all tiles of a channel before the next channel */
+  channelMajor: i32;
+}
+
+export function convolve(task: i32, a: usize): void {
+  const args = changetype<Convolve>(a);
+  const epilogue = args.epilogue;
+  if (epilogue == 0) convolveBlocks(args, task, 0);
+  else if (epilogue == 2) convolveBlocks(args, task, 3);
+  else if (args.bits) convolveBlocks(args, task, 2);
+  else convolveBlocks(args, task, 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
+  const x = part(args.x, args.xTask, task), y = part(args.y, args.yTask, task);
+  const rows = args.rows, tiles = args.tiles, channels = args.channels, pad = args.pad;
+  const pointerStep = (args.groups + 1) << 2;
+  const outer = args.channelMajor ? channels : tiles, inner = args.channelMajor ? tiles : channels;
+  let bitRow = part(args.bits, args.bitsTask, task);
+  zero(y - pad, pad);
+  for (let block = 0; block < args.blocks; block++) {
+    for (let h = 0; h < rows; h++) {
+      const entry = args.rowTable + (<usize>h << 4);
+      const first = <usize>load<u32>(entry) << 2, end = <usize>load<u32>(entry, 4) << 2;
+      const xRow = x + block * args.xBlock + load<i32>(entry, 8), yRow = y + block * args.yBlock + h * args.yRow;
+      for (let i = 0; i < outer; i++) {
+        for (let j = 0; j < inner; j++) {
+          const channel = args.channelMajor ? i : j, t = args.channelMajor ? j : i;
+          const pointers = args.pointers + channel * pointerStep;
+          const from = args.records + <usize>load<u32>(pointers + first);
+          const to = args.records + <usize>load<u32>(pointers + end);
+          const source = xRow + (t << 7), target = yRow + channel * args.yChannel + (t << 7);
+          const bias = args.bias + channel * args.biasStep;
+          const bits = bitRow + ((channel * tiles + t) << 2);
+          if (mode == 0) plainTile(source, from, to, target, bias);
+          else if (mode == 1) reluTile(source, from, to, target, bias);
+          else if (mode == 2) reluBitsTile(source, from, to, target, bias, bits);
+          else maskedTile(source, from, to, target, bias, bits);
+        }
+      }
+      if (pad) for (let c = 0; c < channels; c++) zero(yRow + c * args.yChannel + (tiles << 7), pad);
+      if (mode >= 2) bitRow += (channels * tiles) << 2;
+    }
+  }
+}
+
+function plainTile(x: usize, e: usize, end: usize, y: usize, bias: usize): void {
+  tile(0, x, e, end, y, bias, 0);
+}
+function reluTile(x: usize, e: usize, end: usize, y: usize, bias: usize): void {
+  tile(1, x, e, end, y, bias, 0);
+}
+function reluBitsTile(x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize): void {
+  tile(2, x, e, end, y, bias, bits);
+}
+function maskedTile(x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize): void {
+  tile(3, x, e, end, y, bias, bits);
+}
+
+// @ts-ignore: decorator
+@inline
+function tile(mode: i32, x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize): void {
+  const b = v128.load_splat<f32>(bias);
+  let a0 = b, a1 = b, a2 = b, a3 = b, a4 = b, a5 = b, a6 = b, a7 = b;
+  while (e < end) {
+    const s = x + <usize>load<u32>(e), w = v128.load_splat<f32>(e, 4);
+    a0 = multiplyAdd(a0, w, v128.load(s));
+    a1 = multiplyAdd(a1, w, v128.load(s, 16));
+    a2 = multiplyAdd(a2, w, v128.load(s, 32));
+    a3 = multiplyAdd(a3, w, v128.load(s, 48));
+    a4 = multiplyAdd(a4, w, v128.load(s, 64));
+    a5 = multiplyAdd(a5, w, v128.load(s, 80));
+    a6 = multiplyAdd(a6, w, v128.load(s, 96));
+    a7 = multiplyAdd(a7, w, v128.load(s, 112));
+    e += 8;
+  }
+  if (mode == 2) store<u32>(bits, signBits(a0, a1, a2, a3, a4, a5, a6, a7));
+  if (mode == 1 || mode == 2) {
+    a0 = positive(a0); a1 = positive(a1); a2 = positive(a2); a3 = positive(a3);
+    a4 = positive(a4); a5 = positive(a5); a6 = positive(a6); a7 = positive(a7);
+  }
+  if (mode == 3) {
+    const word = v128.load_splat<u32>(bits);
+    a0 = keepBits(a0, word, 0); a1 = keepBits(a1, word, 1); a2 = keepBits(a2, word, 2); a3 = keepBits(a3, word, 3);
+    a4 = keepBits(a4, word, 4); a5 = keepBits(a5, word, 5); a6 = keepBits(a6, word, 6); a7 = keepBits(a7, word, 7);
+  }
+  v128.store(y, a0);
+  v128.store(y, a1, 16);
+  v128.store(y, a2, 32);
+  v128.store(y, a3, 48);
+  v128.store(y, a4, 64);
+  v128.store(y, a5, 80);
+  v128.store(y, a6, 96);
+  v128.store(y, a7, 112);
+}
+
+@unmanaged
+class FillRows {
+  records: usize;
+  pointers: usize;
+  groups: i32;
+  channels: i32;
+  chunk: i32;
+  /** u32 a record: which value it holds */
+  permutation: usize;
+  values: usize;
+  /** f32 a channel, or 0 */
+  scale: usize;
+}
+
+/** Writes the weights of a task's rows: values in the structure's order, times a factor of the output channel. */
+export function fillRows(task: i32, a: usize): void {
+  const args = changetype<FillRows>(a);
+  const step = (args.groups + 1) << 2;
+  const end = min((task + 1) * args.chunk, args.channels);
+  for (let channel = task * args.chunk; channel < end; channel++) {
+    const pointers = args.pointers + channel * step;
+    const from = load<u32>(pointers), to = load<u32>(pointers + (args.groups << 2));
+    const scale = args.scale ? load<f32>(args.scale + (channel << 2)) : <f32>1;
+    for (let r = from; r < to; r += 8) {
+      const value = load<f32>(args.values + (<usize>load<u32>(args.permutation + (r >> 1)) << 2));
+      store<f32>(args.records + r, value * scale, 4);
+    }
+  }
+}
+
+@unmanaged
+class FillTransposed {
+  records: usize;
+  /** u32 a record: the number of the same weight's record in `source` */
+  permutation: usize;
+  source: usize;
+  length: i32;
+  chunk: i32;
+}
+
+/** Copies the weights of the rows into the transposed rows. */
+export function fillTransposed(task: i32, a: usize): void {
+  const args = changetype<FillTransposed>(a);
+  const end = min((task + 1) * args.chunk, args.length);
+  for (let i = task * args.chunk; i < end; i++) {
+    const from = <usize>load<u32>(args.permutation + (<usize>i << 2)) << 3;
+    store<f32>(args.records + (<usize>i << 3), load<f32>(args.source + from, 4), 4);
+  }
+}

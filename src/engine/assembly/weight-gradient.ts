@@ -1,0 +1,129 @@
+// Gradient of a convolution's weights at its nonzeros: sum over images and pixels of x · dy.
+//
+// A task is (group of images, range of output channels). For each tile of dy, held in 8 registers, it goes through the
+// channel's records (see convolution.ts) and adds to each nonzero's two vectors of partial sums, in scratch memory:
+//
+//   scratch   [nonzero][8 lanes]                 of this thread, for the channels of the range
+//   partials  [image group][nonzero] f32         lanes summed at the end of the task
+//
+// The number of groups is fixed, and reduceWeightGradient adds them in order.
+import { multiplyAdd, sumLanes, thread } from './common';
+
+@unmanaged
+class WeightGradient {
+  x: usize;
+  xBlock: i32;
+  d: usize;
+  dBlock: i32;
+  dRow: i32;
+  dChannel: i32;
+  blocks: i32;
+  imageGroups: i32;
+  /** 0: block, row, channel; else channel, block, row, so many blocks of x at a time as stay in cache */
+  window: i32;
+  rows: i32;
+  tiles: i32;
+  ranges: i32;
+  /** [ranges + 1] first channel of each range */
+  rangeTable: usize;
+  groups: i32;
+  pointers: usize;
+  records: usize;
+  rowTable: usize;
+  scratch: usize;
+  scratchThread: i32;
+  partials: usize;
+  nonzeros: i32;
+}
+
+export function weightGradient(task: i32, a: usize): void {
+  const args = changetype<WeightGradient>(a);
+  const group = task / args.ranges, range = args.rangeTable + ((task % args.ranges) << 2);
+  const firstChannel = load<i32>(range), endChannel = load<i32>(range, 4);
+  const firstBlock = group * args.blocks / args.imageGroups, endBlock = (group + 1) * args.blocks / args.imageGroups;
+  const step = (args.groups + 1) << 2;
+  const firstRecord = load<u32>(args.pointers + firstChannel * step);
+  const endRecord = load<u32>(args.pointers + (endChannel - 1) * step + (args.groups << 2));
+  const scratch = args.scratch + thread * args.scratchThread;
+  memory.fill(scratch, 0, (endRecord - firstRecord) << 2);
+  if (args.window == 0) {
+    for (let block = firstBlock; block < endBlock; block++) {
+      for (let h = 0; h < args.rows; h++) {
+        for (let channel = firstChannel; channel < endChannel; channel++) gradientRow(args, block, h, channel, scratch, firstRecord);
+      }
+    }
+  } else {
+    for (let start = firstBlock; start < endBlock; start += args.window) {
+      const stop = min(start + args.window, endBlock);
+      for (let channel = firstChannel; channel < endChannel; channel++) {
+        for (let block = start; block < stop; block++) {
+          for (let h = 0; h < args.rows; h++) gradientRow(args, block, h, channel, scratch, firstRecord);
+        }
+      }
+    }
+  }
+  let sums = scratch, partial = args.partials + ((<usize>group * args.nonzeros) << 2) + (firstRecord >> 1);
+  for (let r = firstRecord; r < endRecord; r += 8) {
+    store<f32>(partial, sumLanes(f32x4.add(v128.load(sums), v128.load(sums, 16))));
+    sums += 32; partial += 4;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function gradientRow(args: WeightGradient, block: i32, h: i32, channel: i32, scratch: usize, firstRecord: u32): void {
+  const pointers = args.pointers + channel * ((args.groups + 1) << 2);
+  const entry = args.rowTable + (<usize>h << 4);
+  const from = load<u32>(pointers + (<usize>load<u32>(entry) << 2));
+  const to = load<u32>(pointers + (<usize>load<u32>(entry, 4) << 2));
+  const sums = scratch + ((from - firstRecord) << 2);
+  let x = args.x + block * args.xBlock + load<i32>(entry, 8);
+  let d = args.d + block * args.dBlock + h * args.dRow + channel * args.dChannel;
+  for (let t = 0; t < args.tiles; t++) {
+    gradientTile(x, args.records + from, args.records + to, d, sums);
+    x += 128; d += 128;
+  }
+}
+
+function gradientTile(x: usize, e: usize, end: usize, d: usize, sums: usize): void {
+  const d0 = v128.load(d), d1 = v128.load(d, 16), d2 = v128.load(d, 32), d3 = v128.load(d, 48);
+  const d4 = v128.load(d, 64), d5 = v128.load(d, 80), d6 = v128.load(d, 96), d7 = v128.load(d, 112);
+  while (e < end) {
+    const s = x + <usize>load<u32>(e);
+    let p = multiplyAdd(v128.load(sums), d0, v128.load(s));
+    let q = multiplyAdd(v128.load(sums, 16), d1, v128.load(s, 16));
+    p = multiplyAdd(p, d2, v128.load(s, 32));
+    q = multiplyAdd(q, d3, v128.load(s, 48));
+    p = multiplyAdd(p, d4, v128.load(s, 64));
+    q = multiplyAdd(q, d5, v128.load(s, 80));
+    p = multiplyAdd(p, d6, v128.load(s, 96));
+    q = multiplyAdd(q, d7, v128.load(s, 112));
+    v128.store(sums, p);
+    v128.store(sums, q, 16);
+    e += 8; sums += 32;
+  }
+}
+
+@unmanaged
+class ReduceWeightGradient {
+  partials: usize;
+  imageGroups: i32;
+  nonzeros: i32;
+  chunk: i32;
+  /** u32 a record: which value it holds */
+  permutation: usize;
+  y: usize;
+}
+
+/** Adds the image groups' partial sums in order and puts them in the structure's order. */
+export function reduceWeightGradient(task: i32, a: usize): void {
+  const args = changetype<ReduceWeightGradient>(a);
+  const end = min((task + 1) * args.chunk, args.nonzeros);
+  for (let i = task * args.chunk; i < end; i++) {
+    let sum: f32 = 0;
+    for (let group = 0; group < args.imageGroups; group++) {
+      sum += load<f32>(args.partials + ((<usize>group * args.nonzeros + i) << 2));
+    }
+    store<f32>(args.y + (<usize>load<u32>(args.permutation + (<usize>i << 2)) << 2), sum);
+  }
+}

@@ -1,0 +1,142 @@
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { denseStructure, type Structure } from '../core/structure.ts';
+import type { EngineBackend } from './backend.ts';
+import type { Geometry } from './layout.ts';
+import type { Compiled, WeightKey } from './rows.ts';
+
+/** Records that one task of a fill or reduction takes. */
+const RECORD_CHUNK = 32768;
+/** Bytes of partial sums that one task of a weight gradient keeps in cache: 32 a nonzero. */
+const GRADIENT_SCRATCH = 256 << 10;
+const BYTES_PER_SUM = 32;
+/** Groups of images whose weight gradients are summed apart and then added in order. */
+const IMAGE_GROUPS = 8;
+/** Bytes of x that a weight gradient goes over for one channel after another. */
+const GRADIENT_WINDOW = 1 << 20;
+
+const denseStructures = new Map<string, Structure>();
+
+/** The structure of a dense kernel, always the same object for the same shape. */
+export function denseKernel(shape: readonly number[]): Structure {
+  const key = shape.join();
+  let structure = denseStructures.get(key);
+  if (structure === undefined) {
+    structure = denseStructure(shape);
+    denseStructures.set(key, structure);
+  }
+  return structure;
+}
+
+/** A kernel's values, and what multiplies each output channel's weights. */
+export interface Weights {
+  readonly values: TensorInfo;
+  /** Address of f32 factors, and the tensors that they were made of. */
+  readonly scale?: { readonly pointer: number; readonly key: WeightKey };
+}
+
+/** Writes the weights into the records, unless they are there already. */
+export function fillWeights(
+  backend: EngineBackend,
+  compiled: Compiled,
+  { values, scale }: Weights,
+  transposed: boolean,
+): void {
+  const { pool } = backend;
+  const key: WeightKey = [values.dataId, ...(scale?.key ?? [])];
+  const { forward } = compiled;
+  if (compiled.nonzeros === 0) return;
+  if (!compiled.hasForward(key)) {
+    const chunk = Math.max(1, Math.ceil((forward.channels * RECORD_CHUNK) / compiled.nonzeros));
+    pool.run(Math.ceil(forward.channels / chunk), 'fillRows', {
+      ...forward,
+      chunk,
+      values: backend.pointer(values),
+      scale: scale?.pointer ?? 0,
+    });
+    compiled.forwardKey = key;
+  }
+  if (transposed && !compiled.hasTransposed(key)) {
+    const { records, permutation } = compiled.transposed;
+    pool.run(Math.ceil(compiled.nonzeros / RECORD_CHUNK), 'fillTransposed', {
+      records,
+      permutation,
+      source: forward.records,
+      length: compiled.nonzeros,
+      chunk: RECORD_CHUNK,
+    });
+    compiled.transposedKey = key;
+  }
+}
+
+/** First channel of each range, so that a range's partial sums stay in cache. */
+function channelRanges(starts: Int32Array): number[] {
+  const channels = starts.length - 1;
+  const ranges = [0];
+  for (let channel = 1; channel < channels; channel++) {
+    const records = starts[channel + 1] - starts[ranges[ranges.length - 1]];
+    if (records * BYTES_PER_SUM > GRADIENT_SCRATCH) ranges.push(channel);
+  }
+  ranges.push(channels);
+  return ranges;
+}
+
+/** Writes Σ x · dy of every nonzero to `y`, in the structure's order. x and d: addresses of all blocks of the batch. */
+export function weightGradient(
+  { heap, pool }: EngineBackend,
+  compiled: Compiled,
+  geometry: Geometry,
+  images: number,
+  x: number,
+  d: number,
+  y: number,
+): void {
+  const { nonzeros, forward, channelStarts } = compiled;
+  if (nonzeros === 0) return;
+  const blocks = images / geometry.y.nb;
+  const imageGroups = Math.min(IMAGE_GROUPS, blocks);
+  const ranges = channelRanges(channelStarts);
+  let scratchThread = 0;
+  for (let i = 1; i < ranges.length; i++) {
+    scratchThread = Math.max(scratchThread, BYTES_PER_SUM * (channelStarts[ranges[i]] - channelStarts[ranges[i - 1]]));
+  }
+  scratchThread = Math.ceil(scratchThread / 128) * 128;
+  const base = heap.allocate(pool.threads * scratchThread + 4 * imageGroups * nonzeros + 4 * ranges.length);
+  try {
+    const partials = base + pool.threads * scratchThread;
+    const rangeTable = partials + 4 * imageGroups * nonzeros;
+    heap.int32(rangeTable, ranges.length).set(ranges);
+    pool.run(imageGroups * (ranges.length - 1), 'weightGradient', {
+      x,
+      xBlock: geometry.x.block,
+      d,
+      dBlock: geometry.y.block,
+      dRow: geometry.y.row,
+      dChannel: geometry.y.channel,
+      blocks,
+      imageGroups,
+      window: geometry.y.height <= 8 ? Math.max(1, Math.floor(GRADIENT_WINDOW / geometry.x.block)) : 0,
+      rows: geometry.y.height,
+      tiles: geometry.y.tiles,
+      ranges: ranges.length - 1,
+      rangeTable,
+      groups: forward.groups,
+      pointers: forward.pointers,
+      records: forward.records,
+      rowTable: forward.rowTable,
+      scratch: base,
+      scratchThread,
+      partials,
+      nonzeros,
+    });
+    pool.run(Math.ceil(nonzeros / RECORD_CHUNK), 'reduceWeightGradient', {
+      partials,
+      imageGroups,
+      nonzeros,
+      chunk: RECORD_CHUNK,
+      permutation: forward.permutation,
+      y,
+    });
+  } finally {
+    heap.free(base);
+  }
+}

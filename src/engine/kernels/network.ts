@@ -1,0 +1,216 @@
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { sizeOf } from '../../core/structure.ts';
+import {
+  type Program,
+  RunNetwork,
+  type RunNetworkAttributes,
+  RunNetworkGradient,
+  type RunNetworkGradientAttributes,
+} from '../../ops/network.ts';
+import type { EngineBackend } from '../backend.ts';
+import { OutOfMemory } from '../heap.ts';
+import { paddedBatch, SUPER_BLOCK } from '../layout.ts';
+import { buildGraph } from '../network/graph.ts';
+import { type ForwardPlan, type Plan, type PlanOptions, planBackward, planForward, value } from '../network/plan.ts';
+import { Run, type RunInputs } from '../network/run.ts';
+import { engineKernel } from './kernel.ts';
+
+/** What the tensor `residuals` stands for. */
+interface Residuals {
+  readonly plan: ForwardPlan;
+  readonly saved: number;
+}
+
+const residualsOf = new WeakMap<object, Residuals>();
+
+interface Plans {
+  readonly forward: ForwardPlan;
+  readonly backward: Partial<Record<'images' | 'parameters', Plan>>;
+}
+
+const plansOf = new WeakMap<Program, Map<string, Plans>>();
+
+/** Plans are made once a program, batch size and mode. */
+function plansFor(program: Program, options: PlanOptions): Plans {
+  let plans = plansOf.get(program);
+  if (plans === undefined) {
+    plans = new Map();
+    plansOf.set(program, plans);
+  }
+  const key = `${options.batch} ${options.norm} ${options.keep}`;
+  let made = plans.get(key);
+  if (made === undefined) {
+    made = { forward: planForward(buildGraph(program, options.norm === 'folded'), options), backward: {} };
+    plans.set(key, made);
+  }
+  return made;
+}
+
+function backwardPlan(program: Program, forward: ForwardPlan, wants: 'images' | 'parameters'): Plan {
+  const { backward } = plansFor(program, forward.options);
+  backward[wants] ??= planBackward(forward, wants);
+  return backward[wants];
+}
+
+/** Names the batch size that would fit, judged by what this one needs. */
+function explainingMemory<T>(plan: ForwardPlan, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof OutOfMemory)) throw error;
+    const { batch, norm } = plan.options;
+    const perImage = (plan.savedBytes + (norm === 'folded' ? 0 : 2 * plan.scratchBytes)) / paddedBatch(batch);
+    const fits = Math.max(1, Math.floor((plan.savedBytes + error.free) / perImage / SUPER_BLOCK) * SUPER_BLOCK);
+    if (fits >= batch) throw error;
+    throw new OutOfMemory(
+      error.bytes,
+      error.free,
+      `A batch of ${batch} images does not fit into the engine's heap (4 GB); ${fits} images would.`,
+    );
+  }
+}
+
+/** The inputs of both kernels by name. */
+function namedTensors(
+  inputs: readonly TensorInfo[],
+  first: number,
+  { parameterNames, stateNames, structures }: RunNetworkAttributes,
+): Pick<RunInputs, 'tensors' | 'structures'> {
+  const names = [...parameterNames, ...stateNames];
+  return {
+    tensors: new Map(names.map((name, i) => [name, inputs[first + i]])),
+    structures: new Map(parameterNames.map((name, i) => [name, structures[i]])),
+  };
+}
+
+function runForward(
+  backend: EngineBackend,
+  plan: ForwardPlan,
+  inputs: Omit<RunInputs, 'graph' | 'saved'>,
+  after: (run: Run) => void = () => {},
+): Residuals {
+  const saved = backend.heap.allocate(plan.savedBytes);
+  try {
+    new Run(backend, { ...inputs, graph: plan.graph, saved }).execute(plan, false, after);
+  } catch (error) {
+    backend.heap.free(saved);
+    throw error;
+  }
+  return { plan, saved };
+}
+
+export const runNetwork = engineKernel<readonly TensorInfo[], RunNetworkAttributes>(
+  RunNetwork,
+  ({ inputs, attrs, backend }) => {
+    const { program, training, residuals } = attrs;
+    const [images] = inputs;
+    const batch = images.shape[0];
+    const { forward } = plansFor(program, {
+      batch,
+      norm: training ? 'batch' : 'folded',
+      keep: residuals ? (training ? 'parameters' : 'images') : 'nothing',
+    });
+    const logits = backend.allocate([batch, program.classes]);
+    const statistics = forward.statistics.flatMap(({ channels }) => [
+      backend.allocate([channels]),
+      backend.allocate([channels]),
+    ]);
+    const outputs = [logits, ...statistics];
+    try {
+      return explainingMemory(forward, () => {
+        const kept = runForward(
+          backend,
+          forward,
+          { ...namedTensors(inputs, 1, attrs), images: backend.pointer(images), logits: logits.pointer },
+          (run) => {
+            forward.statistics.forEach(({ channels, mean, variance }, i) => {
+              [mean, variance].forEach((numbers, j) => {
+                const from = backend.heap.float32(value(numbers, run), channels);
+                backend.heap.float32(statistics[2 * i + j].pointer, channels).set(from);
+              });
+            });
+          },
+        );
+        const owner = backend.own(() => backend.heap.free(kept.saved));
+        residualsOf.set(owner.dataId, kept);
+        return [logits, owner, ...statistics];
+      });
+    } catch (error) {
+      for (const output of outputs) backend.disposeIntermediateTensorInfo(output);
+      throw error;
+    }
+  },
+);
+
+export const runNetworkGradient = engineKernel<readonly TensorInfo[], RunNetworkGradientAttributes>(
+  RunNetworkGradient,
+  ({ inputs, attrs, backend }) => {
+    const { program, wants, parameterNames, probeNames, structures } = attrs;
+    const [dLogits, residuals, images, ...rest] = inputs;
+    const { plan, saved } = residualsOf.get(residuals.dataId) as Residuals;
+    const named = namedTensors(rest, 0, attrs);
+    const dLogitsAt = backend.pointer(dLogits);
+
+    if (wants === 'images') {
+      const dImages = backend.allocate(images.shape);
+      try {
+        explainingMemory(plan, () =>
+          new Run(backend, {
+            ...named,
+            graph: plan.graph,
+            saved,
+            dLogits: dLogitsAt,
+            dImages: dImages.pointer,
+          }).execute(backwardPlan(program, plan, 'images'), true),
+        );
+      } catch (error) {
+        backend.disposeIntermediateTensorInfo(dImages);
+        throw error;
+      }
+      return [dImages];
+    }
+
+    const shapes = new Map<string, readonly number[]>(
+      plan.graph.nodes.flatMap((node) => (node.kind === 'conv' ? [[`${node.name}.kernel`, node.shape] as const] : [])),
+    );
+    const gradients = parameterNames.map((name, i) => {
+      const { shape } = named.tensors.get(name) as TensorInfo;
+      const length = structures[i]?.positions.length;
+      return backend.allocate(length === undefined ? shape : [length]);
+    });
+    const probes = probeNames.map((name) => backend.allocate(shapes.get(name) ?? []));
+    // Parameters that the network does not use, and kernels without nonzeros, have the gradient 0.
+    for (const tensor of [...gradients, ...probes]) backend.heap.float32(tensor.pointer, sizeOf(tensor.shape)).fill(0);
+    let own: Residuals | undefined;
+    try {
+      return explainingMemory(plan, () => {
+        let kept: Residuals = { plan, saved };
+        if (plan.options.norm === 'folded') {
+          // What was kept is enough for the images only: run again, layer by layer, with the same statistics.
+          const { forward } = plansFor(program, { ...plan.options, norm: 'running', keep: 'parameters' });
+          const logits = backend.heap.allocate(4 * plan.options.batch * program.classes);
+          try {
+            own = runForward(backend, forward, { ...named, images: backend.pointer(images), logits });
+          } finally {
+            backend.heap.free(logits);
+          }
+          kept = own;
+        }
+        new Run(backend, {
+          ...named,
+          graph: kept.plan.graph,
+          saved: kept.saved,
+          dLogits: dLogitsAt,
+          gradients: new Map(parameterNames.map((name, i) => [name, gradients[i].pointer])),
+          probes: new Map(probeNames.map((name, i) => [name, probes[i].pointer])),
+        }).execute(backwardPlan(program, kept.plan, 'parameters'), true);
+        return [...gradients, ...probes];
+      });
+    } catch (error) {
+      for (const tensor of [...gradients, ...probes]) backend.disposeIntermediateTensorInfo(tensor);
+      throw error;
+    } finally {
+      if (own) backend.heap.free(own.saved);
+    }
+  },
+);

@@ -1,0 +1,69 @@
+/** Argument records of the kernels on activation blocks (see records.ts); the docstrings are in assembly/. */
+// biome-ignore format: one kernel after another
+export const NETWORK_RECORDS = {
+  channelStatistics: [
+    'x', 'xTask', 'xBlock', 'xRow', 'xChannel', 'blocks', 'rows', 'channels', 'tiles', 'nb', 'images', 'parts',
+  ],
+  normalizationCoefficients: [
+    'parts', 'partCount', 'imagesPerPart', 'images', 'area', 'channels', 'chunk', 'mean', 'variance', 'gamma',
+    'beta', 'scale', 'shift', 'inverse',
+  ],
+  affine: [
+    'x', 'xTask', 'y', 'yTask', 'block', 'row', 'channel', 'blocks', 'rows', 'channels', 'tiles', 'pad', 'scale',
+    'shift', 'relu', 'bits', 'bitsTask',
+  ],
+  channelGradientSums: [
+    'd', 'dTask', 'z', 'zTask', 'block', 'row', 'channel', 'blocks', 'rows', 'channels', 'tiles', 'bits',
+    'bitsTask', 'mean', 'inverse', 'parts',
+  ],
+  gradientCoefficients: [
+    'parts', 'partCount', 'count', 'channels', 'chunk', 'mean', 'inverse', 'gamma', 'dGamma', 'dBeta', 'a', 'b', 'c',
+  ],
+  affineGradient: [
+    'd', 'dTask', 'z', 'zTask', 'y', 'yTask', 'block', 'row', 'channel', 'blocks', 'rows', 'channels', 'tiles',
+    'pad', 'nb', 'images', 'bits', 'bitsTask', 'a', 'b', 'c',
+  ],
+  convolve: [
+    'x', 'xTask', 'xBlock', 'y', 'yTask', 'yBlock', 'blocks', 'rows', 'tiles', 'channels', 'yRow', 'yChannel',
+    'pad', 'groups', 'pointers', 'records', 'rowTable', 'bias', 'biasStep', 'epilogue', 'bits', 'bitsTask',
+    'channelMajor',
+  ],
+  fillRows: [
+    'records', 'pointers', 'groups', 'channels', 'chunk', 'permutation', 'values', 'scale',
+  ],
+  fillTransposed: [
+    'records', 'permutation', 'source', 'length', 'chunk',
+  ],
+  combine: [
+    'a', 'aTask', 'b', 'bTask', 'y', 'yTask', 'block', 'row', 'channel', 'blocks', 'rows', 'channels', 'tiles',
+    'pad', 'epilogue', 'bits', 'bitsTask',
+  ],
+  maxPool: [
+    'x', 'xTask', 'xBlock', 'xRow', 'xChannel', 'xNb', 'y', 'yTask', 'yBlock', 'yRow', 'yChannel', 'yNb', 'images',
+    'channels', 'height', 'width', 'size', 'pad', 'choices', 'choicesTask', 'relu',
+  ],
+  maxPoolGradient: [
+    'x', 'xTask', 'xBlock', 'xRow', 'xChannel', 'xNb', 'y', 'yTask', 'yBlock', 'yRow', 'yChannel', 'yNb', 'images',
+    'channels', 'height', 'width', 'size', 'pad', 'choices', 'choicesTask', 'relu',
+  ],
+  averagePool: [
+    'x', 'xTask', 'xBlock', 'xRow', 'xChannel', 'xNb', 'y', 'yTask', 'yBlock', 'yChannel', 'yNb', 'images',
+    'channels', 'height', 'width', 'pad',
+  ],
+  averagePoolGradient: [
+    'x', 'xTask', 'xBlock', 'xRow', 'xChannel', 'xNb', 'y', 'yTask', 'yBlock', 'yChannel', 'yNb', 'images',
+    'channels', 'height', 'width', 'pad',
+  ],
+  repack: [
+    'x', 'xTask', 'xNb', 'xBlock', 'xRow', 'xChannel', 'xPixel', 'xPlane', 'y', 'yTask', 'yNb', 'yBlock', 'yRow',
+    'yChannel', 'yPixel', 'yPlane', 'images', 'batch', 'rows', 'channels', 'width', 'planes', 'columns',
+    'interleaved', 'pad',
+  ],
+  weightGradient: [
+    'x', 'xBlock', 'd', 'dBlock', 'dRow', 'dChannel', 'blocks', 'imageGroups', 'window', 'rows', 'tiles', 'ranges',
+    'rangeTable', 'groups', 'pointers', 'records', 'rowTable', 'scratch', 'scratchThread', 'partials', 'nonzeros',
+  ],
+  reduceWeightGradient: [
+    'partials', 'imageGroups', 'nonzeros', 'chunk', 'permutation', 'y',
+  ],
+} as const;

@@ -1,0 +1,194 @@
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { Structure } from '../../core/structure.ts';
+import { BATCH_NORM_EPSILON } from '../../ops/network.ts';
+import type { EngineBackend } from '../backend.ts';
+import { denseKernel, fillWeights, weightGradient } from '../convolution.ts';
+import { paddedBatch } from '../layout.ts';
+import type { Call, Fields, KernelName } from '../records.ts';
+import type { Compiled } from '../rows.ts';
+import type { Graph, Node } from './graph.ts';
+import { type Field, type Plan, type PlannedCall, type Step, value } from './plan.ts';
+
+type ConvNode = Extract<Node, { kind: 'conv' }>;
+
+/** What a run reads and writes: tensors by name, addresses of the others. */
+export interface RunInputs {
+  readonly graph: Graph;
+  /** Parameters and batch-norm statistics by name. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Structures of sparse kernels by name. */
+  readonly structures: ReadonlyMap<string, Structure | null>;
+  /** Base address of what is kept for the backward pass. */
+  readonly saved: number;
+  readonly images?: number;
+  readonly logits?: number;
+  readonly dLogits?: number;
+  readonly dImages?: number;
+  /** Addresses of the gradients that are asked for, by the parameter's name; those of probes apart. */
+  readonly gradients?: ReadonlyMap<string, number>;
+  readonly probes?: ReadonlyMap<string, number>;
+}
+
+/** One execution of a plan: resolves its fields and runs its steps. */
+export class Run {
+  readonly bases = { saved: 0, scratch: 0, constants: 0 };
+  readonly images: number;
+  readonly logits: number;
+  readonly dLogits: number;
+  readonly dImages: number;
+  readonly #backend: EngineBackend;
+  readonly #inputs: RunInputs;
+  /** Rows of each convolution, and the address of its bias. */
+  readonly #rows = new Map<ConvNode, Compiled>();
+  readonly #biases = new Map<ConvNode, number>();
+  readonly #allocated: number[] = [];
+
+  constructor(backend: EngineBackend, inputs: RunInputs) {
+    this.#backend = backend;
+    this.#inputs = inputs;
+    this.bases.saved = inputs.saved;
+    this.images = inputs.images ?? 0;
+    this.logits = inputs.logits ?? 0;
+    this.dLogits = inputs.dLogits ?? 0;
+    this.dImages = inputs.dImages ?? 0;
+  }
+
+  /** Runs the plan; `transposed` also prepares the kernels for input gradients. `after` still finds the plan's memory. */
+  execute(plan: Plan, transposed: boolean, after: (run: Run) => void = () => {}): void {
+    const { pool, heap, rows } = this.#backend;
+    rows.pinning(() => {
+      try {
+        this.bases.scratch = this.#allocate(plan.scratchBytes * (plan.perThread ? pool.threads : 1));
+        this.bases.constants = this.#allocate(plan.constantBytes);
+        this.#prepareKernels(transposed);
+        for (const step of plan.steps) this.#step(step);
+        after(this);
+      } finally {
+        for (const pointer of this.#allocated) heap.free(pointer);
+      }
+    });
+  }
+
+  /** The address of a parameter or statistic. */
+  tensor(name: string): number {
+    return this.#backend.pointer(this.#tensorInfo(name));
+  }
+
+  rows(node: ConvNode): Compiled {
+    return this.#rows.get(node) as Compiled;
+  }
+
+  bias(node: ConvNode): number {
+    return this.#biases.get(node) as number;
+  }
+
+  gradient(name: string): number | undefined {
+    return this.#inputs.gradients?.get(name);
+  }
+
+  /** (x − mean) / std as a factor and a summand a channel. */
+  writeNormalization({ mean, std }: Extract<Node, { kind: 'normalize' }>, scale: Field, shift: Field): void {
+    const { heap } = this.#backend;
+    heap.float32(value(scale, this), std.length).set(std.map((deviation) => 1 / deviation));
+    heap.float32(value(shift, this), mean.length).set(mean.map((center, i) => -center / std[i]));
+  }
+
+  biasGradient({ name, geometry }: ConvNode, parts: Field, partCount: number): void {
+    const dBeta = this.gradient(`${name}.bias`);
+    if (dBeta === undefined) return;
+    const channels = geometry.outputs;
+    this.#backend.pool.run(1, 'gradientCoefficients', {
+      parts: value(parts, this),
+      partCount,
+      count: 0,
+      channels,
+      chunk: channels,
+      mean: 0,
+      inverse: 0,
+      gamma: 0,
+      dGamma: 0,
+      dBeta,
+      a: 0,
+      b: 0,
+      c: 0,
+    });
+  }
+
+  /** Gradients of a kernel at its nonzeros, and at all positions where a probe asks for it. */
+  kernelGradients(node: ConvNode, batch: number, x: Field, d: Field): void {
+    const name = `${node.name}.kernel`;
+    const { geometry, shape } = node;
+    const addresses = [paddedBatch(batch), value(x, this), value(d, this)] as const;
+    const gradient = this.gradient(name);
+    if (gradient !== undefined) weightGradient(this.#backend, this.rows(node), geometry, ...addresses, gradient);
+    const probe = this.#inputs.probes?.get(name);
+    if (probe !== undefined) {
+      const dense = this.#backend.rows.get(denseKernel(shape), geometry);
+      weightGradient(this.#backend, dense, geometry, ...addresses, probe);
+    }
+  }
+
+  #tensorInfo(name: string): TensorInfo {
+    const info = this.#inputs.tensors.get(name);
+    if (!info) throw new Error(`The network has no parameter or statistic '${name}'.`);
+    return info;
+  }
+
+  #allocate(bytes: number): number {
+    const pointer = this.#backend.heap.allocate(bytes);
+    this.#allocated.push(pointer);
+    return pointer;
+  }
+
+  #prepareKernels(transposed: boolean): void {
+    for (const node of this.#inputs.graph.nodes) {
+      if (node.kind !== 'conv') continue;
+      const name = `${node.name}.kernel`;
+      const structure = this.#inputs.structures.get(name) ?? denseKernel(node.shape);
+      const compiled = this.#backend.rows.get(structure, node.geometry);
+      this.#rows.set(node, compiled);
+      const scale = node.norm === null ? undefined : this.#foldNorm(node, node.norm);
+      if (node.norm === null && node.bias) this.#biases.set(node, this.tensor(`${node.name}.bias`));
+      fillWeights(this.#backend, compiled, { values: this.#tensorInfo(name), scale }, transposed);
+    }
+  }
+
+  /** scale = γ / √(variance + ε) for the weights, and the bias (bias − mean) · scale + β. */
+  #foldNorm(node: ConvNode, norm: string): { pointer: number; key: object[] } {
+    const { heap } = this.#backend;
+    const channels = node.geometry.outputs;
+    const read = (name: string): Float32Array => heap.float32(this.tensor(name), channels);
+    const [gamma, beta, mean, variance] = [
+      read(`${norm}.gamma`),
+      read(`${norm}.beta`),
+      read(`${norm}.moving_mean`),
+      read(`${norm}.moving_variance`),
+    ];
+    const own = node.bias ? read(`${node.name}.bias`) : undefined;
+    const pointer = this.#allocate(8 * channels);
+    const scale = heap.float32(pointer, channels);
+    const bias = heap.float32(pointer + 4 * channels, channels);
+    for (let c = 0; c < channels; c++) {
+      scale[c] = gamma[c] / Math.sqrt(variance[c] + BATCH_NORM_EPSILON);
+      bias[c] = ((own?.[c] ?? 0) - mean[c]) * scale[c] + beta[c];
+    }
+    this.#biases.set(node, pointer + 4 * channels);
+    const key = [`${norm}.gamma`, `${norm}.moving_variance`].map((name) => this.#tensorInfo(name).dataId);
+    return { pointer, key };
+  }
+
+  #step(step: Step): void {
+    if (step.kind === 'host') step.run(this);
+    else
+      this.#backend.pool.runChain(
+        step.tasks,
+        step.calls.map((call) => this.#resolve(call)),
+      );
+  }
+
+  #resolve({ kernel, fields }: PlannedCall): Call {
+    const numbers: Record<string, number> = {};
+    for (const name in fields) numbers[name] = value(fields[name], this);
+    return { kernel, fields: numbers as Fields<KernelName> } as Call;
+  }
+}
