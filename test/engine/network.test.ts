@@ -1,0 +1,126 @@
+import '@tensorflow/tfjs-backend-cpu';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { seedKey } from '../../src/core/key.ts';
+import { disposeTensors } from '../../src/core/params.ts';
+import { engineInfo, registerEngine } from '../../src/engine/index.ts';
+import { apply, init } from '../../src/models/index.ts';
+import { conv, dense, flatten, relu } from '../../src/models/layers.ts';
+import { runNetwork } from '../../src/ops/network.ts';
+import { type Arrays, everything, programs } from './networks.ts';
+
+async function on(backend: 'cpu' | 'equipoise', threads: number, run: () => Arrays): Promise<Arrays> {
+  await registerEngine({ threads });
+  await tf.setBackend(backend);
+  return run();
+}
+
+const difference = (a: Float32Array, b: Float32Array): number => {
+  const squares = (f: (i: number) => number) => b.reduce((sum, _, i) => sum + f(i) ** 2, 0);
+  return Math.sqrt(squares((i) => a[i] - b[i]) / (squares((i) => b[i]) + 1e-12));
+};
+
+describe('engine networks', () => {
+  after(async () => {
+    await registerEngine({ threads: 1 });
+    await tf.setBackend('cpu');
+  });
+
+  for (const [name, program] of Object.entries(programs)) {
+    for (const training of [false, true]) {
+      const mode = training ? 'training' : 'evaluation';
+      it(`gives the reference's logits, statistics and gradients: ${name}, ${mode}`, async () => {
+        for (const batch of [1, 37]) {
+          // One image whose map is one pixel has no variance: its gradients are 0 up to rounding.
+          if (batch === 1 && training && name === 'mlp') continue;
+          const run = () => everything(program, { batch, training });
+          const expected = await on('cpu', 1, run);
+          const actual = await on('equipoise', 2, run);
+          expect(Object.keys(actual)).to.deep.equal(Object.keys(expected));
+          for (const [what, values] of Object.entries(expected)) {
+            expect(actual[what].length, what).to.equal(values.length);
+            expect(difference(actual[what], values), `${what}, batch ${batch}`).to.be.below(2e-5);
+          }
+        }
+      });
+    }
+
+    it(`gives the same bits on 1, 2 and 3 threads: ${name}`, async () => {
+      for (const training of [false, true]) {
+        const run = () => everything(program, { batch: 70, training });
+        const one = await on('equipoise', 1, run);
+        for (const threads of [2, 3]) expect(await on('equipoise', threads, run)).to.deep.equal(one);
+      }
+    });
+
+    it(`gives an image the same bits in any batch and place, in evaluation mode: ${name}`, async () => {
+      const all = await on('equipoise', 2, () => everything(program, { batch: 40, training: false }));
+      const rows = [39, 3, 17];
+      const some = await on('equipoise', 2, () => everything(program, { batch: 40, training: false, rows }));
+      for (const what of ['logits', 'images']) {
+        const length = all[what].length / 40;
+        rows.forEach((row, i) => {
+          expect(some[what].slice(i * length, (i + 1) * length)).to.deep.equal(
+            all[what].slice(row * length, (row + 1) * length),
+          );
+        });
+      }
+    });
+  }
+
+  for (const density of [0, 0.01]) {
+    it(`takes kernels with ${density === 0 ? 'no weight' : 'hardly a weight'}`, async () => {
+      for (const training of [false, true]) {
+        const run = () => everything(programs.resnet, { batch: 3, training, density });
+        const expected = await on('cpu', 1, run);
+        const actual = await on('equipoise', 2, run);
+        for (const [what, values] of Object.entries(expected)) {
+          expect(actual[what].length, what).to.equal(values.length);
+          values.forEach((value, i) => {
+            expect(actual[what][i], what).to.be.closeTo(value, 1e-4 * Math.max(1, Math.abs(value)));
+          });
+        }
+      }
+    });
+  }
+
+  it('returns every byte after many passes, and keeps nothing of a pass whose gradient is never asked for', async () => {
+    const program = programs.vgg;
+    await registerEngine({ threads: 2 });
+    await tf.setBackend('equipoise');
+    const { params, state } = init(program, seedKey('memory'));
+    const images = tf.randomUniform([5, 8, 8, 3]) as Tensor4D;
+    const attack = () =>
+      tf.tidy(() => {
+        tf.grad((x: Tensor) => tf.sum(runNetwork(program, params, state, x as Tensor4D, { training: false }).logits))(
+          images,
+        );
+        disposeTensors(runNetwork(program, params, state, images, { training: true }).state);
+      });
+    attack();
+    const [bytes, tensors] = [engineInfo()?.bytes, tf.memory().numTensors];
+    for (let i = 0; i < 300; i++) attack();
+    expect(engineInfo()?.bytes).to.equal(bytes);
+    expect(tf.memory().numTensors).to.equal(tensors);
+  });
+
+  it('names the batch that would fit when memory is short', async () => {
+    await registerEngine({ threads: 1 });
+    await tf.setBackend('equipoise');
+    const program = {
+      inputShape: [256, 256, 1] as const,
+      classes: 2,
+      layers: [conv('a', 1, 200), relu, conv('b', 200, 1), flatten, dense('head', 65536, 2)],
+    };
+    const bytes = engineInfo()?.bytes;
+    tf.tidy(() => {
+      const { params, state } = init(program, seedKey('memory'));
+      const images = tf.zeros([128, 256, 256, 1]) as Tensor4D;
+      expect(() => apply(program, params, state, images, { training: true })).to.throw(
+        /batch of 128 images does not fit .* (32|64) images would/,
+      );
+    });
+    expect(engineInfo()?.bytes).to.be.at.most((bytes ?? 0) + 2 ** 22);
+  });
+});
