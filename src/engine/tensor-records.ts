@@ -16,4 +16,27 @@ export const TENSOR_RECORDS = {
   logical: ['operation', 'a', 'b', 'y', 'length', 'chunk'],
   /** Conversions between float32, int32 and bool. */
   cast: ['operation', 'x', 'y', 'length', 'chunk'],
+  /** Reduces the middle of [outer, length, inner] in units of one part and one block of columns each. */
+  // biome-ignore format: what, where, and how it is cut
+  reduce: [
+    'operation', 'type', 'x', 'y', 'outer', 'length', 'inner',
+    'part', 'parts', 'columns', 'blocks', 'chunk', 'divisor',
+  ],
+  /** Reduces the results of parts, [outer, parts, inner] in f64. */
+  reduceParts: ['operation', 'type', 'x', 'y', 'outer', 'parts', 'inner', 'divisor'],
+  /** The index of the largest or smallest along the middle of [outer, length, inner]. */
+  arg: ['operation', 'x', 'y', 'outer', 'length', 'inner', 'chunk'],
+  softmax: ['x', 'y', 'rows', 'length', 'chunk'],
+  cumsum: ['x', 'y', 'rows', 'length', 'exclusive', 'reverse', 'chunk'],
+  /** A contiguous copy of a tensor with a stride for each of six dimensions. */
+  // biome-ignore format: a dimension of each a line
+  copy: [
+    'size', 'x', 'y', 'length', 'chunk',
+    'size0', 'size1', 'size2', 'size3', 'size4', 'size5',
+    'x0', 'x1', 'x2', 'x3', 'x4', 'x5',
+  ],
+  copyRows: ['x', 'y', 'rows', 'bytes', 'last', 'yStride', 'chunk'],
+  gather: ['x', 'indices', 'y', 'outer', 'length', 'count', 'bytes', 'chunk'],
+  /** The k largest of each row and their indices. */
+  topK: ['x', 'values', 'indices', 'rows', 'length', 'k', 'scratch', 'chunk'],
 } as const satisfies Record<string, readonly string[]>;

@@ -115,3 +115,12 @@ export function expectClose(ours: Plain, reference: Plain, tolerance: number): v
     }
   }
 }
+
+/** Throws unless the op on the engine agrees with the op on the reference backend. */
+export async function expectParity(op: Op, inputs: readonly Plain[], tolerance: number): Promise<void> {
+  const expected = await results('cpu', op, inputs);
+  const ours = await results(ENGINE, op, inputs);
+  ours.forEach((y, i) => {
+    expectClose(y, expected[i], tolerance);
+  });
+}

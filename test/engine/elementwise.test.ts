@@ -1,18 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { ENGINE, registerEngine } from '../../src/engine/index.ts';
-import { broadcastShapes, expectClose, type Op, plain, results, shapes, type Type, ulps } from './against-reference.ts';
+import { broadcastShapes, expectParity, type Op, plain, shapes, type Type, ulps } from './against-reference.ts';
 
 const seeds = fc.nat(1e6);
 const RUNS = 25;
-
-async function expectParity(op: Op, inputs: Parameters<typeof results>[2], tolerance: number): Promise<void> {
-  const expected = await results('cpu', op, inputs);
-  const ours = await results(ENGINE, op, inputs);
-  ours.forEach((y, i) => {
-    expectClose(y, expected[i], tolerance);
-  });
-}
 
 /** Ops of one tensor: the type they take, and how many units in the last place they may differ. */
 const UNARY: readonly [string, Op, Type, number][] = [

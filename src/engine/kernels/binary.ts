@@ -55,3 +55,24 @@ export const binaryKernels: readonly EngineKernel[] = Object.entries(OPERATIONS)
     return y;
   }),
 );
+
+/** ((x₀ + x₁) + x₂) + … */
+export const addN = engineKernel<TensorInfo[]>('AddN', (call) => {
+  const tensors = Object.values(call.inputs);
+  if (tensors.some((x) => x.dtype !== 'float32') || tensors.length < 2) return reference('AddN', call);
+  const { backend } = call;
+  const length = sizeOf(tensors[0].shape);
+  const [first, ...others] = tensors.map((x) => backend.pointer(x));
+  const { pointer, ...y } = backend.allocate(tensors[0].shape);
+  const flat = {
+    ...{ operation: OPERATIONS.Add.float32, y: pointer, length, chunk: CHUNK },
+    ...{ size0: 1, size1: 1, size2: 1, size3: 1, size4: 1, size5: length },
+    ...{ a0: 0, a1: 0, a2: 0, a3: 0, a4: 0, a5: 1 },
+    ...{ b0: 0, b1: 0, b2: 0, b3: 0, b4: 0, b5: 1 },
+  };
+  backend.pool.runChain(
+    chunks(length),
+    others.map((b, i) => ({ kernel: 'binary' as const, fields: { ...flat, a: i === 0 ? first : pointer, b } })),
+  );
+  return y;
+});

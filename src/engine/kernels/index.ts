@@ -1,16 +1,21 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { binaryKernels } from './binary.ts';
+import { addN, binaryKernels } from './binary.ts';
 import { relu } from './elementwise.ts';
 import type { EngineKernel } from './kernel.ts';
 import { logicKernels } from './logic.ts';
 import { runNetwork, runNetworkGradient } from './network.ts';
+import { reductionKernels } from './reductions.ts';
+import { shapeKernels } from './shape.ts';
 import { unaryKernels } from './unary.ts';
 
 const KERNELS: readonly EngineKernel[] = [
   relu,
   ...unaryKernels,
   ...binaryKernels,
+  addN,
   ...logicKernels,
+  ...reductionKernels,
+  ...shapeKernels,
   runNetwork,
   runNetworkGradient,
 ];

@@ -1,0 +1,233 @@
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { backend_util, slice_util, util } from '@tensorflow/tfjs-core';
+import { sizeOf } from '../../core/structure.ts';
+import type { EngineBackend, HeapType } from '../backend.ts';
+import { merged, rowMajor, type Walk } from './dimensions.ts';
+import { CHUNK, chunks, type EngineKernel, engineKernel, reference } from './kernel.ts';
+
+// Kernels that move values without changing them. Those that only rename a shape (Reshape, Identity, ExpandDims) are the
+// reference's: they copy nothing.
+
+const isHeapType = (dtype: string): dtype is HeapType => dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
+const bytesOf = (dtype: HeapType): number => (dtype === 'bool' ? 1 : 4);
+
+/** Bytes that one task of a copy takes. */
+const BYTES = 4 * CHUNK;
+
+/** A tensor of `shape` whose values are those of `x` on a walk, from the value `offset` on. */
+function copied(backend: EngineBackend, x: TensorInfo, shape: readonly number[], walk: Walk, offset = 0): TensorInfo {
+  const dtype = x.dtype as HeapType;
+  const length = sizeOf(shape);
+  const source = backend.pointer(x) + bytesOf(dtype) * offset;
+  const { pointer, ...y } = backend.allocate(shape, dtype);
+  const [size0, size1, size2, size3, size4, size5] = walk.sizes;
+  const [[x0, x1, x2, x3, x4, x5]] = walk.strides;
+  backend.pool.run(chunks(length), 'copy', {
+    ...{ size: dtype === 'bool' ? 0 : 2, x: source, y: pointer, length, chunk: CHUNK },
+    ...{ size0, size1, size2, size3, size4, size5 },
+    ...{ x0, x1, x2, x3, x4, x5 },
+  });
+  return y;
+}
+
+/** x with its dimensions in another order; undefined where the kernel has no room for them. */
+export function transposed(backend: EngineBackend, x: TensorInfo, order: readonly number[]): TensorInfo | undefined {
+  if (!isHeapType(x.dtype)) return undefined;
+  const strides = rowMajor(x.shape);
+  const shape = order.map((i) => x.shape[i]);
+  const walk = merged({ sizes: shape, strides: [order.map((i) => strides[i])] });
+  return walk && copied(backend, x, shape, walk);
+}
+
+const transpose = engineKernel<{ x: TensorInfo }, { perm: number[] }>(
+  'Transpose',
+  (call) => transposed(call.backend, call.inputs.x, call.attrs.perm) ?? reference('Transpose', call),
+);
+
+function sliced(backend: EngineBackend, x: TensorInfo, begin: number[], size: number[]): TensorInfo | undefined {
+  const strides = rowMajor(x.shape);
+  const walk = merged({ sizes: size, strides: [strides] });
+  const offset = begin.reduce((sum, first, i) => sum + first * strides[i], 0);
+  return walk && copied(backend, x, size, walk, offset);
+}
+
+const slice = engineKernel<{ x: TensorInfo }, { begin: number[]; size: number[] }>('Slice', (call) => {
+  const { x } = call.inputs;
+  if (!isHeapType(x.dtype)) return reference('Slice', call);
+  const [begin, size] = slice_util.parseSliceParams(
+    x as Parameters<typeof slice_util.parseSliceParams>[0],
+    call.attrs.begin,
+    call.attrs.size,
+  );
+  slice_util.assertParamsValid(x as Parameters<typeof slice_util.assertParamsValid>[0], begin, size);
+  return sliced(call.backend, x, begin, size) ?? reference('Slice', call);
+});
+
+const unpack = engineKernel<{ value: TensorInfo }, { axis: number }>('Unpack', (call) => {
+  const { value } = call.inputs;
+  if (!isHeapType(value.dtype) || value.shape.length > 6) return reference('Unpack', call);
+  const [axis] = util.parseAxisParam(call.attrs.axis, value.shape);
+  const size = value.shape.map((n, i) => (i === axis ? 1 : n));
+  return Array.from({ length: value.shape[axis] }, (_, at) => {
+    const begin = value.shape.map((_, i) => (i === axis ? at : 0));
+    const part = sliced(call.backend, value, begin, size) as TensorInfo;
+    return { ...part, shape: value.shape.filter((_, i) => i !== axis) };
+  });
+});
+
+/** A dimension repeated r times is two: r steps of no distance, then the dimension. */
+const tile = engineKernel<{ x: TensorInfo }, { reps: number[] }>('Tile', (call) => {
+  const { x } = call.inputs;
+  const { reps } = call.attrs;
+  const strides = rowMajor(x.shape);
+  const walk = merged({
+    sizes: x.shape.flatMap((size, i) => [reps[i], size]),
+    strides: [strides.flatMap((stride, i) => [0, x.shape[i] === 1 ? 0 : stride])],
+  });
+  if (!isHeapType(x.dtype) || !walk) return reference('Tile', call);
+  const shape = x.shape.map((size, i) => size * reps[i]);
+  return copied(call.backend, x, shape, walk);
+});
+
+/** The tensors, of one type and equal but for `axis`, one after the other along it. */
+function concatenated(backend: EngineBackend, tensors: readonly TensorInfo[], axis: number): TensorInfo {
+  const shape = backend_util.computeOutShape(
+    tensors.map((x) => x.shape),
+    axis,
+  );
+  const dtype = tensors[0].dtype as HeapType;
+  const width = (of: readonly number[]) => bytesOf(dtype) * sizeOf(of.slice(axis));
+  const sources = tensors.map((x) => ({ x: backend.pointer(x), bytes: width(x.shape) }));
+  const { pointer, ...y } = backend.allocate(shape, dtype);
+  const rows = sizeOf(shape.slice(0, axis));
+  const yStride = width(shape);
+  let target = pointer;
+  for (const { x, bytes } of sources) {
+    if (rows === 1 && bytes > BYTES) {
+      // One long row is several that follow on one another.
+      const pieces = Math.ceil(bytes / BYTES);
+      const last = bytes - (pieces - 1) * BYTES;
+      backend.pool.run(pieces, 'copyRows', {
+        x,
+        y: target,
+        rows: pieces,
+        bytes: BYTES,
+        last,
+        yStride: BYTES,
+        chunk: 1,
+      });
+    } else if (bytes > 0) {
+      const chunk = Math.max(1, Math.floor(BYTES / bytes));
+      backend.pool.run(Math.ceil(rows / chunk), 'copyRows', { x, y: target, rows, bytes, last: bytes, yStride, chunk });
+    }
+    target += bytes;
+  }
+  return y;
+}
+
+const concat = engineKernel<TensorInfo[], { axis: number }>('Concat', (call) => {
+  const tensors = Object.values(call.inputs);
+  const { dtype, shape } = tensors[0];
+  if (!isHeapType(dtype) || tensors.some((x) => x.dtype !== dtype)) return reference('Concat', call);
+  const [axis] = util.parseAxisParam(call.attrs.axis, shape);
+  backend_util.assertParamsConsistent(
+    tensors.map((x) => x.shape),
+    axis,
+  );
+  return concatenated(call.backend, tensors, axis);
+});
+
+const pack = engineKernel<TensorInfo[], { axis: number }>('Pack', (call) => {
+  const tensors = Object.values(call.inputs);
+  const { dtype, shape } = tensors[0];
+  const { axis } = call.attrs;
+  const alike = tensors.every((x) => x.dtype === dtype && x.shape.join() === shape.join());
+  if (!isHeapType(dtype) || !alike) return reference('Pack', call);
+  const one = [...shape.slice(0, axis), 1, ...shape.slice(axis)];
+  return concatenated(
+    call.backend,
+    tensors.map((x) => ({ ...x, shape: one })),
+    axis,
+  );
+});
+
+interface GatherInputs {
+  readonly x: TensorInfo;
+  readonly indices: TensorInfo;
+}
+
+const gather = engineKernel<GatherInputs, { axis: number; batchDims?: number }>('GatherV2', (call) => {
+  const { inputs, attrs, backend } = call;
+  const { x, indices } = inputs;
+  if (!isHeapType(x.dtype) || indices.dtype !== 'int32' || attrs.batchDims) return reference('GatherV2', call);
+  const [axis] = util.parseAxisParam(attrs.axis, x.shape);
+  const length = x.shape[axis];
+  const pointer = backend.pointer(indices);
+  const count = sizeOf(indices.shape);
+  for (const index of backend.heap.int32(pointer, count)) {
+    util.assert(index >= 0 && index < length, () => `GatherV2: the index value ${index} is not in [0, ${length - 1}]`);
+  }
+  const source = backend.pointer(x);
+  const outer = sizeOf(x.shape.slice(0, axis));
+  const bytes = bytesOf(x.dtype) * sizeOf(x.shape.slice(axis + 1));
+  const y = backend.allocate([...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)], x.dtype);
+  const chunk = Math.max(1, Math.floor(BYTES / bytes));
+  const fields = { x: source, indices: pointer, y: y.pointer, outer, length, count, bytes, chunk };
+  backend.pool.run(bytes === 0 ? 0 : Math.ceil((outer * count) / chunk), 'gather', fields);
+  return { dataId: y.dataId, shape: y.shape, dtype: y.dtype };
+});
+
+/** A tensor of one value. */
+function filled(backend: EngineBackend, shape: readonly number[], dtype: HeapType, value: number): TensorInfo {
+  const { pointer, ...y } = backend.allocate(shape, dtype);
+  const length = sizeOf(shape);
+  if (dtype === 'bool') backend.heap.uint8(pointer, length).fill(value);
+  else if (dtype === 'int32') backend.heap.int32(pointer, length).fill(value);
+  else backend.heap.float32(pointer, length).fill(value);
+  return y;
+}
+
+interface FillAttributes {
+  readonly shape: number[];
+  readonly value: number | string;
+  readonly dtype?: string;
+}
+
+const fill = engineKernel<object, FillAttributes>('Fill', (call) => {
+  const { shape, value, dtype = 'float32' } = call.attrs;
+  if (typeof value !== 'number' || !isHeapType(dtype)) return reference('Fill', call);
+  return filled(call.backend, shape, dtype, value);
+});
+
+const like = (['ZerosLike', 'OnesLike'] as const).map((name, value) =>
+  engineKernel<{ x: TensorInfo }>(name, (call) => {
+    const { x } = call.inputs;
+    return isHeapType(x.dtype) ? filled(call.backend, x.shape, x.dtype, value) : reference(name, call);
+  }),
+);
+
+interface OneHotAttributes {
+  readonly depth: number;
+  readonly onValue: number;
+  readonly offValue: number;
+  readonly dtype: string;
+}
+
+const oneHot = engineKernel<{ indices: TensorInfo }, OneHotAttributes>('OneHot', (call) => {
+  const { indices } = call.inputs;
+  const { depth, onValue, offValue, dtype } = call.attrs;
+  if (indices.dtype !== 'int32' || (dtype !== 'float32' && dtype !== 'int32')) return reference('OneHot', call);
+  const { backend } = call;
+  const classes = backend.heap.int32(backend.pointer(indices), sizeOf(indices.shape));
+  const { pointer, ...y } = backend.allocate([...indices.shape, depth], dtype);
+  const values = backend.heap[dtype](pointer, classes.length * depth);
+  values.fill(offValue);
+  classes.forEach((at, row) => {
+    if (at >= 0 && at < depth) values[row * depth + at] = onValue;
+  });
+  return y;
+});
+
+export const shapeKernels: readonly EngineKernel[] = [
+  ...[transpose, slice, unpack, tile, concat, pack, gather, fill, ...like, oneHot],
+];
