@@ -25,6 +25,19 @@ const RIGL_SCHEDULE = {
   rounding: 'floor',
 } as const;
 
+/**
+ * Half of the weights at first, by a cosine to 0.5 % at the end of training (Liu et al. 2021, as their code). Intervals
+ * are long, so that grown weights are trained before they are judged and the masks explore more weights in all (Rs).
+ */
+const ITOP_SCHEDULE = {
+  begin: 0,
+  end: 1,
+  dropFraction: 0.5,
+  dropFractionSchedule: 'cosine',
+  finalDropFraction: 0.005,
+  rounding: 'ceil',
+} as const;
+
 const fixed = (sparse: boolean): Method => ({ sparse, defaults: null, sparsifier: () => null });
 
 const dynamic = (name: string, defaults: RewireOptions): Method => ({
@@ -33,7 +46,7 @@ const dynamic = (name: string, defaults: RewireOptions): Method => ({
   sparsifier: (options = {}) => rewire(name, { ...defaults, ...options }),
 });
 
-export type MethodName = 'dense' | 'static' | 'set' | 'rigl';
+export type MethodName = 'dense' | 'static' | 'set' | 'rigl' | 'set-itop' | 'rigl-itop';
 
 export const methods: { readonly [Name in MethodName]: Method } = {
   dense: fixed(false),
@@ -43,4 +56,13 @@ export const methods: { readonly [Name in MethodName]: Method } = {
   set: dynamic('set', { ...RIGL_SCHEDULE, drop: 'magnitude', grow: 'random' }),
   /** The rigged lottery (Evci et al. 2020, https://arxiv.org/abs/1911.11134). */
   rigl: dynamic('rigl', { ...RIGL_SCHEDULE, drop: 'magnitude', grow: 'gradientMagnitude' }),
+  /** SET with in-time over-parameterisation (Liu et al. 2021, https://arxiv.org/abs/2102.02887). */
+  'set-itop': dynamic('set-itop', { ...ITOP_SCHEDULE, interval: 1500, drop: 'magnitude', grow: 'random' }),
+  /** RigL with in-time over-parameterisation (the same). */
+  'rigl-itop': dynamic('rigl-itop', {
+    ...ITOP_SCHEDULE,
+    interval: 4000,
+    drop: 'magnitude',
+    grow: 'gradientMagnitude',
+  }),
 };

@@ -56,7 +56,7 @@ describe('carry', () => {
     expect(carryMaps(to, from)).to.deep.equal({ 'a.kernel': Int32Array.of(-1, 1, 3) });
   });
 
-  for (const name of ['set', 'rigl'] as const) {
+  for (const name of ['set', 'rigl', 'set-itop', 'rigl-itop'] as const) {
     it(`${name}: inactive weights and their momentum are exactly 0 through training with AGENT`, async () => {
       const sparsifier = methods[name].sparsifier({ interval: 3, end: 1, dropFractionSchedule: 'constant' });
       if (!sparsifier) throw new Error(`${name} has mask updates`);

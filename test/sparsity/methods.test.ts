@@ -146,8 +146,10 @@ describe('methods', () => {
         return history;
       };
       const history = await train();
-      expect(history).to.have.length(14);
-      expect(history[0]).not.to.deep.equal(history[13]);
+      const steps = Array.from({ length: 40 }, (_, i) => i + 1);
+      const due = steps.filter((step) => sparsifier.updatesAt({ step, totalSteps: 40 }));
+      expect(history).to.have.length(due.length).above(10);
+      expect(history[0]).not.to.deep.equal(history.at(-1));
       expect(await train()).to.deep.equal(history);
     });
   }
@@ -197,6 +199,46 @@ describe('methods', () => {
     expect(error).to.be.instanceOf(InputError);
     expect((error as Error).message).to.match(/dense gradient \[.*\] of .*kernel; none came/);
     disposeParams(params);
+  });
+
+  it('set-itop and rigl-itop drop half at first and 0.5 % at the end, rounded up, at long intervals', async () => {
+    for (const [name, interval] of [
+      ['set-itop', 1500],
+      ['rigl-itop', 4000],
+    ] as const) {
+      const sparsifier = methods[name].sparsifier();
+      const totalSteps = 10 * interval;
+      const times = [0, 1, 5, 9, 10].map((i) => i * interval);
+      expect(times.map((step) => sparsifier?.updatesAt({ step, totalSteps }))).to.deep.equal([
+        false,
+        true,
+        true,
+        true,
+        false,
+      ]);
+      expect(sparsifier?.updatesAt({ step: interval + 1, totalSteps })).to.equal(false);
+      const dense = { 'a.kernel': tf.tensor2d(normal(seedKey(1), 900), [30, 30]) };
+      const params = sparsify(dense, { 'a.kernel': 201 }, seedKey(2));
+      for (const [step, fraction] of [
+        [0, 0.5],
+        [5 * interval, 0.2525],
+        [totalSteps, 0.005],
+      ]) {
+        const update = await sparsifier?.update(params, { step, totalSteps }, dense, seedKey(3));
+        const kept = update?.carried['a.kernel'].filter((index) => index >= 0) ?? [];
+        const strongest = values(params, 'a.kernel')
+          .map(Math.abs)
+          .sort((a, b) => b - a);
+        // Those that stay hold the largest weights; a place just dropped may have grown again.
+        const keep = 201 - Math.ceil(fraction * 201);
+        expect(kept.length).to.be.within(keep, 201);
+        const staying = [...kept].map((index) => Math.abs(values(params, 'a.kernel')[index]));
+        for (const weight of strongest.slice(0, keep)) expect(staying).to.include(weight);
+        disposeParams(update?.params ?? {});
+      }
+      disposeParams(params);
+      disposeTensors(dense);
+    }
   });
 
   it('refuses impossible options', () => {
