@@ -1,0 +1,123 @@
+import '@tensorflow/tfjs-backend-cpu';
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import * as fc from 'fast-check';
+import { type NormName, norms } from '../../attacks/index.ts';
+import { confine } from '../../attacks/region.ts';
+import { seedKey } from '../../src/core/key.ts';
+
+const zeros = (size: number) => new Float32Array(size);
+const one = (values: ArrayLike<number>) => tf.tensor4d(Array.from(values), [1, 1, values.length, 1]);
+
+/** Projection onto the l1 ball in float64 by bisection of its threshold, unlike the sorting under test. */
+function l1ByBisection(values: readonly number[], epsilon: number): number[] {
+  const shrunk = (theta: number) => values.map((x) => Math.sign(x) * Math.max(0, Math.abs(x) - theta));
+  const sum = (xs: readonly number[]) => xs.reduce((total, x) => total + Math.abs(x), 0);
+  if (sum(values) <= epsilon) return [...values];
+  let [low, high] = [0, Math.max(...values.map(Math.abs))];
+  for (let i = 0; i < 100; i++) {
+    const middle = (low + high) / 2;
+    if (sum(shrunk(middle)) > epsilon) low = middle;
+    else high = middle;
+  }
+  return shrunk(high);
+}
+
+const nearest: Record<NormName, (values: readonly number[], epsilon: number) => number[]> = {
+  linf: (values, epsilon) => values.map((x) => Math.min(Math.max(x, -epsilon), epsilon)),
+  l2: (values, epsilon) => values.map((x) => x * Math.min(1, epsilon / Math.hypot(...values))),
+  l1: l1ByBisection,
+};
+
+const floats = fc.array(
+  fc.float({ min: -2, max: 2, noNaN: true, noDefaultInfinity: true }).map((x) => (Math.abs(x) < 1e-6 ? 0 : x)),
+  { minLength: 1, maxLength: 40 },
+);
+
+describe('norms', () => {
+  before(() => tf.setBackend('cpu'));
+
+  for (const norm of Object.values(norms)) {
+    it(`${norm.name} projects onto the nearest point of the ball`, () => {
+      fc.assert(
+        fc.property(floats, fc.double({ min: 0.01, max: 3, noNaN: true }), (values, epsilon) => {
+          fc.pre(values.some((x) => x !== 0));
+          const expected = nearest[norm.name](values, epsilon);
+          const projected = tf.tidy(() => norm.project(one(values), epsilon).dataSync());
+          projected.forEach((x, i) => {
+            expect(x).to.be.closeTo(expected[i], 2e-5);
+          });
+        }),
+        { numRuns: 60, seed: 2 },
+      );
+    });
+
+    it(`${norm.name} takes a step of length 1 uphill, and none where the gradient is 0`, () => {
+      fc.assert(
+        fc.property(floats, (values) => {
+          fc.pre(values.some((x) => x !== 0));
+          const [length, rise] = tf.tidy(() => {
+            const gradient = one(values);
+            const step = norm.steepest(gradient);
+            return [norm.length(step).dataSync()[0], tf.sum(tf.mul(step, gradient)).dataSync()[0]];
+          });
+          expect(length).to.be.closeTo(1, 1e-5);
+          expect(rise).to.be.above(0);
+        }),
+        { numRuns: 60, seed: 3 },
+      );
+      const none = tf.tidy(() => norm.steepest(tf.zeros([2, 2, 2, 1]) as Tensor4D).dataSync());
+      expect(Array.from(none)).to.deep.equal(new Array(8).fill(0));
+    });
+
+    it(`${norm.name} samples uniformly in the ball`, () => {
+      // The share of the ball of half the radius is its share of the volume, 2^−size.
+      const draws = 4000;
+      const size = 3;
+      let within = 0;
+      const means = [0, 0, 0];
+      for (let i = 0; i < draws; i++) {
+        const point = norm.sample(seedKey(i), size, 2);
+        const length = norm.distance(point, zeros(size));
+        expect(length).to.be.at.most(2 * (1 + 1e-6));
+        if (length <= 1) within++;
+        point.forEach((x, axis) => {
+          means[axis] += x / draws;
+        });
+      }
+      expect(within / draws).to.be.closeTo(1 / 8, 0.02);
+      for (const mean of means) expect(mean).to.be.closeTo(0, 0.06);
+    });
+
+    it(`${norm.name} measures length as distance`, () => {
+      const values = [0.5, -1.5, 0.25];
+      const [length] = tf.tidy(() => norm.length(one(values)).dataSync());
+      expect(length).to.be.closeTo(norm.distance(values, zeros(3)), 1e-6);
+      expect(length).to.be.closeTo({ linf: 1.5, l2: Math.sqrt(2.5625), l1: 2.25 }[norm.name], 1e-6);
+    });
+
+    it(`${norm.name}: an image outside its ball is pulled in, hardly further than it must`, () => {
+      const image = norm.sample(seedKey(1), 300, 1).map((x) => 0.5 + 0.3 * x);
+      const outside = image.map((x, i) => x + (i % 2 === 0 ? 0.02 : -0.01));
+      const epsilon = 0.999 * norm.distance(outside, image);
+      confine(norm, epsilon, image, outside);
+      const distance = norm.distance(outside, image);
+      expect(distance).to.be.at.most(epsilon);
+      expect(distance).to.be.above(epsilon * (1 - 1e-5));
+    });
+  }
+
+  it('l1 moves the 1 % of pixels with the largest gradients, all alike', () => {
+    const gradient = Array.from({ length: 300 }, (_, i) => (i % 7) * 0.01);
+    gradient[10] = -3;
+    gradient[20] = 2;
+    gradient[30] = 5;
+    const step = tf.tidy(() => norms.l1.steepest(one(gradient)).dataSync());
+    const moved = Array.from(step).flatMap((x, i) => (x === 0 ? [] : [[i, x]]));
+    expect(moved.map(([i]) => i)).to.deep.equal([10, 20, 30]);
+    moved.forEach(([, x], i) => {
+      expect(x).to.be.closeTo([-1, 1, 1][i] / 3, 1e-6);
+    });
+  });
+});
