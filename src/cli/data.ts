@@ -1,5 +1,5 @@
 import { UsageError } from '../core/errors.ts';
-import { addDataset, type DatasetInfo, datasetInfo, datasets, fetchDataset } from '../data/index.ts';
+import { addDataset, type DatasetInfo, datasetInfo, datasetNames, datasetOf, fetchDataset } from '../data/index.ts';
 import { didYouMean } from '../training/did-you-mean.ts';
 import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
@@ -61,7 +61,7 @@ function readAction(given: string): Action {
 async function allThere(directory: string | undefined, terminal: Terminal): Promise<readonly DatasetInfo[]> {
   const infos: DatasetInfo[] = [];
   const absent: string[] = [];
-  for (const name of Object.keys(datasets)) {
+  for (const name of datasetNames.filter((name) => datasetOf(name).source.kind !== 'folder')) {
     const info = await datasetInfo(name, { directory });
     if (info === null) absent.push(name);
     else infos.push(info);

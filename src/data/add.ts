@@ -1,14 +1,15 @@
 import { copyFile, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../core/errors.ts';
-import { definitions } from './definitions.ts';
+import { datasetNames, fileSourceOf } from './datasets.ts';
 import { dataDirectory } from './directory.ts';
 import { isPart } from './fetch.ts';
 import { type FoundFiles, findFiles } from './files.ts';
 import { type DatasetInfo, infoOf } from './info.ts';
-import { definitionOf, type FileDatasetName, isFileDataset, readDataset } from './load.ts';
+import { readFileDataset } from './load.ts';
 import { publish } from './publish.ts';
 import { extractTarGz } from './tar.ts';
+import type { FileSource } from './types.ts';
 
 export interface AddOptions {
   /** The folder of all data sets (see `dataDirectory`). */
@@ -17,9 +18,15 @@ export interface AddOptions {
   readonly name?: string;
 }
 
-const NAMES: readonly FileDatasetName[] = (Object.keys(definitions) as FileDatasetName[]).filter(
-  (name) => name !== 'mnist10k',
-);
+interface Candidate {
+  readonly name: string;
+  readonly source: FileSource;
+}
+
+const CANDIDATES: readonly Candidate[] = datasetNames.flatMap((name) => {
+  const source = fileSourceOf(name);
+  return source === null || source.shipped !== undefined ? [] : [{ name, source }];
+});
 
 /**
  * Takes over the files of a data set: a folder that holds them, or the official .tar.gz. They are read and checked
@@ -28,20 +35,20 @@ const NAMES: readonly FileDatasetName[] = (Object.keys(definitions) as FileDatas
  * @throws InputError if they are of no known data set, of several, truncated or damaged
  */
 export async function addDataset(path: string, { directory, name }: AddOptions = {}): Promise<DatasetInfo> {
-  const candidates = candidateNames(name);
+  const candidates = candidatesOf(name);
   const root = dataDirectory(directory);
   await mkdir(root, { recursive: true });
   const staging = await mkdtemp(join(root, '.add-'));
   try {
     const source = await sourceFolder(path, join(staging, 'unpacked'), candidates);
     const [chosen, found] = await identify(path, source, candidates);
-    const dataset = await readDataset(chosen, found);
+    const dataset = await readFileDataset(chosen.name, chosen.source, found);
     const folder = join(staging, 'files');
     await mkdir(folder);
     for (const file of [...found.splits.train, ...found.splits.test]) {
       await copyFile(join(found.directory, file), join(folder, file));
     }
-    const target = join(root, chosen);
+    const target = join(root, chosen.name);
     await publish(folder, target);
     return infoOf(dataset, target);
   } finally {
@@ -49,14 +56,17 @@ export async function addDataset(path: string, { directory, name }: AddOptions =
   }
 }
 
-function candidateNames(name: string | undefined): readonly FileDatasetName[] {
-  if (name === undefined) return NAMES;
-  if (isFileDataset(name) && NAMES.includes(name)) return [name];
-  throw new InputError(`Files of ${name} cannot be added; choose one of ${NAMES.join(', ')}.`);
+function candidatesOf(name: string | undefined): readonly Candidate[] {
+  if (name === undefined) return CANDIDATES;
+  const named = CANDIDATES.filter((candidate) => candidate.name === name);
+  if (named.length > 0) return named;
+  throw new InputError(
+    `Files of ${name} cannot be added; choose one of ${CANDIDATES.map((candidate) => candidate.name).join(', ')}.`,
+  );
 }
 
 /** The folder itself, or what an archive holds, unpacked. */
-async function sourceFolder(path: string, unpacked: string, candidates: readonly FileDatasetName[]): Promise<string> {
+async function sourceFolder(path: string, unpacked: string, candidates: readonly Candidate[]): Promise<string> {
   const found = await stat(path).catch(() => null);
   if (found === null) throw new InputError(`${path} does not exist; name a folder or an archive (.tar.gz).`);
   if (found.isDirectory()) return path;
@@ -64,7 +74,7 @@ async function sourceFolder(path: string, unpacked: string, candidates: readonly
     throw new InputError(`${path} is neither a folder nor a .tar.gz; name the folder that the files lie in.`);
   }
   await mkdir(unpacked);
-  await extractTarGz(path, unpacked, (entry) => candidates.some((name) => isPart(definitionOf(name), entry)));
+  await extractTarGz(path, unpacked, (entry) => candidates.some(({ source }) => isPart(source, entry)));
   return unpacked;
 }
 
@@ -72,21 +82,21 @@ async function sourceFolder(path: string, unpacked: string, candidates: readonly
 async function identify(
   path: string,
   folder: string,
-  candidates: readonly FileDatasetName[],
-): Promise<[FileDatasetName, FoundFiles]> {
-  const matches: [FileDatasetName, FoundFiles][] = [];
-  for (const name of candidates) {
-    const { folders } = definitionOf(name);
-    const found = await findFiles(definitionOf(name), [folder, ...folders.map((below) => join(folder, below))]);
-    if (found !== null) matches.push([name, found]);
+  candidates: readonly Candidate[],
+): Promise<[Candidate, FoundFiles]> {
+  const matches: [Candidate, FoundFiles][] = [];
+  for (const candidate of candidates) {
+    const { source } = candidate;
+    const found = await findFiles(source, [folder, ...source.folders.map((below) => join(folder, below))]);
+    if (found !== null) matches.push([candidate, found]);
   }
   if (matches.length === 1) return matches[0];
   if (matches.length > 1) {
     throw new InputError(
-      `The files in ${path} could be of ${matches.map(([name]) => name).join(' or ')}; say which with --name.`,
+      `The files in ${path} could be of ${matches.map(([{ name }]) => name).join(' or ')}; say which with --name.`,
     );
   }
-  const expected = candidates.map((name) => `${name}: ${definitionOf(name).format.expected}`).join('; ');
+  const expected = candidates.map(({ name, source }) => `${name}: ${source.format.expected}`).join('; ');
   const names = (await readdir(folder)).slice(0, 10).join(', ') || 'nothing';
   throw new InputError(`${path} holds ${names}; expected the complete files of a data set (${expected}).`);
 }

@@ -1,6 +1,9 @@
 import { InputError } from '../core/errors.ts';
 import { sizeOf } from '../core/structure.ts';
-import type { DataFile, Format, PixelShape, Split } from './types.ts';
+import { sha1, sha256 } from './checksum.ts';
+import { CIFAR100_CLASSES } from './cifar100-classes.ts';
+import { PHOTO_DEFAULTS } from './defaults.ts';
+import type { DataFile, DatasetDefinition, FileSource, Format, PixelShape, Split } from './types.ts';
 
 const compareNumbered = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });
 
@@ -74,3 +77,61 @@ function interleave(
     for (let i = 0; i < area; i++) target[to + i * channels + channel] = source[plane + i];
   }
 }
+
+export const cifar10: DatasetDefinition<FileSource> = {
+  source: {
+    kind: 'files',
+    classes: ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'],
+    imageShape: [32, 32, 3],
+    format: cifarFormat({
+      train: /^data_batch_\d+\.bin$/,
+      test: /^test_batch\.bin$/,
+      labelBytes: 1,
+      expected: 'data_batch_1.bin … data_batch_5.bin and test_batch.bin',
+    }),
+    checksums: {
+      'data_batch_1.bin': sha1('aadd24acce27caa71bf4b10992e9e7b2d74c2540'),
+      'data_batch_2.bin': sha1('c0ba65cce70568cd57b4e03e9ac8d2a5367c1795'),
+      'data_batch_3.bin': sha1('1dd00a74ab1d17a6e7d73e185b69dbf31242f295'),
+      'data_batch_4.bin': sha1('aab85764eb3584312d3c7f65fd2fd016e36a258e'),
+      'data_batch_5.bin': sha1('26e2849e66a845b7f1e4614ae70f4889ae604628'),
+      'test_batch.bin': sha1('67eb016db431130d61cd03c7ad570b013799c88c'),
+    },
+    downloads: [
+      {
+        url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
+        checksum: sha256('c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd'),
+        unpack: 'tar.gz',
+      },
+    ],
+    folders: ['cifar-10-batches-bin'],
+  },
+  defaults: PHOTO_DEFAULTS,
+};
+
+export const cifar100: DatasetDefinition<FileSource> = {
+  source: {
+    kind: 'files',
+    classes: CIFAR100_CLASSES,
+    imageShape: [32, 32, 3],
+    format: cifarFormat({
+      train: /^train\.bin$/,
+      test: /^test\.bin$/,
+      labelBytes: 2,
+      expected: 'train.bin and test.bin',
+    }),
+    checksums: {
+      'train.bin': sha1('e207cd2e05b73b1393c74c7f5e7bea451d63e08e'),
+      'test.bin': sha1('8fb6623e830365ff53cf14adec797474f5478006'),
+    },
+    downloads: [
+      {
+        url: 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz',
+        checksum: sha256('58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec'),
+        unpack: 'tar.gz',
+      },
+    ],
+    folders: ['cifar-100-binary'],
+  },
+  defaults: PHOTO_DEFAULTS,
+};

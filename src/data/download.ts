@@ -4,7 +4,7 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { InputError } from '../core/errors.ts';
-import type { Checksum } from './types.ts';
+import type { Checksum } from './checksum.ts';
 
 export interface DownloadProgress {
   readonly file: string;

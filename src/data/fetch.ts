@@ -1,14 +1,15 @@
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InputError, UsageError } from '../core/errors.ts';
+import { datasetNames, datasetOf, fileSourceOf } from './datasets.ts';
 import { dataDirectory } from './directory.ts';
 import { type DownloadOptions, download } from './download.ts';
 import { findFiles } from './files.ts';
 import { type DatasetInfo, infoOf } from './info.ts';
-import { datasets, definitionOf, type FileDatasetName, isFileDataset, readDataset } from './load.ts';
+import { readFileDataset } from './load.ts';
 import { publish } from './publish.ts';
 import { extractTarGz } from './tar.ts';
-import type { DatasetDefinition } from './types.ts';
+import type { FileSource } from './types.ts';
 
 export interface FetchOptions extends DownloadOptions {
   /** The folder of all data sets (see `dataDirectory`). */
@@ -24,54 +25,58 @@ export interface FetchOptions extends DownloadOptions {
  * @throws UsageError if there is nothing to download; InputError if the host does not deliver or delivers other bytes
  */
 export async function fetchDataset(name: string, options: FetchOptions = {}): Promise<DatasetInfo> {
-  if (!isFileDataset(name) || definitionOf(name).downloads.length === 0) {
-    throw new UsageError(
-      Object.hasOwn(datasets, name)
-        ? `${name} needs no download: it comes with Equipoise.`
-        : `There is no data set ${name} to download; choose one of ${downloadable().join(', ')}.`,
-    );
+  const { source } = datasetOf(name);
+  switch (source.kind) {
+    case 'files':
+      if (source.downloads.length > 0) return fetchFiles(name, source, options);
+      throw new UsageError(`${name} needs no download: it comes with Equipoise. ${downloadable()}`);
+    case 'folder':
+      throw new UsageError(`${name} is a folder of your own images: name it with --data. ${downloadable()}`);
+    case 'generated':
+      throw new UsageError(`${name} needs no download: it is computed. ${downloadable()}`);
+    default:
+      throw source satisfies never;
   }
-  return fetchDefinition(name, definitionOf(name), options);
 }
 
-const downloadable = (): string[] =>
-  Object.keys(datasets).filter((name) => isFileDataset(name) && definitionOf(name).downloads.length > 0);
+const downloadable = (): string =>
+  `These are downloaded: ${datasetNames.filter((name) => (fileSourceOf(name)?.downloads.length ?? 0) > 0).join(', ')}.`;
 
-/** `fetchDataset` of what a definition says. */
-export async function fetchDefinition(
-  name: FileDatasetName,
-  definition: DatasetDefinition,
+/** `fetchDataset` of what a source says. */
+export async function fetchFiles(
+  name: string,
+  source: FileSource,
   { directory, baseUrl, ...options }: FetchOptions,
 ): Promise<DatasetInfo> {
   const target = join(dataDirectory(directory), name);
-  const present = await findFiles(definition, [target]);
+  const present = await findFiles(source, [target]);
   if (present !== null) {
-    const info = infoOf(await readDataset(name, present, definition), target);
+    const info = infoOf(await readFileDataset(name, source, present), target);
     if (info.official) return info;
   }
   const staging = join(dataDirectory(directory), `.${name}.partial`);
   const folder = join(staging, 'files');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  for (const { url, checksum, unpack } of definition.downloads) {
+  for (const { url, checksum, unpack } of source.downloads) {
     const file = basename(new URL(url).pathname);
     const path = join(staging, file);
     await download(baseUrl === undefined ? url : `${baseUrl.replace(/\/$/, '')}/${file}`, path, checksum, options);
     if (unpack === 'none') await copyFile(path, join(folder, file));
-    else await extractTarGz(path, folder, (entry) => isPart(definition, entry));
+    else await extractTarGz(path, folder, (entry) => isPart(source, entry));
   }
-  const found = await findFiles(definition, [folder]);
+  const found = await findFiles(source, [folder]);
   if (found === null) {
-    throw new InputError(`The download of ${name} lacks files; expected ${definition.format.expected}.`);
+    throw new InputError(`The download of ${name} lacks files; expected ${source.format.expected}.`);
   }
-  const dataset = await readDataset(name, found, definition);
+  const dataset = await readFileDataset(name, source, found);
   await publish(folder, target);
   await rm(staging, { recursive: true });
   return infoOf(dataset, target);
 }
 
 /** Whether a file of this name belongs to a data set. */
-export function isPart({ format, checksums }: DatasetDefinition, name: string): boolean {
+export function isPart({ format, checksums }: FileSource, name: string): boolean {
   const { train, test } = format.files([name.replace(/\.gz$/, '')]);
   const names = Object.keys(checksums).map((known) => known.replace(/\.gz$/, ''));
   return train.length > 0 || test.length > 0 || names.includes(name.replace(/\.gz$/, ''));

@@ -1,12 +1,9 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { InputError } from '../core/errors.ts';
-import type { Checksum, DataFile, DatasetDefinition, SplitName } from './types.ts';
-
-export const digestOf = (algorithm: Checksum['algorithm'], bytes: Uint8Array | string): string =>
-  createHash(algorithm).update(bytes).digest('hex');
+import { type Checksum, digestOf } from './checksum.ts';
+import type { DataFile, FileSource, SplitName } from './types.ts';
 
 const unpackedName = (name: string): string => name.replace(/\.gz$/, '');
 
@@ -26,13 +23,10 @@ const listing = async (directory: string): Promise<string[]> => {
 };
 
 /** The files of a data set in one of these folders, or null; the first complete one counts. */
-export async function findFiles(
-  definition: DatasetDefinition,
-  directories: readonly string[],
-): Promise<FoundFiles | null> {
+export async function findFiles(source: FileSource, directories: readonly string[]): Promise<FoundFiles | null> {
   for (const directory of directories) {
     const onDisk = new Map((await listing(directory)).map((name) => [unpackedName(name), name]));
-    const { train, test } = definition.format.files([...onDisk.keys()]);
+    const { train, test } = source.format.files([...onDisk.keys()]);
     if (train.length === 0 || test.length === 0) continue;
     const named = (names: readonly string[]) => names.map((name) => onDisk.get(name) as string);
     return { directory, splits: { train: named(train), test: named(test) } };
@@ -47,7 +41,7 @@ interface ReadFile extends DataFile {
 }
 
 /** A file unpacked, with what its checksums say. */
-async function readDataFile(directory: string, name: string, { checksums }: DatasetDefinition): Promise<ReadFile> {
+async function readDataFile(directory: string, name: string, { checksums }: FileSource): Promise<ReadFile> {
   const path = join(directory, name);
   const packed = await readFile(path);
   const baseName = unpackedName(name);
@@ -82,15 +76,15 @@ export interface ReadFiles {
 }
 
 /** @throws InputError if a file does not unpack */
-export async function readFiles(definition: DatasetDefinition, found: FoundFiles): Promise<ReadFiles> {
+export async function readFiles(source: FileSource, found: FoundFiles): Promise<ReadFiles> {
   const read = async (names: readonly string[]): Promise<ReadFile[]> => {
     const files: ReadFile[] = [];
-    for (const name of names) files.push(await readDataFile(found.directory, name, definition));
+    for (const name of names) files.push(await readDataFile(found.directory, name, source));
     return files;
   };
   const files = { train: await read(found.splits.train), test: await read(found.splits.test) };
   const all = [...files.train, ...files.test];
-  const expected = Object.keys(definition.checksums).length;
+  const expected = Object.keys(source.checksums).length;
   return {
     files,
     sha256: digestOf('sha256', all.map(({ sha256, baseName }) => `${sha256}  ${baseName}\n`).join('')),

@@ -1,19 +1,14 @@
 export { type AddOptions, addDataset } from './add.ts';
 export { type Augmentation, MAX_SHIFT, type Placement, placement } from './augment.ts';
 export { type BatchOptions, batchesOf, batchImages, batchLabels, epochBatches } from './batch.ts';
+export type { Checksum } from './checksum.ts';
+export { type DatasetName, datasetNames, datasetOf, datasets } from './datasets.ts';
+export type { DatasetDefaults } from './defaults.ts';
 export { dataDirectory } from './directory.ts';
 export type { DownloadProgress } from './download.ts';
 export { type FetchOptions, fetchDataset } from './fetch.ts';
 export { type DatasetInfo, datasetInfo } from './info.ts';
-export {
-  checkTestSplit,
-  type DatasetName,
-  datasetLabel,
-  datasets,
-  type FileDatasetName,
-  type LoadOptions,
-  loadDataset,
-} from './load.ts';
+export { checkTestSplit, datasetLabel, type LoadOptions, loadDataset } from './load.ts';
 export { balanced, type TrainingIndices, testIndices, trainingIndices } from './split.ts';
 export { type SyntheticOptions, synthetic } from './synthetic.ts';
 export type * from './types.ts';

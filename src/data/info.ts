@@ -1,4 +1,6 @@
-import { datasetLabel, isFileDataset, type LoadOptions, loadDataset, locateDataset } from './load.ts';
+import { resolve } from 'node:path';
+import { datasetOf } from './datasets.ts';
+import { datasetLabel, type LoadOptions, loadDataset, locateFiles, readFileDataset } from './load.ts';
 import type { Dataset, PixelShape } from './types.ts';
 
 /** What `equipoise data info` shows. */
@@ -35,7 +37,17 @@ export const infoOf = (dataset: Dataset, directory: string | null): DatasetInfo 
  * @throws UsageError if there is no such data set; InputError if its files are damaged
  */
 export async function datasetInfo(name: string, options: LoadOptions = {}): Promise<DatasetInfo | null> {
-  if (!isFileDataset(name)) return infoOf(await loadDataset(name, options), null);
-  const found = await locateDataset(name, options);
-  return found === null ? null : infoOf(await loadDataset(name, options), found.directory);
+  const { source } = datasetOf(name);
+  switch (source.kind) {
+    case 'files': {
+      const found = await locateFiles(name, source, options);
+      return found === null ? null : infoOf(await readFileDataset(name, source, found), found.directory);
+    }
+    case 'folder':
+      return infoOf(await loadDataset(name, options), resolve(options.directory ?? '.'));
+    case 'generated':
+      return infoOf(await loadDataset(name, options), null);
+    default:
+      throw source satisfies never;
+  }
 }

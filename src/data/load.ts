@@ -1,48 +1,20 @@
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { InputError, UsageError } from '../core/errors.ts';
-import { definitions } from './definitions.ts';
+import { join, resolve } from 'node:path';
+import { InputError } from '../core/errors.ts';
+import { datasetOf } from './datasets.ts';
 import { dataDirectory } from './directory.ts';
 import { type FoundFiles, findFiles, readFiles } from './files.ts';
-import { synthetic } from './synthetic.ts';
-import type { Dataset, DatasetDefinition } from './types.ts';
+import type { Dataset, FileSource } from './types.ts';
 
 export interface LoadOptions {
-  /** The folder of all data sets (see `dataDirectory`), or the very folder that the files lie in. */
+  /** The folder of all data sets (see `dataDirectory`), or the very folder that the files lie in; of `folder`, that of its images. */
   readonly directory?: string;
 }
 
-const fromFiles = (name: FileDatasetName) => (options: LoadOptions) => loadFiles(name, options);
-
-/** Every data set by name, and how it is loaded. */
-export const datasets = {
-  cifar10: fromFiles('cifar10'),
-  cifar100: fromFiles('cifar100'),
-  svhn: fromFiles('svhn'),
-  mnist: fromFiles('mnist'),
-  'fashion-mnist': fromFiles('fashion-mnist'),
-  mnist10k: fromFiles('mnist10k'),
-  synthetic: async () => synthetic(),
-} satisfies Record<string, (options: LoadOptions) => Promise<Dataset>>;
-
-export type DatasetName = keyof typeof datasets;
-export type FileDatasetName = keyof typeof definitions;
-
-export const definitionOf = (name: FileDatasetName): DatasetDefinition => definitions[name];
-
-export const isFileDataset = (name: string): name is FileDatasetName => Object.hasOwn(definitions, name);
-
-/** mnist10k comes with the package: dist/src/data/load.js lies three folders below the package's own. */
-const SHIPPED: Partial<Record<FileDatasetName, string>> = {
-  mnist10k: fileURLToPath(new URL('../../../data/mnist10k', import.meta.url)),
-};
-
 /** The folders to look for a data set in, most specific first. */
-function candidateDirectories(name: FileDatasetName, directory: string): string[] {
-  const shipped = SHIPPED[name];
-  if (shipped !== undefined) return [shipped];
-  return [join(directory, name), ...definitionOf(name).folders.map((folder) => join(directory, folder)), directory];
-}
+const candidateDirectories = (name: string, { folders, shipped }: FileSource, directory: string): string[] =>
+  shipped === undefined
+    ? [join(directory, name), ...folders.map((folder) => join(directory, folder)), directory]
+    : [shipped];
 
 /**
  * Loads a data set into memory.
@@ -51,35 +23,41 @@ function candidateDirectories(name: FileDatasetName, directory: string): string[
  * them), truncated or damaged, naming file and byte
  */
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
-  if (!Object.hasOwn(datasets, name)) {
-    throw new UsageError(`There is no data set ${name}; choose one of ${Object.keys(datasets).join(', ')}.`);
+  const { source } = datasetOf(name);
+  switch (source.kind) {
+    case 'files':
+      return loadFiles(name, source, options);
+    case 'folder':
+      if (options.directory !== undefined) return source.load(resolve(options.directory));
+      throw new InputError(
+        `The data set ${name} is a folder of your own images, DIR/train/CLASS/*.png and DIR/test/CLASS/*.png or DIR/CLASS/*.png: name it with --data DIR.`,
+      );
+    case 'generated':
+      return source.generate();
+    default:
+      throw source satisfies never;
   }
-  return datasets[name as DatasetName](options);
 }
 
-async function loadFiles(name: FileDatasetName, options: LoadOptions): Promise<Dataset> {
-  const found = await locateDataset(name, options);
+async function loadFiles(name: string, source: FileSource, options: LoadOptions): Promise<Dataset> {
+  const found = await locateFiles(name, source, options);
   if (found === null) {
-    const directories = candidateDirectories(name, dataDirectory(options.directory)).join(', ');
+    const directories = candidateDirectories(name, source, dataDirectory(options.directory)).join(', ');
     throw new InputError(
-      `The files of ${name} (${definitionOf(name).format.expected}) are not in ${directories}. Get them with \`equipoise data fetch ${name}\`, take over files that you have with \`equipoise data add PATH\`, or name their folder with --data.`,
+      `The files of ${name} (${source.format.expected}) are not in ${directories}. Get them with \`equipoise data fetch ${name}\`, take over files that you have with \`equipoise data add PATH\`, or name their folder with --data.`,
     );
   }
-  return readDataset(name, found);
+  return readFileDataset(name, source, found);
 }
 
-/** Where the files of a data set lie, or null. */
-export const locateDataset = (name: FileDatasetName, { directory }: LoadOptions): Promise<FoundFiles | null> =>
-  findFiles(definitionOf(name), candidateDirectories(name, dataDirectory(directory)));
+/** Where the files of a published data set lie, or null. */
+export const locateFiles = (name: string, source: FileSource, { directory }: LoadOptions): Promise<FoundFiles | null> =>
+  findFiles(source, candidateDirectories(name, source, dataDirectory(directory)));
 
 /** @throws InputError naming the file and the byte that is wrong */
-export async function readDataset(
-  name: FileDatasetName,
-  found: FoundFiles,
-  definition: DatasetDefinition = definitionOf(name),
-): Promise<Dataset> {
-  const { classes, imageShape, format } = definition;
-  const { files, sha256, official } = await readFiles(definition, found);
+export async function readFileDataset(name: string, source: FileSource, found: FoundFiles): Promise<Dataset> {
+  const { classes, imageShape, format } = source;
+  const { files, sha256, official } = await readFiles(source, found);
   return {
     name,
     classes,

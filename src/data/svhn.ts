@@ -1,6 +1,8 @@
 import { InputError } from '../core/errors.ts';
+import { sha256 } from './checksum.ts';
+import { DIGITS, PHOTO_DEFAULTS } from './defaults.ts';
 import { decodeMat } from './mat.ts';
-import type { DataFile, Format, PixelShape, Split } from './types.ts';
+import type { DataFile, DatasetDefinition, FileSource, Format, PixelShape, Split } from './types.ts';
 
 /** SVHN's cropped digits (http://ufldl.stanford.edu/housenumbers): X [height, width, channels, count], y [count, 1]. */
 export const svhnFormat: Format = {
@@ -42,3 +44,27 @@ function decodeSvhn(file: DataFile, [height, width, channels]: PixelShape): Spli
   });
   return { count, images, labels };
 }
+
+const HOST = 'http://ufldl.stanford.edu/housenumbers';
+
+const CHECKSUMS = {
+  'train_32x32.mat': sha256('435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8'),
+  'test_32x32.mat': sha256('cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b'),
+};
+
+export const svhn: DatasetDefinition<FileSource> = {
+  source: {
+    kind: 'files',
+    classes: DIGITS,
+    imageShape: [32, 32, 3],
+    format: svhnFormat,
+    checksums: CHECKSUMS,
+    downloads: Object.entries(CHECKSUMS).map(([name, checksum]) => ({
+      url: `${HOST}/${name}`,
+      checksum,
+      unpack: 'none',
+    })),
+    folders: [],
+  },
+  defaults: { ...PHOTO_DEFAULTS, augment: 'shift' },
+};

@@ -1,6 +1,7 @@
 import { foldIn, type Key, normal, seedKey, uniform } from '../core/key.ts';
-import { digestOf } from './files.ts';
-import type { Dataset, PixelShape, Split } from './types.ts';
+import { digestOf } from './checksum.ts';
+import { DIGIT_DEFAULTS } from './defaults.ts';
+import type { Dataset, DatasetDefinition, GeneratedSource, PixelShape, Split } from './types.ts';
 
 export interface SyntheticOptions {
   readonly key?: Key;
@@ -64,3 +65,16 @@ export function synthetic({
     official: true,
   };
 }
+
+export const syntheticDataset: DatasetDefinition<GeneratedSource> = {
+  source: { kind: 'generated', generate: () => synthetic() },
+  defaults: {
+    ...DIGIT_DEFAULTS,
+    epsilon: { linf: 0.1, l2: 1, l1: 5 },
+    steps: 7,
+    stepSize: 0.025,
+    model: 'mlp',
+    epochs: 5,
+    batchSize: 32,
+  },
+};

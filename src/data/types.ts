@@ -1,3 +1,6 @@
+import type { Checksum } from './checksum.ts';
+import type { DatasetDefaults } from './defaults.ts';
+
 /** Images and labels held in memory as bytes. */
 export interface Split {
   readonly count: number;
@@ -18,9 +21,9 @@ export interface Dataset {
   readonly imageShape: PixelShape;
   readonly train: Split;
   readonly test: Split;
-  /** Of the files it was read from: that of the lines `sha256  name` which `sha256sum` prints of them, unpacked. */
+  /** Of the files it was read from: that of the lines `sha256  name` which `sha256sum` prints of them, unpacked, training files first. */
   readonly sha256: string;
-  /** Whether these are the official files; else the set is shown as `name (unofficial)`. */
+  /** Whether these are the official files, where there are any; else the set is shown as `name (unofficial)`. */
   readonly official: boolean;
 }
 
@@ -43,11 +46,6 @@ export interface Format {
   decode(files: readonly DataFile[], imageShape: PixelShape, classes: number): Split;
 }
 
-export interface Checksum {
-  readonly algorithm: 'md5' | 'sha1' | 'sha256';
-  readonly digest: string;
-}
-
 /** A file to download from a data set's host. */
 export interface Download {
   readonly url: string;
@@ -56,8 +54,9 @@ export interface Download {
   readonly unpack: 'tar.gz' | 'none';
 }
 
-/** What is known of a data set that lies in files. */
-export interface DatasetDefinition {
+/** Published files of known names. */
+export interface FileSource {
+  readonly kind: 'files';
   readonly classes: readonly string[];
   readonly imageShape: PixelShape;
   readonly format: Format;
@@ -66,4 +65,27 @@ export interface DatasetDefinition {
   readonly downloads: readonly Download[];
   /** Folders below a data directory in which others' tools leave these files. */
   readonly folders: readonly string[];
+  /** The folder in the package that they come in; then they are looked for nowhere else. */
+  readonly shipped?: string;
+}
+
+/** A folder of the user's own. */
+export interface FolderSource {
+  readonly kind: 'folder';
+  /** @throws InputError naming the file that is wrong */
+  load(folder: string): Promise<Dataset>;
+}
+
+/** Computed, the same in every call. */
+export interface GeneratedSource {
+  readonly kind: 'generated';
+  generate(): Dataset;
+}
+
+export type Source = FileSource | FolderSource | GeneratedSource;
+
+/** All that is known of a data set: where its images come from, and what a run takes from it unless told otherwise. */
+export interface DatasetDefinition<S extends Source = Source> {
+  readonly source: S;
+  readonly defaults: DatasetDefaults;
 }

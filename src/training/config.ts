@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { UsageError } from '../core/errors.ts';
+import { type DatasetName, datasetNames, datasets } from '../data/datasets.ts';
+import type { DatasetDefaults } from '../data/defaults.ts';
 import { formatEpsilon } from '../evaluation/epsilon.ts';
-import { DATASET_DEFAULTS, type DatasetDefaults, type DatasetName } from './datasets.ts';
 import { didYouMean } from './did-you-mean.ts';
 
 /** The version of the record below; a later one that means something else gets a higher number. */
@@ -18,7 +19,7 @@ const fraction = z.number().min(0).max(1);
  */
 export const SETTINGS = {
   version: z.literal(CONFIG_VERSION).describe('version of this record'),
-  dataset: z.enum(Object.keys(DATASET_DEFAULTS) as [DatasetName, ...DatasetName[]]).describe('data set'),
+  dataset: z.enum(datasetNames as readonly [DatasetName, ...DatasetName[]]).describe('data set'),
   model: z.string().min(1).describe('network: mlp, cnn, vgg16, resnet18, …'),
   width: positive.describe('multiplies the number of channels of every hidden layer'),
   method: z.enum(['dense', 'static', 'set', 'rigl']).describe('how the sparse kernels are found'),
@@ -160,7 +161,7 @@ export function parseConfig(input: unknown): TrainConfig {
 
 function resolve(given: TrainOptions): TrainConfig {
   const dataset = given.dataset ?? 'mnist10k';
-  const defaults: DatasetDefaults = DATASET_DEFAULTS[dataset];
+  const { defaults }: { readonly defaults: DatasetDefaults } = datasets[dataset];
   const sparsity = given.sparsity ?? 0;
   const method =
     sparsity === 0 && given.sparsity !== undefined ? 'dense' : (given.method ?? (sparsity > 0 ? 'rigl' : 'dense'));

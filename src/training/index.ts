@@ -7,7 +7,6 @@ export {
   type TrainConfig,
   type TrainOptions,
 } from './config.ts';
-export { DATASET_DEFAULTS } from './datasets.ts';
 export { DivergenceError } from './errors.ts';
 export { METRIC_COLUMNS, type MetricColumn, type MetricRow } from './metrics.ts';
 export { type RunFolder, readRunConfig, runFolder } from './run-folder.ts';

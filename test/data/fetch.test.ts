@@ -9,11 +9,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { InputError, UsageError } from '../../src/core/errors.ts';
-import { definitions } from '../../src/data/definitions.ts';
+import type { Checksum } from '../../src/data/checksum.ts';
+import { cifar10 } from '../../src/data/cifar.ts';
+import { datasetNames, fileSourceOf } from '../../src/data/datasets.ts';
 import type { DownloadProgress } from '../../src/data/download.ts';
-import { fetchDefinition } from '../../src/data/fetch.ts';
+import { fetchFiles } from '../../src/data/fetch.ts';
 import { fetchDataset, loadDataset } from '../../src/data/index.ts';
-import type { Checksum, DatasetDefinition } from '../../src/data/types.ts';
+import type { FileSource } from '../../src/data/types.ts';
 import { rejection } from '../rejection.ts';
 import { tarGz } from './tar-gz.ts';
 
@@ -32,7 +34,7 @@ async function hangUpAfter(response: ServerResponse, bytes: Uint8Array): Promise
 
 describe('fetching a data set', () => {
   let archive: Buffer;
-  let definition: DatasetDefinition;
+  let source: FileSource;
   let directory: string;
   let server: Server | null = null;
   let requests: (string | undefined)[];
@@ -44,8 +46,8 @@ describe('fetching a data set', () => {
       'cifar-10-batches-bin/readme.html': Buffer.from('<html>'),
       ...Object.fromEntries(names.map((name, i) => [`cifar-10-batches-bin/${name}`, files[i]])),
     });
-    definition = {
-      ...definitions.cifar10,
+    source = {
+      ...cifar10.source,
       checksums: Object.fromEntries(names.map((name, i) => [name, sha256(files[i])])),
     };
   });
@@ -78,9 +80,9 @@ describe('fetching a data set', () => {
     }
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/cifar-10-binary.tar.gz`;
     const downloads = [{ url, checksum, unpack: 'tar.gz' as const }];
-    return fetchDefinition(
+    return fetchFiles(
       'cifar10',
-      { ...definition, downloads },
+      { ...source, downloads },
       { directory, onProgress, retryDelayMs: 1, attempts: 2, ...options },
     );
   }
@@ -262,11 +264,11 @@ describe('fetching a data set', () => {
   });
 
   it('knows an official address and checksum of every file it downloads', () => {
-    for (const { downloads } of Object.values(definitions)) {
-      for (const { url, checksum } of downloads) {
-        expect(new URL(url).protocol).to.match(/^https?:$/);
-        expect(checksum.digest).to.match(/^[0-9a-f]{32,64}$/);
-      }
+    const downloads = datasetNames.flatMap((name) => fileSourceOf(name)?.downloads ?? []);
+    expect(downloads).to.have.length(12);
+    for (const { url, checksum } of downloads) {
+      expect(new URL(url).protocol).to.match(/^https?:$/);
+      expect(checksum.digest).to.match(/^[0-9a-f]{32,64}$/);
     }
   });
 });

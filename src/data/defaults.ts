@@ -1,4 +1,5 @@
 import type { NormName } from '../../attacks/types.ts';
+import type { Augmentation } from './augment.ts';
 
 /** What a run takes from its data set unless it is told otherwise. */
 export interface DatasetDefaults {
@@ -12,10 +13,11 @@ export interface DatasetDefaults {
   readonly epochs: number;
   readonly batchSize: number;
   readonly lr: number;
-  readonly augment: 'none' | 'shift' | 'shift-flip';
+  readonly augment: Augmentation;
 }
 
-const CIFAR: DatasetDefaults = {
+/** Customary for CIFAR and SVHN: small colour photographs. */
+export const PHOTO_DEFAULTS: DatasetDefaults = {
   epsilon: { linf: 8 / 255, l2: 0.5, l1: 12 },
   steps: 10,
   stepSize: 2 / 255,
@@ -26,7 +28,8 @@ const CIFAR: DatasetDefaults = {
   augment: 'shift-flip',
 };
 
-const MNIST: DatasetDefaults = {
+/** Customary for MNIST and sets of its shape. */
+export const DIGIT_DEFAULTS: DatasetDefaults = {
   epsilon: { linf: 0.3, l2: 2, l1: 10 },
   steps: 40,
   stepSize: 0.01,
@@ -37,36 +40,4 @@ const MNIST: DatasetDefaults = {
   augment: 'none',
 };
 
-/** The radii and training attacks that are customary for each data set. */
-export const DATASET_DEFAULTS = {
-  cifar10: CIFAR,
-  cifar100: CIFAR,
-  svhn: { ...CIFAR, augment: 'shift' },
-  mnist: MNIST,
-  'fashion-mnist': MNIST,
-  mnist10k: {
-    ...MNIST,
-    epsilon: { linf: 0.1, l2: 1, l1: 5 },
-    steps: 7,
-    stepSize: 0.025,
-    epochs: 20,
-    batchSize: 64,
-  },
-  folder: {
-    ...CIFAR,
-    epsilon: { linf: 4 / 255, l2: 3, l1: null },
-    stepSize: null,
-    batchSize: 32,
-  },
-  synthetic: {
-    ...MNIST,
-    epsilon: { linf: 0.1, l2: 1, l1: 5 },
-    steps: 7,
-    stepSize: 0.025,
-    model: 'mlp',
-    epochs: 5,
-    batchSize: 32,
-  },
-} as const satisfies Readonly<Record<string, DatasetDefaults>>;
-
-export type DatasetName = keyof typeof DATASET_DEFAULTS;
+export const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];

@@ -1,0 +1,318 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect } from 'chai';
+import { encode as encodePng, type ImageData } from 'fast-png';
+import jpeg from 'jpeg-js';
+import { InputError, UsageError } from '../../src/core/errors.ts';
+import {
+  type Dataset,
+  datasetInfo,
+  datasetLabel,
+  fetchDataset,
+  loadDataset,
+  type Split,
+} from '../../src/data/index.ts';
+import { rejection } from '../rejection.ts';
+
+const SIZE = 6;
+const CLASSES = ['bird', 'cat'];
+
+const grey = (value: number, size = SIZE): Uint8Array =>
+  encodePng({ width: size, height: size, channels: 1, data: new Uint8Array(size * size).fill(value) });
+
+const rgb = (colour: readonly number[], size = SIZE): Uint8Array => {
+  const data = Uint8Array.from({ length: size * size * 3 }, (_, i) => colour[i % 3]);
+  return encodePng({ width: size, height: size, channels: 3, data });
+};
+
+/** A grey square of 8×8 pixels, in three components. */
+const jpegOf = (value: number): Uint8Array => {
+  const data = Uint8Array.from({ length: 64 * 4 }, (_, i) => (i % 4 === 3 ? 255 : value));
+  return jpeg.encode({ width: 8, height: 8, data }, 95).data;
+};
+
+const tables = (marker: number, content: readonly number[]) => [0xff, marker, 0, content.length + 2, ...content];
+
+/** The smallest JPEG of one component: 8×8 pixels whose coefficients are all 0, so every pixel is 128. */
+const GREY_JPEG = Uint8Array.from([
+  ...[0xff, 0xd8],
+  ...tables(0xdb, [0, ...new Array(64).fill(1)]),
+  ...tables(0xc0, [8, 0, 8, 0, 8, 1, 1, 0x11, 0]),
+  ...tables(0xc4, [0x00, 1, ...new Array(15).fill(0), 0]),
+  ...tables(0xc4, [0x10, 1, ...new Array(15).fill(0), 0]),
+  ...tables(0xda, [1, 1, 0, 0, 63, 0]),
+  ...[0b00111111, 0xff, 0xd9],
+]);
+
+const firstPixels = ({ images, count }: Split, { imageShape }: Dataset): number[][] => {
+  const size = images.length / count;
+  return Array.from({ length: count }, (_, i) => [...images.slice(i * size, i * size + imageShape[2])]);
+};
+
+describe('a folder of images', () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'equipoise-folder-'));
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  const put = async (path: string, bytes: Uint8Array | string): Promise<void> => {
+    await mkdir(dirname(join(directory, path)), { recursive: true });
+    await writeFile(join(directory, path), bytes);
+  };
+  const putAll = async (files: Readonly<Record<string, Uint8Array | string>>): Promise<void> => {
+    for (const [path, bytes] of Object.entries(files)) await put(path, bytes);
+  };
+  const load = () => loadDataset('folder', { directory });
+  /** Two classes of two images for training and one for testing. */
+  const putSplits = () =>
+    putAll({
+      'train/cat/2.png': grey(4),
+      'train/cat/1.png': grey(3),
+      'train/bird/a.png': grey(1),
+      'train/bird/b.png': grey(2),
+      'test/bird/c.png': grey(5),
+      'test/cat/3.png': grey(6),
+    });
+  const fails = async (message: RegExp | string): Promise<void> => {
+    const error = await rejection(load());
+    expect(error).to.be.instanceOf(InputError);
+    if (typeof message === 'string') expect(error.message).to.include(message);
+    else expect(error.message).to.match(message);
+  };
+
+  it('takes classes and splits from the names of folders, images in the order of their names', async () => {
+    await putSplits();
+    const dataset = await load();
+    expect(dataset).to.deep.include({ name: 'folder', classes: CLASSES, imageShape: [SIZE, SIZE, 1] });
+    expect(firstPixels(dataset.train, dataset).flat()).to.deep.equal([1, 2, 3, 4]);
+    expect([...dataset.train.labels]).to.deep.equal([0, 0, 1, 1]);
+    expect(firstPixels(dataset.test, dataset).flat()).to.deep.equal([5, 6]);
+    expect([...dataset.test.labels]).to.deep.equal([0, 1]);
+    expect(datasetLabel(dataset)).to.equal('folder');
+  });
+
+  it('has the sha256 of what sha256sum prints of its files', async () => {
+    await putSplits();
+    const paths = ['train/bird/a.png', 'train/bird/b.png', 'train/cat/1.png', 'train/cat/2.png'];
+    const lines = await Promise.all(
+      [...paths, 'test/bird/c.png', 'test/cat/3.png'].map(async (path) => {
+        const bytes = await readFile(join(directory, path));
+        return `${createHash('sha256').update(bytes).digest('hex')}  ${path}\n`;
+      }),
+    );
+    const { sha256 } = await load();
+    expect(sha256).to.equal(createHash('sha256').update(lines.join('')).digest('hex'));
+    await put('train/cat/2.png', grey(7));
+    expect((await load()).sha256).to.not.equal(sha256);
+  });
+
+  it('names no place on disk, so that a copy elsewhere is the same data set', async () => {
+    await putSplits();
+    const here = await load();
+    await rm(directory, { recursive: true });
+    directory = await mkdtemp(join(tmpdir(), 'equipoise-folder-copy-'));
+    await putSplits();
+    expect(await load()).to.deep.equal(here);
+  });
+
+  it('divides folders of classes alone by the hash of each name, a fifth of each class for testing', async () => {
+    const names = Array.from({ length: 10 }, (_, i) => `${i}.png`);
+    for (const [label, name] of CLASSES.entries()) {
+      for (const [i, file] of names.entries()) await put(`${name}/${file}`, grey(100 * label + i));
+    }
+    const hashed = (path: string) => createHash('sha256').update(path).digest('hex');
+    const tested = CLASSES.flatMap((name, label) => {
+      const lowest = names.map((file) => hashed(`${name}/${file}`)).sort()[1];
+      return names.flatMap((file, i) => (hashed(`${name}/${file}`) <= lowest ? [100 * label + i] : []));
+    });
+    const dataset = await load();
+    expect(dataset.train.count).to.equal(16);
+    expect(firstPixels(dataset.test, dataset).flat()).to.deep.equal(tested);
+    expect([...dataset.test.labels]).to.deep.equal([0, 0, 1, 1]);
+    const all = [...firstPixels(dataset.train, dataset), ...firstPixels(dataset.test, dataset)].flat();
+    expect(all.sort((a, b) => a - b)).to.deep.equal(
+      [...names.keys()].flatMap((i) => [i, 100 + i]).sort((a, b) => a - b),
+    );
+  });
+
+  it('leaves hidden files and papers beside the classes alone', async () => {
+    await putSplits();
+    await putAll({ 'README.txt': 'birds', '.DS_Store': '', 'train/cat/.DS_Store': '' });
+    expect((await load()).train.count).to.equal(4);
+  });
+
+  it('repeats grey in three channels where other images are in colour', async () => {
+    await putSplits();
+    await put('train/cat/1.png', rgb([10, 20, 30]));
+    const dataset = await load();
+    expect(dataset.imageShape).to.deep.equal([SIZE, SIZE, 3]);
+    expect(firstPixels(dataset.train, dataset)).to.deep.equal([
+      [1, 1, 1],
+      [2, 2, 2],
+      [10, 20, 30],
+      [4, 4, 4],
+    ]);
+  });
+
+  describe('reads', () => {
+    /** A folder whose first training image is this file. */
+    const first = async (name: string, bytes: Uint8Array, size = SIZE): Promise<Dataset> => {
+      await putAll({
+        [`train/bird/${name}`]: bytes,
+        'train/cat/1.png': grey(3, size),
+        'test/bird/c.png': grey(5, size),
+        'test/cat/3.png': grey(6, size),
+      });
+      return load();
+    };
+    const png = (image: Partial<ImageData>): Uint8Array =>
+      encodePng({ width: SIZE, height: SIZE, data: new Uint8Array(SIZE * SIZE), ...image });
+    const pixels = (values: readonly number[]) =>
+      Uint8Array.from({ length: SIZE * SIZE * values.length }, (_, i) => values[i % values.length]);
+
+    it('colour, red first', async () => {
+      const dataset = await first('a.png', rgb([9, 8, 7]));
+      expect(firstPixels(dataset.train, dataset)[0]).to.deep.equal([9, 8, 7]);
+    });
+
+    it('an alpha channel that is opaque, which it leaves out', async () => {
+      const colour = await first('a.png', png({ channels: 4, data: pixels([9, 8, 7, 255]) }));
+      expect(firstPixels(colour.train, colour)[0]).to.deep.equal([9, 8, 7]);
+      const shade = await first('a.png', png({ channels: 2, data: pixels([9, 255]) }));
+      expect(firstPixels(shade.train, shade)[0]).to.deep.equal([9]);
+    });
+
+    it('palettes as colours', async () => {
+      const palette = [
+        [1, 2, 3],
+        [40, 50, 60],
+      ];
+      const dataset = await first('a.png', png({ channels: 1, palette, data: pixels([1]) }));
+      expect(firstPixels(dataset.train, dataset)[0]).to.deep.equal([40, 50, 60]);
+    });
+
+    it('grey of one bit as black and white', async () => {
+      // Each row of 6 pixels is one byte.
+      const data = new Uint8Array(SIZE).fill(0b10100000);
+      const dataset = await first('a.png', png({ channels: 1, depth: 1, data }));
+      expect([...dataset.train.images.slice(0, SIZE)]).to.deep.equal([255, 0, 255, 0, 0, 0]);
+    });
+
+    it('JPEG, by the first bytes whatever the name', async () => {
+      for (const name of ['a.jpg', 'a.JPEG', 'a.png']) {
+        const dataset = await first(name, jpegOf(200), 8);
+        expect(dataset.imageShape).to.deep.equal([8, 8, 3]);
+        for (const value of firstPixels(dataset.train, dataset)[0]) expect(value).to.be.closeTo(200, 2);
+        await rm(join(directory, 'train/bird', name));
+      }
+    });
+
+    it('JPEG of one component as grey', async () => {
+      const dataset = await first('a.jpg', GREY_JPEG, 8);
+      expect(dataset.imageShape).to.deep.equal([8, 8, 1]);
+      expect([...dataset.train.images.slice(0, 64)]).to.deep.equal(new Array(64).fill(128));
+    });
+  });
+
+  describe('refuses', () => {
+    beforeEach(putSplits);
+    const picture = (path: string) => join(directory, path);
+
+    it('images of different sizes, naming the first that differs', async () => {
+      await put('test/bird/c.png', grey(1, 5));
+      await fails(`${picture('test/bird/c.png')} has 5×5 pixels, and train/bird/a.png has 6×6`);
+    });
+
+    it('a truncated or changed PNG', async () => {
+      const bytes = await readFile(picture('train/cat/1.png'));
+      await truncate(picture('train/cat/1.png'), bytes.length - 20);
+      await fails(`${picture('train/cat/1.png')} cannot be decoded`);
+      bytes[45] ^= 1;
+      await put('train/cat/1.png', bytes);
+      await fails(`${picture('train/cat/1.png')} cannot be decoded`);
+      await put('train/cat/1.png', '');
+      await fails(`${picture('train/cat/1.png')} is empty`);
+    });
+
+    it('a JPEG truncated anywhere', async () => {
+      const whole = jpegOf(100);
+      for (const length of [2, 20, 300, whole.length - 10, whole.length - 1]) {
+        await put('train/cat/1.png', whole.slice(0, length));
+        await fails(`${picture('train/cat/1.png')} cannot be decoded`);
+      }
+    });
+
+    it('transparency and 16 bits', async () => {
+      const data = new Uint8Array(SIZE * SIZE * 2).fill(254);
+      await put('train/cat/1.png', encodePng({ width: SIZE, height: SIZE, channels: 2, data }));
+      await fails(`${picture('train/cat/1.png')} is transparent`);
+      const deep = new Uint16Array(SIZE * SIZE);
+      await put('train/cat/1.png', encodePng({ width: SIZE, height: SIZE, channels: 1, depth: 16, data: deep }));
+      await fails(`${picture('train/cat/1.png')} has 16 bits`);
+    });
+
+    it('files that are no images, by name or by content', async () => {
+      await put('train/cat/1.png', 'no image');
+      await fails(`${picture('train/cat/1.png')} is neither PNG nor JPEG`);
+      await rm(picture('train/cat/1.png'));
+      await put('train/cat/labels.csv', 'a,b');
+      await fails(`${picture('train/cat/labels.csv')} is no .png`);
+    });
+
+    it('folders within a class, and images outside of one', async () => {
+      await put('train/cat/more/1.png', grey(1));
+      await fails(`${picture('train/cat/more')} is no .png`);
+      await rm(picture('train/cat/more'), { recursive: true });
+      await put('train/7.png', grey(1));
+      await fails(`${picture('train/7.png')} is in no folder of a class`);
+    });
+
+    it('a class without images, or in one split only', async () => {
+      await rm(picture('train/cat'), { recursive: true });
+      await mkdir(picture('train/cat'));
+      await fails(`${picture('train/cat')} holds no images`);
+      await rm(picture('train/cat'), { recursive: true });
+      await put('train/dog/1.png', grey(1));
+      await fails(`${picture('train')} has a class dog, and ${picture('test')} has none`);
+      await put('test/dog/1.png', grey(1));
+      await fails(`${picture('test')} has a class cat, and ${picture('train')} has none`);
+    });
+
+    it('fewer than two classes', async () => {
+      await rm(picture('train/cat'), { recursive: true });
+      await fails(`${picture('train')} holds 1 folders of classes (bird); expected 2 to 256`);
+    });
+
+    it('a split without the other, and folders beside them', async () => {
+      await put('val/cat/1.png', grey(1));
+      await fails(`${picture('val')} lies beside train and test`);
+      await rm(picture('test'), { recursive: true });
+      await fails(`${directory} has a folder train and none named test`);
+    });
+
+    it('a class of one image where there is one folder a class', async () => {
+      await rm(directory, { recursive: true });
+      await putAll({ 'bird/a.png': grey(1), 'bird/b.png': grey(1), 'cat/c.png': grey(1) });
+      await fails(`${picture('cat')} holds one image`);
+    });
+
+    it('to guess which folder', async () => {
+      expect((await rejection(loadDataset('folder'))).message).to.include('name it with --data DIR');
+      expect((await rejection(loadDataset('folder', { directory: picture('nowhere') }))).message).to.include('nowhere');
+    });
+  });
+
+  it('is described, and not downloaded', async () => {
+    await putSplits();
+    expect(await datasetInfo('folder', { directory })).to.deep.include({
+      directory,
+      classes: CLASSES,
+      train: 4,
+      test: 2,
+    });
+    expect(await rejection(fetchDataset('folder'))).to.be.instanceOf(UsageError);
+  });
+});
