@@ -1,12 +1,11 @@
 import { startBackend } from '../backends/start.ts';
 import { UsageError } from '../core/errors.ts';
-import type { AttackSpec } from '../evaluation/attacks.ts';
-import { parseAttacks, protocol } from '../evaluation/attacks.ts';
 import { formatEpsilon } from '../evaluation/epsilon.ts';
 import { evaluate as evaluateCheckpoints } from '../evaluation/evaluate.ts';
 import type { Evaluation } from '../evaluation/types.ts';
 import { datasetTitle } from '../reporting/runs.ts';
 import { formatAccuracy, formatSparsity, formatTable } from '../reporting/table.ts';
+import { ATTACK_FLAGS, attacksOf, checkRadii } from './attack-flags.ts';
 import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
 import { BACKEND_FLAGS, type Flags, type FlagValues } from './flags.ts';
@@ -17,8 +16,7 @@ import { readNorm } from './settings.ts';
 const LINE_EVERY_MS = 30_000;
 
 const EVALUATE_FLAGS = {
-  attacks: { kind: 'text', description: 'attacks by name: fgsm, pgd-20, pgd-20x5-cw, …, separated by commas' },
-  protocol: { kind: 'text', description: 'a set of attacks: quick (default) or bsr' },
+  ...ATTACK_FLAGS,
   norm: { kind: 'text', description: 'linf, l2 or l1; default: that of training' },
   epsilon: { kind: 'numbers', description: 'radii, such as 0,4/255,8/255; default: that of training' },
   steps: { kind: 'number', description: 'steps of attacks that do not say' },
@@ -40,10 +38,8 @@ export const evaluate = defineCommand({
     ['equipoise evaluate runs/NAME --attacks fgsm,pgd-50x10 --epsilon 0,4/255,8/255', 'attacks and radii of your own'],
   ],
   async run({ positionals: [target], flags, json }, terminal) {
-    const attacks = attacksOf(flags);
-    for (const epsilon of flags.epsilon ?? []) {
-      if (epsilon < 0) throw new UsageError(`--epsilon takes radii of at least 0, such as 0,8/255; ${epsilon} came.`);
-    }
+    const attacks = attacksOf(flags, openSettings(flags));
+    checkRadii('epsilon', flags.epsilon);
     const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
     await startBackend(flags.backend ?? 'auto', { threads: flags.threads, warn: terminal.note });
     const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'images/s');
@@ -78,23 +74,19 @@ export const evaluate = defineCommand({
   },
 });
 
-function attacksOf(flags: FlagValues<typeof EVALUATE_FLAGS>): readonly AttackSpec[] | undefined {
+/** Steps, their size and restarts fill in what the names of attacks leave open, so they need names. */
+function openSettings(flags: FlagValues<typeof EVALUATE_FLAGS>): Parameters<typeof attacksOf>[1] {
   const { attacks, steps, restarts, 'step-size': stepSize } = flags;
-  if (attacks !== undefined && flags.protocol !== undefined) {
-    throw new UsageError('--attacks and --protocol both say which attacks to run. Give one of them.');
-  }
-  if (attacks !== undefined) {
-    return parseAttacks(attacks, {
-      ...(steps === undefined ? {} : { steps }),
-      ...(restarts === undefined ? {} : { restarts }),
-      ...(stepSize === undefined ? {} : { stepSize }),
-    });
-  }
   for (const name of ['steps', 'restarts', 'step-size'] as const) {
-    if (flags[name] !== undefined)
+    if (flags[name] !== undefined && attacks === undefined) {
       throw new UsageError(`--${name} needs --attacks, such as --attacks pgd --${name} ${flags[name]}.`);
+    }
   }
-  return flags.protocol === undefined ? undefined : protocol(flags.protocol);
+  return {
+    ...(steps === undefined ? {} : { steps }),
+    ...(restarts === undefined ? {} : { restarts }),
+    ...(stepSize === undefined ? {} : { stepSize }),
+  };
 }
 
 function describe({ target, dataset, clean, attacks, alarms, claim }: Evaluation): string {

@@ -38,6 +38,12 @@ export const BACKEND_FLAGS = {
   threads: { kind: 'number', description: 'threads of the engine; default: one for each core' },
 } as const satisfies Flags;
 
+/** Flags of every command that trains. */
+export const CONFIG_FLAGS = {
+  config: { kind: 'text', description: 'JSON or YAML file of settings; flags override it' },
+  'print-config': { kind: 'switch', description: 'print the resolved configuration as JSON and stop' },
+} as const satisfies Flags;
+
 /**
  * The values of the flags that were given.
  *
@@ -71,7 +77,7 @@ export function readValue(name: string, kind: FlagKind, given: unknown): unknown
     case 'texts':
       return typeof given === 'string' ? given.split(',').map((part) => notEmpty(name, part.trim())) : given;
     case 'numbers':
-      return typeof given === 'string' ? readNumbers(name, given) : Array.isArray(given) ? given : [given];
+      return [given].flat().flatMap((part: unknown) => (typeof part === 'string' ? readNumbers(name, part) : part));
   }
 }
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
+import type { Grid } from '../sweeps/grid.ts';
 import { SETTINGS, type Setting } from '../training/config.ts';
 import { type FlagKind, type Flags, readValue } from './flags.ts';
 
@@ -45,6 +46,18 @@ export const SETTING_FLAGS: Flags = Object.fromEntries(
   }),
 );
 
+const LISTS: Readonly<Partial<Record<FlagKind, FlagKind>>> = { text: 'texts', number: 'numbers' };
+
+const listOf = (kind: FlagKind): FlagKind => LISTS[kind] ?? kind;
+
+/** The same flags for a sweep, where each takes a list; `--seed` is `--seeds`. */
+export const SWEEP_SETTING_FLAGS: Flags = Object.fromEntries(
+  Object.entries(SETTING_FLAGS).map(([name, { kind, description }]) => [
+    name === 'seed' ? 'seeds' : name,
+    { kind: listOf(kind), description },
+  ]),
+);
+
 /** The settings among the values of flags, by the names they have in a configuration. */
 export function settingsOf(values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
@@ -52,12 +65,30 @@ export function settingsOf(values: Readonly<Record<string, unknown>>): Readonly<
   );
 }
 
+/** The settings of a sweep as what all runs share and what they differ in: lists of several values. */
+export function gridOf(settings: Readonly<Record<string, unknown>>): Grid {
+  const values = Object.entries(settings).map(([name, value]): [string, readonly unknown[]] => [
+    name,
+    Array.isArray(value) && name !== 'milestones' ? value : [value],
+  ]);
+  return {
+    settings: Object.fromEntries(
+      values.filter(([, list]) => list.length === 1).map(([name, [value]]) => [name, value]),
+    ),
+    axes: Object.fromEntries(values.filter(([, list]) => list.length !== 1)),
+  };
+}
+
 /**
  * The settings in a JSON or YAML file, where numbers may be written as arithmetic.
  *
+ * @param lists whether settings may have lists of values, as in a sweep, where the seeds are called `seeds`
  * @throws UsageError where the file is missing, or is not a record
  */
-export async function readConfigFile(path: string): Promise<Readonly<Record<string, unknown>>> {
+export async function readConfigFile(
+  path: string,
+  { lists = false }: { readonly lists?: boolean } = {},
+): Promise<Readonly<Record<string, unknown>>> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -79,8 +110,9 @@ export async function readConfigFile(path: string): Promise<Readonly<Record<stri
   }
   const settings: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(record)) {
-    const known = NAMES.find((setting) => setting === name);
-    settings[name] = known ? readValue(`${name} in ${path}`, kindOf(known), value) : value;
+    const known = NAMES.find((setting) => setting === (lists && name === 'seeds' ? 'seed' : name));
+    const kind = known && (lists ? listOf(kindOf(known)) : kindOf(known));
+    settings[known ?? name] = kind ? readValue(`${name} in ${path}`, kind, value) : value;
   }
   return settings;
 }

@@ -6,16 +6,11 @@ import { readRunConfig } from '../training/run-folder.ts';
 import { train as trainRun } from '../training/train.ts';
 import type { RunSummary } from '../training/types.ts';
 import { defineCommand } from './command.ts';
-import { BACKEND_FLAGS, type Flags, type FlagValues } from './flags.ts';
+import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from './flags.ts';
 import { percent } from './format.ts';
 import { showTraining } from './progress.ts';
 import { readConfigFile, SETTING_FLAGS, settingsOf } from './settings.ts';
 import type { Terminal } from './terminal.ts';
-
-export const CONFIG_FLAGS = {
-  config: { kind: 'text', description: 'JSON or YAML file of settings; flags override it' },
-  'print-config': { kind: 'switch', description: 'print the resolved configuration as JSON and stop' },
-} as const satisfies Flags;
 
 const TRAIN_FLAGS = {
   out: { kind: 'text', description: "the run's folder; default: runs/ and a name made of the configuration" },
