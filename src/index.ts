@@ -90,8 +90,10 @@ export { disposeSnapshot, type Snapshot, takeSnapshot } from './optimizers/snaps
 export type { GradientTransformation, OptimizerState } from './optimizers/types.ts';
 export { compareVariance, gradientVariance } from './optimizers/variance.ts';
 export {
+  bsrNetConnected,
   type Distribution,
   type DistributionName,
+  type DistributionOptions,
   distributions,
   type Kernel,
   kernelsOf,

@@ -14,6 +14,10 @@ export interface DistributionOptions {
   readonly firstConvolutionDense?: boolean;
   /** Keeps the last kernel dense, the one that gives the logits. */
   readonly lastLayerDense?: boolean;
+  /** `per-layer` alone: the sparsity of each kernel that is named here, in [0, 1). */
+  readonly sparsities?: Readonly<Record<string, number>>;
+  /** `bsr-net` alone: the density of the convolutions of the first stage, in (0, 1]; 0.2, and 0.1 in wide residual nets. */
+  readonly firstStageDensity?: number;
 }
 
 /** The number of nonzeros of every kernel, by its name. */
@@ -64,6 +68,9 @@ function keptDense(
 /** Products such as 0.57 · 100 fall just below the integer that is meant. */
 const ROUNDING_SLACK = 1e-6;
 
+/** The weights of a kernel at a sparsity of its own: size − ⌊S · size⌋, as google-research/rigl rounds, so at least one. */
+const countAt = (sparsity: number, size: number): number => size - Math.floor(sparsity * size + ROUNDING_SLACK);
+
 /**
  * Every sparse kernel has the same sparsity S: nonzeros = size − ⌊S · size⌋, as google-research/rigl rounds, so at least
  * one. The first convolution stays dense unless told otherwise, so the network's own sparsity is below S.
@@ -74,7 +81,7 @@ export const uniform: Distribution = (kernels, sparsity, options = {}) => {
   return Object.fromEntries(
     kernels.map(({ name, shape }) => {
       const size = sizeOf(shape);
-      return [name, dense.has(name) ? size : size - Math.floor(sparsity * size + ROUNDING_SLACK)];
+      return [name, dense.has(name) ? size : countAt(sparsity, size)];
     }),
   );
 };
@@ -132,27 +139,45 @@ function apportion(
   return counts;
 }
 
+/** The weights of a network at a sparsity of the whole, over kernels of these sizes: round((1 − S) · size). */
+function budgetOf(
+  kernels: readonly Kernel[],
+  sparsity: number,
+  dense: ReadonlySet<string>,
+): {
+  readonly sizes: readonly number[];
+  readonly size: number;
+  readonly least: readonly number[];
+  readonly total: number;
+} {
+  checkSparsity(sparsity);
+  const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
+  const sizes = kernels.map(({ shape }) => sizeOf(shape));
+  const size = sum(sizes);
+  const total = Math.round((1 - sparsity) * size);
+  const least = kernels.map(({ name }, i) => (dense.has(name) ? sizes[i] : 1));
+  const needed = sum(least);
+  if (total < needed) {
+    const kept = dense.size > 0 ? ` with ${[...dense].join(', ')} dense` : '';
+    throw new InputError(
+      `A sparsity of ${sparsity} leaves ${total} of ${size} weights, and ${needed} are needed for one weight a kernel${kept}; lower the sparsity${kept ? ' or keep no kernel dense' : ''}.`,
+    );
+  }
+  return { sizes, size, least, total };
+}
+
+const byName = (kernels: readonly Kernel[], counts: readonly number[]): WeightCounts =>
+  Object.fromEntries(kernels.map(({ name }, i) => [name, counts[i]]));
+
 /** A distribution of round((1 − sparsity) · size) weights over all kernels by the scores of each. */
 const scaled =
   (score: (kernel: Kernel) => number): Distribution =>
   (kernels, sparsity, options = {}) => {
-    checkSparsity(sparsity);
-    const sizes = kernels.map(({ shape }) => sizeOf(shape));
-    const size = sizes.reduce((sum, count) => sum + count, 0);
-    const total = Math.round((1 - sparsity) * size);
     const dense = keptDense(kernels, options);
-    const least = kernels.map(({ name }, i) => (dense.has(name) ? sizes[i] : 1));
-    const needed = least.reduce((sum, count) => sum + count, 0);
-    if (total < needed) {
-      const kept = dense.size > 0 ? ` with ${[...dense].join(', ')} dense` : '';
-      throw new InputError(
-        `A sparsity of ${sparsity} leaves ${total} of ${size} weights, and ${needed} are needed for one weight a kernel${kept}; lower the sparsity${kept ? ' or keep no kernel dense' : ''}.`,
-      );
-    }
+    const { sizes, size, least, total } = budgetOf(kernels, sparsity, dense);
     const densities = scaledDensities(kernels, score, (1 - sparsity) * size, dense);
     const shares = densities.map((density, i) => density * sizes[i]);
-    const counts = apportion(shares, least, sizes, total);
-    return Object.fromEntries(kernels.map(({ name }, i) => [name, counts[i]]));
+    return byName(kernels, apportion(shares, least, sizes, total));
   };
 
 /**
@@ -167,6 +192,107 @@ export const er: Distribution = scaled(erdosRenyi);
  */
 export const erk: Distribution = scaled(erdosRenyiKernel);
 
-export type DistributionName = 'uniform' | 'er' | 'erk';
+/**
+ * Kernels named in `sparsities` have these, every other one the sparsity given; each keeps at least one weight. The first
+ * convolution is as any other kernel.
+ *
+ * @throws InputError without `sparsities`, or if they name no kernel of the network
+ */
+export const perLayer: Distribution = (kernels, sparsity, options = {}) => {
+  checkSparsity(sparsity);
+  const { sparsities } = options;
+  if (sparsities === undefined) {
+    throw new InputError('The distribution per-layer needs `sparsities`, such as { "conv1.kernel": 0.4 }; none came.');
+  }
+  const names = new Set(kernels.map(({ name }) => name));
+  const unknown = Object.keys(sparsities).filter((name) => !names.has(name));
+  if (unknown.length > 0) {
+    throw new InputError(`The network has no kernel ${unknown.join(', ')}; its kernels are ${[...names].join(', ')}.`);
+  }
+  for (const own of Object.values(sparsities)) checkSparsity(own);
+  const dense = keptDense(kernels, options);
+  return Object.fromEntries(
+    kernels.map(({ name, shape }) => {
+      const size = sizeOf(shape);
+      return [name, dense.has(name) ? size : countAt(sparsities[name] ?? sparsity, size)];
+    }),
+  );
+};
 
-export const distributions: { readonly [Name in DistributionName]: Distribution } = { uniform, er, erk };
+/**
+ * The stage of a kernel: the block it is named after (`layer1` of `layer1.0.conv2.kernel`), or, of a network without
+ * blocks, its number of outputs.
+ */
+function stageOf({ name, shape }: Kernel): string {
+  const path = name.split('.');
+  return path.length > 2 ? path[0] : `${shape[shape.length - 1]}`;
+}
+
+/** BSR-Net's densities that do not depend on the sparsity: of the stage of the first convolution, and of the last kernel. */
+const BSR_NET_ENDS = 0.6;
+
+/**
+ * The weights that BSR-Net connects before its first step, with p = 1 − S: density 0.6 in the stage of the first
+ * convolution and in the last kernel, `firstStageDensity` in the convolutions of the stage after it, p / 2 elsewhere
+ * (Özdenizci and Legenstein 2021, http://proceedings.mlr.press/v139/ozdenizci21a.html; as their code for VGG16 and
+ * residual nets). At high sparsity in a small network the fixed densities shrink by one factor until the budget holds.
+ */
+export const bsrNetConnected: Distribution = (kernels, sparsity, options = {}) => {
+  const dense = keptDense(kernels, options);
+  const { sizes, least, total } = budgetOf(kernels, sparsity, dense);
+  const { firstStageDensity = 0.2 } = options;
+  if (!(firstStageDensity > 0 && firstStageDensity <= 1)) {
+    throw new InputError(`The density of the first stage is a number in (0, 1]; ${firstStageDensity} came.`);
+  }
+  const stages = [...new Set(kernels.filter(isConvolution).map(stageOf))];
+  const densityOf = (kernel: Kernel): number | null => {
+    const stage = isConvolution(kernel) ? stages.indexOf(stageOf(kernel)) : -1;
+    if (stage === 0 || kernel === kernels[kernels.length - 1]) return BSR_NET_ENDS;
+    return stage === 1 ? firstStageDensity : null;
+  };
+  const sum = (counts: readonly number[]) => counts.reduce((all, count) => all + count, 0);
+  const fixed = kernels.map((kernel, i) => (dense.has(kernel.name) ? 0 : (densityOf(kernel) ?? 0) * sizes[i]));
+  const rest = fixed.map((share, i) =>
+    share > 0 ? 0 : dense.has(kernels[i].name) ? sizes[i] : ((1 - sparsity) / 2) * sizes[i],
+  );
+  const factor = Math.min(1, Math.max(0, total - sum(rest)) / sum(fixed));
+  const shares = fixed.map((share, i) => (share > 0 ? factor * share : rest[i]));
+  const counts = shares.map((share, i) => Math.max(least[i], Math.floor(share + ROUNDING_SLACK)));
+  return byName(kernels, sum(counts) > total ? apportion(shares, least, sizes, total) : counts);
+};
+
+/**
+ * BSR-Net's densities with its whole budget: what `bsrNetConnected` has, and the rest of the round((1 − sparsity) · size)
+ * weights over all kernels in proportion to size, as its first reconnection spreads them. The sparsity is that of the
+ * whole network.
+ */
+export const bsrNet: Distribution = (kernels, sparsity, options = {}) => {
+  const { sizes, total } = budgetOf(kernels, sparsity, keptDense(kernels, options));
+  const connected = bsrNetConnected(kernels, sparsity, options);
+  const least = kernels.map(({ name }) => connected[name]);
+  return byName(kernels, apportion(fill(least, sizes, total), least, sizes, total));
+};
+
+/** min(sizes, least + λ · sizes) with the one λ that gives `total` in all. */
+function fill(least: readonly number[], sizes: readonly number[], total: number): number[] {
+  const full = new Set(sizes.flatMap((size, i) => (least[i] === size ? [i] : [])));
+  for (;;) {
+    const free = sizes.map((size, i) => (full.has(i) ? 0 : size));
+    const taken = sizes.reduce((sum, size, i) => sum + (full.has(i) ? size : least[i]), 0);
+    const open = free.reduce((sum, size) => sum + size, 0);
+    const lambda = open === 0 ? 0 : (total - taken) / open;
+    const exceeding = sizes.flatMap((size, i) => (!full.has(i) && least[i] + lambda * size > size ? [i] : []));
+    if (exceeding.length === 0) return sizes.map((size, i) => (full.has(i) ? size : least[i] + lambda * size));
+    for (const i of exceeding) full.add(i);
+  }
+}
+
+export type DistributionName = 'uniform' | 'er' | 'erk' | 'bsr-net' | 'per-layer';
+
+export const distributions: { readonly [Name in DistributionName]: Distribution } = {
+  uniform,
+  er,
+  erk,
+  'bsr-net': bsrNet,
+  'per-layer': perLayer,
+};

@@ -2,7 +2,19 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { InputError } from '../../src/core/errors.ts';
 import { sizeOf } from '../../src/core/structure.ts';
-import { distributions, er, erk, type Kernel, uniform } from '../../src/sparsity/distributions.ts';
+import { kernelsOf } from '../../src/models/inspect.ts';
+import { buildModel } from '../../src/models/models.ts';
+import {
+  bsrNet,
+  bsrNetConnected,
+  type DistributionOptions,
+  distributions,
+  er,
+  erk,
+  type Kernel,
+  perLayer,
+  uniform,
+} from '../../src/sparsity/distributions.ts';
 import { golden } from '../golden.ts';
 
 interface GoldenDensity {
@@ -13,7 +25,18 @@ interface GoldenNetwork {
   readonly layers: readonly Kernel[];
   readonly density: Readonly<Record<string, Readonly<Record<string, GoldenDensity>>>>;
 }
-const { json } = golden('sparsity') as { json: { densities: { networks: Readonly<Record<string, GoldenNetwork>> } } };
+interface GoldenConnectivity {
+  readonly layer_sizes: readonly number[];
+  readonly layer_connected: readonly number[];
+  readonly global_total: number;
+  readonly reconnected_at_first_step: number;
+}
+const { json } = golden('sparsity') as {
+  json: {
+    densities: { networks: Readonly<Record<string, GoldenNetwork>> };
+    bsr_initial: { networks: Readonly<Record<string, Readonly<Record<string, GoldenConnectivity>>>> };
+  };
+};
 
 const total = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((sum, n) => sum + n, 0);
 const sizes = (kernels: readonly Kernel[]) => kernels.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
@@ -90,7 +113,7 @@ describe('distributions', () => {
           const first = options.firstConvolutionDense ? kernels.find(({ shape }) => shape.length === 4) : undefined;
           const last = options.lastLayerDense ? kernels.at(-1) : undefined;
           const least = ({ name, shape }: Kernel) => (name === first?.name || name === last?.name ? sizeOf(shape) : 1);
-          for (const distribution of [er, erk]) {
+          for (const distribution of [er, erk, bsrNet]) {
             if (budget < kernels.reduce((sum, kernel) => sum + least(kernel), 0)) {
               expect(() => distribution(kernels, sparsity, options)).to.throw(InputError, 'lower the sparsity');
               continue;
@@ -99,6 +122,9 @@ describe('distributions', () => {
             expect(total(counts)).to.equal(budget);
             for (const kernel of kernels) expect(counts[kernel.name]).to.be.within(least(kernel), sizeOf(kernel.shape));
           }
+          if (budget < kernels.reduce((sum, kernel) => sum + least(kernel), 0)) return;
+          const [connected, all] = [bsrNetConnected, bsrNet].map((counts) => counts(kernels, sparsity, options));
+          for (const kernel of kernels) expect(connected[kernel.name]).to.be.within(least(kernel), all[kernel.name]);
         },
       ),
     );
@@ -117,7 +143,48 @@ describe('distributions', () => {
     );
   });
 
-  for (const [name, distribution] of Object.entries(distributions)) {
+  for (const [network, model, firstStageDensity] of [
+    ['vgg16', 'vgg16-bsr', 0.2],
+    ['resnet18', 'resnet18', 0.2],
+    ['wrn28_4', 'wrn-28-4', 0.1],
+  ] as const) {
+    for (const [share, reference] of Object.entries(json.bsr_initial.networks[network])) {
+      it(`connects ${network} at density ${share} as BSR-Net does, and then to its budget`, () => {
+        const kernels = kernelsOf(buildModel(model, { inputShape: [32, 32, 3], classes: 10, width: 1 }));
+        expect(kernels.map(({ shape }) => sizeOf(shape))).to.deep.equal(reference.layer_sizes);
+        const sparsity = 1 - Number(share);
+        const connected = bsrNetConnected(kernels, sparsity, { firstStageDensity });
+        expect(kernels.map(({ name }) => connected[name])).to.deep.equal(reference.layer_connected);
+        const all = bsrNet(kernels, sparsity, { firstStageDensity });
+        // There the budget is rounded down.
+        expect(total(all) - reference.global_total).to.be.within(0, 1);
+        expect(total(all) - total(connected) - reference.reconnected_at_first_step).to.be.within(0, 1);
+        for (const { name, shape } of kernels) {
+          const expected = (reference.reconnected_at_first_step * sizeOf(shape)) / sizes(kernels);
+          if (all[name] < sizeOf(shape))
+            expect(all[name] - connected[name]).to.be.closeTo(expected, expected / 100 + 2);
+        }
+      });
+    }
+  }
+
+  it('gives kernels by name the sparsity asked for, and the others the common one', () => {
+    const { layers } = json.densities.networks.lenet_300_100;
+    const [first, second, last] = layers.map(({ name }) => name);
+    const counts = perLayer(layers, 0.9, { sparsities: { [first]: 0.99, [last]: 0 } });
+    expect(counts).to.deep.equal({ [first]: 2352, [second]: 3000, [last]: 1000 });
+    expect(perLayer(layers, 0.9, { sparsities: {}, lastLayerDense: true })[last]).to.equal(1000);
+    expect(() => perLayer(layers, 0.9)).to.throw(InputError, 'needs `sparsities`');
+    expect(() => perLayer(layers, 0.9, { sparsities: { 'fc9.kernel': 0.5 } })).to.throw(
+      InputError,
+      'no kernel fc9.kernel',
+    );
+    expect(() => perLayer(layers, 0.9, { sparsities: { [first]: 99 } })).to.throw(InputError, 'Did you mean 0.99?');
+  });
+
+  const needed: DistributionOptions = { sparsities: {} };
+  for (const [name, build] of Object.entries(distributions)) {
+    const distribution = (kernels: readonly Kernel[], sparsity: number) => build(kernels, sparsity, needed);
     it(`${name} refuses a sparsity outside [0, 1) and says what may be meant`, () => {
       const kernels = [{ name: 'a.kernel', shape: [10, 10] }];
       expect(() => distribution(kernels, 95)).to.throw(InputError, 'Did you mean 0.95?');
