@@ -90,6 +90,18 @@ export class EngineBackend extends MathBackendCPU {
     return { dataId, shape: [...shape], dtype, pointer };
   }
 
+  /** A new float32 tensor that `write` fills; nothing is left of it when that throws. */
+  make(shape: readonly number[], write: (pointer: number) => void): TensorInfo {
+    const { pointer, ...tensor } = this.allocate(shape);
+    try {
+      write(pointer);
+    } catch (error) {
+      this.disposeData(tensor.dataId);
+      throw error;
+    }
+    return tensor;
+  }
+
   /** An empty tensor whose disposal calls `release`. */
   own(release: () => void): TensorInfo {
     const dataId = {};

@@ -1,4 +1,4 @@
-import type { Structure } from '../core/structure.ts';
+import { type Structure, sizeOf } from '../core/structure.ts';
 import type { Heap } from './heap.ts';
 import type { Geometry } from './layout.ts';
 
@@ -158,6 +158,8 @@ const sameKey = (a: WeightKey | undefined, b: WeightKey): boolean =>
 /** A structure as the kernels read it for one geometry: rows by output channel and, when asked for, by input channel. */
 export class Compiled {
   readonly nonzeros: number;
+  /** Of the dense kernel. */
+  readonly size: number;
   readonly forward: Rows;
   /** What the weights in the forward and in the transposed records were made of. */
   forwardKey: WeightKey | undefined;
@@ -175,6 +177,7 @@ export class Compiled {
     this.#structure = structure;
     this.#geometry = geometry;
     this.nonzeros = structure.positions.length;
+    this.size = sizeOf(structure.shape);
     const offsets = forwardRows(structure, geometry);
     const { base, ...forward } = place(heap, offsets);
     this.#bases.push(base);

@@ -1,9 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { addN, binaryKernels } from './binary.ts';
+import { convolutionKernels } from './convolution.ts';
 import { relu } from './elementwise.ts';
 import type { EngineKernel } from './kernel.ts';
 import { logicKernels } from './logic.ts';
+import { matMulKernels } from './matmul.ts';
 import { runNetwork, runNetworkGradient } from './network.ts';
+import { poolingKernels } from './pooling.ts';
 import { reductionKernels } from './reductions.ts';
 import { shapeKernels } from './shape.ts';
 import { unaryKernels } from './unary.ts';
@@ -16,6 +19,9 @@ const KERNELS: readonly EngineKernel[] = [
   ...logicKernels,
   ...reductionKernels,
   ...shapeKernels,
+  ...convolutionKernels,
+  ...matMulKernels,
+  ...poolingKernels,
   runNetwork,
   runNetworkGradient,
 ];

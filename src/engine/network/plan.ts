@@ -1,4 +1,5 @@
 import { ZEROS } from '../control.ts';
+import { asTarget, blockedFields, flatFields, plainFields, poolFields, rowFields } from '../fields.ts';
 import { bitsBlock, type Layout, paddedBatch, SUPER_BLOCK } from '../layout.ts';
 import type { Fields, KernelName } from '../records.ts';
 import { Arena } from './arena.ts';
@@ -190,25 +191,14 @@ class Builder {
   }
 }
 
-/** The fields of a kernel that goes over the rows of one layout. */
-const rowFields = ({ row, channel, height, channels, tiles, nb }: Layout, images: number) => ({
-  row,
-  channel,
-  rows: height,
-  channels,
-  tiles,
-  blocks: images / nb,
-});
-
 /** More than 3 % nonzeros on rows of several tiles: x stays in the first-level cache while all channels read it. */
 const channelMajor =
   (node: ConvNode, direction: 'forward' | 'transposed'): Field =>
   (run) => {
     const { x, y } = node.geometry;
     const { tiles } = direction === 'forward' ? y : x;
-    const [height, width] = node.geometry.kernel;
-    const density = run.rows(node).nonzeros / (height * width * node.geometry.inputs * node.geometry.outputs);
-    return tiles > 1 && density > 0.03 ? 0 : 1;
+    const { nonzeros, size } = run.rows(node);
+    return tiles > 1 && nonzeros > 0.03 * size ? 0 : 1;
   };
 
 const noBits = { bits: 0, bitsTask: 0 };
@@ -485,7 +475,7 @@ export function planForward(graph: Graph, options: PlanOptions): ForwardPlan {
           ...blockedFields('x', x.layout),
           y: (run) => run.logits,
           yTask: images * x.layout.channels * 4,
-          ...renamed(plainFields(x.layout)),
+          ...asTarget(plainFields(x.layout)),
           images,
           batch,
           rows: 1,
@@ -814,7 +804,7 @@ export function planBackward(forward: ForwardPlan, wants: 'images' | 'parameters
           ...blockedFields('x', y.layout),
           y: (run) => run.dImages,
           yTask: images * height * width * channels * 4,
-          ...renamed(plainFields(y.layout)),
+          ...asTarget(plainFields(y.layout)),
           images,
           batch,
           rows: height,
@@ -861,68 +851,3 @@ function valuesToDifferentiate(graph: Graph, wants: 'images' | 'parameters') {
   }
   return { inputs, nodes };
 }
-
-/** A plain [image, row, column, channel] tensor as the source of a repack. */
-const plainFields = ({ height, width, channels }: Layout) => ({
-  xNb: 1,
-  xBlock: 4 * height * width * channels,
-  xRow: 4 * width * channels,
-  xChannel: 4,
-  xPixel: 4 * channels,
-  xPlane: 0,
-});
-
-/** The same as its target. */
-const renamed = ({ xNb, xBlock, xRow, xChannel, xPixel, xPlane }: ReturnType<typeof plainFields>) => ({
-  yNb: xNb,
-  yBlock: xBlock,
-  yRow: xRow,
-  yChannel: xChannel,
-  yPixel: xPixel,
-  yPlane: xPlane,
-});
-
-type Side = 'x' | 'y';
-type SideFields<S extends Side> = {
-  readonly [F in 'Nb' | 'Block' | 'Row' | 'Channel' | 'Pixel' | 'Plane' as `${S}${F}`]: number;
-};
-
-const sideFields = <S extends Side>(side: S, fields: Readonly<Record<string, number>>): SideFields<S> =>
-  Object.fromEntries(Object.entries(fields).map(([name, number]) => [side + name, number])) as SideFields<S>;
-
-/** Blocks as a side of a repack; with `planes` > 1, the columns of each plane lie that far apart. */
-const blockedFields = <S extends Side>(side: S, of: Layout, planes = 1): SideFields<S> =>
-  sideFields(side, {
-    Nb: of.nb,
-    Block: of.block,
-    Row: of.row,
-    Channel: of.channel,
-    Pixel: planes * of.pixel,
-    Plane: planes > 1 ? of.pixel : 0,
-  });
-
-/** Features as a side of a repack over the rows, channels and columns that they came from. */
-const flatFields = <S extends Side>(side: S, from: Layout, to: Layout): SideFields<S> =>
-  sideFields(side, {
-    Nb: to.nb,
-    Block: to.block,
-    Row: from.width * from.channels * to.channel,
-    Channel: to.channel,
-    Pixel: from.channels * to.channel,
-    Plane: 0,
-  });
-
-const poolFields = (x: Layout, y: Layout, images: number) => ({
-  xBlock: x.block,
-  xRow: x.row,
-  xChannel: x.channel,
-  xNb: x.nb,
-  yBlock: y.block,
-  yRow: y.row,
-  yChannel: y.channel,
-  yNb: y.nb,
-  images,
-  channels: x.channels,
-  height: x.height,
-  width: x.width,
-});

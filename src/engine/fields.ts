@@ -1,0 +1,77 @@
+import type { Layout } from './layout.ts';
+
+/** The fields of a kernel that goes over the rows of one layout. */
+export const rowFields = ({ row, channel, height, channels, tiles, nb }: Layout, images: number) => ({
+  row,
+  channel,
+  rows: height,
+  channels,
+  tiles,
+  blocks: images / nb,
+});
+
+/** A plain [image, row, column, channel] tensor as the source of a repack. */
+export const plainFields = ({ height, width, channels }: Layout) => ({
+  xNb: 1,
+  xBlock: 4 * height * width * channels,
+  xRow: 4 * width * channels,
+  xChannel: 4,
+  xPixel: 4 * channels,
+  xPlane: 0,
+});
+
+/** The same as its target. */
+export const asTarget = ({ xNb, xBlock, xRow, xChannel, xPixel, xPlane }: ReturnType<typeof plainFields>) => ({
+  yNb: xNb,
+  yBlock: xBlock,
+  yRow: xRow,
+  yChannel: xChannel,
+  yPixel: xPixel,
+  yPlane: xPlane,
+});
+
+type Side = 'x' | 'y';
+type SideFields<S extends Side> = {
+  readonly [F in 'Nb' | 'Block' | 'Row' | 'Channel' | 'Pixel' | 'Plane' as `${S}${F}`]: number;
+};
+
+const sideFields = <S extends Side>(side: S, fields: Readonly<Record<string, number>>): SideFields<S> =>
+  Object.fromEntries(Object.entries(fields).map(([name, number]) => [side + name, number])) as SideFields<S>;
+
+/** Blocks as a side of a repack; with `planes` > 1, the columns of each plane lie that far apart. */
+export const blockedFields = <S extends Side>(side: S, of: Layout, planes = 1): SideFields<S> =>
+  sideFields(side, {
+    Nb: of.nb,
+    Block: of.block,
+    Row: of.row,
+    Channel: of.channel,
+    Pixel: planes * of.pixel,
+    Plane: planes > 1 ? of.pixel : 0,
+  });
+
+/** Features as a side of a repack over the rows, channels and columns that they came from. */
+export const flatFields = <S extends Side>(side: S, from: Layout, to: Layout): SideFields<S> =>
+  sideFields(side, {
+    Nb: to.nb,
+    Block: to.block,
+    Row: from.width * from.channels * to.channel,
+    Channel: to.channel,
+    Pixel: from.channels * to.channel,
+    Plane: 0,
+  });
+
+/** The fields that pooling kernels share. */
+export const poolFields = (x: Layout, y: Layout, images: number) => ({
+  xBlock: x.block,
+  xRow: x.row,
+  xChannel: x.channel,
+  xNb: x.nb,
+  yBlock: y.block,
+  yRow: y.row,
+  yChannel: y.channel,
+  yNb: y.nb,
+  images,
+  channels: x.channels,
+  height: x.height,
+  width: x.width,
+});
