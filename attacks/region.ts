@@ -37,14 +37,14 @@ export function regionAround(norm: Norm, epsilon: number, bounds: Bounds, pixels
 
 /** In linf ball and box are one box, whose faces are the outermost float32 numbers inside it. */
 function boxAround(norm: Norm, epsilon: number, [low, high]: Bounds, pixels: Float32Array, shape: Shape): Region {
-  const lower = tf.tensor4d(
-    pixels.map((pixel) => Math.max(reach(pixel, -epsilon), low)),
-    shape,
-  );
-  const upper = tf.tensor4d(
-    pixels.map((pixel) => Math.min(reach(pixel, epsilon), high)),
-    shape,
-  );
+  const lowest = new Float32Array(pixels.length);
+  const highest = new Float32Array(pixels.length);
+  for (let i = 0; i < pixels.length; i++) {
+    lowest[i] = Math.max(reach(pixels[i], -epsilon), low);
+    highest[i] = Math.min(reach(pixels[i], epsilon), high);
+  }
+  const lower = tf.tensor4d(lowest, shape);
+  const upper = tf.tensor4d(highest, shape);
   return {
     project: (adversarial) => tf.tidy(() => tf.minimum(tf.maximum(adversarial, lower), upper) as Tensor4D),
     steepest: (gradient) => norm.steepest(gradient),
@@ -55,16 +55,21 @@ function boxAround(norm: Norm, epsilon: number, [low, high]: Bounds, pixels: Flo
   };
 }
 
+/** The float32 number nearest to x + offset that is no further from x than that. */
+function reach(x: number, offset: number): number {
+  const reached = Math.fround(x + offset);
+  if (Math.abs(reached - x) <= Math.abs(offset)) return reached;
+  // Less in magnitude where x + offset lies beyond x as seen from 0, else more.
+  return neighbour(reached, reached > 0 === offset > 0 ? -1 : 1);
+}
+
 const float = new Float32Array(1);
 const bits = new Int32Array(float.buffer);
 
-/** The float32 number nearest to x + offset that is no further from x than that. */
-function reach(x: number, offset: number): number {
-  float[0] = x + offset;
-  if (Math.abs(float[0] - x) > Math.abs(offset)) {
-    // One unit in the last place towards x: a smaller magnitude where the sum lies beyond x as seen from 0.
-    bits[0] += float[0] > 0 === offset > 0 ? -1 : 1;
-  }
+/** The next float32 number of smaller (−1) or larger (1) magnitude. */
+function neighbour(x: number, direction: -1 | 1): number {
+  float[0] = x;
+  bits[0] += direction;
   return float[0];
 }
 
