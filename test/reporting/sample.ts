@@ -1,4 +1,14 @@
+import { packBits } from '../../src/evaluation/bits.ts';
+import { accuracyOf } from '../../src/evaluation/intervals.ts';
+import { type AttackResult, CLAIM, type Evaluation } from '../../src/evaluation/types.ts';
+import { withUnions } from '../../src/evaluation/union.ts';
+import type { Gallery, GalleryRow } from '../../src/reporting/gallery.ts';
+import { pngUri } from '../../src/reporting/png.ts';
 import type { ResultRow } from '../../src/reporting/results.ts';
+import type { RunRecord } from '../../src/reporting/runs.ts';
+import { jobsOf } from '../../src/sweeps/grid.ts';
+import type { TrainConfig } from '../../src/training/config.ts';
+import { METRIC_COLUMNS, type MetricRow } from '../../src/training/metrics.ts';
 
 /** A row of results.csv with plausible values, some of them replaced. */
 export const resultRow = (replaced: Partial<ResultRow>): ResultRow => ({
@@ -44,3 +54,136 @@ export const resultRow = (replaced: Partial<ResultRow>): ResultRow => ({
   version: '0.1.0',
   ...replaced,
 });
+
+const EPSILONS = [0, 0.05, 0.1, 0.2, 0.3];
+const IMAGES = 400;
+
+/** Robust accuracy as a smooth function of what matters, so that charts have a shape. */
+function level({ sparsity, optimizer, objective, seed }: TrainConfig, epsilon: number): number {
+  const clean = objective === 'natural' ? 0.985 : 0.955 - 0.12 * sparsity ** 8 + (optimizer === 'agent' ? 0.004 : 0);
+  const decay = objective === 'natural' ? 28 : 2.2 + 2.4 * sparsity ** 8 - (optimizer === 'agent' ? 0.2 : 0);
+  const wobble = 0.008 * Math.sin(7 * seed + 3 * sparsity + (optimizer === 'agent' ? 1 : 0));
+  return Math.min(1, Math.max(0, clean * Math.exp(-decay * epsilon - 14 * epsilon ** 3) + wobble));
+}
+
+/** The first images survive, and a few more or less by the attack. */
+function result(config: TrainConfig, attack: string, epsilon: number): AttackResult {
+  const strength = attack === 'pgd-20-ce' ? 0.01 : 0;
+  const count = Math.round(IMAGES * Math.min(level(config, 0), level(config, epsilon) + (epsilon > 0 ? strength : 0)));
+  return {
+    attack,
+    norm: 'linf',
+    epsilon,
+    steps: 20,
+    stepSize: epsilon / 8,
+    restarts: attack === 'pgd-20-ce' ? 1 : 2,
+    robust: accuracyOf(count, IMAGES),
+    survived: packBits(Array.from({ length: IMAGES }, (_, i) => i < count)),
+    forwardPasses: 9000,
+    inputGradients: 8000,
+  };
+}
+
+function evaluation(config: TrainConfig, checkpoint: string): Evaluation {
+  const results = EPSILONS.flatMap((epsilon) =>
+    ['pgd-20-ce', 'pgd-20x2-cw'].map((name) => result(config, name, epsilon)),
+  );
+  const nonzeros = Math.round(100000 * (1 - config.sparsity));
+  return {
+    claim: CLAIM,
+    target: {
+      checkpoint,
+      sha256: checkpoint.padEnd(64, '0'),
+      epoch: checkpoint === 'best' ? 9 : 10,
+      step: 100,
+      sparsity: config.sparsity,
+      nonzeros,
+      flops: 30 * nonzeros,
+      bytes: 8 * nonzeros,
+    },
+    dataset: { name: 'mnist10k', sha256: 'abc', official: true, classes: [...'0123456789'] },
+    split: 'test',
+    seed: 0,
+    clean: accuracyOf(Math.round(IMAGES * level(config, 0)), IMAGES),
+    attacks: withUnions(results),
+    alarms: [
+      { name: 'zero gradients', status: 'ok', detail: '0 of 64 images have a cross-entropy gradient of zero.' },
+      { name: 'larger epsilon not stronger', status: 'ok', detail: 'Accuracy falls as ε grows.' },
+      config.objective === 'natural'
+        ? { name: 'randomised output', status: 'raised', detail: 'The same images gave other logits <twice>.' }
+        : { name: 'randomised output', status: 'ok', detail: 'The same images gave the same logits twice.' },
+      {
+        name: 'black-box beats white-box',
+        status: 'not checked',
+        detail: 'It takes an attack without gradients.',
+      },
+    ],
+    forwardPasses: 100000,
+    inputGradients: 90000,
+    backend: 'cpu',
+    version: '0.1.0',
+  };
+}
+
+function metrics(config: TrainConfig): MetricRow[] {
+  const corrected = config.optimizer !== 'sgd';
+  return Array.from({ length: 10 }, (_, i): MetricRow => {
+    const epoch = i + 1;
+    const share = 1 - Math.exp(-0.45 * epoch * (corrected ? 1.2 : 1));
+    return {
+      ...(Object.fromEntries(METRIC_COLUMNS.map((column) => [column, null])) as MetricRow),
+      epoch,
+      step: 10 * epoch,
+      train_loss: 2.3 * (1 - 0.8 * share) + 0.02 * Math.sin(epoch + config.seed),
+      validation_clean_accuracy: level(config, 0) * (0.4 + 0.6 * share),
+      validation_robust_accuracy: level(config, 0.1) * share + 0.01 * Math.sin(2 * epoch + config.seed),
+      c: corrected ? 0.1 + 0.5 * share - 0.2 * config.sparsity : null,
+      variance_ratio: corrected ? 1.02 - 0.12 * share : null,
+      sparsity: config.sparsity,
+      forward_passes: 9000 * epoch,
+      input_gradients: 7000 * epoch,
+      weight_gradients: 1000 * epoch * (corrected ? 2 : 1),
+      seconds: 3.1 * epoch,
+    };
+  });
+}
+
+/** The runs of a sweep as a report reads them, with made-up figures. */
+export const sampleRuns = (): RunRecord[] =>
+  jobsOf({
+    settings: { dataset: 'mnist10k', model: 'cnn', epochs: 10 },
+    axes: { sparsity: [0, 0.9, 0.95, 0.99], optimizer: ['sgd', 'agent'], seed: [0, 1, 2] },
+    controls: [{ objective: 'natural' }],
+  }).map(({ name, config }) => ({
+    name,
+    folder: `runs/${name}`,
+    config,
+    metrics: metrics(config),
+    evaluations: ['best', 'last'].map((checkpoint) => evaluation(config, checkpoint)),
+  }));
+
+const SHAPE = [28, 28, 1] as const;
+
+/** A ring, a noise pattern and their sum, as the pictures of two nets. */
+export function sampleGallery(): Gallery {
+  const ring = (i: number): number => {
+    const radius = Math.hypot((i % 28) - 13.5, Math.floor(i / 28) - 13.5);
+    return radius > 6 && radius < 9 ? 0.95 : 0;
+  };
+  const noise = (i: number): number => ((i * 7919) % 3) / 2 - 0.5;
+  const rows = ['dense, undefended', '95 % sparse, AGENT'].map(
+    (attacked, net): GalleryRow => ({
+      attacked,
+      clean: pngUri(ring, SHAPE),
+      perturbation: pngUri((i) => 0.5 + noise(i), SHAPE),
+      adversarial: pngUri((i) => ring(i) + 0.2 * noise(i), SHAPE),
+      magnification: 5,
+      predictions: [
+        { net: 'dense, undefended', clean: '0', adversarial: net === 0 ? '8' : '0', right: net !== 0 },
+        { net: '95 % sparse, AGENT', clean: '0', adversarial: '0', right: true },
+      ],
+    }),
+  );
+  const images = [17, 23, 42].map((index) => ({ index, label: '0', rows }));
+  return { norm: 'linf', epsilon: 0.1, attack: 'PGD-40', images };
+}

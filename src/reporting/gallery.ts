@@ -1,0 +1,149 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { pgd } from '../../attacks/index.ts';
+import type { NormName } from '../../attacks/types.ts';
+import { foldIn, seedKey } from '../core/key.ts';
+import { batchImages, batchLabels, type Dataset, testIndices } from '../data/index.ts';
+import { predict } from '../evaluation/predict.ts';
+import type { Target } from '../evaluation/target.ts';
+import { pngUri } from './png.ts';
+
+/** A net as a gallery names it. */
+export interface GalleryNet {
+  readonly name: string;
+  readonly target: Target;
+}
+
+export interface GalleryOptions {
+  readonly norm: NormName;
+  readonly epsilon: number;
+  /** How many images; default 3. */
+  readonly count?: number;
+}
+
+/** What a net says of an image. */
+export interface Prediction {
+  readonly net: string;
+  readonly clean: string;
+  readonly adversarial: string;
+  readonly right: boolean;
+}
+
+/** An image, what an attack on one of the nets adds, and the sum; pictures are data URIs of PNG files. */
+export interface GalleryRow {
+  /** The net whose gradients the attack followed. */
+  readonly attacked: string;
+  readonly clean: string;
+  readonly perturbation: string;
+  readonly adversarial: string;
+  /** How much stronger than it is the perturbation is drawn. */
+  readonly magnification: number;
+  readonly predictions: readonly Prediction[];
+}
+
+export interface GalleryImage {
+  /** Its number in the test split. */
+  readonly index: number;
+  readonly label: string;
+  /** One a net. */
+  readonly rows: readonly GalleryRow[];
+}
+
+export interface Gallery {
+  readonly norm: NormName;
+  readonly epsilon: number;
+  readonly attack: string;
+  readonly images: readonly GalleryImage[];
+}
+
+/** Enough steps that the pictures show what the attack can do. */
+const STEPS = 40;
+const CANDIDATES = 64;
+
+/**
+ * A few test images with the worst that an attack finds for each net, and what all nets make of it. Images come from
+ * different classes and are ones that every net gets right and the first loses under attack, as far as there are such.
+ *
+ * @param nets the first is the one that is expected to lose; borrowed
+ */
+export async function drawGallery(
+  nets: readonly GalleryNet[],
+  dataset: Dataset,
+  { norm, epsilon, count = 3 }: GalleryOptions,
+): Promise<Gallery> {
+  const indices = testIndices(dataset.test, CANDIDATES);
+  const images = batchImages(dataset.test, indices, dataset.imageShape);
+  const labels = batchLabels(dataset.test, indices);
+  const attack = pgd({ norm, epsilon, steps: STEPS });
+  const key = foldIn(seedKey(0), 'gallery');
+  const samples = Array.from(indices);
+  const adversarials: Tensor4D[] = [];
+  try {
+    for (const { target } of nets) {
+      adversarials.push(await attack.perturb(target.classify, images, labels, { key, samples }));
+    }
+    const clean = await Promise.all(nets.map(({ target }) => predict(target.classify, images)));
+    // attacked[i][j]: what net j says of the images attacked on net i
+    const attacked = await Promise.all(
+      adversarials.map((batch) => Promise.all(nets.map(({ target }) => predict(target.classify, batch)))),
+    );
+    const truth = Array.from(indices, (index) => dataset.test.labels[index]);
+    const interest = (place: number): number =>
+      clean.filter((predictions) => predictions[place] === truth[place]).length +
+      (attacked[0][0][place] !== truth[place] ? 1 : 0) +
+      (attacked.at(-1)?.at(-1)?.[place] === truth[place] ? 1 : 0);
+    const pixels = await images.data();
+    const pictures = await Promise.all(adversarials.map((batch) => batch.data()));
+    return {
+      norm,
+      epsilon,
+      attack: `PGD-${STEPS}`,
+      images: chooseDistinct(truth, interest, count).map((place) => ({
+        index: indices[place],
+        label: dataset.classes[truth[place]],
+        rows: nets.map(({ name }, i) => ({
+          attacked: name,
+          ...drawRow(pixels, pictures[i], place, dataset.imageShape),
+          predictions: nets.map(({ name: net }, j) => ({
+            net,
+            clean: dataset.classes[clean[j][place]],
+            adversarial: dataset.classes[attacked[i][j][place]],
+            right: attacked[i][j][place] === truth[place],
+          })),
+        })),
+      })),
+    };
+  } finally {
+    tf.dispose([images, labels, ...adversarials]);
+  }
+}
+
+/** The most interesting places, of different classes first. */
+function chooseDistinct(truth: readonly number[], interest: (place: number) => number, count: number): number[] {
+  const places = [...truth.keys()].sort((a, b) => interest(b) - interest(a) || a - b);
+  const seen = new Set<number>();
+  const first = places.filter((place) => !seen.has(truth[place]) && seen.add(truth[place]));
+  return [...first, ...places.filter((place) => !first.includes(place))].slice(0, count);
+}
+
+type Pictures = Pick<GalleryRow, 'clean' | 'perturbation' | 'adversarial' | 'magnification'>;
+
+/** The pictures of the image at `place`. */
+function drawRow(
+  clean: ArrayLike<number>,
+  adversarial: ArrayLike<number>,
+  place: number,
+  shape: Dataset['imageShape'],
+): Pictures {
+  const size = shape[0] * shape[1] * shape[2];
+  const at = (data: ArrayLike<number>, i: number) => data[place * size + i];
+  let largest = 0;
+  for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(at(adversarial, i) - at(clean, i)));
+  const magnification = largest > 0 ? 0.5 / largest : 1;
+  return {
+    clean: pngUri((i) => at(clean, i), shape),
+    perturbation: pngUri((i) => 0.5 + magnification * (at(adversarial, i) - at(clean, i)), shape),
+    adversarial: pngUri((i) => at(adversarial, i), shape),
+    magnification,
+  };
+}

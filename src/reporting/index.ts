@@ -1,0 +1,19 @@
+export { type EpochsToAccuracy, epochsToAccuracy, formatEpochsToAccuracy } from './epochs-to-accuracy.ts';
+export { drawGallery, type Gallery, type GalleryNet, type GalleryOptions } from './gallery.ts';
+export { renderPage } from './page.ts';
+export { type Report, type ReportOptions, writeReport } from './report.ts';
+export { collectReport, headlineCells, type ReportData, type Threat } from './report-data.ts';
+export { formatResults, parseResults, RESULT_COLUMNS, type ResultColumn, type ResultRow } from './results.ts';
+export { type RunRecord, readRuns, resultRows } from './runs.ts';
+export { mean, type PairedDifference, pairedDifference, standardDeviation, studentQuantile } from './statistics.ts';
+export { formatSummary, SUMMARY_COLUMNS, type SummaryCell, summarize } from './summary.ts';
+export {
+  formatAccuracy,
+  formatDifference,
+  formatDifferences,
+  formatSparsity,
+  formatSpread,
+  formatSummaryTable,
+  formatTable,
+  percent,
+} from './table.ts';

@@ -1,0 +1,254 @@
+import { formatEpsilon } from '../evaluation/epsilon.ts';
+import { UNION } from '../evaluation/types.ts';
+import type { MetricColumn } from '../training/metrics.ts';
+import { type CurvePoint, curveChart, epsilonChart, type Line, type Point, sparsityChart } from './charts.ts';
+import { groupBy } from './group-by.ts';
+import { type Html, html } from './html.ts';
+import { chart, details, type LegendEntry, legend, table } from './page-parts.ts';
+import { bySparsity, headlineCells, type ReportData } from './report-data.ts';
+import type { RunRecord } from './runs.ts';
+import type { Series } from './series.ts';
+import { mean } from './statistics.ts';
+import type { MeanAndDeviation, SummaryCell } from './summary.ts';
+import { formatSparsity, formatSpread } from './table.ts';
+
+const sparsityOf = ({ setting }: SummaryCell): number => setting.sparsity ?? 0;
+
+const bar = ({ mean: y, deviation }: MeanAndDeviation): Pick<Point, 'y' | 'low' | 'high'> => {
+  const half = Number.isNaN(deviation) ? 0 : deviation;
+  return { y, low: Math.max(0, y - half), high: Math.min(1, y + half) };
+};
+
+/** Clean and robust accuracy against sparsity; nets trained without defence and without sparsity are levels. */
+export async function sparsitySection(data: ReportData): Promise<Html> {
+  const cells = headlineCells(data);
+  const ticks = [...new Set(cells.map(sparsityOf))].map(formatSparsity);
+  const isLevel = (series: Series) =>
+    series.undefended && cells.filter(({ setting }) => series.matches(setting)).every((cell) => sparsityOf(cell) === 0);
+  const lines = data.series.filter((series) => !isLevel(series));
+  const levels = data.series.filter(isLevel);
+  const draw = (kind: 'clean' | 'robust') =>
+    sparsityChart(
+      lines.flatMap((series) =>
+        cells
+          .filter(({ setting }) => series.matches(setting))
+          .map((cell, order) => ({
+            series: series.name,
+            x: formatSparsity(sparsityOf(cell)),
+            order,
+            ...bar(cell[kind]),
+          })),
+      ),
+      lines,
+      ticks,
+      levels.flatMap((series) =>
+        cells
+          .filter(({ setting }) => series.matches(setting))
+          .map((cell) => ({ label: series.name, color: series.color, y: cell[kind].mean })),
+      ),
+    );
+  const words = (kind: 'clean' | 'robust') =>
+    `${kind === 'clean' ? 'Clean' : 'Robust'} accuracy against sparsity. ${cells
+      .map((cell) => `${nameOf(data.series, cell)} at ${formatSparsity(sparsityOf(cell))}: ${formatSpread(cell[kind])}`)
+      .join('; ')}.`;
+  return html`${legend([...lines, ...levels.map((series) => ({ ...series, dashed: true }))])}
+<div class="charts">
+${await chart(`Robust accuracy, ε ${formatEpsilon(data.threat?.epsilon ?? 0)}`, words('robust'), draw('robust'))}
+${await chart('Clean accuracy', words('clean'), draw('clean'))}
+</div>
+<p class="muted small">Points are means over seeds, bars one standard deviation over seeds (none for a single seed). Robust means right both without attack and under every attack that was run.</p>`;
+}
+
+export const nameOf = (series: readonly Series[], { setting }: SummaryCell): string =>
+  series.find(({ matches }) => matches(setting))?.name ?? setting.optimizer;
+
+/** Colours of sparsities, in order. */
+const levelColor = (index: number): string => `var(--level-${index % 6})`;
+
+/** Robust accuracy against the attack's radius; null where only one radius was evaluated. */
+export async function epsilonSection(data: ReportData): Promise<Html | null> {
+  const cells = data.cells.filter(
+    ({ setting }) =>
+      setting.attack === UNION && setting.checkpoint === data.checkpoint && setting.norm === data.threat?.norm,
+  );
+  const epsilons = [...new Set(cells.map(({ setting }) => setting.epsilon ?? 0))].sort((a, b) => a - b);
+  if (epsilons.length < 2) return null;
+  const sparsities = [...new Set(cells.toSorted(bySparsity).map(sparsityOf))];
+  const ticks = epsilons.map((value) => ({ value, label: formatEpsilon(value) }));
+  const pointsOf = (series: Series, name: (cell: SummaryCell) => string) =>
+    cells
+      .filter(({ setting }) => series.matches(setting))
+      .map((cell) => ({ series: name(cell), x: cell.setting.epsilon ?? 0, ...bar(cell.robust) }));
+  const undefended = data.series.filter((series) => series.undefended);
+  const levels: Line[] = sparsities.map((sparsity, i) => ({ name: formatSparsity(sparsity), color: levelColor(i) }));
+  const charts = await Promise.all(
+    data.series
+      .filter((series) => !series.undefended)
+      .map((series) => {
+        const points = [
+          ...pointsOf(series, (cell) => formatSparsity(sparsityOf(cell))),
+          ...undefended.flatMap((other) => pointsOf(other, () => other.name)),
+        ];
+        return chart(
+          series.name,
+          `Robust accuracy of ${series.name} against the radius of the attack, a line a sparsity.`,
+          epsilonChart(points, [...levels, ...undefended], ticks),
+        );
+      }),
+  );
+  return html`<h2 id="epsilon">Robust accuracy against ε</h2>
+<p>The same nets under attacks of different strength (${data.threat?.norm ?? ''}, union of all attacks). Accuracy at ε 0 is clean accuracy; a curve that does not fall towards 0 would be a sign of masked gradients.</p>
+${legend([...levels, ...undefended])}
+<div class="charts">${charts}</div>
+${details(
+  'Figures',
+  table(
+    null,
+    [
+      { title: 'net', left: true, cell: (cell: SummaryCell) => nameOf(data.series, cell) },
+      { title: 'sparsity', cell: (cell) => formatSparsity(sparsityOf(cell)) },
+      { title: 'ε', cell: ({ setting }) => formatEpsilon(setting.epsilon ?? 0) },
+      { title: 'seeds', cell: ({ rows }) => rows.length },
+      { title: 'images', cell: ({ setting }) => setting.n },
+      { title: 'robust', cell: ({ robust }) => formatSpread(robust) },
+    ],
+    cells,
+  ),
+)}`;
+}
+
+/** A column of metrics.csv over the epochs, a curve a seed and their mean. */
+function curvesOf(
+  runs: readonly RunRecord[],
+  column: MetricColumn,
+  series: string,
+  dashed = false,
+): (CurvePoint & { readonly dashed: boolean })[] {
+  const single = runs.flatMap((run) =>
+    run.metrics.flatMap((row) => {
+      const [x, y] = [row.epoch, row[column]];
+      return x === null || y === null || !Number.isFinite(y) ? [] : [{ series, group: run.name, x, y, dashed }];
+    }),
+  );
+  const means = groupBy(single, ({ x }) => x).map((points) => ({
+    series,
+    group: 'mean',
+    x: points[0].x,
+    y: mean(points.map(({ y }) => y)),
+    dashed,
+  }));
+  return runs.length > 1 ? [...single, ...means] : means;
+}
+
+interface Panel {
+  readonly title: string;
+  readonly runs: readonly RunRecord[];
+}
+
+/** Curves of the defended runs by sparsity, then those of the undefended ones. */
+const panelsOf = ({ runs, series }: ReportData): Panel[] => {
+  const [defended, undefended] = [false, true].map((wanted) =>
+    runs.filter(({ config }) => (config.objective === 'natural') === wanted),
+  );
+  const bySparsities = groupBy(
+    defended.toSorted((a, b) => a.config.sparsity - b.config.sparsity),
+    ({ config }) => config.sparsity,
+  ).map((group) => ({ title: `${formatSparsity(group[0].config.sparsity)} sparsity`, runs: group }));
+  const name = series.find((line) => line.undefended)?.name ?? '';
+  return undefended.length === 0 ? bySparsities : [...bySparsities, { title: name, runs: undefended }];
+};
+
+const settingOf = ({ config }: RunRecord) => ({ ...config, agent_prepass: config.agentPrepass ?? '' });
+
+/** Accuracy and loss over the epochs; null where no run has an epoch. */
+export async function learningSection(data: ReportData): Promise<Html | null> {
+  if (data.runs.every(({ metrics }) => metrics.length === 0)) return null;
+  const lines = data.series;
+  const perSeries = (runs: readonly RunRecord[], draw: (mine: readonly RunRecord[], name: string) => CurvePoint[]) =>
+    lines.flatMap((series) => {
+      const mine = runs.filter((run) => series.matches(settingOf(run)));
+      return mine.length === 0 ? [] : draw(mine, series.name);
+    });
+  const panels = panelsOf(data);
+  const accuracies = panels.map(({ title, runs }) =>
+    chart(
+      title,
+      `Validation accuracy over the epochs at ${title}.`,
+      curveChart(
+        perSeries(runs, (mine, name) => [
+          ...curvesOf(mine, 'validation_robust_accuracy', name),
+          ...curvesOf(mine, 'validation_clean_accuracy', name, true),
+        ]),
+        lines,
+        { percent: true },
+      ),
+    ),
+  );
+  const losses = panels.map(({ title, runs }) =>
+    chart(
+      title,
+      `Training loss over the epochs at ${title}.`,
+      curveChart(
+        perSeries(runs, (mine, name) => curvesOf(mine, 'train_loss', name)),
+        lines,
+        { percent: false },
+      ),
+    ),
+  );
+  const entries: LegendEntry[] = [
+    ...lines,
+    { name: 'robust', color: 'var(--muted)' },
+    { name: 'clean', color: 'var(--muted)', dashed: true },
+  ];
+  return html`<h2 id="learning">Learning curves</h2>
+<p>Accuracy on held-out validation images, robust under PGD-10. Thin lines are single seeds, strong ones their mean.</p>
+${legend(entries)}
+<h3>Accuracy</h3>
+<div class="charts small-multiples">${await Promise.all(accuracies)}</div>
+<h3 style="margin-top:20px">Training loss</h3>
+<div class="charts small-multiples">${await Promise.all(losses)}</div>`;
+}
+
+/** AGENT's coefficient and what it does to the variance; null where no run has one. */
+export async function coefficientSection(data: ReportData): Promise<Html | null> {
+  const corrected = data.runs.filter(({ metrics }) => metrics.some(({ c }) => c !== null));
+  if (corrected.length === 0) return null;
+  const sparsities = [...new Set(corrected.map(({ config }) => config.sparsity))].sort((a, b) => a - b);
+  const lines = sparsities.map((sparsity, i) => ({ name: formatSparsity(sparsity), color: levelColor(i) }));
+  const series = data.series.filter((line) => corrected.some((run) => line.matches(settingOf(run))));
+  const draw = (line: Series, column: MetricColumn, level?: number) =>
+    curveChart(
+      sparsities.flatMap((sparsity) =>
+        curvesOf(
+          corrected.filter((run) => run.config.sparsity === sparsity && line.matches(settingOf(run))),
+          column,
+          formatSparsity(sparsity),
+        ),
+      ),
+      lines,
+      { percent: false, level },
+    );
+  const hasVariance = corrected.some(({ metrics }) => metrics.some((row) => row.variance_ratio !== null));
+  const charts = await Promise.all(
+    series.flatMap((line) => [
+      chart(
+        `${line.name}: coefficient c`,
+        `The coefficient c of ${line.name} over the epochs, a line a sparsity.`,
+        draw(line, 'c'),
+      ),
+      ...(hasVariance
+        ? [
+            chart(
+              `${line.name}: variance of the gradient, corrected over plain`,
+              `Gradient variance with correction over that without, for ${line.name}, over the epochs; below 1 the correction helps.`,
+              draw(line, 'variance_ratio', 1),
+            ),
+          ]
+        : []),
+    ]),
+  );
+  return html`<h2 id="coefficient">The correction</h2>
+<p>How much of the snapshot's gradient is taken over (c), and what that does to the variance of the gradient: below 1 the correction reduces it.</p>
+${legend(lines)}
+<div class="charts small-multiples">${charts}</div>`;
+}

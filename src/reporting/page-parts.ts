@@ -1,0 +1,44 @@
+import { type Html, html } from './html.ts';
+import { plot } from './plots.ts';
+
+/** A column of a page's table. */
+export interface Column<Row> {
+  readonly title: string;
+  readonly left?: boolean;
+  readonly wrap?: boolean;
+  cell(row: Row): string | number | Html | null;
+}
+
+/** A table whose first column names its rows; wide ones scroll by themselves. */
+export function table<Row>(caption: string | null, columns: readonly Column<Row>[], rows: readonly Row[]): Html {
+  const alignment = ({ left, wrap }: Column<Row>) => (wrap ? 'wrap' : left ? 'left' : '');
+  return html`<div class="scroll"><table>${caption === null ? null : html`<caption>${caption}</caption>`}
+<thead><tr>${columns.map((column) => html`<th scope="col" class="${column.left || column.wrap ? 'left' : ''}">${column.title}</th>`)}</tr></thead>
+<tbody>${rows.map(
+    (row) =>
+      html`<tr>${columns.map((column, i) =>
+        i === 0
+          ? html`<th scope="row" class="${alignment(column)}">${column.cell(row)}</th>`
+          : html`<td class="${alignment(column)}">${column.cell(row)}</td>`,
+      )}</tr>`,
+  )}</tbody></table></div>`;
+}
+
+export const details = (summary: string, content: Html): Html =>
+  html`<details><summary>${summary}</summary>${content}</details>`;
+
+/** A chart under its caption; `description` tells in words what it shows. */
+export const chart = async (caption: string, description: string, spec: object): Promise<Html> =>
+  html`<figure><figcaption>${caption}</figcaption>${await plot(spec, description)}</figure>`;
+
+export interface LegendEntry {
+  readonly name: string;
+  readonly color: string;
+  readonly dashed?: boolean;
+}
+
+export const legend = (entries: readonly LegendEntry[]): Html =>
+  html`<ul class="legend">${entries.map(
+    ({ name, color, dashed }) =>
+      html`<li><span class="swatch${dashed ? ' dashed' : ''}" style="--swatch:${color}"></span>${name}</li>`,
+  )}</ul>`;

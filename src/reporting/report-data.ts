@@ -1,0 +1,82 @@
+import { UNION } from '../evaluation/types.ts';
+import { type EpochsToAccuracy, epochsToAccuracy } from './epochs-to-accuracy.ts';
+import type { Gallery } from './gallery.ts';
+import { groupBy } from './group-by.ts';
+import type { ResultRow } from './results.ts';
+import { costedRun, type RunRecord, resultRows } from './runs.ts';
+import { type Series, seriesOf } from './series.ts';
+import { type SummaryCell, summarize } from './summary.ts';
+
+/** The attack that headlines are about: one norm and radius, all attacks together. */
+export interface Threat {
+  readonly norm: string;
+  readonly epsilon: number;
+}
+
+/** Everything that a report shows. */
+export interface ReportData {
+  readonly title: string;
+  readonly runs: readonly RunRecord[];
+  readonly results: readonly ResultRow[];
+  readonly cells: readonly SummaryCell[];
+  readonly epochs: readonly EpochsToAccuracy[];
+  readonly series: readonly Series[];
+  /** Null where nothing was evaluated. */
+  readonly threat: Threat | null;
+  /** The checkpoint that charts and headlines are about. */
+  readonly checkpoint: string;
+  readonly gallery: Gallery | null;
+}
+
+/** Puts together what a report of these runs shows. */
+export function collectReport(runs: readonly RunRecord[], title: string, gallery: Gallery | null): ReportData {
+  const results = runs.flatMap(resultRows);
+  return {
+    title,
+    runs,
+    results,
+    cells: summarize(results),
+    epochs: epochsToAccuracy(runs.map(costedRun)),
+    series: seriesOf(
+      runs.map(({ config }) => ({
+        method: config.method,
+        optimizer: config.optimizer,
+        agent_prepass: config.agentPrepass ?? '',
+        objective: config.objective,
+        model: config.model,
+        width: config.width,
+      })),
+    ),
+    threat: mainThreat(runs, results),
+    checkpoint: results.some(({ checkpoint }) => checkpoint === 'best') ? 'best' : (results[0]?.checkpoint ?? 'last'),
+    gallery,
+  };
+}
+
+/** That which most runs were trained against, if it was evaluated; else that which most were evaluated under. */
+function mainThreat(runs: readonly RunRecord[], results: readonly ResultRow[]): Threat | null {
+  const evaluated = groupBy(
+    results.filter(({ attack, epsilon }) => attack === UNION && epsilon !== null && epsilon > 0),
+    ({ norm, epsilon }) => `${norm} ${epsilon}`,
+  );
+  const trainedAgainst = ({ norm, epsilon }: ResultRow): number =>
+    runs.filter(({ config }) => config.objective !== 'natural' && config.norm === norm && config.epsilon === epsilon)
+      .length;
+  const [first] = evaluated.sort((a, b) => trainedAgainst(b[0]) - trainedAgainst(a[0]) || b.length - a.length);
+  return first ? { norm: first[0].norm, epsilon: first[0].epsilon ?? 0 } : null;
+}
+
+/** The cells under the union of all attacks of the main threat, of the main checkpoint; ascending by sparsity. */
+export const headlineCells = ({ cells, threat, checkpoint }: ReportData): SummaryCell[] =>
+  cells
+    .filter(
+      ({ setting }) =>
+        setting.attack === UNION &&
+        setting.checkpoint === checkpoint &&
+        setting.norm === threat?.norm &&
+        setting.epsilon === threat?.epsilon,
+    )
+    .sort(bySparsity);
+
+export const bySparsity = (a: SummaryCell, b: SummaryCell): number =>
+  (a.setting.sparsity ?? 0) - (b.setting.sparsity ?? 0);
