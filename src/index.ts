@@ -5,6 +5,7 @@ export * from '../attacks/index.ts';
 export { BACKENDS, type BackendChoice, type BackendName } from './backends/names.ts';
 export { type StartedBackend, type StartOptions, startBackend } from './backends/start.ts';
 export { type ReadCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoints/checkpoint.ts';
+export { type LoadedModel, loadModel } from './checkpoints/load-model.ts';
 export {
   decodeSafetensors,
   encodeSafetensors,
@@ -105,4 +106,5 @@ export { sparsify } from './sparsity/sparsify.ts';
 export type { MaskUpdate, Progress, Sparsifier } from './sparsity/types.ts';
 export { configHash, describe, parseConfig, SETTINGS, type TrainConfig, type TrainOptions } from './training/config.ts';
 export type { MetricRow } from './training/metrics.ts';
+export { backendOfRun, train } from './training/train.ts';
 export type { RunSummary, TrainEvent, TrainRunOptions } from './training/types.ts';

@@ -36,7 +36,7 @@ export const DIGIT_DEFAULTS: DatasetDefaults = {
   model: 'cnn',
   epochs: 30,
   batchSize: 128,
-  lr: 0.05,
+  lr: 0.02,
   augment: 'none',
 };
 

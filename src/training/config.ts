@@ -4,6 +4,7 @@ import { UsageError } from '../core/errors.ts';
 import { type DatasetName, datasetNames, datasets } from '../data/datasets.ts';
 import type { DatasetDefaults } from '../data/defaults.ts';
 import { formatEpsilon } from '../evaluation/epsilon.ts';
+import { type MethodName, methods } from '../sparsity/methods.ts';
 import { didYouMean } from './did-you-mean.ts';
 
 /** The version of the record below; a later one that means something else gets a higher number. */
@@ -22,7 +23,7 @@ export const SETTINGS = {
   dataset: z.enum(datasetNames as readonly [DatasetName, ...DatasetName[]]).describe('data set'),
   model: z.string().min(1).describe('network: mlp, cnn, vgg16, resnet18, …'),
   width: positive.describe('multiplies the number of channels of every hidden layer'),
-  method: z.enum(['dense', 'static', 'set', 'rigl']).describe('how the sparse kernels are found'),
+  method: z.enum(Object.keys(methods) as [MethodName, ...MethodName[]]).describe('how the sparse kernels are found'),
   sparsity: z.number().min(0).lt(1).describe('share of kernel weights that are zero'),
   distribution: z.enum(['erk', 'er', 'uniform']).describe('how the sparsity is spread over layers'),
   denseFirstConv: z.boolean().describe('keep the first convolution dense'),
@@ -96,11 +97,11 @@ const schema = z.strictObject(SETTINGS).partial();
 
 /** For each conditional setting: when it applies, and the words for that. */
 const CONDITIONS: { readonly [K in Setting]?: { applies(config: TrainConfig): boolean; readonly to: string } } = {
-  distribution: { applies: isSparseMethod, to: 'the methods static, set and rigl' },
-  denseFirstConv: { applies: isSparseMethod, to: 'the methods static, set and rigl' },
-  dropFraction: { applies: rewires, to: 'the methods set and rigl' },
-  updateInterval: { applies: rewires, to: 'the methods set and rigl' },
-  updateEnd: { applies: rewires, to: 'the methods set and rigl' },
+  distribution: { applies: isSparseMethod, to: 'sparse methods' },
+  denseFirstConv: { applies: isSparseMethod, to: 'sparse methods' },
+  dropFraction: { applies: rewires, to: 'methods that rewire' },
+  updateInterval: { applies: rewires, to: 'methods that rewire' },
+  updateEnd: { applies: rewires, to: 'methods that rewire' },
   agentPrepass: { applies: corrects, to: 'the optimizers agent, svrg and alpha-svrg' },
   agentAttackSteps: {
     applies: (config) => config.agentPrepass === 'matched' && config.objective !== 'natural',
@@ -124,12 +125,12 @@ const CONDITIONS: { readonly [K in Setting]?: { applies(config: TrainConfig): bo
 
 /** Whether the configuration trains sparse kernels. */
 export function isSparseMethod({ method }: Pick<TrainConfig, 'method'>): boolean {
-  return method !== 'dense';
+  return methods[method].sparse;
 }
 
 /** Whether the masks change during training. */
 export function rewires({ method }: Pick<TrainConfig, 'method'>): boolean {
-  return method === 'set' || method === 'rigl';
+  return methods[method].defaults !== null;
 }
 
 /** Whether gradients are corrected by those at a snapshot. */
@@ -165,6 +166,7 @@ function resolve(given: TrainOptions): TrainConfig {
   const sparsity = given.sparsity ?? 0;
   const method =
     sparsity === 0 && given.sparsity !== undefined ? 'dense' : (given.method ?? (sparsity > 0 ? 'rigl' : 'dense'));
+  const rewiring = methods[method].defaults;
   const distribution = given.distribution ?? 'erk';
   const optimizer = given.optimizer ?? 'sgd';
   const epochs = given.epochs ?? defaults.epochs;
@@ -179,9 +181,9 @@ function resolve(given: TrainOptions): TrainConfig {
     width: 1,
     distribution,
     denseFirstConv: distribution === 'uniform',
-    dropFraction: 0.3,
-    updateInterval: 100,
-    updateEnd: 0.75,
+    dropFraction: rewiring?.dropFraction ?? 0,
+    updateInterval: rewiring?.interval ?? 0,
+    updateEnd: rewiring?.end ?? 0,
     agentPrepass: 'published',
     agentAttackSteps: steps,
     agentGamma: 0.1,
@@ -241,7 +243,7 @@ function contradictions(given: TrainOptions, config: TrainConfig): string[] {
   }
   if (config.method === 'dense' && config.sparsity > 0) {
     problems.push(
-      `sparsity ${config.sparsity} needs a sparse method (static, set or rigl); method dense came. Choose one, or leave method out for rigl.`,
+      `sparsity ${config.sparsity} needs a sparse method (such as rigl); method dense came. Choose one, or leave method out for rigl.`,
     );
   }
   if (given.method !== undefined && given.method !== 'dense' && given.sparsity === undefined) {

@@ -59,6 +59,15 @@ describe('a training configuration', () => {
     }
   });
 
+  it('takes the mask updates of its method', () => {
+    const updates = (method: 'rigl' | 'set-itop') => {
+      const { updateInterval, updateEnd, dropFraction } = parseConfig({ method, sparsity: 0.9 });
+      return [updateInterval, updateEnd, dropFraction];
+    };
+    expect(updates('rigl')).to.deep.equal([100, 0.75, 0.3]);
+    expect(updates('set-itop')).to.deep.equal([1500, 1, 0.5]);
+  });
+
   it('is dense at sparsity 0 whatever the method', () => {
     expect(parseConfig({ sparsity: 0, method: 'rigl', dropFraction: 0.3 })).to.deep.equal(parseConfig({}));
   });
@@ -69,7 +78,7 @@ describe('a training configuration', () => {
     ['sparsity 1', { sparsity: 1 }, /sparsity must be below 1; 1 came/],
     ['epsilon in levels', { epsilon: 8 }, /epsilon 8 came.*Did you mean 8\/255/],
     ['a negative epsilon', { epsilon: -1 }, /epsilon must be above 0; -1 came/],
-    ['an unknown method', { method: 'rigle' }, /one of dense, static, set, rigl; rigle came\. Did you mean rigl\?/],
+    ['an unknown method', { method: 'rigle' }, /one of dense, static, set, rigl.*; rigle came\. Did you mean rigl\?/],
     ['an unknown backend', { backend: 'cuda' }, /backend must be one of .*engine.*cuda came/],
     ['AGENT settings with plain SGD', { agentGamma: 0.1 }, /agentGamma 0\.1 applies to the optimizer agent only/],
     ['AGENT settings with svrg', { optimizer: 'svrg', agentAlpha: 0.3 }, /agentAlpha 0\.3 applies to .*agent only/],

@@ -10,6 +10,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { temporaryOf } from '../../src/checkpoints/atomic-file.ts';
 import { InputError, UsageError } from '../../src/core/errors.ts';
+import { registerEngine } from '../../src/engine/index.ts';
 import type { TrainConfig, TrainOptions } from '../../src/training/config.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
 import { backendOfRun, train } from '../../src/training/train.ts';
@@ -77,6 +78,27 @@ describe('a run that is stopped and resumed', () => {
       expect(await outcome(out)).to.deep.equal(await reference(config));
     });
   }
+
+  describe('on the engine', () => {
+    before(async () => {
+      await registerEngine({ threads: 2 });
+      await tf.setBackend('equipoise');
+    });
+    after(() => tf.setBackend('cpu'));
+
+    for (const options of [
+      { optimizer: 'agent', model: 'cnn', width: 0.25 },
+      { optimizer: 'agent', agentPrepass: 'matched' },
+    ] as const) {
+      it(`ends with the same bytes under ${JSON.stringify(options)}`, async () => {
+        const config = tinyConfig({ ...options, backend: 'engine' });
+        const out = folder();
+        await interrupt(config, out, ({ kind, step }) => kind === 'step' && step === 6);
+        await train(config, { out, resume: true });
+        expect(await outcome(out)).to.deep.equal(await reference(config));
+      });
+    }
+  });
 
   const moments: readonly (readonly [string, (event: TrainEvent) => boolean])[] = [
     ['in a pre-pass', ({ kind, epoch }) => kind === 'prepass' && epoch === 2],

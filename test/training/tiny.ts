@@ -14,6 +14,7 @@ export function tinyConfig(options: TrainOptions = {}): TrainConfig {
     trainLimit: 64,
     batchSize: 16,
     epochs: 2,
+    lr: 0.05,
     augment: 'shift',
     ...(objective !== 'natural' && { steps: 2 }),
     ...(sparsity > 0 && method !== 'static' && { updateInterval: 3, updateEnd: 1 }),
