@@ -18,10 +18,10 @@ import { foldIn, integers, seedKey, uniform } from '../src/core/key.ts';
 import { isSparse, type Params, type Tensors, trainable, trainables, withTrainables } from '../src/core/params.ts';
 import { gatherValues, scatterValues, sizeOf } from '../src/core/structure.ts';
 import { ENGINE, engineInfo, registerEngine } from '../src/engine/index.ts';
-import { buildModel, init } from '../src/models/index.ts';
+import { buildModel, init, kernelsOf } from '../src/models/index.ts';
 import { runNetwork } from '../src/ops/network.ts';
 import { applyUpdates, disposeState, sgd } from '../src/optimizers/sgd.ts';
-import { kernelsOf, uniform as uniformSparsity } from '../src/sparsity/distributions.ts';
+import { uniform as uniformSparsity } from '../src/sparsity/distributions.ts';
 import { sparsify } from '../src/sparsity/sparsify.ts';
 import { type MemoryFormat, startPyTorch } from './pytorch-rival.ts';
 
@@ -52,7 +52,7 @@ const labels = tf.tensor1d(integers(foldIn(key, 'labels'), batch, 10), 'int32');
 
 /** Sparse at random places and scaled up by √(1 / density), so that signals neither vanish nor explode. */
 function masked(dense: Params): Params {
-  const counts = uniformSparsity(kernelsOf(dense), sparsity);
+  const counts = uniformSparsity(kernelsOf(program), sparsity);
   const sparse = sparsify(dense, counts, foldIn(key, 'masks'));
   return Object.fromEntries(
     Object.entries(sparse).map(([name, param]) => {

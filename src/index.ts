@@ -96,8 +96,7 @@ export {
   type DistributionName,
   type DistributionOptions,
   distributions,
-  type Kernel,
-  kernelsOf,
+  type KernelShape,
 } from './sparsity/distributions.ts';
 export { type Method, type MethodName, methods } from './sparsity/methods.ts';
 export { type RewireOptions, rewire } from './sparsity/rewire.ts';

@@ -3,7 +3,7 @@ export {
   checkWeights,
   type Declared,
   flops,
-  type KernelInfo,
+  type Kernel,
   kernelsOf,
   type ParameterCounts,
   type ParameterInfo,

@@ -10,7 +10,7 @@ export interface Declared {
 }
 
 /** A convolution or fully connected kernel: what sparsity counts. */
-export interface KernelInfo extends Declared {
+export interface Kernel extends Declared {
   readonly kind: 'conv' | 'dense';
   /** At how many places of one image the kernel is applied: output height · width of a convolution, 1 if dense. */
   readonly positions: number;
@@ -21,8 +21,8 @@ export interface ParameterInfo extends Declared {
 }
 
 /** Every kernel of a network in order of execution. */
-export const kernelsOf = (program: Program): KernelInfo[] =>
-  [...eachShape(program.layers, program.inputShape)].flatMap(({ layer, output }): KernelInfo[] => {
+export const kernelsOf = (program: Program): Kernel[] =>
+  [...eachShape(program.layers, program.inputShape)].flatMap(({ layer, output }): Kernel[] => {
     switch (layer.kind) {
       case 'conv': {
         const shape = [layer.size, layer.size, layer.inputs, layer.filters];

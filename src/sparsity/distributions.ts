@@ -1,9 +1,8 @@
 import { InputError } from '../core/errors.ts';
-import { isKernel, isSparse, type Params } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
 
-/** A convolution or fully connected kernel, as a distribution sees it. */
-export interface Kernel {
+/** What a distribution needs of a kernel: those that `kernelsOf` of src/models lists have it. */
+export interface KernelShape {
   readonly name: string;
   /** [height, width, inputs, outputs] or [inputs, outputs] */
   readonly shape: readonly number[];
@@ -31,16 +30,10 @@ export type WeightCounts = Readonly<Record<string, number>>;
  * @throws InputError for a sparsity outside [0, 1), or one that the kernels kept dense leave no room for
  */
 export type Distribution = (
-  kernels: readonly Kernel[],
+  kernels: readonly KernelShape[],
   sparsity: number,
   options?: DistributionOptions,
 ) => WeightCounts;
-
-/** The kernels of `params`, in the order in which the model declares them. */
-export const kernelsOf = (params: Params): Kernel[] =>
-  Object.entries(params)
-    .filter(([name]) => isKernel(name))
-    .map(([name, param]) => ({ name, shape: isSparse(param) ? param.structure.shape : param.shape }));
 
 /** @throws InputError unless `sparsity` is a fraction in [0, 1) */
 export function checkSparsity(sparsity: number): void {
@@ -53,11 +46,11 @@ export function checkSparsity(sparsity: number): void {
   );
 }
 
-const isConvolution = ({ shape }: Kernel): boolean => shape.length === 4;
+const isConvolution = ({ shape }: KernelShape): boolean => shape.length === 4;
 
 /** The names of the kernels that the options keep dense. */
 function keptDense(
-  kernels: readonly Kernel[],
+  kernels: readonly KernelShape[],
   { firstConvolutionDense = false, lastLayerDense = false }: DistributionOptions,
 ): ReadonlySet<string> {
   const first = firstConvolutionDense ? kernels.find(isConvolution) : undefined;
@@ -87,21 +80,22 @@ export const uniform: Distribution = (kernels, sparsity, options = {}) => {
 };
 
 /** (inputs + outputs) / (inputs · outputs): Erdős–Rényi (Mocanu et al. 2018). */
-const erdosRenyi = ({ shape }: Kernel): number => {
+const erdosRenyi = ({ shape }: KernelShape): number => {
   const [inputs, outputs] = shape.slice(-2);
   return (inputs + outputs) / (inputs * outputs);
 };
 
 /** (height + width + inputs + outputs) / (height · width · inputs · outputs): Erdős–Rényi kernel (Evci et al. 2020). */
-const erdosRenyiKernel = ({ shape }: Kernel): number => shape.reduce((sum, extent) => sum + extent, 0) / sizeOf(shape);
+const erdosRenyiKernel = ({ shape }: KernelShape): number =>
+  shape.reduce((sum, extent) => sum + extent, 0) / sizeOf(shape);
 
 /**
  * The density of each kernel, min(1, ε · score), with the one ε that gives `budget` weights in all: kernels that would
  * exceed 1 are made dense and ε is solved again for the others.
  */
 export function scaledDensities(
-  kernels: readonly Kernel[],
-  score: (kernel: Kernel) => number,
+  kernels: readonly KernelShape[],
+  score: (kernel: KernelShape) => number,
   budget: number,
   dense: ReadonlySet<string>,
 ): number[] {
@@ -141,7 +135,7 @@ function apportion(
 
 /** The weights of a network at a sparsity of the whole, over kernels of these sizes: round((1 − S) · size). */
 function budgetOf(
-  kernels: readonly Kernel[],
+  kernels: readonly KernelShape[],
   sparsity: number,
   dense: ReadonlySet<string>,
 ): {
@@ -166,12 +160,12 @@ function budgetOf(
   return { sizes, size, least, total };
 }
 
-const byName = (kernels: readonly Kernel[], counts: readonly number[]): WeightCounts =>
+const byName = (kernels: readonly KernelShape[], counts: readonly number[]): WeightCounts =>
   Object.fromEntries(kernels.map(({ name }, i) => [name, counts[i]]));
 
 /** A distribution of round((1 − sparsity) · size) weights over all kernels by the scores of each. */
 const scaled =
-  (score: (kernel: Kernel) => number): Distribution =>
+  (score: (kernel: KernelShape) => number): Distribution =>
   (kernels, sparsity, options = {}) => {
     const dense = keptDense(kernels, options);
     const { sizes, size, least, total } = budgetOf(kernels, sparsity, dense);
@@ -223,7 +217,7 @@ export const perLayer: Distribution = (kernels, sparsity, options = {}) => {
  * The stage of a kernel: the block it is named after (`layer1` of `layer1.0.conv2.kernel`), or, of a network without
  * blocks, its number of outputs.
  */
-function stageOf({ name, shape }: Kernel): string {
+function stageOf({ name, shape }: KernelShape): string {
   const path = name.split('.');
   return path.length > 2 ? path[0] : `${shape[shape.length - 1]}`;
 }
@@ -245,7 +239,7 @@ export const bsrNetConnected: Distribution = (kernels, sparsity, options = {}) =
     throw new InputError(`The density of the first stage is a number in (0, 1]; ${firstStageDensity} came.`);
   }
   const stages = [...new Set(kernels.filter(isConvolution).map(stageOf))];
-  const densityOf = (kernel: Kernel): number | null => {
+  const densityOf = (kernel: KernelShape): number | null => {
     const stage = isConvolution(kernel) ? stages.indexOf(stageOf(kernel)) : -1;
     if (stage === 0 || kernel === kernels[kernels.length - 1]) return BSR_NET_ENDS;
     return stage === 1 ? firstStageDensity : null;

@@ -3,12 +3,12 @@ import type { Checkpoint, Json } from '../checkpoints/types.ts';
 import { InputError } from '../core/errors.ts';
 import { disposeParams, disposeTensors, mapTree, type Params, type Tensors, trainables } from '../core/params.ts';
 import { init } from '../models/init.ts';
-import { checkWeights, parametersOf, statisticsOf } from '../models/inspect.ts';
+import { checkWeights, kernelsOf, parametersOf, statisticsOf } from '../models/inspect.ts';
 import { AGENT_DEFAULTS } from '../optimizers/coefficients.ts';
 import { disposeState } from '../optimizers/sgd.ts';
 import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snapshot.ts';
 import type { OptimizerState } from '../optimizers/types.ts';
-import { distributions, kernelsOf } from '../sparsity/distributions.ts';
+import { distributions } from '../sparsity/distributions.ts';
 import { sparsify } from '../sparsity/sparsify.ts';
 import { type Costs, NO_COSTS } from './costs.ts';
 import { type Explored, explore } from './explored.ts';
@@ -45,7 +45,7 @@ export interface TrainState {
 function initialWeights({ config, program, keys }: Task): { params: Params; state: Tensors } {
   const { params: dense, state } = init(program, keys.init);
   if (config.distribution === undefined) return { params: dense, state };
-  const counts = distributions[config.distribution](kernelsOf(dense), config.sparsity, {
+  const counts = distributions[config.distribution](kernelsOf(program), config.sparsity, {
     firstConvolutionDense: config.denseFirstConv,
   });
   const params = sparsify(dense, counts, keys.masks);

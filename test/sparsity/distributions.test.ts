@@ -11,7 +11,7 @@ import {
   distributions,
   er,
   erk,
-  type Kernel,
+  type KernelShape,
   perLayer,
   uniform,
 } from '../../src/sparsity/distributions.ts';
@@ -22,7 +22,7 @@ interface GoldenDensity {
   readonly layer_nonzeros: readonly number[];
 }
 interface GoldenNetwork {
-  readonly layers: readonly Kernel[];
+  readonly layers: readonly KernelShape[];
   readonly density: Readonly<Record<string, Readonly<Record<string, GoldenDensity>>>>;
 }
 interface GoldenConnectivity {
@@ -39,9 +39,9 @@ const { json } = golden('sparsity') as {
 };
 
 const total = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((sum, n) => sum + n, 0);
-const sizes = (kernels: readonly Kernel[]) => kernels.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+const sizes = (kernels: readonly KernelShape[]) => kernels.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
-const anyKernels: fc.Arbitrary<Kernel[]> = fc
+const anyKernels: fc.Arbitrary<KernelShape[]> = fc
   .array(
     fc.oneof(
       fc
@@ -57,7 +57,7 @@ describe('distributions', () => {
   for (const [network, { layers, density }] of Object.entries(json.densities.networks)) {
     for (const [share, reference] of Object.entries(density)) {
       const sparsity = 1 - Number(share);
-      const expectDensities = (kernels: readonly Kernel[], densities: readonly number[]) => {
+      const expectDensities = (kernels: readonly KernelShape[], densities: readonly number[]) => {
         const counts = erk(kernels, sparsity);
         expect(total(counts)).to.equal(Math.round((1 - sparsity) * sizes(kernels)));
         for (const [i, { name, shape }] of kernels.entries()) {
@@ -112,7 +112,8 @@ describe('distributions', () => {
           const budget = Math.round((1 - sparsity) * sizes(kernels));
           const first = options.firstConvolutionDense ? kernels.find(({ shape }) => shape.length === 4) : undefined;
           const last = options.lastLayerDense ? kernels.at(-1) : undefined;
-          const least = ({ name, shape }: Kernel) => (name === first?.name || name === last?.name ? sizeOf(shape) : 1);
+          const least = ({ name, shape }: KernelShape) =>
+            name === first?.name || name === last?.name ? sizeOf(shape) : 1;
           for (const distribution of [er, erk, bsrNet]) {
             if (budget < kernels.reduce((sum, kernel) => sum + least(kernel), 0)) {
               expect(() => distribution(kernels, sparsity, options)).to.throw(InputError, 'lower the sparsity');
@@ -184,7 +185,7 @@ describe('distributions', () => {
 
   const needed: DistributionOptions = { sparsities: {} };
   for (const [name, build] of Object.entries(distributions)) {
-    const distribution = (kernels: readonly Kernel[], sparsity: number) => build(kernels, sparsity, needed);
+    const distribution = (kernels: readonly KernelShape[], sparsity: number) => build(kernels, sparsity, needed);
     it(`${name} refuses a sparsity outside [0, 1) and says what may be meant`, () => {
       const kernels = [{ name: 'a.kernel', shape: [10, 10] }];
       expect(() => distribution(kernels, 95)).to.throw(InputError, 'Did you mean 0.95?');

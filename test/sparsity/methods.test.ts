@@ -14,7 +14,7 @@ import {
   type Tensors,
 } from '../../src/core/params.ts';
 import { gatherValues, maskStructure, scatterValues, sizeOf, structure } from '../../src/core/structure.ts';
-import { erk, kernelsOf } from '../../src/sparsity/distributions.ts';
+import { erk } from '../../src/sparsity/distributions.ts';
 import { methods } from '../../src/sparsity/methods.ts';
 import { type RewireOptions, rewire } from '../../src/sparsity/rewire.ts';
 import { dropRules, growRules } from '../../src/sparsity/scores.ts';
@@ -29,6 +29,8 @@ const SHAPES: Readonly<Record<string, readonly number[]>> = {
   'head.bias': [5],
 };
 
+const KERNELS = Object.entries(SHAPES).flatMap(([name, shape]) => (name.endsWith('.kernel') ? [{ name, shape }] : []));
+
 const denseTensors = (key: Key): Tensors =>
   Object.fromEntries(
     Object.entries(SHAPES).map(([name, shape]) => [
@@ -40,7 +42,7 @@ const denseTensors = (key: Key): Tensors =>
 /** A small network at a sparsity, owned by the caller. */
 function network(key: Key, sparsity = 0.8): Params {
   const dense = denseTensors(key);
-  const params = sparsify(dense, erk(kernelsOf(dense), sparsity), foldIn(key, 'masks'));
+  const params = sparsify(dense, erk(KERNELS, sparsity), foldIn(key, 'masks'));
   disposeTensors(dense);
   return params;
 }
