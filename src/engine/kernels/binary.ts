@@ -1,7 +1,8 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { backend_util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
-import { merged, repeated } from './dimensions.ts';
+import type { Fields } from '../records.ts';
+import { merged, repeated, type Walk } from './dimensions.ts';
 import { CHUNK, chunks, type EngineKernel, engineKernel, reference } from './kernel.ts';
 
 interface Operation {
@@ -37,24 +38,53 @@ export const binaryKernels: readonly EngineKernel[] = Object.entries(OPERATIONS)
     const { dtype } = a;
     const number = (dtype === 'float32' || dtype === 'int32') && dtype === b.dtype ? operation[dtype] : undefined;
     const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
-    const walk = merged({ sizes: shape, strides: [repeated(a.shape, shape), repeated(b.shape, shape)] });
+    const walk = number === undefined ? undefined : walkOf(a.shape, b.shape, shape);
     if (number === undefined || !walk) return reference(name, call);
 
-    const length = sizeOf(shape);
     const [left, right] = [backend.pointer(a), backend.pointer(b)];
     const { pointer, ...y } = backend.allocate(shape, operation.result === 'bool' ? 'bool' : (dtype as 'float32'));
-    const { sizes, strides } = walk;
-    const [[a0, a1, a2, a3, a4, a5], [b0, b1, b2, b3, b4, b5]] = strides;
-    const [size0, size1, size2, size3, size4, size5] = sizes;
-    backend.pool.run(chunks(length), 'binary', {
-      ...{ operation: number, a: left, b: right, y: pointer, length, chunk: CHUNK },
-      ...{ size0, size1, size2, size3, size4, size5 },
-      ...{ a0, a1, a2, a3, a4, a5 },
-      ...{ b0, b1, b2, b3, b4, b5 },
-    });
+    const length = sizeOf(shape);
+    backend.pool.run(chunks(length), 'binary', fieldsOf(number, left, right, pointer, length, walk));
     return y;
   }),
 );
+
+/** How a and b are walked together; undefined where the kernel has no room for their dimensions. */
+function walkOf(a: readonly number[], b: readonly number[], shape: readonly number[]): Walk | undefined {
+  const [size, sizeA, sizeB] = [sizeOf(shape), sizeOf(a), sizeOf(b)];
+  if ((sizeA === size || sizeA === 1) && (sizeB === size || sizeB === 1)) {
+    return flat(size, sizeA === size ? 1 : 0, sizeB === size ? 1 : 0);
+  }
+  return merged({ sizes: shape, strides: [repeated(a, shape), repeated(b, shape)] });
+}
+
+const flat = (size: number, a: number, b: number): Walk => ({
+  sizes: [1, 1, 1, 1, 1, size],
+  strides: [
+    [0, 0, 0, 0, 0, a],
+    [0, 0, 0, 0, 0, b],
+  ],
+});
+
+function fieldsOf(
+  operation: number,
+  a: number,
+  b: number,
+  y: number,
+  length: number,
+  {
+    sizes: [size0, size1, size2, size3, size4, size5],
+    strides: [[a0, a1, a2, a3, a4, a5], [b0, b1, b2, b3, b4, b5]],
+  }: Walk,
+): Fields<'binary'> {
+  // biome-ignore format: a dimension of each a line
+  return {
+    operation, a, b, y, length, chunk: CHUNK,
+    size0, size1, size2, size3, size4, size5,
+    a0, a1, a2, a3, a4, a5,
+    b0, b1, b2, b3, b4, b5,
+  };
+}
 
 /** ((x₀ + x₁) + x₂) + … */
 export const addN = engineKernel<TensorInfo[]>('AddN', (call) => {
@@ -64,15 +94,13 @@ export const addN = engineKernel<TensorInfo[]>('AddN', (call) => {
   const length = sizeOf(tensors[0].shape);
   const [first, ...others] = tensors.map((x) => backend.pointer(x));
   const { pointer, ...y } = backend.allocate(tensors[0].shape);
-  const flat = {
-    ...{ operation: OPERATIONS.Add.float32, y: pointer, length, chunk: CHUNK },
-    ...{ size0: 1, size1: 1, size2: 1, size3: 1, size4: 1, size5: length },
-    ...{ a0: 0, a1: 0, a2: 0, a3: 0, a4: 0, a5: 1 },
-    ...{ b0: 0, b1: 0, b2: 0, b3: 0, b4: 0, b5: 1 },
-  };
+  const walk = flat(length, 1, 1);
   backend.pool.runChain(
     chunks(length),
-    others.map((b, i) => ({ kernel: 'binary' as const, fields: { ...flat, a: i === 0 ? first : pointer, b } })),
+    others.map((b, i) => ({
+      kernel: 'binary' as const,
+      fields: fieldsOf(OPERATIONS.Add.float32, i === 0 ? first : pointer, b, pointer, length, walk),
+    })),
   );
   return y;
 });

@@ -16,9 +16,10 @@ const select = engineKernel<Inputs>('Select', (call) => {
   if (!ours || !sameShape(condition, t) || !sameShape(t, e)) return reference('Select', call);
   const { backend } = call;
   const length = sizeOf(t.shape);
-  const inputs = { condition: backend.pointer(condition), t: backend.pointer(t), e: backend.pointer(e) };
+  const [where, yes, no] = [backend.pointer(condition), backend.pointer(t), backend.pointer(e)];
   const { pointer, ...y } = backend.allocate(t.shape, dtype);
-  backend.pool.run(chunks(length), 'select', { ...inputs, y: pointer, length, chunk: CHUNK });
+  const fields = { condition: where, t: yes, e: no, y: pointer, length, chunk: CHUNK };
+  backend.pool.run(chunks(length), 'select', fields);
   return y;
 });
 
@@ -28,9 +29,9 @@ const logical = ['LogicalAnd', 'LogicalOr'].map((name, operation) =>
     if (a.dtype !== 'bool' || b.dtype !== 'bool' || !sameShape(a, b)) return reference(name, call);
     const { backend } = call;
     const length = sizeOf(a.shape);
-    const inputs = { a: backend.pointer(a), b: backend.pointer(b) };
+    const [left, right] = [backend.pointer(a), backend.pointer(b)];
     const { pointer, ...y } = backend.allocate(a.shape, 'bool');
-    backend.pool.run(chunks(length), 'logical', { operation, ...inputs, y: pointer, length, chunk: CHUNK });
+    backend.pool.run(chunks(length), 'logical', { operation, a: left, b: right, y: pointer, length, chunk: CHUNK });
     return y;
   }),
 );

@@ -63,7 +63,7 @@ function reduced(
   shape: readonly number[],
 ): TensorInfo {
   const dtype = x.dtype as HeapType;
-  const common = { operation: OPERATION[operation], type: TYPE[dtype], outer, inner, divisor };
+  const [number, type] = [OPERATION[operation], TYPE[dtype]];
   const source = backend.pointer(x);
   const { pointer, ...y } = backend.allocate(shape, dtype);
   const columns = Math.min(inner, COLUMNS);
@@ -74,9 +74,15 @@ function reduced(
   const chunk = Math.max(1, Math.floor(CHUNK / (part * columns)));
   const target = parts > 1 ? backend.heap.allocate(8 * outer * parts * inner) : pointer;
   try {
-    const cut = { part, parts, columns, blocks, chunk };
-    backend.pool.run(Math.ceil(units / chunk), 'reduce', { ...common, x: source, y: target, length, ...cut });
-    if (parts > 1) backend.pool.run(1, 'reduceParts', { ...common, x: target, y: pointer, parts });
+    // biome-ignore format: what, where, and how it is cut
+    backend.pool.run(Math.ceil(units / chunk), 'reduce', {
+      operation: number, type, x: source, y: target, outer, length, inner,
+      part, parts, columns, blocks, chunk, divisor,
+    });
+    if (parts > 1) {
+      const fields = { operation: number, type, x: target, y: pointer, outer, parts, inner, divisor };
+      backend.pool.run(1, 'reduceParts', fields);
+    }
   } finally {
     if (parts > 1) backend.heap.free(target);
   }
@@ -142,8 +148,8 @@ const softmax = engineKernel<{ logits: TensorInfo }, { dim: number }>('Softmax',
   const { backend } = call;
   const x = backend.pointer(logits);
   const { pointer, ...y } = backend.allocate(logits.shape);
-  const rows = rowsOf(logits);
-  backend.pool.run(Math.ceil(rows.rows / rows.chunk), 'softmax', { x, y: pointer, ...rows });
+  const { rows, length, chunk } = rowsOf(logits);
+  backend.pool.run(Math.ceil(rows / chunk), 'softmax', { x, y: pointer, rows, length, chunk });
   return y;
 });
 
@@ -160,14 +166,10 @@ const cumsum = engineKernel<{ x: TensorInfo }, CumsumAttributes>('Cumsum', (call
   if (x.dtype !== 'float32' || axis !== x.shape.length - 1 || sizeOf(x.shape) === 0) return reference('Cumsum', call);
   const source = backend.pointer(x);
   const { pointer, ...y } = backend.allocate(x.shape);
-  const rows = rowsOf(x);
-  backend.pool.run(Math.ceil(rows.rows / rows.chunk), 'cumsum', {
-    x: source,
-    y: pointer,
-    ...rows,
-    exclusive: Number(attrs.exclusive ?? false),
-    reverse: Number(attrs.reverse ?? false),
-  });
+  const { rows, length, chunk } = rowsOf(x);
+  const [exclusive, reverse] = [Number(attrs.exclusive ?? false), Number(attrs.reverse ?? false)];
+  const fields = { x: source, y: pointer, rows, length, exclusive, reverse, chunk };
+  backend.pool.run(Math.ceil(rows / chunk), 'cumsum', fields);
   return y;
 });
 
@@ -183,11 +185,13 @@ const topK = engineKernel<{ x: TensorInfo }, { k: number }>('TopK', (call) => {
   const shape = [...x.shape.slice(0, -1), k];
   const { pointer: values, ...largest } = backend.allocate(shape);
   const { pointer: indices, ...places } = backend.allocate(shape, 'int32');
-  const rows = rowsOf(x);
-  const chunk = Math.ceil(rows.chunk / 16);
-  const scratch = backend.heap.allocate(backend.pool.threads * 4 * (4 * rows.length + COUNTS));
+  const { rows, length, chunk: cheap } = rowsOf(x);
+  // Sorting a value costs as much as many simple operations.
+  const chunk = Math.ceil(cheap / 16);
+  const scratch = backend.heap.allocate(backend.pool.threads * 4 * (4 * length + COUNTS));
   try {
-    backend.pool.run(Math.ceil(rows.rows / chunk), 'topK', { x: source, values, indices, k, scratch, ...rows, chunk });
+    const fields = { x: source, values, indices, rows, length, k, scratch, chunk };
+    backend.pool.run(Math.ceil(rows / chunk), 'topK', fields);
   } finally {
     backend.heap.free(scratch);
   }

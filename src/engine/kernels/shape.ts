@@ -22,10 +22,11 @@ function copied(backend: EngineBackend, x: TensorInfo, shape: readonly number[],
   const { pointer, ...y } = backend.allocate(shape, dtype);
   const [size0, size1, size2, size3, size4, size5] = walk.sizes;
   const [[x0, x1, x2, x3, x4, x5]] = walk.strides;
+  // biome-ignore format: a dimension of each a line
   backend.pool.run(chunks(length), 'copy', {
-    ...{ size: dtype === 'bool' ? 0 : 2, x: source, y: pointer, length, chunk: CHUNK },
-    ...{ size0, size1, size2, size3, size4, size5 },
-    ...{ x0, x1, x2, x3, x4, x5 },
+    size: dtype === 'bool' ? 0 : 2, x: source, y: pointer, length, chunk: CHUNK,
+    size0, size1, size2, size3, size4, size5,
+    x0, x1, x2, x3, x4, x5,
   });
   return y;
 }
