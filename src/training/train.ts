@@ -4,6 +4,7 @@ import { hasCheckpoint, readCheckpoint, writeCheckpoint } from '../checkpoints/c
 import { restoreCheckpoint } from '../checkpoints/encode.ts';
 import { UsageError } from '../core/errors.ts';
 import { countWeights, sparsityOf, trainables } from '../core/params.ts';
+import type { Sparsifier } from '../sparsity/types.ts';
 import { configHash, type TrainConfig } from './config.ts';
 import { type Surroundings, trainEpoch } from './epoch.ts';
 import { DivergenceError, Interrupted } from './errors.ts';
@@ -72,7 +73,16 @@ async function startRun(task: Task, folder: RunFolder, report: Report): Promise<
     sparsity: sparsityOf(state.params),
     nonzeros: countWeights(state.params).nonzeros,
   });
+  if (task.sparsifier && !everRewires(task.sparsifier, task.totalSteps)) {
+    const message = `The masks never change: the first update would come after step ${task.config.updateInterval}, and updates end in a run of ${task.totalSteps} steps before. Set a shorter updateInterval, or use method static.`;
+    await report({ kind: 'warning', epoch: 0, step: 0, message });
+  }
   return { task, folder, state, watch: stopwatch(), report, last: null };
+}
+
+function everRewires(sparsifier: Sparsifier, totalSteps: number): boolean {
+  for (let step = 1; step <= totalSteps; step++) if (sparsifier.updatesAt({ step, totalSteps })) return true;
+  return false;
 }
 
 async function resumeRun(task: Task, folder: RunFolder, report: Report): Promise<Run> {

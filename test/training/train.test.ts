@@ -66,6 +66,13 @@ describe('training', () => {
     expect(Number(rows[5][column])).to.be.above(0.7);
   });
 
+  it('warns when the run is too short for its masks ever to change', async () => {
+    const { events } = await run({ epochs: 1, updateInterval: 100 });
+    expect(events.find((event) => event.kind === 'warning')?.message).to.match(/The masks never change: .*step 100/);
+    const rewiring = await run({ epochs: 1 });
+    expect(rewiring.events.some(({ kind }) => kind === 'warning')).to.equal(false);
+  });
+
   it('leaves a folder of config.json, metrics.csv with a row an epoch, events.jsonl and two checkpoints', async () => {
     const { out } = await run({ optimizer: 'agent' });
     const { config, metrics, events, last, best } = runFolder(out);
