@@ -57,6 +57,9 @@ const levelLayers = (levels: readonly Level[]) =>
     },
   ]);
 
+/** How far the first and the last of several lines are moved, in pixels. */
+const spread = (count: number): [number, number] => (count === 1 ? [0, 0] : [-3 * (count - 1), 3 * (count - 1)]);
+
 /** Accuracy against sparsity, a bar a point, beside levels that know no sparsity. */
 export const sparsityChart = (
   points: readonly Point[],
@@ -78,6 +81,8 @@ export const sparsityChart = (
         },
         y: accuracyAxis,
         color: colorOf(lines),
+        // Side by side, so that no bar hides another.
+        xOffset: { field: 'series', scale: { domain: lines.map(({ name }) => name), range: spread(lines.length) } },
       },
       layer: [
         { mark: { type: 'line', strokeWidth: 2 }, encoding: { order: { field: 'order' } } },

@@ -38,14 +38,14 @@ a { color: var(--agent); }
 .tile dd { margin: 0; }
 .tile .figure { font-size: 2.1rem; line-height: 1.25; font-weight: 650; font-variant-numeric: tabular-nums; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 14px; }
-.charts.small-multiples { grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
+.charts.small-multiples { grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 14px 16px; min-width: 0; }
 figcaption { font-weight: 600; font-size: 0.95rem; margin-bottom: 8px; }
-.plot { display: block; width: 100%; height: auto; max-width: 560px; margin: 0 auto; overflow: visible; font-family: inherit; }
+.plot { display: block; width: 100%; height: auto; margin: 0 auto; overflow: visible; font-family: inherit; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 8px 0 12px; padding: 0; list-style: none; font-size: 0.92rem; }
 .legend li { display: flex; align-items: center; gap: 7px; }
 .swatch { width: 22px; height: 0; border-top: 3px solid var(--swatch); border-radius: 2px; display: inline-block; }
-.swatch.dashed { border-top-style: dashed; border-top-width: 2px; }
+.swatch.dashed { border-top: 2px dashed var(--swatch); border-radius: 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--muted); padding: 4px 0 8px; }

@@ -202,8 +202,12 @@ ${rows.map(
 }
 
 function epochsSection(data: ReportData): Html | null {
-  if (data.epochs.length === 0) return null;
-  const groups = groupBy(data.epochs, ({ run }) =>
+  // Where plain SGD is alone there is nothing to compare.
+  const compared = groupBy(data.epochs, ({ run }) =>
+    JSON.stringify([run.sparsity, run.method, run.objective, run.model, run.width]),
+  ).filter((group) => group.some(({ run }) => run.optimizer !== 'sgd'));
+  if (compared.length === 0) return null;
+  const groups = groupBy(compared.flat(), ({ run }) =>
     JSON.stringify([run.sparsity, run.method, run.optimizer, run.agentPrepass, run.objective, run.model, run.width]),
   ).sort((a, b) => a[0].run.sparsity - b[0].run.sparsity);
   type Group = (typeof groups)[number];

@@ -34,12 +34,12 @@ export const CHART_SIZE = { width: 400, height: 240 } as const;
  * @param title says what is shown, for those who do not see it
  */
 export async function plot(spec: object, title: string): Promise<Html> {
-  const [{ compile }, { View, parse, Warn }] = await Promise.all([import('vega-lite'), import('vega')]);
+  const [{ compile }, { View, parse, Error: ErrorsOnly }] = await Promise.all([import('vega-lite'), import('vega')]);
   const complete = { ...spec, config: CONFIG, padding: 4, autosize: { type: 'pad' } } as TopLevelSpec;
-  const view = new View(parse(compile(complete).spec), { renderer: 'none', logLevel: Warn });
+  const view = new View(parse(compile(complete).spec), { renderer: 'none', logLevel: ErrorsOnly });
   const svg = await view.toSVG();
   view.finalize();
   const [, width, height] = /width="([\d.]+)" height="([\d.]+)"/.exec(svg) ?? [];
   const body = svg.slice(svg.indexOf('>') + 1);
-  return html`<svg class="plot" role="img" aria-label="${title}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"><title>${title}</title>${new HtmlText(body)}`;
+  return html`<svg class="plot" role="img" aria-label="${title}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" style="max-width:${Math.round(1.15 * Number(width))}px"><title>${title}</title>${new HtmlText(body)}`;
 }

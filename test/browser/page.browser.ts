@@ -1,0 +1,139 @@
+import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect } from 'chai';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { renderPage } from '../../src/reporting/page.ts';
+import { collectReport } from '../../src/reporting/report-data.ts';
+import { sampleGallery, sampleRuns } from '../reporting/sample.ts';
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** WCAG's relative luminance of a colour that a browser computed. */
+function luminance(color: string): number {
+  const [r, g, b] = (color.match(/[\d.]+/g) ?? []).map((part) => {
+    const value = Number(part) / 255;
+    return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+const contrast = (a: string, b: string): number => {
+  const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+  return (light + 0.05) / (dark + 0.05);
+};
+
+describe('the page in a browser', function () {
+  this.timeout(60000);
+  let browser: Browser;
+  let folder: string;
+  let address: string;
+
+  before(async () => {
+    await access(CHROMIUM).catch(() => {
+      throw new Error(
+        `These tests need Chromium at ${CHROMIUM}. Install it (Debian: apt-get install chromium), or name it in the environment variable CHROMIUM.`,
+      );
+    });
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    folder = await mkdtemp(join(tmpdir(), 'equipoise-page-'));
+    const file = join(folder, 'report.html');
+    await writeFile(file, await renderPage(collectReport(sampleRuns(), 'A report', sampleGallery())));
+    address = pathToFileURL(file).href;
+  });
+
+  after(async () => {
+    await browser?.close();
+    if (folder) await rm(folder, { recursive: true });
+  });
+
+  const open = async (options: BrowserContextOptions, use: (page: Page) => Promise<void>): Promise<void> => {
+    const context = await browser.newContext(options);
+    const asked: string[] = [];
+    try {
+      const page = await context.newPage();
+      page.on('request', (request) => asked.push(request.url()));
+      await page.goto(address);
+      await use(page);
+      expect(asked.filter((url) => url !== address && !url.startsWith('data:'))).to.deep.equal([]);
+    } finally {
+      await context.close();
+    }
+  };
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    it(`reads well in ${colorScheme}: text has a contrast of 4.5, lines of charts one of 3`, () =>
+      open({ colorScheme }, async (page) => {
+        const colors = await page.evaluate(() => {
+          const of = (selector: string, property: string) =>
+            [...document.querySelectorAll(selector)].map((element) =>
+              getComputedStyle(element).getPropertyValue(property),
+            );
+          return {
+            page: of('body', 'background-color'),
+            card: of('figure', 'background-color'),
+            text: of('h1, h2, p, a', 'color'),
+            cells: of('.card td, .card th, .card span', 'color'),
+            labels: of('svg.plot text', 'fill'),
+            lines: of('svg.plot .mark-line path, svg.plot .mark-symbol path', 'stroke'),
+            points: of('svg.plot .mark-symbol path', 'fill'),
+          };
+        });
+        for (const color of colors.text) expect(contrast(color, colors.page[0]), color).to.be.at.least(4.5);
+        for (const color of [...colors.cells, ...colors.labels]) {
+          expect(contrast(color, colors.card[0]), color).to.be.at.least(4.5);
+        }
+        const drawn = [...colors.lines, ...colors.points].filter((color) => color !== 'none');
+        expect(drawn.length).to.be.above(50);
+        for (const color of drawn) expect(contrast(color, colors.card[0]), color).to.be.at.least(3);
+        expect(luminance(colors.page[0]) > 0.5).to.equal(colorScheme === 'light');
+      }));
+  }
+
+  it('shows charts, pictures and tables with scripts off', () =>
+    open({ javaScriptEnabled: false }, async (page) => {
+      const charts = page.locator('svg.plot');
+      expect(await charts.count()).to.be.above(10);
+      const box = await charts.first().boundingBox();
+      expect(box?.width).to.be.above(300);
+      expect(await page.locator('main img').count()).to.equal(18);
+      expect(await page.getByRole('table').count()).to.be.above(3);
+      expect(await page.getByRole('img', { name: /Robust accuracy against sparsity/ }).isVisible()).to.equal(true);
+      await page.getByText('Every run, with 95 % Wilson intervals').click();
+      expect(
+        await page
+          .getByText(/\[\d+\.\d, \d+\.\d\]/)
+          .first()
+          .isVisible(),
+      ).to.equal(true);
+    }));
+
+  it('draws every picture', () =>
+    open({}, async (page) => {
+      const widths = await page.evaluate(() => [...document.images].map((image) => image.naturalWidth));
+      expect(new Set(widths)).to.deep.equal(new Set([28]));
+    }));
+
+  it('fits a phone without scrolling sideways', () =>
+    open({ viewport: { width: 380, height: 800 } }, async (page) => {
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).to.be.at.most(380);
+    }));
+
+  it('leads to its sections', () =>
+    open({}, async (page) => {
+      for (const link of await page.locator('nav a').all()) {
+        const id = (await link.getAttribute('href'))?.slice(1);
+        expect(await page.locator(`h2[id="${id}"]`).count()).to.equal(1);
+      }
+    }));
+});

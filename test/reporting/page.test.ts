@@ -1,0 +1,212 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { decode } from 'fast-png';
+import { InputError } from '../../src/core/errors.ts';
+import { html } from '../../src/reporting/html.ts';
+import { renderPage } from '../../src/reporting/page.ts';
+import { pngUri } from '../../src/reporting/png.ts';
+import { writeReport } from '../../src/reporting/report.ts';
+import { collectReport, headlineCells } from '../../src/reporting/report-data.ts';
+import { type RunRecord, readRuns } from '../../src/reporting/runs.ts';
+import { seriesOf } from '../../src/reporting/series.ts';
+import { METRIC_COLUMNS } from '../../src/training/metrics.ts';
+import { sampleGallery, sampleRuns } from './sample.ts';
+
+const runs = sampleRuns();
+
+describe('the page', () => {
+  let page: string;
+  before(async () => {
+    page = await renderPage(collectReport(runs, 'A <title> & more', sampleGallery()));
+  });
+
+  it('asks nothing of the network and runs no script', () => {
+    expect(page).not.to.match(/<script|<link|<iframe|@import|\son\w+="/i);
+    const sources = [...page.matchAll(/\s(?:src|href|xlink:href|data)="([^"]*)"/g)].map(([, target]) => target);
+    expect(sources.length).to.be.above(18);
+    for (const source of sources) expect(source).to.match(/^(#|data:image\/png;base64,)/);
+    expect(page.replaceAll('http://www.w3.org/', '')).not.to.match(/https?:\/\//);
+    expect(page).not.to.match(/url\((?!#)/);
+  });
+
+  it('opens with accuracy against sparsity, then the gallery, then accuracy against ε', () => {
+    const ids = [...page.matchAll(/<h2 id="([\w-]+)"/g)].map(([, id]) => id);
+    expect(ids).to.deep.equal([
+      'sparsity',
+      'gallery',
+      'epsilon',
+      'learning',
+      'coefficient',
+      'epochs',
+      'alarms',
+      'results',
+      'configuration',
+    ]);
+  });
+
+  it('tells every chart and picture in words', () => {
+    const charts = [...page.matchAll(/<svg class="plot" role="img" aria-label="([^"]*)"/g)].map(([, label]) => label);
+    expect(charts.length).to.be.above(10);
+    expect(charts[0]).to.match(/Robust accuracy against sparsity.*AGENT at 99 %: \d+\.\d ± \d\.\d %/);
+    expect(page.match(/<img /g)?.length).to.equal(18);
+    expect(page.match(/<img [^>]*alt="[^"]+/g)?.length).to.equal(18);
+  });
+
+  it('has no colour of its own in a chart: all follow the theme', () => {
+    for (const [svg] of page.matchAll(/<svg class="plot"[\s\S]*?<\/svg>/g)) {
+      const colors = [...svg.matchAll(/(?:fill|stroke)="([^"]*)"/g)].map(([, color]) => color);
+      for (const color of colors) expect(color).to.match(/^(none|transparent|var\(--[\w-]+\))$/);
+    }
+  });
+
+  it('escapes what comes from outside', () => {
+    expect(page).to.contain('<title>A &lt;title&gt; &amp; more</title>');
+    expect(page).to.contain('other logits &lt;twice&gt;');
+  });
+
+  it('says what its figures do not compare with, that they are bounds, and which alarms were raised', () => {
+    expect(page).to.contain('do not compare with published MNIST');
+    expect(page).to.contain('upper bound');
+    expect(page).to.contain('6 alarms raised');
+    expect(page).to.contain('raised in 6 of 54');
+  });
+
+  it('shows the figures of the tables', () => {
+    const data = collectReport(runs, 'T', null);
+    const cell = headlineCells(data).find(({ setting }) => setting.optimizer === 'agent' && setting.sparsity === 0.99);
+    expect(page).to.contain(`${((cell?.robust.mean ?? 0) * 100).toFixed(1)} ± `);
+    expect(cell?.rows.length).to.equal(3);
+    expect(data.threat).to.deep.equal({ norm: 'linf', epsilon: 0.1 });
+  });
+
+  it('says so where files are not the official ones', async () => {
+    const unofficial = runs.slice(0, 1).map(
+      (run): RunRecord => ({
+        ...run,
+        evaluations: run.evaluations.map((evaluation) => ({
+          ...evaluation,
+          dataset: { ...evaluation.dataset, name: 'cifar10', official: false },
+        })),
+      }),
+    );
+    const text = await renderPage(collectReport(unofficial, 'T', null));
+    expect(text).to.contain('cifar10 (unofficial)').and.to.contain('do not compare with published cifar10');
+  });
+
+  it('stands without evaluations, without epochs, and with a single run', async () => {
+    const bare = runs.map((run) => ({ ...run, evaluations: [], metrics: [] }));
+    expect(await renderPage(collectReport(bare, 'T', null))).to.contain('None of these runs was evaluated yet');
+    expect(await renderPage(collectReport(runs.slice(0, 1), 'T', null))).to.contain('1 run over 1 seed');
+  });
+});
+
+describe('the lines of a chart', () => {
+  const setting = { method: 'rigl', optimizer: 'sgd', agent_prepass: '', objective: 'at', model: 'cnn', width: 1 };
+
+  it('are named by what tells them apart, and keep their colours', () => {
+    const lines = seriesOf([
+      { ...setting, objective: 'natural', method: 'dense' },
+      setting,
+      { ...setting, optimizer: 'agent', agent_prepass: 'published' },
+      { ...setting, optimizer: 'agent', agent_prepass: 'matched' },
+    ]);
+    expect(lines.map(({ name }) => name)).to.deep.equal(['SGD', 'AGENT, published', 'AGENT, matched', 'undefended']);
+    expect(new Set(lines.map(({ color }) => color)).size).to.equal(4);
+  });
+
+  it('begin at the dense net', () => {
+    const dense = { ...setting, method: 'dense' };
+    const lines = seriesOf([dense, setting, { ...setting, method: 'set' }]);
+    expect(lines.map(({ name }) => name)).to.deep.equal(['SGD, rigl', 'SGD, set']);
+    for (const line of lines) expect(line.matches(dense)).to.equal(true);
+    expect(lines[0].matches({ ...setting, method: 'set' })).to.equal(false);
+  });
+});
+
+describe('html', () => {
+  it('escapes what is filled in, and not what is HTML already', () =>
+    expect(html`<p title="${'"'}">${['<', html`<b>${1}</b>`, null, false]}</p>`.text).to.equal(
+      '<p title="&quot;">&lt;<b>1</b></p>',
+    ));
+});
+
+describe('a picture', () => {
+  it('holds its pixels', () => {
+    const uri = pngUri((i) => [0, 0.5, 1, 2, -1, 0.2][i], [1, 2, 3]);
+    const { width, height, channels, data } = decode(Buffer.from(uri.split(',')[1], 'base64'));
+    expect([width, height, channels]).to.deep.equal([2, 1, 3]);
+    expect([...data]).to.deep.equal([0, 128, 255, 255, 0, 51]);
+  });
+});
+
+describe('a report', () => {
+  const withFolder = async (use: (folder: string) => Promise<void>): Promise<void> => {
+    const folder = await mkdtemp(join(tmpdir(), 'equipoise-report-'));
+    try {
+      await use(folder);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  };
+  const writeRuns = async (folder: string): Promise<void> => {
+    for (const { name, config, metrics, evaluations } of runs.slice(0, 3)) {
+      await mkdir(join(folder, name));
+      await writeFile(join(folder, name, 'config.json'), JSON.stringify(config));
+      await writeFile(
+        join(folder, name, 'metrics.csv'),
+        [METRIC_COLUMNS, ...metrics.map((row) => METRIC_COLUMNS.map((column) => row[column]))].join('\n'),
+      );
+      await writeFile(join(folder, name, 'evaluation.json'), JSON.stringify({ version: 1, evaluations }));
+    }
+  };
+
+  it('of a folder of runs writes the CSVs and the page', () =>
+    withFolder(async (folder) => {
+      await writeRuns(folder);
+      const { files, results } = await writeReport(folder, { gallery: false });
+      // 3 runs, 2 checkpoints, 5 radii, 2 attacks and their union
+      expect(results.length).to.equal(3 * 2 * 5 * 3);
+      expect((await readFile(files.results, 'utf8')).trim().split('\n').length).to.equal(91);
+      const best = results.find(
+        ({ run, checkpoint, attack }) => run === runs[0].name && checkpoint === 'best' && attack === 'union',
+      );
+      expect(best).to.include({ epoch: 9, forward_passes: 81000, weight_gradients: 9000, n: 400 });
+      expect(best?.train_seconds).to.be.closeTo(27.9, 1e-9);
+      for (const file of [files.page, files.summary, files.epochsToAccuracy]) {
+        expect((await readFile(file, 'utf8')).length).to.be.above(100);
+      }
+    }));
+
+  it('reads back the runs that were written', () =>
+    withFolder(async (folder) => {
+      await writeRuns(folder);
+      const read = await readRuns(folder);
+      const byName = runs.slice(0, 3).sort((a, b) => (a.name < b.name ? -1 : 1));
+      expect(read).to.deep.equal(byName.map((run) => ({ ...run, folder: join(folder, run.name) })));
+      expect((await readRuns(join(folder, runs[0].name))).length).to.equal(1);
+    }));
+
+  it('without a run is refused, and writes nothing', () =>
+    withFolder(async (folder) => {
+      for (const path of [folder, join(folder, 'missing')]) {
+        let error: unknown;
+        await writeReport(path).catch((e) => {
+          error = e;
+        });
+        expect(error).to.be.instanceOf(InputError);
+        expect(String(error)).to.match(/holds no run|There is no folder/);
+      }
+    }));
+
+  it('says that the gallery is missing, and why, when a net cannot be loaded', () =>
+    withFolder(async (folder) => {
+      await writeRuns(folder);
+      const warnings: string[] = [];
+      const { files } = await writeReport(folder, { warn: (message) => warnings.push(message) });
+      expect(warnings.length).to.equal(1);
+      expect(warnings[0]).to.contain('no gallery');
+      expect(await readFile(files.page, 'utf8')).not.to.contain('id="gallery"');
+    }));
+});
