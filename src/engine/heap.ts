@@ -89,6 +89,7 @@ export class Heap {
   }
 
   #take(size: number): number {
+    if (size > HEAP_END - HEAP_START) throw new OutOfMemory(size, this.#freeBytes());
     for (let bin = binOf(size); bin < BINS; bin++) {
       for (const pointer of this.#bins[bin]) {
         const free = this.#freeSize.get(pointer) as number;
@@ -99,9 +100,13 @@ export class Heap {
       }
     }
     if (this.#grow(size) || this.onFull()) return this.#take(size);
+    throw new OutOfMemory(size, this.#freeBytes());
+  }
+
+  #freeBytes(): number {
     let free = HEAP_END - this.#end;
     for (const bytes of this.#freeSize.values()) free += bytes;
-    throw new OutOfMemory(size, free);
+    return free;
   }
 
   #grow(size: number): boolean {

@@ -167,14 +167,15 @@ export class Compiled {
   /** Of the forward rows: records before each channel, for splitting channels into ranges of equal work. */
   readonly channelStarts: Int32Array;
   readonly #heap: Heap;
-  readonly #structure: Structure;
+  /** Weak, for the cache must not keep alive what its entries are freed with. */
+  readonly #structure: WeakRef<Structure>;
   readonly #geometry: Geometry;
   #transposed: Rows | undefined;
   readonly #bases: number[] = [];
 
   constructor(heap: Heap, structure: Structure, geometry: Geometry) {
     this.#heap = heap;
-    this.#structure = structure;
+    this.#structure = new WeakRef(structure);
     this.#geometry = geometry;
     this.nonzeros = structure.positions.length;
     this.size = sizeOf(structure.shape);
@@ -188,8 +189,10 @@ export class Compiled {
 
   get transposed(): Rows {
     if (this.#transposed === undefined) {
+      const structure = this.#structure.deref();
+      if (structure === undefined) throw new Error('A structure was used after its end.');
       const permutation = this.#heap.int32(this.forward.permutation, this.nonzeros);
-      const { base, ...rows } = place(this.#heap, transposedRows(this.#structure, permutation, this.#geometry));
+      const { base, ...rows } = place(this.#heap, transposedRows(structure, permutation, this.#geometry));
       this.#bases.push(base);
       this.#transposed = rows;
     }

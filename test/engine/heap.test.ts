@@ -54,6 +54,7 @@ describe('engine heap', () => {
     const large = heap.allocate(3.5 * 2 ** 30);
     expect(cache).to.equal(undefined);
     expect(() => heap.allocate(1 << 30)).to.throw(OutOfMemory, /1024 MB/);
+    expect(() => heap.allocate(2 ** 33)).to.throw(OutOfMemory, /8192 MB/);
     heap.free(large);
     expect(heap.used).to.equal(0);
   });
