@@ -151,7 +151,7 @@ describe('training', () => {
     });
 
     it('leaves c alone, and says so, when a single batch gives no estimate', async () => {
-      const { events } = await run({ optimizer: 'agent', epochs: 1, batchSize: 64 });
+      const { events } = await run({ optimizer: 'agent', method: 'static', epochs: 1, batchSize: 64 });
       expect(events.find((event) => event.kind === 'prepass-end')).to.include({ c: 0.1, cHat: null });
       expect(events.find((event) => event.kind === 'warning')?.message).to.match(/c stays 0\.1: .*at least 2 batches/);
     });
