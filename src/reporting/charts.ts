@@ -57,45 +57,45 @@ const levelLayers = (levels: readonly Level[]) =>
     },
   ]);
 
-/** How far the first and the last of several lines are moved, in pixels. */
-const spread = (count: number): [number, number] => (count === 1 ? [0, 0] : [-3 * (count - 1), 3 * (count - 1)]);
-
 /** Accuracy against sparsity, a bar a point, beside levels that know no sparsity. */
-export const sparsityChart = (
+export function sparsityChart(
   points: readonly Point[],
   lines: readonly Line[],
   ticks: readonly string[],
   levels: readonly Level[],
-): object => ({
-  ...CHART_SIZE,
-  layer: [
-    {
-      data: { values: points },
-      encoding: {
-        x: {
-          field: 'x',
-          type: 'ordinal',
-          title: 'sparsity',
-          scale: { type: 'point', domain: ticks, padding: 0.35 },
-          axis: { labelAngle: 0 },
+): object {
+  // Lines stand side by side, so that no bar hides another.
+  const shift = (series: string) => 0.035 * (lines.findIndex(({ name }) => name === series) - (lines.length - 1) / 2);
+  const placed = points.map((point) => ({ ...point, x: ticks.indexOf(String(point.x)) + shift(point.series) }));
+  return {
+    ...CHART_SIZE,
+    layer: [
+      {
+        data: { values: placed },
+        encoding: {
+          x: {
+            field: 'x',
+            type: 'quantitative',
+            title: 'sparsity',
+            scale: { domain: [-0.35, ticks.length - 0.65], nice: false, zero: false },
+            axis: { values: ticks.map((_, i) => i), labelExpr: `${JSON.stringify(ticks)}[datum.value]` },
+          },
+          y: accuracyAxis,
+          color: colorOf(lines),
         },
-        y: accuracyAxis,
-        color: colorOf(lines),
-        // Side by side, so that no bar hides another.
-        xOffset: { field: 'series', scale: { domain: lines.map(({ name }) => name), range: spread(lines.length) } },
+        layer: [
+          { mark: { type: 'line', strokeWidth: 2 } },
+          {
+            mark: { type: 'rule', strokeWidth: 2, opacity: 0.65 },
+            encoding: { y: { field: 'low' }, y2: { field: 'high' } },
+          },
+          { mark: { type: 'point', filled: true, size: 60, opacity: 1 } },
+        ],
       },
-      layer: [
-        { mark: { type: 'line', strokeWidth: 2 }, encoding: { order: { field: 'order' } } },
-        {
-          mark: { type: 'rule', strokeWidth: 2, opacity: 0.65 },
-          encoding: { y: { field: 'low' }, y2: { field: 'high' } },
-        },
-        { mark: { type: 'point', filled: true, size: 60, opacity: 1 } },
-      ],
-    },
-    ...levelLayers(levels),
-  ],
-});
+      ...levelLayers(levels),
+    ],
+  };
+}
 
 const accuracyAxis = {
   field: 'y',

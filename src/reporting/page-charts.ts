@@ -32,12 +32,7 @@ export async function sparsitySection(data: ReportData): Promise<Html> {
       lines.flatMap((series) =>
         cells
           .filter(({ setting }) => series.matches(setting))
-          .map((cell, order) => ({
-            series: series.name,
-            x: formatSparsity(sparsityOf(cell)),
-            order,
-            ...bar(cell[kind]),
-          })),
+          .map((cell) => ({ series: series.name, x: formatSparsity(sparsityOf(cell)), ...bar(cell[kind]) })),
       ),
       lines,
       ticks,
