@@ -115,14 +115,19 @@ class Builder {
     this.saved = saved;
   }
 
-  /** Images a task of an op between these layouts: tasks of consecutive ops with the same number form a chain. */
+  /**
+   * Images a task of an op between these layouts; tasks of consecutive ops with the same number form a chain. A batch of
+   * less than a super-block takes only the blocks that it fills: what lies in the others never meets its images.
+   */
   imagesFor(...layouts: readonly Layout[]): number {
-    return this.chain ? SUPER_BLOCK : Math.max(...layouts.map(({ nb }) => nb));
+    const nb = Math.max(...layouts.map((of) => of.nb));
+    if (!this.chain) return nb;
+    return this.superBlocks > 1 ? SUPER_BLOCK : Math.ceil(this.batch / nb) * nb;
   }
 
   /** Adds a kernel that reads, of what the ops before it wrote, only its own task's images. */
   emit<Name extends KernelName>(images: number, kernel: Name, fields: PlannedFields<Name>): void {
-    if (this.#images !== images) this.barrier();
+    if (this.#images !== images && !this.chain) this.barrier();
     this.#images = images;
     this.#calls.push({ kernel, fields: fields as Readonly<Record<string, Field>> });
   }
@@ -141,7 +146,7 @@ class Builder {
   /** Ends the current chain. */
   barrier(): void {
     if (this.#calls.length > 0) {
-      const tasks = paddedBatch(this.batch) / this.#images;
+      const tasks = this.chain ? this.superBlocks : paddedBatch(this.batch) / this.#images;
       this.steps.push({ kind: 'job', tasks, calls: this.#calls });
     }
     this.steps.push(...this.#deferred);
