@@ -50,6 +50,7 @@ export {
 } from './core/structure.ts';
 export * from './data/index.ts';
 export * from './engine/index.ts';
+export { type AttackSpec, attackLabel, type ProtocolName, parseAttacks, protocol } from './evaluation/attacks.ts';
 export { type EvaluateOptions, evaluate } from './evaluation/evaluate.ts';
 export { type Accuracy, type Interval, wilson } from './evaluation/intervals.ts';
 export type { AttackResult, Evaluation } from './evaluation/types.ts';
