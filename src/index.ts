@@ -91,6 +91,8 @@ export {
 export { disposeSnapshot, type Snapshot, takeSnapshot } from './optimizers/snapshot.ts';
 export type { GradientTransformation, OptimizerState } from './optimizers/types.ts';
 export { compareVariance, gradientVariance } from './optimizers/variance.ts';
+export { type ResultRow, readRuns, resultRows } from './reporting/index.ts';
+export { type Report, type ReportOptions, writeReport } from './reporting/report.ts';
 export {
   bsrNetConnected,
   type Distribution,
@@ -104,6 +106,15 @@ export { type RewireOptions, rewire } from './sparsity/rewire.ts';
 export { type DropRuleName, dropRules, type GrowRuleName, growRules } from './sparsity/scores.ts';
 export { sparsify } from './sparsity/sparsify.ts';
 export type { MaskUpdate, Progress, Sparsifier } from './sparsity/types.ts';
+export {
+  type Axes,
+  type Grid,
+  type Job,
+  jobsOf,
+  runSweep,
+  type SweepOptions,
+  type SweepResult,
+} from './sweeps/index.ts';
 export { configHash, describe, parseConfig, SETTINGS, type TrainConfig, type TrainOptions } from './training/config.ts';
 export type { MetricRow } from './training/metrics.ts';
 export { backendOfRun, train } from './training/train.ts';

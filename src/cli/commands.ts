@@ -20,6 +20,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./evaluate.ts')).evaluate,
   },
   {
+    name: 'sweep',
+    summary: 'train and evaluate a grid of settings, and report it',
+    load: async () => (await import('./sweep.ts')).sweep,
+  },
+  {
+    name: 'report',
+    summary: 'write the tables and the page of runs',
+    load: async () => (await import('./report.ts')).report,
+  },
+  {
     name: 'data',
     summary: 'fetch, add and describe data sets',
     load: async () => (await import('./data.ts')).data,

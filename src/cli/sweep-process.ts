@@ -1,0 +1,5 @@
+// One run of a sweep, in a process of its own.
+import { startBackend } from '../backends/start.ts';
+import { serveJob } from '../sweeps/index.ts';
+
+serveJob((config, threads) => startBackend(config.backend, { threads }));

@@ -1,0 +1,198 @@
+import { startBackend } from '../backends/start.ts';
+import { InputError } from '../core/errors.ts';
+import { writeReport } from '../reporting/report.ts';
+import {
+  type Job,
+  type JobEvent,
+  jobsOf,
+  parseShard,
+  runSweep,
+  type SweepEvent,
+  type SweepResult,
+  shardOf,
+} from '../sweeps/index.ts';
+import { ATTACK_FLAGS, attacksOf, checkRadii } from './attack-flags.ts';
+import { drawBar } from './bar.ts';
+import { defineCommand } from './command.ts';
+import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from './flags.ts';
+import { percent } from './format.ts';
+import { reportText } from './report.ts';
+import { gridOf, readConfigFile, SWEEP_SETTING_FLAGS, settingsOf } from './settings.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Where output is piped, a line comes at most this often. */
+const LINE_EVERY_MS = 30_000;
+
+const SWEEP_FLAGS = {
+  out: { kind: 'text', description: "the folder of the runs' folders; default: runs/sweep" },
+  jobs: { kind: 'number', description: 'runs at once, each in a process of its own; default 1' },
+  shard: { kind: 'text', description: 'only part i of n of the runs, as 1/4, for several machines' },
+  evaluate: { kind: 'switch', description: 'evaluate every run; --no-evaluate leaves it out' },
+  'evaluation-epsilon': { kind: 'numbers', description: 'radii of the evaluation; default: that of training' },
+  ...ATTACK_FLAGS,
+  ...BACKEND_FLAGS,
+  ...CONFIG_FLAGS,
+} as const satisfies Flags;
+
+export const sweep = defineCommand({
+  positionals: [],
+  flags: { ...SWEEP_SETTING_FLAGS, ...SWEEP_FLAGS } as typeof SWEEP_FLAGS & Flags,
+  examples: [
+    ['equipoise sweep --sparsity 0,0.9,0.95,0.99 --optimizer sgd,agent --seeds 0..4', 'AGENT against SGD, 40 runs'],
+    ['equipoise sweep --config sweep.yaml --jobs 4', 'a grid from a file, four runs at once'],
+  ],
+  async run({ flags, json }, terminal) {
+    const { out = 'runs/sweep', 'evaluation-epsilon': epsilons } = flags;
+    const attacks = attacksOf(flags);
+    checkRadii('evaluation-epsilon', epsilons);
+    const shard = flags.shard === undefined ? { index: 1, count: 1 } : parseShard(flags.shard);
+    const settings = await settingsFor(flags);
+    if (flags['print-config']) {
+      terminal.print(JSON.stringify(jobsOf(gridOf(settings)), null, 2));
+      return;
+    }
+    const jobs = shardOf(jobsOf(gridOf(await withBackend(settings, flags, terminal))), shard);
+    const show = await showSweep(jobs, terminal);
+    let result: SweepResult;
+    try {
+      result = await runSweep(jobs, {
+        out,
+        dataDirectory: flags.data,
+        evaluation: flags.evaluate === false ? null : { attacks, epsilons },
+        ...(flags.jobs === undefined || flags.jobs === 1
+          ? {}
+          : {
+              processes: {
+                count: flags.jobs,
+                entry: new URL('./sweep-process.js', import.meta.url),
+                threads: flags.threads,
+              },
+            }),
+        signal: terminal.signal,
+        onEvent: show.update,
+      });
+    } finally {
+      show.stop();
+    }
+    await conclude(result, { out, data: flags.data, evaluated: flags.evaluate !== false, json }, terminal);
+  },
+});
+
+/** What the file and the flags say, by setting. */
+async function settingsFor(
+  flags: FlagValues<typeof SWEEP_FLAGS> & Readonly<Record<string, unknown>>,
+): Promise<Readonly<Record<string, unknown>>> {
+  const file = flags.config === undefined ? {} : await readConfigFile(flags.config, { lists: true });
+  return { ...file, ...settingsOf({ ...flags, seed: flags.seeds }) };
+}
+
+/** The settings with the backend that `auto` takes, so that every run records it. */
+async function withBackend(
+  settings: Readonly<Record<string, unknown>>,
+  { threads }: FlagValues<typeof SWEEP_FLAGS>,
+  terminal: Terminal,
+): Promise<Readonly<Record<string, unknown>>> {
+  const [{ config }] = jobsOf(gridOf(settings));
+  const { name, detail } = await startBackend(config.backend, { threads, warn: terminal.note });
+  if (config.backend === 'auto') terminal.note(`--backend auto takes ${name} (${detail})`);
+  return { ...settings, backend: name };
+}
+
+async function showSweep(
+  jobs: readonly Job[],
+  terminal: Terminal,
+): Promise<{ update(event: SweepEvent): void; stop(): void }> {
+  const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'runs/s');
+  const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
+  const place = (position: number) => `[${position + 1}/${jobs.length}]`;
+  let missing = jobs.length;
+  let ended = 0;
+  let lastLine = Date.now();
+  const update = (event: SweepEvent) => {
+    switch (event.kind) {
+      case 'start':
+        missing = event.missing;
+        say(`${jobs.length} runs, ${jobs.length - missing} of them done before`);
+        break;
+      case 'job-start':
+        if (bar === null) say(`${place(event.position)} ${event.job.name}`);
+        break;
+      case 'job-event': {
+        const text = `${place(event.position)} ${event.job.name}: ${progressOf(event.event)}`;
+        if (bar !== null) bar.update(ended + fractionOf(event), missing, text, '');
+        else if (Date.now() - lastLine >= LINE_EVERY_MS) {
+          lastLine = Date.now();
+          say(text);
+        }
+        break;
+      }
+      case 'job-end':
+        ended += 1;
+        say(
+          `${place(event.position)} ${event.job.name}: ${event.status.kind === 'failed' ? `failed: ${event.status.message}` : event.status.kind}`,
+        );
+        bar?.update(ended, missing, '', '');
+        break;
+      default:
+        event satisfies never;
+    }
+  };
+  return { update, stop: () => bar?.stop() };
+}
+
+function progressOf(event: JobEvent): string {
+  if (event.kind === 'evaluate') {
+    const { done, total, clean, robust } = event.progress;
+    return `evaluating ${done}/${total}, ${percent(clean)} clean${robust === null ? '' : `, ${percent(robust)} robust`}`;
+  }
+  const { event: progress } = event;
+  if (progress.kind === 'step')
+    return `epoch ${progress.epoch}, batch ${progress.batch}/${progress.batches}, loss ${progress.meanLoss.toFixed(3)}`;
+  return 'epoch' in progress ? `epoch ${progress.epoch}` : 'starting';
+}
+
+/** How much of a run is done, evaluation counted as nothing. */
+function fractionOf({ job, event }: SweepEvent & { kind: 'job-event' }): number {
+  if (event.kind === 'evaluate') return 1;
+  const { event: progress } = event;
+  if (progress.kind !== 'step') return 'epoch' in progress ? Math.max(0, progress.epoch - 1) / job.config.epochs : 0;
+  return (progress.epoch - 1 + progress.batch / progress.batches) / job.config.epochs;
+}
+
+async function conclude(
+  result: SweepResult,
+  { out, data, evaluated, json }: { out: string; data: string | undefined; evaluated: boolean; json: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  const { before, done, failed, left } = result;
+  const finished = before.length + done.length;
+  const report =
+    evaluated && finished > 0 && !terminal.signal.aborted
+      ? await writeReport(out, { dataDirectory: data, warn: terminal.note })
+      : null;
+  if (json) {
+    const names = (jobs: readonly Job[]) => jobs.map(({ name }) => name);
+    terminal.print(
+      JSON.stringify(
+        {
+          out,
+          before: names(before),
+          done: names(done),
+          failed: failed.map(({ job, message }) => ({ run: job.name, message })),
+          left: names(left),
+          files: report?.files ?? null,
+        },
+        null,
+        2,
+      ),
+    );
+  } else if (report !== null) {
+    terminal.print(`${reportText(report)}\npage: ${report.files.page}`);
+  }
+  if (left.length > 0) terminal.note(`${left.length} runs are left; the same command makes them.`);
+  if (failed.length > 0) {
+    throw new InputError(
+      `${failed.length} of ${finished + failed.length + left.length} runs failed; the same command tries them again.`,
+    );
+  }
+}

@@ -1,0 +1,47 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const pages = [
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'],
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+
+/** A page's headings as addresses, as GitHub makes them. */
+const anchors = (text: string) =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+const withoutCode = (text: string) => text.replaceAll(/^```.*?^```$/gms, '').replaceAll(/`[^`]*`/g, '');
+
+describe('the docs', () => {
+  it('link only to what is there', () => {
+    const broken = pages.flatMap((page) =>
+      [
+        ...withoutCode(readFileSync(join(root, page), 'utf8')).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g),
+      ].flatMap(([, path, anchor]) => {
+        const target = path === '' ? join(root, page) : join(root, dirname(page), path);
+        const there =
+          existsSync(target) && (anchor === undefined || anchors(readFileSync(target, 'utf8')).includes(anchor));
+        return there ? [] : [`${page}: ${path}${anchor ? `#${anchor}` : ''}`];
+      }),
+    );
+    expect(broken).to.deep.equal([]);
+  });
+
+  it('are all listed on their first page', () => {
+    const listed = readFileSync(join(root, 'docs/README.md'), 'utf8');
+    const unlisted = readdirSync(join(root, 'docs')).filter(
+      (name) => name !== 'README.md' && !listed.includes(`(${name}`),
+    );
+    expect(unlisted).to.deep.equal([]);
+  });
+});
