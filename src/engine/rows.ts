@@ -252,7 +252,12 @@ export class RowsCache {
     }
   }
 
-  get(structure: Structure, geometry: Geometry): Compiled {
+  /**
+   * The rows of a structure.
+   *
+   * @param owner who fills them with weights; kernels of one job that share a structure need a name each
+   */
+  get(structure: Structure, geometry: Geometry, owner = ''): Compiled {
     let compiled = this.#byStructure.get(structure);
     if (compiled === undefined) {
       compiled = new Map();
@@ -262,7 +267,7 @@ export class RowsCache {
     this.#pinned.add(compiled);
     this.#all.delete(compiled);
     this.#all.add(compiled);
-    const key = geometryKey(geometry);
+    const key = `${geometryKey(geometry)} ${owner}`;
     let entry = compiled.get(key);
     if (entry === undefined) {
       entry = new Compiled(this.#heap, structure, geometry);

@@ -69,6 +69,17 @@ describe('engine networks', () => {
     });
   }
 
+  it('keeps dense kernels of equal shape apart', async () => {
+    for (const training of [false, true]) {
+      const run = () => everything(programs.resnet, { batch: 3, training, density: 1 });
+      const expected = await on('cpu', 1, run);
+      const actual = await on('equipoise', 2, run);
+      for (const [what, values] of Object.entries(expected)) {
+        expect(difference(actual[what], values), what).to.be.below(2e-5);
+      }
+    }
+  });
+
   for (const density of [0, 0.01]) {
     it(`takes kernels with ${density === 0 ? 'no weight' : 'hardly a weight'}`, async () => {
       for (const training of [false, true]) {

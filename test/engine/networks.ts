@@ -94,7 +94,7 @@ function* flat(layers: readonly Layer[]): Generator<Layer> {
   }
 }
 
-/** Makes parameters and statistics on the current backend; `density` of each kernel but the first, which is dense. */
+/** Makes parameters and statistics on the current backend; `density` of each kernel but the first; dense ones are plain tensors. */
 function weightsOf(program: Program, key: Key, density: number): { params: Params; state: Tensors } {
   const params: Record<string, Params[string]> = {};
   const state: Record<string, Tensor> = {};
@@ -107,7 +107,7 @@ function weightsOf(program: Program, key: Key, density: number): { params: Param
       const outputs = shape[shape.length - 1];
       const scale = Math.sqrt(outputs / size / Math.max(0.2, first ? 1 : density));
       const values = (count: number) => normal(foldIn(key, layer.name), count).map((value) => scale * value);
-      if (first) {
+      if (first || density === 1) {
         params[`${layer.name}.kernel`] = tf.tensor(values(size), shape);
       } else {
         const positions = sample(foldIn(key, `${layer.name}/mask`), Math.round(density * size), size);

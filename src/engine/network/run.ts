@@ -145,7 +145,7 @@ export class Run {
       if (node.kind !== 'conv') continue;
       const name = `${node.name}.kernel`;
       const structure = this.#inputs.structures.get(name) ?? denseKernel(node.shape);
-      const compiled = this.#backend.rows.get(structure, node.geometry);
+      const compiled = this.#backend.rows.get(structure, node.geometry, name);
       this.#rows.set(node, compiled);
       const scale = node.norm === null ? undefined : this.#foldNorm(node, node.norm);
       if (node.norm === null && node.bias) this.#biases.set(node, this.tensor(`${node.name}.bias`));
