@@ -21,6 +21,9 @@ const UNARY: readonly [string, Op, Type, number][] = [
   ['step', (x) => tf.step(x), 'float32', 0],
   ['step with a slope', (x) => tf.step(x, -0.3), 'float32', 0],
   ['clipByValue', (x) => tf.clipByValue(x, -0.7, 1.1), 'float32', 0],
+  ['relu6', (x) => tf.relu6(x), 'float32', 0],
+  ['sigmoid', (x) => tf.sigmoid(x), 'float32', 1],
+  ['leakyRelu', (x) => tf.leakyRelu(x, 0.1), 'float32', 1],
   ['logicalNot', (x) => tf.logicalNot(x), 'bool', 0],
   ['cast to int32', (x) => tf.cast(x, 'int32'), 'float32', 0],
   ['cast to bool', (x) => tf.cast(x, 'bool'), 'float32', 0],
@@ -67,6 +70,13 @@ describe('engine elementwise kernels', () => {
         ));
     }
   }
+
+  it('joins short rows with a vector, whatever their number', async () => {
+    for (const rows of [1, 2, 6, 4096, 8191, 8192]) {
+      const [x, vector] = [plain([rows, 3], 'float32', rows), plain([3], 'float32', 1)];
+      await expectParity((a, b) => [tf.sub(a, b), tf.greater(a, b), tf.div(b, a)], [x, vector], 0);
+    }
+  });
 
   it('squaredDifference rounds the difference before it squares it', () =>
     fc.assert(

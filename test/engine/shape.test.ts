@@ -77,6 +77,12 @@ describe('engine copies', () => {
       { numRuns: RUNS },
     ));
 
+  it("split is the reference kernel's, in equal parts and in others", async () => {
+    const x = plain([3, 6, 5], 'float32', 3);
+    await expectParity((y) => tf.split(y, 3, 1), [x], 0);
+    await expectParity((y) => tf.split(y, [1, 0, 4], 2), [x], 0);
+  });
+
   it("concat of long rows is the reference kernel's", () =>
     expectParity((a, b) => tf.concat([a, b], 0), [plain([3, 9001], 'float32', 1), plain([1, 9001], 'float32', 2)], 0));
 

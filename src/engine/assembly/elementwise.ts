@@ -4,7 +4,7 @@
 //   y  |v0|v1|v2|v3|v4|v5|v6|v7| …     take lane 0 of the same vector code
 //
 // An operation is a class without instances: its methods see the argument record as `this`.
-import { exp, log, rsqrt } from './exponential';
+import { exp, log, rsqrt, sigmoid } from './exponential';
 
 @unmanaged
 class Relu {
@@ -137,6 +137,23 @@ class Clip extends Unary {
   }
 }
 
+@unmanaged
+class Sigmoid extends Unary {
+  // @ts-ignore: decorator
+  @inline
+  vector(x: v128): v128 { return sigmoid(x); }
+}
+
+/** x, or `low` times x where it is negative. */
+@unmanaged
+class LeakyRelu extends Unary {
+  // @ts-ignore: decorator
+  @inline
+  vector(x: v128): v128 {
+    return v128.bitselect(f32x4.mul(x, f32x4.splat(this.low)), x, f32x4.lt(x, f32x4.splat(0)));
+  }
+}
+
 // @ts-ignore: decorator
 @inline
 function apply<Op extends Unary>(task: i32, a: usize): void {
@@ -157,6 +174,8 @@ export function unary(task: i32, a: usize): void {
     case 8: return apply<Log>(task, a);
     case 9: return apply<Step>(task, a);
     case 10: return apply<Clip>(task, a);
+    case 11: return apply<Sigmoid>(task, a);
+    case 12: return apply<LeakyRelu>(task, a);
     default: unreachable();
   }
 }

@@ -34,6 +34,20 @@ export function rsqrt(x: v128): v128 {
   return joined(rsqrt64(f64x2.promote_low_f32x4(x)), rsqrt64(upper(x)));
 }
 
+/** 1 / (1 + e⁻ˣ) */
+// @ts-ignore: decorator
+@inline
+export function sigmoid(x: v128): v128 {
+  return joined(sigmoid64(f64x2.promote_low_f32x4(x)), sigmoid64(upper(x)));
+}
+
+// @ts-ignore: decorator
+@inline
+function sigmoid64(x: v128): v128 {
+  const one = f64x2.splat(1);
+  return f64x2.div(one, f64x2.add(one, exp64(f64x2.neg(x))));
+}
+
 // @ts-ignore: decorator
 @inline
 function rsqrt64(x: v128): v128 {

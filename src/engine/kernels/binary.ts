@@ -44,7 +44,22 @@ export const binaryKernels: readonly EngineKernel[] = Object.entries(OPERATIONS)
     const [left, right] = [backend.pointer(a), backend.pointer(b)];
     const { pointer, ...y } = backend.allocate(shape, operation.result === 'bool' ? 'bool' : (dtype as 'float32'));
     const length = sizeOf(shape);
-    backend.pool.run(chunks(length), 'binary', fieldsOf(number, left, right, pointer, length, walk));
+    const times = repeats(walk);
+    if (times === 1) {
+      backend.pool.run(chunks(length), 'binary', fieldsOf(number, left, right, pointer, length, walk));
+      return y;
+    }
+    const width = walk.sizes[5];
+    const long = backend.heap.allocate(4 * width * times);
+    try {
+      const vector = backend.heap.int32(right, width);
+      const row = backend.heap.int32(long, width * times);
+      for (let i = 0; i < times; i++) row.set(vector, i * width);
+      const fields = fieldsOf(number, left, long, pointer, length, rowsOf(walk.sizes[4] / times, width * times));
+      backend.pool.run(chunks(length), 'binary', fields);
+    } finally {
+      backend.heap.free(long);
+    }
     return y;
   }),
 );
@@ -65,6 +80,25 @@ const flat = (size: number, a: number, b: number): Walk => ({
     [0, 0, 0, 0, 0, b],
   ],
 });
+
+/** Columns that a row should have to be worth a turn of its own. */
+const LONG = 256;
+
+const rowsOf = (rows: number, width: number): Walk => ({
+  sizes: [1, 1, 1, 1, rows, width],
+  strides: [
+    [0, 0, 0, 0, width, 1],
+    [0, 0, 0, 0, 0, 1],
+  ],
+});
+
+/** How many short rows of a with a vector b, one value a column, are joined to a long one: a power of two. */
+function repeats({ sizes: [, , , outer, rows, width], strides: [a, b] }: Walk): number {
+  let times = 1;
+  if (outer !== 1 || a[4] !== width || a[5] !== 1 || b[4] !== 0 || b[5] !== 1) return times;
+  while (rows % (2 * times) === 0 && times * width < LONG) times *= 2;
+  return times;
+}
 
 function fieldsOf(
   operation: number,

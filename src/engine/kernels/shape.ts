@@ -2,8 +2,10 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { backend_util, slice_util, util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend, HeapType } from '../backend.ts';
-import { merged, rowMajor, type Walk } from './dimensions.ts';
+import { DIMENSIONS, merged, rowMajor, type Walk } from './dimensions.ts';
 import { CHUNK, chunks, type EngineKernel, engineKernel, reference } from './kernel.ts';
+
+type SplitTensor = Parameters<typeof backend_util.prepareSplitSize>[0];
 
 // Kernels that move values without changing them. Those that only rename a shape (Reshape, Identity, ExpandDims) are the
 // reference's: they copy nothing.
@@ -66,7 +68,7 @@ const slice = engineKernel<{ x: TensorInfo }, { begin: number[]; size: number[] 
 
 const unpack = engineKernel<{ value: TensorInfo }, { axis: number }>('Unpack', (call) => {
   const { value } = call.inputs;
-  if (!isHeapType(value.dtype) || value.shape.length > 6) return reference('Unpack', call);
+  if (!isHeapType(value.dtype) || value.shape.length > DIMENSIONS) return reference('Unpack', call);
   const [axis] = util.parseAxisParam(call.attrs.axis, value.shape);
   const size = value.shape.map((n, i) => (i === axis ? 1 : n));
   return Array.from({ length: value.shape[axis] }, (_, at) => {
@@ -75,6 +77,23 @@ const unpack = engineKernel<{ value: TensorInfo }, { axis: number }>('Unpack', (
     return { ...part, shape: value.shape.filter((_, i) => i !== axis) };
   });
 });
+
+const split = engineKernel<{ x: TensorInfo }, { numOrSizeSplits: number[] | number; axis: number }>(
+  'SplitV',
+  (call) => {
+    const { x } = call.inputs;
+    if (!isHeapType(x.dtype) || x.shape.length > DIMENSIONS) return reference('SplitV', call);
+    const [axis] = util.parseAxisParam(call.attrs.axis, x.shape);
+    const sizes = backend_util.prepareSplitSize(x as SplitTensor, call.attrs.numOrSizeSplits, axis);
+    let first = 0;
+    return sizes.map((n) => {
+      const begin = x.shape.map((_, i) => (i === axis ? first : 0));
+      first += n;
+      const size = x.shape.map((all, i) => (i === axis ? n : all));
+      return sliced(call.backend, x, begin, size) as TensorInfo;
+    });
+  },
+);
 
 /** A dimension repeated r times is two: r steps of no distance, then the dimension. */
 const tile = engineKernel<{ x: TensorInfo }, { reps: number[] }>('Tile', (call) => {
@@ -230,5 +249,5 @@ const oneHot = engineKernel<{ indices: TensorInfo }, OneHotAttributes>('OneHot',
 });
 
 export const shapeKernels: readonly EngineKernel[] = [
-  ...[transpose, slice, unpack, tile, concat, pack, gather, fill, ...like, oneHot],
+  ...[transpose, slice, unpack, split, tile, concat, pack, gather, fill, ...like, oneHot],
 ];
