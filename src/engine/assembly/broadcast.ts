@@ -18,9 +18,24 @@ class Binary {
   y: usize;
   length: u32;
   chunk: u32;
-  size0: u32; size1: u32; size2: u32; size3: u32; size4: u32; size5: u32;
-  a0: u32; a1: u32; a2: u32; a3: u32; a4: u32; a5: u32;
-  b0: u32; b1: u32; b2: u32; b3: u32; b4: u32; b5: u32;
+  size0: u32;
+  size1: u32;
+  size2: u32;
+  size3: u32;
+  size4: u32;
+  size5: u32;
+  a0: u32;
+  a1: u32;
+  a2: u32;
+  a3: u32;
+  a4: u32;
+  a5: u32;
+  b0: u32;
+  b1: u32;
+  b2: u32;
+  b3: u32;
+  b4: u32;
+  b5: u32;
 }
 
 /** An operation whose results are 32-bit values. */

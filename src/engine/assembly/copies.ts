@@ -8,8 +8,18 @@ class Copy {
   y: usize;
   length: u32;
   chunk: u32;
-  size0: u32; size1: u32; size2: u32; size3: u32; size4: u32; size5: u32;
-  x0: u32; x1: u32; x2: u32; x3: u32; x4: u32; x5: u32;
+  size0: u32;
+  size1: u32;
+  size2: u32;
+  size3: u32;
+  size4: u32;
+  size5: u32;
+  x0: u32;
+  x1: u32;
+  x2: u32;
+  x3: u32;
+  x4: u32;
+  x5: u32;
 }
 
 /**
