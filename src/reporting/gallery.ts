@@ -90,7 +90,7 @@ export async function drawGallery(
     const truth = Array.from(indices, (index) => dataset.test.labels[index]);
     const interest = (place: number): number =>
       clean.filter((predictions) => predictions[place] === truth[place]).length +
-      (attacked[0][0][place] !== truth[place] ? 1 : 0) +
+      (attacked[0][0][place] !== truth[place] ? 2 : 0) +
       (attacked.at(-1)?.at(-1)?.[place] === truth[place] ? 1 : 0);
     const pixels = await images.data();
     const pictures = await Promise.all(adversarials.map((batch) => batch.data()));

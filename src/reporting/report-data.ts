@@ -28,8 +28,22 @@ export interface ReportData {
   readonly gallery: Gallery | null;
 }
 
+const OPTIMIZERS = ['sgd', 'agent', 'svrg', 'alpha-svrg'];
+
+/** As tables list them: without defence first, then by sparsity, method, correction and seed. */
+const inOrder = (runs: readonly RunRecord[]): RunRecord[] =>
+  runs.toSorted(
+    ({ config: a }, { config: b }) =>
+      Number(b.objective === 'natural') - Number(a.objective === 'natural') ||
+      a.sparsity - b.sparsity ||
+      a.method.localeCompare(b.method) ||
+      OPTIMIZERS.indexOf(a.optimizer) - OPTIMIZERS.indexOf(b.optimizer) ||
+      a.seed - b.seed,
+  );
+
 /** Puts together what a report of these runs shows. */
-export function collectReport(runs: readonly RunRecord[], title: string, gallery: Gallery | null): ReportData {
+export function collectReport(given: readonly RunRecord[], title: string, gallery: Gallery | null): ReportData {
+  const runs = inOrder(given);
   const results = runs.flatMap(resultRows);
   return {
     title,

@@ -54,7 +54,10 @@ export function studentQuantile(probability: number, degrees: number): number {
 export interface PairedDifference extends Interval {
   readonly n: number;
   readonly mean: number;
-  /** Whether the interval excludes 0; false below two pairs. */
+  /**
+   * Whether the interval excludes 0. False below two pairs, and where all differences are equal: few test images make
+   * that happen by chance, and then nothing is known of their spread.
+   */
   readonly distinguishable: boolean;
 }
 
@@ -74,5 +77,5 @@ export function pairedDifference(treated: readonly number[], control: readonly n
   const center = mean(differences);
   const half = n < 2 ? Number.NaN : (studentQuantile(0.975, n - 1) * standardDeviation(differences)) / Math.sqrt(n);
   const [low, high] = [center - half, center + half];
-  return { n, mean: center, low, high, distinguishable: low > 0 || high < 0 };
+  return { n, mean: center, low, high, distinguishable: half > 1e-12 && (low > 0 || high < 0) };
 }

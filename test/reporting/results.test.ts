@@ -91,8 +91,11 @@ describe('the terminal table', () => {
   });
 
   it('says a line per sparsity whether the difference can be told from chance', () => {
+    expect(formatDifferences(summarize(grid({ sgd: [0.5, 0.52], agent: [0.7, 0.7201] })))).to.deep.equal([
+      '90 %  AGENT − SGD: +20.0 points [+19.9, +20.1], 2 seeds: distinguishable',
+    ]);
     expect(formatDifferences(cells)).to.deep.equal([
-      '90 %  AGENT − SGD: +10.0 points [+10.0, +10.0], 2 seeds: distinguishable',
+      '90 %  AGENT − SGD: +10.0 points [+10.0, +10.0], 2 seeds: not distinguishable',
     ]);
     const [line] = formatDifferences(summarize(grid({ sgd: [0.5, 0.52], agent: [0.6, 0.52] })));
     expect(line).to.equal('90 %  AGENT − SGD: +5.0 points [−58.5, +68.5], 2 seeds: not distinguishable');

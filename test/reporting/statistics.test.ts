@@ -76,6 +76,9 @@ describe('a paired difference', () => {
     expect(distinguishable).to.equal(false);
   });
 
+  it('decides nothing where all differences are equal, for then their spread is unknown', () =>
+    expect(pairedDifference([0.3, 0.5], [0.2, 0.4])).to.include({ n: 2, distinguishable: false }));
+
   it('changes its sign when the sides change', () =>
     fc.assert(
       fc.property(

@@ -1,0 +1,45 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { decode } from 'fast-png';
+import { loadTarget } from '../../src/evaluation/target.ts';
+import { drawGallery } from '../../src/reporting/gallery.ts';
+import { tinyData, withRun } from '../evaluation/tiny.ts';
+
+const pixels = (uri: string) => decode(Buffer.from(uri.split(',')[1], 'base64'));
+
+before(() => tf.setBackend('cpu'));
+
+describe('a gallery', () => {
+  it('shows images, perturbations and what every net makes of them', () =>
+    withRun(async (folder) => {
+      const nets = [];
+      for (const name of ['best', 'last']) {
+        nets.push({ name, target: await loadTarget(join(folder, 'checkpoints', `${name}.safetensors`)) });
+      }
+      const data = tinyData();
+      const tensors = tf.memory().numTensors;
+      const gallery = await drawGallery(nets, data, { norm: 'linf', epsilon: 0.1, count: 2 });
+      expect(tf.memory().numTensors).to.equal(tensors);
+      expect(gallery.images.map(({ label }) => label).sort()).to.deep.equal(['left', 'right']);
+      for (const { index, label, rows } of gallery.images) {
+        expect(rows.map(({ attacked }) => attacked)).to.deep.equal(['best', 'last']);
+        for (const { clean, adversarial, magnification, predictions } of rows) {
+          const before = pixels(clean);
+          const after = pixels(adversarial);
+          expect([...before.data]).to.deep.equal([...data.test.images.subarray(16 * index, 16 * index + 16)]);
+          const moved = [...before.data].map((value, i) => Math.abs(value - Number(after.data[i])));
+          expect(Math.max(...moved)).to.be.within(1, 0.1 * 255 + 1);
+          expect(magnification).to.be.at.least(4.99);
+          for (const { clean: said, adversarial: then, right } of predictions) {
+            expect(said).to.equal(label);
+            expect(right).to.equal(then === label);
+          }
+        }
+      }
+      // The first net is shown losing.
+      expect(gallery.images.every(({ rows }) => !rows[0].predictions[0].right)).to.equal(true);
+      for (const { target } of nets) target.dispose();
+    }));
+});
