@@ -98,5 +98,7 @@ async function identify(
   }
   const expected = candidates.map(({ name, source }) => `${name}: ${source.format.expected}`).join('; ');
   const names = (await readdir(folder)).slice(0, 10).join(', ') || 'nothing';
-  throw new InputError(`${path} holds ${names}; expected the complete files of a data set (${expected}).`);
+  throw new InputError(
+    `${path} holds ${names}; expected the complete files of a data set (${expected}). Images of your own in folders of their classes stay where they are: --dataset folder --data ${path}.`,
+  );
 }

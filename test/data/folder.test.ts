@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
@@ -142,6 +142,19 @@ describe('a folder of images', () => {
     await putSplits();
     await putAll({ 'README.txt': 'birds', '.DS_Store': '', 'train/cat/.DS_Store': '' });
     expect((await load()).train.count).to.equal(4);
+  });
+
+  it('follows links to folders', async () => {
+    await putSplits();
+    const linked = await mkdtemp(join(tmpdir(), 'equipoise-folder-links-'));
+    await symlink(join(directory, 'train'), join(linked, 'train'), 'junction');
+    await mkdir(join(linked, 'test'));
+    for (const name of CLASSES) await symlink(join(directory, 'test', name), join(linked, 'test', name), 'junction');
+    try {
+      expect(await loadDataset('folder', { directory: linked })).to.deep.equal(await load());
+    } finally {
+      await rm(linked, { recursive: true });
+    }
   });
 
   it('repeats grey in three channels where other images are in colour', async () => {
