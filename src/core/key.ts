@@ -118,6 +118,7 @@ export function permutation(key: Key, count: number): Int32Array {
 export function sample(key: Key, count: number, population: number): Int32Array {
   if (count > population) throw new InputError(`${count} different numbers cannot be drawn from ${population}.`);
   const random = generator(key);
+  if (count < population / 64) return sampleFew(random, count, population);
   const chosen = new Uint8Array(population);
   for (let top = population - count; top < population; top++) {
     const candidate = nextBelow(random, top + 1);
@@ -127,4 +128,14 @@ export function sample(key: Key, count: number, population: number): Int32Array 
   let found = 0;
   for (let number = 0; found < count; number++) if (chosen[number] !== 0) numbers[found++] = number;
   return numbers;
+}
+
+/** The same numbers, without a list as long as the population. */
+function sampleFew(random: RandomGenerator, count: number, population: number): Int32Array {
+  const chosen = new Set<number>();
+  for (let top = population - count; top < population; top++) {
+    const candidate = nextBelow(random, top + 1);
+    chosen.add(chosen.has(candidate) ? top : candidate);
+  }
+  return Int32Array.from(chosen).sort();
 }

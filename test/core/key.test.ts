@@ -126,6 +126,8 @@ describe('random numbers', () => {
         for (const value of chosen) expect(value).to.be.within(0, population - 1);
       }),
     );
+    const few = [...sample(seedKey(4), 4, 1_000_000)];
+    expect(few).to.deep.equal(KEPT_SAMPLE);
     const counts = new Array(10).fill(0);
     for (let i = 0; i < 10000; i++) for (const value of sample(foldIn(seedKey(4), i), 3, 10)) counts[value]++;
     for (const count of counts) expect(count).to.be.closeTo(3000, 200);
@@ -134,3 +136,4 @@ describe('random numbers', () => {
 
 const KEPT_KEY: Key = [3556026170, 3548406346, 3377425126, 611864723];
 const KEPT_INTEGERS = [69, 92, 717, 555, 997];
+const KEPT_SAMPLE = [113384, 194917, 697160, 907676];
