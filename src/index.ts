@@ -77,6 +77,7 @@ export {
   coefficientRules,
   estimateCoefficient,
   type OptimizerName,
+  publishedBsrCoefficient,
 } from './optimizers/coefficients.ts';
 export { type Schedule, type ScheduleName, schedules, warmUp } from './optimizers/schedules.ts';
 export {
@@ -93,6 +94,7 @@ export type { GradientTransformation, OptimizerState } from './optimizers/types.
 export { compareVariance, gradientVariance } from './optimizers/variance.ts';
 export { type ResultRow, readRuns, resultRows } from './reporting/index.ts';
 export { type Report, type ReportOptions, writeReport } from './reporting/report.ts';
+export { type BsrNetOptions, bsrNet, startBsrNet } from './sparsity/bsr-net.ts';
 export {
   bsrNetConnected,
   type Distribution,
@@ -101,10 +103,14 @@ export {
   distributions,
   type KernelShape,
 } from './sparsity/distributions.ts';
-export { type Method, type MethodName, methods } from './sparsity/methods.ts';
+export { type GradualOptions, gradual } from './sparsity/gradual.ts';
+export { type Method, type MethodName, type MethodOptions, methods, type Start } from './sparsity/methods.ts';
+export { globalMagnitudeCounts, prune } from './sparsity/prune.ts';
 export { type RewireOptions, rewire } from './sparsity/rewire.ts';
 export { type DropRuleName, dropRules, type GrowRuleName, growRules } from './sparsity/scores.ts';
+export { fixedSigns, type SignOf, type Signs } from './sparsity/signs.ts';
 export { sparsify } from './sparsity/sparsify.ts';
+export { type StartOptions as StartNetworkOptions, startNetwork } from './sparsity/start-network.ts';
 export type { MaskUpdate, Progress, Sparsifier } from './sparsity/types.ts';
 export {
   type Axes,

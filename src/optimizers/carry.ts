@@ -1,4 +1,4 @@
-import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { isSparse, mapTree, type Params, type Tensors } from '../core/params.ts';
 import { indexMap, type Structure } from '../core/structure.ts';
@@ -18,15 +18,16 @@ function mapBetween(from: Structure, to: Structure): Int32Array {
 }
 
 /**
- * The maps from the structures of `from` onto those of `to`, for the kernels whose structure is another one. Cheap to
- * ask for at every step: the maps of the same two structures are the same arrays.
+ * The maps from the structures of `from` onto those of `to`, for the kernels whose structure is another one; a dense
+ * kernel has every weight. Cheap to ask for at every step: the maps of the same two structures are the same arrays.
  */
 export const carryMaps = (from: Params, to: Params): CarryMaps =>
   Object.fromEntries(
     Object.entries(to).flatMap(([name, after]) => {
       const before = from[name];
-      if (!isSparse(after) || !isSparse(before) || before.structure === after.structure) return [];
-      return [[name, mapBetween(before.structure, after.structure)]];
+      if (!isSparse(after)) return [];
+      if (!isSparse(before)) return [[name, after.structure.positions]];
+      return before.structure === after.structure ? [] : [[name, mapBetween(before.structure, after.structure)]];
     }),
   );
 
@@ -39,19 +40,15 @@ export const carryMaps = (from: Params, to: Params): CarryMaps =>
  * @returns the whole tree, owned by the caller
  */
 export const carry = (tree: Tensors, maps: CarryMaps): Tensors =>
-  mapTree(
-    (tensor, map: Int32Array | undefined) => (map ? carryTensor(tensor as Tensor1D, map) : tf.clone(tensor)),
-    tree,
-    maps,
-  );
+  mapTree((tensor, map: Int32Array | undefined) => (map ? carryTensor(tensor, map) : tf.clone(tensor)), tree, maps);
 
 /** `carry` of every slot of an optimizer's state. */
 export const carryState = (state: OptimizerState, maps: CarryMaps): OptimizerState =>
   mapTree((slot) => carry(slot, maps), state);
 
 /** A zero behind the last entry is what the indices −1 fetch. */
-const carryTensor = (tensor: Tensor1D, map: Int32Array): Tensor =>
+const carryTensor = (tensor: Tensor, map: Int32Array): Tensor =>
   tf.tidy(() => {
     const indices = map.map((index) => (index < 0 ? tensor.size : index));
-    return tf.gather(tf.concat([tensor, tf.zeros([1])]), tf.tensor1d(indices, 'int32'));
+    return tf.gather(tf.concat([tf.reshape(tensor, [-1]), tf.zeros([1])]), tf.tensor1d(indices, 'int32'));
   });

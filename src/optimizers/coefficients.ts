@@ -36,6 +36,12 @@ export function estimateCoefficient(lossesNow: readonly number[], lossesSnapshot
 export const blendCoefficient = (c: number, estimate: Estimate, alpha: number): number =>
   estimate.value === null ? c : (1 - alpha) * c + alpha * estimate.value;
 
+/**
+ * c of an epoch, from 0, as the published A-BSR-Net has it: its snapshot is copied just before both losses are taken, so
+ * ĉ = 1 whatever they are, and c = 1 − (1 − α)^epoch.
+ */
+export const publishedBsrCoefficient = (epoch: number, alpha: number): number => 1 - (1 - alpha) ** epoch;
+
 export interface CoefficientInputs {
   /** AGENT's blended coefficient of this epoch. */
   readonly c: number;

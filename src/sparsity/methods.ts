@@ -1,15 +1,38 @@
+import { InputError } from '../core/errors.ts';
+import type { Key } from '../core/key.ts';
+import { copyParams, type Params } from '../core/params.ts';
+import { type BsrNetOptions, bsrNet, startBsrNet } from './bsr-net.ts';
+import type { WeightCounts } from './distributions.ts';
+import { type GradualOptions, gradual } from './gradual.ts';
+import { prune } from './prune.ts';
 import { type RewireOptions, rewire } from './rewire.ts';
+import type { Signs } from './signs.ts';
+import { sparsify } from './sparsify.ts';
 import type { Sparsifier } from './types.ts';
 
-/** What a user may set about the mask updates of a method; each method has its own defaults. */
-export type MethodOptions = Partial<Omit<RewireOptions, 'drop' | 'grow'>>;
+/** What a user may set about the mask updates of a method; each method has its own defaults and ignores what is not its. */
+export type MethodOptions = Partial<Omit<RewireOptions, 'drop' | 'grow'> & BsrNetOptions & GradualOptions>;
+
+/** What the network before the first step is made of. */
+export interface Start {
+  /** How many weights each kernel has, in the end if the method prunes. */
+  readonly counts: WeightCounts;
+  /** How many of them have an initial weight; `bsr-net` connects the others anew, over all kernels. `counts` if left out. */
+  readonly connected?: WeightCounts;
+  /** `bsr-net`: the fixed signs of the weights, those of its sparsifier. */
+  readonly signs?: Signs;
+  /** Of the positions. */
+  readonly key: Key;
+}
 
 /** A way of training sparse networks. */
 export interface Method {
   /** Whether kernels are sparse at all. */
   readonly sparse: boolean;
   /** The values of its options, those that are used where a user sets none; null where the masks never change. */
-  readonly defaults: RewireOptions | null;
+  readonly defaults: MethodOptions | null;
+  /** The network before the first step, out of dense weights that are borrowed; owned by the caller. */
+  start(dense: Params, start: Start): Promise<Params>;
   /** Its mask updates; null where the masks never change. */
   sparsifier(options?: MethodOptions): Sparsifier | null;
 }
@@ -38,20 +61,40 @@ const ITOP_SCHEDULE = {
   rounding: 'ceil',
 } as const;
 
-const fixed = (sparse: boolean): Method => ({ sparse, defaults: null, sparsifier: () => null });
+const randomMasks: Method['start'] = async (dense, { counts, key }) => sparsify(dense, counts, key);
+const asItIs: Method['start'] = async (dense) => copyParams(dense);
 
 const dynamic = (name: string, defaults: RewireOptions): Method => ({
   sparse: true,
   defaults,
+  start: randomMasks,
   sparsifier: (options = {}) => rewire(name, { ...defaults, ...options }),
 });
 
-export type MethodName = 'dense' | 'static' | 'set' | 'rigl' | 'set-itop' | 'rigl-itop';
+/** @throws InputError if the option that a method cannot do without is missing */
+function required<T>(value: T | undefined, method: MethodName, option: string): T {
+  if (value === undefined) throw new InputError(`The method ${method} needs ${option}; none came.`);
+  return value;
+}
+
+const BSR_NET_DEFAULTS = { noise: 1e-6 } as const;
+const GRADUAL_DEFAULTS = { interval: 100, begin: 0, end: 0.75 } as const;
+
+export type MethodName =
+  | 'dense'
+  | 'static'
+  | 'set'
+  | 'rigl'
+  | 'set-itop'
+  | 'rigl-itop'
+  | 'bsr-net'
+  | 'gradual'
+  | 'one-shot';
 
 export const methods: { readonly [Name in MethodName]: Method } = {
-  dense: fixed(false),
+  dense: { sparse: false, defaults: null, start: asItIs, sparsifier: () => null },
   /** A random mask that stays. */
-  static: fixed(true),
+  static: { sparse: true, defaults: null, start: randomMasks, sparsifier: () => null },
   /** Sparse evolutionary training (Mocanu et al. 2018, https://arxiv.org/abs/1707.04780). */
   set: dynamic('set', { ...RIGL_SCHEDULE, drop: 'magnitude', grow: 'random' }),
   /** The rigged lottery (Evci et al. 2020, https://arxiv.org/abs/1911.11134). */
@@ -65,4 +108,34 @@ export const methods: { readonly [Name in MethodName]: Method } = {
     drop: 'magnitude',
     grow: 'gradientMagnitude',
   }),
+  /** Fixed signs, rewiring after every step (Özdenizci and Legenstein 2021). */
+  'bsr-net': {
+    sparse: true,
+    defaults: BSR_NET_DEFAULTS,
+    start: async (dense, { counts, connected = counts, signs, key }) => {
+      const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      return startBsrNet(
+        dense,
+        { signs: required(signs, 'bsr-net', 'its signs, fixedSigns(key)'), connected, total },
+        key,
+      );
+    },
+    sparsifier: ({ signs, ...options } = {}) =>
+      bsrNet({ ...BSR_NET_DEFAULTS, ...options, signs: required(signs, 'bsr-net', 'its signs, fixedSigns(key)') }),
+  },
+  /** From dense by magnitude, step by step (Zhu and Gupta 2017, https://arxiv.org/abs/1710.01878). */
+  gradual: {
+    sparse: true,
+    defaults: GRADUAL_DEFAULTS,
+    start: asItIs,
+    sparsifier: ({ counts, ...options } = {}) =>
+      gradual({ ...GRADUAL_DEFAULTS, ...options, counts: required(counts, 'gradual', 'the counts it ends at') }),
+  },
+  /** Given weights pruned once by magnitude, then trained with that mask. */
+  'one-shot': {
+    sparse: true,
+    defaults: null,
+    start: (dense, { counts }) => prune(dense, counts),
+    sparsifier: () => null,
+  },
 };

@@ -3,7 +3,14 @@ import { InputError } from '../core/errors.ts';
 import { foldIn, type Key } from '../core/key.ts';
 import { copyParam, isSparse, type Param, type SparseParam, type Tensors } from '../core/params.ts';
 import { indexMap, sizeOf } from '../core/structure.ts';
-import { type DropFractionName, dropFractions, type UpdateSchedule, updatesAt, updateTime } from './schedules.ts';
+import {
+  checkUpdateSchedule,
+  type DropFractionName,
+  dropFractions,
+  type UpdateSchedule,
+  updatesAt,
+  updateTime,
+} from './schedules.ts';
 import { type DropRuleName, dropRules, type GrowRuleName, growRules } from './scores.ts';
 import { mergeSorted } from './select.ts';
 import type { Sparsifier } from './types.ts';
@@ -36,6 +43,7 @@ export function rewire(name: string, options: RewireOptions): Sparsifier {
   const { needsGradient } = growRules[options.grow];
   return {
     name,
+    preserves: 'kernels',
     needsDenseGradients: needsGradient,
     updatesAt: (progress) => updatesAt(options, progress),
     update: async (params, progress, denseGradients, key) => {
@@ -92,14 +100,13 @@ async function readGradient(kernel: string, { structure }: SparseParam, gradient
   return (await gradient.data()) as Float32Array;
 }
 
-function checkOptions({ interval, begin, end, dropFraction, finalDropFraction }: RewireOptions): void {
-  const require = (holds: boolean, expected: string, came: number) => {
-    if (!holds) throw new InputError(`${expected}; ${came} came.`);
-  };
-  require(Number.isInteger(interval) &&
-    interval > 0, 'The interval of mask updates is a positive whole number', interval);
-  require(begin >= 0, 'The first step of mask updates is at least 0', begin);
-  require(end > 0 && end <= 1, 'The end of mask updates is a share of the training above 0, at most 1', end);
-  require(dropFraction > 0 && dropFraction < 1, 'The drop fraction lies between 0 and 1', dropFraction);
-  require(finalDropFraction >= 0 && finalDropFraction < 1, 'The final drop fraction is in [0, 1)', finalDropFraction);
+function checkOptions(options: RewireOptions): void {
+  checkUpdateSchedule(options);
+  const { dropFraction, finalDropFraction } = options;
+  if (!(dropFraction > 0 && dropFraction < 1)) {
+    throw new InputError(`The drop fraction lies between 0 and 1; ${dropFraction} came.`);
+  }
+  if (!(finalDropFraction >= 0 && finalDropFraction < 1)) {
+    throw new InputError(`The final drop fraction is in [0, 1); ${finalDropFraction} came.`);
+  }
 }

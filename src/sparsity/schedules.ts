@@ -1,3 +1,4 @@
+import { InputError } from '../core/errors.ts';
 import type { Progress } from './types.ts';
 
 /** When masks change. */
@@ -8,6 +9,17 @@ export interface UpdateSchedule {
   readonly begin: number;
   /** The share of all steps after which they stay, in (0, 1]. */
   readonly end: number;
+}
+
+/** @throws InputError for an interval, a first step or an end out of range */
+export function checkUpdateSchedule({ interval, begin, end }: UpdateSchedule): void {
+  const require = (holds: boolean, expected: string, came: number) => {
+    if (!holds) throw new InputError(`${expected}; ${came} came.`);
+  };
+  const whole = Number.isInteger(interval) && interval > 0;
+  require(whole, 'The interval of mask updates is a positive whole number', interval);
+  require(begin >= 0, 'The first step of mask updates is at least 0', begin);
+  require(end > 0 && end <= 1, 'The end of mask updates is a share of the training above 0, at most 1', end);
 }
 
 /** After which step the masks no longer change. */

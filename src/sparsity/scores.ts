@@ -22,7 +22,7 @@ export interface GrowRule {
 }
 
 /** |x|; a plain loop, as `map` takes several times as long on the millions of weights of a kernel. */
-function magnitudes(xs: Float32Array): Float32Array {
+export function magnitudes(xs: Float32Array): Float32Array {
   const out = new Float32Array(xs.length);
   for (let i = 0; i < xs.length; i++) out[i] = Math.abs(xs[i]);
   return out;
@@ -56,7 +56,7 @@ export const growRules: { readonly [Name in GrowRuleName]: GrowRule } = {
 };
 
 /** The positions of the free places with these ranks, both ascending: rank r is the r-th position that is not kept. */
-function freePositions(ranks: Int32Array, kept: Int32Array): Int32Array {
+export function freePositions(ranks: Int32Array, kept: Int32Array): Int32Array {
   let before = 0;
   return ranks.map((rank) => {
     while (before < kept.length && kept[before] <= rank + before) before++;

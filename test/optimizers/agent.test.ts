@@ -6,24 +6,35 @@ import {
   disposeParams,
   disposeTensors,
   isSparse,
+  type Param,
   type Params,
   type SparseParam,
   type Tensors,
   trainables,
   withTrainables,
 } from '../../src/core/params.ts';
-import { gatherValues, maskStructure } from '../../src/core/structure.ts';
+import {
+  denseStructure,
+  gatherValues,
+  maskStructure,
+  scatterValues,
+  sizeOf,
+  structure,
+} from '../../src/core/structure.ts';
 import { crossEntropy } from '../../src/objectives/losses.ts';
 import { sparseMatMul } from '../../src/ops/sparse-matmul.ts';
 import { agent, correctGradient } from '../../src/optimizers/agent.ts';
+import { carry, carryMaps, carryState } from '../../src/optimizers/carry.ts';
 import {
   AGENT_DEFAULTS,
   blendCoefficient,
   coefficientRules,
   estimateCoefficient,
+  publishedBsrCoefficient,
 } from '../../src/optimizers/coefficients.ts';
 import { applyUpdates, disposeState, sgd } from '../../src/optimizers/sgd.ts';
 import { disposeSnapshot, takeSnapshot } from '../../src/optimizers/snapshot.ts';
+import { connectedWeights } from '../../src/sparsity/bsr-net.ts';
 import { golden, toTensor } from '../golden.ts';
 
 const { tensors } = golden('agent-sgd');
@@ -179,6 +190,103 @@ describe('agent beside the official code', () => {
       for (const batch of data) tf.dispose([batch.x, batch.y]);
     });
   }
+
+  it('reproduces the trace bsr: θ with fixed signs, decoupled decay, the coefficient that is a schedule', async () => {
+    const data = batches();
+    const sign = { 'fc1.kernel': column('bsr.fc1.sign'), 'fc2.kernel': column('bsr.fc2.sign') } as const;
+    const signOf = (kernel: string) => (position: number) => (sign[kernel as keyof typeof sign][position] > 0 ? 1 : -1);
+    const initial = initialParams();
+    let params: Params = { ...initial };
+    for (const [name, layer] of [
+      ['fc1.kernel', 'fc1'],
+      ['fc2.kernel', 'fc2'],
+    ] as const) {
+      const theta = column(`bsr.init.${layer}.theta`);
+      const { shape } = tensors[`bsr.init.${layer}.theta`];
+      const { positions, values } = connectedWeights(
+        denseStructure(shape),
+        theta.map((x, i) => sign[name][i] * x),
+        signOf(name),
+      );
+      tf.dispose((initial[name] as SparseParam).values);
+      params = { ...params, [name]: { structure: structure(shape, positions), values: tf.tensor1d(values) } };
+    }
+    const LEARNING_RATE = 0.1;
+    // There the decay is not multiplied by the learning rate.
+    const optimizer = agent({ momentum: 0.9, weightDecay: 5e-4 / LEARNING_RATE, decay: 'decoupled' });
+    let state = optimizer.init(trainables(params));
+    for (let epoch = 0; epoch < EPOCHS; epoch++) {
+      const snapshot = takeSnapshot(params, {});
+      const prePass = data.map((batch) => gradientOf(params, batch));
+      const losses = prePass.map(({ loss }) => loss);
+      expectClose(losses, entry('bsr.losses_now', epoch, BATCHES), `losses ${epoch}`);
+      expectClose(losses, entry('bsr.losses_snapshot', epoch, BATCHES), `snapshot losses ${epoch}`);
+      expect(estimateCoefficient(losses, losses).value).to.be.closeTo(1, 1e-12);
+      const c = publishedBsrCoefficient(epoch, AGENT_DEFAULTS.alpha);
+      expect(c).to.be.closeTo(column('bsr.c')[epoch], 1e-6);
+      const coefficient = coefficientRules.agent.coefficient({ c, gamma: AGENT_DEFAULTS.gamma, progress: 0 });
+      const meanOf = (name: string) => tf.div(tf.addN(prePass.map(({ gradient }) => gradient[name])), BATCHES);
+      const mean = tf.tidy(() => Object.fromEntries(Object.keys(params).map((name) => [name, meanOf(name)])));
+      for (const { gradient } of prePass) disposeTensors(gradient);
+
+      let whole = true;
+      for (const [b, batch] of data.entries()) {
+        const { loss, gradient } = gradientOf(params, batch);
+        const { gradient: onSnapshot } = gradientOf(snapshot.params, batch);
+        const maps = carryMaps(snapshot.params, params);
+        const correction = { snapshotGradient: carry(onSnapshot, maps), snapshotMean: carry(mean, maps), coefficient };
+        const corrected = correctGradient(gradient, correction);
+        const at = epoch * BATCHES + b;
+        expect(loss).to.be.closeTo(column('bsr.step_loss')[at], 1e-5);
+        // There the correction goes on at weights that are gone.
+        if (whole || c === 0) expect(norm(corrected)).to.be.closeTo(column('bsr.grad_norm')[at], 1e-5);
+        const step = optimizer.update(gradient, state, trainables(params), { learningRate: LEARNING_RATE, correction });
+        const moved = applyUpdates(params, step.updates);
+        const alive: Record<string, Param> = {};
+        const stays: Record<string, Int32Array> = {};
+        for (const [name, param] of Object.entries(moved)) {
+          if (!isSparse(param)) {
+            alive[name] = param;
+            continue;
+          }
+          const values = param.values.dataSync() as Float32Array;
+          const connected = connectedWeights(param.structure, values, signOf(name));
+          const { positions, from } = connected;
+          whole &&= from.length === values.length;
+          alive[name] = {
+            structure: structure(param.structure.shape, positions),
+            values: tf.tensor1d(connected.values),
+          };
+          stays[name] = from;
+          param.values.dispose();
+        }
+        const carried = carryState(step.state, stays);
+        for (const tree of [gradient, onSnapshot, correction.snapshotGradient, correction.snapshotMean, corrected]) {
+          disposeTensors(tree);
+        }
+        disposeTensors(step.updates);
+        for (const old of [state, step.state]) disposeState(old);
+        disposeParams(params);
+        params = alive;
+        state = carried;
+      }
+      const connected = ['fc1.kernel', 'fc2.kernel'].map((name) => (params[name] as SparseParam).values.size);
+      expect(connected).to.deep.equal([...entry('bsr.connected', epoch, 2)]);
+      for (const layer of ['fc1', 'fc2'] as const) {
+        const { structure: at, values } = params[`${layer}.kernel`] as SparseParam;
+        const theta = entry(`bsr.${layer}.theta`, epoch, sizeOf(at.shape));
+        const expected = theta.map((x, i) => Math.max(x, 0) * sign[`${layer}.kernel`][i]);
+        expectClose(scatterValues(at, values.dataSync()), expected, `${layer} ${epoch}`);
+        const bias = entry(`bsr.${layer}.bias`, epoch, at.shape[1]);
+        expectClose((params[`${layer}.bias`] as Tensor).dataSync(), bias, `${layer}.bias ${epoch}`);
+      }
+      disposeSnapshot(snapshot);
+      disposeTensors(mean);
+    }
+    disposeParams(params);
+    disposeState(state);
+    for (const batch of data) tf.dispose([batch.x, batch.y]);
+  });
 
   it('leaks no tensors over a step', () => {
     const [batch] = batches();

@@ -56,6 +56,14 @@ describe('carry', () => {
     expect(carryMaps(to, from)).to.deep.equal({ 'a.kernel': Int32Array.of(-1, 1, 3) });
   });
 
+  it('maps a dense kernel onto the weights that pruning left of it', () => {
+    const dense = { 'a.kernel': tf.tensor2d([1, 2, 3, 4, 5, 6], [2, 3]) };
+    const now = structure([2, 3], Int32Array.of(1, 2, 5));
+    const maps = carryMaps(dense, { 'a.kernel': { structure: now, values: tf.zeros([3]) } });
+    expect(values(carry(dense, maps)['a.kernel'])).to.deep.equal([2, 3, 6]);
+    expect(carryMaps(dense, dense)).to.deep.equal({});
+  });
+
   for (const name of ['set', 'rigl', 'set-itop', 'rigl-itop'] as const) {
     it(`${name}: inactive weights and their momentum are exactly 0 through training with AGENT`, async () => {
       const sparsifier = methods[name].sparsifier({ interval: 3, end: 1, dropFractionSchedule: 'constant' });

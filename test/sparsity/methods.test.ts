@@ -18,8 +18,11 @@ import { erk } from '../../src/sparsity/distributions.ts';
 import { methods } from '../../src/sparsity/methods.ts';
 import { type RewireOptions, rewire } from '../../src/sparsity/rewire.ts';
 import { dropRules, growRules } from '../../src/sparsity/scores.ts';
+import { fixedSigns } from '../../src/sparsity/signs.ts';
 import { sparsify } from '../../src/sparsity/sparsify.ts';
 import { golden, toTensor } from '../golden.ts';
+
+const signs = fixedSigns(seedKey('signs'));
 
 const SHAPES: Readonly<Record<string, readonly number[]>> = {
   'conv1.kernel': [3, 3, 2, 4],
@@ -103,13 +106,35 @@ describe('methods', () => {
   before(() => tf.setBackend('cpu'));
 
   for (const [name, method] of Object.entries(methods)) {
-    const sparsifier = method.sparsifier({ interval: 2 });
+    const counts = erk(KERNELS, 0.8);
+    const sparsifier = method.sparsifier({ interval: 2, noise: 0, signs, counts });
+
+    it(`${name} starts with the weights of its distribution, repeats under its key and borrows`, async () => {
+      const dense = denseTensors(seedKey(5));
+      const tensors = tf.memory().numTensors;
+      const [a, b] = await Promise.all([1, 1].map(() => method.start(dense, { counts, signs, key: seedKey(6) })));
+      expect(tf.memory().numTensors).to.equal(tensors + 2 * Object.keys(SHAPES).length);
+      expect(positions(a)).to.deep.equal(positions(b));
+      const whole = name === 'dense' || sparsifier?.preserves === 'nothing';
+      expect(countWeights(a).nonzeros).to.equal(whole ? 720 : 144);
+      for (const [kernel, param] of Object.entries(a)) {
+        if (!isSparse(param)) continue;
+        const initial = gatherValues(param.structure, dense[kernel].dataSync()).map(Math.abs);
+        expect(values(a, kernel).map(Math.abs)).to.deep.equal([...initial]);
+      }
+      for (const params of [a, b]) disposeParams(params);
+      expect(dense['conv1.kernel'].isDisposed).to.equal(false);
+      disposeTensors(dense);
+    });
+
     if (sparsifier === null) {
       it(`${name} never changes a mask`, () => {
         expect(method.defaults).to.equal(null);
       });
       continue;
     }
+
+    if (sparsifier.preserves !== 'kernels') continue; // bsr-net.test.ts, prune.test.ts
 
     it(`${name} keeps the number of weights of every kernel at every step, and repeats under its key`, async () => {
       const train = async () => {
@@ -241,6 +266,11 @@ describe('methods', () => {
       disposeParams(params);
       disposeTensors(dense);
     }
+  });
+
+  it('say what they cannot do without', () => {
+    expect(() => methods['bsr-net'].sparsifier()).to.throw(InputError, 'bsr-net needs its signs');
+    expect(() => methods.gradual.sparsifier()).to.throw(InputError, 'gradual needs the counts');
   });
 
   it('refuses impossible options', () => {

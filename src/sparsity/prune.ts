@@ -1,0 +1,83 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../core/errors.ts';
+import { copyParam, isKernel, isSparse, type Param, type Params, trainable } from '../core/params.ts';
+import { sizeOf } from '../core/structure.ts';
+import { checkSparsity, type WeightCounts } from './distributions.ts';
+import { magnitudes } from './scores.ts';
+import { indicesOfLargest } from './select.ts';
+import type { MaskUpdate } from './types.ts';
+
+/**
+ * One-shot magnitude pruning: of each kernel named, the largest |w| stay, as many as `counts` says; of equal ones those
+ * that come first. A kernel that keeps everything it has stays as it is.
+ *
+ * @param params dense or sparse; borrowed
+ * @param counts as a distribution gives them; kernels not named stay as they are
+ * @returns parameters owned by the caller
+ * @throws InputError for a count that a kernel does not have, or a name that is no kernel's
+ */
+export const prune = async (params: Params, counts: WeightCounts): Promise<Params> =>
+  (await pruneWeights(params, counts)).params;
+
+/** `prune`, and where each weight that stays was among those before. */
+export async function pruneWeights(params: Params, counts: WeightCounts): Promise<MaskUpdate> {
+  for (const name of Object.keys(counts)) {
+    if (!(name in params && isKernel(name)))
+      throw new InputError(`${name} is no kernel of the network; only kernels are pruned.`);
+  }
+  const pruned: Record<string, Param> = {};
+  const carried: Record<string, Int32Array> = {};
+  for (const [name, param] of Object.entries(params)) {
+    const weights = trainable(param);
+    const count = counts[name] ?? weights.size;
+    if (!(Number.isInteger(count) && count >= 0 && count <= weights.size)) {
+      throw new InputError(`The kernel ${name} has ${weights.size} weights; it cannot keep ${count}.`);
+    }
+    if (count === weights.size) {
+      pruned[name] = copyParam(param);
+      continue;
+    }
+    const before = (await weights.data()) as Float32Array;
+    const keep = indicesOfLargest(magnitudes(before), count);
+    const [shape, positions] = isSparse(param)
+      ? [param.structure.shape, keep.map((index) => param.structure.positions[index])]
+      : [param.shape, keep];
+    pruned[name] = { structure: { shape, positions }, values: tf.tensor1d(Float32Array.from(keep, (i) => before[i])) };
+    carried[name] = keep;
+  }
+  return { params: pruned, carried };
+}
+
+/**
+ * The counts of global magnitude pruning: of all kernels' weights together the round((1 − sparsity) · size) largest |w|
+ * are counted, kernel by kernel. A kernel may be left without weights.
+ *
+ * @param sparsity of the whole network, in [0, 1); zeros of sparse kernels included
+ */
+export async function globalMagnitudeCounts(params: Params, sparsity: number): Promise<WeightCounts> {
+  checkSparsity(sparsity);
+  const kernels = Object.entries(params).filter(([name]) => isKernel(name));
+  const all = await Promise.all(kernels.map(async ([, param]) => (await trainable(param).data()) as Float32Array));
+  const size = kernels.reduce(
+    (sum, [, param]) => sum + (isSparse(param) ? sizeOf(param.structure.shape) : param.size),
+    0,
+  );
+  const pooled = new Float32Array(all.reduce((sum, weights) => sum + weights.length, 0));
+  let offset = 0;
+  const ends = all.map((weights) => {
+    pooled.set(magnitudes(weights), offset);
+    offset += weights.length;
+    return offset;
+  });
+  const total = Math.round((1 - sparsity) * size);
+  if (total > pooled.length) {
+    throw new InputError(`A sparsity of ${sparsity} asks for ${total} weights, and the network has ${pooled.length}.`);
+  }
+  const counts = kernels.map(() => 0);
+  let kernel = 0;
+  for (const index of indicesOfLargest(pooled, total)) {
+    while (index >= ends[kernel]) kernel++;
+    counts[kernel]++;
+  }
+  return Object.fromEntries(kernels.map(([name], i) => [name, counts[i]]));
+}

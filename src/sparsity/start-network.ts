@@ -1,0 +1,33 @@
+import type { Params } from '../core/params.ts';
+import {
+  bsrNetConnected,
+  type DistributionName,
+  type DistributionOptions,
+  distributions,
+  type KernelShape,
+} from './distributions.ts';
+import { type MethodName, methods, type Start } from './methods.ts';
+
+export interface StartOptions extends Pick<Start, 'signs' | 'key'> {
+  readonly method: MethodName;
+  /** Of the network, in order of execution. */
+  readonly kernels: readonly KernelShape[];
+  readonly distribution: DistributionName;
+  readonly sparsity: number;
+  readonly options?: DistributionOptions;
+}
+
+/**
+ * The network of a method before its first step, with its weights where a distribution puts them.
+ *
+ * @param dense initial weights, or those to prune; borrowed
+ * @returns parameters owned by the caller
+ */
+export function startNetwork(
+  dense: Params,
+  { method, kernels, distribution, sparsity, options, signs, key }: StartOptions,
+): Promise<Params> {
+  const counts = distributions[distribution](kernels, sparsity, options);
+  const connected = distribution === 'bsr-net' ? bsrNetConnected(kernels, sparsity, options) : counts;
+  return methods[method].start(dense, { counts, connected, signs, key });
+}
