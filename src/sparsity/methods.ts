@@ -31,6 +31,8 @@ export interface Method {
   readonly sparse: boolean;
   /** The values of its options, those that are used where a user sets none; null where the masks never change. */
   readonly defaults: MethodOptions | null;
+  /** Whether it prunes given weights, and so has nothing to do with random ones. */
+  readonly givenWeights?: boolean;
   /** The network before the first step, out of dense weights that are borrowed; owned by the caller. */
   start(dense: Params, start: Start): Promise<Params>;
   /** Its mask updates; null where the masks never change. */
@@ -135,6 +137,7 @@ export const methods: { readonly [Name in MethodName]: Method } = {
   'one-shot': {
     sparse: true,
     defaults: null,
+    givenWeights: true,
     start: (dense, { counts }) => prune(dense, counts),
     sparsifier: () => null,
   },

@@ -4,7 +4,7 @@ import { UsageError } from '../core/errors.ts';
 import { type DatasetName, datasetNames, datasets } from '../data/datasets.ts';
 import type { DatasetDefaults } from '../data/defaults.ts';
 import { formatEpsilon } from '../evaluation/epsilon.ts';
-import { type MethodName, methods } from '../sparsity/methods.ts';
+import { type MethodName, type MethodOptions, methods } from '../sparsity/methods.ts';
 import { didYouMean } from './did-you-mean.ts';
 
 /** The version of the record below; a later one that means something else gets a higher number. */
@@ -13,6 +13,12 @@ export const CONFIG_VERSION = 1;
 const positive = z.number().positive();
 const count = z.int().positive();
 const fraction = z.number().min(0).max(1);
+
+/** Those that start from random weights. */
+const METHODS = Object.keys(methods).filter((name) => !methods[name as MethodName].givenWeights) as [
+  MethodName,
+  ...MethodName[],
+];
 
 /**
  * Every setting of a training run: its range, and what it is for. Settings that follow a condition are absent from a
@@ -23,10 +29,11 @@ export const SETTINGS = {
   dataset: z.enum(datasetNames as readonly [DatasetName, ...DatasetName[]]).describe('data set'),
   model: z.string().min(1).describe('network: mlp, cnn, vgg16, resnet18, …'),
   width: positive.describe('multiplies the number of channels of every hidden layer'),
-  method: z.enum(Object.keys(methods) as [MethodName, ...MethodName[]]).describe('how the sparse kernels are found'),
+  method: z.enum(METHODS).describe('how the sparse kernels are found'),
   sparsity: z.number().min(0).lt(1).describe('share of kernel weights that are zero'),
-  distribution: z.enum(['erk', 'er', 'uniform']).describe('how the sparsity is spread over layers'),
+  distribution: z.enum(['erk', 'er', 'uniform', 'bsr-net']).describe('how the sparsity is spread over layers'),
   denseFirstConv: z.boolean().describe('keep the first convolution dense'),
+  denseLastLayer: z.boolean().describe('keep the last layer dense'),
   dropFraction: z.number().gt(0).lt(1).describe('share of weights rewired at the first mask update'),
   updateInterval: count.describe('steps between mask updates'),
   updateEnd: fraction.describe('share of training after which masks stay as they are'),
@@ -71,6 +78,7 @@ export type TrainOptions = { readonly [K in Setting]?: z.infer<(typeof SETTINGS)
 type Conditional =
   | 'distribution'
   | 'denseFirstConv'
+  | 'denseLastLayer'
   | 'dropFraction'
   | 'updateInterval'
   | 'updateEnd'
@@ -99,9 +107,10 @@ const schema = z.strictObject(SETTINGS).partial();
 const CONDITIONS: { readonly [K in Setting]?: { applies(config: TrainConfig): boolean; readonly to: string } } = {
   distribution: { applies: isSparseMethod, to: 'sparse methods' },
   denseFirstConv: { applies: isSparseMethod, to: 'sparse methods' },
-  dropFraction: { applies: rewires, to: 'methods that rewire' },
-  updateInterval: { applies: rewires, to: 'methods that rewire' },
-  updateEnd: { applies: rewires, to: 'methods that rewire' },
+  denseLastLayer: { applies: isSparseMethod, to: 'sparse methods' },
+  dropFraction: { applies: has('dropFraction'), to: 'methods that drop and grow weights' },
+  updateInterval: { applies: has('interval'), to: 'methods that change their masks from time to time' },
+  updateEnd: { applies: has('end'), to: 'methods that change their masks from time to time' },
   agentPrepass: { applies: corrects, to: 'the optimizers agent, svrg and alpha-svrg' },
   agentAttackSteps: {
     applies: (config) => config.agentPrepass === 'matched' && config.objective !== 'natural',
@@ -128,9 +137,9 @@ export function isSparseMethod({ method }: Pick<TrainConfig, 'method'>): boolean
   return methods[method].sparse;
 }
 
-/** Whether the masks change during training. */
-export function rewires({ method }: Pick<TrainConfig, 'method'>): boolean {
-  return methods[method].defaults !== null;
+/** Whether the method of a configuration has an option. */
+function has(option: keyof MethodOptions) {
+  return ({ method }: Pick<TrainConfig, 'method'>): boolean => methods[method].defaults?.[option] !== undefined;
 }
 
 /** Whether gradients are corrected by those at a snapshot. */
@@ -181,6 +190,7 @@ function resolve(given: TrainOptions): TrainConfig {
     width: 1,
     distribution,
     denseFirstConv: distribution === 'uniform',
+    denseLastLayer: false,
     dropFraction: rewiring?.dropFraction ?? 0,
     updateInterval: rewiring?.interval ?? 0,
     updateEnd: rewiring?.end ?? 0,

@@ -4,13 +4,16 @@ import { sizeOf } from '../core/structure.ts';
 /** By sparse kernel, one bit a weight, least significant first: whether it was ever active. */
 export type Explored = Readonly<Record<string, Uint8Array>>;
 
-/** `explored` with the weights that are active in `params`. */
-export const explore = (explored: Explored, params: Params): Explored =>
+/** `explored` with the weights that are active in `params`, and all those of kernels that were dense `before`. */
+export const explore = (explored: Explored, params: Params, before: Params = {}): Explored =>
   Object.fromEntries(
     Object.entries(params).flatMap(([name, param]) => {
       if (!isSparse(param)) return [];
       const { shape, positions } = param.structure;
-      const bits = explored[name]?.slice() ?? new Uint8Array(Math.ceil(sizeOf(shape) / 8));
+      const size = sizeOf(shape);
+      const bits = explored[name]?.slice() ?? new Uint8Array(Math.ceil(size / 8));
+      const wasDense = name in before && !isSparse(before[name]);
+      if (wasDense) for (let position = 0; position < size; position++) bits[position >> 3] |= 1 << (position & 7);
       for (const position of positions) bits[position >> 3] |= 1 << (position & 7);
       return [[name, bits]];
     }),

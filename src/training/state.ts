@@ -8,11 +8,10 @@ import { AGENT_DEFAULTS } from '../optimizers/coefficients.ts';
 import { disposeState } from '../optimizers/sgd.ts';
 import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snapshot.ts';
 import type { OptimizerState } from '../optimizers/types.ts';
-import { distributions } from '../sparsity/distributions.ts';
-import { sparsify } from '../sparsity/sparsify.ts';
+import { startNetwork } from '../sparsity/start-network.ts';
 import { type Costs, NO_COSTS } from './costs.ts';
 import { type Explored, explore } from './explored.ts';
-import type { Task } from './task.ts';
+import { distributionOptions, type Task } from './task.ts';
 
 /** Everything that the rest of a run depends on. It owns its tensors and is replaced field by field. */
 export interface TrainState {
@@ -41,21 +40,27 @@ export interface TrainState {
   best: { readonly epoch: number; readonly robustValidationAccuracy: number } | null;
 }
 
-/** Dense initial weights of the seed, reduced to the configuration's sparsity; owned by the caller. */
-function initialWeights({ config, program, keys }: Task): { params: Params; state: Tensors } {
+/** Initial weights of the seed as the method starts from them, at the configuration's sparsity; owned by the caller. */
+async function initialWeights(task: Task): Promise<{ params: Params; state: Tensors }> {
+  const { config, program, keys, signs } = task;
   const { params: dense, state } = init(program, keys.init);
   if (config.distribution === undefined) return { params: dense, state };
-  const counts = distributions[config.distribution](kernelsOf(program), config.sparsity, {
-    firstConvolutionDense: config.denseFirstConv,
+  const params = await startNetwork(dense, {
+    method: config.method,
+    kernels: kernelsOf(program),
+    distribution: config.distribution,
+    sparsity: config.sparsity,
+    options: distributionOptions(config),
+    signs,
+    key: keys.masks,
   });
-  const params = sparsify(dense, counts, keys.masks);
   disposeParams(dense);
   return { params, state };
 }
 
 /** Before the first step. The first snapshot is the initial masked network. */
-export function startState(task: Task): TrainState {
-  const { params, state } = initialWeights(task);
+export async function startState(task: Task): Promise<TrainState> {
+  const { params, state } = await initialWeights(task);
   return {
     epoch: 0,
     batch: 0,

@@ -86,7 +86,7 @@ export async function trainStep(
     lossSum: state.lossSum + loss,
     costs,
   } satisfies Partial<TrainState>);
-  const rewired = rewires ? await updateMasks(task, state, result.denseGradients) : null;
+  const rewired = rewires ? await updateMasks(task, state, learningRate, result.denseGradients) : null;
   disposeTensors(result.denseGradients);
   return { loss, learningRate, rewired };
 }
@@ -95,17 +95,17 @@ export async function trainStep(
 async function updateMasks(
   { sparsifier, keys, totalSteps }: Task,
   state: TrainState,
+  learningRate: number,
   denseGradients: Tensors,
 ): Promise<number> {
   if (sparsifier === null) return 0;
-  const progress = { step: state.step, totalSteps };
+  const progress = { step: state.step, totalSteps, learningRate };
   const { params, carried } = await sparsifier.update(state.params, progress, denseGradients, keys.rewire(state.step));
   const optimizer = carryState(state.optimizer, carried);
+  const explored = explore(state.explored, params, state.params);
   disposeParams(state.params);
   disposeState(state.optimizer);
-  state.params = params;
-  state.optimizer = optimizer;
-  state.explored = explore(state.explored, params);
+  Object.assign(state, { params, optimizer, explored } satisfies Partial<TrainState>);
   return Object.values(carried).reduce(
     (sum, map) => sum + map.reduce((grown, from) => grown + (from < 0 ? 1 : 0), 0),
     0,

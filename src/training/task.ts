@@ -4,6 +4,7 @@ import { foldIn, type Key, seedKey } from '../core/key.ts';
 import { loadDataset } from '../data/load.ts';
 import { type TrainingIndices, trainingIndices } from '../data/split.ts';
 import type { Dataset } from '../data/types.ts';
+import { kernelsOf } from '../models/inspect.ts';
 import { buildModel } from '../models/models.ts';
 import { objectives } from '../objectives/objectives.ts';
 import type { Objective } from '../objectives/types.ts';
@@ -13,7 +14,9 @@ import { type CoefficientRule, coefficientRules } from '../optimizers/coefficien
 import { type Schedule, schedules } from '../optimizers/schedules.ts';
 import type { LearningRate } from '../optimizers/sgd.ts';
 import type { GradientTransformation } from '../optimizers/types.ts';
+import { type DistributionOptions, distributions } from '../sparsity/distributions.ts';
 import { methods } from '../sparsity/methods.ts';
+import { fixedSigns, type Signs } from '../sparsity/signs.ts';
 import type { Sparsifier } from '../sparsity/types.ts';
 import { prepassAttack, trainingAttack, validationAttack } from './attacks.ts';
 import type { TrainConfig } from './config.ts';
@@ -32,6 +35,8 @@ export interface Task {
   readonly rule: CoefficientRule;
   /** Null where masks never change. */
   readonly sparsifier: Sparsifier | null;
+  /** Of the weights of a method that fixes them. */
+  readonly signs: Signs;
   readonly schedule: Schedule;
   readonly attacks: {
     /** Null where training attacks nothing. */
@@ -51,6 +56,8 @@ export interface RunKeys {
   readonly init: Key;
   /** Of the initial masks. */
   readonly masks: Key;
+  /** Of the fixed signs of bsr-net. */
+  readonly signs: Key;
   /** Of an epoch's order and augmentation. */
   data(epoch: number): Key;
   /** Of an epoch's training attack; each image has a stream of its own below it. */
@@ -66,6 +73,7 @@ function runKeys(seed: number): RunKeys {
   return {
     init: named('init'),
     masks: named('masks'),
+    signs: named('signs'),
     data: (epoch) => foldIn(named('data'), epoch),
     attack: (epoch) => foldIn(named('attack'), epoch),
     rewire: (step) => foldIn(named('rewire'), step),
@@ -87,6 +95,9 @@ export async function openTask(config: TrainConfig, dataDirectory?: string): Pro
     classes: dataset.classes.length,
     width: config.width,
   };
+  const program = buildModel(config.model, model);
+  const keys = runKeys(config.seed);
+  const signs = fixedSigns(keys.signs);
   const batchesPerEpoch = Math.ceil(indices.train.length / config.batchSize);
   const objective = objectives[config.objective]({ labelSmoothing: config.labelSmoothing, beta: config.beta });
   return {
@@ -94,7 +105,7 @@ export async function openTask(config: TrainConfig, dataDirectory?: string): Pro
     dataset,
     indices,
     model,
-    program: buildModel(config.model, model),
+    program,
     objective,
     optimizer: agent({
       momentum: config.momentum,
@@ -107,18 +118,29 @@ export async function openTask(config: TrainConfig, dataDirectory?: string): Pro
       ...(config.updateInterval !== undefined && { interval: config.updateInterval }),
       ...(config.updateEnd !== undefined && { end: config.updateEnd }),
       ...(config.dropFraction !== undefined && { dropFraction: config.dropFraction }),
+      ...(config.distribution !== undefined && {
+        counts: distributions[config.distribution](kernelsOf(program), config.sparsity, distributionOptions(config)),
+      }),
+      signs,
     }),
+    signs,
     schedule: learningRateSchedule(config),
     attacks: {
       training: trainingAttack(config, objective),
       prepass: prepassAttack(config, objective),
       validation: validationAttack(config),
     },
-    keys: runKeys(config.seed),
+    keys,
     batchesPerEpoch,
     totalSteps: batchesPerEpoch * config.epochs,
   };
 }
+
+/** What the configuration says about where the weights are, beside the distribution. */
+export const distributionOptions = ({ denseFirstConv, denseLastLayer }: TrainConfig): DistributionOptions => ({
+  firstConvolutionDense: denseFirstConv,
+  lastLayerDense: denseLastLayer,
+});
 
 /** The factor on the learning rate over the share of the steps that are done. */
 function learningRateSchedule({ schedule, milestones, decayEvery, decayFactor, epochs }: TrainConfig): Schedule {

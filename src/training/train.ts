@@ -58,7 +58,7 @@ export async function train(config: TrainConfig, options: TrainRunOptions): Prom
 }
 
 async function startRun(task: Task, folder: RunFolder, report: Report): Promise<Run> {
-  const state = startState(task);
+  const state = await startState(task);
   await createRunFolder(folder, task.config);
   await report({
     kind: 'start',

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { UsageError } from '../../src/core/errors.ts';
+import type { MethodName } from '../../src/sparsity/methods.ts';
 import { configHash, describe as describeConfig, parseConfig } from '../../src/training/config.ts';
 
 const problemOf = (input: unknown): string => {
@@ -60,12 +61,14 @@ describe('a training configuration', () => {
   });
 
   it('takes the mask updates of its method', () => {
-    const updates = (method: 'rigl' | 'set-itop') => {
+    const updates = (method: MethodName) => {
       const { updateInterval, updateEnd, dropFraction } = parseConfig({ method, sparsity: 0.9 });
       return [updateInterval, updateEnd, dropFraction];
     };
     expect(updates('rigl')).to.deep.equal([100, 0.75, 0.3]);
     expect(updates('set-itop')).to.deep.equal([1500, 1, 0.5]);
+    expect(updates('gradual')).to.deep.equal([100, 0.75, undefined]);
+    expect(updates('bsr-net')).to.deep.equal([undefined, undefined, undefined]);
   });
 
   it('is dense at sparsity 0 whatever the method', () => {
@@ -85,6 +88,16 @@ describe('a training configuration', () => {
     ['attack steps of a published pre-pass', { optimizer: 'agent', agentAttackSteps: 1 }, /the pre-pass matched/],
     ['a sparsity of a dense net', { method: 'dense', sparsity: 0.9 }, /sparsity 0\.9 needs a sparse method/],
     ['a sparse method without a sparsity', { method: 'set' }, /method set needs a sparsity/],
+    [
+      'an interval of a method that rewires after every step',
+      { method: 'bsr-net', sparsity: 0.9, updateInterval: 5 },
+      /updateInterval 5 applies/,
+    ],
+    [
+      'a method that needs given weights',
+      { method: 'one-shot', sparsity: 0.9 },
+      /method must be one of .*; "?one-shot"? came/,
+    ],
     ['drop settings of a static mask', { method: 'static', sparsity: 0.9, dropFraction: 0.3 }, /dropFraction 0\.3/],
     [
       'attack steps of natural training',

@@ -67,6 +67,8 @@ describe('a run that is stopped and resumed', () => {
     { optimizer: 'agent', agentPrepass: 'matched' },
     { optimizer: 'agent', agentPrepass: 'matched', agentAttackSteps: 1, method: 'set' },
     { optimizer: 'svrg', method: 'static', objective: 'trades' },
+    { optimizer: 'agent', method: 'bsr-net', distribution: 'bsr-net' },
+    { optimizer: 'agent', method: 'gradual' },
   ];
   for (const options of settings) {
     it(`ends with the same bytes under ${JSON.stringify(options)}`, async () => {

@@ -17,7 +17,7 @@ export function tinyConfig(options: TrainOptions = {}): TrainConfig {
     lr: 0.05,
     augment: 'shift',
     ...(objective !== 'natural' && { steps: 2 }),
-    ...(sparsity > 0 && method !== 'static' && { updateInterval: 3, updateEnd: 1 }),
+    ...(sparsity > 0 && method !== 'static' && method !== 'bsr-net' && { updateInterval: 3, updateEnd: 1 }),
     ...options,
   });
 }

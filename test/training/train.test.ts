@@ -123,7 +123,7 @@ describe('training', () => {
     it('has the same initial weights, masks, batches and first adversarial examples', async () => {
       const sgd = await openTask(tinyConfig());
       const agent = await openTask(tinyConfig({ optimizer: 'agent' }));
-      const [a, b] = [startState(sgd), startState(agent)];
+      const [a, b] = [await startState(sgd), await startState(agent)];
       for (const [name, param] of Object.entries(a.params)) {
         const other = b.params[name];
         expect(trainables(b.params)[name].arraySync(), name).to.deep.equal(trainables(a.params)[name].arraySync());
@@ -158,7 +158,7 @@ describe('training', () => {
 
     it('corrects by amounts that sum to 0 over a matched epoch', async () => {
       const task = await openTask(tinyConfig({ optimizer: 'agent', agentPrepass: 'matched' }));
-      const state = startState(task);
+      const state = await startState(task);
       const { stored, meanGradient, snapshot } = await runPrepass(task, state, { watch: stopwatch() });
       expect(stored).to.have.length(4);
       for (const [name, mean] of Object.entries(meanGradient)) {
@@ -176,7 +176,7 @@ describe('training', () => {
 
     it('measures that the full correction removes the variance at the snapshot itself', async () => {
       const task = await openTask(tinyConfig({ optimizer: 'svrg', agentPrepass: 'matched' }));
-      const state = startState(task);
+      const state = await startState(task);
       const { stored, meanGradient, snapshot } = await runPrepass(task, state, { watch: stopwatch() });
       const variance = await measureVariance(task, { ...state, snapshot, meanGradient }, stored);
       expect(variance?.plain).to.be.above(0);
