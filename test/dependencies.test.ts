@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const readJson = (path: string) => JSON.parse(readFileSync(join(root, path), 'utf8'));
@@ -28,6 +29,35 @@ describe('the dependencies', () => {
         path !== '' && (!integrity || (resolved && !resolved.startsWith('https://registry.npmjs.org/'))),
     );
     expect(elsewhere).to.deep.equal([]);
+  });
+
+  it('are loaded with the library only if they are light', async () => {
+    const { metafile } = await build({
+      entryPoints: [join(root, 'dist/src/index.js')],
+      outdir: 'out',
+      bundle: true,
+      splitting: true,
+      packages: 'external',
+      platform: 'node',
+      format: 'esm',
+      metafile: true,
+      write: false,
+    });
+    const seen = new Set(['out/index.js']);
+    for (const output of seen) {
+      for (const { path, kind } of metafile.outputs[output]?.imports ?? []) {
+        if (kind === 'import-statement') seen.add(path);
+      }
+    }
+    const packages = [...seen].filter((path) => !path.startsWith('out/') && !path.startsWith('node:'));
+    expect(packages).to.have.members([
+      '@tensorflow/tfjs-backend-cpu',
+      '@tensorflow/tfjs-core',
+      'csv-stringify/sync',
+      'fast-png',
+      'pure-rand/generator/xoroshiro128plus',
+      'zod',
+    ]);
   });
 
   it('never include what only tests and optional backends need', () => {

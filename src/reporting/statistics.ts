@@ -1,13 +1,18 @@
-import { mean as mathMean, std } from 'mathjs/number';
 import { InputError } from '../core/errors.ts';
 import type { Interval } from '../evaluation/intervals.ts';
 
 /** The arithmetic mean; NaN of no values. */
-export const mean = (values: readonly number[]): number => (values.length === 0 ? Number.NaN : mathMean([...values]));
+export const mean = (values: readonly number[]): number => sum(values) / values.length;
 
 /** The sample standard deviation √(Σ (x − x̄)² / (n − 1)); NaN below two values. */
-export const standardDeviation = (values: readonly number[]): number =>
-  values.length < 2 ? Number.NaN : (std([...values], 'unbiased') as unknown as number);
+export const standardDeviation = (values: readonly number[]): number => {
+  if (values.length < 2) return Number.NaN;
+  const center = mean(values);
+  return Math.sqrt(sum(values.map((value) => (value - center) ** 2)) / (values.length - 1));
+};
+
+// mathjs has these too, and takes a second to load.
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
 /**
  * P(|T| ≤ t) of Student's t distribution with a whole number of degrees of freedom ν, by its finite series in
