@@ -70,8 +70,8 @@ export function encodeSafetensors(
   const entries = sortedEntries(tensors).sort(([, a], [, b]) =>
     compare(ARRAYS[b.dtype].BYTES_PER_ELEMENT, ARRAYS[a.dtype].BYTES_PER_ELEMENT),
   );
-  const header: Record<string, unknown> = {};
-  if (Object.keys(metadata).length > 0) header[METADATA] = Object.fromEntries(sortedEntries(metadata));
+  const header: [string, unknown][] = [];
+  if (Object.keys(metadata).length > 0) header.push([METADATA, Object.fromEntries(sortedEntries(metadata))]);
   let end = 0;
   for (const [name, { dtype, shape, data }] of entries) {
     if (name === METADATA) throw new InputError(`A tensor cannot be named ${METADATA}, which holds a file's metadata.`);
@@ -80,9 +80,9 @@ export function encodeSafetensors(
     }
     const begin = end;
     end += data.byteLength;
-    header[name] = { dtype, shape, data_offsets: [begin, end] };
+    header.push([name, { dtype, shape, data_offsets: [begin, end] }]);
   }
-  const json = new TextEncoder().encode(JSON.stringify(header));
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const headerBytes = Math.ceil(json.length / LENGTH_BYTES) * LENGTH_BYTES;
   const file = new Uint8Array(LENGTH_BYTES + headerBytes + end);
   new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);

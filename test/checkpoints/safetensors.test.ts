@@ -51,6 +51,12 @@ function file(header: unknown, data: Uint8Array = new Uint8Array()): Uint8Array 
 }
 
 describe('safetensors', () => {
+  it('stores a tensor of any name, __proto__ included', () => {
+    const tensors = Object.fromEntries([['__proto__', float(1, 2)]]);
+    const decoded = decodeSafetensors(encodeSafetensors(tensors)).tensors;
+    expect(Object.entries(decoded)).to.deep.equal([['__proto__', float(1, 2)]]);
+  });
+
   it('gives back every tensor and all metadata that it stored', () => {
     fc.assert(
       fc.property(fc.dictionary(name, storedTensor), fc.dictionary(fc.string(), fc.string()), (tensors, metadata) => {
