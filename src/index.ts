@@ -55,8 +55,11 @@ export { type EvaluateOptions, evaluate } from './evaluation/evaluate.ts';
 export { type Accuracy, type Interval, wilson } from './evaluation/intervals.ts';
 export type { AttackResult, Evaluation } from './evaluation/types.ts';
 export * from './models/index.ts';
+export { extraBatches, splitBatch } from './objectives/extra-images.ts';
 export { type ObjectiveName, type ObjectiveOptions, objectives } from './objectives/objectives.ts';
 export type { InnerAttack, Objective, ObjectiveBatch } from './objectives/types.ts';
+export { type AttackStrength, type AttackWarmUp, warmedUp } from './objectives/warm-up.ts';
+export { atPerturbedWeights, perturbWeights } from './objectives/weight-perturbation.ts';
 export {
   BATCH_NORM_EPSILON,
   BATCH_NORM_MOMENTUM,
@@ -79,6 +82,7 @@ export {
   type OptimizerName,
   publishedBsrCoefficient,
 } from './optimizers/coefficients.ts';
+export { type PrepassName, type PrepassRule, prepasses, subsampleBatches } from './optimizers/prepasses.ts';
 export { type Schedule, type ScheduleName, schedules, warmUp } from './optimizers/schedules.ts';
 export {
   addDecayedWeights,

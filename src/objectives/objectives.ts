@@ -7,8 +7,10 @@ import type { InnerAttack, Objective } from './types.ts';
 export interface ObjectiveOptions {
   /** s in [0, 1): the targets are (1 − s) · one-hot + s / classes, in the cross-entropies only. */
   readonly labelSmoothing?: number;
-  /** The weight of the robust term of `trades` and `mart`, at least 0. */
+  /** The weight of the robust term of `trades`, `rst` and `mart`, at least 0. */
   readonly beta?: number;
+  /** `rst`: the share of each batch that is extra images, in (0, 1). */
+  readonly extraShare?: number;
 }
 
 /** Madry et al. (2018): the cross-entropy of the whole batch rises, from the attack's own start. */
@@ -24,6 +26,7 @@ export const natural = ({ labelSmoothing }: ObjectiveOptions = {}): Objective =>
     name: 'natural',
     adversarial: false,
     inner: null,
+    extraShare: 0,
     loss: (forward, { images, labels }) => tf.tidy(() => crossEntropy(forward(images), labels, labelSmoothing)),
   };
 };
@@ -35,6 +38,7 @@ export const at = ({ labelSmoothing }: ObjectiveOptions = {}): Objective => {
     name: 'at',
     adversarial: true,
     inner: CROSS_ENTROPY_ATTACK,
+    extraShare: 0,
     loss: (forward, { adversarial, labels }) =>
       tf.tidy(() => crossEntropy(forward(adversarial), labels, labelSmoothing)),
   };
@@ -50,6 +54,7 @@ export const mat = ({ labelSmoothing }: ObjectiveOptions = {}): Objective => {
     name: 'mat',
     adversarial: true,
     inner: { ...CROSS_ENTROPY_ATTACK, share: 0.5 },
+    extraShare: 0,
     loss: (forward, { images, adversarial, labels }) =>
       tf.tidy(() => {
         const half = Math.floor(images.shape[0] / 2);
@@ -70,6 +75,7 @@ export const trades = ({ labelSmoothing, beta = 6 }: ObjectiveOptions = {}): Obj
     name: 'trades',
     adversarial: true,
     inner: { loss: 'kl', startNoise: START_NOISE, share: 1 },
+    extraShare: 0,
     loss: (forward, { images, adversarial, labels }) =>
       tf.tidy(() => {
         const clean = forward(images);
@@ -78,6 +84,17 @@ export const trades = ({ labelSmoothing, beta = 6 }: ObjectiveOptions = {}): Obj
         return tf.add(crossEntropy(clean, labels, labelSmoothing), tf.mul(divergence, beta)) as Scalar;
       }),
   };
+};
+
+/**
+ * Robust self-training: TRADES on batches of which a share is extra images, labelled by a model that was trained before
+ * (Carmon et al. 2019, https://arxiv.org/abs/1905.13736; half of each batch and β = 6, as IGITUGraz/SparseAdversarialTraining).
+ */
+export const rst = ({ extraShare = 0.5, ...options }: ObjectiveOptions = {}): Objective => {
+  if (!(extraShare > 0 && extraShare < 1)) {
+    throw new InputError(`The share of extra images is a number between 0 and 1, usually 0.5; ${extraShare} came.`);
+  }
+  return { ...trades(options), name: 'rst', extraShare };
 };
 
 /**
@@ -91,6 +108,7 @@ export const mart = ({ labelSmoothing, beta = 5 }: ObjectiveOptions = {}): Objec
     name: 'mart',
     adversarial: true,
     inner: { loss: 'crossEntropy', startNoise: START_NOISE, share: 1 },
+    extraShare: 0,
     loss: (forward, { images, adversarial, labels }) =>
       tf.tidy(() => {
         const logClean = tf.logSoftmax(forward(images)) as Tensor2D;
@@ -121,7 +139,7 @@ function checkOptions({ labelSmoothing = 0, beta = 0 }: ObjectiveOptions): void 
   if (!(beta >= 0)) throw new InputError(`β is a number of at least 0, usually 6; ${beta} came.`);
 }
 
-export type ObjectiveName = 'natural' | 'at' | 'mat' | 'trades' | 'mart';
+export type ObjectiveName = 'natural' | 'at' | 'mat' | 'trades' | 'mart' | 'rst';
 
 export const objectives: { readonly [Name in ObjectiveName]: (options?: ObjectiveOptions) => Objective } = {
   natural,
@@ -129,4 +147,5 @@ export const objectives: { readonly [Name in ObjectiveName]: (options?: Objectiv
   mat,
   trades,
   mart,
+  rst,
 };

@@ -28,6 +28,8 @@ export interface Objective {
   readonly adversarial: boolean;
   /** How these are made; null for an objective that trains on none. */
   readonly inner: InnerAttack | null;
+  /** The share of each batch that is extra images with pseudo-labels, the last of the batch; 0: none. */
+  readonly extraShare: number;
   /**
    * @param forward run once, or on the clean and then on the adversarial images; borrowed tensors
    * @returns a scalar owned by the caller

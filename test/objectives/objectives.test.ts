@@ -30,6 +30,7 @@ const rows: readonly { reference: string; objective: Objective; side?: 'clean' |
   { reference: 'label_smoothing_0.1', objective: objectives.natural({ labelSmoothing: 0.1 }) },
   { reference: 'mat', objective: objectives.mat() },
   { reference: 'trades_beta6', objective: objectives.trades() },
+  { reference: 'trades_beta6', objective: objectives.rst() },
   { reference: 'mart_beta5', objective: objectives.mart() },
 ];
 
@@ -134,6 +135,7 @@ describe('every objective', () => {
     for (const build of Object.values(objectives)) {
       expect(() => build({ labelSmoothing: 1 })).to.throw(InputError, 'in [0, 1), such as 0.1; 1 came');
     }
+    expect(() => objectives.rst({ extraShare: 1 })).to.throw(InputError, 'usually 0.5; 1 came');
     expect(() => trades({ beta: -1 })).to.throw(InputError, '-1 came');
     expect(() => mart({ beta: Number.NaN })).to.throw(InputError, 'NaN came');
   });
