@@ -18,7 +18,7 @@ export const data = defineCommand({
     { name: 'what', description: 'the name of a data set, or the folder or archive to add', required: false },
   ],
   flags: {
-    data: { kind: 'text', description: 'folder of the data sets' },
+    data: { kind: 'text', description: 'folder of the data sets, or of your own images' },
     name: { kind: 'text', description: 'add: which data set the files are of, where they do not tell' },
     mirror: { kind: 'text', description: 'fetch: take the files from below this address; checksums stay' },
   },

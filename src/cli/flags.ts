@@ -33,7 +33,7 @@ export const COMMON_FLAGS = {
 
 /** Flags of every command that computes. */
 export const BACKEND_FLAGS = {
-  data: { kind: 'text', description: 'folder of the data sets' },
+  data: { kind: 'text', description: 'folder of the data sets, or of your own images' },
   backend: { kind: 'text', description: 'what computes (engine, tensorflow, webgpu, cpu, auto)' },
   threads: { kind: 'number', description: 'threads of the engine; default: one for each core' },
 } as const satisfies Flags;
