@@ -1,6 +1,9 @@
+import { apgd, apgdDlr, apgdT } from './apgd.ts';
+import { searchNorms } from './ball.ts';
 import { bim } from './bim.ts';
 import { fgsm } from './fgsm.ts';
 import { miFgsm } from './mi-fgsm.ts';
+import { norms } from './norms/index.ts';
 import { pgd } from './pgd.ts';
 import type { Attack, NormName } from './types.ts';
 
@@ -11,11 +14,30 @@ export interface CommonOptions {
 }
 
 /** The attacks by name, each made by its own options; every one obeys the laws of test/attacks/laws.test.ts. */
-export const attacks = { fgsm, bim, pgd, 'mi-fgsm': miFgsm } as const satisfies Readonly<
-  Record<string, (options: CommonOptions) => Attack>
->;
+export const attacks = {
+  fgsm,
+  bim,
+  pgd,
+  'mi-fgsm': miFgsm,
+  'apgd-ce': apgd,
+  'apgd-dlr': apgdDlr,
+  'apgd-t': apgdT,
+} as const satisfies Readonly<Record<string, (options: CommonOptions) => Attack>>;
 
 export type AttackName = keyof typeof attacks;
 
 /** The options of the attack of a name. */
 export type AttackOptions<Name extends AttackName> = Parameters<(typeof attacks)[Name]>[0];
+
+const everyNorm = Object.keys(norms) as NormName[];
+
+/** The norms that each attack knows. */
+export const attackNorms = {
+  fgsm: everyNorm,
+  bim: everyNorm,
+  pgd: everyNorm,
+  'mi-fgsm': everyNorm,
+  'apgd-ce': searchNorms,
+  'apgd-dlr': searchNorms,
+  'apgd-t': searchNorms,
+} as const satisfies { readonly [Name in AttackName]: readonly NormName[] };

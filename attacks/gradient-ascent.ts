@@ -1,18 +1,30 @@
-import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { InputError } from '../src/core/errors.ts';
-import { foldIn, type Key, seedKey } from '../src/core/key.ts';
 import { breather } from './breathe.ts';
-import { type Bounds, checkImages, readPixels } from './checks.ts';
-import { checkClasses, disposeGoal, goalTensors, meets, type ReadGoal, readGoal, takeGoal } from './goals.ts';
+import type { Bounds } from './checks.ts';
+import { checkClasses, disposeGoal, goalTensors, meets, takeGoal } from './goals.ts';
 import { holding } from './held.ts';
 import { lossAndLogits, lossGradient } from './loss-gradient.ts';
 import { usesCleanLogits } from './losses.ts';
-import { classifierOf } from './models.ts';
 import type { Norm } from './norms/index.ts';
+import {
+  type Attempt,
+  attempts,
+  type Clean,
+  cleanLogitsOf,
+  imageShape,
+  type Problem,
+  pixelsOf,
+  readProblem,
+  report,
+  sizeOf,
+  streamOf,
+  takeFlat,
+} from './problem.ts';
 import { confine, type Region, regionAround } from './region.ts';
 import { chooseRows, takeRows } from './rows.ts';
-import type { Attack, Classifier, Cost, Loss, PerturbOptions } from './types.ts';
+import { findBest, type Outcome } from './search.ts';
+import type { Attack, Loss } from './types.ts';
 
 /** Projected gradient ascent on a loss, the one loop behind FGSM, BIM, PGD and MI-FGSM. */
 export interface Ascent {
@@ -30,66 +42,22 @@ export interface Ascent {
   readonly keep: 'best' | 'last';
 }
 
-/** A batch under attack, in plain memory. */
-interface Problem {
-  readonly classifier: Classifier;
-  /** [samples · size] */
-  readonly pixels: Float32Array;
-  /** [batch, height, width, channels] */
-  readonly shape: Tensor4D['shape'];
-  readonly goal: ReadGoal;
-  readonly key: Key;
-  /** The images' numbers in their data set. */
-  readonly samples: readonly number[];
-  readonly start?: Float32Array;
-  readonly spend: (cost: Cost) => void;
-}
-
-/** One attempt at one image: what a row of the attacked batch is. */
-interface Attempt {
-  /** The image's place in the batch. */
-  readonly image: number;
-  readonly restart: number;
-}
-
-const sizeOf = ([, height, width, channels]: Tensor4D['shape']): number => height * width * channels;
-
 /** The attack's `perturb`: see `Attack`. */
 export const ascend =
   (ascent: Ascent): Attack['perturb'] =>
   async (model, images, goal, options = {}) => {
-    checkImages(images);
-    const [batch] = images.shape;
-    const problem: Problem = {
-      classifier: classifierOf(model),
-      pixels: await readPixels(images, ascent.bounds),
-      shape: images.shape,
-      goal: await readGoal(goal, batch),
-      key: options.key ?? seedKey(0),
-      samples: samplesOf(options, batch),
-      start: await readStart(options, images),
-      spend: options.onCost ?? (() => {}),
-    };
-    if (batch === 0) return tf.clone(images);
-    return options.mode === 'train' ? train(ascent, problem) : evaluate(ascent, problem);
+    const problem = await readProblem(ascent.bounds, model, images, goal, options);
+    if (images.shape[0] === 0) return tf.clone(images);
+    if (problem.mode === 'train') return train(ascent, problem);
+    return findBest(
+      {
+        bounds: ascent.bounds,
+        attempts: () => restartsOf(ascent, problem),
+        run: (_, clean, attempted) => climb(ascent, problem, clean, attempted),
+      },
+      problem,
+    );
   };
-
-function samplesOf({ samples }: PerturbOptions, batch: number): readonly number[] {
-  if (samples && (samples.length !== batch || !samples.every(Number.isSafeInteger))) {
-    throw new InputError(`samples are the ${batch} images' numbers in their data set; ${samples.length} came.`);
-  }
-  return samples ?? Array.from({ length: batch }, (_, i) => i);
-}
-
-async function readStart({ start }: PerturbOptions, images: Tensor4D): Promise<Float32Array | undefined> {
-  if (!start) return undefined;
-  if (start.shape.join() !== images.shape.join()) {
-    throw new InputError(`start has the shape of the images, [${images.shape}]; [${start.shape}] came.`);
-  }
-  const pixels = (await start.data()) as Float32Array;
-  if (!pixels.every(Number.isFinite)) throw new InputError('start holds a pixel that is NaN or infinite.');
-  return pixels;
-}
 
 /** Every step for every image; the last iterate, with restarts that of highest loss. */
 const train = (ascent: Ascent, problem: Problem): Promise<Tensor4D> =>
@@ -149,60 +117,17 @@ async function confined({ norm, epsilon }: Ascent, problem: Problem, adversarial
   const { pixels, shape } = problem;
   try {
     const data = Float32Array.from(await adversarial.data());
-    forEachImage(shape, (from, to) => confine(norm, epsilon, pixels.subarray(from, to), data.subarray(from, to)));
+    for (let image = 0; image < shape[0]; image++) {
+      confine(norm, epsilon, pixelsOf(pixels, shape, image), pixelsOf(data, shape, image));
+    }
     return tf.tensor4d(data, shape);
   } finally {
     adversarial.dispose();
   }
 }
 
-function forEachImage(shape: Tensor4D['shape'], visit: (from: number, to: number) => void): void {
-  const size = sizeOf(shape);
-  for (let image = 0; image < shape[0]; image++) visit(image * size, (image + 1) * size);
-}
-
-/**
- * Attacks only images that do not yet meet the goal, drops each at its first success, and stacks restarts of the images
- * that are left as long as they fit the batch.
- */
-async function evaluate(ascent: Ascent, problem: Problem): Promise<Tensor4D> {
-  const { pixels, shape, goal } = problem;
-  const [batch] = shape;
-  const size = sizeOf(shape);
-  const clean = await cleanOutputs(problem);
-  const result = Float32Array.from(pixels);
-  const best = new Float32Array(batch).fill(Number.NEGATIVE_INFINITY);
-  let left = clean.predictions.flatMap((predicted, i) => (meets(goal.kind, goal.classes[i], predicted) ? [] : [i]));
-  const restarts = restartsOf(ascent, problem);
-  for (let restart = 0; restart < restarts && left.length > 0; ) {
-    const count = Math.min(restarts - restart, Math.max(1, Math.floor(batch / left.length)));
-    const outcomes = await climb(ascent, problem, clean.logits, attempts(left, restart, count));
-    const solved = new Set<number>();
-    for (const { image, loss, success, adversarial } of outcomes) {
-      if (solved.has(image) || !(success || loss > best[image])) continue;
-      if (success) solved.add(image);
-      best[image] = loss;
-      confine(ascent.norm, ascent.epsilon, pixels.subarray(image * size, (image + 1) * size), adversarial);
-      result.set(adversarial, image * size);
-    }
-    left = left.filter((image) => !solved.has(image));
-    restart += count;
-  }
-  return tf.tensor4d(result, shape);
-}
-
 /** Given a start, all restarts would be one. */
 const restartsOf = ({ restarts }: Ascent, { start }: Problem): number => (start ? 1 : restarts);
-
-/** Every restart from `first` of every image, the lower restarts first. */
-const attempts = (images: readonly number[], first: number, count: number): Attempt[] =>
-  Array.from({ length: count }, (_, i) => images.map((image) => ({ image, restart: first + i }))).flat();
-
-interface Outcome extends Attempt {
-  readonly success: boolean;
-  readonly loss: number;
-  readonly adversarial: Float32Array;
-}
 
 /** A share of the rows that must be done before the others are moved together. */
 const WORTH_COMPACTING = 1 / 16;
@@ -214,13 +139,12 @@ const WORTH_COMPACTING = 1 / 16;
 const climb = (
   ascent: Ascent,
   problem: Problem,
-  cleanLogits: Float32Array,
+  cleanOutputs: Clean,
   attempted: readonly Attempt[],
 ): Promise<Outcome[]> =>
   holding(async ({ hold }) => {
     const { classifier, pixels, shape, goal, spend } = problem;
     const size = sizeOf(shape);
-    const classes = cleanLogits.length / shape[0];
     const breathe = breather();
     const outcomes = new Map<Attempt, Outcome>();
     const firstSuccess = new Map<number, number>();
@@ -300,12 +224,9 @@ const climb = (
       indices.forEach((index, i) => {
         const row = rows[index];
         if (success) firstSuccess.set(row.image, Math.min(row.restart, firstSuccess.get(row.image) ?? row.restart));
-        outcomes.set(row, {
-          ...row,
-          success,
-          loss: loss[index],
-          adversarial: Float32Array.from(data.subarray(i * size, (i + 1) * size)),
-        });
+        const adversarial = Float32Array.from(data.subarray(i * size, (i + 1) * size));
+        confine(ascent.norm, ascent.epsilon, pixelsOf(pixels, shape, row.image), adversarial);
+        outcomes.set(row, { ...row, success, score: loss[index], adversarial });
       });
       taken.dispose();
     }
@@ -314,9 +235,15 @@ const climb = (
     function surround(of: readonly Attempt[]) {
       const images = of.map(({ image }) => image);
       const around = takeFlat(pixels, images, size);
-      const region = regionAround(ascent.norm, ascent.epsilon, ascent.bounds, around, [of.length, ...rest(shape)]);
+      const region = regionAround(ascent.norm, ascent.epsilon, ascent.bounds, around, [
+        of.length,
+        ...imageShape(shape),
+      ]);
       const goals = goalTensors(takeGoal(goal, images));
-      const clean = tf.tensor2d(takeFlat(cleanLogits, images, classes), [of.length, classes]);
+      const clean = tf.tensor2d(takeFlat(cleanOutputs.logits, images, cleanOutputs.classes), [
+        of.length,
+        cleanOutputs.classes,
+      ]);
       const dispose = () => {
         region.dispose();
         disposeGoal(goals);
@@ -326,54 +253,9 @@ const climb = (
     }
   });
 
-const rest = ([, height, width, channels]: Tensor4D['shape']): [number, number, number] => [height, width, channels];
-
-function takeFlat(data: Float32Array, rows: readonly number[], size: number): Float32Array {
-  const taken = new Float32Array(rows.length * size);
-  rows.forEach((row, i) => {
-    taken.set(data.subarray(row * size, (row + 1) * size), i * size);
-  });
-  return taken;
-}
-
-/** Reads and frees the outcome of a forward pass. */
-async function report({ logits, loss }: { logits: Tensor2D; loss: Tensor1D }) {
-  const predictions = tf.argMax(logits, 1);
-  try {
-    return { loss: Float32Array.from(await loss.data()), predictions: Array.from(await predictions.data()) };
-  } finally {
-    for (const tensor of [logits, loss, predictions]) tensor.dispose();
-  }
-}
-
-function cleanLogitsOf({ classifier, pixels, shape, goal, spend }: Problem): Tensor2D {
-  const logits = tf.tidy(() => {
-    const result = classifier(tf.tensor4d(pixels, shape));
-    checkClasses(goal, result);
-    return result;
-  });
-  spend({ forwardPasses: shape[0], inputGradients: 0 });
-  return logits;
-}
-
-async function cleanOutputs(problem: Problem): Promise<{ logits: Float32Array; predictions: number[] }> {
-  const logits = cleanLogitsOf(problem);
-  const predicted = tf.argMax(logits, 1);
-  try {
-    const values = Float32Array.from(await logits.data());
-    if (!values.every(Number.isFinite)) {
-      throw new InputError('The model gives NaN or infinite logits for the unperturbed images; check its weights.');
-    }
-    return { logits: values, predictions: Array.from(await predicted.data()) };
-  } finally {
-    logits.dispose();
-    predicted.dispose();
-  }
-}
-
 /** The first iterate of every attempt; owned by the caller. */
 function startOf(ascent: Ascent, problem: Problem, region: Region, rows: readonly Attempt[]): Tensor4D {
-  const { pixels, shape, start, key, samples } = problem;
+  const { pixels, shape, start } = problem;
   const size = sizeOf(shape);
   const first = takeFlat(
     start ?? pixels,
@@ -381,13 +263,12 @@ function startOf(ascent: Ascent, problem: Problem, region: Region, rows: readonl
     size,
   );
   if (!start && ascent.randomStart) {
-    rows.forEach(({ image, restart }, row) => {
-      const stream = foldIn(foldIn(key, samples[image]), restart);
-      const noise = ascent.norm.sample(stream, size, ascent.epsilon);
+    rows.forEach((attempt, row) => {
+      const noise = ascent.norm.sample(streamOf(problem, attempt), size, ascent.epsilon);
       for (let i = 0; i < size; i++) first[row * size + i] += noise[i];
     });
   }
-  return tf.tidy(() => region.project(tf.tensor4d(first, [rows.length, ...rest(shape)])));
+  return tf.tidy(() => region.project(tf.tensor4d(first, [rows.length, ...imageShape(shape)])));
 }
 
 type Iterate = {

@@ -1,6 +1,7 @@
 export { InputError } from '../src/core/errors.ts';
 export { foldIn, type Key, seedKey } from '../src/core/key.ts';
-export { type AttackName, type AttackOptions, attacks, type CommonOptions } from './attacks.ts';
+export { type ApgdOptions, type ApgdTOptions, apgd, apgdDlr, apgdT } from './apgd.ts';
+export { type AttackName, type AttackOptions, attackNorms, attacks, type CommonOptions } from './attacks.ts';
 export { type BimOptions, bim } from './bim.ts';
 export type { Bounds } from './checks.ts';
 export { type ClassifierOptions, classifier } from './classifier.ts';

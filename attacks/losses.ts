@@ -93,6 +93,20 @@ export const dlr: Loss = (logits, goal, cleanLogits?: Tensor2D) => {
   return tf.div(tf.sub(pick(logits, oneHot(goal.targets, logits)), pick(logits, oneHot(labels, logits))), spread);
 };
 
+/** `dlr`, and where there are too few classes for it the margin: untargeted max_{j≠y} z_j − z_y, targeted z_t − z_y. */
+export const dlrOrMargin: Loss = (logits, goal, cleanLogits?: Tensor2D) => {
+  if (logits.shape[1] >= (goal.kind === 'untargeted' ? 3 : 4)) return dlr(logits, goal, cleanLogits);
+  return goal.kind === 'targeted' && goal.labels ? logitDifference(logits, goal) : cwMargin(logits, goal);
+};
+
+/** z_t − z_y: of a target and the label beside it. */
+export const logitDifference: Loss = (logits, goal) => {
+  if (goal.kind === 'untargeted' || !goal.labels) {
+    throw new InputError('The difference of two logits needs a targeted goal with labels beside the targets.');
+  }
+  return tf.sub(pick(logits, oneHot(goal.targets, logits)), pick(logits, oneHot(goal.labels, logits)));
+};
+
 /**
  * KL(p ‖ q) = Σ_j p_j (log p_j − log q_j), p the softmax of the clean logits, q of these (Zhang et al. 2019,
  * arXiv:1901.08573). It knows no label. Its gradient is 0 at the clean image, so start elsewhere.

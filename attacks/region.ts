@@ -35,14 +35,19 @@ export function regionAround(norm: Norm, epsilon: number, bounds: Bounds, pixels
   };
 }
 
-/** In linf ball and box are one box, whose faces are the outermost float32 numbers inside it. */
-function boxAround(norm: Norm, epsilon: number, [low, high]: Bounds, pixels: Float32Array, shape: Shape): Region {
+/** The outermost float32 numbers inside a linf ball and the bounds, which are one box. */
+export function faces(epsilon: number, [low, high]: Bounds, pixels: Float32Array) {
   const lowest = new Float32Array(pixels.length);
   const highest = new Float32Array(pixels.length);
   for (let i = 0; i < pixels.length; i++) {
     lowest[i] = Math.max(reach(pixels[i], -epsilon), low);
     highest[i] = Math.min(reach(pixels[i], epsilon), high);
   }
+  return { lowest, highest };
+}
+
+function boxAround(norm: Norm, epsilon: number, bounds: Bounds, pixels: Float32Array, shape: Shape): Region {
+  const { lowest, highest } = faces(epsilon, bounds, pixels);
   const lower = tf.tensor4d(lowest, shape);
   const upper = tf.tensor4d(highest, shape);
   return {

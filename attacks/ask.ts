@@ -1,0 +1,141 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { disposeGoal, goalTensors, type ReadGoal } from './goals.ts';
+import { holding } from './held.ts';
+import { lossAndLogits, lossGradient } from './loss-gradient.ts';
+import { usesCleanLogits } from './losses.ts';
+import { type Clean, imageShape, type Problem, sizeOf, takeFlat } from './problem.ts';
+import type { Loss } from './types.ts';
+
+/** An image to ask the model about. */
+export interface Candidate {
+  /** Which image of the batch it belongs to. */
+  readonly image: number;
+  readonly pixels: Float32Array;
+}
+
+/** What the model says of a candidate. */
+export interface Answer {
+  readonly loss: number;
+  readonly prediction: number;
+  readonly logits: Float32Array;
+}
+
+/** What the model says of a candidate, and how its loss changes with its pixels; what is not finite there is 0. */
+export interface GradientAnswer extends Answer {
+  readonly gradient: Float32Array;
+}
+
+interface Question {
+  readonly loss: Loss;
+  /** One class a candidate, and for a targeted loss the label. */
+  readonly goal: ReadGoal;
+}
+
+/** One forward pass. */
+export const ask = (
+  problem: Problem,
+  clean: Clean,
+  { loss, goal }: Question,
+  candidates: readonly Candidate[],
+): Promise<Answer[]> =>
+  holding(async ({ hold }) => {
+    const asked = present(problem, clean, loss, goal, candidates);
+    try {
+      const { loss: values, logits } = lossAndLogits(
+        problem.classifier,
+        loss,
+        asked.goals,
+        asked.images,
+        asked.cleanLogits,
+      );
+      hold(values);
+      hold(logits);
+      problem.spend({ forwardPasses: candidates.length, inputGradients: 0 });
+      return answers(await values.data(), await logits.data());
+    } finally {
+      asked.dispose();
+    }
+  });
+
+/**
+ * A forward and a backward pass, or the mean of several for a model that is random (expectation over transformation,
+ * Athalye et al. 2018, arXiv:1802.00420).
+ */
+export const askGradient = (
+  problem: Problem,
+  clean: Clean,
+  { loss, goal }: Question,
+  candidates: readonly Candidate[],
+  passes = 1,
+): Promise<GradientAnswer[]> =>
+  holding(async ({ hold }) => {
+    const asked = present(problem, clean, loss, goal, candidates);
+    const size = sizeOf(problem.shape);
+    try {
+      const sum = { gradient: new Float32Array(0), loss: new Float32Array(0), logits: new Float32Array(0) };
+      for (let pass = 0; pass < passes; pass++) {
+        const here = lossGradient(problem.classifier, loss, asked.goals, asked.images, asked.cleanLogits);
+        for (const tensor of Object.values(here)) hold(tensor);
+        problem.spend({ forwardPasses: candidates.length, inputGradients: candidates.length });
+        for (const part of ['gradient', 'loss', 'logits'] as const) {
+          const values = (await here[part].data()) as Float32Array;
+          sum[part] = pass === 0 ? Float32Array.from(values) : sum[part].map((value, i) => value + values[i]);
+          here[part].dispose();
+        }
+      }
+      if (passes > 1) {
+        for (const part of ['gradient', 'loss', 'logits'] as const)
+          sum[part] = sum[part].map((value) => value / passes);
+      }
+      const { gradient } = sum;
+      for (let i = 0; i < gradient.length; i++) if (!Number.isFinite(gradient[i])) gradient[i] = 0;
+      return answers(sum.loss, sum.logits).map((answer, i) => ({
+        ...answer,
+        gradient: gradient.slice(i * size, (i + 1) * size),
+      }));
+    } finally {
+      asked.dispose();
+    }
+  });
+
+function answers(loss: ArrayLike<number>, logits: ArrayLike<number>): Answer[] {
+  const classes = logits.length / loss.length;
+  const values = Float32Array.from(logits);
+  return Array.from(loss, (value, i) => {
+    const own = values.subarray(i * classes, (i + 1) * classes);
+    return { loss: value, logits: own, prediction: largest(own) };
+  });
+}
+
+/** The first class of highest logit. */
+function largest(logits: Float32Array): number {
+  let at = 0;
+  for (let i = 1; i < logits.length; i++) if (logits[i] > logits[at]) at = i;
+  return at;
+}
+
+/** Candidates as tensors. */
+function present({ shape }: Problem, clean: Clean, loss: Loss, goal: ReadGoal, candidates: readonly Candidate[]) {
+  const size = sizeOf(shape);
+  const pixels = new Float32Array(candidates.length * size);
+  candidates.forEach((candidate, i) => {
+    pixels.set(candidate.pixels, i * size);
+  });
+  const images = tf.tensor4d(pixels, [candidates.length, ...imageShape(shape)]) as Tensor4D;
+  const goals = goalTensors(goal);
+  const of = candidates.map(({ image }) => image);
+  const cleanLogits = usesCleanLogits(loss)
+    ? tf.tensor2d(takeFlat(clean.logits, of, clean.classes), [of.length, clean.classes])
+    : undefined;
+  return {
+    images,
+    goals,
+    cleanLogits,
+    dispose() {
+      images.dispose();
+      disposeGoal(goals);
+      cleanLogits?.dispose();
+    },
+  };
+}

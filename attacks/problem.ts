@@ -1,0 +1,146 @@
+import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../src/core/errors.ts';
+import { foldIn, type Key, seedKey } from '../src/core/key.ts';
+import { type Bounds, checkImages, readPixels } from './checks.ts';
+import { checkClasses, type ReadGoal, readGoal } from './goals.ts';
+import { classifierOf } from './models.ts';
+import type { AttackedModel, Classifier, Cost, Goal, PerturbOptions } from './types.ts';
+
+/** A batch under attack, in plain memory. */
+export interface Problem {
+  readonly classifier: Classifier;
+  /** [samples · size] */
+  readonly pixels: Float32Array;
+  /** [batch, height, width, channels] */
+  readonly shape: Tensor4D['shape'];
+  readonly goal: ReadGoal;
+  readonly key: Key;
+  /** The images' numbers in their data set. */
+  readonly samples: readonly number[];
+  readonly start?: Float32Array;
+  readonly mode: 'evaluate' | 'train';
+  readonly spend: (cost: Cost) => void;
+}
+
+/** What the model says of the unperturbed images. */
+export interface Clean {
+  /** [batch · classes] */
+  readonly logits: Float32Array;
+  readonly classes: number;
+  readonly predictions: readonly number[];
+}
+
+/** One attempt at one image: what a row of the attacked batch is. */
+export interface Attempt {
+  /** The image's place in the batch. */
+  readonly image: number;
+  /** Which attempt at that image: another random start, or another target class. */
+  readonly restart: number;
+}
+
+/** Reads and checks what `perturb` was given. */
+export async function readProblem(
+  bounds: Bounds,
+  model: AttackedModel,
+  images: Tensor4D,
+  goal: Goal | Tensor1D,
+  options: PerturbOptions,
+): Promise<Problem> {
+  checkImages(images);
+  const [batch] = images.shape;
+  return {
+    classifier: classifierOf(model),
+    pixels: await readPixels(images, bounds),
+    shape: images.shape,
+    goal: await readGoal(goal, batch),
+    key: options.key ?? seedKey(0),
+    samples: samplesOf(options, batch),
+    start: await readStart(options, images),
+    mode: options.mode ?? 'evaluate',
+    spend: options.onCost ?? (() => {}),
+  };
+}
+
+export function samplesOf({ samples }: PerturbOptions, batch: number): readonly number[] {
+  if (samples && (samples.length !== batch || !samples.every(Number.isSafeInteger))) {
+    throw new InputError(`samples are the ${batch} images' numbers in their data set; ${samples.length} came.`);
+  }
+  return samples ?? Array.from({ length: batch }, (_, i) => i);
+}
+
+async function readStart({ start }: PerturbOptions, images: Tensor4D): Promise<Float32Array | undefined> {
+  if (!start) return undefined;
+  if (start.shape.join() !== images.shape.join()) {
+    throw new InputError(`start has the shape of the images, [${images.shape}]; [${start.shape}] came.`);
+  }
+  const pixels = (await start.data()) as Float32Array;
+  if (!pixels.every(Number.isFinite)) throw new InputError('start holds a pixel that is NaN or infinite.');
+  return pixels;
+}
+
+/** Numbers in one image. */
+export const sizeOf = ([, height, width, channels]: Tensor4D['shape']): number => height * width * channels;
+
+/** [height, width, channels] */
+export const imageShape = ([, height, width, channels]: Tensor4D['shape']): [number, number, number] => [
+  height,
+  width,
+  channels,
+];
+
+/** One image's numbers, a view. */
+export const pixelsOf = (data: Float32Array, shape: Tensor4D['shape'], image: number): Float32Array =>
+  data.subarray(image * sizeOf(shape), (image + 1) * sizeOf(shape));
+
+/** The random stream of an attempt. */
+export const streamOf = ({ key, samples }: Problem, { image, restart }: Attempt): Key =>
+  foldIn(foldIn(key, samples[image]), restart);
+
+/** Every restart from `first` of every image, the lower restarts first. */
+export const attempts = (images: readonly number[], first: number, count: number): Attempt[] =>
+  Array.from({ length: count }, (_, i) => images.map((image) => ({ image, restart: first + i }))).flat();
+
+/** Rows of `size` numbers, copied in that order. */
+export function takeFlat(data: Float32Array, rows: readonly number[], size: number): Float32Array {
+  const taken = new Float32Array(rows.length * size);
+  rows.forEach((row, i) => {
+    taken.set(data.subarray(row * size, (row + 1) * size), i * size);
+  });
+  return taken;
+}
+
+/** Reads and frees the outcome of a forward pass. */
+export async function report({ logits, loss }: { logits: Tensor2D; loss: Tensor1D }) {
+  const predictions = tf.argMax(logits, 1);
+  try {
+    return { loss: Float32Array.from(await loss.data()), predictions: Array.from(await predictions.data()) };
+  } finally {
+    for (const tensor of [logits, loss, predictions]) tensor.dispose();
+  }
+}
+
+export function cleanLogitsOf({ classifier, pixels, shape, goal, spend }: Problem): Tensor2D {
+  const logits = tf.tidy(() => {
+    const result = classifier(tf.tensor4d(pixels, shape));
+    checkClasses(goal, result);
+    return result;
+  });
+  spend({ forwardPasses: shape[0], inputGradients: 0 });
+  return logits;
+}
+
+export async function cleanOutputs(problem: Problem): Promise<Clean> {
+  const logits = cleanLogitsOf(problem);
+  const predicted = tf.argMax(logits, 1);
+  try {
+    const values = Float32Array.from(await logits.data());
+    if (!values.every(Number.isFinite)) {
+      throw new InputError('The model gives NaN or infinite logits for the unperturbed images; check its weights.');
+    }
+    return { logits: values, classes: logits.shape[1], predictions: Array.from(await predicted.data()) };
+  } finally {
+    logits.dispose();
+    predicted.dispose();
+  }
+}

@@ -1,0 +1,67 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Bounds } from './checks.ts';
+import { meets } from './goals.ts';
+import { type Attempt, attempts, type Clean, cleanOutputs, type Problem, readProblem, sizeOf } from './problem.ts';
+import type { Attack } from './types.ts';
+
+/** What became of an attempt. */
+export interface Outcome extends Attempt {
+  /** Whether its image needs no further attempt. */
+  readonly success: boolean;
+  /** By which attempts at an image are compared; the highest is kept. */
+  readonly score: number;
+  readonly adversarial: Float32Array;
+}
+
+/** An attack as attempts at images, each judged by itself. */
+export interface Search {
+  readonly bounds: Bounds;
+  /** Attempts at an image, at most. */
+  readonly attempts: (problem: Problem, clean: Clean) => number;
+  /**
+   * Runs attempts side by side. What it returns for one must depend neither on the others at other images nor on higher
+   * ones at the same; an attempt without outcome leaves its image as it is.
+   */
+  readonly run: (problem: Problem, clean: Clean, attempted: readonly Attempt[]) => Promise<readonly Outcome[]>;
+}
+
+/** The `perturb` of an attack that is a search. */
+export const searching =
+  (search: Search): Attack['perturb'] =>
+  async (model, images, goal, options = {}) => {
+    const problem = await readProblem(search.bounds, model, images, goal, options);
+    return images.shape[0] === 0 ? tf.clone(images) : findBest(search, problem);
+  };
+
+/**
+ * Attempts images until one succeeds: the lowest successful attempt counts, else that of highest score. In mode
+ * `evaluate` an image that already meets the goal is left alone. Attempts at the images that are left are stacked as long
+ * as they fit the batch.
+ */
+export async function findBest(search: Search, problem: Problem): Promise<Tensor4D> {
+  const { pixels, shape, goal, mode } = problem;
+  const [batch] = shape;
+  const size = sizeOf(shape);
+  const clean = await cleanOutputs(problem);
+  const result = Float32Array.from(pixels);
+  const best = new Float32Array(batch).fill(Number.NEGATIVE_INFINITY);
+  let left = clean.predictions.flatMap((predicted, i) =>
+    mode === 'evaluate' && meets(goal.kind, goal.classes[i], predicted) ? [] : [i],
+  );
+  const total = search.attempts(problem, clean);
+  for (let first = 0; first < total && left.length > 0; ) {
+    const count = Math.min(total - first, Math.max(1, Math.floor(batch / left.length)));
+    const outcomes = await search.run(problem, clean, attempts(left, first, count));
+    const solved = new Set<number>();
+    for (const { image, score, success, adversarial } of outcomes) {
+      if (solved.has(image) || !(success || score > best[image])) continue;
+      if (success) solved.add(image);
+      best[image] = score;
+      result.set(adversarial, image * size);
+    }
+    left = left.filter((image) => !solved.has(image));
+    first += count;
+  }
+  return tf.tensor4d(result, shape);
+}
