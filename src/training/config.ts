@@ -4,6 +4,7 @@ import { UsageError } from '../core/errors.ts';
 import { type DatasetName, datasetNames, datasets } from '../data/datasets.ts';
 import type { DatasetDefaults } from '../data/defaults.ts';
 import { formatEpsilon } from '../evaluation/epsilon.ts';
+import { type PrepassName, prepasses } from '../optimizers/prepasses.ts';
 import { type MethodName, type MethodOptions, methods } from '../sparsity/methods.ts';
 import { didYouMean } from './did-you-mean.ts';
 
@@ -38,8 +39,11 @@ export const SETTINGS = {
   updateInterval: count.describe('steps between mask updates'),
   updateEnd: fraction.describe('share of training after which masks stay as they are'),
   optimizer: z.enum(['sgd', 'agent', 'svrg', 'alpha-svrg']).describe('correction of the gradients; sgd has none'),
-  agentPrepass: z.enum(['published', 'matched']).describe('which examples the pre-pass of an epoch sees'),
-  agentAttackSteps: z.int().min(0).describe('attack steps of a matched pre-pass; 0: clean images'),
+  agentPrepass: z
+    .enum(Object.keys(prepasses) as [PrepassName, ...PrepassName[]])
+    .describe('which examples the pre-pass of an epoch sees'),
+  agentAttackSteps: z.int().min(0).describe('attack steps of a matched or subsampled pre-pass; 0: clean images'),
+  agentPrepassShare: z.number().gt(0).max(1).describe('share of the batches that a subsampled pre-pass sees'),
   agentGamma: z.number().min(0).max(1).describe('AGENT: scales the coefficient c'),
   agentAlpha: z.number().gt(0).max(1).describe('AGENT: how far c follows each new estimate'),
   objective: z.enum(['natural', 'at', 'mat', 'trades', 'mart']).describe('what is minimised'),
@@ -84,6 +88,7 @@ type Conditional =
   | 'updateEnd'
   | 'agentPrepass'
   | 'agentAttackSteps'
+  | 'agentPrepassShare'
   | 'agentGamma'
   | 'agentAlpha'
   | 'beta'
@@ -113,8 +118,13 @@ const CONDITIONS: { readonly [K in Setting]?: { applies(config: TrainConfig): bo
   updateEnd: { applies: has('end'), to: 'methods that change their masks from time to time' },
   agentPrepass: { applies: corrects, to: 'the optimizers agent, svrg and alpha-svrg' },
   agentAttackSteps: {
-    applies: (config) => config.agentPrepass === 'matched' && config.objective !== 'natural',
-    to: 'the pre-pass matched of adversarial training',
+    applies: ({ agentPrepass, objective }) =>
+      agentPrepass !== undefined && prepasses[agentPrepass].examples === 'epoch' && objective !== 'natural',
+    to: 'the pre-passes matched and subsampled of adversarial training',
+  },
+  agentPrepassShare: {
+    applies: ({ agentPrepass }) => agentPrepass === 'subsampled',
+    to: 'the pre-pass subsampled',
   },
   agentGamma: { applies: ({ optimizer }) => optimizer === 'agent', to: 'the optimizer agent' },
   agentAlpha: { applies: ({ optimizer }) => optimizer === 'agent', to: 'the optimizer agent' },
@@ -196,6 +206,7 @@ function resolve(given: TrainOptions): TrainConfig {
     updateEnd: rewiring?.end ?? 0,
     agentPrepass: 'published',
     agentAttackSteps: steps,
+    agentPrepassShare: 0.2,
     agentGamma: 0.1,
     agentAlpha: 0.3,
     objective: 'at',
@@ -259,6 +270,11 @@ function contradictions(given: TrainOptions, config: TrainConfig): string[] {
   if (given.method !== undefined && given.method !== 'dense' && given.sparsity === undefined) {
     problems.push(`method ${given.method} needs a sparsity, such as 0.9; none came.`);
   }
+  if (config.agentPrepass === 'published-bsr' && config.optimizer !== 'agent') {
+    problems.push(
+      `agentPrepass published-bsr differs from published in the coefficient c of the optimizer agent alone; optimizer ${config.optimizer} came. Use agentPrepass published.`,
+    );
+  }
   if (Number.isNaN(config.epsilon)) {
     problems.push(`epsilon must be given for dataset ${config.dataset} and norm ${config.norm}; there is no default.`);
   }
@@ -280,7 +296,7 @@ function contradictions(given: TrainOptions, config: TrainConfig): string[] {
 /** The settings on which `key` depends, as they stand. */
 function situation(key: Setting, config: TrainConfig): string {
   const on: readonly Setting[] = key.startsWith('agent')
-    ? key === 'agentAttackSteps'
+    ? key === 'agentAttackSteps' || key === 'agentPrepassShare'
       ? ['optimizer', 'agentPrepass', 'objective']
       : ['optimizer']
     : key === 'steps' || key === 'stepSize' || key === 'beta'

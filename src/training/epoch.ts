@@ -1,5 +1,6 @@
 import { sparsityOf } from '../core/params.ts';
 import { balanced } from '../data/split.ts';
+import { prepasses } from '../optimizers/prepasses.ts';
 import { batchesOfEpoch } from './batches.ts';
 import { throwIfAborted, yieldToEvents } from './errors.ts';
 import type { Report } from './event-log.ts';
@@ -80,7 +81,8 @@ async function prepare(
     onBatch: (batch: number, batches: number) => void report({ kind: 'prepass', ...at, batch, batches }),
   };
   if (state.batch > 0) {
-    return task.config.agentPrepass === 'matched' ? recomputeStored(task, state, state.batch, options) : null;
+    const { keepsGradients } = prepasses[task.config.agentPrepass ?? 'published'];
+    return keepsGradients ? recomputeStored(task, state, state.batch, options) : null;
   }
   await report({ kind: 'prepass-start', ...at });
   const found = await runPrepass(task, state, options);

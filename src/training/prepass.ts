@@ -2,7 +2,8 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { disposeTensors, mapTree, type Tensors } from '../core/params.ts';
 import { flops as flopsOf } from '../models/inspect.ts';
-import { blendCoefficient, type Estimate, estimateCoefficient } from '../optimizers/coefficients.ts';
+import { type Estimate, estimateCoefficient } from '../optimizers/coefficients.ts';
+import { prepasses, subsampleBatches } from '../optimizers/prepasses.ts';
 import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snapshot.ts';
 import { batchesOfEpoch, disposeBatch, drawBatch, type TrainingBatch, withAdversarial } from './batches.ts';
 import { addCosts, type Costs, forwardCosts, gradientCosts, NO_COSTS } from './costs.ts';
@@ -24,7 +25,7 @@ export interface Prepass {
   /** ĉ, or why there is none; null where the rule reads none. */
   readonly estimate: Estimate | null;
   readonly c: number;
-  /** `matched`: ∇L(θ̃) of each batch of the epoch; null where steps compute it. */
+  /** ∇L(θ̃) of each batch of the epoch, where the pass sees the very batches; null where steps compute it. */
   readonly stored: readonly StoredGradients[] | null;
   readonly costs: Costs;
 }
@@ -41,8 +42,8 @@ interface PrepassOptions {
  *
  *   ĉ = Cov(lossNow, lossSnap) / Var(lossSnap),  c ← (1 − α)·c + α·ĉ,  θ̃ ← θ
  *
- * (Liu et al. 2023, https://arxiv.org/abs/2301.03573). `published` sees the images as they are; `matched` replays the
- * epoch's own batches, augmented and attacked against θ, and keeps the gradients. Losses take the statistics of the
+ * (Lei et al. 2023, https://arxiv.org/abs/2301.03573), on the examples that the table `prepasses` names: `matched` replays
+ * the epoch's own batches, augmented and attacked against θ, and keeps the gradients. Losses take the statistics of the
  * batch, whose new running statistics are discarded; attacks take the running ones.
  *
  * @param state borrowed and not changed
@@ -51,7 +52,8 @@ export async function runPrepass(task: Task, state: TrainState, options: Prepass
   const { program, objective, rule, config } = task;
   const weights = { params: state.params, state: state.statistics };
   const previous = state.snapshot && { params: state.snapshot.params, state: state.snapshot.state };
-  const batches = batchesOfEpoch(task, state.epoch);
+  const look = prepasses[config.agentPrepass ?? 'published'];
+  const batches = seenBatches(task, state.epoch);
   const stored: StoredGradients[] = [];
   const lossesNow: number[] = [];
   const lossesSnapshot: number[] = [];
@@ -66,9 +68,9 @@ export async function runPrepass(task: Task, state: TrainState, options: Prepass
         disposeTensors(result.state);
         costs = addCosts(costs, gradientCosts(result.images, flopsOf(program, weights.params)));
         lossesNow.push(await take(result.loss));
-        if (config.agentPrepass === 'matched') stored.push(await download(result.gradients));
+        if (look.keepsGradients) stored.push(await download(result.gradients));
         sum = accumulate(sum, result.gradients);
-        if (rule.adaptive && previous) {
+        if (rule.adaptive && look.estimates && previous) {
           const before = lossOf(program, objective, previous, seen.batch);
           lossesSnapshot.push(await take(before.loss));
           costs = addCosts(costs, forwardCosts(before.images, flopsOf(program, previous.params)));
@@ -87,13 +89,19 @@ export async function runPrepass(task: Task, state: TrainState, options: Prepass
   const total = sum as Tensors | null;
   const meanGradient = total ? mapTree((gradient) => tf.div(gradient, batches.length), total) : {};
   if (total) disposeTensors(total);
-  const estimate = rule.adaptive ? estimateCoefficient(lossesNow, lossesSnapshot) : null;
+  const estimate = !rule.adaptive
+    ? null
+    : look.estimates
+      ? estimateCoefficient(lossesNow, lossesSnapshot)
+      : { value: 1 };
   return {
     snapshot: takeSnapshot(weights.params, weights.state),
     meanGradient,
     estimate,
-    c: estimate ? blendCoefficient(state.c, estimate, config.agentAlpha ?? 0) : state.c,
-    stored: config.agentPrepass === 'matched' ? stored : null,
+    c: estimate
+      ? look.coefficient({ c: state.c, estimate, alpha: config.agentAlpha ?? 0, epoch: state.epoch })
+      : state.c,
+    stored: look.keepsGradients ? stored : null,
     costs,
   };
 }
@@ -132,6 +140,14 @@ export async function recomputeStored(
   return stored;
 }
 
+/** The batches of the epoch that its pre-pass sees. */
+function seenBatches(task: Task, epoch: number): Int32Array[] {
+  const { agentPrepass = 'published', agentPrepassShare = 1 } = task.config;
+  const batches = batchesOfEpoch(task, epoch);
+  if (!prepasses[agentPrepass].subsamples) return batches;
+  return Array.from(subsampleBatches(batches.length, agentPrepassShare, task.keys.data(epoch)), (i) => batches[i]);
+}
+
 /** What the pre-pass sees of one batch, and what its attack took. */
 async function prepassBatch(
   task: Task,
@@ -139,9 +155,9 @@ async function prepassBatch(
   indices: Int32Array,
   watch: Stopwatch,
 ): Promise<{ batch: TrainingBatch; costs: Costs }> {
-  const matched = task.config.agentPrepass === 'matched';
-  const drawn = drawBatch(task, epoch, indices, { augmented: matched });
-  const attack = matched ? task.attacks.prepass : null;
+  const replayed = prepasses[task.config.agentPrepass ?? 'published'].examples === 'epoch';
+  const drawn = drawBatch(task, epoch, indices, { augmented: replayed });
+  const attack = replayed ? task.attacks.prepass : null;
   return watch.attack(() => withAdversarial(task, attack, { params, state: statistics }, epoch, drawn));
 }
 

@@ -85,7 +85,11 @@ describe('a training configuration', () => {
     ['an unknown backend', { backend: 'cuda' }, /backend must be one of .*engine.*cuda came/],
     ['AGENT settings with plain SGD', { agentGamma: 0.1 }, /agentGamma 0\.1 applies to the optimizer agent only/],
     ['AGENT settings with svrg', { optimizer: 'svrg', agentAlpha: 0.3 }, /agentAlpha 0\.3 applies to .*agent only/],
-    ['attack steps of a published pre-pass', { optimizer: 'agent', agentAttackSteps: 1 }, /the pre-pass matched/],
+    [
+      'attack steps of a published pre-pass',
+      { optimizer: 'agent', agentAttackSteps: 1 },
+      /the pre-passes matched and subsampled/,
+    ],
     ['a sparsity of a dense net', { method: 'dense', sparsity: 0.9 }, /sparsity 0\.9 needs a sparse method/],
     ['a sparse method without a sparsity', { method: 'set' }, /method set needs a sparsity/],
     [
@@ -97,6 +101,12 @@ describe('a training configuration', () => {
       'a method that needs given weights',
       { method: 'one-shot', sparsity: 0.9 },
       /method must be one of .*; "?one-shot"? came/,
+    ],
+    ['a schedule of c without c', { optimizer: 'svrg', agentPrepass: 'published-bsr' }, /Use agentPrepass published/],
+    [
+      'a share of a whole pre-pass',
+      { optimizer: 'agent', agentPrepassShare: 0.5 },
+      /applies to the pre-pass subsampled only/,
     ],
     ['drop settings of a static mask', { method: 'static', sparsity: 0.9, dropFraction: 0.3 }, /dropFraction 0\.3/],
     [

@@ -67,8 +67,8 @@ describe('a run that is stopped and resumed', () => {
     { optimizer: 'agent', agentPrepass: 'matched' },
     { optimizer: 'agent', agentPrepass: 'matched', agentAttackSteps: 1, method: 'set' },
     { optimizer: 'svrg', method: 'static', objective: 'trades' },
-    { optimizer: 'agent', method: 'bsr-net', distribution: 'bsr-net' },
-    { optimizer: 'agent', method: 'gradual' },
+    { optimizer: 'agent', method: 'bsr-net', distribution: 'bsr-net', agentPrepass: 'published-bsr' },
+    { optimizer: 'agent', method: 'gradual', agentPrepass: 'subsampled', agentPrepassShare: 0.5 },
   ];
   for (const options of settings) {
     it(`ends with the same bytes under ${JSON.stringify(options)}`, async () => {

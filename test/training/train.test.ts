@@ -112,6 +112,21 @@ describe('training', () => {
       6 * trained,
       2 * trained,
     ]);
+    // As published, without the forward pass that an estimate needs.
+    expect(await costs({ optimizer: 'agent', agentPrepass: 'published-bsr' })).to.deep.equal([
+      5 * trained,
+      5 * trained,
+      3 * trained,
+    ]);
+    // Two of the four batches: the attack, a gradient and a forward pass; each step a gradient at the snapshot.
+    const [forward, input, weight] = await costs({
+      optimizer: 'agent',
+      agentPrepass: 'subsampled',
+      agentPrepassShare: 0.5,
+    });
+    expect(weight).to.be.within(2.4 * trained, 2.6 * trained);
+    const seen = weight - 2 * trained;
+    expect([forward, input]).to.deep.equal([4 * trained + 4 * seen, 4 * trained + 3 * seen]);
     expect(await costs({ optimizer: 'svrg', agentPrepass: 'matched', agentAttackSteps: 0 })).to.deep.equal([
       4 * trained,
       4 * trained,
