@@ -30,6 +30,8 @@ export interface Objective {
   readonly inner: InnerAttack | null;
   /** The share of each batch that is extra images with pseudo-labels, the last of the batch; 0: none. */
   readonly extraShare: number;
+  /** γ of the weight perturbation under which gradients are taken (`perturbWeights`); none if left out. */
+  readonly weightPerturbation?: number;
   /**
    * @param forward run once, or on the clean and then on the adversarial images; borrowed tensors
    * @returns a scalar owned by the caller

@@ -8,22 +8,33 @@ import { disposeTensors } from '../core/params.ts';
 import { flops as flopsOf } from '../models/inspect.ts';
 import type { Weights } from '../models/types.ts';
 import type { InnerAttack, Objective } from '../objectives/types.ts';
+import { type AttackStrength, warmedUp } from '../objectives/warm-up.ts';
 import { type Program, runNetwork } from '../ops/network.ts';
 import { defaultStepSize, type TrainConfig } from './config.ts';
 import { attackCosts, type Costs } from './costs.ts';
 
 const LOSSES = { crossEntropy: 'cross-entropy', kl: 'kl' } as const satisfies Record<InnerAttack['loss'], string>;
 
-/** The attack inside the objective; null for one that attacks nothing. */
-export function trainingAttack({ norm, epsilon, steps, stepSize }: TrainConfig, { inner }: Objective): Attack | null {
-  return inner && pgd({ norm, epsilon, steps, stepSize, loss: LOSSES[inner.loss] });
+/** The attack's ε and step size in an epoch, from 0: both rise linearly over the epochs of the warm-up. */
+const strengthOf = (config: TrainConfig, epoch: number): AttackStrength => {
+  const { epsilon, steps = 1, stepSize = defaultStepSize(epsilon, steps), attackWarmup = 0, epochs } = config;
+  const length = attackWarmup / epochs;
+  const full = { epsilon, stepSize };
+  return epoch + 1 >= attackWarmup ? full : warmedUp(full, { epsilon: length, stepSize: length }, (epoch + 1) / epochs);
+};
+
+/** The attack inside the objective in an epoch, from 0; null for one that attacks nothing. */
+export function trainingAttack(config: TrainConfig, { inner }: Objective, epoch: number): Attack | null {
+  const { norm, steps } = config;
+  return inner && pgd({ norm, steps, ...strengthOf(config, epoch), loss: LOSSES[inner.loss] });
 }
 
 /** The attack of a matched pre-pass, by its number of steps: 0 none, 1 FGSM, that of training the very same. */
-export function prepassAttack(config: TrainConfig, objective: Objective): Attack | null {
-  const { norm, epsilon, agentAttackSteps: steps = 0 } = config;
+export function prepassAttack(config: TrainConfig, objective: Objective, epoch: number): Attack | null {
+  const { norm, agentAttackSteps: steps = 0 } = config;
   if (objective.inner === null || steps === 0) return null;
-  if (steps === config.steps) return trainingAttack(config, objective);
+  if (steps === config.steps) return trainingAttack(config, objective, epoch);
+  const { epsilon } = strengthOf(config, epoch);
   const loss = LOSSES[objective.inner.loss];
   return steps === 1 ? fgsm({ norm, epsilon, loss }) : pgd({ norm, epsilon, steps, loss });
 }

@@ -48,6 +48,7 @@ export const SETTINGS = {
   agentAlpha: z.number().gt(0).max(1).describe('AGENT: how far c follows each new estimate'),
   objective: z.enum(['natural', 'at', 'mat', 'trades', 'mart']).describe('what is minimised'),
   beta: z.number().min(0).describe('trades, mart: weight of the robust term'),
+  awpGamma: z.number().min(0).lt(1).describe('adversarial weight perturbation: its length, usually 0.01; 0: none'),
   labelSmoothing: z.number().min(0).lt(1).describe('share of each target that is spread over all classes'),
   epochs: count.describe('passes over the training images'),
   batchSize: count.describe('images a step'),
@@ -68,6 +69,7 @@ export const SETTINGS = {
   epsilon: positive.describe('radius of the perturbations in pixel units of [0, 1]'),
   steps: count.describe('steps of the training attack'),
   stepSize: positive.describe('size of a step of the training attack'),
+  attackWarmup: z.int().min(0).describe('epochs in which epsilon and step size of the training attack rise; 0: none'),
   attackBn: z.enum(['evaluate', 'train']).describe('statistics of batch norm during the training attack'),
   backend: z.enum(['auto', 'engine', 'tensorflow', 'webgpu', 'cpu']).describe('what computes'),
   checkpointEvery: z.number().min(0).describe('seconds between checkpoints within an epoch; 0: none within'),
@@ -98,7 +100,8 @@ type Conditional =
   | 'trainLimit'
   | 'testLimit'
   | 'steps'
-  | 'stepSize';
+  | 'stepSize'
+  | 'attackWarmup';
 
 /**
  * A resolved configuration: what a run computes, and nothing about where, on how many threads or when. Equal records
@@ -140,6 +143,7 @@ const CONDITIONS: { readonly [K in Setting]?: { applies(config: TrainConfig): bo
   },
   steps: { applies: ({ objective }) => objective !== 'natural', to: 'adversarial objectives' },
   stepSize: { applies: ({ objective }) => objective !== 'natural', to: 'adversarial objectives' },
+  attackWarmup: { applies: ({ objective }) => objective !== 'natural', to: 'adversarial objectives' },
 };
 
 /** Whether the configuration trains sparse kernels. */
@@ -211,6 +215,7 @@ function resolve(given: TrainOptions): TrainConfig {
     agentAlpha: 0.3,
     objective: 'at',
     beta: given.objective === 'mart' ? 5 : 6,
+    awpGamma: 0,
     labelSmoothing: 0,
     batchSize: defaults.batchSize,
     lr: defaults.lr,
@@ -225,6 +230,7 @@ function resolve(given: TrainOptions): TrainConfig {
     seed: 0,
     augment: defaults.augment,
     stepSize: (customary ? defaults.stepSize : null) ?? defaultStepSize(epsilon, steps),
+    attackWarmup: 0,
     attackBn: 'evaluate',
     backend: 'auto',
     checkpointEvery: 300,
@@ -270,6 +276,11 @@ function contradictions(given: TrainOptions, config: TrainConfig): string[] {
   if (given.method !== undefined && given.method !== 'dense' && given.sparsity === undefined) {
     problems.push(`method ${given.method} needs a sparsity, such as 0.9; none came.`);
   }
+  if ((config.attackWarmup ?? 0) > config.epochs) {
+    problems.push(
+      `attackWarmup ${config.attackWarmup} is longer than the ${config.epochs} epochs of the run; give at most these.`,
+    );
+  }
   if (config.agentPrepass === 'published-bsr' && config.optimizer !== 'agent') {
     problems.push(
       `agentPrepass published-bsr differs from published in the coefficient c of the optimizer agent alone; optimizer ${config.optimizer} came. Use agentPrepass published.`,
@@ -299,7 +310,7 @@ function situation(key: Setting, config: TrainConfig): string {
     ? key === 'agentAttackSteps' || key === 'agentPrepassShare'
       ? ['optimizer', 'agentPrepass', 'objective']
       : ['optimizer']
-    : key === 'steps' || key === 'stepSize' || key === 'beta'
+    : key === 'steps' || key === 'stepSize' || key === 'attackWarmup' || key === 'beta'
       ? ['objective']
       : key === 'milestones' || key.startsWith('decay')
         ? ['schedule']

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { disposeTensors, isSparse, type Params, type Tensors, trainables } from '../core/params.ts';
 import type { Weights } from '../models/types.ts';
 import type { Objective, ObjectiveBatch } from '../objectives/types.ts';
+import { atPerturbedWeights } from '../objectives/weight-perturbation.ts';
 import { type Program, runNetwork } from '../ops/network.ts';
 
 /** The loss of a batch, its gradients, and the batch-norm statistics after it; all owned by the caller. */
@@ -37,7 +38,8 @@ function trainingForward(program: Program, { params, state }: Weights, probes: T
 }
 
 /**
- * ∇ of the objective over the parameters, with batch statistics.
+ * The loss of the objective, and ∇ over the parameters, with batch statistics. Under weight perturbation the loss is that
+ * at the weights, gradients and statistics are those at the perturbed ones.
  *
  * @param weights borrowed
  * @param probes all-zero dense kernels whose gradients are wanted
@@ -48,6 +50,25 @@ export function lossGradients(
   weights: Weights,
   batch: ObjectiveBatch,
   probes: Tensors = {},
+): LossGradients {
+  const { weightPerturbation: gamma = 0 } = objective;
+  if (gamma === 0) return gradientsAt(program, objective, weights, batch, probes);
+  const here = gradientsAt(program, objective, weights, batch, {});
+  const there = atPerturbedWeights(weights.params, here.gradients, gamma, (params) =>
+    gradientsAt(program, objective, { ...weights, params }, batch, probes),
+  );
+  disposeTensors(here.gradients);
+  disposeTensors(here.state);
+  there.loss.dispose();
+  return { ...there, loss: here.loss, images: here.images + there.images };
+}
+
+function gradientsAt(
+  program: Program,
+  objective: Objective,
+  weights: Weights,
+  batch: ObjectiveBatch,
+  probes: Tensors,
 ): LossGradients {
   const { forward, state, images } = trainingForward(program, weights, probes);
   const parameters = trainables(weights.params);

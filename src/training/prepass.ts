@@ -157,7 +157,7 @@ async function prepassBatch(
 ): Promise<{ batch: TrainingBatch; costs: Costs }> {
   const replayed = prepasses[task.config.agentPrepass ?? 'published'].examples === 'epoch';
   const drawn = drawBatch(task, epoch, indices, { augmented: replayed });
-  const attack = replayed ? task.attacks.prepass : null;
+  const attack = replayed ? task.attacks.prepass(epoch) : null;
   return watch.attack(() => withAdversarial(task, attack, { params, state: statistics }, epoch, drawn));
 }
 

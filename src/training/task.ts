@@ -39,10 +39,10 @@ export interface Task {
   readonly signs: Signs;
   readonly schedule: Schedule;
   readonly attacks: {
-    /** Null where training attacks nothing. */
-    readonly training: Attack | null;
-    /** Null where the pre-pass sees no adversarial examples. */
-    readonly prepass: Attack | null;
+    /** Of an epoch, from 0. Null where training attacks nothing. */
+    training(epoch: number): Attack | null;
+    /** The same. Null where the pre-pass sees no adversarial examples. */
+    prepass(epoch: number): Attack | null;
     readonly validation: Attack;
   };
   readonly keys: RunKeys;
@@ -99,7 +99,10 @@ export async function openTask(config: TrainConfig, dataDirectory?: string): Pro
   const keys = runKeys(config.seed);
   const signs = fixedSigns(keys.signs);
   const batchesPerEpoch = Math.ceil(indices.train.length / config.batchSize);
-  const objective = objectives[config.objective]({ labelSmoothing: config.labelSmoothing, beta: config.beta });
+  const objective = {
+    ...objectives[config.objective]({ labelSmoothing: config.labelSmoothing, beta: config.beta }),
+    weightPerturbation: config.awpGamma,
+  };
   return {
     config,
     dataset,
@@ -126,8 +129,8 @@ export async function openTask(config: TrainConfig, dataDirectory?: string): Pro
     signs,
     schedule: learningRateSchedule(config),
     attacks: {
-      training: trainingAttack(config, objective),
-      prepass: prepassAttack(config, objective),
+      training: (epoch) => trainingAttack(config, objective, epoch),
+      prepass: (epoch) => prepassAttack(config, objective, epoch),
       validation: validationAttack(config),
     },
     keys,

@@ -108,6 +108,7 @@ describe('a training configuration', () => {
       { optimizer: 'agent', agentPrepassShare: 0.5 },
       /applies to the pre-pass subsampled only/,
     ],
+    ['a warm-up beyond the end', { epochs: 5, attackWarmup: 6 }, /attackWarmup 6 is longer than the 5 epochs/],
     ['drop settings of a static mask', { method: 'static', sparsity: 0.9, dropFraction: 0.3 }, /dropFraction 0\.3/],
     [
       'attack steps of natural training',

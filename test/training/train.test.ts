@@ -94,6 +94,17 @@ describe('training', () => {
     disposeTensors(state);
   });
 
+  it('attacks more and more strongly over a warm-up, in the pre-pass too', async () => {
+    const { attacks, config } = await openTask(
+      tinyConfig({ optimizer: 'agent', agentPrepass: 'matched', epochs: 4, attackWarmup: 2 }),
+    );
+    for (const attack of [attacks.training, attacks.prepass]) {
+      const epsilons = [0, 1, 2, 3].map((epoch) => attack(epoch)?.epsilon);
+      expect(epsilons).to.deep.equal([config.epsilon / 2, config.epsilon, config.epsilon, config.epsilon]);
+    }
+    expect(attacks.validation.epsilon).to.equal(config.epsilon);
+  });
+
   it('counts what each step takes: forward, input gradient and weight gradient, attacks and pre-pass too', async () => {
     const costs = async (options: TrainOptions) => {
       const [header, row] = await untimedMetrics((await run({ epochs: 1, ...options })).out);
@@ -112,6 +123,8 @@ describe('training', () => {
       6 * trained,
       2 * trained,
     ]);
+    // Weight perturbation takes each gradient twice.
+    expect(await costs({ awpGamma: 0.01 })).to.deep.equal([4 * trained, 4 * trained, 2 * trained]);
     // As published, without the forward pass that an estimate needs.
     expect(await costs({ optimizer: 'agent', agentPrepass: 'published-bsr' })).to.deep.equal([
       5 * trained,
