@@ -1,13 +1,12 @@
-import { InputError } from '../src/core/errors.ts';
 import { ask, askGradient, type GradientAnswer } from './ask.ts';
 import { type Ball, ballAround, checkNorm, lengthOf, searchNorms } from './ball.ts';
 import { breather } from './breathe.ts';
-import { type Bounds, checkBounds, checkCount, checkEpsilon } from './checks.ts';
+import { type Bounds, checkBounds, checkCount, checkEpsilon, checkShare } from './checks.ts';
 import { meets, type ReadGoal, takeGoal } from './goals.ts';
 import { dlr, dlrOrMargin, type LossName, lossOf } from './losses.ts';
 import { type Norm, normOf } from './norms/index.ts';
 import { type Attempt, type Clean, type Problem, pixelsOf, streamOf } from './problem.ts';
-import { type Outcome, type Search, searching } from './search.ts';
+import { ledger, type Outcome, type Search, searching } from './search.ts';
 import { rankTargets, towards } from './target-classes.ts';
 import type { Attack, Loss, NormName } from './types.ts';
 
@@ -122,7 +121,7 @@ function autoPgd(
   checkEpsilon(epsilon, norm, bounds);
   checkCount('steps', steps, 1);
   checkCount('passes', passes, 1);
-  if (!(rho >= 0 && rho <= 1)) throw new InputError(`rho is a share, 0 … 1; ${rho} came.`);
+  checkShare('rho', rho);
   const ascent = { norm: normOf(norm), epsilon, steps, rho, passes, bounds };
   return { name, norm, epsilon, perturb: searching({ bounds, ...search(ascent) }) };
 }
@@ -171,11 +170,10 @@ async function climb(
   clean: Clean,
   attempted: readonly Attempt[],
   { loss, goalOf }: Uphill,
-): Promise<Outcome[]> {
+): Promise<readonly Outcome[]> {
   const { goal, mode } = problem;
-  const outcomes = new Map<Attempt, Outcome>();
-  const firstSuccess = new Map<number, number>();
   const judged = checkpoints(ascent.steps);
+  const book = ledger();
   const breathe = breather();
   const look = async (rows: readonly Climber[], last: boolean): Promise<GradientAnswer[]> => {
     const question = { loss, goal: goalOf(rows) };
@@ -184,27 +182,17 @@ async function climb(
   };
 
   let rows = attempted.map((attempt) => begin(ascent, problem, attempt));
-  const keyOf = new Map(rows.map((row, i) => [row, attempted[i]]));
-  const settle = (row: Climber, success: boolean) => {
-    const { image, restart, pixels, best } = row;
-    outcomes.set(keyOf.get(row) as Attempt, {
-      image,
-      restart,
-      success,
-      score: success ? row.loss : best.loss,
-      adversarial: success ? pixels : best.pixels,
-    });
-  };
-  for (let step = 0; ; step++) {
+  for (let step = 0; rows.length > 0; step++) {
     const answers = await look(rows, step === ascent.steps);
     rows.forEach((row, i) => {
       arrive(row, answers[i], step);
-      if (mode !== 'evaluate' || !meets(goal.kind, goal.classes[row.image], answers[i].prediction)) return;
-      settle(row, true);
-      firstSuccess.set(row.image, Math.min(row.restart, firstSuccess.get(row.image) ?? row.restart));
+      const { image, restart, pixels: adversarial, loss: score } = row;
+      if (mode === 'evaluate' && meets(goal.kind, goal.classes[image], answers[i].prediction)) {
+        book.settle({ image, restart, success: true, score, adversarial });
+      }
     });
-    rows = rows.filter(({ image, restart }) => restart < (firstSuccess.get(image) ?? Number.POSITIVE_INFINITY));
-    if (step === ascent.steps || rows.length === 0) break;
+    rows = rows.filter(book.isOpen);
+    if (step === ascent.steps) break;
     const length = judged.get(step);
     for (const row of rows) {
       if (length !== undefined) judge(row, ascent.rho * length);
@@ -212,8 +200,10 @@ async function climb(
     }
     await breathe();
   }
-  for (const row of rows) settle(row, false);
-  return attempted.flatMap((attempt) => outcomes.get(attempt) ?? []);
+  for (const { image, restart, best } of rows) {
+    book.settle({ image, restart, success: false, score: best.loss, adversarial: best.pixels });
+  }
+  return book.outcomes();
 }
 
 function begin({ norm, epsilon, bounds }: Ascent, problem: Problem, attempt: Attempt): Climber {

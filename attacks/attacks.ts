@@ -1,10 +1,12 @@
 import { apgd, apgdDlr, apgdT } from './apgd.ts';
 import { searchNorms } from './ball.ts';
 import { bim } from './bim.ts';
+import { fabT } from './fab.ts';
 import { fgsm } from './fgsm.ts';
 import { miFgsm } from './mi-fgsm.ts';
 import { norms } from './norms/index.ts';
 import { pgd } from './pgd.ts';
+import { square } from './square.ts';
 import type { Attack, NormName } from './types.ts';
 
 /** What every attack's options include. */
@@ -22,6 +24,8 @@ export const attacks = {
   'apgd-ce': apgd,
   'apgd-dlr': apgdDlr,
   'apgd-t': apgdT,
+  'fab-t': fabT,
+  square,
 } as const satisfies Readonly<Record<string, (options: CommonOptions) => Attack>>;
 
 export type AttackName = keyof typeof attacks;
@@ -40,4 +44,6 @@ export const attackNorms = {
   'apgd-ce': searchNorms,
   'apgd-dlr': searchNorms,
   'apgd-t': searchNorms,
+  'fab-t': searchNorms,
+  square: searchNorms,
 } as const satisfies { readonly [Name in AttackName]: readonly NormName[] };

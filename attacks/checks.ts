@@ -26,6 +26,15 @@ export function checkEpsilon(epsilon: number, norm: NormName, [low, high]: Bound
   }
 }
 
+/** The limit of an attack that searches the smallest perturbation; null for none. */
+export function checkCap(epsilon: number | null, norm: NormName, bounds: Bounds): void {
+  if (epsilon !== null) checkEpsilon(epsilon, norm, bounds);
+}
+
+export function checkShare(name: string, value: number): void {
+  if (!(value >= 0 && value <= 1)) throw new InputError(`${name} is a share, 0 … 1; ${value} came.`);
+}
+
 export function checkCount(name: string, value: number, least: number): void {
   if (!(Number.isSafeInteger(value) && value >= least)) {
     throw new InputError(`${name} is a whole number of at least ${least}; ${value} came.`);

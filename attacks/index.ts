@@ -5,6 +5,7 @@ export { type AttackName, type AttackOptions, attackNorms, attacks, type CommonO
 export { type BimOptions, bim } from './bim.ts';
 export type { Bounds } from './checks.ts';
 export { type ClassifierOptions, classifier } from './classifier.ts';
+export { type FabTOptions, fabT } from './fab.ts';
 export { type FgsmOptions, fgsm } from './fgsm.ts';
 export { type LossGradient, lossGradient } from './loss-gradient.ts';
 export { crossEntropy, cwMargin, cwMarginUpTo, dlr, kl, type LossName, losses } from './losses.ts';
@@ -17,5 +18,6 @@ export {
   type RobustAccuracyOptions,
   robustAccuracy,
 } from './robust-accuracy.ts';
+export { type SquareOptions, square } from './square.ts';
 export { success } from './success.ts';
 export type * from './types.ts';

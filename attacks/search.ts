@@ -17,6 +17,8 @@ export interface Outcome extends Attempt {
 /** An attack as attempts at images, each judged by itself. */
 export interface Search {
   readonly bounds: Bounds;
+  /** Whether it searches the smallest perturbation, and so leaves images alone that meet the goal, in both modes. */
+  readonly smallest?: true;
   /** Attempts at an image, at most. */
   readonly attempts: (problem: Problem, clean: Clean) => number;
   /**
@@ -47,7 +49,7 @@ export async function findBest(search: Search, problem: Problem): Promise<Tensor
   const result = Float32Array.from(pixels);
   const best = new Float32Array(batch).fill(Number.NEGATIVE_INFINITY);
   let left = clean.predictions.flatMap((predicted, i) =>
-    mode === 'evaluate' && meets(goal.kind, goal.classes[i], predicted) ? [] : [i],
+    (mode === 'evaluate' || search.smallest) && meets(goal.kind, goal.classes[i], predicted) ? [] : [i],
   );
   const total = search.attempts(problem, clean);
   for (let first = 0; first < total && left.length > 0; ) {
@@ -64,4 +66,21 @@ export async function findBest(search: Search, problem: Problem): Promise<Tensor
     first += count;
   }
   return tf.tensor4d(result, shape);
+}
+
+/** What became of attempts that run side by side: an image's lowest success ends its higher attempts. */
+export function ledger() {
+  const outcomes: Outcome[] = [];
+  const firstSuccess = new Map<number, number>();
+  return {
+    /** Whether an attempt can still count. */
+    isOpen: ({ image, restart }: Attempt): boolean => restart < (firstSuccess.get(image) ?? Number.POSITIVE_INFINITY),
+    settle(outcome: Outcome): void {
+      const { image, restart, success } = outcome;
+      outcomes.push(outcome);
+      if (success) firstSuccess.set(image, Math.min(restart, firstSuccess.get(image) ?? restart));
+    },
+    /** Lower attempts first. */
+    outcomes: (): readonly Outcome[] => outcomes.sort((a, b) => a.restart - b.restart),
+  };
 }

@@ -24,19 +24,21 @@ import { smoothNet } from './nets.ts';
 /** What the laws vary; an attack ignores the options that it does not have. */
 interface Given {
   readonly norm: NormName;
-  readonly epsilon: number;
+  readonly epsilon: number | null;
   readonly loss?: LossName;
   readonly steps?: number;
   readonly restarts?: number;
 }
-const make = (name: AttackName, options: Given): Attack => (attacks[name] as (options: Given) => Attack)(options);
-
 /** Where attacks differ in what the laws can ask of them. */
 interface Traits {
   /** Whether the loss is an option. */
   readonly losses?: true;
   /** The option of several starts. */
   readonly restarts?: true;
+  /** Steps by which these tests stay short, where the attack has no fewer by default. */
+  readonly steps?: number;
+  /** Whether it searches the smallest perturbation. */
+  readonly smallest?: true;
   /** What it increases where that is not the cross-entropy. */
   readonly objective?: Loss;
   /** Whether in mode `train` it returns the last iterate, which `evaluate` may pass by. */
@@ -52,10 +54,18 @@ const traits: Readonly<Record<AttackName, Traits>> = {
   bim: { losses: true },
   pgd: { losses: true, restarts: true, last: true },
   'mi-fgsm': { losses: true },
-  'apgd-ce': { losses: true, restarts: true },
-  'apgd-dlr': { restarts: true },
-  'apgd-t': { restarts: true, objective: bestTarget },
+  'apgd-ce': { losses: true, restarts: true, steps: 15 },
+  'apgd-dlr': { restarts: true, steps: 15 },
+  'apgd-t': { restarts: true, steps: 15, objective: bestTarget },
+  'fab-t': { steps: 15, smallest: true },
+  square: { losses: true, restarts: true, steps: 15, objective: losses['cw-margin'] },
 };
+
+function make(name: AttackName, options: Given): Attack {
+  const { steps = traits[name].steps, ...others } = options;
+  const counted = steps === undefined ? others : { ...others, steps, queries: 5 * steps };
+  return (attacks[name] as (options: Given) => Attack)(counted);
+}
 
 const RADIUS: Record<NormName, number> = { linf: 0.08, l2: 0.25, l1: 0.8 };
 const COUNT = 6;
@@ -184,24 +194,54 @@ describe('laws of the attacks', () => {
         });
       }
 
-      it(`${name} in ${norm} raises its loss, and more with more steps`, async () => {
-        const labels: Goal = { kind: 'untargeted', labels: net.labels };
-        const objective = traits[name].objective ?? losses['cross-entropy'];
-        const mean = (images: Tensor4D) =>
-          tf.tidy(() => tf.mean(objective(net.classifier(images), labels)).dataSync()[0]);
-        const reached = [mean(net.images)];
-        for (const steps of name === 'fgsm' ? [1] : [1, 4, 30]) {
-          const adversarial = await attackOf(RADIUS[norm], { steps }).perturb(net.classifier, net.images, net.labels, {
-            mode: 'train',
-          });
-          reached.push(mean(adversarial));
-          adversarial.dispose();
-        }
-        reached.slice(1).forEach((value, i) => {
-          expect(value).to.be.above(reached[i] - 1e-3 * Math.abs(reached[i]));
+      if (traits[name].smallest) {
+        it(`${name} in ${norm} without epsilon changes every class, by less with more steps`, async () => {
+          const lengths: number[] = [];
+          for (const steps of [2, 8, 40]) {
+            const attack = make(name, { norm, epsilon: null, steps });
+            const adversarial = await attack.perturb(net.classifier, net.images, net.labels);
+            expect(await success(net.classifier, adversarial, net.labels)).to.deep.equal(new Array(COUNT).fill(true));
+            const length = Array.from({ length: COUNT }, (_, i) =>
+              norms[norm].distance(pixelsOf(adversarial, i), pixelsOf(net.images, i)),
+            );
+            lengths.push(length.reduce((sum, value) => sum + value, 0));
+            // A little less than it found is too little.
+            const less = await make(name, { norm, epsilon: 0.999 * Math.min(...length), steps }).perturb(
+              net.classifier,
+              net.images,
+              net.labels,
+            );
+            expect(Array.from(less.dataSync())).to.deep.equal(Array.from(net.images.dataSync()));
+            tf.dispose([adversarial, less]);
+          }
+          expect(lengths[1]).to.be.at.most(lengths[0]);
+          expect(lengths[2]).to.be.at.most(lengths[1]);
         });
-        expect(reached[reached.length - 1] - reached[0]).to.be.above(0.5 * Math.abs(reached[0]));
-      });
+      } else {
+        it(`${name} in ${norm} raises its loss, and more with more steps`, async () => {
+          const labels: Goal = { kind: 'untargeted', labels: net.labels };
+          const objective = traits[name].objective ?? losses['cross-entropy'];
+          const mean = (images: Tensor4D) =>
+            tf.tidy(() => tf.mean(objective(net.classifier(images), labels)).dataSync()[0]);
+          const reached = [mean(net.images)];
+          for (const steps of name === 'fgsm' ? [1] : [1, 4, 30]) {
+            const adversarial = await attackOf(RADIUS[norm], { steps }).perturb(
+              net.classifier,
+              net.images,
+              net.labels,
+              {
+                mode: 'train',
+              },
+            );
+            reached.push(mean(adversarial));
+            adversarial.dispose();
+          }
+          reached.slice(1).forEach((value, i) => {
+            expect(value).to.be.above(reached[i] - 1e-3 * Math.abs(reached[i]));
+          });
+          expect(reached[reached.length - 1] - reached[0]).to.be.above(0.5 * Math.abs(reached[0]));
+        });
+      }
 
       it(`${name} in ${norm} succeeds, on the very tensor that it returns, wherever any of its examples does`, async () => {
         let most = 0;

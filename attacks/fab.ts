@@ -1,0 +1,225 @@
+import { ask, askGradient } from './ask.ts';
+import { checkNorm, clip, type SearchNorm, searchNorms } from './ball.ts';
+import { breather } from './breathe.ts';
+import { type Bounds, checkBounds, checkCap, checkCount, checkShare } from './checks.ts';
+import { meets } from './goals.ts';
+import { cwMargin, logitDifference } from './losses.ts';
+import { norms } from './norms/index.ts';
+import { type Attempt, type Clean, type Problem, pixelsOf } from './problem.ts';
+import { ledger, type Outcome, searching } from './search.ts';
+import { rankTargets, towards } from './target-classes.ts';
+import type { Attack, NormName } from './types.ts';
+
+export interface FabTOptions {
+  /** What the attack is called in results; default `fab-t`. */
+  readonly name?: string;
+  /** `linf` (default) or `l2`. */
+  readonly norm?: NormName;
+  /** Examples further away count as none; null (default) for no such limit. */
+  readonly epsilon?: number | null;
+  /** Default 100. */
+  readonly steps?: number;
+  /** Classes aimed at, the likeliest first; default 9, at most all but one. */
+  readonly targets?: number;
+  /** How far at most a step leans towards the clean image, 0 … 1; default 0.1. */
+  readonly largestBias?: number;
+  /** How far a step goes beyond the hyperplane; 1 reaches it, default 1.05. */
+  readonly overshoot?: number;
+  /** How much of the perturbation is kept after a success, 0 … 1; default 0.9. */
+  readonly backward?: number;
+  /** The lowest and the highest value of a pixel; default [0, 1]. */
+  readonly bounds?: Bounds;
+}
+
+/**
+ * The targeted fast adaptive boundary attack, FAB-T (Croce and Hein 2020, arXiv:1907.02044): a smallest perturbation
+ * that changes the class. Each step takes the boundary between the label y and a target t as the hyperplane π where
+ * z_t − z_y, linear around x, is 0, projects x and the clean image x₀ onto π within the bounds, and combines both:
+ *
+ *     x ← (1 − α) · (x + η · (P(x) − x)) + α · (x₀ + η · (P(x₀) − x₀)),  α = min(‖P(x) − x‖ / (‖P(x) − x‖ + ‖P(x₀) − x₀‖), 0.1)
+ *
+ * After a success, whatever the class, it goes back to x₀ + 0.9 · (x − x₀). Nothing in it is random.
+ *
+ * An image comes back as its nearest example, by the first target that has one within epsilon, or without epsilon by the
+ * best of all; unchanged where there is none, or where it meets the goal already. Given a targeted goal it aims at that
+ * class alone, at the boundary z_t = max_{j≠t} z_j. Both modes are the same.
+ */
+export function fabT(options: FabTOptions = {}): Attack {
+  const {
+    name = 'fab-t',
+    norm = 'linf',
+    epsilon = null,
+    steps = 100,
+    targets = 9,
+    largestBias = 0.1,
+    overshoot = 1.05,
+    backward = 0.9,
+    bounds = [0, 1],
+  } = options;
+  const known = checkNorm(name, norm, searchNorms);
+  checkBounds(bounds);
+  checkCap(epsilon, norm, bounds);
+  checkCount('steps', steps, 1);
+  checkCount('targets', targets, 1);
+  checkShare('largestBias', largestBias);
+  checkShare('backward', backward);
+  const search = { norm: known, epsilon, steps, largestBias, overshoot, backward, bounds };
+  return {
+    name,
+    norm,
+    epsilon,
+    perturb: searching({
+      bounds,
+      smallest: true,
+      attempts: ({ goal }, { classes }) => (goal.kind === 'targeted' ? 1 : Math.min(targets, classes - 1)),
+      run: (problem, clean, attempted) => run(search, problem, clean, attempted),
+    }),
+  };
+}
+
+interface BoundarySearch {
+  readonly norm: SearchNorm;
+  readonly epsilon: number | null;
+  readonly steps: number;
+  readonly largestBias: number;
+  readonly overshoot: number;
+  readonly backward: number;
+  readonly bounds: Bounds;
+}
+
+/** An attempt under way. */
+interface Seeker extends Attempt {
+  /** The clean image. */
+  readonly origin: Float32Array;
+  pixels: Float32Array;
+  /** The nearest example so far, and its distance. */
+  adversarial: Float32Array;
+  nearest: number;
+}
+
+async function run(
+  search: BoundarySearch,
+  problem: Problem,
+  clean: Clean,
+  attempted: readonly Attempt[],
+): Promise<readonly Outcome[]> {
+  const { norm, epsilon, steps, bounds } = search;
+  const { goal, shape } = problem;
+  const { distance } = norms[norm];
+  const ranked = rankTargets(problem, clean);
+  const book = ledger();
+  const breathe = breather();
+  const goalOf = (rows: readonly Attempt[]) => towards(problem, clean, ranked, rows, (restart) => restart);
+  const loss = goal.kind === 'targeted' ? cwMargin : logitDifference;
+
+  let rows = attempted.map((attempt): Seeker => {
+    const image = pixelsOf(problem.pixels, shape, attempt.image);
+    const pixels = Float32Array.from(problem.start ? pixelsOf(problem.start, shape, attempt.image) : image, (pixel) =>
+      clip(pixel, bounds),
+    );
+    return { ...attempt, origin: image, pixels, nearest: Number.POSITIVE_INFINITY, adversarial: pixels };
+  });
+  // What an attempt has found ends the image's higher ones, but not itself.
+  const found = new Map<number, number>();
+  for (let step = 0; step < steps && rows.length > 0; step++) {
+    const slopes = await askGradient(problem, clean, { loss, goal: goalOf(rows) }, rows);
+    rows.forEach((row, i) => {
+      row.pixels = lean(search, row.origin, row.pixels, slopes[i].gradient, slopes[i].loss);
+    });
+    const answers = await ask(problem, clean, { loss, goal: goalOf(rows) }, rows);
+    rows.forEach((row, i) => {
+      if (!meets(goal.kind, goal.classes[row.image], answers[i].prediction)) return;
+      const { origin, pixels } = row;
+      const away = distance(pixels, origin);
+      if (away < row.nearest) {
+        row.nearest = away;
+        row.adversarial = pixels;
+        if (epsilon !== null && away <= epsilon) {
+          found.set(row.image, Math.min(row.restart, found.get(row.image) ?? row.restart));
+        }
+      }
+      row.pixels = pixels.map((pixel, j) => origin[j] + search.backward * (pixel - origin[j]));
+    });
+    rows = rows.filter(({ image, restart }) => restart <= (found.get(image) ?? restart));
+    await breathe();
+  }
+  for (const { image, restart, nearest, adversarial } of rows) {
+    if (nearest <= (epsilon ?? Number.MAX_VALUE)) {
+      book.settle({ image, restart, success: epsilon !== null, score: -nearest, adversarial });
+    }
+  }
+  return book.outcomes();
+}
+
+/** One step of FAB, given z_t − z_y and its gradient there. */
+function lean(
+  { norm, largestBias, overshoot, bounds }: BoundarySearch,
+  origin: Float32Array,
+  pixels: Float32Array,
+  gradient: Float32Array,
+  difference: number,
+): Float32Array {
+  // The linear function at the clean image: d + g · (x₀ − x).
+  let atOrigin = difference;
+  for (let i = 0; i < origin.length; i++) atOrigin += gradient[i] * (origin[i] - pixels[i]);
+  const own = toHyperplane(norm, pixels, gradient, difference, bounds);
+  const back = toHyperplane(norm, origin, gradient, atOrigin, bounds);
+  const length = Math.max(own.length, 1e-8);
+  const bias = Math.min(length / (length + Math.max(back.length, 1e-8)), largestBias);
+  return pixels.map((pixel, i) =>
+    clip((1 - bias) * (pixel + overshoot * own.move[i]) + bias * (origin[i] + overshoot * back.move[i]), bounds),
+  );
+}
+
+/**
+ * The shortest move m within the bounds that brings a linear function from `value` to 0, with its length; where no move
+ * within the bounds does, the one that comes nearest.
+ *
+ * With s the side to go to, each pixel moves along s · sign(g_i), by min(λ, room_i) in linf and min(λ |g_i|, room_i) in l2.
+ * The sum Σ |g_i| · move_i is concave and piecewise linear in λ, so Newton's steps from 0 rise to the solution and reach
+ * it exactly.
+ */
+export function toHyperplane(
+  norm: SearchNorm,
+  point: Float32Array,
+  gradient: Float32Array,
+  value: number,
+  [low, high]: Bounds,
+): { readonly move: Float64Array; readonly length: number } {
+  const side = value > 0 ? -1 : 1;
+  const wanted = Math.abs(value);
+  const move = new Float64Array(point.length);
+  let lambda = 0;
+  for (;;) {
+    let reached = 0;
+    let slope = 0;
+    for (let i = 0; i < point.length; i++) {
+      const weight = Math.abs(gradient[i]);
+      if (weight === 0) continue;
+      const room = side * gradient[i] > 0 ? high - point[i] : point[i] - low;
+      const speed = norm === 'linf' ? 1 : weight;
+      if (lambda * speed < room) {
+        reached += weight * lambda * speed;
+        slope += weight * speed;
+      } else reached += weight * room;
+    }
+    const missing = wanted - reached;
+    if (slope === 0 || !(missing > 1e-12 * wanted)) break;
+    const next = lambda + missing / slope;
+    if (!(next > lambda)) break;
+    lambda = next;
+  }
+  let squares = 0;
+  let largest = 0;
+  for (let i = 0; i < point.length; i++) {
+    const weight = Math.abs(gradient[i]);
+    if (weight === 0) continue;
+    const up = side * gradient[i] > 0;
+    const room = up ? high - point[i] : point[i] - low;
+    const length = Math.min(lambda * (norm === 'linf' ? 1 : weight), room);
+    move[i] = up ? length : -length;
+    squares += length ** 2;
+    largest = Math.max(largest, length);
+  }
+  return { move, length: norm === 'linf' ? largest : Math.sqrt(squares) };
+}

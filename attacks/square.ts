@@ -1,0 +1,293 @@
+import { foldIn, type Key, uniform } from '../src/core/key.ts';
+import { ask } from './ask.ts';
+import { ballAround, checkNorm, clip, type SearchNorm, searchNorms } from './ball.ts';
+import { breather } from './breathe.ts';
+import { type Bounds, checkBounds, checkCount, checkEpsilon, checkPositive } from './checks.ts';
+import { meets, takeGoal } from './goals.ts';
+import { type LossName, lossOf } from './losses.ts';
+import { norms } from './norms/index.ts';
+import { type Attempt, type Clean, imageShape, type Problem, pixelsOf, streamOf } from './problem.ts';
+import { faces } from './region.ts';
+import { ledger, type Outcome, searching } from './search.ts';
+import type { Attack, Loss, NormName } from './types.ts';
+
+export interface SquareOptions {
+  /** What the attack is called in results; default `square`. */
+  readonly name?: string;
+  /** `linf` (default) or `l2`. */
+  readonly norm?: NormName;
+  /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
+  readonly epsilon: number;
+  /** Images that the model is asked about in an attempt; default 5000. */
+  readonly queries?: number;
+  /** The share p of pixels that the first squares cover, above 0 and at most 1; default 0.8. */
+  readonly initialShare?: number;
+  /** Whether the schedule of p is that of 10,000 queries shrunk to `queries`, or its beginning; default false. */
+  readonly rescale?: boolean;
+  /** Attempts at each image, each with other random numbers; default 1. */
+  readonly restarts?: number;
+  /** What the attack increases, by name or the caller's own; no gradient is taken. Default `cw-margin`. */
+  readonly loss?: LossName | Loss;
+  /** The lowest and the highest value of a pixel; default [0, 1]. */
+  readonly bounds?: Bounds;
+}
+
+/**
+ * The Square attack (Andriushchenko et al. 2020, arXiv:1912.00049): random search by squares at random places, which asks
+ * only for logits. A query that raises the loss is kept. It starts at vertical stripes of ±ε in linf, at a grid of peaks
+ * in l2. Each square is then a window of ±ε by channel in linf; in l2 it moves the perturbation of one window to another,
+ * as a pair of peaks of opposite sign. The share of pixels in a window falls from `initialShare` by the paper's schedule.
+ *
+ * In mode `evaluate` an image comes back at the first query that meets the goal, otherwise at that of highest loss; an
+ * image that already meets it comes back unchanged. In mode `train` every query is asked.
+ *
+ * Throws InputError for options out of range and for the norm l1.
+ */
+export function square(options: SquareOptions): Attack {
+  const {
+    name = 'square',
+    norm = 'linf',
+    epsilon,
+    queries = 5000,
+    initialShare = 0.8,
+    rescale = false,
+    restarts = 1,
+    loss = 'cw-margin',
+    bounds = [0, 1],
+  } = options;
+  const known = checkNorm(name, norm, searchNorms);
+  checkBounds(bounds);
+  checkEpsilon(epsilon, norm, bounds);
+  checkCount('queries', queries, 1);
+  checkCount('restarts', restarts, 1);
+  checkPositive('initialShare', initialShare, false);
+  const shareAt = (query: number) => initialShare / shrinking(rescale ? Math.floor((query / queries) * 10000) : query);
+  const search = { norm: known, epsilon, queries, shareAt, loss: lossOf(loss), bounds };
+  return {
+    name,
+    norm,
+    epsilon,
+    perturb: searching({
+      bounds,
+      attempts: () => restarts,
+      run: (problem, clean, attempted) => run(search, problem, clean, attempted),
+    }),
+  };
+}
+
+const HALVINGS = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000] as const;
+
+/** By how much p has shrunk at a query of 10,000. */
+const shrinking = (query: number): number => 2 ** HALVINGS.filter((at) => query > at).length;
+
+interface RandomSearch {
+  readonly norm: SearchNorm;
+  readonly epsilon: number;
+  readonly queries: number;
+  /** The share of pixels in the window of a query. */
+  readonly shareAt: (query: number) => number;
+  readonly loss: Loss;
+  readonly bounds: Bounds;
+}
+
+/** How an image is changed: both return new pixels inside the ball and the bounds. */
+interface Strokes {
+  readonly first: (key: Key) => Float32Array;
+  readonly next: (key: Key, from: Float32Array, share: number) => Float32Array;
+}
+
+const strokes: { readonly [Norm in SearchNorm]: (search: RandomSearch, shape: Shape, image: Float32Array) => Strokes } =
+  { linf: windows, l2: peaks };
+
+async function run(
+  search: RandomSearch,
+  problem: Problem,
+  clean: Clean,
+  attempted: readonly Attempt[],
+): Promise<readonly Outcome[]> {
+  const { goal, mode, shape, start } = problem;
+  const { loss, norm, epsilon, bounds, queries, shareAt } = search;
+  const book = ledger();
+  const breathe = breather();
+  let rows = attempted.map((attempt) => {
+    const image = pixelsOf(problem.pixels, shape, attempt.image);
+    const stroke = strokes[norm](search, imageShape(shape), image);
+    const key = streamOf(problem, attempt);
+    let pixels = stroke.first(key);
+    if (start) {
+      pixels = Float32Array.from(pixelsOf(start, shape, attempt.image));
+      ballAround(norms[norm], epsilon, bounds, image).project(pixels);
+    }
+    return { ...attempt, key, stroke, pixels, best: pixels, loss: Number.NEGATIVE_INFINITY };
+  });
+  for (let query = 0; query < queries && rows.length > 0; query++) {
+    if (query > 0) {
+      const share = shareAt(query - 1);
+      for (const row of rows) row.pixels = row.stroke.next(foldIn(row.key, query), row.best, share);
+    }
+    const images = rows.map(({ image }) => image);
+    const answers = await ask(problem, clean, { loss, goal: takeGoal(goal, images) }, rows);
+    rows.forEach((row, i) => {
+      const { image, restart } = row;
+      if (answers[i].loss > row.loss || query === 0) {
+        row.loss = answers[i].loss;
+        row.best = row.pixels;
+      }
+      if (mode === 'evaluate' && meets(goal.kind, goal.classes[image], answers[i].prediction)) {
+        book.settle({ image, restart, success: true, score: answers[i].loss, adversarial: row.pixels });
+      }
+    });
+    rows = rows.filter(book.isOpen);
+    await breathe();
+  }
+  for (const { image, restart, loss: score, best } of rows) {
+    book.settle({ image, restart, success: false, score, adversarial: best });
+  }
+  return book.outcomes();
+}
+
+type Shape = readonly [height: number, width: number, channels: number];
+
+/** A place of a window of `side` pixels along `length`, from u in [0, 1). */
+const place = (u: number, length: number, side: number): number => Math.floor(u * (length - side + 1));
+
+/** Linf: every pixel lies on a face of its ball, or of the bounds. */
+function windows({ epsilon, bounds }: RandomSearch, [height, width, channels]: Shape, image: Float32Array): Strokes {
+  const { lowest, highest } = faces(epsilon, bounds, image);
+  return {
+    first: (key) => {
+      const signs = uniform(key, width * channels);
+      return image.map((_, i) => (signs[i % (width * channels)] < 0.5 ? lowest : highest)[i]);
+    },
+    next: (key, from, share) => {
+      const side = Math.min(Math.max(Math.round(Math.sqrt(share * height * width)), 1), height, width);
+      const [down, right, ...signs] = uniform(key, 2 + channels);
+      const [top, left] = [place(down, height, side), place(right, width, side)];
+      const next = Float32Array.from(from);
+      for (let y = top; y < top + side; y++) {
+        for (let i = (y * width + left) * channels; i < (y * width + left + side) * channels; i++) {
+          next[i] = (signs[i % channels] < 0.5 ? lowest : highest)[i];
+        }
+      }
+      return next;
+    },
+  };
+}
+
+/** L2: perturbations are sums of peaks, always as long as the ball allows. */
+function peaks({ epsilon, bounds }: RandomSearch, [height, width, channels]: Shape, image: Float32Array): Strokes {
+  const { distance } = norms.l2;
+  const at = (y: number, x: number, channel: number) => (y * width + x) * channels + channel;
+  const none = new Float32Array(image.length);
+
+  /** The image with a perturbation scaled to ε. */
+  const apply = (perturbation: Float32Array): Float32Array => {
+    const scale = epsilon / Math.max(distance(perturbation, none), 1e-20);
+    const point = image.map((pixel, i) => clip(pixel + scale * perturbation[i], bounds));
+    ballAround(norms.l2, epsilon, bounds, image).project(point);
+    return point;
+  };
+
+  /** √Σ δ² of a channel in the windows. */
+  const energy = (delta: Float32Array, channel: number, inside: readonly Window[]): number => {
+    let squares = 0;
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) if (inside.some(contains(y, x))) squares += delta[at(y, x, channel)] ** 2;
+    }
+    return Math.sqrt(squares);
+  };
+
+  return {
+    first: (key) => {
+      const side = Math.max(1, Math.floor(Math.min(height, width) / 5));
+      const [rows, columns] = [Math.floor(height / side), Math.floor(width / side)];
+      const [top, left] = [Math.floor((height - rows * side) / 2), Math.floor((width - columns * side) / 2)];
+      const delta = new Float32Array(image.length);
+      for (let tile = 0; tile < rows * columns; tile++) {
+        const [turned, ...signs] = uniform(foldIn(foldIn(key, 'tile'), tile), 1 + channels);
+        const peak = pairOfPeaks(side, turned < 0.5);
+        const [y0, x0] = [top + Math.floor(tile / columns) * side, left + (tile % columns) * side];
+        for (let i = 0; i < side * side; i++) {
+          const [y, x] = [y0 + Math.floor(i / side), x0 + (i % side)];
+          for (let channel = 0; channel < channels; channel++) {
+            delta[at(y, x, channel)] = peak[i] * (signs[channel] < 0.5 ? -1 : 1);
+          }
+        }
+      }
+      return apply(delta);
+    },
+    next: (key, from, share) => {
+      const odd = Math.max(Math.round(Math.sqrt(share * height * width)), 3) | 1;
+      const side = Math.min(odd, height, width);
+      const [down, right, downFrom, rightFrom, turned, ...signs] = uniform(key, 5 + channels);
+      const to: Window = { top: place(down, height, side), left: place(right, width, side), side };
+      const source: Window = { top: place(downFrom, height, side), left: place(rightFrom, width, side), side };
+      const delta = from.map((pixel, i) => pixel - image[i]);
+      const spare = Math.max(epsilon ** 2 - distance(delta, none) ** 2, 0) / channels;
+      const peak = pairOfPeaks(side, turned < 0.5);
+      const next = Float32Array.from(delta);
+      for (let channel = 0; channel < channels; channel++) {
+        const sign = signs[channel] < 0.5 ? -1 : 1;
+        const old = energy(delta, channel, [to]) + 1e-12;
+        const both = energy(delta, channel, [to, source]);
+        const mixed = peak.map((value, i) => value * sign + delta[within(to, i, channel)] / old);
+        const length = Math.sqrt(mixed.reduce((sum, value) => sum + value ** 2, 0)) + 1e-12;
+        const scale = Math.sqrt(spare + both ** 2) / length;
+        for (let i = 0; i < side * side; i++) next[within(source, i, channel)] = 0;
+        for (let i = 0; i < side * side; i++) next[within(to, i, channel)] = mixed[i] * scale;
+      }
+      return apply(next);
+    },
+  };
+
+  function within({ top, left, side }: Window, i: number, channel: number): number {
+    return at(top + Math.floor(i / side), left + (i % side), channel);
+  }
+}
+
+interface Window {
+  readonly top: number;
+  readonly left: number;
+  readonly side: number;
+}
+
+const contains =
+  (y: number, x: number) =>
+  ({ top, left, side }: Window): boolean =>
+    y >= top && y < top + side && x >= left && x < left + side;
+
+/** Two peaks of opposite sign, one above or beside the other: a square of length 1, row-major. */
+function pairOfPeaks(side: number, turned: boolean): Float32Array {
+  const upper = Math.floor(side / 2);
+  const pair = new Float32Array(side * side);
+  for (const [top, height, sign] of [
+    [0, upper, 1],
+    [upper, side - upper, -1],
+  ]) {
+    const peak = centredPeak(height, side);
+    peak.forEach((value, i) => {
+      const [y, x] = [top + Math.floor(i / side), i % side];
+      pair[turned ? x * side + y : y * side + x] = sign * value;
+    });
+  }
+  return unit(pair);
+}
+
+/** Σ_k 1 / (k + 1)² over ever larger rectangles around the middle, of length 1. */
+function centredPeak(height: number, width: number): Float32Array {
+  const peak = new Float32Array(height * width);
+  const [middleY, middleX] = [Math.floor(height / 2), Math.floor(width / 2)];
+  for (let k = 0; k < Math.max(middleY, middleX) + 1; k++) {
+    for (let y = Math.max(middleY - k, 0); y <= Math.min(middleY + k, height - 1); y++) {
+      for (let x = Math.max(middleX - k, 0); x <= Math.min(middleX + k, width - 1); x++) {
+        peak[y * width + x] += 1 / (k + 1) ** 2;
+      }
+    }
+  }
+  return unit(peak);
+}
+
+function unit(values: Float32Array): Float32Array {
+  const length = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
+  return length > 0 ? values.map((value) => value / length) : values;
+}
