@@ -154,6 +154,7 @@ export function bsrNet({ signs, noise }: BsrNetOptions): Sparsifier {
   return {
     name: 'bsr-net',
     preserves: 'network',
+    continuous: true,
     needsDenseGradients: false,
     updatesAt: ({ step }) => step > 0,
     update: async (params, { learningRate = 1 }, _denseGradients, key) => {

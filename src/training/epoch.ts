@@ -47,7 +47,7 @@ export async function trainEpoch(task: Task, state: TrainState, around: Surround
     const { loss, learningRate, rewired } = await watch.train(() =>
       trainStep(task, state, batches[state.batch], stored, watch),
     );
-    if (rewired !== null) await report({ kind: 'mask-update', ...at(), rewired });
+    if (rewired !== null && !task.sparsifier?.continuous) await report({ kind: 'mask-update', ...at(), rewired });
     await report({
       kind: 'step',
       ...at(),
