@@ -1,4 +1,5 @@
 import { apgd, apgdDlr, apgdT } from './apgd.ts';
+import { autoattack } from './autoattack.ts';
 import { searchNorms } from './ball.ts';
 import { bim } from './bim.ts';
 import { fabT } from './fab.ts';
@@ -26,6 +27,7 @@ export const attacks = {
   'apgd-t': apgdT,
   'fab-t': fabT,
   square,
+  autoattack,
 } as const satisfies Readonly<Record<string, (options: CommonOptions) => Attack>>;
 
 export type AttackName = keyof typeof attacks;
@@ -46,4 +48,5 @@ export const attackNorms = {
   'apgd-t': searchNorms,
   'fab-t': searchNorms,
   square: searchNorms,
+  autoattack: searchNorms,
 } as const satisfies { readonly [Name in AttackName]: readonly NormName[] };

@@ -22,6 +22,11 @@ export interface RobustAccuracyOptions {
   readonly batchSize?: number;
   /** The images' numbers in their data set, each with a random stream of its own; default 0 … n − 1. */
   readonly samples?: readonly number[];
+  /**
+   * Whether each attack runs only on images that all before it left standing, so that `perAttack` is what is left after
+   * it; default false: each on every image that is classified right.
+   */
+  readonly cascade?: boolean;
   /** Told after every batch how many of the n images are done. */
   readonly onProgress?: (done: number, n: number) => void;
 }
@@ -31,7 +36,7 @@ export interface RobustAccuracy {
   readonly n: number;
   /** The share of images classified right as they are. */
   readonly clean: number;
-  /** For each attack the share classified right as they are *and* under that attack. */
+  /** For each attack the share classified right as they are *and* under that attack, in a cascade also all before. */
   readonly perAttack: Readonly<Record<string, number>>;
   /** The share classified right as they are and under every attack. */
   readonly union: number;
@@ -62,7 +67,7 @@ export async function robustAccuracy(
   labels: Tensor1D | ArrayLike<number>,
   options: RobustAccuracyOptions = {},
 ): Promise<RobustAccuracy> {
-  const { key = seedKey(0), batchSize = 128, onProgress } = options;
+  const { key = seedKey(0), batchSize = 128, cascade = false, onProgress } = options;
   const named = nameAttacks(attacks);
   const classes = await readLabels(images, labels);
   const n = classes.length;
@@ -82,17 +87,17 @@ export async function robustAccuracy(
     await holding(async ({ hold }) => {
       const batch = hold(await takeImages(images, start, end));
       const wrong = await success(model, batch, hold(tf.tensor1d(classes.subarray(start, end), 'int32')));
-      const right = wrong.flatMap((is, i) => (is ? [] : [i]));
+      let right = wrong.flatMap((is, i) => (is ? [] : [i]));
       for (const i of right) correct[start + i] = true;
-      if (right.length === 0) return;
-      const attacked = hold(takeRows(batch, right));
-      const goal = hold(
-        tf.tensor1d(
-          Int32Array.from(right, (i) => classes[start + i]),
-          'int32',
-        ),
-      );
       for (const [name, attack] of named) {
+        if (right.length === 0) return;
+        const attacked = hold(takeRows(batch, right));
+        const goal = hold(
+          tf.tensor1d(
+            right.map((i) => classes[start + i]),
+            'int32',
+          ),
+        );
         const adversarial = hold(
           await attack.perturb(model, attacked, goal, {
             key: foldIn(key, name),
@@ -104,10 +109,11 @@ export async function robustAccuracy(
         );
         const fooled = await success(model, adversarial, goal);
         cost[name] = add(cost[name], { forwardPasses: right.length, inputGradients: 0 });
-        adversarial.dispose();
+        for (const tensor of [attacked, goal, adversarial]) tensor.dispose();
         right.forEach((i, row) => {
           survivedAttack[name][start + i] = !fooled[row];
         });
+        if (cascade) right = right.filter((_, row) => !fooled[row]);
       }
     });
     onProgress?.(end, n);

@@ -58,6 +58,7 @@ const traits: Readonly<Record<AttackName, Traits>> = {
   'apgd-dlr': { restarts: true, steps: 15 },
   'apgd-t': { restarts: true, steps: 15, objective: bestTarget },
   'fab-t': { steps: 15, smallest: true },
+  autoattack: { steps: 6, objective: losses['cross-entropy'] },
   square: { losses: true, restarts: true, steps: 15, objective: losses['cw-margin'] },
 };
 

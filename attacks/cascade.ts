@@ -1,0 +1,159 @@
+import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../src/core/errors.ts';
+import { foldIn, seedKey } from '../src/core/key.ts';
+import { disposeGoal, goalTensors, readGoal, takeGoal } from './goals.ts';
+import { holding } from './held.ts';
+import { lossAndLogits } from './loss-gradient.ts';
+import { crossEntropy } from './losses.ts';
+import { classifierOf } from './models.ts';
+import { report, samplesOf, sizeOf } from './problem.ts';
+import { takeRows } from './rows.ts';
+import { success } from './success.ts';
+import type { Attack, AttackedModel, Cost, Goal, PerturbOptions } from './types.ts';
+
+export interface CascadeResult {
+  /** [batch, height, width, channels]; owned by the caller. */
+  readonly adversarial: Tensor4D;
+  /** For `clean` and each attack, in order, whether each image does not meet the goal after it and all before. */
+  readonly standing: Readonly<Record<string, readonly boolean[]>>;
+  /** What `clean` and each attack asked of the model, the check of its results included. */
+  readonly cost: Readonly<Record<string, Cost>>;
+}
+
+/** Attacks in a row, as one attack. */
+export interface Cascade extends Attack {
+  readonly attacks: readonly Attack[];
+  /** As `perturb`, with what each attack did. */
+  readonly run: (
+    model: AttackedModel,
+    images: Tensor4D,
+    goal: Goal | Tensor1D,
+    options?: PerturbOptions,
+  ) => Promise<CascadeResult>;
+}
+
+export interface CascadeOptions {
+  /** What the whole is called in results; default `cascade`. */
+  readonly name?: string;
+}
+
+/**
+ * Several attacks in a row, each only on the images that none before it has solved; whether one is solved is what the model
+ * predicts for the very image returned. Attack `name` has the key `foldIn(key, name)`.
+ *
+ * In mode `evaluate` an image comes back from the first attack that solves it, else as the first attack left it. In mode
+ * `train` every attack runs on every image, and the one of highest cross-entropy comes back.
+ *
+ * @param attacks of one norm and epsilon, with different names, at least one
+ */
+export function cascade(attacks: readonly Attack[], { name = 'cascade' }: CascadeOptions = {}): Cascade {
+  if (attacks.length === 0) throw new InputError('A cascade is made of at least one attack; none came.');
+  const [{ norm, epsilon }] = attacks;
+  attacks.forEach((attack, i) => {
+    if (attack.norm !== norm || attack.epsilon !== epsilon) {
+      throw new InputError(
+        `The attacks of a cascade have one norm and epsilon; ${norm} ${epsilon} (${attacks[0].name}) and ` +
+          `${attack.norm} ${attack.epsilon} (${attack.name}) came.`,
+      );
+    }
+    if (attack.name === 'clean' || attacks.findIndex((other) => other.name === attack.name) !== i) {
+      throw new InputError(
+        `The attacks of a cascade have different names, none of them clean; ${attacks.map((one) => one.name)} came.`,
+      );
+    }
+  });
+  const run: Cascade['run'] = (model, images, goal, options = {}) => runAll(attacks, model, images, goal, options);
+  return {
+    name,
+    norm,
+    epsilon,
+    attacks,
+    run,
+    perturb: async (...given) => (await run(...given)).adversarial,
+  };
+}
+
+const runAll = (
+  attacks: readonly Attack[],
+  model: AttackedModel,
+  images: Tensor4D,
+  goal: Goal | Tensor1D,
+  options: PerturbOptions,
+): Promise<CascadeResult> =>
+  holding(async ({ hold }) => {
+    const { key = seedKey(0), mode = 'evaluate', start, onCost } = options;
+    const batch = images.shape[0];
+    const wanted = await readGoal(goal, batch);
+    const samples = samplesOf(options, batch);
+    const cost: Record<string, Cost> = {};
+    const spend = (name: string, spent: Cost) => {
+      const before = cost[name] ?? { forwardPasses: 0, inputGradients: 0 };
+      cost[name] = {
+        forwardPasses: before.forwardPasses + spent.forwardPasses,
+        inputGradients: before.inputGradients + spent.inputGradients,
+      };
+      onCost?.(spent);
+    };
+    const solved = async (name: string, adversarial: Tensor4D, target: Goal) => {
+      const flags = await success(model, adversarial, target);
+      spend(name, { forwardPasses: flags.length, inputGradients: 0 });
+      return flags;
+    };
+
+    const standing: Record<string, readonly boolean[]> = {};
+    const size = sizeOf(images.shape);
+    const result = Float32Array.from(await images.data());
+    const best = new Float32Array(batch).fill(Number.NEGATIVE_INFINITY);
+    let left: readonly boolean[] = new Array<boolean>(batch).fill(true);
+    if (batch > 0) {
+      const whole = goalTensors(wanted);
+      try {
+        left = (await solved('clean', images, whole)).map((is) => !is);
+      } finally {
+        disposeGoal(whole);
+      }
+    }
+    standing.clean = left;
+    for (const [number, attack] of attacks.entries()) {
+      const { name } = attack;
+      const rows = Array.from(left.keys()).filter((i) => mode === 'train' || left[i]);
+      spend(name, { forwardPasses: 0, inputGradients: 0 });
+      if (rows.length > 0) {
+        const part = goalTensors(takeGoal(wanted, rows));
+        try {
+          const adversarial = hold(
+            await attack.perturb(model, hold(takeRows(images, rows)), part, {
+              key: foldIn(key, name),
+              samples: rows.map((i) => samples[i]),
+              start: start && hold(takeRows(start, rows)),
+              mode,
+              onCost: (spent) => spend(name, spent),
+            }),
+          );
+          const flags = await solved(name, adversarial, part);
+          const losses = mode === 'train' ? await lossesOf(name, adversarial, part) : undefined;
+          const pixels = await adversarial.data();
+          rows.forEach((i, row) => {
+            const better = losses ? losses[row] > best[i] : flags[row] || number === 0;
+            if (!better) return;
+            best[i] = losses?.[row] ?? best[i];
+            result.set(pixels.subarray(row * size, (row + 1) * size), i * size);
+          });
+          const now = new Set(rows.filter((_, row) => flags[row]));
+          left = left.map((is, i) => is && !now.has(i));
+          adversarial.dispose();
+        } finally {
+          disposeGoal(part);
+        }
+      }
+      standing[name] = left;
+    }
+    return { adversarial: tf.tensor4d(result, images.shape), standing, cost };
+
+    async function lossesOf(name: string, adversarial: Tensor4D, part: Goal): Promise<Float32Array> {
+      const { loss } = await report(lossAndLogits(classifierOf(model), crossEntropy, part, adversarial));
+      spend(name, { forwardPasses: adversarial.shape[0], inputGradients: 0 });
+      return loss;
+    }
+  });
