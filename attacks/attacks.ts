@@ -2,6 +2,8 @@ import { apgd, apgdDlr, apgdT } from './apgd.ts';
 import { autoattack } from './autoattack.ts';
 import { searchNorms } from './ball.ts';
 import { bim } from './bim.ts';
+import { cwL2 } from './cw.ts';
+import { deepFool } from './deepfool.ts';
 import { fabT } from './fab.ts';
 import { fgsm } from './fgsm.ts';
 import { miFgsm } from './mi-fgsm.ts';
@@ -28,6 +30,8 @@ export const attacks = {
   'fab-t': fabT,
   square,
   autoattack,
+  deepfool: deepFool,
+  'cw-l2': cwL2,
 } as const satisfies Readonly<Record<string, (options: CommonOptions) => Attack>>;
 
 export type AttackName = keyof typeof attacks;
@@ -49,4 +53,6 @@ export const attackNorms = {
   'fab-t': searchNorms,
   square: searchNorms,
   autoattack: searchNorms,
+  deepfool: searchNorms,
+  'cw-l2': ['l2'],
 } as const satisfies { readonly [Name in AttackName]: readonly NormName[] };

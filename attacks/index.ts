@@ -7,6 +7,8 @@ export { type BimOptions, bim } from './bim.ts';
 export { type Cascade, type CascadeOptions, type CascadeResult, cascade } from './cascade.ts';
 export type { Bounds } from './checks.ts';
 export { type ClassifierOptions, classifier } from './classifier.ts';
+export { type CwL2Options, cwL2 } from './cw.ts';
+export { type DeepFoolOptions, deepFool } from './deepfool.ts';
 export { type FabTOptions, fabT } from './fab.ts';
 export { type FgsmOptions, fgsm } from './fgsm.ts';
 export { type LossGradient, lossGradient } from './loss-gradient.ts';

@@ -39,6 +39,8 @@ interface Traits {
   readonly steps?: number;
   /** Whether it searches the smallest perturbation. */
   readonly smallest?: true;
+  /** More and more steps with which it does. */
+  readonly efforts?: readonly number[];
   /** What it increases where that is not the cross-entropy. */
   readonly objective?: Loss;
   /** Whether in mode `train` it returns the last iterate, which `evaluate` may pass by. */
@@ -59,6 +61,8 @@ const traits: Readonly<Record<AttackName, Traits>> = {
   'apgd-t': { restarts: true, steps: 15, objective: bestTarget },
   'fab-t': { steps: 15, smallest: true },
   autoattack: { steps: 6, objective: losses['cross-entropy'] },
+  deepfool: { smallest: true },
+  'cw-l2': { smallest: true, steps: 10, efforts: [30, 90, 300] },
   square: { losses: true, restarts: true, steps: 15, objective: losses['cw-margin'] },
 };
 
@@ -198,7 +202,7 @@ describe('laws of the attacks', () => {
       if (traits[name].smallest) {
         it(`${name} in ${norm} without epsilon changes every class, by less with more steps`, async () => {
           const lengths: number[] = [];
-          for (const steps of [2, 8, 40]) {
+          for (const steps of traits[name].efforts ?? [2, 8, 40]) {
             const attack = make(name, { norm, epsilon: null, steps });
             const adversarial = await attack.perturb(net.classifier, net.images, net.labels);
             expect(await success(net.classifier, adversarial, net.labels)).to.deep.equal(new Array(COUNT).fill(true));

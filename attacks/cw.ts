@@ -1,0 +1,210 @@
+import { askGradient } from './ask.ts';
+import { checkNorm, clip } from './ball.ts';
+import { breather } from './breathe.ts';
+import { type Bounds, checkBounds, checkCap, checkCount, checkPositive } from './checks.ts';
+import { meets, takeGoal } from './goals.ts';
+import { cwMarginUpTo } from './losses.ts';
+import { norms } from './norms/index.ts';
+import { type Attempt, type Clean, type Problem, pixelsOf } from './problem.ts';
+import { ledger, type Outcome, searching } from './search.ts';
+import type { Attack, NormName } from './types.ts';
+
+export interface CwL2Options {
+  /** What the attack is called in results; default `cw-l2`. */
+  readonly name?: string;
+  /** `l2`, the only one. */
+  readonly norm?: NormName;
+  /** Examples further away count as none; null (default) for no such limit. */
+  readonly epsilon?: number | null;
+  /** Steps of Adam for each constant; default 1000. */
+  readonly steps?: number;
+  /** Constants tried, in a binary search; default 9. */
+  readonly searchSteps?: number;
+  /** The first constant c, above 0; default 0.001. */
+  readonly initialConstant?: number;
+  /** Adam's learning rate, in units of w; default 0.01. */
+  readonly learningRate?: number;
+  /** The margin κ by which an example must be misclassified, in units of logits; default 0. */
+  readonly confidence?: number;
+  /** The lowest and the highest value of a pixel; default [0, 1]. */
+  readonly bounds?: Bounds;
+}
+
+/**
+ * The attack of Carlini and Wagner in l2 (2017, arXiv:1608.04644), a smallest perturbation: Adam on w,
+ *
+ *     min ‖x − x₀‖₂² + c · max(z_y − max_{j≠y} z_j, −κ),  x = (tanh(w) + 1) / 2
+ *
+ * and for a targeted goal max_{j≠t} z_j − z_t. The constant c is searched for every image: times 10 until there is an
+ * example, then halfway between the largest without and the smallest with one. A run ends where its lowest cost has
+ * not fallen over a tenth of its steps, at least 50.
+ *
+ * An image that meets the goal already, or whose nearest example is not within epsilon, comes back unchanged. Nothing is
+ * random, and both modes are the same.
+ */
+export function cwL2(options: CwL2Options = {}): Attack {
+  const {
+    name = 'cw-l2',
+    norm = 'l2',
+    epsilon = null,
+    steps = 1000,
+    searchSteps = 9,
+    initialConstant = 1e-3,
+    learningRate = 0.01,
+    confidence = 0,
+    bounds = [0, 1],
+  } = options;
+  checkNorm(name, norm, ['l2'] as const);
+  checkBounds(bounds);
+  checkCap(epsilon, norm, bounds);
+  checkCount('steps', steps, 1);
+  checkCount('searchSteps', searchSteps, 1);
+  checkPositive('initialConstant', initialConstant, false);
+  checkPositive('learningRate', learningRate, false);
+  checkPositive('confidence', confidence, true);
+  const search = { epsilon, steps, searchSteps, initialConstant, learningRate, confidence, bounds };
+  return {
+    name,
+    norm,
+    epsilon,
+    perturb: searching({
+      bounds,
+      smallest: true,
+      attempts: () => 1,
+      run: (problem, clean, attempted) => run(search, problem, clean, attempted),
+    }),
+  };
+}
+
+type Minimization = Required<Omit<CwL2Options, 'name' | 'norm'>>;
+
+/** An image with what is known of its constant. */
+interface Seeker extends Attempt {
+  readonly origin: Float32Array;
+  readonly first: Float32Array;
+  constant: number;
+  lower: number;
+  upper: number;
+  nearest: number;
+  adversarial: Float32Array;
+}
+
+async function run(
+  search: Minimization,
+  problem: Problem,
+  clean: Clean,
+  attempted: readonly Attempt[],
+): Promise<readonly Outcome[]> {
+  const { bounds, epsilon, initialConstant, searchSteps } = search;
+  const seekers = attempted.map((attempt): Seeker => {
+    const origin = pixelsOf(problem.pixels, problem.shape, attempt.image);
+    const first = problem.start ? pixelsOf(problem.start, problem.shape, attempt.image) : origin;
+    return {
+      ...attempt,
+      origin,
+      first: first.map((pixel) => clip(pixel, bounds)),
+      constant: initialConstant,
+      lower: 0,
+      upper: Number.POSITIVE_INFINITY,
+      nearest: Number.POSITIVE_INFINITY,
+      adversarial: origin,
+    };
+  });
+  for (let round = 0; round < searchSteps; round++) {
+    const found = await minimize(search, problem, clean, seekers);
+    for (const seeker of seekers) {
+      if (found.has(seeker)) seeker.upper = seeker.constant;
+      else seeker.lower = seeker.constant;
+      seeker.constant =
+        seeker.upper === Number.POSITIVE_INFINITY ? 10 * seeker.constant : (seeker.lower + seeker.upper) / 2;
+    }
+  }
+  const book = ledger();
+  for (const { image, restart, nearest, adversarial } of seekers) {
+    const within = Number.isFinite(nearest) && nearest <= (epsilon ?? Number.MAX_VALUE);
+    if (within) book.settle({ image, restart, success: true, score: -nearest, adversarial });
+  }
+  return book.outcomes();
+}
+
+/** Adam's means of the gradient and its square, and the number that keeps it from dividing by 0. */
+const [BETA1, BETA2, SMALL] = [0.9, 0.999, 1e-8];
+
+/** Adam overshoots at first: fewer steps without progress say nothing. */
+const LEAST_PATIENCE = 50;
+
+/** Runs Adam for every image with its own constant; returns those for which there was an example. */
+async function minimize(
+  { steps, learningRate, confidence, bounds }: Minimization,
+  problem: Problem,
+  clean: Clean,
+  seekers: readonly Seeker[],
+): Promise<ReadonlySet<Seeker>> {
+  const { goal } = problem;
+  const loss = cwMarginUpTo(confidence);
+  const found = new Set<Seeker>();
+  const breathe = breather();
+  const costs = { lowest: Number.POSITIVE_INFINITY, before: Number.POSITIVE_INFINITY };
+  let rows = seekers.map((seeker) => ({
+    ...descent(seeker, bounds),
+    seeker,
+    image: seeker.image,
+    ...costs,
+  }));
+  const patience = Math.max(Math.floor(steps / 10), LEAST_PATIENCE);
+  for (let step = 0; step < steps && rows.length > 0; step++) {
+    const images = rows.map(({ image }) => image);
+    const answers = await askGradient(problem, clean, { loss, goal: takeGoal(goal, images) }, rows);
+    rows = rows.filter((row, i) => {
+      const { seeker, pixels } = row;
+      const { loss: margin, prediction, gradient } = answers[i];
+      const away = norms.l2.distance(pixels, seeker.origin);
+      // The margin is cut off at the confidence, so that is what it is at most.
+      if (meets(goal.kind, goal.classes[row.image], prediction) && margin >= confidence) {
+        found.add(seeker);
+        if (away < seeker.nearest) {
+          seeker.nearest = away;
+          seeker.adversarial = Float32Array.from(pixels);
+        }
+      }
+      row.lowest = Math.min(row.lowest, away ** 2 - seeker.constant * margin);
+      if (step % patience === patience - 1) {
+        // Costs may be negative.
+        if (row.before - row.lowest < 1e-4 * Math.abs(row.lowest)) return false;
+        row.before = row.lowest;
+      }
+      row.step(gradient, seeker.constant, learningRate, step + 1);
+      return true;
+    });
+    await breathe();
+  }
+  return found;
+}
+
+/** An image as a function of w, and Adam's state. */
+function descent({ origin, first }: Seeker, [low, high]: Bounds) {
+  const half = (high - low) / 2;
+  // So little off the bounds that w is finite there.
+  const w = Float64Array.from(first, (pixel) => Math.atanh(((pixel - low) / half - 1) * 0.999999));
+  const mean = new Float64Array(w.length);
+  const square = new Float64Array(w.length);
+  const pixels = new Float32Array(w.length);
+  const show = () => {
+    for (let i = 0; i < w.length; i++) pixels[i] = clip(low + half * (Math.tanh(w[i]) + 1), [low, high]);
+  };
+  show();
+  return {
+    pixels,
+    step(marginGradient: Float32Array, constant: number, learningRate: number, t: number): void {
+      for (let i = 0; i < w.length; i++) {
+        const slope = half * (1 - Math.tanh(w[i]) ** 2);
+        const gradient = (2 * (pixels[i] - origin[i]) - constant * marginGradient[i]) * slope;
+        mean[i] = BETA1 * mean[i] + (1 - BETA1) * gradient;
+        square[i] = BETA2 * square[i] + (1 - BETA2) * gradient ** 2;
+        const scale = Math.sqrt(square[i] / (1 - BETA2 ** t)) + SMALL;
+        w[i] -= (learningRate * mean[i]) / (1 - BETA1 ** t) / scale;
+      }
+      show();
+    },
+  };
+}

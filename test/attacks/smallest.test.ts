@@ -1,0 +1,77 @@
+import '@tensorflow/tfjs-backend-cpu';
+import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { type Attack, cwL2, cwMargin, deepFool, type Goal, norms, success } from '../../attacks/index.ts';
+import { smoothNet } from './nets.ts';
+
+const COUNT = 8;
+const SIZE = 18;
+
+describe('deepfool and cw-l2', () => {
+  let net: ReturnType<typeof smoothNet>;
+  before(async () => {
+    await tf.setBackend('cpu');
+    net = smoothNet(5, COUNT);
+  });
+  after(() => net.dispose());
+
+  const distances = (adversarial: Tensor4D) =>
+    Array.from({ length: COUNT }, (_, i) => {
+      const [a, b] = [adversarial, net.images].map((x) => x.dataSync().subarray(i * SIZE, (i + 1) * SIZE));
+      return norms.l2.distance(a, b);
+    });
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+  it('cw-l2 finds nearer examples than deepfool', async () => {
+    const near = await deepFool().perturb(net.classifier, net.images, net.labels);
+    const nearer = await cwL2({ steps: 200 }).perturb(net.classifier, net.images, net.labels);
+    for (const found of [near, nearer]) {
+      expect(await success(net.classifier, found, net.labels)).to.deep.equal(new Array(COUNT).fill(true));
+    }
+    expect(mean(distances(nearer))).to.be.below(mean(distances(near)));
+    tf.dispose([near, nearer]);
+  });
+
+  it('cw-l2 goes as far beyond the boundary as the confidence asks', async () => {
+    const goal: Goal = { kind: 'untargeted', labels: net.labels };
+    const adversarial = await cwL2({ steps: 200, confidence: 0.5 }).perturb(net.classifier, net.images, goal);
+    const margins = tf.tidy(() => Array.from(cwMargin(net.classifier(adversarial), goal).dataSync()));
+    for (const margin of margins) expect(margin).to.be.within(0.5, 0.7);
+    adversarial.dispose();
+  });
+
+  const targeted: [name: string, attack: Attack][] = [
+    ['deepfool', deepFool()],
+    ['deepfool in linf', deepFool({ norm: 'linf' })],
+    ['cw-l2', cwL2({ steps: 150, searchSteps: 5, initialConstant: 0.01 })],
+  ];
+  for (const [name, attack] of targeted) {
+    it(`${name} reaches a target`, async () => {
+      const targets = tf.tidy(() => tf.mod(tf.add(net.labels, 1), tf.scalar(5, 'int32')) as Tensor1D);
+      const goal: Goal = { kind: 'targeted', targets };
+      const adversarial = await attack.perturb(net.classifier, net.images, goal);
+      expect((await success(net.classifier, adversarial, goal)).filter(Boolean).length).to.be.above(COUNT / 2);
+      tf.dispose([targets, adversarial]);
+    });
+  }
+
+  it('deepfool looks at every candidate in every step, and counts that', async () => {
+    const cost = { forwardPasses: 0, inputGradients: 0 };
+    const adversarial = await deepFool({ steps: 1, candidates: 3 }).perturb(net.classifier, net.images, net.labels, {
+      onCost: (spent) => {
+        cost.forwardPasses += spent.forwardPasses;
+        cost.inputGradients += spent.inputGradients;
+      },
+    });
+    expect(cost).to.deep.equal({ forwardPasses: COUNT * 5, inputGradients: COUNT * 4 });
+    adversarial.dispose();
+  });
+
+  it('says what it cannot do', () => {
+    expect(() => cwL2({ norm: 'linf' })).to.throw(/cw-l2 knows the norms l2; linf came/);
+    expect(() => deepFool({ norm: 'l1' })).to.throw(/deepfool knows the norms linf, l2; l1 came/);
+    expect(() => cwL2({ initialConstant: 0 })).to.throw(/initialConstant is a number above 0/);
+    expect(() => deepFool({ epsilon: -1 })).to.throw(/epsilon is a radius of 0 or more/);
+  });
+});
