@@ -16,6 +16,7 @@ export { crossEntropy, cwMargin, cwMarginUpTo, dlr, kl, type LossName, losses } 
 export { type MiFgsmOptions, miFgsm } from './mi-fgsm.ts';
 export { l1, l2, linf, type Norm, norms } from './norms/index.ts';
 export { type PgdOptions, pgd } from './pgd.ts';
+export { type QuantisedOptions, quantised } from './quantised.ts';
 export {
   type ImageSource,
   type RobustAccuracy,
