@@ -1,0 +1,157 @@
+// The main job on the shipped digits: adversarial training at several sparsities, with and without AGENT, beside a net
+// without defence; clean and robust accuracy of all of them as a table and as a page.
+//
+//   npm run quickstart [-- --out runs/quickstart]
+//
+// A quickstart that was stopped goes on where it was.
+
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startBackend } from '../src/backends/start.ts';
+import type { AttackSpec } from '../src/evaluation/attacks.ts';
+import { evaluate } from '../src/evaluation/evaluate.ts';
+import {
+  formatDifferences,
+  formatSparsity,
+  formatSummaryTable,
+  headlineCells,
+  percent,
+  readRuns,
+  writeReport,
+} from '../src/reporting/index.ts';
+import { optimizerTitle } from '../src/reporting/table.ts';
+import { type Grid, type Job, jobsOf, runSweep, type SweepEvent } from '../src/sweeps/index.ts';
+
+const GRID: Grid = {
+  settings: {
+    dataset: 'mnist10k',
+    model: 'cnn',
+    width: 0.5,
+    method: 'rigl',
+    updateInterval: 20,
+    objective: 'at',
+    norm: 'linf',
+    epsilon: 0.1,
+    steps: 7,
+    stepSize: 0.025,
+    epochs: 4,
+    batchSize: 32,
+    lr: 0.05,
+    trainLimit: 2000,
+  },
+  axes: { sparsity: [0, 0.9, 0.95, 0.99], optimizer: ['sgd', 'agent'], seed: [0, 1] },
+  controls: [{ objective: 'natural', method: 'dense', sparsity: 0, optimizer: 'sgd' }],
+};
+const ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce', stepSize: null };
+const TEST_IMAGES = 500;
+/** Radii of the curve of robust accuracy, and how many images it takes: three nets are drawn. */
+const CURVE = { epsilons: [0, 0.05, 0.1, 0.2, 0.3], testImages: 250 };
+
+const { values: options } = parseArgs({ options: { out: { type: 'string', default: join('runs', 'quickstart') } } });
+const { out } = options;
+const started = Date.now();
+const abort = new AbortController();
+process.on('SIGINT', () => {
+  console.log('\nstopping after the current steps; the same command goes on from there');
+  abort.abort();
+});
+
+const clock = (): string => {
+  const seconds = Math.round((Date.now() - started) / 1000);
+  return `${String(Math.floor(seconds / 60)).padStart(2)}:${String(seconds % 60).padStart(2, '0')}`;
+};
+const say = (line: string): void => console.log(`${clock()}  ${line}`);
+
+const titleOf = ({ config }: Job): string =>
+  config.objective === 'natural'
+    ? `dense, undefended, seed ${config.seed}`
+    : `${formatSparsity(config.sparsity)} sparse, ${optimizerTitle(config.optimizer)}, seed ${config.seed}`;
+
+const running = new Map<number, string>();
+let finished = 0;
+
+/** A line where a run ends, and while the first ones run a line an epoch, so that something moves. */
+function show(event: SweepEvent): void {
+  switch (event.kind) {
+    case 'start':
+      finished = event.jobs.length - event.missing;
+      say(`${event.jobs.length} runs of adversarial training on real digits, two at a time; ${event.missing} to do`);
+      break;
+    case 'job-start':
+      running.set(event.position, titleOf(event.job));
+      break;
+    case 'job-event':
+      if (event.event.kind === 'train' && event.event.event.kind === 'epoch' && finished < 2) {
+        const { epoch, metrics } = event.event.event;
+        const { validation_clean_accuracy: clean, validation_robust_accuracy: robust } = metrics;
+        say(
+          `        ${titleOf(event.job)}: epoch ${epoch} of ${event.job.config.epochs}, on held-out digits ` +
+            `${percent(clean ?? Number.NaN)} % clean, ${percent(robust ?? Number.NaN)} % under attack`,
+        );
+      }
+      break;
+    case 'job-end':
+      running.delete(event.position);
+      finished++;
+      say(
+        `${String(finished).padStart(2)} of ${jobs.length}  ${titleOf(event.job)}: ` +
+          (event.status.kind === 'failed' ? `failed: ${event.status.message}` : event.status.kind),
+      );
+      break;
+    default:
+      event satisfies never;
+  }
+}
+
+const jobs = jobsOf(GRID);
+const result = await runSweep(jobs, {
+  out,
+  evaluation: { attacks: [ATTACK], testLimit: TEST_IMAGES },
+  processes: { count: 2, entry: new URL('../src/cli/sweep-job.js', import.meta.url) },
+  signal: abort.signal,
+  onEvent: show,
+});
+if (result.left.length > 0) process.exit(1);
+if (result.failed.length > 0) {
+  for (const { job, message } of result.failed) console.error(`${titleOf(job)} failed: ${message}`);
+  process.exit(1);
+}
+
+await startBackend('auto');
+say(`robust accuracy at ε ${CURVE.epsilons.join(', ')} of three of the nets`);
+const folderOf = ({ name }: Job): string => join(out, name);
+const find = (matches: (config: Job['config']) => boolean): Job => {
+  const job = jobs.find(({ config }) => config.seed === 0 && matches(config));
+  if (job === undefined) throw new Error('The grid of the quickstart lacks a run that its page shows.');
+  return job;
+};
+const sparsest = find((config) => config.sparsity === 0.99 && config.optimizer === 'agent');
+const shown = [
+  find((config) => config.objective === 'natural'),
+  find((config) => config.objective === 'at' && config.sparsity === 0 && config.optimizer === 'sgd'),
+  sparsest,
+];
+for (const job of shown) {
+  await evaluate(folderOf(job), { attacks: [ATTACK], epsilons: CURVE.epsilons, testLimit: CURVE.testImages });
+}
+
+const report = await writeReport(out, { title: 'Sparse adversarial training on digits', warn: say });
+const best = headlineCells(report);
+console.log(`\n${formatSummaryTable(best)}\n`);
+for (const line of formatDifferences(best)) console.log(line);
+for (const run of await readRuns(out)) {
+  if (run.evaluations.some(({ alarms }) => alarms.some(({ status }) => status === 'raised'))) {
+    console.log(`an alarm was raised for ${run.name}; the page says which`);
+  }
+}
+const checkpoint = relative('.', join(folderOf(sparsest), 'checkpoints', 'best.safetensors'));
+console.log(`
+${jobs.length} runs in ${clock().trim()} minutes. These digits are MNIST's test set split anew: no figure compares with published MNIST.
+
+The page:  ${relative('.', report.files.page)}
+
+Next, to copy:
+  npx equipoise evaluate ${checkpoint} --attacks fgsm,pgd-20x2 --test-limit 500
+  npx equipoise attack ${checkpoint} --count 10
+  npx equipoise data fetch cifar10 && npx equipoise train --dataset cifar10 --model vgg16 --width 0.25 --method rigl --sparsity 0.95 --optimizer agent --objective at --epochs 10
+`);
