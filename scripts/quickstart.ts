@@ -34,18 +34,18 @@ const GRID: Grid = {
     epsilon: 0.1,
     steps: 7,
     stepSize: 0.025,
-    epochs: 4,
+    epochs: 6,
     batchSize: 32,
-    lr: 0.05,
-    trainLimit: 2000,
+    lr: 0.1,
+    trainLimit: 1600,
   },
   axes: { sparsity: [0, 0.9, 0.95, 0.99], optimizer: ['sgd', 'agent'], seed: [0, 1] },
   controls: [{ objective: 'natural', method: 'dense', sparsity: 0, optimizer: 'sgd' }],
 };
 const ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce', stepSize: null };
 const TEST_IMAGES = 500;
-/** Radii of the curve of robust accuracy, and how many images it takes: three nets are drawn. */
-const CURVE = { epsilons: [0, 0.05, 0.1, 0.2, 0.3], testImages: 250 };
+/** Radii of the curve of robust accuracy beside the 0.1 that every run is evaluated at; three of the nets are drawn. */
+const CURVE = { epsilons: [0, 0.05, 0.2, 0.3], testLimit: 250 };
 
 const { values: options } = parseArgs({ options: { out: { type: 'string', default: join('runs', 'quickstart') } } });
 const { out } = options;
@@ -118,7 +118,7 @@ if (result.failed.length > 0) {
 }
 
 await startBackend('auto');
-say(`robust accuracy at ε ${CURVE.epsilons.join(', ')} of three of the nets`);
+say(`robust accuracy of three of the nets at ε ${CURVE.epsilons.join(', ')}`);
 const folderOf = ({ name }: Job): string => join(out, name);
 const find = (matches: (config: Job['config']) => boolean): Job => {
   const job = jobs.find(({ config }) => config.seed === 0 && matches(config));
@@ -132,19 +132,24 @@ const shown = [
   sparsest,
 ];
 for (const job of shown) {
-  await evaluate(folderOf(job), { attacks: [ATTACK], epsilons: CURVE.epsilons, testLimit: CURVE.testImages });
+  await evaluate(folderOf(job), { attacks: [ATTACK], ...CURVE });
 }
 
-const report = await writeReport(out, { title: 'Sparse adversarial training on digits', warn: say });
-const best = headlineCells(report);
-console.log(`\n${formatSummaryTable(best)}\n`);
-for (const line of formatDifferences(best)) console.log(line);
+// Of `last`: `best` is chosen by robust accuracy, which says nothing about the net without defence.
+const report = await writeReport(out, {
+  title: 'Sparse adversarial training on digits',
+  checkpoint: 'last',
+  warn: say,
+});
+const cells = headlineCells(report);
+console.log(`\n${formatSummaryTable(cells)}\n`);
+for (const line of formatDifferences(cells)) console.log(line);
 for (const run of await readRuns(out)) {
   if (run.evaluations.some(({ alarms }) => alarms.some(({ status }) => status === 'raised'))) {
     console.log(`an alarm was raised for ${run.name}; the page says which`);
   }
 }
-const checkpoint = relative('.', join(folderOf(sparsest), 'checkpoints', 'best.safetensors'));
+const checkpoint = relative('.', join(folderOf(sparsest), 'checkpoints', 'last.safetensors'));
 console.log(`
 ${jobs.length} runs in ${clock().trim()} minutes. These digits are MNIST's test set split anew: no figure compares with published MNIST.
 

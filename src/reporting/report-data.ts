@@ -41,8 +41,17 @@ const inOrder = (runs: readonly RunRecord[]): RunRecord[] =>
       a.seed - b.seed,
   );
 
-/** Puts together what a report of these runs shows. */
-export function collectReport(given: readonly RunRecord[], title: string, gallery: Gallery | null): ReportData {
+/**
+ * Puts together what a report of these runs shows.
+ *
+ * @param checkpoint that charts and headlines are about; default `best` where there is one
+ */
+export function collectReport(
+  given: readonly RunRecord[],
+  title: string,
+  gallery: Gallery | null,
+  checkpoint?: string,
+): ReportData {
   const runs = inOrder(given);
   const results = runs.flatMap(resultRows);
   return {
@@ -62,7 +71,8 @@ export function collectReport(given: readonly RunRecord[], title: string, galler
       })),
     ),
     threat: mainThreat(runs, results),
-    checkpoint: results.some(({ checkpoint }) => checkpoint === 'best') ? 'best' : (results[0]?.checkpoint ?? 'last'),
+    checkpoint:
+      checkpoint ?? (results.some((row) => row.checkpoint === 'best') ? 'best' : (results[0]?.checkpoint ?? 'last')),
     gallery,
   };
 }

@@ -16,6 +16,8 @@ export interface ReportOptions {
   /** Where the files go; default: the folder that is reported. */
   readonly out?: string;
   readonly title?: string;
+  /** The checkpoint that charts and headlines are about, `best` or `last`; default `best` where there is one. */
+  readonly checkpoint?: string;
   /** Where data sets lie. */
   readonly dataDirectory?: string;
   /**
@@ -46,7 +48,7 @@ export interface Report extends ReportData {
 export async function writeReport(folder: string, options: ReportOptions = {}): Promise<Report> {
   const { out = folder, title = 'Clean and robust accuracy', warn } = options;
   const runs = await readRuns(folder);
-  const bare = collectReport(runs, title, null);
+  const bare = collectReport(runs, title, null, options.checkpoint);
   let gallery: Gallery | null = null;
   try {
     if (options.gallery !== false) gallery = await galleryOf(bare, out, options);
