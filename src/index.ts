@@ -52,6 +52,13 @@ export * from './data/index.ts';
 export * from './engine/index.ts';
 export { type AttackSpec, attackLabel, type ProtocolName, parseAttacks, protocol } from './evaluation/attacks.ts';
 export { type EvaluateOptions, evaluate } from './evaluation/evaluate.ts';
+export {
+  type Example,
+  type Examples,
+  type ExamplesOptions,
+  encodeExamples,
+  makeExamples,
+} from './evaluation/examples.ts';
 export { type Accuracy, type Interval, wilson } from './evaluation/intervals.ts';
 export type { AttackResult, Evaluation } from './evaluation/types.ts';
 export * from './models/index.ts';
@@ -96,6 +103,7 @@ export {
 export { disposeSnapshot, type Snapshot, takeSnapshot } from './optimizers/snapshot.ts';
 export type { GradientTransformation, OptimizerState } from './optimizers/types.ts';
 export { compareVariance, gradientVariance } from './optimizers/variance.ts';
+export { type ExampleFiles, writeExamples } from './reporting/examples.ts';
 export { type ResultRow, readRuns, resultRows } from './reporting/index.ts';
 export { type Report, type ReportOptions, writeReport } from './reporting/report.ts';
 export { type BsrNetOptions, bsrNet, startBsrNet } from './sparsity/bsr-net.ts';

@@ -20,6 +20,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./evaluate.ts')).evaluate,
   },
   {
+    name: 'attack',
+    summary: 'write adversarial images of a checkpoint, and show them',
+    load: async () => (await import('./attack.ts')).attack,
+  },
+  {
     name: 'sweep',
     summary: 'train and evaluate a grid of settings, and report it',
     load: async () => (await import('./sweep.ts')).sweep,

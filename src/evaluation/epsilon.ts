@@ -1,3 +1,6 @@
+import type { NormName } from '../../attacks/types.ts';
+import { InputError } from '../core/errors.ts';
+
 /** Equal but for the rounding of single precision. */
 const near = (value: number, round: number): boolean => Math.abs(value - round) <= 1e-7 * Math.abs(round);
 
@@ -13,4 +16,16 @@ export function formatEpsilon(epsilon: number): string {
     if (near(levels * parts, Math.round(levels * parts))) return `${Math.round(levels * parts) / parts}/255`;
   }
   return String(Number(epsilon.toPrecision(4)));
+}
+
+/** @throws InputError for a radius that is none, or that is meant in grey levels */
+export function checkEpsilon(norm: NormName, epsilon: number): void {
+  if (!(epsilon >= 0 && Number.isFinite(epsilon))) {
+    throw new InputError(`epsilon must be 0 or more; ${epsilon} came.`);
+  }
+  if (norm === 'linf' && epsilon > 1) {
+    throw new InputError(
+      `In linf epsilon is at most 1, in pixel units of [0, 1]; ${epsilon} came. Did you mean ${formatEpsilon(epsilon)}/255?`,
+    );
+  }
 }

@@ -54,12 +54,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     try {
       for (const warning of target.warnings) options.warn?.(warning);
       loaded ??= await testData(target, options);
-      const { trainedOn } = target;
-      if (trainedOn?.name === loaded.name && trainedOn.sha256 !== null && trainedOn.sha256 !== loaded.sha256) {
-        options.warn?.(
-          `${file} was trained on other files of ${loaded.name} than those it is evaluated on: their SHA-256 differ.`,
-        );
-      }
+      warnOfOtherFiles(file, target, loaded, options.warn);
       const { record } = target;
       // The last epoch is often the best one: equal weights are evaluated once.
       const same = record.step === null ? undefined : done.get(record.step);
@@ -75,13 +70,29 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
   return evaluations;
 }
 
-async function testData(target: Target, { dataset, dataDirectory }: EvaluateOptions): Promise<Dataset> {
+/** The data set asked for, else that of the model's training; refused where the model was trained on its test images. */
+export async function testData(
+  target: Target,
+  { dataset, dataDirectory }: Pick<EvaluateOptions, 'dataset' | 'dataDirectory'>,
+): Promise<Dataset> {
   if (typeof dataset === 'object') return dataset;
   const name = dataset ?? target.trainedOn?.name ?? null;
   if (name === null)
     throw new InputError('This model does not say what it was trained on: name a data set to test on.');
   if (target.trainedOn !== null) checkTestSplit(target.trainedOn.name, name);
   return loadDataset(name, { directory: dataDirectory });
+}
+
+/** Tells where a model was trained on files of the same name but other content. */
+export function warnOfOtherFiles(
+  path: string,
+  { trainedOn }: Target,
+  { name, sha256 }: Dataset,
+  warn?: (message: string) => void,
+): void {
+  if (trainedOn?.name === name && trainedOn.sha256 !== null && trainedOn.sha256 !== sha256) {
+    warn?.(`${path} was trained on other files of ${name} than those it is evaluated on: their SHA-256 differ.`);
+  }
 }
 
 /** Clean and robust accuracy of a loaded model. Writes nothing. */
@@ -117,7 +128,8 @@ export async function evaluateTarget(
   };
 }
 
-function checkFit({ inputShape, classes, record }: Target, dataset: Dataset): void {
+/** @throws InputError for images of another shape, or another number of classes, than the model's */
+export function checkFit({ inputShape, classes, record }: Target, dataset: Dataset): void {
   if (String(inputShape) !== String(dataset.imageShape) || classes !== dataset.classes.length) {
     throw new InputError(
       `The model of ${record.checkpoint} takes images [${inputShape.join(', ')}] of ${classes} classes; ${dataset.name} has images [${dataset.imageShape.join(', ')}] of ${dataset.classes.length} classes. Evaluate it on the data set it was trained on.`,
@@ -126,7 +138,7 @@ function checkFit({ inputShape, classes, record }: Target, dataset: Dataset): vo
 }
 
 /** Radius and norm: those asked for, else those of the model's training; a radius belongs to its norm. */
-function threatOf(
+export function threatOf(
   { threat }: Target,
   options: Pick<EvaluateOptions, 'norm' | 'epsilons'>,
 ): { norm: NormName; epsilons: readonly number[] } {

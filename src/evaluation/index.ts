@@ -13,6 +13,14 @@ export {
 export { packBits, unpackBits } from './bits.ts';
 export { formatEpsilon } from './epsilon.ts';
 export { type EvaluateOptions, evaluate, evaluateTarget } from './evaluate.ts';
+export {
+  type Example,
+  type Examples,
+  type ExamplesOptions,
+  encodeExamples,
+  fell,
+  makeExamples,
+} from './examples.ts';
 export { type Accuracy, accuracyOf, type Interval, wilson } from './intervals.ts';
 export { type EvaluationProgress, type Measurement, type MeasureOptions, measure } from './measure.ts';
 export { mergeEvaluation, readEvaluations, recordEvaluation } from './record.ts';

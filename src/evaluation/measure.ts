@@ -10,7 +10,7 @@ import { type Alarm, type AttackEvidence, checkAlarms, type Evidence } from './a
 import { type AttackSpec, attackLabel, attackSettings, buildAttack } from './attacks.ts';
 import { packBits } from './bits.ts';
 import { addCounts, type Counts, counting, noCounts } from './counting.ts';
-import { formatEpsilon } from './epsilon.ts';
+import { checkEpsilon } from './epsilon.ts';
 import { type Accuracy, accuracyOf } from './intervals.ts';
 import { predict } from './predict.ts';
 import { probeModel } from './probe.ts';
@@ -269,14 +269,7 @@ function checkOptions({ epsilons, attacks, batchSize, limit, norm }: MeasureOpti
   if (attacks.length === 0) throw new InputError('An evaluation needs at least one attack; none came.');
   if (epsilons.length === 0) throw new InputError('An evaluation needs at least one epsilon; none came.');
   for (const epsilon of epsilons) {
-    if (!(epsilon >= 0 && Number.isFinite(epsilon))) {
-      throw new InputError(`epsilon must be 0 or more; ${epsilon} came.`);
-    }
-    if (norm === 'linf' && epsilon > 1) {
-      throw new InputError(
-        `In linf epsilon is at most 1, in pixel units of [0, 1]; ${epsilon} came. Did you mean ${formatEpsilon(epsilon)}/255?`,
-      );
-    }
+    checkEpsilon(norm, epsilon);
   }
   for (const [name, value] of Object.entries({ batchSize, limit })) {
     if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {

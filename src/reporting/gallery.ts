@@ -3,10 +3,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { pgd } from '../../attacks/index.ts';
 import type { NormName } from '../../attacks/types.ts';
 import { foldIn, seedKey } from '../core/key.ts';
+import { sizeOf } from '../core/structure.ts';
 import { batchImages, batchLabels, type Dataset, testIndices } from '../data/index.ts';
 import { predict } from '../evaluation/predict.ts';
 import type { Target } from '../evaluation/target.ts';
-import { pngUri } from './png.ts';
+import { drawPictures, type Pictures } from './pictures.ts';
 
 /** A net as a gallery names it. */
 export interface GalleryNet {
@@ -29,15 +30,10 @@ export interface Prediction {
   readonly right: boolean;
 }
 
-/** An image, what an attack on one of the nets adds, and the sum; pictures are data URIs of PNG files. */
-export interface GalleryRow {
+/** What an attack on one of the nets makes of an image. */
+export interface GalleryRow extends Pictures {
   /** The net whose gradients the attack followed. */
   readonly attacked: string;
-  readonly clean: string;
-  readonly perturbation: string;
-  readonly adversarial: string;
-  /** How much stronger than it is the perturbation is drawn. */
-  readonly magnification: number;
   readonly predictions: readonly Prediction[];
 }
 
@@ -92,8 +88,9 @@ export async function drawGallery(
       clean.filter((predictions) => predictions[place] === truth[place]).length +
       (attacked[0][0][place] !== truth[place] ? 2 : 0) +
       (attacked.at(-1)?.at(-1)?.[place] === truth[place] ? 1 : 0);
-    const pixels = await images.data();
-    const pictures = await Promise.all(adversarials.map((batch) => batch.data()));
+    const pixels = await images.data<'float32'>();
+    const size = sizeOf(dataset.imageShape);
+    const pictures = await Promise.all(adversarials.map((batch) => batch.data<'float32'>()));
     return {
       norm,
       epsilon,
@@ -103,7 +100,7 @@ export async function drawGallery(
         label: dataset.classes[truth[place]],
         rows: nets.map(({ name }, i) => ({
           attacked: name,
-          ...drawRow(pixels, pictures[i], place, dataset.imageShape),
+          ...drawPictures(rowOf(pixels, place, size), rowOf(pictures[i], place, size), dataset.imageShape),
           predictions: nets.map(({ name: net }, j) => ({
             net,
             clean: dataset.classes[clean[j][place]],
@@ -126,24 +123,7 @@ function chooseDistinct(truth: readonly number[], interest: (place: number) => n
   return [...first, ...places.filter((place) => !first.includes(place))].slice(0, count);
 }
 
-type Pictures = Pick<GalleryRow, 'clean' | 'perturbation' | 'adversarial' | 'magnification'>;
+const rowOf = (pixels: Pixels, place: number, size: number): Pixels =>
+  pixels.subarray(place * size, (place + 1) * size);
 
-/** The pictures of the image at `place`. */
-function drawRow(
-  clean: ArrayLike<number>,
-  adversarial: ArrayLike<number>,
-  place: number,
-  shape: Dataset['imageShape'],
-): Pictures {
-  const size = shape[0] * shape[1] * shape[2];
-  const at = (data: ArrayLike<number>, i: number) => data[place * size + i];
-  let largest = 0;
-  for (let i = 0; i < size; i++) largest = Math.max(largest, Math.abs(at(adversarial, i) - at(clean, i)));
-  const magnification = largest > 0 ? 0.5 / largest : 1;
-  return {
-    clean: pngUri((i) => at(clean, i), shape),
-    perturbation: pngUri((i) => 0.5 + magnification * (at(adversarial, i) - at(clean, i)), shape),
-    adversarial: pngUri((i) => at(adversarial, i), shape),
-    magnification,
-  };
-}
+type Pixels = Float32Array | Int32Array | Uint8Array;

@@ -1,4 +1,5 @@
 export { type EpochsToAccuracy, epochsToAccuracy, formatEpochsToAccuracy } from './epochs-to-accuracy.ts';
+export { countFallen, type ExampleFiles, formatDistance, writeExamples } from './examples.ts';
 export { drawGallery, type Gallery, type GalleryNet, type GalleryOptions } from './gallery.ts';
 export { renderPage } from './page.ts';
 export { type Report, type ReportOptions, writeReport } from './report.ts';

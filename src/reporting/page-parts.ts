@@ -1,5 +1,23 @@
-import { type Html, html } from './html.ts';
+import { Html, html } from './html.ts';
+import { PAGE_STYLE } from './page-style.ts';
 import { plot } from './plots.ts';
+
+/** A whole page that needs nothing beside itself: no script, no font, no request. */
+export const htmlDocument = (title: string, body: Html): string =>
+  html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<style>${new Html(PAGE_STYLE)}</style>
+</head>
+<body>
+${body}
+</body>
+</html>
+`.text;
 
 /** A column of a page's table. */
 export interface Column<Row> {

@@ -6,8 +6,8 @@ import type { Gallery, GalleryImage } from './gallery.ts';
 import { groupBy } from './group-by.ts';
 import { type Html, Html as HtmlText, html } from './html.ts';
 import { coefficientSection, epsilonSection, learningSection, nameOf, sparsitySection } from './page-charts.ts';
-import { type Column, details, table } from './page-parts.ts';
-import { PAGE_STYLE } from './page-style.ts';
+import { type Column, details, htmlDocument, table } from './page-parts.ts';
+import { showPictures, showVerdict } from './pictures.ts';
 import { bySparsity, headlineCells, type ReportData } from './report-data.ts';
 import { datasetTitle, type RunRecord } from './runs.ts';
 import { mean } from './statistics.ts';
@@ -30,35 +30,24 @@ export async function renderPage(data: ReportData): Promise<string> {
     configurationSection(data),
   ];
   const present = sections.filter((section): section is Html => section !== null);
-  const body = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${data.title}</title>
-<style>${new HtmlText(PAGE_STYLE)}</style>
-</head>
-<body>
-<header>
+  return htmlDocument(
+    data.title,
+    html`<header>
 <h1>${data.title}</h1>
 ${lead(data)}
 ${notes(data)}
 ${tiles(data)}
 <nav aria-label="Sections">${present.flatMap((section) =>
-    [...section.text.matchAll(/<h2 id="([\w-]+)">([^<]*)<\/h2>/g)].map(
-      ([, id, title]) => html`<a href="#${id}">${new HtmlText(title)}</a>`,
-    ),
-  )}</nav>
+      [...section.text.matchAll(/<h2 id="([\w-]+)">([^<]*)<\/h2>/g)].map(
+        ([, id, title]) => html`<a href="#${id}">${new HtmlText(title)}</a>`,
+      ),
+    )}</nav>
 </header>
 <main>
 ${present.map((section) => html`<section>${section}</section>\n`)}
 </main>
-<footer>${footer(data)}</footer>
-</body>
-</html>
-`;
-  return body.text;
+<footer>${footer(data)}</footer>`,
+  );
 }
 
 const notEvaluated = html`<p class="note">None of these runs was evaluated yet. Do so with <code>equipoise evaluate RUN</code> and make the report again.</p>`;
@@ -186,15 +175,8 @@ function gallerySection(gallery: Gallery): Html {
   }: GalleryImage) => html`<article class="card"><h3>${label} <span class="muted small">test image ${index}</span></h3>
 ${rows.map(
   (pictures) => html`<div class="attack"><span class="small muted">attack on: ${pictures.attacked}</span>
-<div class="pictures">
-<div><img src="${pictures.clean}" alt="Test image ${index}, of class ${label}">clean</div>
-<div><img src="${pictures.perturbation}" alt="The perturbation, magnified ${pictures.magnification.toFixed(1)} times">perturbation ×${pictures.magnification.toFixed(pictures.magnification < 10 ? 1 : 0)}</div>
-<div><img src="${pictures.adversarial}" alt="The image with the perturbation added">adversarial</div>
-</div>
-<ul class="verdicts">${pictures.predictions.map(
-    ({ net, clean, adversarial, right }) =>
-      html`<li>${net}: ${clean} → <span class="${right ? 'good' : 'bad'}">${adversarial} ${right ? '✓' : '✗'}</span></li>`,
-  )}</ul></div>`,
+${showPictures(pictures, { index, label })}
+<ul class="verdicts">${pictures.predictions.map((prediction) => showVerdict(prediction, `${prediction.net}: `))}</ul></div>`,
 )}</article>`;
   return html`<h2 id="gallery">What an attack looks like</h2>
 <p>The worst that ${gallery.attack} finds within ε ${formatEpsilon(gallery.epsilon)} (${gallery.norm}) for each net in turn, and what each net makes of it: its prediction without and with the perturbation.</p>

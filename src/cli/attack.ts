@@ -1,0 +1,120 @@
+import { basename, dirname, join } from 'node:path';
+import { startBackend } from '../backends/start.ts';
+import { UsageError } from '../core/errors.ts';
+import { type AttackSpec, parseAttacks } from '../evaluation/attacks.ts';
+import { formatEpsilon } from '../evaluation/epsilon.ts';
+import { type Examples, fell, makeExamples } from '../evaluation/examples.ts';
+import { countFallen, type ExampleFiles, formatDistance, writeExamples } from '../reporting/examples.ts';
+import { datasetTitle } from '../reporting/runs.ts';
+import { formatTable } from '../reporting/table.ts';
+import { checkRadii } from './attack-flags.ts';
+import { drawBar } from './bar.ts';
+import { defineCommand } from './command.ts';
+import { BACKEND_FLAGS } from './flags.ts';
+import { readNorm } from './settings.ts';
+
+export const attack = defineCommand({
+  positionals: [{ name: 'target', description: "a run's folder or a checkpoint", required: true }],
+  flags: {
+    count: { kind: 'number', description: 'how many test images, the first of each class in turn; default: 10' },
+    attack: { kind: 'text', description: 'the attack by name: fgsm, pgd-20x2 (default), pgd-50x10-cw, …' },
+    norm: { kind: 'text', description: 'linf, l2 or l1; default: that of training' },
+    epsilon: { kind: 'number', description: 'radius, such as 8/255; default: that of training' },
+    seed: { kind: 'number', description: 'names the random numbers of the attack' },
+    dataset: { kind: 'text', description: 'data set whose test images to attack; default: that of training' },
+    out: { kind: 'text', description: "where the files go; default: the folder attack in the run's folder" },
+    ...BACKEND_FLAGS,
+  },
+  examples: [
+    ['equipoise attack runs/NAME', 'ten adversarial images, as PNG, safetensors and a page'],
+    ['equipoise attack runs/NAME --count 50 --attack pgd-50x10 --epsilon 8/255', 'more images, attacked harder'],
+  ],
+  async run({ positionals: [target], flags, json }, terminal) {
+    const count = flags.count ?? 10;
+    if (!Number.isInteger(count) || count < 1) {
+      throw new UsageError(`--count takes a whole number of at least 1; ${count} came.`);
+    }
+    const spec = flags.attack === undefined ? undefined : oneAttack(flags.attack);
+    const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
+    checkRadii('epsilon', flags.epsilon === undefined ? undefined : [flags.epsilon]);
+    await startBackend(flags.backend ?? 'auto', { threads: flags.threads, warn: terminal.note });
+    const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'images/s');
+    let examples: Examples;
+    try {
+      examples = await makeExamples(target, {
+        attack: spec,
+        norm,
+        epsilon: flags.epsilon,
+        count,
+        seed: flags.seed,
+        dataset: flags.dataset,
+        dataDirectory: flags.data,
+        signal: terminal.signal,
+        warn: (message) => (bar === null ? terminal.note(message) : bar.log(message)),
+        onProgress: (done, total) => bar?.update(done, total, 'attack', ''),
+      });
+    } finally {
+      bar?.stop();
+    }
+    const files = await writeExamples(flags.out ?? folderBeside(examples.path), examples);
+    terminal.print(json ? JSON.stringify(summary(examples, files), null, 2) : describe(examples, files));
+  },
+});
+
+function oneAttack(text: string): AttackSpec {
+  const [spec, ...more] = parseAttacks(text);
+  if (more.length > 0) throw new UsageError(`--attack takes one attack, such as pgd-20x2; ${text} came.`);
+  return spec;
+}
+
+/** The folder `attack` of the run that a checkpoint belongs to, else beside the checkpoint. */
+function folderBeside(checkpoint: string): string {
+  const folder = dirname(checkpoint);
+  return join(basename(folder) === 'checkpoints' ? dirname(folder) : folder, 'attack');
+}
+
+const summary = ({ target, dataset, attack, norm, epsilon, seed, examples }: Examples, files: ExampleFiles) => ({
+  target,
+  dataset,
+  attack,
+  norm,
+  epsilon,
+  seed,
+  right: examples.filter(({ label, before }) => before === label).length,
+  fell: examples.filter(fell).length,
+  images: examples.map(({ index, label, before, after, distance }, i) => ({
+    index,
+    label,
+    before,
+    after,
+    distance,
+    file: files.images[i],
+  })),
+  tensors: files.tensors,
+  page: files.page,
+});
+
+function describe(made: Examples, files: ExampleFiles): string {
+  const { target, dataset, attack, norm, epsilon, examples } = made;
+  const rows = examples.map((example, i) => [
+    basename(files.images[i]),
+    dataset.classes[example.label],
+    `${dataset.classes[example.before]} → ${dataset.classes[example.after]}`,
+    verdictOf(example),
+    formatDistance(made, example),
+  ]);
+  return [
+    `${attack} within ${norm} ${formatEpsilon(epsilon)} on ${target.checkpoint}, test images of ${datasetTitle(dataset)}`,
+    '',
+    formatTable(['image', 'label', 'prediction', '', norm], rows, 4),
+    '',
+    countFallen(made),
+    files.tensors,
+    files.page,
+  ].join('\n');
+}
+
+function verdictOf(example: Examples['examples'][number]): string {
+  if (example.before !== example.label) return 'wrong without attack';
+  return fell(example) ? 'fell' : 'held';
+}

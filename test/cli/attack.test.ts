@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { decode } from 'fast-png';
+import { decodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { synthetic, testIndices } from '../../src/data/index.ts';
+import { equipoise } from './equipoise.ts';
+import { contents, temporaryFolder } from './folder.ts';
+
+interface Summary {
+  readonly right: number;
+  readonly fell: number;
+  readonly images: readonly {
+    readonly index: number;
+    readonly label: number;
+    readonly before: number;
+    readonly after: number;
+    readonly distance: number;
+    readonly file: string;
+  }[];
+  readonly tensors: string;
+  readonly page: string;
+}
+
+describe('equipoise attack', () => {
+  const folder = temporaryFolder();
+  const cpu = ['--backend', 'cpu'];
+  const attack = (...args: readonly string[]) => equipoise(['attack', 'run', ...args, ...cpu], folder);
+  const made = (...args: readonly string[]): Summary => {
+    const { code, stdout, stderr } = attack(...args, '--json');
+    expect(code, stderr).to.equal(0);
+    return JSON.parse(stdout);
+  };
+  const read = (path: string) => decodeSafetensors(readFileSync(join(folder, path)));
+  const test = synthetic().test;
+
+  before(() => {
+    const tiny = ['--dataset', 'synthetic', '--model', 'mlp', '--width', '0.1', '--train-limit', '256'];
+    const { code, stderr } = equipoise(['train', ...tiny, '--epochs', '3', ...cpu, '--out', 'run'], folder);
+    expect(code, stderr).to.equal(0);
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  const radii = [
+    { norm: 'linf', epsilon: 0.3, size: (change: readonly number[]) => Math.max(...change.map(Math.abs)) },
+    { norm: 'l2', epsilon: 3, size: (change: readonly number[]) => Math.hypot(...change) },
+    { norm: 'l1', epsilon: 30, size: (change: readonly number[]) => change.reduce((sum, c) => sum + Math.abs(c), 0) },
+  ] as const;
+  for (const { norm, epsilon, size } of radii) {
+    it(`writes ${norm} examples inside the ball, in bytes that the pictures hold and the figures belong to`, () => {
+      const out = `attack-${norm}`;
+      const result = made('--norm', norm, '--epsilon', String(epsilon), '--count', '12', '--out', out);
+      const { metadata, tensors } = read(result.tensors);
+      expect(metadata).to.include({ norm, epsilon: String(epsilon), attack: 'pgd-20x2-ce', seed: '0' });
+      expect(metadata.checkpointSha256).to.equal(
+        createHash('sha256')
+          .update(readFileSync(join(folder, 'run/checkpoints/best.safetensors')))
+          .digest('hex'),
+      );
+      const [count, height, width, channels] = tensors.adversarial.shape;
+      expect(count).to.equal(12);
+      expect(result.images.map(({ index }) => index)).to.deep.equal([...testIndices(test, 12)]);
+      expect(result.fell).to.be.within(1, result.right);
+      const pixels = height * width * channels;
+      const bytes = (name: string, place: number) =>
+        (tensors[name].data as Uint8Array).subarray(place * pixels, (place + 1) * pixels);
+      for (const [place, { index, label, before, after, distance, file }] of result.images.entries()) {
+        const image = bytes('images', place);
+        const adversarial = bytes('adversarial', place);
+        expect([...image]).to.deep.equal([...test.images.subarray(index * pixels, (index + 1) * pixels)]);
+        expect([...decode(readFileSync(join(folder, file))).data]).to.deep.equal([...adversarial]);
+        const change = Array.from(adversarial, (byte, i) => byte - image[i]);
+        expect(size(change)).to.be.at.most(epsilon * 255 * (1 + 1e-6));
+        expect(distance).to.be.closeTo(size(change) / 255, 1e-6);
+        const numbers = ['labels', 'predictions_before', 'predictions_after'].map((name) => tensors[name].data[place]);
+        expect(numbers).to.deep.equal([label, before, after].map(BigInt));
+        if (before !== label) expect(distance).to.equal(0);
+      }
+    });
+  }
+
+  it('writes the same bytes again for a seed, and others for another', () => {
+    const random = ['--attack', 'pgd-1', '--epsilon', '0.05'];
+    for (const [out, seed] of Object.entries({ first: '7', again: '7', other: '8' })) {
+      expect(attack(...random, '--seed', seed, '--out', out).code).to.equal(0);
+    }
+    expect(contents(join(folder, 'again'))).to.deep.equal(contents(join(folder, 'first')));
+    const pixels = (out: string) => read(`${out}/examples.safetensors`).tensors.adversarial.data;
+    expect(pixels('other')).not.to.deep.equal(pixels('first'));
+  });
+
+  it("writes beside the run's checkpoints by default, prints a row an image, and leaves no picture of before", () => {
+    const { code, stdout, stderr } = attack('--count', '5', '--quiet');
+    expect([code, stderr]).to.deep.equal([0, '']);
+    expect(stdout).to.match(/^pgd-20x2-ce within linf .* on best/);
+    expect(stdout.match(/^test-\d{5}\.png .* → /gm)).to.have.length(5);
+    expect(stdout).to.match(/\d of \d images that were right fell/);
+    expect(stdout).to.contain('run/attack/examples.html');
+    const out = join(folder, 'run/attack');
+    mkdirSync(out, { recursive: true });
+    writeFileSync(join(out, 'mine.png'), 'mine');
+    const { images } = made('--count', '2');
+    const names = images.map(({ file }) => file.slice('run/attack/'.length));
+    expect(Object.keys(contents(out)).sort()).to.deep.equal(
+      ['examples.html', 'examples.safetensors', 'mine.png', ...names].sort(),
+    );
+    const page = readFileSync(join(out, 'examples.html'), 'utf8');
+    expect(page.match(/src="data:image\/png;base64,/g)).to.have.length(6);
+    expect(page).not.to.match(/<script|https?:/);
+  });
+
+  it('changes nothing at radius 0', () => {
+    const { fell, images } = made('--epsilon', '0', '--count', '3', '--out', 'zero');
+    expect([fell, ...images.map(({ distance }) => distance)]).to.deep.equal([0, 0, 0, 0]);
+  });
+
+  const wrong: readonly { readonly args: readonly string[]; readonly code: 1 | 2; readonly says: RegExp }[] = [
+    { args: ['run', '--attack', 'pdg-20'], code: 2, says: /There is no attack pdg-20/ },
+    { args: ['run', '--attack', 'fgsm,pgd'], code: 2, says: /--attack takes one attack/ },
+    { args: ['run', '--count', '0'], code: 2, says: /--count takes a whole number of at least 1; 0 came/ },
+    { args: ['run', '--epsilon', '-0.1'], code: 2, says: /--epsilon takes radii of at least 0/ },
+    { args: ['run', '--epsilon', '8'], code: 1, says: /Did you mean 8\/255\?|at most 1/ },
+    { args: ['run', '--norm', 'l3'], code: 2, says: /--norm must be one of/ },
+    { args: ['run', '--norm', 'l2'], code: 1, says: /needs an epsilon/ },
+    { args: ['nowhere'], code: 1, says: /There is no nowhere/ },
+  ];
+  for (const { args, code, says } of wrong) {
+    it(`refuses ${args.join(' ')} with exit code ${code}, and writes nothing`, () => {
+      const before = contents(folder);
+      const outcome = equipoise(['attack', ...args, ...cpu], folder);
+      expect(outcome.stderr).to.match(says);
+      expect([outcome.code, outcome.stdout]).to.deep.equal([code, '']);
+      expect(outcome.stderr).not.to.match(/\n {4}at /);
+      expect(contents(folder)).to.deep.equal(before);
+    });
+  }
+});
