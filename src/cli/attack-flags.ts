@@ -4,8 +4,11 @@ import type { Flags, FlagValues } from './flags.ts';
 
 /** Flags that choose the attacks of an evaluation. */
 export const ATTACK_FLAGS = {
-  attacks: { kind: 'text', description: 'attacks by name: fgsm, pgd-20, pgd-20x5-cw, …, separated by commas' },
-  protocol: { kind: 'text', description: 'a set of attacks: quick (default) or bsr' },
+  attacks: {
+    kind: 'text',
+    description: 'attacks by name: fgsm, pgd-20x5-cw, apgd-100, square-5000, …, separated by commas',
+  },
+  protocol: { kind: 'text', description: 'a set of attacks: quick (default), bsr or autoattack' },
 } as const satisfies Flags;
 
 /**

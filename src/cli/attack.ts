@@ -17,7 +17,10 @@ export const attack = defineCommand({
   positionals: [{ name: 'target', description: "a run's folder or a checkpoint", required: true }],
   flags: {
     count: { kind: 'number', description: 'how many test images, the first of each class in turn; default: 10' },
-    attack: { kind: 'text', description: 'the attack by name: fgsm, pgd-20x2 (default), pgd-50x10-cw, …' },
+    attack: {
+      kind: 'text',
+      description: 'the attack by name: pgd-20x2 (default), fgsm, apgd-100, square-5000, autoattack, …',
+    },
     norm: { kind: 'text', description: 'linf, l2 or l1; default: that of training' },
     epsilon: { kind: 'number', description: 'radius, such as 8/255; default: that of training' },
     seed: { kind: 'number', description: 'names the random numbers of the attack' },

@@ -14,7 +14,8 @@ export interface Alarm {
 export interface AttackEvidence {
   readonly attack: string;
   readonly kind: string;
-  readonly loss: string;
+  /** Null where it is the attack's own. */
+  readonly loss: string | null;
   readonly norm: NormName;
   readonly epsilon: number;
   /** Steps times restarts. */
@@ -99,8 +100,12 @@ const ALARMS = {
     const pairs = attacks.flatMap((weaker) =>
       attacks
         .filter(
-          ({ norm, epsilon, loss, work }) =>
-            norm === weaker.norm && epsilon === weaker.epsilon && loss === weaker.loss && work > weaker.work,
+          (stronger) =>
+            stronger.norm === weaker.norm &&
+            stronger.epsilon === weaker.epsilon &&
+            stronger.loss === weaker.loss &&
+            familyOf(stronger) === familyOf(weaker) &&
+            stronger.work > weaker.work,
         )
         .map((stronger) => ({ weaker, stronger })),
     );
@@ -153,11 +158,14 @@ const ALARMS = {
 
   'black-box beats white-box': ({ attacks }) => {
     const blackBox = attacks.filter(({ kind }) => BLACK_BOX.has(kind));
-    if (blackBox.length === 0) return notChecked('It takes an attack without gradients.');
+    if (blackBox.length === 0 || blackBox.length === attacks.length) {
+      return notChecked('It takes an attack without gradients beside one with gradients.');
+    }
     for (const black of blackBox) {
       const white = attacks.filter(
         ({ kind, norm, epsilon }) => !BLACK_BOX.has(kind) && norm === black.norm && epsilon === black.epsilon,
       );
+      if (white.length === 0) continue;
       const best = Math.min(...white.map(({ correct }) => correct));
       if (black.correct + slack(black.n) < best) {
         return raised(`${black.attack} leaves ${black.correct} images right, the attacks by gradient ${best} at best.`);
@@ -175,6 +183,9 @@ const ALARMS = {
 } as const satisfies Readonly<Record<string, (evidence: Evidence) => Finding>>;
 
 export type AlarmName = keyof typeof ALARMS;
+
+/** Attacks of one family differ in their number of steps. */
+const familyOf = ({ kind }: AttackEvidence): string => (kind === 'fgsm' ? 'pgd' : kind);
 
 const BLACK_BOX: ReadonlySet<string> = new Set(['square']);
 

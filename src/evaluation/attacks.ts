@@ -1,4 +1,4 @@
-import { fgsm, pgd } from '../../attacks/index.ts';
+import { apgd, apgdT, autoattack, fabT, fgsm, pgd, square } from '../../attacks/index.ts';
 import type { Attack, NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
 
@@ -16,7 +16,11 @@ export type AttackSpec =
       readonly loss: LossName;
       /** Null: 2.5 · epsilon / steps. */
       readonly stepSize: number | null;
-    };
+    }
+  | { readonly kind: 'apgd'; readonly steps: number; readonly restarts: number; readonly loss: LossName }
+  | { readonly kind: 'apgd-t' | 'fab'; readonly steps: number }
+  | { readonly kind: 'square'; readonly queries: number }
+  | { readonly kind: 'autoattack'; readonly version: 'standard' | 'rand' };
 
 /** What an attack's name leaves open. */
 export interface AttackDefaults {
@@ -24,8 +28,6 @@ export interface AttackDefaults {
   readonly restarts: number;
   readonly stepSize: number | null;
 }
-
-const DEFAULTS: AttackDefaults = { steps: 20, restarts: 1, stepSize: null };
 
 const pgdSpec = (steps: number, restarts: number, loss: LossName): AttackSpec => ({
   kind: 'pgd',
@@ -41,6 +43,8 @@ export const PROTOCOLS = {
   quick: [pgdSpec(20, 1, 'ce'), pgdSpec(20, 2, 'cw')],
   /** As the BSR-Net paper: PGD-50 with 10 restarts. */
   bsr: [pgdSpec(50, 10, 'ce')],
+  /** The standard AutoAttack. */
+  autoattack: [{ kind: 'autoattack', version: 'standard' }],
 } as const satisfies Readonly<Record<string, readonly AttackSpec[]>>;
 
 export type ProtocolName = keyof typeof PROTOCOLS;
@@ -55,53 +59,100 @@ export function protocol(name: string): readonly AttackSpec[] {
   throw new UsageError(`There is no protocol ${name}. Protocols are ${Object.keys(PROTOCOLS).join(', ')}.`);
 }
 
-const FORM = /^(?<kind>fgsm|pgd)(?:-(?<steps>\d+))?(?:x(?<restarts>\d+))?(?:-(?<loss>[a-z]+))?$/;
+const FORM =
+  /^(?<kind>fgsm|pgd|apgd-t|apgd|fab|square|autoattack)(?:-(?<steps>\d+))?(?:x(?<restarts>\d+))?(?:-(?<word>[a-z]+))?$/;
+
+/** What may follow the name of an attack: a number of steps or queries, of restarts, and a loss or a version. */
+const PARTS = {
+  fgsm: { steps: false, restarts: false, word: 'loss' },
+  pgd: { steps: true, restarts: true, word: 'loss' },
+  apgd: { steps: true, restarts: true, word: 'loss' },
+  'apgd-t': { steps: true, restarts: false, word: null },
+  fab: { steps: true, restarts: false, word: null },
+  square: { steps: true, restarts: false, word: null },
+  autoattack: { steps: false, restarts: false, word: 'version' },
+} as const satisfies Readonly<
+  Record<
+    AttackSpec['kind'],
+    { readonly steps: boolean; readonly restarts: boolean; readonly word: 'loss' | 'version' | null }
+  >
+>;
+
+const KNOWN =
+  'Attacks are fgsm, pgd-STEPS, pgd-STEPSxRESTARTS, apgd-STEPS, apgd-STEPSxRESTARTS, each with an optional loss (pgd-20x5-cw), apgd-t-STEPS, fab-STEPS, square-QUERIES, autoattack and autoattack-rand; numbers may be left out.';
 
 /**
- * Attacks by name, separated by commas: `fgsm`, `pgd`, `pgd-20` (20 steps), `pgd-20x5` (5 restarts), and any of them
- * with a loss, as in `pgd-20x5-cw`. Restarts are extra starts of the whole attack; every image keeps the worst of them.
+ * Attacks by name, separated by commas: `fgsm`, `pgd`, `pgd-20` (20 steps), `pgd-20x5` (5 restarts), `apgd-100`, and any of
+ * them with a loss, as in `pgd-20x5-cw`; the parts of AutoAttack `apgd-t-100`, `fab-100` and `square-5000`; and
+ * `autoattack` and `autoattack-rand` themselves. Restarts are extra starts of the whole attack; every image keeps the
+ * worst of them.
  *
- * @param defaults what a name leaves open: 20 steps, 1 restart, steps of 2.5 · epsilon / steps
+ * @param defaults what a name leaves open: by default 1 restart, PGD 20 steps of 2.5 · epsilon / steps, the others 100
  * @throws UsageError which says what a name may be
  */
 export function parseAttacks(text: string, defaults: Partial<AttackDefaults> = {}): AttackSpec[] {
-  const open = { ...DEFAULTS, ...defaults };
-  return text.split(',').map((part) => {
-    const name = part.trim();
-    const { kind, steps, restarts, loss = 'ce' } = FORM.exec(name)?.groups ?? {};
-    if (kind === undefined) {
-      throw new UsageError(
-        `There is no attack ${name || '(empty)'}. Attacks are fgsm, pgd, pgd-STEPS and pgd-STEPSxRESTARTS, each with an optional loss: pgd-20x5-cw. Losses are ${Object.keys(LOSSES).join(', ')}.`,
-      );
+  return text.split(',').map((part) => readAttack(part.trim(), defaults));
+}
+
+function readAttack(name: string, open: Partial<AttackDefaults>): AttackSpec {
+  const { kind: found, steps, restarts, word } = FORM.exec(name)?.groups ?? {};
+  if (found === undefined) {
+    throw new UsageError(
+      `There is no attack ${name || '(empty)'}. ${KNOWN} Losses are ${Object.keys(LOSSES).join(', ')}.`,
+    );
+  }
+  const kind = found as AttackSpec['kind'];
+  const takes = PARTS[kind];
+  if (kind === 'fgsm' && (steps !== undefined || restarts !== undefined)) {
+    throw new UsageError(`fgsm takes one step and starts once; ${name} came. Did you mean pgd${name.slice(4)}?`);
+  }
+  if (
+    (steps !== undefined && !takes.steps) ||
+    (restarts !== undefined && !takes.restarts) ||
+    (word !== undefined && takes.word === null)
+  ) {
+    throw new UsageError(`There is no attack ${name}. ${KNOWN}`);
+  }
+  const atLeastOne = (setting: string, value: number): number => {
+    if (!Number.isInteger(value) || value < 1) {
+      throw new UsageError(`${name} needs at least 1 of ${setting}; ${value} came.`);
     }
-    if (!isLoss(loss)) {
-      throw new UsageError(
-        `There is no loss ${loss}, as ${name} asks for. Losses are ${Object.keys(LOSSES).join(', ')}.`,
-      );
-    }
-    if (kind === 'fgsm') {
-      if (steps !== undefined || restarts !== undefined) {
-        throw new UsageError(`fgsm takes one step and starts once; ${name} came. Did you mean pgd${name.slice(4)}?`);
+    return value;
+  };
+  const stepsOr = (otherwise: number) => atLeastOne('steps', Number(steps ?? open.steps ?? otherwise));
+  const starts = () => atLeastOne('restarts', Number(restarts ?? open.restarts ?? 1));
+  switch (kind) {
+    case 'fgsm':
+      return { kind, loss: readLoss(name, word) };
+    case 'pgd': {
+      const { stepSize = null } = open;
+      if (stepSize !== null && !(stepSize > 0)) {
+        throw new UsageError(`${name} needs a step size above 0; ${stepSize} came.`);
       }
-      return { kind, loss };
+      return { kind, steps: stepsOr(20), restarts: starts(), loss: readLoss(name, word), stepSize };
     }
-    const spec = {
-      kind: 'pgd',
-      steps: Number(steps ?? open.steps),
-      restarts: Number(restarts ?? open.restarts),
-      loss,
-      stepSize: open.stepSize,
-    } as const;
-    for (const setting of ['steps', 'restarts'] as const) {
-      if (!Number.isInteger(spec[setting]) || spec[setting] < 1) {
-        throw new UsageError(`${name} needs at least 1 of ${setting}; ${spec[setting]} came.`);
+    case 'apgd':
+      return { kind, steps: stepsOr(100), restarts: starts(), loss: readLoss(name, word) };
+    case 'apgd-t':
+    case 'fab':
+      return { kind, steps: stepsOr(100) };
+    case 'square':
+      return { kind, queries: atLeastOne('queries', Number(steps ?? 5000)) };
+    case 'autoattack':
+      if (word !== undefined && word !== 'rand') {
+        throw new UsageError(
+          `There is no version ${word} of autoattack, as ${name} asks for. It is rand, or left out.`,
+        );
       }
-    }
-    if (spec.stepSize !== null && !(spec.stepSize > 0)) {
-      throw new UsageError(`${name} needs a step size above 0; ${spec.stepSize} came.`);
-    }
-    return spec;
-  });
+      return { kind, version: word ?? 'standard' };
+    default:
+      return kind satisfies never;
+  }
+}
+
+function readLoss(name: string, loss = 'ce'): LossName {
+  if (isLoss(loss)) return loss;
+  throw new UsageError(`There is no loss ${loss}, as ${name} asks for. Losses are ${Object.keys(LOSSES).join(', ')}.`);
 }
 
 const isLoss = (loss: string): loss is LossName => Object.hasOwn(LOSSES, loss);
@@ -112,17 +163,30 @@ export function attackLabel(spec: AttackSpec): string {
     case 'fgsm':
       return spec.loss === 'ce' ? 'fgsm' : `fgsm-${spec.loss}`;
     case 'pgd':
-      return `pgd-${spec.steps}${spec.restarts > 1 ? `x${spec.restarts}` : ''}-${spec.loss}`;
+    case 'apgd':
+      return `${spec.kind}-${spec.steps}${spec.restarts > 1 ? `x${spec.restarts}` : ''}-${spec.loss}`;
+    case 'apgd-t':
+    case 'fab':
+      return `${spec.kind}-${spec.steps}`;
+    case 'square':
+      return `square-${spec.queries}`;
+    case 'autoattack':
+      return spec.version === 'standard' ? 'autoattack' : `autoattack-${spec.version}`;
     default:
       return spec satisfies never;
   }
 }
 
+/** Null where an attack has no such number: those of APGD choose the size of their steps, and AutoAttack is several. */
 export interface AttackSettings {
-  readonly steps: number;
-  readonly stepSize: number;
-  readonly restarts: number;
+  /** Queries of an attack without gradients. */
+  readonly steps: number | null;
+  readonly stepSize: number | null;
+  readonly restarts: number | null;
 }
+
+const stepSizeOf = ({ stepSize, steps }: AttackSpec & { readonly kind: 'pgd' }, epsilon: number): number =>
+  stepSize ?? (2.5 * epsilon) / steps;
 
 /** Steps, their size and the number of starts at one radius. */
 export function attackSettings(spec: AttackSpec, epsilon: number): AttackSettings {
@@ -130,11 +194,16 @@ export function attackSettings(spec: AttackSpec, epsilon: number): AttackSetting
     case 'fgsm':
       return { steps: 1, stepSize: epsilon, restarts: 1 };
     case 'pgd':
-      return {
-        steps: spec.steps,
-        stepSize: spec.stepSize ?? (2.5 * epsilon) / spec.steps,
-        restarts: spec.restarts,
-      };
+      return { steps: spec.steps, stepSize: stepSizeOf(spec, epsilon), restarts: spec.restarts };
+    case 'apgd':
+      return { steps: spec.steps, stepSize: null, restarts: spec.restarts };
+    case 'apgd-t':
+    case 'fab':
+      return { steps: spec.steps, stepSize: null, restarts: 1 };
+    case 'square':
+      return { steps: spec.queries, stepSize: null, restarts: 1 };
+    case 'autoattack':
+      return { steps: null, stepSize: null, restarts: null };
     default:
       return spec satisfies never;
   }
@@ -142,12 +211,25 @@ export function attackSettings(spec: AttackSpec, epsilon: number): AttackSetting
 
 /** The attack that a record describes, at one radius. */
 export function buildAttack(spec: AttackSpec, norm: NormName, epsilon: number): Attack {
-  const loss = LOSSES[spec.loss];
   switch (spec.kind) {
     case 'fgsm':
-      return fgsm({ norm, epsilon, loss });
-    case 'pgd':
-      return pgd({ norm, epsilon, loss, ...attackSettings(spec, epsilon) });
+      return fgsm({ norm, epsilon, loss: LOSSES[spec.loss] });
+    case 'pgd': {
+      const { steps, restarts, loss } = spec;
+      return pgd({ norm, epsilon, steps, restarts, loss: LOSSES[loss], stepSize: stepSizeOf(spec, epsilon) });
+    }
+    case 'apgd': {
+      const { steps, restarts, loss } = spec;
+      return apgd({ norm, epsilon, steps, restarts, loss: LOSSES[loss] });
+    }
+    case 'apgd-t':
+      return apgdT({ norm, epsilon, steps: spec.steps });
+    case 'fab':
+      return fabT({ norm, epsilon, steps: spec.steps });
+    case 'square':
+      return square({ norm, epsilon, queries: spec.queries });
+    case 'autoattack':
+      return autoattack({ norm, epsilon, version: spec.version });
     default:
       return spec satisfies never;
   }

@@ -256,10 +256,10 @@ const evidenceOf = ({ spec, label, epsilon, survived }: Cell, norm: NormName): A
   return {
     attack: label,
     kind: spec.kind,
-    loss: spec.loss,
+    loss: 'loss' in spec ? spec.loss : null,
     norm,
     epsilon,
-    work: steps * restarts,
+    work: (steps ?? 1) * (restarts ?? 1),
     correct: sum(survived),
     n: survived.length,
   };

@@ -207,9 +207,11 @@ describe('the alarms', () => {
   });
 });
 
+const AUTO = ['apgd-100-ce', 'apgd-7x2-dlr', 'apgd-t-9', 'fab-20', 'square-500', 'autoattack', 'autoattack-rand'];
+
 describe('attacks by name', () => {
   it('are records with a label that reads back as the same record', () => {
-    for (const label of ['fgsm', 'fgsm-cw', 'pgd-20-ce', 'pgd-50x10-ce', 'pgd-7x2-dlr']) {
+    for (const label of ['fgsm', 'fgsm-cw', 'pgd-20-ce', 'pgd-50x10-ce', 'pgd-7x2-dlr', ...AUTO]) {
       const [spec] = parseAttacks(label);
       expect(attackLabel(spec)).to.equal(label);
     }
@@ -221,9 +223,30 @@ describe('attacks by name', () => {
       { kind: 'pgd', steps: 7, restarts: 3, loss: 'ce', stepSize: 0.01 },
     ]));
 
+  it('have the defaults of AutoAttack where it is a part of it', () =>
+    expect(parseAttacks('apgd,apgd-t,fab,square').map(attackLabel)).to.deep.equal([
+      'apgd-100-ce',
+      'apgd-t-100',
+      'fab-100',
+      'square-5000',
+    ]));
+
+  it('measure what the attack of that name measures', () =>
+    withRun(async (folder) => {
+      const attacks = parseAttacks('pgd-20,apgd-10,apgd-t-10,fab-10,square-100,autoattack');
+      const [best] = await evaluate(folder, { dataset: tinyData(), attacks, epsilons: [0.1], out: false });
+      const robust = Object.fromEntries(best.attacks.map(({ attack, robust: { correct } }) => [attack, correct]));
+      // The model's decision is linear, so all of them find the same.
+      expect(Object.keys(robust)).to.have.length(7);
+      for (const [attack, count] of Object.entries(robust))
+        expect([attack, count]).to.deep.equal([attack, robust.union]);
+      expect(best.alarms.filter(({ status }) => status === 'raised').map(({ name }) => name)).to.deep.equal([]);
+    }));
+
   it('make up the protocols', () => {
     expect(protocol('quick').map(attackLabel)).to.deep.equal(['pgd-20-ce', 'pgd-20x2-cw']);
     expect(protocol('bsr').map(attackLabel)).to.deep.equal(['pgd-50x10-ce']);
+    expect(protocol('autoattack').map(attackLabel)).to.deep.equal(['autoattack']);
     expect(() => protocol('slow')).to.throw(UsageError, /quick, bsr/);
   });
 
@@ -232,6 +255,9 @@ describe('attacks by name', () => {
     ['', /There is no attack \(empty\)/],
     ['pgd-20-hinge', /Losses are ce, cw, dlr/],
     ['fgsm-20', /Did you mean pgd-20/],
+    ['squarex2', /There is no attack squarex2/],
+    ['autoattack-fast', /There is no version fast of autoattack/],
+    ['square-0', /at least 1 of queries/],
     ['pgd-0', /at least 1 of steps/],
   ];
   for (const [text, message] of wrong) {
