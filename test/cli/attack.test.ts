@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { decode } from 'fast-png';
 import { decodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { runCommandLine } from '../../src/cli/run.ts';
+import { UsageError } from '../../src/core/errors.ts';
 import { synthetic, testIndices } from '../../src/data/index.ts';
 import { equipoise } from './equipoise.ts';
 import { contents, temporaryFolder } from './folder.ts';
@@ -115,24 +117,39 @@ describe('equipoise attack', () => {
     expect([fell, ...images.map(({ distance }) => distance)]).to.deep.equal([0, 0, 0, 0]);
   });
 
-  const wrong: readonly { readonly args: readonly string[]; readonly code: 1 | 2; readonly says: RegExp }[] = [
-    { args: ['run', '--attack', 'pdg-20'], code: 2, says: /There is no attack pdg-20/ },
-    { args: ['run', '--attack', 'fgsm,pgd'], code: 2, says: /--attack takes one attack/ },
-    { args: ['run', '--count', '0'], code: 2, says: /--count takes a whole number of at least 1; 0 came/ },
-    { args: ['run', '--epsilon', '-0.1'], code: 2, says: /--epsilon takes radii of at least 0/ },
-    { args: ['run', '--epsilon', '8'], code: 1, says: /Did you mean 8\/255\?|at most 1/ },
-    { args: ['run', '--norm', 'l3'], code: 2, says: /--norm must be one of/ },
-    { args: ['run', '--norm', 'l2'], code: 1, says: /needs an epsilon/ },
-    { args: ['nowhere'], code: 1, says: /There is no nowhere/ },
+  const failures: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
+    { args: ['run', '--epsilon', '8'], says: /epsilon is at most 1, in pixel units/ },
+    { args: ['run', '--norm', 'l2'], says: /needs an epsilon/ },
+    { args: ['nowhere'], says: /There is no nowhere/ },
   ];
-  for (const { args, code, says } of wrong) {
-    it(`refuses ${args.join(' ')} with exit code ${code}, and writes nothing`, () => {
+  for (const { args, says } of failures) {
+    it(`fails at ${args.join(' ')} with one message, and writes nothing`, () => {
       const before = contents(folder);
       const outcome = equipoise(['attack', ...args, ...cpu], folder);
       expect(outcome.stderr).to.match(says);
-      expect([outcome.code, outcome.stdout]).to.deep.equal([code, '']);
+      expect([outcome.code, outcome.stdout]).to.deep.equal([1, '']);
       expect(outcome.stderr).not.to.match(/\n {4}at /);
       expect(contents(folder)).to.deep.equal(before);
+    });
+  }
+
+  const silent = { print: () => {}, note: () => {}, screen: null, columns: 80, signal: new AbortController().signal };
+  const wrong: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
+    { args: ['run', '--attack', 'pdg-20'], says: /There is no attack pdg-20/ },
+    { args: ['run', '--attack', 'fgsm,pgd'], says: /--attack takes one attack/ },
+    { args: ['run', '--count', '0'], says: /--count takes a whole number of at least 1; 0 came/ },
+    { args: ['run', '--epsilon', '-0.1'], says: /--epsilon takes radii of at least 0/ },
+    { args: ['run', '--norm', 'l3'], says: /--norm must be one of/ },
+    { args: [], says: /needs a target/ },
+  ];
+  for (const { args, says } of wrong) {
+    it(`refuses the command line: attack ${args.join(' ')}`, async () => {
+      const thrown = await runCommandLine(['attack', ...args], '0.0.0', silent).then(
+        () => null,
+        (error: unknown) => error,
+      );
+      expect(thrown).to.be.instanceOf(UsageError);
+      expect((thrown as UsageError).message).to.match(says);
     });
   }
 });
