@@ -1,5 +1,6 @@
 import { copyFile, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { InputError } from '../core/errors.ts';
 
 /** Where the version before the newest of a file is kept. */
 export const previousOf = (path: string): string => `${path}.previous`;
@@ -12,6 +13,7 @@ export const temporaryOf = (path: string): string => `${path}.temporary`;
  * written beside it, synced, renamed.
  *
  * @param keepPrevious leaves the version before at `previousOf(path)`
+ * @throws InputError where the system does not let it, as in a folder that is a file or on a full disk
  */
 export async function writeAtomically(
   path: string,
@@ -19,16 +21,21 @@ export async function writeAtomically(
   { keepPrevious = false }: { readonly keepPrevious?: boolean } = {},
 ): Promise<void> {
   const temporary = temporaryOf(path);
-  await mkdir(dirname(path), { recursive: true });
-  const file = await open(temporary, 'w');
   try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(temporary, 'w');
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    if (keepPrevious) await keep(path);
+    await rename(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw new InputError(`${path} cannot be written: ${(error as Error).message}.`, { cause: error });
   }
-  if (keepPrevious) await keep(path);
-  await rename(temporary, path);
   await syncDirectory(dirname(path));
 }
 

@@ -121,6 +121,7 @@ describe('equipoise attack', () => {
     { args: ['run', '--epsilon', '8'], says: /epsilon is at most 1, in pixel units/ },
     { args: ['run', '--norm', 'l2'], says: /needs an epsilon/ },
     { args: ['nowhere'], says: /There is no nowhere/ },
+    { args: ['run', '--out', 'run/config.json'], says: /run\/config\.json\/test-\d+\.png cannot be written/ },
   ];
   for (const { args, says } of failures) {
     it(`fails at ${args.join(' ')} with one message, and writes nothing`, () => {
