@@ -107,7 +107,7 @@ const jobs = jobsOf(GRID);
 const result = await runSweep(jobs, {
   out,
   evaluation: { attacks: [ATTACK], testLimit: TEST_IMAGES },
-  processes: { count: 2, entry: new URL('../src/cli/sweep-job.js', import.meta.url) },
+  processes: { count: 2, entry: new URL('../src/cli/sweep-process.js', import.meta.url) },
   signal: abort.signal,
   onEvent: show,
 });
