@@ -1,4 +1,4 @@
-"""Dense masked PyTorch, the rival that scripts/compare-pytorch.ts times: one CIFAR VGG16-BN, one command a line on stdin.
+"""Dense masked PyTorch, the rival that scripts/bench.ts times: one CIFAR VGG16-BN, one command a line on stdin.
 
     python pytorch_reference.py FILE THREADS     # needs torch and numpy
 

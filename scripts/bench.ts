@@ -1,10 +1,9 @@
-// Times sparse adversarial training of VGG16 against dense masked PyTorch, interleaved in one run.
+// Times sparse adversarial training of VGG16: alone, or against dense masked PyTorch, the sides taking turns.
 //
-//   node dist/scripts/compare-pytorch.js [--python PYTHON] [--sparsity 0.95] [--threads 2] [--rounds 3]
-//                                        [--batch 128] [--steps 10] [--width 1]
+//   npm run bench -- [--python PYTHON] [--sparsity 0.95] [--threads 2] [--rounds 3] [--batch 128] [--steps 10] [--width 1]
 //
-// PYTHON is a Python with torch and numpy (pip install torch numpy). Both sides get the same weights, masks and images.
-// Logits and gradients are compared first, and nothing is timed where they disagree.
+// PYTHON is a Python with torch and numpy (pip install torch numpy into a virtual environment). Both sides get the same
+// weights, masks and images. Logits and gradients are compared first, and nothing is timed where they disagree.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,11 +22,11 @@ import { runNetwork } from '../src/ops/network.ts';
 import { applyUpdates, disposeState, sgd } from '../src/optimizers/sgd.ts';
 import { uniform as uniformSparsity } from '../src/sparsity/distributions.ts';
 import { sparsify } from '../src/sparsity/sparsify.ts';
-import { type MemoryFormat, startPyTorch } from './pytorch-rival.ts';
+import { type MemoryFormat, type PyTorchRival, startPyTorch } from './pytorch-rival.ts';
 
 const { values: options } = parseArgs({
   options: {
-    python: { type: 'string', default: 'python3' },
+    python: { type: 'string' },
     sparsity: { type: 'string', default: '0.95' },
     threads: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '3' },
@@ -37,7 +36,7 @@ const { values: options } = parseArgs({
   },
 });
 const { sparsity, threads, rounds, batch, steps, width } = Object.fromEntries(
-  Object.entries(options).map(([name, value]) => [name, Number(value)]),
+  Object.entries(options).map(([name, value]) => [name, Number(value)] as const),
 );
 
 await registerEngine({ threads });
@@ -139,18 +138,16 @@ function stored(): Record<string, StoredTensor> {
   return tensors;
 }
 
+/** In order; what PyTorch's side builds the network from. */
 const layerNames = program.layers.flatMap((layer) =>
   layer.kind === 'conv' || layer.kind === 'dense' ? [layer.name] : layer.kind === 'maxPool' ? ['pool'] : [],
 );
-const folder = mkdtempSync(join(tmpdir(), 'compare-pytorch-'));
-const rival = await startPyTorch(options.python, folder, stored(), layerNames, threads);
-try {
+/** Compares what both sides compute. @throws Error where they disagree */
+async function checkAgreement(rival: PyTorchRival): Promise<void> {
   const expected = await rival.check();
   const input = lossGradient(classifier, crossEntropy, { kind: 'untargeted', labels }, images);
   const weights = gradients(images);
   const logits = classifier(images);
-  console.log(`PyTorch ${rival.version}, Node ${process.version}, engine ${JSON.stringify(engineInfo())}`);
-  console.log(`VGG16 width ${width}, batch ${batch}, uniform sparsity ${sparsity}, ${threads} threads`);
   // A whole ReLU network: rounding flips single ReLU and pooling decisions, so gradients agree in l2, not entry by entry.
   const differences: Record<string, [number, number]> = {
     logits: [distance(logits.dataSync(), expected.logits), 1e-4],
@@ -166,36 +163,65 @@ try {
     console.log(`  ${what}: relative l2 difference ${difference.toExponential(1)}`);
     if (!(difference <= limit)) throw new Error(`The two sides disagree on ${what}; nothing is timed.`);
   }
+}
 
+const FORMATS: readonly MemoryFormat[] = ['contiguous', 'channels_last'];
+const COMMANDS = { attack: 'attack', step: 'step', pgd: `pgd-${steps} step` };
+
+/** Milliseconds of every command and side, by `command side`, over the rounds after one of warm-up. */
+async function takeTurns(rival: PyTorchRival | null): Promise<Record<string, number[]>> {
   const times: Record<string, number[]> = {};
-  const record = (name: string, time: number): void => {
-    times[name] = [...(times[name] ?? []), time];
-  };
-  const formats: MemoryFormat[] = ['contiguous', 'channels_last'];
-  const commands = { attack: 'attack', step: 'step', pgd: `pgd-${steps} step` };
   for (let round = 0; round <= rounds; round++) {
-    for (const [command, label] of Object.entries(commands)) {
-      const warmUp = round === 0;
-      for (const format of formats) {
-        const time = await rival.time(`${command} ${format} ${command === 'pgd' ? steps : ''}`);
-        if (!warmUp) record(`${label} torch ${format}`, time);
+    for (const command of Object.keys(COMMANDS)) {
+      const theirs = (format: MemoryFormat) => rival?.time(`${command} ${format} ${command === 'pgd' ? steps : ''}`);
+      const sides: [string, () => Promise<number> | undefined][] = [
+        ...FORMATS.map((format): [string, () => Promise<number> | undefined] => [format, () => theirs(format)]),
+        ['equipoise', () => milliseconds(ours[command])],
+      ];
+      for (const [side, run] of sides) {
+        const time = await run();
+        const name = `${command} ${side}`;
+        if (round > 0 && time !== undefined) times[name] = [...(times[name] ?? []), time];
       }
-      const time = await milliseconds(ours[command]);
-      if (!warmUp) record(`${label} equipoise`, time);
     }
   }
-  const min = (list: number[]) => Math.min(...list);
-  const median = (list: number[]) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
-  console.log('\n| | torch min ms | torch median | equipoise min | equipoise median | ratio of minima | of medians |');
-  console.log('|---|---|---|---|---|---|---|');
-  for (const label of Object.values(commands)) {
-    const theirs = formats.map((format) => times[`${label} torch ${format}`]).sort((a, b) => min(a) - min(b))[0];
-    const mine = times[`${label} equipoise`];
-    const cells = [min(theirs), median(theirs), min(mine), median(mine)].map((time) => time.toFixed(0));
-    const ratios = [min(theirs) / min(mine), median(theirs) / median(mine)].map((ratio) => `${ratio.toFixed(2)}×`);
-    console.log(`| ${[label, ...cells, ...ratios].join(' | ')} |`);
+  return times;
+}
+
+const min = (list: readonly number[]): number => Math.min(...list);
+const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)];
+
+function printTable(times: Readonly<Record<string, number[]>>): void {
+  const compared = `attack ${FORMATS[0]}` in times;
+  const rival = compared ? ['PyTorch min, ms', 'median'] : [];
+  const header = ['', ...rival, 'Equipoise min, ms', 'median', ...(compared ? ['ratio of minima', 'of medians'] : [])];
+  console.log(`\n| ${header.join(' | ')} |\n|${'---|'.repeat(header.length)}`);
+  for (const [command, label] of Object.entries(COMMANDS)) {
+    const mine = times[`${command} equipoise`];
+    const [theirs] = FORMATS.flatMap((format) => {
+      const list = times[`${command} ${format}`];
+      return list ? [list] : [];
+    }).sort((a, b) => min(a) - min(b));
+    const figures = [...(theirs ? [min(theirs), median(theirs)] : []), min(mine), median(mine)];
+    const ratios = theirs ? [min(theirs) / min(mine), median(theirs) / median(mine)] : [];
+    const cells = [...figures.map((time) => time.toFixed(0)), ...ratios.map((ratio) => `${ratio.toFixed(2)}×`)];
+    console.log(`| ${[label, ...cells].join(' | ')} |`);
   }
+}
+
+console.log(`Node ${process.version}, engine ${JSON.stringify(engineInfo())}`);
+console.log(`VGG16 width ${width}, batch ${batch}, uniform sparsity ${sparsity}, ${threads} threads`);
+const folder = mkdtempSync(join(tmpdir(), 'equipoise-bench-'));
+const rival = options.python ? await startPyTorch(options.python, folder, stored(), layerNames, threads) : null;
+try {
+  if (rival) {
+    console.log(`PyTorch ${rival.version}`);
+    await checkAgreement(rival);
+  } else {
+    console.log('no --python given: the engine alone');
+  }
+  printTable(await takeTurns(rival));
 } finally {
-  rival.stop();
+  rival?.stop();
   rmSync(folder, { recursive: true });
 }
