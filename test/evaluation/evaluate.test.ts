@@ -39,9 +39,9 @@ const halvesModel: Classifier = (images) =>
 
 const options: MeasureOptions = { norm: 'linf', epsilons: [0.1], attacks: parseAttacks('fgsm,pgd-5x2-cw') };
 
-before(() => tf.setBackend('cpu'));
-
 describe('an evaluation', () => {
+  before(() => tf.setBackend('cpu'));
+
   it('counts the images that a linear model gives up at half their margin', async () => {
     const { test } = data;
     const margins = Array.from({ length: test.count }, (_, i) => {
@@ -150,6 +150,8 @@ describe('an evaluation', () => {
 });
 
 describe('the alarms', () => {
+  before(() => tf.setBackend('cpu'));
+
   const alarmsOf = async (model: Classifier, change: Partial<MeasureOptions> = {}) => {
     const { alarms } = await measure(model, data, { ...options, ...change });
     return Object.fromEntries(alarms.map((alarm) => [alarm.name, alarm])) as Record<AlarmName, Alarm>;
@@ -210,6 +212,8 @@ describe('the alarms', () => {
 const AUTO = ['apgd-100-ce', 'apgd-7x2-dlr', 'apgd-t-9', 'fab-20', 'square-500', 'autoattack', 'autoattack-rand'];
 
 describe('attacks by name', () => {
+  before(() => tf.setBackend('cpu'));
+
   it('are records with a label that reads back as the same record', () => {
     for (const label of ['fgsm', 'fgsm-cw', 'pgd-20-ce', 'pgd-50x10-ce', 'pgd-7x2-dlr', ...AUTO]) {
       const [spec] = parseAttacks(label);
@@ -266,6 +270,8 @@ describe('attacks by name', () => {
 });
 
 describe('the evaluation of a run', () => {
+  before(() => tf.setBackend('cpu'));
+
   it('writes clean and robust accuracy of best and last, and gives what it writes', () =>
     withRun(async (folder) => {
       const before = tf.memory().numTensors;

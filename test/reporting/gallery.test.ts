@@ -9,9 +9,9 @@ import { tinyData, withRun } from '../evaluation/tiny.ts';
 
 const pixels = (uri: string) => decode(Buffer.from(uri.split(',')[1], 'base64'));
 
-before(() => tf.setBackend('cpu'));
-
 describe('a gallery', () => {
+  before(() => tf.setBackend('cpu'));
+
   it('shows images, perturbations and what every net makes of them', () =>
     withRun(async (folder) => {
       const nets = [];

@@ -31,9 +31,9 @@ async function withFolder(use: (out: string) => Promise<void>): Promise<void> {
   }
 }
 
-before(() => tf.setBackend('cpu'));
-
 describe('a sweep', () => {
+  before(() => tf.setBackend('cpu'));
+
   const jobs = jobsOf({ settings, axes: { sparsity: [0, 0.5] } });
 
   it('makes the missing runs with their evaluations, and a repeated one makes none', () =>
