@@ -12,6 +12,14 @@ export {
   statisticsOf,
 } from './inspect.ts';
 export { buildModel, type ModelName, modelBuilder, models } from './models.ts';
+export {
+  fromPytorch,
+  MODEL_METADATA,
+  type PytorchLayout,
+  type PytorchTensor,
+  pytorchTensors,
+  toPytorch,
+} from './pytorch.ts';
 export type { ModelBuilder, ModelOptions, Weights } from './types.ts';
 export { type VggChannels, vggBsr } from './vgg.ts';
 export { wideResnet } from './wide-resnet.ts';
