@@ -135,5 +135,5 @@ export {
 } from './sweeps/index.ts';
 export { configHash, describe, parseConfig, SETTINGS, type TrainConfig, type TrainOptions } from './training/config.ts';
 export type { MetricRow } from './training/metrics.ts';
-export { backendOfRun, train } from './training/train.ts';
+export { train } from './training/train.ts';
 export type { RunSummary, TrainEvent, TrainRunOptions } from './training/types.ts';

@@ -1,7 +1,7 @@
-import * as tf from '@tensorflow/tfjs-core';
 import type { NormName } from '../../attacks/types.ts';
 import { InputError } from '../core/errors.ts';
 import { checkTestSplit, type Dataset, loadDataset } from '../data/index.ts';
+import { backendName } from '../ops/backend-name.ts';
 import { type AttackSpec, PROTOCOLS } from './attacks.ts';
 import { type EvaluationProgress, measure } from './measure.ts';
 import { recordEvaluation } from './record.ts';
@@ -123,7 +123,7 @@ export async function evaluateTarget(
     split: 'test',
     seed,
     ...measured,
-    backend: tf.getBackend(),
+    backend: backendName(),
     version: version(),
   };
 }

@@ -7,6 +7,7 @@ import { UsageError } from '../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../core/key.ts';
 import { sizeOf } from '../core/structure.ts';
 import { batchesOf, batchImages, batchLabels, type Dataset, type PixelShape, testIndices } from '../data/index.ts';
+import { backendName } from '../ops/backend-name.ts';
 import { type AttackSpec, attackLabel, buildAttack } from './attacks.ts';
 import { checkEpsilon } from './epsilon.ts';
 import { checkFit, type EvaluateOptions, testData, threatOf, warnOfOtherFiles } from './evaluate.ts';
@@ -123,7 +124,7 @@ export async function makeExamples(path: string, options: ExamplesOptions = {}):
       epsilon,
       seed,
       examples,
-      backend: tf.getBackend(),
+      backend: backendName(),
       version: version(),
     };
   } finally {

@@ -10,5 +10,5 @@ export {
 export { DivergenceError } from './errors.ts';
 export { METRIC_COLUMNS, type MetricColumn, type MetricRow } from './metrics.ts';
 export { type RunFolder, readRunConfig, runFolder } from './run-folder.ts';
-export { backendOfRun, train } from './train.ts';
+export { train } from './train.ts';
 export type * from './types.ts';

@@ -4,6 +4,7 @@ import { hasCheckpoint, readCheckpoint, writeCheckpoint } from '../checkpoints/c
 import { restoreCheckpoint } from '../checkpoints/encode.ts';
 import { UsageError } from '../core/errors.ts';
 import { countWeights, sparsityOf, trainables } from '../core/params.ts';
+import { backendName } from '../ops/backend-name.ts';
 import type { Sparsifier } from '../sparsity/types.ts';
 import { configHash, type TrainConfig } from './config.ts';
 import { type Surroundings, trainEpoch } from './epoch.ts';
@@ -66,7 +67,7 @@ async function startRun(task: Task, folder: RunFolder, report: Report): Promise<
     step: 0,
     job: configHash(task.config),
     config: task.config,
-    backend: tf.getBackend(),
+    backend: backendName(),
     trainImages: task.indices.train.length,
     validationImages: task.indices.validation.length,
     batches: task.batchesPerEpoch,
@@ -97,8 +98,9 @@ async function resumeRun(task: Task, folder: RunFolder, report: Report): Promise
   const at = { epoch: state.epoch, step: state.step };
   await report({ kind: 'resume', ...at });
   for (const message of warnings) await report({ kind: 'warning', ...at, message });
-  if (backend !== tf.getBackend()) {
-    const message = `The run was started on the backend ${backend} and goes on on ${tf.getBackend()}: its figures will differ a little from those of an undisturbed run.`;
+  const here = backendName();
+  if (backend !== here) {
+    const message = `The run was started on the backend ${backend} and goes on on ${here}: its figures will differ a little from those of an undisturbed run.`;
     await report({ kind: 'warning', ...at, message });
   }
   return { task, folder, state, watch, report, last: parseLastRow(await readFile(folder.metrics, 'utf8')) };
@@ -163,7 +165,7 @@ async function save(run: Run, which: keyof typeof FILES): Promise<void> {
     file: FILES[which],
     times: watch.times(),
   });
-  await writeCheckpoint(folder[which], toCheckpoint(task, state, tf.getBackend()));
+  await writeCheckpoint(folder[which], toCheckpoint(task, state, backendName()));
 }
 
 /** Keeps weights that are no longer numbers out of every checkpoint. */
@@ -199,11 +201,3 @@ const summary = ({ task, folder, state, last }: Run, status: RunSummary['status'
   last,
   best: state.best,
 });
-
-/** The backend on which the run in a folder goes on, so that its figures stay the same; null before a checkpoint. */
-export async function backendOfRun(out: string): Promise<string | null> {
-  const { last } = runFolder(out);
-  if (!(await hasCheckpoint(last))) return null;
-  const { backend } = (await readCheckpoint(last)).stored.progress;
-  return typeof backend === 'string' ? backend : null;
-}

@@ -13,7 +13,7 @@ import { InputError, UsageError } from '../../src/core/errors.ts';
 import { registerEngine } from '../../src/engine/index.ts';
 import type { TrainConfig, TrainOptions } from '../../src/training/config.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
-import { backendOfRun, train } from '../../src/training/train.ts';
+import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
 import { outcome, tinyConfig } from './tiny.ts';
 
@@ -82,27 +82,6 @@ describe('a run that is stopped and resumed', () => {
     });
   }
 
-  describe('on the engine', () => {
-    before(async () => {
-      await registerEngine({ threads: 2 });
-      await tf.setBackend('equipoise');
-    });
-    after(() => tf.setBackend('cpu'));
-
-    for (const options of [
-      { optimizer: 'agent', model: 'cnn', width: 0.25 },
-      { optimizer: 'agent', agentPrepass: 'matched' },
-    ] as const) {
-      it(`ends with the same bytes under ${JSON.stringify(options)}`, async () => {
-        const config = tinyConfig({ ...options, backend: 'engine' });
-        const out = folder();
-        await interrupt(config, out, ({ kind, step }) => kind === 'step' && step === 6);
-        await train(config, { out, resume: true });
-        expect(await outcome(out)).to.deep.equal(await reference(config));
-      });
-    }
-  });
-
   const moments: readonly (readonly [string, (event: TrainEvent) => boolean])[] = [
     ['in a pre-pass', ({ kind, epoch }) => kind === 'prepass' && epoch === 2],
     ['before the first step', ({ kind }) => kind === 'prepass-start'],
@@ -147,17 +126,66 @@ describe('a run that is stopped and resumed', () => {
       true,
     ],
   ];
-  for (const [moment, seen, checkpointed] of kills) {
-    it(`ends with the same bytes when killed with -9 ${moment}`, async () => {
-      const config = tinyConfig({ optimizer: 'agent', agentPrepass: 'matched', checkpointEvery: EVERY_STEP });
-      const out = folder();
-      const child = spawn(process.execPath, [PROCESS, out, JSON.stringify(config)], { stdio: 'ignore' });
-      await killWhen(child, () => seen(out));
-      expect(existsSync(runFolder(out).last)).to.equal(checkpointed);
-      await train(config, { out, resume: true });
-      expect(await outcome(out)).to.deep.equal(await reference(config));
+  function killedRunsEndTheSame(options: TrainOptions): void {
+    const config = tinyConfig({
+      optimizer: 'agent',
+      agentPrepass: 'matched',
+      checkpointEvery: EVERY_STEP,
+      ...options,
     });
+    for (const [moment, seen, checkpointed] of kills) {
+      it(`ends with the same bytes when killed with -9 ${moment}`, async () => {
+        const out = folder();
+        const child = spawn(process.execPath, [PROCESS, out, JSON.stringify(config)], { stdio: 'ignore' });
+        await killWhen(child, () => seen(out));
+        expect(existsSync(runFolder(out).last)).to.equal(checkpointed);
+        await train(config, { out, resume: true });
+        expect(await outcome(out)).to.deep.equal(await reference(config));
+      });
+    }
   }
+  killedRunsEndTheSame({ backend: 'cpu' });
+
+  describe('on the engine', () => {
+    before(async () => {
+      await registerEngine({ threads: 2 });
+      await tf.setBackend('equipoise');
+    });
+    after(() => tf.setBackend('cpu'));
+
+    for (const options of [
+      { optimizer: 'agent', model: 'cnn', width: 0.25 },
+      { optimizer: 'agent', agentPrepass: 'matched' },
+    ] as const) {
+      it(`ends with the same bytes under ${JSON.stringify(options)}`, async () => {
+        const config = tinyConfig({ ...options, backend: 'engine' });
+        const out = folder();
+        await interrupt(config, out, ({ kind, step }) => kind === 'step' && step === 6);
+        await train(config, { out, resume: true });
+        expect(await outcome(out)).to.deep.equal(await reference(config));
+      });
+    }
+
+    killedRunsEndTheSame({ backend: 'engine', model: 'cnn', width: 0.25 });
+
+    it('warns when it goes on with other arithmetic, and names both', async () => {
+      const config = tinyConfig({ backend: 'engine' });
+      const out = folder();
+      await registerEngine({ threads: 2, build: 'simd' });
+      await interrupt(config, out, ({ kind, step }) => kind === 'step' && step === 5);
+      await registerEngine({ threads: 2 });
+      await tf.setBackend('cpu');
+      const warnings: string[] = [];
+      await train(config, {
+        out,
+        resume: true,
+        onProgress: (event) => event.kind === 'warning' && warnings.push(event.message),
+      });
+      await tf.setBackend('equipoise');
+      expect(warnings).to.have.length(1);
+      expect(warnings[0]).to.match(/started on the backend equipoise simd and goes on on cpu/);
+    });
+  });
 
   it('passes over what an unfinished write left beside a checkpoint', async () => {
     const config = tinyConfig({ checkpointEvery: EVERY_STEP });
@@ -210,11 +238,6 @@ describe('a run that is stopped and resumed', () => {
     it('takes no other configuration, and the message names what differs', async () => {
       const error = await failure(train(tinyConfig({ lr: 0.3 }), { out, resume: true }));
       expect(error.message).to.match(/lr was 0\.05, now 0\.3/);
-    });
-
-    it('says which backend it goes on on', async () => {
-      expect(await backendOfRun(out)).to.equal('cpu');
-      expect(await backendOfRun(join(out, 'none'))).to.equal(null);
     });
 
     it('with no whole checkpoint is an error that says so', async () => {

@@ -1,9 +1,9 @@
 // Trains in a process of its own, to be killed: node train-process.js OUT CONFIG
-import '@tensorflow/tfjs-backend-cpu';
-import * as tf from '@tensorflow/tfjs-core';
+import { startBackend } from '../../src/backends/start.ts';
 import { parseConfig } from '../../src/training/config.ts';
 import { train } from '../../src/training/train.ts';
 
-await tf.setBackend('cpu');
-const [out, config] = process.argv.slice(2);
-await train(parseConfig(JSON.parse(config)), { out });
+const [out, text] = process.argv.slice(2);
+const config = parseConfig(JSON.parse(text));
+await startBackend(config.backend, { threads: 2 });
+await train(config, { out });
