@@ -8,6 +8,7 @@
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBackend } from '../src/backends/start.ts';
+import { endWithReader } from '../src/cli/closed-pipe.ts';
 import type { AttackSpec } from '../src/evaluation/attacks.ts';
 import { evaluate } from '../src/evaluation/evaluate.ts';
 import {
@@ -51,6 +52,7 @@ const { values: options } = parseArgs({ options: { out: { type: 'string', defaul
 const { out } = options;
 const started = Date.now();
 const abort = new AbortController();
+endWithReader();
 process.on('SIGINT', () => {
   console.log('\nstopping after the current steps; the same command goes on from there');
   abort.abort();

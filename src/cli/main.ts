@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { InputError, UsageError } from '../core/errors.ts';
+import { endWithReader } from './closed-pipe.ts';
 import { runCommandLine } from './run.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -18,13 +19,7 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
     abort.abort(name);
   });
 }
-// A reader that has seen enough, such as head, closes the pipe.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
-}
+endWithReader();
 
 const terminal: Terminal = {
   print: (text) => void process.stdout.write(`${text}\n`),

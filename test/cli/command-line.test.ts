@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { COMMANDS } from '../../src/cli/commands.ts';
-import { equipoise } from './equipoise.ts';
+import { equipoise, startEquipoise } from './equipoise.ts';
 
 const { version } = JSON.parse(readFileSync(fileURLToPath(new URL('../../../package.json', import.meta.url)), 'utf8'));
 
@@ -41,6 +43,13 @@ describe('the command line', () => {
 
   it('prints its version', () => {
     expect(equipoise(['--version'])).to.deep.equal({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  it('ends without a complaint when its reader closes the pipe', async () => {
+    const child = startEquipoise(['doctor'], '.');
+    child.stdout.destroy();
+    const [[code], complaint] = await Promise.all([once(child, 'exit'), text(child.stderr)]);
+    expect([code, complaint]).to.deep.equal([0, '']);
   });
 
   const wrongUses: readonly (readonly [string, readonly string[], RegExp])[] = [
