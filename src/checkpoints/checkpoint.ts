@@ -1,7 +1,8 @@
 import { access, readFile } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
 import { isMissing, previousOf, writeAtomically } from './atomic-file.ts';
-import { decodeCheckpoint, encodeCheckpoint, type StoredCheckpoint } from './encode.ts';
+import { decodeCheckpoint, encodeCheckpoint } from './encode.ts';
+import type { StoredCheckpoint } from './stored.ts';
 import type { Checkpoint } from './types.ts';
 
 /**

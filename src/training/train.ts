@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { hasCheckpoint, readCheckpoint, writeCheckpoint } from '../checkpoints/checkpoint.ts';
-import { restoreCheckpoint } from '../checkpoints/encode.ts';
+import { restoreCheckpoint } from '../checkpoints/stored.ts';
 import { UsageError } from '../core/errors.ts';
 import { countWeights, sparsityOf, trainables } from '../core/params.ts';
 import { backendName } from '../ops/backend-name.ts';

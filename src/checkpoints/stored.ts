@@ -1,0 +1,160 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { InputError } from '../core/errors.ts';
+import type { Param, Params, Tensors } from '../core/params.ts';
+import { type Structure, structure } from '../core/structure.ts';
+import type { OptimizerState } from '../optimizers/types.ts';
+import type { Safetensors, StoredTensor } from './safetensors.ts';
+import type { Checkpoint, Json } from './types.ts';
+
+/*
+ * A checkpoint is one safetensors file.
+ *
+ *   params/NAME                      a dense parameter, or the values of a sparse one at its nonzeros
+ *   params/NAME.positions            their positions in the dense kernel, row-major, int32
+ *   state/NAME                       running statistics of batch norm
+ *   optimizer/SLOT/NAME              momentum
+ *   snapshot/params/…, snapshot/state/…, meanGradient/NAME, explored/NAME
+ *
+ * Its metadata are strings: `format`, `format_version`, `config`, `model`, `epoch`, `step`, `progress`, `shapes` (the dense
+ * shapes of sparse parameters), all JSON, and `sha256`: that of the file with these 64 digits set to 0.
+ */
+
+export const FORMAT = 'equipoise-checkpoint';
+export const FORMAT_VERSION = 1;
+export const POSITIONS = '.positions';
+export const DIGEST_DIGITS = 64;
+
+const metadataSchema = z.object({
+  format: z.literal(FORMAT),
+  format_version: z.literal(String(FORMAT_VERSION)),
+  config: z.string(),
+  model: z.string(),
+  epoch: z.string(),
+  step: z.string(),
+  progress: z.string(),
+  shapes: z.string(),
+  sha256: z.string().length(DIGEST_DIGITS),
+});
+
+const jsonRecord = z.record(z.string(), z.json());
+const partsSchema = z.object({
+  config: jsonRecord,
+  model: z.object({
+    name: z.string(),
+    width: z.number(),
+    inputShape: z.tuple([z.int(), z.int(), z.int()]),
+    classes: z.int(),
+  }),
+  epoch: z.int().min(0),
+  step: z.int().min(0),
+  progress: jsonRecord,
+  shapes: z.record(z.string(), z.array(z.int().positive())),
+});
+
+/** A checkpoint whose file was found whole; its arrays are not on any backend yet. */
+export interface StoredCheckpoint {
+  readonly config: Readonly<Record<string, Json>>;
+  readonly model: Checkpoint['model'];
+  readonly epoch: number;
+  readonly step: number;
+  readonly progress: Readonly<Record<string, Json>>;
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+  readonly tensors: Safetensors['tensors'];
+}
+
+/**
+ * The checkpoint that a safetensors file holds; whether it is whole is for `decodeCheckpoint` to say.
+ *
+ * @param source what messages call the file
+ * @throws InputError if it is no checkpoint, or of a later version
+ */
+export function parseCheckpoint({ metadata, tensors }: Safetensors, source: string): StoredCheckpoint {
+  if (metadata.format !== FORMAT) {
+    throw new InputError(
+      `${source} is a safetensors file but no checkpoint of Equipoise: its metadata have format ${JSON.stringify(metadata.format)}, expected ${FORMAT}. Give a file of a run's folder checkpoints/.`,
+    );
+  }
+  if (metadata.format_version !== String(FORMAT_VERSION)) {
+    throw new InputError(
+      `${source} is a checkpoint of format version ${metadata.format_version}; this version of Equipoise reads ${FORMAT_VERSION}. Use the version that wrote it.`,
+    );
+  }
+  const strings = metadataSchema.safeParse(metadata);
+  const parts = strings.success ? partsSchema.safeParse(parseAll(strings.data)) : strings;
+  if (!parts.success) throw new InputError(`${source} is no checkpoint: ${z.prettifyError(parts.error)}`);
+  return { ...(parts.data as Omit<StoredCheckpoint, 'tensors'>), tensors };
+}
+
+function parseAll({ config, model, epoch, step, progress, shapes }: z.infer<typeof metadataSchema>): unknown {
+  const parts = { config, model, epoch, step, progress, shapes };
+  return Object.fromEntries(Object.entries(parts).map(([name, text]) => [name, parseJson(text)]));
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const toTensor = ({ shape, data }: StoredTensor): Tensor => tf.tensor(data as Float32Array, [...shape], 'float32');
+
+/** The tensors below `prefix`, on the current backend, owned by the caller. */
+export function tensorsBelow({ tensors }: StoredCheckpoint, prefix: string): Tensors {
+  const out: Record<string, Tensor> = {};
+  for (const [name, stored] of Object.entries(tensors)) {
+    if (name.startsWith(prefix)) out[name.slice(prefix.length)] = toTensor(stored);
+  }
+  return out;
+}
+
+/** The parameters below `prefix`, on the current backend, owned by the caller. */
+export function paramsBelow({ tensors, shapes }: StoredCheckpoint, prefix: string): Params {
+  const out: Record<string, Param> = {};
+  for (const [name, stored] of Object.entries(tensors)) {
+    if (!name.startsWith(prefix) || name.endsWith(POSITIONS)) continue;
+    const positions = tensors[name + POSITIONS];
+    const values = toTensor(stored);
+    out[name.slice(prefix.length)] = positions
+      ? { structure: storedStructure(shapes[name], positions), values: values as tf.Tensor1D }
+      : values;
+  }
+  return out;
+}
+
+const storedStructure = (shape: readonly number[], { data }: StoredTensor): Structure =>
+  structure(shape, data as Int32Array);
+
+/** The checkpoint on the current backend; its tensors belong to the caller. */
+export function restoreCheckpoint(stored: StoredCheckpoint): Checkpoint {
+  const { config, model, epoch, step, progress, tensors } = stored;
+  const names = Object.keys(tensors);
+  const slots = new Set(names.flatMap((name) => (name.startsWith('optimizer/') ? [name.split('/')[1]] : [])));
+  const optimizer: OptimizerState = Object.fromEntries(
+    [...slots].map((slot) => [slot, tensorsBelow(stored, `optimizer/${slot}/`)]),
+  );
+  const snapshot = names.some((name) => name.startsWith('snapshot/'))
+    ? { params: paramsBelow(stored, 'snapshot/params/'), state: tensorsBelow(stored, 'snapshot/state/') }
+    : null;
+  const explored = Object.fromEntries(
+    names.flatMap((name) =>
+      name.startsWith('explored/') ? [[name.slice('explored/'.length), tensors[name].data as Uint8Array]] : [],
+    ),
+  );
+  return {
+    config,
+    model,
+    epoch,
+    step,
+    progress,
+    params: paramsBelow(stored, 'params/'),
+    state: tensorsBelow(stored, 'state/'),
+    optimizer,
+    snapshot,
+    meanGradient: tensorsBelow(stored, 'meanGradient/'),
+    explored,
+  };
+}
