@@ -304,6 +304,10 @@ tf.registerGradient({
     parameterNames.forEach((_, i) => {
       gradients[1 + i] = parameterGradient(i);
     });
+    // A later pass starts from the statistics of an earlier one, which depend on the parameters; training reads them not.
+    stateNames.forEach((_, i) => {
+      gradients[1 + parameterNames.length + i] = () => tf.zerosLike(rest[parameterNames.length + i]);
+    });
     probeNames.forEach((_, i) => {
       gradients[1 + parameterNames.length + stateNames.length + i] = parameterGradient(parameterNames.length + i);
     });

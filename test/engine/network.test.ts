@@ -2,8 +2,9 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { seedKey } from '../../src/core/key.ts';
+import { seedKey, uniform } from '../../src/core/key.ts';
 import { disposeTensors } from '../../src/core/params.ts';
+import { sizeOf } from '../../src/core/structure.ts';
 import { engineInfo, registerEngine } from '../../src/engine/index.ts';
 import { apply, init } from '../../src/models/index.ts';
 import { conv, dense, flatten, relu } from '../../src/models/layers.ts';
@@ -68,6 +69,26 @@ describe('engine networks', () => {
       }
     });
   }
+
+  it('gives the gradients of a loss over two passes, of which the second moves the statistics of the first on', async () => {
+    const program = programs.resnet;
+    const run = (): Arrays =>
+      tf.tidy(() => {
+        const { params, state } = init(program, seedKey('weights'));
+        const shape = [6, ...program.inputShape] as const;
+        const images = tf.tensor4d(uniform(seedKey('images'), sizeOf(shape)), [...shape]);
+        const gradient = tf.grad((kernel: Tensor) => {
+          const weights = { ...params, 'stem.kernel': kernel };
+          const first = runNetwork(program, weights, state, images, { training: true });
+          const second = runNetwork(program, weights, first.state, tf.square(images), { training: true });
+          return tf.sum(tf.square(tf.sub(first.logits, second.logits)));
+        })(params['stem.kernel'] as Tensor);
+        return { gradient: gradient.dataSync() as Float32Array };
+      });
+    const expected = await on('cpu', 1, run);
+    const actual = await on('equipoise', 2, run);
+    expect(difference(actual.gradient, expected.gradient)).to.be.below(2e-5);
+  });
 
   it('keeps dense kernels of equal shape apart', async () => {
     for (const training of [false, true]) {
