@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { BACKENDS, type BackendName } from './names.ts';
 import { firstLine, installedVersion } from './packages.ts';
 import { automaticOrder } from './start.ts';
-import { INSTALL_TENSORFLOW, TENSORFLOW_PACKAGES } from './tensorflow.ts';
+import { installTensorflow, TENSORFLOW_PACKAGES } from './tensorflow.ts';
 import { INSTALL_WEBGPU, WEBGPU_PACKAGES } from './webgpu.ts';
 
 export interface BackendReport {
@@ -21,7 +21,10 @@ const anyInstalled = (names: readonly string[]) => names.some((name) => installe
 
 /** What must be installed beside Equipoise, and how; the others come with it. */
 const OPTIONAL: { readonly [K in BackendName]?: { readonly installed: () => boolean; readonly install: string } } = {
-  tensorflow: { installed: () => anyInstalled(TENSORFLOW_PACKAGES), install: INSTALL_TENSORFLOW },
+  tensorflow: {
+    installed: () => anyInstalled(TENSORFLOW_PACKAGES),
+    install: installTensorflow(TENSORFLOW_PACKAGES[1]),
+  },
   webgpu: { installed: () => WEBGPU_PACKAGES.every((name) => anyInstalled([name])), install: INSTALL_WEBGPU },
 };
 

@@ -4,11 +4,16 @@ import { join } from 'node:path';
 
 const require = createRequire(import.meta.url);
 
+/** The folder of an installed package, found without loading it; null where it is not installed. */
+export function installedFolder(name: string): string | null {
+  const folders = (require.resolve.paths(name) ?? []).map((path) => join(path, name));
+  return folders.find((folder) => existsSync(join(folder, 'package.json'))) ?? null;
+}
+
 /** The version of an installed package, found without loading it; null where it is not installed. */
 export function installedVersion(name: string): string | null {
-  const folder = (require.resolve.paths(name) ?? []).find((path) => existsSync(join(path, name, 'package.json')));
-  if (folder === undefined) return null;
-  return JSON.parse(readFileSync(join(folder, name, 'package.json'), 'utf8')).version;
+  const folder = installedFolder(name);
+  return folder === null ? null : JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
 }
 
 /** Loads an optional package; the compiler does not look for it. */

@@ -15,19 +15,19 @@ export interface StartedBackend {
   readonly detail: string;
 }
 
-type Starter = (options: StartOptions) => Promise<string>;
+type Starter = (options: StartOptions & { readonly gpuOnly?: boolean }) => Promise<string>;
 
 /** Each backend loads only when it is started. */
 const STARTERS: { readonly [K in BackendName]: Starter } = {
   engine: async (options) => (await import('./engine.ts')).startEngine(options),
-  tensorflow: async () => (await import('./tensorflow.ts')).startTensorflow(),
+  tensorflow: async (options) => (await import('./tensorflow.ts')).startTensorflow(options),
   webgpu: async () => (await import('./webgpu.ts')).startWebgpu(),
   cpu: async () => (await import('./cpu.ts')).startCpu(),
 };
 
 /**
- * What `auto` tries, in this order: TensorFlow where someone installed its GPU package, else the engine, else the
- * reference. It takes the first that starts; what is merely slower than the engine is never tried.
+ * What `auto` tries, in this order: TensorFlow where someone installed its GPU package, provided that it sees a GPU; else
+ * the engine; else the reference. It takes the first that starts; what is merely slower than the engine is never tried.
  */
 export function automaticOrder(installed: (name: string) => boolean): readonly BackendName[] {
   return installed('@tensorflow/tfjs-node-gpu') ? ['tensorflow', 'engine', 'cpu'] : ['engine', 'cpu'];
@@ -46,7 +46,7 @@ export async function startBackend(choice: string, options: StartOptions = {}): 
   const order = automaticOrder((name) => installedVersion(name) !== null);
   for (const name of order.slice(0, -1)) {
     try {
-      return { name, detail: await STARTERS[name](options) };
+      return { name, detail: await STARTERS[name]({ ...options, gpuOnly: true }) };
     } catch (thrown) {
       options.warn?.(`auto passes over the backend ${name}: ${firstLine(thrown)}`);
     }

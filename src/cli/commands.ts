@@ -44,4 +44,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'show what this machine can compute with',
     load: async () => (await import('./doctor.ts')).doctor,
   },
+  {
+    name: 'link-tensorflow',
+    summary: 'make the backend tensorflow from the TensorFlow of a Python wheel',
+    load: async () => (await import('./link-tensorflow.ts')).linkTensorflowCommand,
+  },
 ];
