@@ -12,7 +12,8 @@ import { sizeOf } from '../core/structure.ts';
  */
 
 const METADATA = '__metadata__';
-const LENGTH_BYTES = 8;
+/** The bytes that tell how long the header is. */
+export const LENGTH_BYTES = 8;
 const MAX_HEADER_BYTES = 100_000_000;
 
 /** The array of each dtype; the 16-bit floats are kept as their bits. */
@@ -103,62 +104,91 @@ export function encodeSafetensors(
  * @throws InputError naming the byte where the file is truncated or damaged
  */
 export function decodeSafetensors(bytes: Uint8Array, source = 'The file'): Safetensors {
-  const headerBytes = readHeaderLength(bytes, source);
-  const dataStart = LENGTH_BYTES + headerBytes;
-  const { [METADATA]: metadata = {}, ...entries } = readHeader(bytes.subarray(LENGTH_BYTES, dataStart), source);
-  if (!isStringMap(metadata)) {
-    throw new InputError(`${source} has metadata other than a map of strings in its header (from byte 8).`);
-  }
-  const available = bytes.length - dataStart;
-  const spans = Object.entries(entries)
-    .map(([name, entry]) => readSpan(name, entry, source))
-    .sort((a, b) => compare(a.begin, b.begin) || compare(a.end, b.end));
-  let expected = 0;
-  for (const { name, begin, end } of spans) {
-    if (begin !== expected) {
-      throw new InputError(
-        `${source} is damaged: tensor ${name} starts at byte ${dataStart + begin}, expected at byte ${dataStart + expected}.`,
-      );
-    }
-    if (end > available) {
-      throw new InputError(
-        `${source} is truncated: tensor ${name} reaches to byte ${dataStart + end}, the file ends at byte ${bytes.length}.`,
-      );
-    }
-    expected = end;
-  }
-  if (expected !== available) {
-    throw new InputError(
-      `${source} is damaged: its tensors end at byte ${dataStart + expected}, the file at byte ${bytes.length}.`,
-    );
-  }
+  const headEnd = headLength(bytes, bytes.length, source);
+  const { metadata, spans } = readLayout(bytes.subarray(0, headEnd), bytes.length, source);
   const tensors = Object.fromEntries(
-    spans.map(({ name, dtype, shape, begin, end }) => {
-      const { buffer } = new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end));
-      return [name, { dtype, shape, data: new ARRAYS[dtype](buffer) } as StoredTensor];
-    }),
+    spans.map((span) => [span.name, tensorOf(span, new Uint8Array(bytes.subarray(span.begin, span.end)))]),
   );
   return { metadata, tensors };
 }
 
-function readHeaderLength(bytes: Uint8Array, source: string): number {
-  if (bytes.length < LENGTH_BYTES) {
+/** Where a tensor lies in a file, in bytes from the file's start. */
+export interface Span {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** A tensor of its bytes, which it takes over. */
+export const tensorOf = ({ dtype, shape }: Span, { buffer }: Uint8Array): StoredTensor =>
+  ({ dtype, shape, data: new ARRAYS[dtype](buffer as ArrayBuffer) }) as StoredTensor;
+
+/**
+ * Where a file's data begin, after its header.
+ *
+ * @param start its first bytes, `LENGTH_BYTES` at least
+ * @param length of the whole file
+ * @throws InputError as `decodeSafetensors`
+ */
+export function headLength(start: Uint8Array, length: number, source: string): number {
+  if (length < LENGTH_BYTES) {
     throw new InputError(
-      `${source} is truncated: a safetensors file starts with 8 bytes of header length, it ends at byte ${bytes.length}.`,
+      `${source} is truncated: a safetensors file starts with 8 bytes of header length, it ends at byte ${length}.`,
     );
   }
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  if (length < 2 || length > MAX_HEADER_BYTES) {
+  const headerBytes = Number(new DataView(start.buffer, start.byteOffset).getBigUint64(0, true));
+  if (headerBytes < 2 || headerBytes > MAX_HEADER_BYTES) {
     throw new InputError(
-      `${source} is not a safetensors file: bytes 0 to 7 name a header of ${length} bytes, expected 2 to ${MAX_HEADER_BYTES}.`,
+      `${source} is not a safetensors file: bytes 0 to 7 name a header of ${headerBytes} bytes, expected 2 to ${MAX_HEADER_BYTES}.`,
     );
   }
-  if (LENGTH_BYTES + length > bytes.length) {
+  if (LENGTH_BYTES + headerBytes > length) {
     throw new InputError(
-      `${source} is truncated: its header reaches to byte ${LENGTH_BYTES + length}, the file ends at byte ${bytes.length}.`,
+      `${source} is truncated: its header reaches to byte ${LENGTH_BYTES + headerBytes}, the file ends at byte ${length}.`,
     );
   }
-  return length;
+  return LENGTH_BYTES + headerBytes;
+}
+
+/**
+ * What a file's head says: its metadata, and where its tensors are.
+ *
+ * @param head everything before the data
+ * @param length of the whole file
+ * @throws InputError as `decodeSafetensors`
+ */
+export function readLayout(
+  head: Uint8Array,
+  length: number,
+  source: string,
+): { readonly metadata: Safetensors['metadata']; readonly spans: readonly Span[] } {
+  const { [METADATA]: metadata = {}, ...entries } = readHeader(head.subarray(LENGTH_BYTES), source);
+  if (!isStringMap(metadata)) {
+    throw new InputError(`${source} has metadata other than a map of strings in its header (from byte 8).`);
+  }
+  const spans = Object.entries(entries)
+    .map(([name, entry]) => readSpan(name, entry, head.length, source))
+    .sort((a, b) => compare(a.begin, b.begin) || compare(a.end, b.end));
+  let expected = head.length;
+  for (const { name, begin, end } of spans) {
+    if (begin !== expected) {
+      throw new InputError(
+        `${source} is damaged: tensor ${name} starts at byte ${begin}, expected at byte ${expected}.`,
+      );
+    }
+    if (end > length) {
+      throw new InputError(
+        `${source} is truncated: tensor ${name} reaches to byte ${end}, the file ends at byte ${length}.`,
+      );
+    }
+    expected = end;
+  }
+  if (expected !== length) {
+    throw new InputError(`${source} is damaged: its tensors end at byte ${expected}, the file at byte ${length}.`);
+  }
+  return { metadata, spans };
 }
 
 function readHeader(bytes: Uint8Array, source: string): Record<string, unknown> {
@@ -175,15 +205,8 @@ function readHeader(bytes: Uint8Array, source: string): Record<string, unknown> 
   return header;
 }
 
-interface Span {
-  readonly name: string;
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  readonly begin: number;
-  readonly end: number;
-}
-
-function readSpan(name: string, entry: unknown, source: string): Span {
+/** @param dataStart what the entry's offsets are counted from */
+function readSpan(name: string, entry: unknown, dataStart: number, source: string): Span {
   const { dtype, shape, data_offsets: offsets } = isRecord(entry) ? entry : {};
   if (typeof dtype !== 'string' || !Object.hasOwn(ARRAYS, dtype)) {
     throw new InputError(
@@ -202,7 +225,7 @@ function readSpan(name: string, entry: unknown, source: string): Span {
       `${source} gives tensor ${name} (${dtype} [${shape}]) ${end - begin} bytes of data; that shape takes ${size}.`,
     );
   }
-  return { name, dtype: dtype as DType, shape, begin, end };
+  return { name, dtype: dtype as DType, shape, begin: dataStart + begin, end: dataStart + end };
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

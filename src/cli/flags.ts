@@ -9,6 +9,8 @@ interface Values {
   readonly number: number;
   readonly texts: readonly string[];
   readonly numbers: readonly number[];
+  /** `a=0.5,b=0.9` */
+  readonly 'named numbers': Readonly<Record<string, number>>;
   readonly switch: boolean;
 }
 
@@ -40,6 +42,15 @@ export const BACKEND_FLAGS = {
 
 /** Flags of every command that trains. */
 export const CONFIG_FLAGS = {
+  from: {
+    kind: 'text',
+    description: 'checkpoint, or run, whose weights training starts from (one-shot, gradual, dense)',
+  },
+  'extra-images': { kind: 'text', description: 'rst: safetensors file of extra images and their pseudo-labels' },
+  'cache-memory': {
+    kind: 'number',
+    description: 'MB of memory for the gradients that the pre-pass matched keeps, beyond it a file; default 1024',
+  },
   config: { kind: 'text', description: 'JSON or YAML file of settings; flags override it' },
   'print-config': { kind: 'switch', description: 'print the resolved configuration as JSON and stop' },
 } as const satisfies Flags;
@@ -60,7 +71,7 @@ export function readFlags<F extends Flags>(given: Readonly<Record<string, unknow
 
 /** The value of one flag or setting, given as text or, in a configuration file, as what it is. */
 export function readValue(name: string, kind: FlagKind, given: unknown): unknown {
-  if (typeof given === 'object' && given !== null && !(Array.isArray(given) && isList(kind))) {
+  if (typeof given === 'object' && given !== null && !takesObject(kind, given)) {
     throw new UsageError(
       `${name} was given ${Array.isArray(given) ? `${given.length} times` : 'a record'}. Give it once.`,
     );
@@ -78,10 +89,32 @@ export function readValue(name: string, kind: FlagKind, given: unknown): unknown
       return typeof given === 'string' ? given.split(',').map((part) => notEmpty(name, part.trim())) : given;
     case 'numbers':
       return [given].flat().flatMap((part: unknown) => (typeof part === 'string' ? readNumbers(name, part) : part));
+    case 'named numbers':
+      return readNamedNumbers(name, given);
   }
 }
 
-const isList = (kind: FlagKind) => kind === 'texts' || kind === 'numbers';
+const takesObject = (kind: FlagKind, given: object) =>
+  Array.isArray(given) ? kind === 'texts' || kind === 'numbers' : kind === 'named numbers';
+
+function readNamedNumbers(name: string, given: unknown): unknown {
+  if (typeof given === 'object' && given !== null) {
+    return Object.fromEntries(
+      Object.entries(given).map(([key, value]) => [key, readValue(`${name} ${key}`, 'number', value)]),
+    );
+  }
+  if (typeof given !== 'string') return given;
+  const pairs = given.split(',').map((part): [string, number] => {
+    const [, key, text] = /^\s*([^=\s]+)\s*=(.*)$/.exec(part) ?? [];
+    if (key === undefined)
+      throw new UsageError(`${name} takes names and numbers, as a=0.5,b=0.9; ${part.trim()} came.`);
+    return [key, parseNumber(text, `${name} ${key}`)];
+  });
+  const names = pairs.map(([key]) => key);
+  const twice = names.find((key, i) => names.indexOf(key) < i);
+  if (twice !== undefined) throw new UsageError(`${name} names ${twice} twice. Give it once.`);
+  return Object.fromEntries(pairs);
+}
 
 function notEmpty(name: string, text: string): string {
   if (text === '') throw new UsageError(`${name} came without a value.`);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Grid } from '../sweeps/grid.ts';
-import { SETTINGS, type Setting } from '../training/config.ts';
+import { type NameOf, SETTINGS, type Setting } from '../training/config.ts';
 import { type FlagKind, type Flags, readValue } from './flags.ts';
 
 /** @throws UsageError where it is none */
@@ -22,7 +22,13 @@ interface JsonSchema {
 
 const kebab = (name: string) => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-const NAMES = (Object.keys(SETTINGS) as Setting[]).filter((name) => name !== 'version');
+/** Files are given by their paths, and a configuration names them by their content. */
+const FILES: readonly Setting[] = ['from', 'extraImages'];
+
+/** The flag of a setting. */
+export const flagOf = (name: string): string => `--${kebab(name)}`;
+
+const NAMES = (Object.keys(SETTINGS) as Setting[]).filter((name) => name !== 'version' && !FILES.includes(name));
 const SCHEMAS = z.toJSONSchema(z.object(SETTINGS)).properties as unknown as Readonly<Record<Setting, JsonSchema>>;
 
 const KINDS: Readonly<Record<string, FlagKind>> = {
@@ -31,6 +37,7 @@ const KINDS: Readonly<Record<string, FlagKind>> = {
   integer: 'number',
   boolean: 'switch',
   array: 'numbers',
+  object: 'named numbers',
 };
 
 const kindOf = (name: Setting): FlagKind => KINDS[SCHEMAS[name].type ?? 'string'];
@@ -64,6 +71,23 @@ export function settingsOf(values: Readonly<Record<string, unknown>>): Readonly<
     NAMES.flatMap((name) => (values[kebab(name)] === undefined ? [] : [[name, values[kebab(name)]]])),
   );
 }
+
+/**
+ * What messages call settings: those that a file has by its names, all others by their flags.
+ *
+ * @param file what the file says
+ * @param given what flags say
+ */
+export const namesFor =
+  (
+    file: Readonly<Record<string, unknown>>,
+    given: Readonly<Record<string, unknown>>,
+    { seeds = false }: { readonly seeds?: boolean } = {},
+  ): NameOf =>
+  (setting) => {
+    if (setting in file && !(setting in given)) return setting;
+    return seeds && setting === 'seed' ? '--seeds' : flagOf(setting);
+  };
 
 /** The settings of a sweep as what all runs share and what they differ in: lists of several values. */
 export function gridOf(settings: Readonly<Record<string, unknown>>): Grid {

@@ -11,13 +11,15 @@ import {
   type SweepResult,
   shardOf,
 } from '../sweeps/index.ts';
+import type { NameOf } from '../training/config.ts';
 import { ATTACK_FLAGS, attacksOf, checkRadii } from './attack-flags.ts';
 import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
+import { bytesOf, type OpenedFiles, openFiles } from './files.ts';
 import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from './flags.ts';
 import { percent } from './format.ts';
 import { reportText } from './report.ts';
-import { gridOf, readConfigFile, SWEEP_SETTING_FLAGS, settingsOf } from './settings.ts';
+import { gridOf, namesFor, readConfigFile, SWEEP_SETTING_FLAGS, settingsOf } from './settings.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Where output is piped, a line comes at most this often. */
@@ -46,18 +48,23 @@ export const sweep = defineCommand({
     const attacks = attacksOf(flags);
     checkRadii('evaluation-epsilon', epsilons);
     const shard = flags.shard === undefined ? { index: 1, count: 1 } : parseShard(flags.shard);
-    const settings = await settingsFor(flags);
+    const { settings, files, nameOf } = await settingsFor(flags);
+    const cacheMemory = bytesOf(flags['cache-memory']);
+    const planned = jobsOf(gridOf(settings), { nameOf });
     if (flags['print-config']) {
-      terminal.print(JSON.stringify(jobsOf(gridOf(settings)), null, 2));
+      terminal.print(JSON.stringify(planned, null, 2));
       return;
     }
-    const jobs = shardOf(jobsOf(gridOf(await withBackend(settings, flags, terminal))), shard);
+    const backend = await startSweep(planned, flags, terminal);
+    const jobs = shardOf(jobsOf(gridOf({ ...settings, backend })), shard);
     const show = await showSweep(jobs, terminal);
     let result: SweepResult;
     try {
       result = await runSweep(jobs, {
         out,
+        ...files,
         dataDirectory: flags.data,
+        cacheMemory,
         evaluation: flags.evaluate === false ? null : { attacks, epsilons },
         ...(flags.jobs === undefined || flags.jobs === 1
           ? {}
@@ -78,24 +85,27 @@ export const sweep = defineCommand({
   },
 });
 
-/** What the file and the flags say, by setting. */
-async function settingsFor(
-  flags: FlagValues<typeof SWEEP_FLAGS> & Readonly<Record<string, unknown>>,
-): Promise<Readonly<Record<string, unknown>>> {
+/** What the file and the flags say, by setting, and what messages call these. */
+async function settingsFor(flags: FlagValues<typeof SWEEP_FLAGS> & Readonly<Record<string, unknown>>): Promise<{
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly files: OpenedFiles['files'];
+  readonly nameOf: NameOf;
+}> {
   const file = flags.config === undefined ? {} : await readConfigFile(flags.config, { lists: true });
-  return { ...file, ...settingsOf({ ...flags, seed: flags.seeds }) };
+  const { files, content, defaults } = await openFiles(flags);
+  const given = { ...settingsOf({ ...flags, seed: flags.seeds }), ...content };
+  return { settings: { ...defaults, ...file, ...given }, files, nameOf: namesFor(file, given, { seeds: true }) };
 }
 
-/** The settings with the backend that `auto` takes, so that every run records it. */
-async function withBackend(
-  settings: Readonly<Record<string, unknown>>,
+/** Starts the backend of the first job, and says which it is, so that every run records it. */
+async function startSweep(
+  [{ config }]: readonly Job[],
   { threads }: FlagValues<typeof SWEEP_FLAGS>,
   terminal: Terminal,
-): Promise<Readonly<Record<string, unknown>>> {
-  const [{ config }] = jobsOf(gridOf(settings));
+): Promise<string> {
   const { name, detail } = await startBackend(config.backend, { threads, warn: terminal.note });
   if (config.backend === 'auto') terminal.note(`--backend auto takes ${name} (${detail})`);
-  return { ...settings, backend: name };
+  return name;
 }
 
 async function showSweep(

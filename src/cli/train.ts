@@ -3,13 +3,15 @@ import { startBackend } from '../backends/start.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { configHash, describe, parseConfig, type TrainConfig } from '../training/config.ts';
 import { readRunConfig } from '../training/run-folder.ts';
+import type { TaskFiles } from '../training/task.ts';
 import { train as trainRun } from '../training/train.ts';
 import type { RunSummary } from '../training/types.ts';
 import { defineCommand } from './command.ts';
+import { bytesOf, openFiles } from './files.ts';
 import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from './flags.ts';
 import { percent } from './format.ts';
 import { showTraining } from './progress.ts';
-import { readConfigFile, SETTING_FLAGS, settingsOf } from './settings.ts';
+import { flagOf, namesFor, readConfigFile, SETTING_FLAGS, settingsOf } from './settings.ts';
 import type { Terminal } from './terminal.ts';
 
 const TRAIN_FLAGS = {
@@ -28,10 +30,15 @@ export const train = defineCommand({
       'RigL at 95 % with AGENT on shipped digits',
     ],
     ['equipoise train --dataset cifar10 --model resnet18 --epsilon 8/255', 'a dense net on CIFAR-10'],
+    ['equipoise train --recipe bsr-net --method rigl', "BSR-Net's schedule with RigL"],
+    [
+      'equipoise train --from runs/NAME --method one-shot --sparsity 0.95 --epochs 10',
+      'prune a trained net, fine-tune it',
+    ],
     ['equipoise train --resume runs/NAME', 'go on with a run'],
   ],
   async run({ flags, json }, terminal) {
-    const config = await configOf(flags);
+    const { config, files } = await configOf(flags);
     if (flags['print-config']) {
       terminal.print(JSON.stringify(config, null, 2));
       return;
@@ -43,7 +50,9 @@ export const train = defineCommand({
     try {
       summary = await trainRun(resolved, {
         out,
+        ...files,
         dataDirectory: flags.data,
+        cacheMemory: bytesOf(flags['cache-memory']),
         signal: terminal.signal,
         onProgress: progress.update,
         resume: flags.resume !== undefined,
@@ -73,22 +82,26 @@ async function startFor(
 /** The configuration that flags and files say, or that of the run to resume. */
 async function configOf(
   given: FlagValues<typeof TRAIN_FLAGS> & Readonly<Record<string, unknown>>,
-): Promise<TrainConfig> {
+): Promise<{ readonly config: TrainConfig; readonly files: TaskFiles }> {
   const settings = settingsOf(given);
+  const { files, content, defaults } = await openFiles(given);
   if (!given.resume) {
-    return parseConfig({ ...(given.config === undefined ? {} : await readConfigFile(given.config)), ...settings });
+    const file = given.config === undefined ? {} : await readConfigFile(given.config);
+    const flags = { ...settings, ...content };
+    const config = parseConfig({ ...defaults, ...file, ...flags }, { nameOf: namesFor(file, flags) });
+    return { config, files };
   }
   const extra = [...Object.keys(settings), ...(['config', 'out'] as const).filter((name) => given[name] !== undefined)];
   if (extra.length > 0) {
     throw new UsageError(
-      `A resumed run keeps its configuration and its folder; ${extra.join(', ')} came beside --resume ${given.resume}. Leave it out.`,
+      `A resumed run keeps its configuration and its folder; ${extra.map(flagOf).join(', ')} came beside --resume ${given.resume}. Leave it out.`,
     );
   }
   const config = await readRunConfig(given.resume);
   if (config === null) {
     throw new InputError(`--resume takes the folder of a run; ${given.resume} has no config.json. Check the path.`);
   }
-  return config;
+  return { config, files };
 }
 
 /** Says what the run is, and ends in its configuration's hash, so that other settings never share its folder. */

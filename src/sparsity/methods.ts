@@ -31,8 +31,8 @@ export interface Method {
   readonly sparse: boolean;
   /** The values of its options, those that are used where a user sets none; null where the masks never change. */
   readonly defaults: MethodOptions | null;
-  /** Whether it prunes given weights, and so has nothing to do with random ones. */
-  readonly givenWeights?: boolean;
+  /** Whether it needs trained weights to start from, or may go on from some; absent where its masks know nothing of weights. */
+  readonly givenWeights?: 'needed' | 'taken';
   /** The network before the first step, out of dense weights that are borrowed; owned by the caller. */
   start(dense: Params, start: Start): Promise<Params>;
   /** Its mask updates; null where the masks never change. */
@@ -94,7 +94,7 @@ export type MethodName =
   | 'one-shot';
 
 export const methods: { readonly [Name in MethodName]: Method } = {
-  dense: { sparse: false, defaults: null, start: asItIs, sparsifier: () => null },
+  dense: { sparse: false, defaults: null, givenWeights: 'taken', start: asItIs, sparsifier: () => null },
   /** A random mask that stays. */
   static: { sparse: true, defaults: null, start: randomMasks, sparsifier: () => null },
   /** Sparse evolutionary training (Mocanu et al. 2018, https://arxiv.org/abs/1707.04780). */
@@ -129,6 +129,7 @@ export const methods: { readonly [Name in MethodName]: Method } = {
   gradual: {
     sparse: true,
     defaults: GRADUAL_DEFAULTS,
+    givenWeights: 'taken',
     start: asItIs,
     sparsifier: ({ counts, ...options } = {}) =>
       gradual({ ...GRADUAL_DEFAULTS, ...options, counts: required(counts, 'gradual', 'the counts it ends at') }),
@@ -137,7 +138,7 @@ export const methods: { readonly [Name in MethodName]: Method } = {
   'one-shot': {
     sparse: true,
     defaults: null,
-    givenWeights: true,
+    givenWeights: 'needed',
     start: (dense, { counts }) => prune(dense, counts),
     sparsifier: () => null,
   },

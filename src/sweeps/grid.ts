@@ -2,6 +2,7 @@ import { UsageError } from '../core/errors.ts';
 import {
   applicable,
   configHash,
+  type NameOf,
   parseConfig,
   type Setting,
   type TrainConfig,
@@ -31,9 +32,13 @@ export interface Grid {
 /**
  * The jobs of a grid, each once. Seeds change last, so that a sweep which is stopped has whole tables over fewer seeds.
  *
+ * @param options what messages call settings
  * @throws UsageError for an axis without values, or a configuration that cannot be
  */
-export function jobsOf({ settings = {}, axes, controls = [] }: Grid): Job[] {
+export function jobsOf(
+  { settings = {}, axes, controls = [] }: Grid,
+  options: { readonly nameOf?: NameOf } = {},
+): Job[] {
   for (const [name, values] of Object.entries(axes)) {
     if (values.length === 0) throw new UsageError(`The sweep over ${name} has no values; give at least one.`);
   }
@@ -43,7 +48,7 @@ export function jobsOf({ settings = {}, axes, controls = [] }: Grid): Job[] {
     [{}],
   );
   const jobs = seeds.flatMap((seed) =>
-    [...controls, ...cells].map((cell) => jobOf(parseConfig(applicable({ ...settings, seed, ...cell })))),
+    [...controls, ...cells].map((cell) => jobOf(parseConfig(applicable({ ...settings, seed, ...cell }), options))),
   );
   return [...new Map(jobs.map((job) => [job.id, job])).values()];
 }

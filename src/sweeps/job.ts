@@ -8,6 +8,7 @@ import { checkpointFiles, checkpointIdentity } from '../evaluation/target.ts';
 import type { TrainConfig } from '../training/config.ts';
 import { parseLastRow } from '../training/metrics.ts';
 import { readRunConfig, runFolder } from '../training/run-folder.ts';
+import type { TaskFiles } from '../training/task.ts';
 import { train } from '../training/train.ts';
 import type { TrainEvent } from '../training/types.ts';
 
@@ -15,11 +16,12 @@ import type { TrainEvent } from '../training/types.ts';
 export type JobEvaluation = Pick<EvaluateOptions, 'attacks' | 'norm' | 'epsilons' | 'testLimit' | 'seed' | 'batchSize'>;
 
 /** A job as plain data: what a process needs to make one run. */
-export interface JobTask {
+export interface JobTask extends TaskFiles {
   readonly config: TrainConfig;
   /** The run's folder. */
   readonly out: string;
-  readonly dataDirectory?: string;
+  /** As `TrainRunOptions`. */
+  readonly cacheMemory?: number;
   /** Null: the run is trained only. */
   readonly evaluation: JobEvaluation | null;
 }
@@ -41,11 +43,11 @@ export interface JobOptions {
  * @returns `interrupted` if the signal stopped it; the same task then goes on from there
  */
 export async function runJob(task: JobTask, { signal, onEvent }: JobOptions = {}): Promise<'done' | 'interrupted'> {
-  const { config, out, dataDirectory, evaluation } = task;
+  const { config, out, evaluation, ...options } = task;
   if (!(await isTrained(out, config))) {
     const { status } = await train(config, {
+      ...options,
       out,
-      dataDirectory,
       signal,
       resume: (await readRunConfig(out)) !== null,
       onProgress: (event) => onEvent?.({ kind: 'train', event }),
@@ -56,7 +58,7 @@ export async function runJob(task: JobTask, { signal, onEvent }: JobOptions = {}
   try {
     await evaluate(out, {
       ...evaluation,
-      dataDirectory,
+      dataDirectory: options.dataDirectory,
       signal,
       onProgress: (progress) => onEvent?.({ kind: 'evaluate', progress }),
     });

@@ -2,14 +2,16 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '../core/errors.ts';
+import type { TaskFiles } from '../training/task.ts';
 import type { FromChild, ToChild } from './child.ts';
 import type { Job } from './grid.ts';
 import { isDone, type JobEvaluation, type JobEvent, type JobTask, runJob } from './job.ts';
 
-export interface SweepOptions {
+export interface SweepOptions extends TaskFiles {
   /** The folder of the runs' folders. */
   readonly out: string;
-  readonly dataDirectory?: string;
+  /** Of each run, as `TrainRunOptions`. */
+  readonly cacheMemory?: number;
   /** How each run is evaluated; null: not at all. */
   readonly evaluation: JobEvaluation | null;
   /** Where runs are made: one after the other on the current backend of this process, or in processes of their own. */
@@ -57,12 +59,20 @@ export interface SweepResult {
  * @throws InputError for a number of processes below 1
  */
 export async function runSweep(jobs: readonly Job[], options: SweepOptions): Promise<SweepResult> {
-  const { out, dataDirectory, evaluation, processes, signal, onEvent } = options;
+  const { out, dataDirectory, from, extraImages, cacheMemory, evaluation, processes, signal, onEvent } = options;
   const count = processes?.count ?? 1;
   if (!Number.isInteger(count) || count < 1) {
     throw new InputError(`A sweep needs at least one process; ${count} came.`);
   }
-  const taskOf = ({ config, name }: Job): JobTask => ({ config, out: join(out, name), dataDirectory, evaluation });
+  const taskOf = ({ config, name }: Job): JobTask => ({
+    config,
+    out: join(out, name),
+    dataDirectory,
+    from,
+    extraImages,
+    cacheMemory,
+    evaluation,
+  });
   const before: Job[] = [];
   const missing: { job: Job; position: number }[] = [];
   for (const [position, job] of jobs.entries()) {

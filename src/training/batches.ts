@@ -1,8 +1,11 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Attack } from '../../attacks/types.ts';
+import { foldIn, type Key } from '../core/key.ts';
 import { batchImages, batchLabels, epochBatches } from '../data/batch.ts';
+import type { Split } from '../data/types.ts';
 import type { Weights } from '../models/types.ts';
+import { extraBatches, splitBatch } from '../objectives/extra-images.ts';
 import { type AttackedBatch, attackBatch } from './attacks.ts';
 import { type Costs, NO_COSTS } from './costs.ts';
 import type { Task } from './task.ts';
@@ -12,23 +15,60 @@ export interface TrainingBatch extends AttackedBatch {
   readonly adversarial: Tensor4D;
 }
 
-/** The image numbers of each batch of an epoch, counted from 0; a function of the seed alone. */
-export const batchesOfEpoch = ({ indices, config, keys }: Task, epoch: number): Int32Array[] =>
-  epochBatches(indices.train, config.batchSize, keys.data(epoch));
+/**
+ * The image numbers of each batch of an epoch, counted from 0; a function of the seed alone. An epoch shows every training
+ * image once. Extra images are the last of each batch; their numbers follow those of the training split.
+ */
+export function batchesOfEpoch(
+  { dataset, indices, config, objective, extra, keys }: Task,
+  epoch: number,
+): Int32Array[] {
+  const key = keys.data(epoch);
+  const sizes = splitBatch(config.batchSize, objective.extraShare);
+  const batches = epochBatches(indices.train, sizes.labelled, key);
+  if (extra === null) return batches;
+  const beside = extraBatches(extra.count, batches.length, sizes.extra, key);
+  return batches.map((batch, i) => {
+    // The last batch may be smaller, and has as large a share of extra images.
+    const count = Math.round((sizes.extra * batch.length) / sizes.labelled);
+    const numbers = beside[i].subarray(0, count).map((number) => dataset.train.count + number);
+    const all = new Int32Array(batch.length + count);
+    all.set(batch);
+    all.set(numbers, batch.length);
+    return all;
+  });
+}
 
 /** The images of one batch as an epoch shows them, augmented, or as they are; owned by the caller. */
 export function drawBatch(
-  { dataset, config, keys }: Task,
+  { dataset, extra, config, keys }: Task,
   epoch: number,
   indices: Int32Array,
   { augmented = true }: { readonly augmented?: boolean } = {},
 ): AttackedBatch {
   const augmentation = augmented ? config.augment : 'none';
-  return {
-    images: batchImages(dataset.train, indices, dataset.imageShape, { augmentation, key: keys.data(epoch) }),
-    labels: batchLabels(dataset.train, indices),
-    samples: Array.from(indices),
-  };
+  const key = keys.data(epoch);
+  const draw = (split: Split, numbers: Int32Array, drawKey: Key) => ({
+    images: batchImages(split, numbers, dataset.imageShape, { augmentation, key: drawKey }),
+    labels: batchLabels(split, numbers),
+  });
+  const samples = Array.from(indices);
+  const { count } = dataset.train;
+  const ofDataset = indices.filter((number) => number < count);
+  if (extra === null) return { ...draw(dataset.train, ofDataset, key), samples };
+  return tf.tidy(() => {
+    const own = draw(dataset.train, ofDataset, key);
+    const beside = draw(
+      extra,
+      indices.subarray(ofDataset.length).map((number) => number - count),
+      foldIn(key, 'extra'),
+    );
+    return {
+      images: tf.concat([own.images, beside.images]),
+      labels: tf.concat([own.labels, beside.labels]),
+      samples,
+    };
+  });
 }
 
 /**

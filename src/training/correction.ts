@@ -5,8 +5,8 @@ import type { Correction } from '../optimizers/agent.ts';
 import { carry, carryMaps } from '../optimizers/carry.ts';
 import type { TrainingBatch } from './batches.ts';
 import { type Costs, gradientCosts, NO_COSTS } from './costs.ts';
+import type { StoredGradients } from './gradient-store.ts';
 import { lossGradients } from './loss-gradients.ts';
-import type { StoredGradients } from './prepass.ts';
 import type { TrainState } from './state.ts';
 import type { Task } from './task.ts';
 

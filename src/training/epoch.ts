@@ -5,8 +5,9 @@ import { batchesOfEpoch } from './batches.ts';
 import { throwIfAborted, yieldToEvents } from './errors.ts';
 import type { Report } from './event-log.ts';
 import { explorationRate } from './explored.ts';
+import type { GradientStore, GradientStoreOptions } from './gradient-store.ts';
 import type { MetricRow } from './metrics.ts';
-import { adoptPrepass, recomputeStored, runPrepass, type StoredGradients } from './prepass.ts';
+import { adoptPrepass, recomputeStored, runPrepass } from './prepass.ts';
 import type { TrainState } from './state.ts';
 import { trainStep } from './step.ts';
 import type { Stopwatch } from './stopwatch.ts';
@@ -19,6 +20,8 @@ export interface Surroundings {
   readonly report: Report;
   readonly watch: Stopwatch;
   readonly signal?: AbortSignal;
+  /** Where the gradients of a pre-pass are kept. */
+  readonly store: GradientStoreOptions;
   /** Called after each step: the place for a checkpoint inside the epoch. */
   afterStep(): Promise<void>;
 }
@@ -36,10 +39,28 @@ const TRAIN_IMAGES_MEASURED = 256;
  * @returns the epoch's row; `state` is then at the start of the next one
  */
 export async function trainEpoch(task: Task, state: TrainState, around: Surroundings): Promise<MetricRow> {
+  const { watch } = around;
+  const stored = await watch.train(() => prepare(task, state, around));
+  try {
+    await takeSteps(task, state, stored, around);
+  } finally {
+    await stored?.close();
+  }
+  const measured = await measure(task, state, around);
+  const row = metricRow(task, state, measured, watch);
+  Object.assign(state, { epoch: state.epoch + 1, batch: 0, lossSum: 0, variance: null } satisfies Partial<TrainState>);
+  return row;
+}
+
+async function takeSteps(
+  task: Task,
+  state: TrainState,
+  stored: GradientStore | null,
+  around: Surroundings,
+): Promise<void> {
   const { watch, signal, report } = around;
   const batches = batchesOfEpoch(task, state.epoch);
   const at = () => ({ epoch: state.epoch + 1, step: state.step });
-  const stored = await watch.train(() => prepare(task, state, around));
   while (state.batch < batches.length) {
     if (task.rule.corrects && state.batch === variancePosition(batches.length)) {
       state.variance = await measureVariance(task, state, stored);
@@ -61,23 +82,20 @@ export async function trainEpoch(task: Task, state: TrainState, around: Surround
     throwIfAborted(signal);
     if (state.batch < batches.length) await around.afterStep();
   }
-  const measured = await measure(task, state, around);
-  const row = metricRow(task, state, measured, watch);
-  Object.assign(state, { epoch: state.epoch + 1, batch: 0, lossSum: 0, variance: null } satisfies Partial<TrainState>);
-  return row;
 }
 
 /** The pre-pass of a corrected epoch, or, inside one, what is needed of it again. */
 async function prepare(
   task: Task,
   state: TrainState,
-  { report, watch, signal }: Surroundings,
-): Promise<readonly StoredGradients[] | null> {
+  { report, watch, signal, store }: Surroundings,
+): Promise<GradientStore | null> {
   if (!task.rule.corrects || state.batch === task.batchesPerEpoch) return null;
   const at = { epoch: state.epoch + 1, step: state.step };
   const options = {
     watch,
     signal,
+    store,
     onBatch: (batch: number, batches: number) => void report({ kind: 'prepass', ...at, batch, batches }),
   };
   if (state.batch > 0) {

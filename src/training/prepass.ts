@@ -8,13 +8,16 @@ import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snap
 import { batchesOfEpoch, disposeBatch, drawBatch, type TrainingBatch, withAdversarial } from './batches.ts';
 import { addCosts, type Costs, forwardCosts, gradientCosts, NO_COSTS } from './costs.ts';
 import { throwIfAborted, yieldToEvents } from './errors.ts';
+import {
+  type GradientStore,
+  type GradientStoreOptions,
+  gradientStore,
+  type StoredGradients,
+} from './gradient-store.ts';
 import { lossGradients, lossOf } from './loss-gradients.ts';
 import type { TrainState } from './state.ts';
 import type { Stopwatch } from './stopwatch.ts';
 import type { Task } from './task.ts';
-
-/** Gradients by parameter in plain memory, outside the backend's. */
-export type StoredGradients = Readonly<Record<string, Float32Array>>;
 
 /** What a pre-pass finds out before an epoch's updates. */
 export interface Prepass {
@@ -25,12 +28,14 @@ export interface Prepass {
   /** ĉ, or why there is none; null where the rule reads none. */
   readonly estimate: Estimate | null;
   readonly c: number;
-  /** ∇L(θ̃) of each batch of the epoch, where the pass sees the very batches; null where steps compute it. */
-  readonly stored: readonly StoredGradients[] | null;
+  /** ∇L(θ̃) of each batch of the epoch, where the pass sees the very batches; null where steps compute it. To be closed. */
+  readonly stored: GradientStore | null;
   readonly costs: Costs;
 }
 
-interface PrepassOptions {
+export interface PrepassOptions {
+  /** Where gradients are kept that a pre-pass keeps. */
+  readonly store: GradientStoreOptions;
   readonly watch: Stopwatch;
   readonly signal?: AbortSignal;
   readonly onBatch?: (batch: number, batches: number) => void;
@@ -54,7 +59,7 @@ export async function runPrepass(task: Task, state: TrainState, options: Prepass
   const previous = state.snapshot && { params: state.snapshot.params, state: state.snapshot.state };
   const look = prepasses[config.agentPrepass ?? 'published'];
   const batches = seenBatches(task, state.epoch);
-  const stored: StoredGradients[] = [];
+  const stored = look.keepsGradients ? gradientStore(options.store) : null;
   const lossesNow: number[] = [];
   const lossesSnapshot: number[] = [];
   let sum: Tensors | null = null;
@@ -68,7 +73,7 @@ export async function runPrepass(task: Task, state: TrainState, options: Prepass
         disposeTensors(result.state);
         costs = addCosts(costs, gradientCosts(result.images, flopsOf(program, weights.params)));
         lossesNow.push(await take(result.loss));
-        if (look.keepsGradients) stored.push(await download(result.gradients));
+        await stored?.add(await download(result.gradients));
         sum = accumulate(sum, result.gradients);
         if (rule.adaptive && look.estimates && previous) {
           const before = lossOf(program, objective, previous, seen.batch);
@@ -84,6 +89,7 @@ export async function runPrepass(task: Task, state: TrainState, options: Prepass
     }
   } catch (error) {
     if (sum) disposeTensors(sum);
+    await stored?.close();
     throw error;
   }
   const total = sum as Tensors | null;
@@ -101,41 +107,46 @@ export async function runPrepass(task: Task, state: TrainState, options: Prepass
     c: estimate
       ? look.coefficient({ c: state.c, estimate, alpha: config.agentAlpha ?? 0, epoch: state.epoch })
       : state.c,
-    stored: look.keepsGradients ? stored : null,
+    stored,
     costs,
   };
 }
 
 /**
  * The stored gradients of a `matched` pre-pass again, for a resume inside an epoch: computed from the snapshot, whose
- * weights they belong to. Batches before `from` are left empty.
+ * weights they belong to. Batches before `from` are left out.
+ *
+ * @returns to be closed
  */
 export async function recomputeStored(
   task: Task,
   state: TrainState,
   from: number,
   options: PrepassOptions,
-): Promise<readonly StoredGradients[]> {
+): Promise<GradientStore | null> {
   const { snapshot } = state;
-  if (snapshot === null) return [];
-  const stored: StoredGradients[] = [];
+  if (snapshot === null) return null;
+  const stored = gradientStore(options.store, from);
   const batches = batchesOfEpoch(task, state.epoch);
-  for (const [index, indices] of batches.entries()) {
-    if (index < from) {
-      stored.push({});
-      continue;
+  const at = { ...state, params: snapshot.params, statistics: snapshot.state };
+  try {
+    for (const [index, indices] of batches.entries()) {
+      if (index < from) continue;
+      const { batch } = await prepassBatch(task, at, indices, options.watch);
+      const result = lossGradients(task.program, task.objective, snapshot, batch);
+      disposeTensors(result.state);
+      result.loss.dispose();
+      disposeBatch(batch);
+      const gradients = await download(result.gradients);
+      disposeTensors(result.gradients);
+      await stored.add(gradients);
+      options.onBatch?.(index + 1, batches.length);
+      await yieldToEvents();
+      throwIfAborted(options.signal);
     }
-    const at = { ...state, params: snapshot.params, statistics: snapshot.state };
-    const { batch } = await prepassBatch(task, at, indices, options.watch);
-    const result = lossGradients(task.program, task.objective, snapshot, batch);
-    disposeTensors(result.state);
-    result.loss.dispose();
-    stored.push(await download(result.gradients));
-    disposeTensors(result.gradients);
-    disposeBatch(batch);
-    options.onBatch?.(index + 1, batches.length);
-    await yieldToEvents();
-    throwIfAborted(options.signal);
+  } catch (error) {
+    await stored.close();
+    throw error;
   }
   return stored;
 }

@@ -1,11 +1,13 @@
 import { access, mkdir, open, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import { isMissing, writeAtomically } from '../checkpoints/atomic-file.ts';
 import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
 import { UsageError } from '../core/errors.ts';
 import { parseConfig, SETTINGS, type Setting, type TrainConfig } from './config.ts';
 import { METRICS_HEADER } from './metrics.ts';
 import { NO_TIMES, type Times } from './stopwatch.ts';
+import type { TaskFiles } from './task.ts';
 
 /** The files of a run. */
 export interface RunFolder {
@@ -16,6 +18,10 @@ export interface RunFolder {
   readonly last: string;
   readonly best: string;
   readonly evaluation: string;
+  /** Where the files lie that the configuration names by their content, so that a resume finds them. */
+  readonly inputs: string;
+  /** Snapshot gradients that memory has no room for, while an epoch lasts. */
+  readonly gradients: string;
 }
 
 export const LAST_CHECKPOINT = 'checkpoints/last.safetensors';
@@ -29,6 +35,8 @@ export const runFolder = (path: string): RunFolder => ({
   last: join(path, LAST_CHECKPOINT),
   best: join(path, BEST_CHECKPOINT),
   evaluation: join(path, 'evaluation.json'),
+  inputs: join(path, 'inputs.json'),
+  gradients: join(path, 'snapshot-gradients.bin'),
 });
 
 const exists = (path: string): Promise<boolean> =>
@@ -82,9 +90,30 @@ export async function inspectRunFolder(
   return { checkpointed: await hasCheckpoint(folder.last) };
 }
 
+const inputsSchema = z.object({ from: z.string().optional(), extraImages: z.string().optional() });
+
+type Inputs = Pick<TaskFiles, 'from' | 'extraImages'>;
+
+/** The files that a run was started with, as far as it was with any. */
+export async function readInputs(folder: RunFolder): Promise<Inputs> {
+  try {
+    return inputsSchema.parse(JSON.parse(await readFile(folder.inputs, 'utf8')));
+  } catch {
+    return {};
+  }
+}
+
 /** Makes the folder of a new run, its configuration first. */
-export async function createRunFolder(folder: RunFolder, config: TrainConfig): Promise<void> {
+export async function createRunFolder(
+  folder: RunFolder,
+  config: TrainConfig,
+  { from, extraImages }: Inputs,
+): Promise<void> {
   await writeAtomically(folder.config, `${JSON.stringify(config, null, 2)}\n`);
+  if (from !== undefined || extraImages !== undefined) {
+    const absolute = { from: from && resolve(from), extraImages: extraImages && resolve(extraImages) };
+    await writeAtomically(folder.inputs, `${JSON.stringify(absolute, null, 2)}\n`);
+  }
   await Promise.all([folder.events, folder.best].map((file) => rm(file, { force: true })));
   await mkdir(join(folder.path, 'checkpoints'), { recursive: true });
   await writeAtomically(folder.metrics, METRICS_HEADER);

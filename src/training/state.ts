@@ -12,6 +12,7 @@ import { startNetwork } from '../sparsity/start-network.ts';
 import { type Costs, NO_COSTS } from './costs.ts';
 import { type Explored, explore } from './explored.ts';
 import { distributionOptions, type Task } from './task.ts';
+import { trainedWeights } from './trained-weights.ts';
 
 /** Everything that the rest of a run depends on. It owns its tensors and is replaced field by field. */
 export interface TrainState {
@@ -40,10 +41,10 @@ export interface TrainState {
   best: { readonly epoch: number; readonly robustValidationAccuracy: number } | null;
 }
 
-/** Initial weights of the seed as the method starts from them, at the configuration's sparsity; owned by the caller. */
+/** Initial weights of the seed, or those of a checkpoint, as the method starts from them, at the configuration's sparsity; owned by the caller. */
 async function initialWeights(task: Task): Promise<{ params: Params; state: Tensors }> {
   const { config, program, keys, signs } = task;
-  const { params: dense, state } = init(program, keys.init);
+  const { params: dense, state } = config.from === undefined ? init(program, keys.init) : await trainedWeights(task);
   if (config.distribution === undefined) return { params: dense, state };
   const params = await startNetwork(dense, {
     method: config.method,
@@ -53,8 +54,7 @@ async function initialWeights(task: Task): Promise<{ params: Params; state: Tens
     options: distributionOptions(config),
     signs,
     key: keys.masks,
-  });
-  disposeParams(dense);
+  }).finally(() => disposeParams(dense));
   return { params, state };
 }
 

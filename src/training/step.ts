@@ -3,13 +3,13 @@ import { sizeOf } from '../core/structure.ts';
 import { flops as flopsOf, kernelsOf } from '../models/inspect.ts';
 import { carryState } from '../optimizers/carry.ts';
 import { applyUpdates, disposeState } from '../optimizers/sgd.ts';
-import { disposeBatch, drawBatch, withAdversarial } from './batches.ts';
+import { disposeBatch, drawBatch, type TrainingBatch, withAdversarial } from './batches.ts';
 import { correctionFor, disposeCorrection } from './correction.ts';
 import { addCosts, type Costs, gradientCosts, NO_COSTS } from './costs.ts';
 import { DivergenceError } from './errors.ts';
 import { explore } from './explored.ts';
+import type { GradientStore } from './gradient-store.ts';
 import { lossGradients, probesFor } from './loss-gradients.ts';
-import type { StoredGradients } from './prepass.ts';
 import type { TrainState } from './state.ts';
 import type { Stopwatch } from './stopwatch.ts';
 import type { Task } from './task.ts';
@@ -23,7 +23,7 @@ export interface StepReport {
 
 /**
  * One training step: the batch's adversarial examples against θ, g = ∇L(θ), the correction g + γc·(u − g̃), momentum and
- * weight decay, the update; then, where one is due, the masks. `state` moves on by one batch.
+ * weight decay, the update; then, where one is due, the masks, or these alone. `state` moves on by one batch.
  *
  * @param stored what a matched pre-pass kept, by batch
  * @throws DivergenceError if the loss is not finite; `state` is then as before
@@ -32,7 +32,7 @@ export async function trainStep(
   task: Task,
   state: TrainState,
   indices: Int32Array,
-  stored: readonly StoredGradients[] | null,
+  stored: GradientStore | null,
   watch: Stopwatch,
 ): Promise<StepReport> {
   const { program, objective, config, sparsifier, totalSteps } = task;
@@ -54,32 +54,21 @@ export async function trainStep(
     for (const tensors of [result.gradients, result.denseGradients, result.state]) disposeTensors(tensors);
     throw diverged(task, state, loss);
   }
-  const { correction, costs: correctionCosts } = await correctionFor(task, state, stored?.[state.batch] ?? null, batch);
-  disposeBatch(batch);
-
   const learningRate = config.lr * task.schedule(state.step / totalSteps);
-  const { updates, state: optimizer } = task.optimizer.update(
-    result.gradients,
-    state.optimizer,
-    trainables(state.params),
-    { learningRate, correction },
-  );
-  const params = applyUpdates(state.params, updates);
-  disposeTensors(updates);
+  const moves = !(rewires && config.maskUpdate === 'instead-of-step');
+  const correctionCosts = moves
+    ? await moveWeights(task, state, { gradients: result.gradients, batch, learningRate, stored })
+    : NO_COSTS;
+  disposeBatch(batch);
   disposeTensors(result.gradients);
-  disposeCorrection(correction);
   const costs = [
     attackCosts,
-    gradientCosts(result.images, flopsOf(program, params)),
+    gradientCosts(result.images, flopsOf(program, state.params)),
     denseGradientCosts(task, probes, result.images),
     correctionCosts,
   ].reduce(addCosts, state.costs);
-  disposeParams(state.params);
-  disposeState(state.optimizer);
   disposeTensors(state.statistics);
   Object.assign(state, {
-    params,
-    optimizer,
     statistics: result.state,
     step: done.step,
     batch: state.batch + 1,
@@ -89,6 +78,34 @@ export async function trainStep(
   const rewired = rewires ? await updateMasks(task, state, learningRate, result.denseGradients) : null;
   disposeTensors(result.denseGradients);
   return { loss, learningRate, rewired };
+}
+
+interface Move {
+  /** Of the batch, at the weights; borrowed, as is the batch. */
+  readonly gradients: Tensors;
+  readonly batch: TrainingBatch;
+  readonly learningRate: number;
+  readonly stored: GradientStore | null;
+}
+
+/** The correction, momentum and weight decay, and the update of the weights; what the correction took. */
+async function moveWeights(
+  task: Task,
+  state: TrainState,
+  { gradients, batch, learningRate, stored }: Move,
+): Promise<Costs> {
+  const { correction, costs } = await correctionFor(task, state, (await stored?.get(state.batch)) ?? null, batch);
+  const { updates, state: optimizer } = task.optimizer.update(gradients, state.optimizer, trainables(state.params), {
+    learningRate,
+    correction,
+  });
+  const params = applyUpdates(state.params, updates);
+  disposeTensors(updates);
+  disposeCorrection(correction);
+  disposeParams(state.params);
+  disposeState(state.optimizer);
+  Object.assign(state, { params, optimizer } satisfies Partial<TrainState>);
+  return costs;
 }
 
 /** Lets the sparsifier rewire the kernels after the step just done; momentum restarts at 0 where a weight was grown. */
@@ -124,7 +141,9 @@ function diverged({ config }: Task, { step, epoch }: TrainState, loss: number): 
   const causes = [
     `the learning rate ${config.lr} is too high (try ${Number((config.lr / 10).toPrecision(3))})`,
     ...(config.optimizer === 'svrg' ? ['the full correction of svrg is unstable on deep networks (try agent)'] : []),
-    ...(config.attackBn === 'train' ? ['the attack runs with batch statistics (try attackBn evaluate)'] : []),
+    ...(config.attackBn === 'train'
+      ? ['the attack runs with batch statistics (try attackBn evaluate, --attack-bn evaluate)']
+      : []),
   ];
   return new DivergenceError(
     `The loss was ${loss} in step ${step + 1} (epoch ${epoch + 1}), and the run stopped. Most likely ${causes.join(', or ')}.`,

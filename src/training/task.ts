@@ -1,11 +1,13 @@
 import type { Attack } from '../../attacks/types.ts';
 import type { ModelRecord } from '../checkpoints/types.ts';
+import { UsageError } from '../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../core/key.ts';
 import { loadDataset } from '../data/load.ts';
 import { type TrainingIndices, trainingIndices } from '../data/split.ts';
-import type { Dataset } from '../data/types.ts';
+import type { Dataset, Split } from '../data/types.ts';
 import { kernelsOf } from '../models/inspect.ts';
 import { buildModel } from '../models/models.ts';
+import { splitBatch } from '../objectives/extra-images.ts';
 import { objectives } from '../objectives/objectives.ts';
 import type { Objective } from '../objectives/types.ts';
 import type { Program } from '../ops/network.ts';
@@ -20,6 +22,17 @@ import { fixedSigns, type Signs } from '../sparsity/signs.ts';
 import type { Sparsifier } from '../sparsity/types.ts';
 import { prepassAttack, trainingAttack, validationAttack } from './attacks.ts';
 import type { TrainConfig } from './config.ts';
+import { readExtraImages } from './extra-images.ts';
+
+/** The files that a configuration names by their content. */
+export interface TaskFiles {
+  /** Where data sets lie; default that of the data layer. */
+  readonly dataDirectory?: string;
+  /** The checkpoint that training starts from. */
+  readonly from?: string;
+  /** The extra images of `rst`. */
+  readonly extraImages?: string;
+}
 
 /** Everything about a run that stays as it is while it trains. */
 export interface Task {
@@ -27,6 +40,10 @@ export interface Task {
   readonly dataset: Dataset;
   /** Numbers of the images to train on and of those held out, in the training split. */
   readonly indices: TrainingIndices;
+  /** Images beside the data set, numbered on from its training images; null where the objective wants none. */
+  readonly extra: Split | null;
+  /** The checkpoint that training starts from, until it has; null for random weights. */
+  readonly from: string | null;
   readonly model: ModelRecord;
   readonly program: Program;
   readonly objective: Objective;
@@ -86,8 +103,8 @@ function runKeys(seed: number): RunKeys {
  *
  * @throws InputError if the data are missing or damaged, or the model does not fit the images
  */
-export async function openTask(config: TrainConfig, dataDirectory?: string): Promise<Task> {
-  const dataset = await loadDataset(config.dataset, { directory: dataDirectory });
+export async function openTask(config: TrainConfig, files: TaskFiles = {}): Promise<Task> {
+  const dataset = await loadDataset(config.dataset, { directory: files.dataDirectory });
   const indices = trainingIndices(dataset, config.trainLimit);
   const model: ModelRecord = {
     name: config.model,
@@ -98,15 +115,24 @@ export async function openTask(config: TrainConfig, dataDirectory?: string): Pro
   const program = buildModel(config.model, model);
   const keys = runKeys(config.seed);
   const signs = fixedSigns(keys.signs);
-  const batchesPerEpoch = Math.ceil(indices.train.length / config.batchSize);
+  const { labelSmoothing, beta, extraShare } = config;
   const objective = {
-    ...objectives[config.objective]({ labelSmoothing: config.labelSmoothing, beta: config.beta }),
+    ...objectives[config.objective]({ labelSmoothing, beta, extraShare }),
     weightPerturbation: config.awpGamma,
   };
+  const { labelled, extra } = splitBatch(config.batchSize, objective.extraShare);
+  if (objective.extraShare > 0 && (labelled < 1 || extra < 1)) {
+    throw new UsageError(
+      `A batch of ${config.batchSize} images, a share of ${objective.extraShare} of them extra, has ${labelled} labelled and ${extra} extra ones; it needs some of both. Give larger batches.`,
+    );
+  }
+  const batchesPerEpoch = Math.ceil(indices.train.length / labelled);
   return {
     config,
     dataset,
     indices,
+    extra: objective.extraShare > 0 ? await readExtraImages(config, dataset, files.extraImages) : null,
+    from: files.from ?? null,
     model,
     program,
     objective,
@@ -115,12 +141,14 @@ export async function openTask(config: TrainConfig, dataDirectory?: string): Pro
       nesterov: config.nesterov,
       weightDecay: config.weightDecay,
       decay: config.weightDecayMode,
+      scope: config.weightDecayScope,
     }),
     rule: coefficientRules[config.optimizer],
     sparsifier: methods[config.method].sparsifier({
       ...(config.updateInterval !== undefined && { interval: config.updateInterval }),
       ...(config.updateEnd !== undefined && { end: config.updateEnd }),
       ...(config.dropFraction !== undefined && { dropFraction: config.dropFraction }),
+      ...(config.noise !== undefined && { noise: config.noise }),
       ...(config.distribution !== undefined && {
         counts: distributions[config.distribution](kernelsOf(program), config.sparsity, distributionOptions(config)),
       }),
@@ -140,9 +168,11 @@ export async function openTask(config: TrainConfig, dataDirectory?: string): Pro
 }
 
 /** What the configuration says about where the weights are, beside the distribution. */
-export const distributionOptions = ({ denseFirstConv, denseLastLayer }: TrainConfig): DistributionOptions => ({
-  firstConvolutionDense: denseFirstConv,
-  lastLayerDense: denseLastLayer,
+export const distributionOptions = (config: TrainConfig): DistributionOptions => ({
+  firstConvolutionDense: config.denseFirstConv,
+  lastLayerDense: config.denseLastLayer,
+  sparsities: config.layerSparsities,
+  firstStageDensity: config.firstStageDensity,
 });
 
 /** The factor on the learning rate over the share of the steps that are done. */

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { hasCheckpoint, readCheckpoint, writeCheckpoint } from '../checkpoints/checkpoint.ts';
 import { restoreCheckpoint } from '../checkpoints/stored.ts';
@@ -19,11 +19,12 @@ import {
   inspectRunFolder,
   LAST_CHECKPOINT,
   type RunFolder,
+  readInputs,
   runFolder,
 } from './run-folder.ts';
 import { disposeTrainState, fromCheckpoint, startState, type TrainState, toCheckpoint } from './state.ts';
 import { type Stopwatch, stopwatch } from './stopwatch.ts';
-import { openTask, type Task } from './task.ts';
+import { openTask, type Task, type TaskFiles } from './task.ts';
 import type { RunSummary, TrainRunOptions } from './types.ts';
 
 /** A run under way. */
@@ -45,22 +46,31 @@ interface Run {
  * or a model that does not fit; DivergenceError if the loss or the weights are no longer finite, with the likely cause
  */
 export async function train(config: TrainConfig, options: TrainRunOptions): Promise<RunSummary> {
-  const { out, dataDirectory, signal, onProgress, resume = false } = options;
+  const { out, onProgress, resume = false } = options;
   const folder = runFolder(out);
   const { checkpointed } = await inspectRunFolder(folder, config, { resume });
-  const task = await openTask(config, dataDirectory);
+  const files = { ...(await readInputs(folder)), ...given(options) };
+  const task = await openTask(config, files);
+  // What a run that was killed may have left.
+  await rm(folder.gradients, { force: true });
   const report = eventLog(folder.events, onProgress);
-  const run = checkpointed ? await resumeRun(task, folder, report) : await startRun(task, folder, report);
+  const run = checkpointed ? await resumeRun(task, folder, report) : await startRun(task, folder, files, report);
   try {
-    return await runToEnd(run, signal);
+    return await runToEnd(run, options);
   } finally {
     disposeTrainState(run.state);
   }
 }
 
-async function startRun(task: Task, folder: RunFolder, report: Report): Promise<Run> {
+const given = ({ dataDirectory, from, extraImages }: TaskFiles): TaskFiles => ({
+  ...(dataDirectory !== undefined && { dataDirectory }),
+  ...(from !== undefined && { from }),
+  ...(extraImages !== undefined && { extraImages }),
+});
+
+async function startRun(task: Task, folder: RunFolder, files: TaskFiles, report: Report): Promise<Run> {
   const state = await startState(task);
-  await createRunFolder(folder, task.config);
+  await createRunFolder(folder, task.config, files);
   await report({
     kind: 'start',
     epoch: 0,
@@ -75,7 +85,7 @@ async function startRun(task: Task, folder: RunFolder, report: Report): Promise<
     nonzeros: countWeights(state.params).nonzeros,
   });
   if (task.sparsifier && !everRewires(task.sparsifier, task.totalSteps)) {
-    const message = `The masks never change: the first update would come after step ${task.config.updateInterval}, and updates end in a run of ${task.totalSteps} steps before. Set a shorter updateInterval, or use method static.`;
+    const message = `The masks never change: the first update would come after step ${task.config.updateInterval}, and updates end in a run of ${task.totalSteps} steps before. Set a shorter updateInterval (--update-interval), or use method static.`;
     await report({ kind: 'warning', epoch: 0, step: 0, message });
   }
   return { task, folder, state, watch: stopwatch(), report, last: null };
@@ -106,13 +116,17 @@ async function resumeRun(task: Task, folder: RunFolder, report: Report): Promise
   return { task, folder, state, watch, report, last: parseLastRow(await readFile(folder.metrics, 'utf8')) };
 }
 
-async function runToEnd(run: Run, signal: AbortSignal | undefined): Promise<RunSummary> {
+async function runToEnd(
+  run: Run,
+  { signal, cacheMemory }: Pick<TrainRunOptions, 'signal' | 'cacheMemory'>,
+): Promise<RunSummary> {
   const { task, folder, state, watch, report } = run;
   let saved = performance.now();
   const around: Surroundings = {
     report,
     watch,
     signal,
+    store: { memory: cacheMemory, file: folder.gradients },
     afterStep: async () => {
       const { checkpointEvery } = task.config;
       if (checkpointEvery === 0 || performance.now() - saved < 1000 * checkpointEvery) return;

@@ -1,6 +1,7 @@
 import type { TrainConfig } from './config.ts';
 import type { MetricRow } from './metrics.ts';
 import type { Times } from './stopwatch.ts';
+import type { TaskFiles } from './task.ts';
 
 /** What happens in a run, as it is told to `onProgress`; all but `step`, `prepass` and `validation` are also lines of events.jsonl. */
 export type TrainEvent =
@@ -83,11 +84,11 @@ export type TrainEvent =
   | { readonly kind: 'interrupted'; readonly epoch: number; readonly step: number }
   | { readonly kind: 'end'; readonly epoch: number; readonly step: number };
 
-export interface TrainRunOptions {
+export interface TrainRunOptions extends TaskFiles {
   /** The run's folder; made if it is missing. */
   readonly out: string;
-  /** Where data sets lie; default that of the data layer. */
-  readonly dataDirectory?: string;
+  /** Bytes of memory for the snapshot gradients that the pre-pass `matched` keeps; the rest goes to a file of the run. */
+  readonly cacheMemory?: number;
   /** Stops the run after its current step, with a checkpoint. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: TrainEvent) => void;

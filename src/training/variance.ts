@@ -3,8 +3,8 @@ import type { Correction } from '../optimizers/agent.ts';
 import { compareVariance, type GradientPair } from '../optimizers/variance.ts';
 import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from './batches.ts';
 import { coefficientOf, correctionFor, disposeCorrection } from './correction.ts';
+import type { GradientStore } from './gradient-store.ts';
 import { lossGradients } from './loss-gradients.ts';
-import type { StoredGradients } from './prepass.ts';
 import type { TrainState } from './state.ts';
 import type { Task } from './task.ts';
 
@@ -23,7 +23,7 @@ export const variancePosition = (batches: number): number =>
 export async function measureVariance(
   task: Task,
   state: TrainState,
-  stored: readonly StoredGradients[] | null,
+  stored: GradientStore | null,
 ): Promise<TrainState['variance']> {
   const batches = batchesOfEpoch(task, state.epoch).slice(state.batch, state.batch + VARIANCE_BATCHES);
   if (batches.length < 2 || state.snapshot === null) return null;
@@ -36,7 +36,8 @@ export async function measureVariance(
     const result = lossGradients(task.program, task.objective, weights, batch);
     result.loss.dispose();
     disposeTensors(result.state);
-    const { correction } = await correctionFor(task, state, stored?.[state.batch + offset] ?? null, batch);
+    const kept = (await stored?.get(state.batch + offset)) ?? null;
+    const { correction } = await correctionFor(task, state, kept, batch);
     disposeBatch(batch);
     if (correction === null) continue;
     corrections.push(correction);

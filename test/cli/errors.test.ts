@@ -212,7 +212,9 @@ describe('a wrong command line', () => {
     {
       title: 'an AGENT setting with plain SGD',
       args: ['train', '--optimizer', 'sgd', '--agent-gamma', '0.2', '--out', 'new'],
-      says: [/agentGamma 0\.2 applies to the optimizer agent only/],
+      says: [
+        /^--agent-gamma 0\.2 applies to the optimizer agent only; here --optimizer is sgd\. Leave --agent-gamma out/m,
+      ],
     },
     {
       title: 'a flag given twice',

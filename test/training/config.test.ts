@@ -98,10 +98,51 @@ describe('a training configuration', () => {
       /updateInterval 5 applies/,
     ],
     [
-      'a method that needs given weights',
+      'one-shot pruning of random weights',
       { method: 'one-shot', sparsity: 0.9 },
-      /method must be one of .*; "?one-shot"? came/,
+      /method one-shot prunes a trained network, .*give a checkpoint or a run with from/,
     ],
+    [
+      'trained weights under random masks',
+      { method: 'rigl', sparsity: 0.9, from: 'a'.repeat(64) },
+      /from a+ applies to the methods dense, gradual and one-shot, as the masks of the others .*; here method is rigl/,
+    ],
+    ['a path for a checkpoint', { from: 'runs/dense' }, /from must be a SHA-256 of 64 hexadecimal digits/],
+    ['rst without extra images', { objective: 'rst' }, /objective rst .*with extraImages, or take trades/],
+    ['extra images without rst', { extraImages: 'a'.repeat(64) }, /applies to the objective rst only/],
+    [
+      'sparsities by layer in another distribution',
+      { sparsity: 0.9, distribution: 'er', layerSparsities: { 'fc.kernel': 0.5 } },
+      /layerSparsities .* applies to the distribution per-layer only; here .*distribution is er/,
+    ],
+    ['per-layer without them', { sparsity: 0.9, distribution: 'per-layer' }, /needs the sparsities of some kernels/],
+    [
+      'one of them in per cent',
+      { layerSparsities: { 'fc.kernel': 95 } },
+      /layerSparsities fc\.kernel must be below 1; 95 came.*did you mean 0\.95/,
+    ],
+    ['noise of another method', { method: 'set', sparsity: 0.9, noise: 1e-6 }, /noise .* to the method bsr-net only/],
+    [
+      'a first stage of another distribution',
+      { sparsity: 0.9, firstStageDensity: 0.1 },
+      /applies to the distribution bsr-net only; here method is rigl, distribution is erk/,
+    ],
+    [
+      'mask updates instead of steps that there are none of',
+      { method: 'gradual', sparsity: 0.9, maskUpdate: 'instead-of-step' },
+      /maskUpdate instead-of-step applies to methods that drop and grow weights only/,
+    ],
+    [
+      'batch norm of an attack that there is none of',
+      { objective: 'natural', attackBn: 'train' },
+      /attackBn train is about the training attack/,
+    ],
+    [
+      'milestones beyond the end',
+      { schedule: 'multi-step', milestones: [5, 20], epochs: 10 },
+      /milestones 5,20 reach beyond the 10 epochs/,
+    ],
+    ['an unknown recipe', { recipe: 'rigll' }, /recipe must be one of bsr-net, .*Did you mean rigl\?/],
     ['a schedule of c without c', { optimizer: 'svrg', agentPrepass: 'published-bsr' }, /Use agentPrepass published/],
     [
       'a share of a whole pre-pass',
@@ -129,6 +170,39 @@ describe('a training configuration', () => {
       expect(problemOf(input)).to.match(message);
     });
   }
+
+  it('calls settings what its user calls them', () => {
+    const nameOf = (setting: string) => `--${setting.toUpperCase()}`;
+    const messageOf = (input: unknown) => {
+      try {
+        parseConfig(input, { nameOf });
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(messageOf({ agentGamma: 0.1 })).to.equal(
+      '--AGENTGAMMA 0.1 applies to the optimizer agent only; here --OPTIMIZER is sgd. Leave --AGENTGAMMA out, or change that.',
+    );
+    expect(messageOf({ epochs: 0 })).to.equal('--EPOCHS must be above 0; 0 came.');
+  });
+
+  it('keeps the name that it had before some settings were there', () => {
+    expect(configHash(parseConfig({ method: 'bsr-net', sparsity: 0.9, distribution: 'bsr-net' }))).to.equal(
+      '2b40729bb611b171',
+    );
+    const { weightDecayScope, maskUpdate, noise } = parseConfig({ sparsity: 0.9, maskUpdate: 'after-step' });
+    expect([weightDecayScope, maskUpdate, noise]).to.deep.equal([undefined, undefined, undefined]);
+    expect(parseConfig({ sparsity: 0.9, maskUpdate: 'instead-of-step' }).maskUpdate).to.equal('instead-of-step');
+  });
+
+  it('takes per-layer for its distribution where sparsities of layers are given, at sparsity 0 too', () => {
+    const layerSparsities = { 'fc1.kernel': 0.9 };
+    for (const sparsity of [undefined, 0, 0.5]) {
+      const config = parseConfig({ sparsity, layerSparsities });
+      expect(config).to.include({ method: 'rigl', distribution: 'per-layer', sparsity: sparsity ?? 0 });
+      expect(parseConfig(config)).to.deep.equal(config);
+    }
+  });
 
   it('names every mistake at once', () => {
     expect(problemOf({ epochs: 0, lr: -1 }).split('\n')).to.have.length(2);

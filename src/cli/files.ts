@@ -1,0 +1,57 @@
+import { readCheckpoint } from '../checkpoints/checkpoint.ts';
+import { UsageError } from '../core/errors.ts';
+import { checkpointFiles } from '../evaluation/target.ts';
+import type { TrainOptions } from '../training/config.ts';
+import { sha256OfFile } from '../training/fingerprint.ts';
+import type { TaskFiles } from '../training/task.ts';
+
+/** The flags that name files of a training run. */
+interface FileFlags {
+  readonly from?: string;
+  readonly 'extra-images'?: string;
+}
+
+export interface OpenedFiles {
+  readonly files: Pick<TaskFiles, 'from' | 'extraImages'>;
+  /** The settings that name them by their content. */
+  readonly content: Pick<TrainOptions, 'from' | 'extraImages'>;
+  /** What follows from the checkpoint where nothing else is said: its network and its data set. */
+  readonly defaults: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The files that flags name. Of a run's folder it is the best checkpoint.
+ *
+ * @throws InputError where one cannot be read
+ */
+export async function openFiles({ from: target, 'extra-images': extraImages }: FileFlags): Promise<OpenedFiles> {
+  const from = target === undefined ? undefined : (await checkpointFiles(target))[0];
+  return {
+    files: { ...(from !== undefined && { from }), ...(extraImages !== undefined && { extraImages }) },
+    content: {
+      ...(from !== undefined && { from: await sha256OfFile(from) }),
+      ...(extraImages !== undefined && { extraImages: await sha256OfFile(extraImages) }),
+    },
+    defaults: from === undefined ? {} : await describedBy(from),
+  };
+}
+
+async function describedBy(checkpoint: string): Promise<OpenedFiles['defaults']> {
+  const { model, config } = (await readCheckpoint(checkpoint)).stored;
+  return { dataset: config.dataset, model: model.name, width: model.width };
+}
+
+const MEGABYTE = 2 ** 20;
+
+/**
+ * `--cache-memory` in bytes.
+ *
+ * @throws UsageError unless it is at least 0
+ */
+export function bytesOf(cacheMemory: number | undefined): number | undefined {
+  if (cacheMemory === undefined) return undefined;
+  if (!(cacheMemory >= 0)) {
+    throw new UsageError(`--cache-memory takes megabytes of memory, at least 0; ${cacheMemory} came.`);
+  }
+  return cacheMemory * MEGABYTE;
+}

@@ -1,0 +1,110 @@
+import { prepasses } from '../optimizers/prepasses.ts';
+import { type MethodOptions, methods } from '../sparsity/methods.ts';
+import type { Setting, TrainConfig } from './settings.ts';
+
+/** When a setting applies. */
+interface Condition {
+  applies(config: TrainConfig): boolean;
+  /** The words for that: it applies `to` … */
+  readonly to: string;
+  /** The settings that decide. */
+  readonly by: readonly Setting[];
+}
+
+const toSparseMethods: Condition = { applies: isSparseMethod, to: 'sparse methods', by: ['method'] };
+const toAdversarial: Condition = {
+  applies: ({ objective }) => objective !== 'natural',
+  to: 'adversarial objectives',
+  by: ['objective'],
+};
+const toAgent: Condition = {
+  applies: ({ optimizer }) => optimizer === 'agent',
+  to: 'the optimizer agent',
+  by: ['optimizer'],
+};
+const toRst: Condition = {
+  applies: ({ objective }) => objective === 'rst',
+  to: 'the objective rst',
+  by: ['objective'],
+};
+
+/** For each conditional setting, when it applies. */
+export const CONDITIONS: { readonly [K in Setting]?: Condition } = {
+  distribution: toSparseMethods,
+  denseFirstConv: toSparseMethods,
+  denseLastLayer: toSparseMethods,
+  layerSparsities: {
+    applies: (config) => isSparseMethod(config) && config.distribution === 'per-layer',
+    to: 'the distribution per-layer',
+    by: ['method', 'distribution'],
+  },
+  firstStageDensity: {
+    applies: (config) => isSparseMethod(config) && config.distribution === 'bsr-net',
+    to: 'the distribution bsr-net',
+    by: ['method', 'distribution'],
+  },
+  dropFraction: { applies: has('dropFraction'), to: 'methods that drop and grow weights', by: ['method'] },
+  maskUpdate: { applies: has('dropFraction'), to: 'methods that drop and grow weights', by: ['method'] },
+  updateInterval: {
+    applies: has('interval'),
+    to: 'methods that change their masks from time to time',
+    by: ['method'],
+  },
+  updateEnd: { applies: has('end'), to: 'methods that change their masks from time to time', by: ['method'] },
+  noise: { applies: has('noise'), to: 'the method bsr-net', by: ['method'] },
+  from: {
+    applies: ({ method }) => methods[method].givenWeights !== undefined,
+    to: 'the methods dense, gradual and one-shot, as the masks of the others are drawn without a look at the weights',
+    by: ['method'],
+  },
+  agentPrepass: { applies: corrects, to: 'the optimizers agent, svrg and alpha-svrg', by: ['optimizer'] },
+  agentAttackSteps: {
+    applies: ({ agentPrepass, objective }) =>
+      agentPrepass !== undefined && prepasses[agentPrepass].examples === 'epoch' && objective !== 'natural',
+    to: 'the pre-passes matched and subsampled of adversarial training',
+    by: ['optimizer', 'agentPrepass', 'objective'],
+  },
+  agentPrepassShare: {
+    applies: ({ agentPrepass }) => agentPrepass === 'subsampled',
+    to: 'the pre-pass subsampled',
+    by: ['optimizer', 'agentPrepass', 'objective'],
+  },
+  agentGamma: toAgent,
+  agentAlpha: toAgent,
+  beta: {
+    applies: ({ objective }) => objective === 'trades' || objective === 'mart' || objective === 'rst',
+    to: 'the objectives trades, mart and rst',
+    by: ['objective'],
+  },
+  extraImages: toRst,
+  extraShare: toRst,
+  milestones: { applies: ({ schedule }) => schedule === 'multi-step', to: 'the schedule multi-step', by: ['schedule'] },
+  decayEvery: { applies: ({ schedule }) => schedule === 'step', to: 'the schedule step', by: ['schedule'] },
+  decayFactor: {
+    applies: ({ schedule }) => schedule === 'step' || schedule === 'multi-step',
+    to: 'the schedules step and multi-step',
+    by: ['schedule'],
+  },
+  steps: toAdversarial,
+  stepSize: toAdversarial,
+  attackWarmup: toAdversarial,
+};
+
+/** The settings that do not apply to a configuration. */
+export const uselessIn = (config: TrainConfig): readonly Setting[] =>
+  Object.entries(CONDITIONS).flatMap(([key, condition]) => (condition.applies(config) ? [] : [key as Setting]));
+
+/** Whether the configuration trains sparse kernels. */
+export function isSparseMethod({ method }: Pick<TrainConfig, 'method'>): boolean {
+  return methods[method].sparse;
+}
+
+/** Whether the method of a configuration has an option. */
+function has(option: keyof MethodOptions) {
+  return ({ method }: Pick<TrainConfig, 'method'>): boolean => methods[method].defaults?.[option] !== undefined;
+}
+
+/** Whether gradients are corrected by those at a snapshot. */
+export function corrects({ optimizer }: Pick<TrainConfig, 'optimizer'>): boolean {
+  return optimizer !== 'sgd';
+}

@@ -1,0 +1,138 @@
+import type { z } from 'zod';
+import { CONDITIONS } from './conditions.ts';
+import { didYouMean } from './did-you-mean.ts';
+import { CONFIG_VERSION, SETTINGS, type Setting, type TrainConfig, type TrainOptions } from './settings.ts';
+
+/** What people call a setting: in a file `batchSize`, on the command line `--batch-size`. */
+export type NameOf = (setting: Setting) => string;
+
+/** What is wrong between settings that are each in range. */
+export function contradictions(given: TrainOptions, config: TrainConfig, name: NameOf): string[] {
+  const problems: string[] = [];
+  const sparseAtZero = given.sparsity === 0 && given.method !== undefined && given.method !== 'dense';
+  for (const [setting, { applies, to, by }] of Object.entries(CONDITIONS)) {
+    const key = setting as Setting;
+    if (given[key] === undefined || applies(config)) continue;
+    if (sparseAtZero && applies({ ...config, method: given.method as TrainConfig['method'] })) continue;
+    const here = by
+      .flatMap((on) => (config[on] === undefined ? [] : [`${name(on)} is ${show(config[on])}`]))
+      .join(', ');
+    problems.push(
+      `${name(key)} ${show(given[key])} applies to ${to} only; here ${here}. Leave ${name(key)} out, or change that.`,
+    );
+  }
+  return [...problems, ...RULES.flatMap((rule) => rule(given, config, name) ?? [])];
+}
+
+/** What a combination of settings breaks, with the reason; null if nothing. */
+type Rule = (given: TrainOptions, config: TrainConfig, name: NameOf) => string | null;
+
+const RULES: readonly Rule[] = [
+  (_given, { method, sparsity }, name) =>
+    method === 'dense' && sparsity > 0
+      ? `${name('sparsity')} ${sparsity} needs a sparse method (such as rigl); ${name('method')} dense came. Choose one, or leave ${name('method')} out for rigl.`
+      : null,
+  ({ method, sparsity, layerSparsities }, _config, name) =>
+    method !== undefined && method !== 'dense' && sparsity === undefined && layerSparsities === undefined
+      ? `${name('method')} ${method} needs a sparsity, such as ${name('sparsity')} 0.9; none came.`
+      : null,
+  (_given, { distribution, layerSparsities }, name) =>
+    distribution === 'per-layer' && layerSparsities === undefined
+      ? `${name('distribution')} per-layer needs the sparsities of some kernels, such as ${name('layerSparsities')} conv1.kernel=0.5; none came.`
+      : null,
+  (_given, { method, from }, name) =>
+    method === 'one-shot' && from === undefined
+      ? `${name('method')} one-shot prunes a trained network, and random weights are none: give a checkpoint or a run with ${name('from')}.`
+      : null,
+  (_given, { objective, extraImages }, name) =>
+    objective === 'rst' && extraImages === undefined
+      ? `${name('objective')} rst trains on extra images with pseudo-labels: give their file with ${name('extraImages')}, or take trades, which is rst without them.`
+      : null,
+  (_given, { objective, attackBn }, name) =>
+    objective === 'natural' && attackBn === 'train'
+      ? `${name('attackBn')} train is about the training attack, and ${name('objective')} natural has none. Leave ${name('attackBn')} out, or change that.`
+      : null,
+  (_given, { attackWarmup = 0, epochs }, name) =>
+    attackWarmup > epochs
+      ? `${name('attackWarmup')} ${attackWarmup} is longer than the ${epochs} epochs of the run; give at most these.`
+      : null,
+  (_given, { agentPrepass, optimizer }, name) =>
+    agentPrepass === 'published-bsr' && optimizer !== 'agent'
+      ? `${name('agentPrepass')} published-bsr differs from published in the coefficient c of the optimizer agent alone; ${name('optimizer')} ${optimizer} came. Use ${name('agentPrepass')} published.`
+      : null,
+  (_given, { epsilon, dataset, norm }, name) =>
+    Number.isNaN(epsilon)
+      ? `${name('epsilon')} must be given for ${name('dataset')} ${dataset} and ${name('norm')} ${norm}; there is no default.`
+      : null,
+  (_given, { epsilon, norm }, name) =>
+    norm === 'linf' && epsilon > 1
+      ? `${name('epsilon')} ${epsilon} came; in linf it is at most 1, in pixel units of [0, 1]. Did you mean ${epsilon}/255?`
+      : null,
+  (_given, { milestones }, name) =>
+    milestones?.some((epoch, i) => i > 0 && epoch <= milestones[i - 1])
+      ? `${name('milestones')} must ascend, as 50,75 do; ${milestones.join(',')} came.`
+      : null,
+  (_given, { milestones, epochs }, name) =>
+    milestones?.some((epoch) => epoch > epochs)
+      ? `${name('milestones')} ${milestones.join(',')} reach beyond the ${epochs} epochs of the run, where the learning rate would never fall; give epochs of the run, or more ${name('epochs')}.`
+      : null,
+  (_given, { nesterov, momentum }, name) =>
+    nesterov && momentum === 0
+      ? `${name('nesterov')} true needs a momentum above 0; ${name('momentum')} 0 came.`
+      : null,
+];
+
+/** A zod issue in words: the setting, what came, what is allowed. */
+export function explain(issue: z.core.$ZodIssue, input: unknown, name: NameOf): string {
+  if (issue.code === 'unrecognized_keys' && issue.path.length === 0) {
+    return issue.keys
+      .map((key) => {
+        const near = didYouMean(key, Object.keys(SETTINGS));
+        return `There is no setting ${key}.${near ? ` Did you mean ${near}?` : ` Settings are ${Object.keys(SETTINGS).join(', ')}.`}`;
+      })
+      .join('\n');
+  }
+  if (issue.path.length === 0) return `A configuration is a record of settings; ${show(input)} came.`;
+  const [key, ...inside] = issue.path.map(String);
+  const value = inside.reduce<unknown>(
+    (record, part) => (record as Record<string, unknown>)?.[part],
+    (input as Record<string, unknown>)[key],
+  );
+  if (key === 'version') {
+    return `This version of Equipoise reads configurations of version ${CONFIG_VERSION}; ${show(value)} came. Use the version that wrote it.`;
+  }
+  const where = [name(key as Setting), ...inside].join(' ');
+  return `${where} must be ${allowed(issue)}; ${show(value)} came.${hint(key, value, issue)}`;
+}
+
+function allowed(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_value':
+      return `one of ${issue.values.join(', ')}`;
+    case 'too_small':
+      return issue.origin === 'array'
+        ? 'a list of at least one number'
+        : `${issue.inclusive ? 'at least' : 'above'} ${issue.minimum}`;
+    case 'too_big':
+      return `${issue.inclusive ? 'at most' : 'below'} ${issue.maximum}`;
+    case 'invalid_type':
+      return issue.expected === 'int'
+        ? 'a whole number'
+        : `a ${{ array: 'list of numbers', record: 'record of numbers by name' }[issue.expected as string] ?? issue.expected}`;
+    default:
+      return issue.message;
+  }
+}
+
+function hint(key: string, value: unknown, issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_value' && typeof value === 'string') {
+    const near = didYouMean(value, issue.values.map(String));
+    return near ? ` Did you mean ${near}?` : '';
+  }
+  if ((key === 'sparsity' || key === 'layerSparsities') && typeof value === 'number' && value > 1 && value < 100) {
+    return ` Sparsity is a fraction: did you mean ${value / 100}?`;
+  }
+  return '';
+}
+
+const show = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value));

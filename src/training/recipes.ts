@@ -1,0 +1,119 @@
+import { datasets } from '../data/datasets.ts';
+import type { TrainOptions } from './settings.ts';
+
+/** What a recipe's settings follow: those of the user where they are given, else the recipe's own. */
+interface Occasion {
+  readonly epochs: number;
+  readonly model: string;
+  readonly objective: NonNullable<TrainOptions['objective']>;
+}
+
+/**
+ * The schedule of a paper, as its authors' code has it. What follows the data set there too (the attack, augmentation) is
+ * left to the data set's own defaults, which for CIFAR and SVHN are those of these papers.
+ */
+interface Recipe extends Occasion {
+  /** The network, of colour images of 32 × 32 pixels; other data sets keep their own. */
+  readonly model: string;
+  readonly settings: (occasion: Occasion) => TrainOptions;
+}
+
+export type RecipeName = NonNullable<TrainOptions['recipe']>;
+
+const SGD = { batchSize: 128, lr: 0.1, momentum: 0.9 } as const;
+
+/** A tenth of the learning rate at half and again at three quarters of the epochs: the default milestones. */
+const HALF_AND_THREE_QUARTERS = { schedule: 'multi-step', decayFactor: 0.1 } as const;
+
+/** Steps after which masks stay, of those of a run, in google-research/rigl. */
+const RIGL_END = 75_000 / 97_656;
+
+/** A fifth of the learning rate after every 30,000 of 97,656 steps, 250 epochs, there. */
+const RIGL_DROP = 30_000 / 97_656;
+
+export const recipes: { readonly [Name in RecipeName]: Recipe } = {
+  /**
+   * Özdenizci and Legenstein (2021), as IGITUGraz/SparseAdversarialTraining. SGDW of tensorflow-addons subtracts λ'·w,
+   * λ' = 1e-3 (at) or 5e-4 (trades, mart, rst), and lets λ' fall with the learning rate; here lr·λ·w is subtracted, so
+   * λ = λ' / 0.1.
+   */
+  'bsr-net': {
+    epochs: 200,
+    model: 'vgg16-bsr',
+    objective: 'at',
+    settings: ({ model, objective }) => ({
+      ...SGD,
+      method: 'bsr-net',
+      sparsity: 0.99,
+      distribution: 'bsr-net',
+      firstStageDensity: model.startsWith('wrn') ? 0.1 : 0.2,
+      noise: 1e-6,
+      ...HALF_AND_THREE_QUARTERS,
+      weightDecay: (objective === 'at' || objective === 'mat' || objective === 'natural' ? 1e-3 : 5e-4) / SGD.lr,
+      weightDecayMode: 'decoupled',
+      beta: 6,
+      extraShare: 0.5,
+    }),
+  },
+  /** Evci et al. (2020), the CIFAR-10 experiment of google-research/rigl: training is not adversarial there. */
+  rigl: {
+    epochs: 250,
+    model: 'wrn-22-2',
+    objective: 'natural',
+    settings: ({ epochs }) => ({
+      ...SGD,
+      nesterov: true,
+      method: 'rigl',
+      sparsity: 0.9,
+      distribution: 'erk',
+      denseFirstConv: true,
+      dropFraction: 0.3,
+      updateInterval: 100,
+      updateEnd: RIGL_END,
+      maskUpdate: 'instead-of-step',
+      schedule: 'step',
+      decayEvery: Math.max(1, Math.round(RIGL_DROP * epochs)),
+      decayFactor: 0.2,
+      weightDecay: 5e-4,
+      weightDecayScope: 'kernels',
+    }),
+  },
+  /** Liu et al. (2021), as Shiweiliuiiiiiii/In-Time-Over-Parameterization; SET-ITOP by the method. Not adversarial there. */
+  itop: {
+    epochs: 250,
+    model: 'vgg16',
+    objective: 'natural',
+    settings: () => ({
+      ...SGD,
+      nesterov: true,
+      method: 'rigl-itop',
+      sparsity: 0.95,
+      distribution: 'erk',
+      ...HALF_AND_THREE_QUARTERS,
+      weightDecay: 5e-4,
+    }),
+  },
+  /** Rice et al. (2020), as locuslab/robust_overfitting: a dense network, whose robust accuracy overfits after the first fall. */
+  rice2020: {
+    epochs: 200,
+    model: 'resnet18',
+    objective: 'at',
+    settings: () => ({ ...SGD, ...HALF_AND_THREE_QUARTERS, weightDecay: 5e-4, attackBn: 'train' }),
+  },
+};
+
+/** What a recipe says under the settings given; some of it may not apply to them. */
+export function settingsOfRecipe(name: RecipeName, given: TrainOptions): TrainOptions {
+  const recipe = recipes[name];
+  const { dataset = 'cifar10', epochs = recipe.epochs, objective = recipe.objective } = given;
+  const own = isSmallPhotos(dataset) ? { model: recipe.model } : {};
+  const { model = '' } = { ...own, ...given };
+  const settings = recipe.settings({ epochs, model, objective });
+  return { dataset, epochs, objective, ...own, ...settings };
+}
+
+/** Whether a data set has the images that the networks of the papers are made for. */
+function isSmallPhotos(dataset: keyof typeof datasets): boolean {
+  const { source } = datasets[dataset];
+  return source.kind === 'files' && source.imageShape.join() === '32,32,3';
+}

@@ -1,0 +1,41 @@
+import { type LoadedModel, loadModel } from '../checkpoints/load-model.ts';
+import { InputError } from '../core/errors.ts';
+import { disposeParams, disposeTensors, isSparse, sparsityOf } from '../core/params.ts';
+import { checkTestSplit } from '../data/load.ts';
+import { checkWeights } from '../models/inspect.ts';
+import type { Weights } from '../models/types.ts';
+import { checkedFile } from './fingerprint.ts';
+import type { Task } from './task.ts';
+
+/**
+ * The weights and statistics of the checkpoint that a configuration starts from; owned by the caller.
+ *
+ * @throws InputError if the file is not given or not the one that is named, if its weights do not fit the network, are
+ * sparse where the method goes on from dense ones, or have seen the data set's test images
+ */
+export async function trainedWeights({ config, program, from }: Task): Promise<Weights> {
+  const path = await checkedFile(from ?? undefined, config.from ?? '', {
+    what: 'The checkpoint to start from',
+    option: 'from (--from)',
+  });
+  const loaded = await loadModel(path);
+  const { params, state } = loaded;
+  try {
+    if (typeof loaded.config.dataset === 'string') checkTestSplit(loaded.config.dataset, config.dataset);
+    checkWeights(program, params, state);
+    if (config.method === 'dense' && Object.values(params).some(isSparse)) throw sparse(loaded);
+  } catch (error) {
+    disposeParams(params);
+    disposeTensors(state);
+    if (error instanceof InputError) throw new InputError(`${path}, the checkpoint to start from: ${error.message}`);
+    throw error;
+  }
+  return { params, state };
+}
+
+const sparse = ({ params }: LoadedModel): InputError => {
+  const sparsity = Number(sparsityOf(params).toFixed(4));
+  return new InputError(
+    `its kernels are sparse (${sparsity}), and the method dense has no masks. Take one-shot, at this sparsity or a higher one.`,
+  );
+};
