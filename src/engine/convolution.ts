@@ -46,9 +46,11 @@ export function fillWeights(
   const { forward } = compiled;
   if (compiled.nonzeros === 0) return;
   if (!compiled.hasForward(key)) {
-    const chunk = Math.max(1, Math.ceil((forward.channels * RECORD_CHUNK) / compiled.nonzeros));
-    pool.run(Math.ceil(forward.channels / chunk), 'fillRows', {
+    const rows = forward.slices * forward.channels;
+    const chunk = Math.max(1, Math.ceil((rows * RECORD_CHUNK) / compiled.nonzeros));
+    pool.run(Math.ceil(rows / chunk), 'fillRows', {
       ...forward,
+      rows,
       chunk,
       values: backend.pointer(values),
       scale: scale?.pointer ?? 0,
@@ -68,15 +70,15 @@ export function fillWeights(
   }
 }
 
-/** First channel of each range, so that a range's partial sums stay in cache. */
-function channelRanges(starts: Int32Array): number[] {
-  const channels = starts.length - 1;
+/** First row of each range, so that a range's partial sums stay in cache. */
+function rowRanges(starts: Int32Array): number[] {
+  const rows = starts.length - 1;
   const ranges = [0];
-  for (let channel = 1; channel < channels; channel++) {
-    const records = starts[channel + 1] - starts[ranges[ranges.length - 1]];
-    if (records * BYTES_PER_SUM > GRADIENT_SCRATCH) ranges.push(channel);
+  for (let row = 1; row < rows; row++) {
+    const records = starts[row + 1] - starts[ranges[ranges.length - 1]];
+    if (records * BYTES_PER_SUM > GRADIENT_SCRATCH) ranges.push(row);
   }
-  ranges.push(channels);
+  ranges.push(rows);
   return ranges;
 }
 
@@ -90,14 +92,14 @@ export function weightGradient(
   d: number,
   y: number,
 ): void {
-  const { nonzeros, forward, channelStarts } = compiled;
+  const { nonzeros, forward, rowStarts } = compiled;
   if (nonzeros === 0) return;
   const blocks = images / geometry.y.nb;
   const imageGroups = Math.min(IMAGE_GROUPS, blocks);
-  const ranges = channelRanges(channelStarts);
+  const ranges = rowRanges(rowStarts);
   let scratchThread = 0;
   for (let i = 1; i < ranges.length; i++) {
-    scratchThread = Math.max(scratchThread, BYTES_PER_SUM * (channelStarts[ranges[i]] - channelStarts[ranges[i - 1]]));
+    scratchThread = Math.max(scratchThread, BYTES_PER_SUM * (rowStarts[ranges[i]] - rowStarts[ranges[i - 1]]));
   }
   scratchThread = Math.ceil(scratchThread / 128) * 128;
   const base = heap.allocate(pool.threads * scratchThread + 4 * imageGroups * nonzeros + 4 * ranges.length);
@@ -119,6 +121,7 @@ export function weightGradient(
       tiles: geometry.y.tiles,
       ranges: ranges.length - 1,
       rangeTable,
+      channels: forward.channels,
       groups: forward.groups,
       pointers: forward.pointers,
       records: forward.records,

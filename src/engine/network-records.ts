@@ -25,11 +25,11 @@ export const NETWORK_RECORDS = {
   ],
   convolve: [
     'x', 'xTask', 'xBlock', 'y', 'yTask', 'yBlock', 'blocks', 'rows', 'tiles', 'channels', 'yRow', 'yChannel',
-    'pad', 'groups', 'pointers', 'records', 'rowTable', 'bias', 'biasStep', 'epilogue', 'bits', 'bitsTask',
+    'pad', 'slices', 'groups', 'pointers', 'records', 'rowTable', 'bias', 'biasStep', 'epilogue', 'bits', 'bitsTask',
     'channelMajor',
   ],
   fillRows: [
-    'records', 'pointers', 'groups', 'channels', 'chunk', 'permutation', 'values', 'scale',
+    'records', 'pointers', 'groups', 'rows', 'channels', 'chunk', 'permutation', 'values', 'scale',
   ],
   fillTransposed: [
     'records', 'permutation', 'source', 'length', 'chunk',
@@ -61,7 +61,8 @@ export const NETWORK_RECORDS = {
   ],
   weightGradient: [
     'x', 'xBlock', 'd', 'dBlock', 'dRow', 'dChannel', 'blocks', 'imageGroups', 'window', 'rows', 'tiles', 'ranges',
-    'rangeTable', 'groups', 'pointers', 'records', 'rowTable', 'scratch', 'scratchThread', 'partials', 'nonzeros',
+    'rangeTable', 'channels', 'groups', 'pointers', 'records', 'rowTable', 'scratch', 'scratchThread', 'partials',
+    'nonzeros',
   ],
   reduceWeightGradient: [
     'partials', 'imageGroups', 'nonzeros', 'chunk', 'permutation', 'y',

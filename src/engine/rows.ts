@@ -1,10 +1,14 @@
 import { type Structure, sizeOf } from '../core/structure.ts';
 import type { Heap } from './heap.ts';
-import type { Geometry } from './layout.ts';
+import type { Geometry, Layout } from './layout.ts';
 
-/** Compressed sparse rows in the heap, as the kernels read them (assembly/convolution.ts). */
+/**
+ * Compressed sparse rows in the heap, as the kernels read them (assembly/convolution.ts). There is a row for each output
+ * channel and slice of the input channels, slice by slice.
+ */
 export interface Rows {
   readonly channels: number;
+  readonly slices: number;
   readonly groups: number;
   readonly pointers: number;
   readonly records: number;
@@ -13,7 +17,7 @@ export interface Rows {
   readonly permutation: number;
 }
 
-/** The first record of each group of each row and the end, [channels · (groups + 1)], in records. */
+/** The first record of each group of each row and the end, [rows · (groups + 1)], in records. */
 type Starts = Int32Array;
 
 /** Stable counting sort: the order of 0 … keys.length − 1 by key, and where each key starts. */
@@ -30,18 +34,42 @@ function sortBy(keys: Int32Array, order: Int32Array, range: number): { order: In
 const identity = (length: number): Int32Array => Int32Array.from({ length }, (_, i) => i);
 
 /** One end pointer more a row than there are groups; groups of a row follow each other. */
-function rowStarts(starts: Int32Array, channels: number, groups: number): Starts {
-  const pointers = new Int32Array(channels * (groups + 1));
-  for (let channel = 0; channel < channels; channel++) {
+function rowStarts(starts: Int32Array, rows: number, groups: number): Starts {
+  const pointers = new Int32Array(rows * (groups + 1));
+  for (let row = 0; row < rows; row++) {
     for (let group = 0; group <= groups; group++) {
-      pointers[channel * (groups + 1) + group] = starts[channel * groups + group];
+      pointers[row * (groups + 1) + group] = starts[row * groups + group];
     }
   }
   return pointers;
 }
 
+const TILE_BYTES = 128;
+/** Bytes that a tile reads again and again for one output channel after another: they should stay in level-1 cache. */
+const WINDOW = 28 << 10;
+/** Nonzeros of one output channel that are worth a slice of their own, for it reads and writes a tile of the output. */
+const SLICE_NONZEROS = 50;
+
+/**
+ * How many of `channels` input channels make a slice: all of them, unless a tile's window of them is too large for the
+ * cache.
+ */
+function sliceSize(
+  from: Layout,
+  [height, width]: Geometry['kernel'],
+  channels: number,
+  nonzerosPerRow: number,
+): number {
+  const bytes = height * Math.min(from.channel, TILE_BYTES + (width - 1) * from.pixel);
+  if (channels * bytes <= 1.5 * WINDOW) return channels;
+  const least = Math.ceil((SLICE_NONZEROS * channels) / Math.max(1, nonzerosPerRow));
+  const slices = Math.ceil(channels / Math.max(Math.floor(WINDOW / bytes), least, 1));
+  return Math.ceil(channels / slices);
+}
+
 interface Offsets {
   readonly channels: number;
+  readonly slices: number;
   readonly groups: number;
   readonly starts: Int32Array;
   readonly offsets: Int32Array;
@@ -52,21 +80,25 @@ interface Offsets {
 
 const modulo = (a: number, b: number): number => ((a % b) + b) % b;
 
-/** Rows by output channel; groups are rows of the kernel; within them by input channel and column. */
+/** Rows by slice and output channel; groups are rows of the kernel; within them by input channel and column. */
 function forwardRows({ positions }: Structure, g: Geometry): Offsets {
   const [kernelHeight, kernelWidth] = g.kernel;
   const n = positions.length;
   const { inputs, outputs, stride, x, y } = g;
+  const size = sliceSize(x, g.kernel, inputs, n / outputs);
+  const slices = Math.ceil(inputs / size);
   const inputOf = new Int32Array(n);
   const groupOf = new Int32Array(n);
   for (let i = 0; i < n; i++) {
     const position = positions[i];
     const site = Math.floor(position / outputs);
-    inputOf[i] = site % inputs;
-    groupOf[i] = (position % outputs) * kernelHeight + Math.floor(site / (inputs * kernelWidth));
+    const input = site % inputs;
+    const row = Math.floor(input / size) * outputs + (position % outputs);
+    inputOf[i] = input;
+    groupOf[i] = row * kernelHeight + Math.floor(site / (inputs * kernelWidth));
   }
   const byInput = sortBy(inputOf, identity(n), inputs).order;
-  const { order, starts } = sortBy(groupOf, byInput, outputs * kernelHeight);
+  const { order, starts } = sortBy(groupOf, byInput, slices * outputs * kernelHeight);
   const offsets = new Int32Array(n);
   for (let i = 0; i < n; i++) {
     const site = Math.floor(positions[order[i]] / outputs);
@@ -82,7 +114,7 @@ function forwardRows({ positions }: Structure, g: Geometry): Offsets {
     const first = Math.min(kernelHeight, Math.max(0, -top));
     table.set([first, Math.max(first, Math.min(kernelHeight, x.height - top)), top * x.row, 0], 4 * h);
   }
-  return { channels: outputs, groups: kernelHeight, starts, offsets, permutation: order, table };
+  return { channels: outputs, slices, groups: kernelHeight, starts, offsets, permutation: order, table };
 }
 
 /**
@@ -98,6 +130,9 @@ function transposedRows({ positions }: Structure, permutation: Int32Array, g: Ge
     for (let r = 0; r < residue; r++) start += Math.ceil(Math.max(0, kernelHeight - r) / stride);
     return start;
   });
+  const channels = stride * inputs;
+  const size = sliceSize(y, g.kernel, outputs, n / inputs);
+  const slices = Math.ceil(outputs / size);
   const keys = new Int32Array(n);
   const offsets = new Int32Array(n);
   const unordered = new Int32Array(n);
@@ -110,11 +145,11 @@ function transposedRows({ positions }: Structure, permutation: Int32Array, g: Ge
     const column = kw - g.padding[1];
     const plane = modulo(column, stride);
     const step = Math.floor(kh / stride);
-    keys[i] = (plane * inputs + (site % inputs)) * kernelHeight + groupStart[kh % stride] + step;
+    const row = Math.floor(output / size) * channels + plane * inputs + (site % inputs);
+    keys[i] = row * kernelHeight + groupStart[kh % stride] + step;
     unordered[i] = -step * y.row + output * y.channel - ((column - plane) / stride) * y.pixel;
   }
-  const channels = stride * inputs;
-  const { order, starts } = sortBy(keys, identity(n), channels * kernelHeight);
+  const { order, starts } = sortBy(keys, identity(n), slices * channels * kernelHeight);
   for (let i = 0; i < n; i++) offsets[i] = unordered[order[i]];
   const table = new Int32Array(4 * x.height);
   for (let h = 0; h < x.height; h++) {
@@ -125,16 +160,16 @@ function transposedRows({ positions }: Structure, permutation: Int32Array, g: Ge
     const end = Math.max(first, Math.min(count, base + 1));
     table.set([groupStart[residue] + first, groupStart[residue] + end, base * y.row, 0], 4 * h);
   }
-  return { channels, groups: kernelHeight, starts, offsets, permutation: order, table };
+  return { channels, slices, groups: kernelHeight, starts, offsets, permutation: order, table };
 }
 
 /** Copies rows into the heap; weights are not written yet. */
 function place(
   heap: Heap,
-  { channels, groups, starts, offsets, permutation, table }: Offsets,
+  { channels, slices, groups, starts, offsets, permutation, table }: Offsets,
 ): Rows & { base: number } {
   const n = offsets.length;
-  const pointerWords = channels * (groups + 1);
+  const pointerWords = slices * channels * (groups + 1);
   const base = heap.allocate(4 * (2 * n + n + pointerWords + table.length));
   const records = base;
   const permutationAt = records + 8 * n;
@@ -143,10 +178,10 @@ function place(
   const words = heap.int32(records, 2 * n);
   for (let i = 0; i < n; i++) words[2 * i] = offsets[i];
   heap.int32(permutationAt, n).set(permutation);
-  const bytes = rowStarts(starts, channels, groups).map((start) => 8 * start);
+  const bytes = rowStarts(starts, slices * channels, groups).map((start) => 8 * start);
   heap.int32(pointers, pointerWords).set(bytes);
   heap.int32(rowTable, table.length).set(table);
-  return { base, channels, groups, pointers, records, rowTable, permutation: permutationAt };
+  return { base, channels, slices, groups, pointers, records, rowTable, permutation: permutationAt };
 }
 
 /** Identities of the tensors whose values the records hold. */
@@ -164,8 +199,8 @@ export class Compiled {
   /** What the weights in the forward and in the transposed records were made of. */
   forwardKey: WeightKey | undefined;
   transposedKey: WeightKey | undefined;
-  /** Of the forward rows: records before each channel, for splitting channels into ranges of equal work. */
-  readonly channelStarts: Int32Array;
+  /** Records before each of the forward rows, for splitting them into ranges of equal work. */
+  readonly rowStarts: Int32Array;
   readonly #heap: Heap;
   /** Weak, for the cache must not keep alive what its entries are freed with. */
   readonly #structure: WeakRef<Structure>;
@@ -183,8 +218,8 @@ export class Compiled {
     const { base, ...forward } = place(heap, offsets);
     this.#bases.push(base);
     this.forward = forward;
-    const { starts, channels, groups } = offsets;
-    this.channelStarts = Int32Array.from({ length: channels + 1 }, (_, channel) => starts[channel * groups]);
+    const { starts, channels, slices, groups } = offsets;
+    this.rowStarts = Int32Array.from({ length: slices * channels + 1 }, (_, row) => starts[row * groups]);
   }
 
   get transposed(): Rows {

@@ -95,6 +95,26 @@ describe('engine kernels', () => {
     );
   }).timeout(60_000);
 
+  it('convolves many channels, a slice of them at a time, with the three gradients', async () => {
+    for (const [inputs, outputs, stride, density] of [
+      [150, 3, 1, 1],
+      [3, 140, 1, 0.7],
+      [120, 3, 2, 0.8],
+      [2, 120, 2, 0.9],
+    ]) {
+      const shape = [3, 3, inputs, outputs];
+      const positions = sample(foldIn(key, 'mask'), Math.round(density * sizeOf(shape)), sizeOf(shape));
+      const kernel = structure(shape, positions);
+      await expectSame(() => {
+        const x = tf.tensor4d(numbers('x', [5, 3, 8, inputs]), [5, 3, 8, inputs]);
+        return withGradients(
+          (a, b, c) => sparseConv2d(a as Tensor4D, kernel, b as Tensor1D, { stride, padding: 1 }, c as Tensor4D),
+          [x, tf.tensor1d(numbers('values', [positions.length])), tf.zeros(shape)],
+        );
+      });
+    }
+  });
+
   it('convolves with a dense kernel as tfjs does, with both gradients', async () => {
     const padding = fc.constantFrom<'same' | 'valid' | 1>('same', 'valid', 1);
     await fc.assert(

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
-import { maskStructure } from '../../src/core/structure.ts';
+import { denseStructure, maskStructure } from '../../src/core/structure.ts';
 import { Heap } from '../../src/engine/heap.ts';
 import { geometry } from '../../src/engine/layout.ts';
 import { RowsCache } from '../../src/engine/rows.ts';
@@ -24,6 +24,22 @@ describe('engine rows', () => {
     expect(cache.get(structure, g)).to.equal(cache.get(structure, g));
     expect(cache.get(some(), g)).not.to.equal(cache.get(structure, g));
     expect(cache.get(structure, { ...g, stride: 2 })).not.to.equal(cache.get(structure, g));
+  });
+
+  it('have slices where a tile reads more input channels than the cache holds', () => {
+    const rowsOf = (inputs: number, outputs: number) => {
+      const cache = new RowsCache(new Heap());
+      const image = (channels: number) => [8, 8, channels] as const;
+      const wide = geometry(
+        { kernel: [3, 3], stride: 1, padding: [1, 1], input: image(inputs), output: image(outputs) },
+        1,
+      );
+      const { forward, transposed } = cache.get(denseStructure([3, 3, inputs, outputs]), wide);
+      return [forward.slices, transposed.slices];
+    };
+    expect(rowsOf(64, 64)).to.deep.equal([1, 1]);
+    expect(rowsOf(200, 4)).to.deep.equal([4, 1]);
+    expect(rowsOf(4, 200)).to.deep.equal([1, 4]);
   });
 
   it('are freed some time after their structure has gone', async () => {

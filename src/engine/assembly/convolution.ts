@@ -13,9 +13,12 @@
 // A register tile is 8 vectors = 128 bytes of one output channel's row, whatever nb is. A nonzero adds
 // weight · (the same tile of the input, moved by the nonzero's offset) to it:
 //
-//   records   [offset u32 | weight f32] [offset | weight] …     per output channel, sorted by groups (rows of the kernel)
-//   pointers  [channel][groups + 1]                             byte offsets of the groups in `records`
+//   records   [offset u32 | weight f32] [offset | weight] …     by slice and output channel, then by group (kernel row)
+//   pointers  [slice][channel][groups + 1]                      byte offsets of the groups in `records`
 //   rowTable  [row][first group | end group | input offset | 0] offset of the row's first input row from the block
+//
+// The input channels are cut into slices: what one tile reads of a slice stays in the first-level cache while it serves
+// all output channels. All slices but the first add to what the one before them wrote.
 import { keepBits, multiplyAdd, part, positive, signBits, zero } from './common';
 
 @unmanaged
@@ -33,6 +36,7 @@ class Convolve {
   yRow: i32;
   yChannel: i32;
   pad: i32;
+  slices: i32;
   groups: i32;
   pointers: usize;
   records: usize;
@@ -64,7 +68,8 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
   const x = part(args.x, args.xTask, task), y = part(args.y, args.yTask, task);
   const rows = args.rows, tiles = args.tiles, channels = args.channels, pad = args.pad;
   const pointerStep = (args.groups + 1) << 2;
-  const outer = args.channelMajor ? channels : tiles, inner = args.channelMajor ? tiles : channels;
+  const last = args.slices - 1, channelMajor = args.channelMajor && last == 0;
+  const outer = channelMajor ? channels : tiles, inner = channelMajor ? tiles : channels;
   let bitRow = part(args.bits, args.bitsTask, task);
   zero(y - pad, pad);
   for (let block = 0; block < args.blocks; block++) {
@@ -73,18 +78,28 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
       const first = <usize>load<u32>(entry) << 2, end = <usize>load<u32>(entry, 4) << 2;
       const xRow = x + block * args.xBlock + load<i32>(entry, 8), yRow = y + block * args.yBlock + h * args.yRow;
       for (let i = 0; i < outer; i++) {
-        for (let j = 0; j < inner; j++) {
-          const channel = args.channelMajor ? i : j, t = args.channelMajor ? j : i;
-          const pointers = args.pointers + channel * pointerStep;
-          const from = args.records + <usize>load<u32>(pointers + first);
-          const to = args.records + <usize>load<u32>(pointers + end);
-          const source = xRow + (t << 7), target = yRow + channel * args.yChannel + (t << 7);
-          const bias = args.bias + channel * args.biasStep;
-          const bits = bitRow + ((channel * tiles + t) << 2);
-          if (mode == 0) plainTile(source, from, to, target, bias);
-          else if (mode == 1) reluTile(source, from, to, target, bias);
-          else if (mode == 2) reluBitsTile(source, from, to, target, bias, bits);
-          else maskedTile(source, from, to, target, bias, bits);
+        for (let slice = 0; slice <= last; slice++) {
+          for (let j = 0; j < inner; j++) {
+            const channel = channelMajor ? i : j, t = channelMajor ? j : i;
+            const pointers = args.pointers + (slice * channels + channel) * pointerStep;
+            const from = args.records + <usize>load<u32>(pointers + first);
+            const to = args.records + <usize>load<u32>(pointers + end);
+            const source = xRow + (t << 7), target = yRow + channel * args.yChannel + (t << 7);
+            const bits = bitRow + ((channel * tiles + t) << 2);
+            const bias = args.bias + channel * args.biasStep;
+            const plain = mode == 0 || slice < last;
+            if (slice == 0) {
+              if (plain) plainTile(source, from, to, target, bias);
+              else if (mode == 1) reluTile(source, from, to, target, bias);
+              else if (mode == 2) reluBitsTile(source, from, to, target, bias, bits);
+              else maskedTile(source, from, to, target, bias, bits);
+            } else {
+              if (plain) plainSum(source, from, to, target);
+              else if (mode == 1) reluSum(source, from, to, target);
+              else if (mode == 2) reluBitsSum(source, from, to, target, bits);
+              else maskedSum(source, from, to, target, bits);
+            }
+          }
         }
       }
       if (pad) for (let c = 0; c < channels; c++) zero(yRow + c * args.yChannel + (tiles << 7), pad);
@@ -93,6 +108,7 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
   }
 }
 
+// A function for each epilogue, and whether it starts from a bias or from what is in y.
 function plainTile(x: usize, e: usize, end: usize, y: usize, bias: usize): void {
   tile(0, x, e, end, y, bias, 0);
 }
@@ -105,18 +121,40 @@ function reluBitsTile(x: usize, e: usize, end: usize, y: usize, bias: usize, bit
 function maskedTile(x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize): void {
   tile(3, x, e, end, y, bias, bits);
 }
+function plainSum(x: usize, e: usize, end: usize, y: usize): void {
+  tile(0, x, e, end, y, 0, 0);
+}
+function reluSum(x: usize, e: usize, end: usize, y: usize): void {
+  tile(1, x, e, end, y, 0, 0);
+}
+function reluBitsSum(x: usize, e: usize, end: usize, y: usize, bits: usize): void {
+  tile(2, x, e, end, y, 0, bits);
+}
+function maskedSum(x: usize, e: usize, end: usize, y: usize, bits: usize): void {
+  tile(3, x, e, end, y, 0, bits);
+}
 
+/** `bias`: address of what all sums start from, or 0 where they start from y. */
 // @ts-ignore: decorator
 @inline
 function tile(mode: i32, x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize): void {
-  const b = v128.load_splat<f32>(bias);
-  let a0 = b, a1 = b, a2 = b, a3 = b, a4 = b, a5 = b, a6 = b, a7 = b;
+  let a0: v128, a1: v128, a2: v128, a3: v128, a4: v128, a5: v128, a6: v128, a7: v128;
+  if (bias) {
+    a0 = v128.load_splat<f32>(bias);
+    a1 = a0; a2 = a0; a3 = a0; a4 = a0; a5 = a0; a6 = a0; a7 = a0;
+  } else {
+    a0 = v128.load(y); a1 = v128.load(y, 16); a2 = v128.load(y, 32); a3 = v128.load(y, 48);
+    a4 = v128.load(y, 64); a5 = v128.load(y, 80); a6 = v128.load(y, 96); a7 = v128.load(y, 112);
+  }
   while (e < end) {
     const s = x + <usize>load<u32>(e), w = v128.load_splat<f32>(e, 4);
     a0 = multiplyAdd(a0, w, v128.load(s));
     a1 = multiplyAdd(a1, w, v128.load(s, 16));
     a2 = multiplyAdd(a2, w, v128.load(s, 32));
     a3 = multiplyAdd(a3, w, v128.load(s, 48));
+    if (!RELAXED && s == 0) { // never
+      a0 = w; a1 = w; a2 = w; a3 = w;
+    }
     a4 = multiplyAdd(a4, w, v128.load(s, 64));
     a5 = multiplyAdd(a5, w, v128.load(s, 80));
     a6 = multiplyAdd(a6, w, v128.load(s, 96));
@@ -148,6 +186,8 @@ class FillRows {
   records: usize;
   pointers: usize;
   groups: i32;
+  /** slices · channels */
+  rows: i32;
   channels: i32;
   chunk: i32;
   /** u32 a record: which value it holds */
@@ -161,11 +201,11 @@ class FillRows {
 export function fillRows(task: i32, a: usize): void {
   const args = changetype<FillRows>(a);
   const step = (args.groups + 1) << 2;
-  const end = min((task + 1) * args.chunk, args.channels);
-  for (let channel = task * args.chunk; channel < end; channel++) {
-    const pointers = args.pointers + channel * step;
+  const end = min((task + 1) * args.chunk, args.rows);
+  for (let row = task * args.chunk; row < end; row++) {
+    const pointers = args.pointers + row * step;
     const from = load<u32>(pointers), to = load<u32>(pointers + (args.groups << 2));
-    const scale = args.scale ? load<f32>(args.scale + (channel << 2)) : <f32>1;
+    const scale = args.scale ? load<f32>(args.scale + ((row % args.channels) << 2)) : <f32>1;
     for (let r = from; r < to; r += 8) {
       const value = load<f32>(args.values + (<usize>load<u32>(args.permutation + (r >> 1)) << 2));
       store<f32>(args.records + r, value * scale, 4);

@@ -1,9 +1,10 @@
 // Gradient of a convolution's weights at its nonzeros: sum over images and pixels of x · dy.
 //
-// A task is (group of images, range of output channels). For each tile of dy, held in 8 registers, it goes through the
-// channel's records (see convolution.ts) and adds to each nonzero's two vectors of partial sums, in scratch memory:
+// A task is (group of images, range of rows). For each tile of dy, held in 8 registers, it goes through the records of a
+// row (a slice of the input channels and an output channel, see convolution.ts) and adds to each nonzero's two vectors of
+// partial sums, in scratch memory:
 //
-//   scratch   [nonzero][8 lanes]                 of this thread, for the channels of the range
+//   scratch   [nonzero][8 lanes]                 of this thread, for the rows of the range
 //   partials  [image group][nonzero] f32         lanes summed at the end of the task
 //
 // The number of groups is fixed, and reduceWeightGradient adds them in order.
@@ -19,13 +20,14 @@ class WeightGradient {
   dChannel: i32;
   blocks: i32;
   imageGroups: i32;
-  /** 0: block, row, channel; else channel, block, row, so many blocks of x at a time as stay in cache */
+  /** 0: block, image row, row; else row, block, image row, so many blocks of x at a time as stay in cache */
   window: i32;
   rows: i32;
   tiles: i32;
   ranges: i32;
-  /** [ranges + 1] first channel of each range */
+  /** [ranges + 1] first row of each range */
   rangeTable: usize;
+  channels: i32;
   groups: i32;
   pointers: usize;
   records: usize;
@@ -39,25 +41,25 @@ class WeightGradient {
 export function weightGradient(task: i32, a: usize): void {
   const args = changetype<WeightGradient>(a);
   const group = task / args.ranges, range = args.rangeTable + ((task % args.ranges) << 2);
-  const firstChannel = load<i32>(range), endChannel = load<i32>(range, 4);
+  const firstRow = load<i32>(range), endRow = load<i32>(range, 4);
   const firstBlock = group * args.blocks / args.imageGroups, endBlock = (group + 1) * args.blocks / args.imageGroups;
   const step = (args.groups + 1) << 2;
-  const firstRecord = load<u32>(args.pointers + firstChannel * step);
-  const endRecord = load<u32>(args.pointers + (endChannel - 1) * step + (args.groups << 2));
+  const firstRecord = load<u32>(args.pointers + firstRow * step);
+  const endRecord = load<u32>(args.pointers + (endRow - 1) * step + (args.groups << 2));
   const scratch = args.scratch + thread * args.scratchThread;
   memory.fill(scratch, 0, (endRecord - firstRecord) << 2);
   if (args.window == 0) {
     for (let block = firstBlock; block < endBlock; block++) {
       for (let h = 0; h < args.rows; h++) {
-        for (let channel = firstChannel; channel < endChannel; channel++) gradientRow(args, block, h, channel, scratch, firstRecord);
+        for (let row = firstRow; row < endRow; row++) gradientRow(args, block, h, row, scratch, firstRecord);
       }
     }
   } else {
     for (let start = firstBlock; start < endBlock; start += args.window) {
       const stop = min(start + args.window, endBlock);
-      for (let channel = firstChannel; channel < endChannel; channel++) {
+      for (let row = firstRow; row < endRow; row++) {
         for (let block = start; block < stop; block++) {
-          for (let h = 0; h < args.rows; h++) gradientRow(args, block, h, channel, scratch, firstRecord);
+          for (let h = 0; h < args.rows; h++) gradientRow(args, block, h, row, scratch, firstRecord);
         }
       }
     }
@@ -71,14 +73,14 @@ export function weightGradient(task: i32, a: usize): void {
 
 // @ts-ignore: decorator
 @inline
-function gradientRow(args: WeightGradient, block: i32, h: i32, channel: i32, scratch: usize, firstRecord: u32): void {
-  const pointers = args.pointers + channel * ((args.groups + 1) << 2);
+function gradientRow(args: WeightGradient, block: i32, h: i32, row: i32, scratch: usize, firstRecord: u32): void {
+  const pointers = args.pointers + row * ((args.groups + 1) << 2);
   const entry = args.rowTable + (<usize>h << 4);
   const from = load<u32>(pointers + (<usize>load<u32>(entry) << 2));
   const to = load<u32>(pointers + (<usize>load<u32>(entry, 4) << 2));
   const sums = scratch + ((from - firstRecord) << 2);
   let x = args.x + block * args.xBlock + load<i32>(entry, 8);
-  let d = args.d + block * args.dBlock + h * args.dRow + channel * args.dChannel;
+  let d = args.d + block * args.dBlock + h * args.dRow + (row % args.channels) * args.dChannel;
   for (let t = 0; t < args.tiles; t++) {
     gradientTile(x, args.records + from, args.records + to, d, sums);
     x += 128; d += 128;

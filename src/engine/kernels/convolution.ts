@@ -118,7 +118,7 @@ function convolveCall(
   to: Layout,
   { bias, relu }: Epilogue,
 ): Call {
-  const { groups, pointers, records, rowTable } = compiled[direction];
+  const { slices, groups, pointers, records, rowTable } = compiled[direction];
   const { row: yRow, channel: yChannel, ...rows } = rowFields(to, to.nb);
   return {
     kernel: 'convolve',
@@ -133,7 +133,7 @@ function convolveCall(
       yRow,
       yChannel,
       pad: to.padBytes,
-      ...{ groups, pointers, records, rowTable },
+      ...{ slices, groups, pointers, records, rowTable },
       bias: bias ?? ZEROS,
       biasStep: bias === undefined ? 0 : 4,
       epilogue: relu ? 1 : 0,
