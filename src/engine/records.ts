@@ -10,6 +10,9 @@ export const RECORDS = {
   ...NETWORK_RECORDS,
   /** y = max(x, 0) over `length` values, in tasks of `chunk` values. */
   relu: ['x', 'y', 'length', 'chunk'],
+  /** What the machine can compute and move at most; for the bench. */
+  multiplyAdds: ['y', 'steps'],
+  triad: ['x', 'z', 'y', 'bytes', 'repeats'],
   /** Fails in task `task`; for tests. */
   trap: ['task'],
   /** Every worker waits until the word at `flag` is not 0; for tests. */

@@ -14,6 +14,7 @@ export { combine } from './pointwise';
 export { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling';
 export { repack } from './repack';
 export { hang, trap } from './diagnostics';
+export { multiplyAdds, triad } from './limits';
 export { arg, cumsum, reduce, reduceParts, softmax } from './reductions';
 export { copy, copyRows, gather } from './copies';
 export { topK } from './sorting';

@@ -1,0 +1,75 @@
+/** Ratios to dense masked PyTorch that are to be reached on two threads: required, and hoped for. */
+export interface Target {
+  readonly required: number;
+  readonly goal: number;
+}
+
+export type Build = 'plain' | 'revectorize';
+export type Action = 'attack' | 'step';
+
+/** By action and sparsity, for VGG16; without a V8 flag and with --experimental-wasm-revectorize. */
+const VGG16: { readonly [B in Build]: { readonly [A in Action]: Readonly<Record<string, Target>> } } = {
+  plain: {
+    attack: {
+      0.9: { required: 2.8, goal: 4 },
+      0.95: { required: 4.2, goal: 6 },
+      0.99: { required: 10, goal: 18 },
+    },
+    step: {
+      0.9: { required: 2.2, goal: 3.2 },
+      0.95: { required: 3.6, goal: 5 },
+      0.99: { required: 9, goal: 11 },
+    },
+  },
+  revectorize: {
+    attack: {
+      0.9: { required: 2.8, goal: 6 },
+      0.95: { required: 4.2, goal: 9 },
+      0.99: { required: 10, goal: 25 },
+    },
+    step: {
+      0.9: { required: 2.2, goal: 4.5 },
+      0.95: { required: 3.6, goal: 7 },
+      0.99: { required: 9, goal: 15 },
+    },
+  },
+};
+
+/** Other networks may stay this far behind VGG16's ratios. */
+const OTHER_NETWORKS = 0.8;
+
+/** What is to be reached; undefined where nothing is set. */
+export function targetOf(model: string, action: string, sparsity: number, build: Build): Target | undefined {
+  const target = action === 'attack' || action === 'step' ? VGG16[build][action][sparsity] : undefined;
+  if (target === undefined || model === 'vgg16') return target;
+  return { required: OTHER_NETWORKS * target.required, goal: OTHER_NETWORKS * target.goal };
+}
+
+/** SparseProp, each layer forward and backward: at every shape and sparsity, and in the geometric mean. */
+export const SPARSEPROP: { readonly [B in Build]: { readonly each: number; readonly mean: number } } = {
+  plain: { each: 2.5, mean: 4 },
+  revectorize: { each: 4, mean: 6 },
+};
+
+/** tfjs-backend-wasm, forward, by sparsity. */
+export const TFJS_WASM: Readonly<Record<string, number>> = { 0: 5, 0.95: 20 };
+
+const short = (value: number): string => `${Number(value.toFixed(2))}×`;
+
+/** Whether a figure that should be at least `required` is, and what is missing. */
+export const verdict = (value: number, required: number): string =>
+  value >= required ? `≥ ${short(required)}: met` : `≥ ${short(required)}: missed by ${missing(value, required)}`;
+
+/** Whether a figure that should be at most `limit` is, and how far it is beyond. */
+export const verdictAtMost = (value: number, limit: number, unit = ''): string =>
+  value <= limit ? `≤ ${limit}${unit}: met` : `≤ ${limit}${unit}: ${(100 * (value / limit - 1)).toFixed(0)} % above`;
+
+/** Where a ratio stands between what is required and what is hoped for. */
+export function standing(value: number, { required, goal }: Target): string {
+  if (value >= goal) return `goal ${short(goal)} met`;
+  if (value >= required)
+    return `required ${short(required)} met; goal ${short(goal)} missed by ${missing(value, goal)}`;
+  return `required ${short(required)} **missed by ${missing(value, required)}**; goal ${short(goal)}`;
+}
+
+const missing = (value: number, wanted: number): string => `${Math.ceil(100 * (1 - value / wanted))} %`;

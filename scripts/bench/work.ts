@@ -1,0 +1,122 @@
+import type { Call } from '../../src/engine/records.ts';
+
+/** What a call must do at least. */
+export interface Work {
+  /** Multiplications and additions: a multiply-add counts as two. */
+  readonly flops: number;
+  /** Each value that is read or written once, however often it is read in fact. */
+  readonly bytes: number;
+}
+
+/** The words of the engine's heap. */
+export type ReadWords = (pointer: number, length: number) => Int32Array;
+
+/** Values of a register tile. */
+const TILE = 32;
+const F32 = 4;
+/** Offset and weight of a nonzero. */
+const RECORD = 8;
+
+interface SparseRows {
+  readonly groups: number;
+  readonly channels: number;
+  readonly pointers: number;
+  readonly rowTable: number;
+  readonly rows: number;
+}
+
+/** Nonzeros of the kernel, and how many of them meet the image summed over the output's rows (edge rows meet fewer). */
+export function countRecords(
+  { groups, channels, pointers, rowTable, rows }: SparseRows,
+  read: ReadWords,
+): { nonzeros: number; overRows: number } {
+  const step = groups + 1;
+  const starts = read(pointers, channels * step);
+  const table = read(rowTable, 4 * rows);
+  const between = (first: number, end: number): number => {
+    let bytes = 0;
+    for (let channel = 0; channel < channels; channel++)
+      bytes += starts[channel * step + end] - starts[channel * step + first];
+    return bytes / RECORD;
+  };
+  const known = new Map<string, number>();
+  let overRows = 0;
+  for (let row = 0; row < rows; row++) {
+    const [first, end] = table.subarray(4 * row);
+    const key = `${first} ${end}`;
+    const count = known.get(key) ?? between(first, end);
+    known.set(key, count);
+    overRows += count;
+  }
+  return { nonzeros: between(0, groups), overRows };
+}
+
+/** The work of a call for all tasks of its job; undefined for kernels that no limit is compared with. */
+export function workOf({ kernel, fields }: Call, tasks: number, read: ReadWords): Work | undefined {
+  const elementwise = (values: number, arrays: number, flops: number): Work => ({
+    flops: flops * values,
+    bytes: F32 * arrays * values,
+  });
+  switch (kernel) {
+    case 'convolve': {
+      const { blocks, rows, channels, tiles, xBlock } = fields;
+      const { nonzeros, overRows } = countRecords(fields, read);
+      const written = F32 * TILE * tiles * rows * channels * blocks * tasks;
+      return {
+        flops: 2 * TILE * tiles * blocks * tasks * overRows,
+        bytes: xBlock * blocks * tasks + written + RECORD * nonzeros,
+      };
+    }
+    case 'weightGradient': {
+      const { blocks, tiles, xBlock, dBlock, rangeTable, ranges, nonzeros } = fields;
+      const channels = read(rangeTable, ranges + 1)[ranges];
+      const { overRows } = countRecords({ ...fields, channels }, read);
+      return {
+        flops: 2 * TILE * tiles * blocks * overRows,
+        bytes: (xBlock + dBlock) * blocks + (RECORD + F32) * nonzeros,
+      };
+    }
+    case 'affine':
+      return elementwise(activations(fields, tasks), 2, 2);
+    case 'channelStatistics':
+      return elementwise(activations(fields, tasks), 1, 3);
+    case 'channelGradientSums':
+      return elementwise(activations(fields, tasks), fields.z === 0 ? 1 : 2, fields.z === 0 ? 1 : 4);
+    case 'affineGradient':
+      return elementwise(activations(fields, tasks), fields.z === 0 ? 2 : 3, fields.z === 0 ? 1 : 4);
+    case 'combine':
+      return elementwise(activations(fields, tasks), fields.b === 0 ? 2 : 3, fields.b === 0 ? 0 : 1);
+    case 'maxPool':
+    case 'maxPoolGradient': {
+      const { images, channels, height, width, size } = fields;
+      const large = images * channels * height * width * tasks;
+      const small = large / size ** 2;
+      return { flops: kernel === 'maxPool' ? large : 0, bytes: F32 * (large + small) + small };
+    }
+    case 'averagePool':
+    case 'averagePoolGradient': {
+      const { images, channels, height, width } = fields;
+      const large = images * channels * height * width * tasks;
+      return { flops: large, bytes: F32 * (large + images * channels * tasks) };
+    }
+    case 'repack':
+      return elementwise(fields.images * fields.rows * fields.channels * fields.width * tasks, 2, 0);
+    case 'relu':
+    case 'unary':
+      return elementwise(fields.length, 2, 1);
+    case 'binary':
+      return elementwise(fields.length, 3, 1);
+    default:
+      return undefined;
+  }
+}
+
+interface Rows {
+  readonly rows: number;
+  readonly channels: number;
+  readonly tiles: number;
+  readonly blocks: number;
+}
+
+const activations = ({ rows, channels, tiles, blocks }: Rows, tasks: number): number =>
+  TILE * tiles * rows * channels * blocks * tasks;

@@ -1,0 +1,49 @@
+// What this machine can do at most, in the same build as the kernels: the bench compares them with it.
+import { multiplyAdd } from './common';
+
+@unmanaged
+class MultiplyAdds {
+  /** 16 bytes a task, so that the work is not dead */
+  y: usize;
+  steps: i32;
+}
+
+/** 12 chains of multiply-adds in registers, `steps` of 4 lanes each: more than latency needs, all that registers hold. */
+export function multiplyAdds(task: i32, a: usize): void {
+  const args = changetype<MultiplyAdds>(a);
+  const x = f32x4.splat(0.999), w = f32x4.splat(<f32>task);
+  let a0 = w, a1 = w, a2 = w, a3 = w, a4 = w, a5 = w, a6 = w, a7 = w, a8 = w, a9 = w, a10 = w, a11 = w;
+  for (let i = args.steps; i > 0; i--) {
+    a0 = multiplyAdd(x, a0, x); a1 = multiplyAdd(x, a1, x); a2 = multiplyAdd(x, a2, x); a3 = multiplyAdd(x, a3, x);
+    a4 = multiplyAdd(x, a4, x); a5 = multiplyAdd(x, a5, x); a6 = multiplyAdd(x, a6, x); a7 = multiplyAdd(x, a7, x);
+    a8 = multiplyAdd(x, a8, x); a9 = multiplyAdd(x, a9, x); a10 = multiplyAdd(x, a10, x); a11 = multiplyAdd(x, a11, x);
+  }
+  const low = f32x4.add(f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3)), f32x4.add(a4, a5));
+  const high = f32x4.add(f32x4.add(f32x4.add(a6, a7), f32x4.add(a8, a9)), f32x4.add(a10, a11));
+  v128.store(args.y + (<usize>task << 4), f32x4.add(low, high));
+}
+
+@unmanaged
+class Triad {
+  x: usize;
+  z: usize;
+  y: usize;
+  /** bytes of each array that a task takes, a multiple of 64 */
+  bytes: i32;
+  repeats: i32;
+}
+
+/** y = x + 3 · z over a task's part, again and again: STREAM's triad (McCalpin 1995). */
+export function triad(task: i32, a: usize): void {
+  const args = changetype<Triad>(a);
+  const three = f32x4.splat(3), from = <usize>task * <usize>args.bytes;
+  for (let r = args.repeats; r > 0; r--) {
+    let x = args.x + from, z = args.z + from, y = args.y + from;
+    for (const end = x + <usize>args.bytes; x < end; x += 64) {
+      const a = multiplyAdd(v128.load(x), three, v128.load(z)), b = multiplyAdd(v128.load(x, 16), three, v128.load(z, 16));
+      const c = multiplyAdd(v128.load(x, 32), three, v128.load(z, 32)), d = multiplyAdd(v128.load(x, 48), three, v128.load(z, 48));
+      v128.store(y, a); v128.store(y, b, 16); v128.store(y, c, 32); v128.store(y, d, 48);
+      z += 64; y += 64;
+    }
+  }
+}
