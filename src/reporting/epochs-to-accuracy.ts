@@ -32,7 +32,7 @@ export interface CostedRun {
 
 export interface EpochsToAccuracy {
   readonly run: CostedRun;
-  /** Mean over seeds of the final robust validation accuracy under plain SGD. */
+  /** Mean over seeds of the baseline's final robust validation accuracy. */
   readonly target: number;
   readonly reached: boolean;
   /** The first of two consecutive epochs at or above the target; the last epoch where there are none. */
@@ -61,20 +61,23 @@ export const EPOCHS_TO_ACCURACY_COLUMNS = [
 ] as const;
 
 /**
- * What each run spent until its robust validation accuracy was, for two consecutive epochs, at or above what plain SGD
- * ends with in the same setting. A run that never gets there is listed with all it spent. Settings that were not also
- * trained with plain SGD are left out.
+ * What each run spent until its robust validation accuracy was, for two consecutive epochs, at or above what the
+ * baseline ends with in the same setting. A run that never gets there is listed with all it spent. Settings that were
+ * not also trained as the baseline are left out.
+ *
+ * @param isBaseline default: trained with plain SGD
  */
-export function epochsToAccuracy(runs: readonly CostedRun[]): EpochsToAccuracy[] {
+export function epochsToAccuracy(
+  runs: readonly CostedRun[],
+  isBaseline: (run: CostedRun) => boolean = ({ optimizer }) => optimizer === 'sgd',
+): EpochsToAccuracy[] {
   const settings = groupBy(
     runs.filter(({ epochs }) => epochs.length > 0),
     ({ dataset, model, width, method, distribution, objective, sparsity }) =>
       JSON.stringify([dataset, model, width, method, distribution, objective, sparsity]),
   );
   return settings.flatMap((group) => {
-    const finals = group
-      .filter(({ optimizer }) => optimizer === 'sgd')
-      .flatMap(({ epochs }) => epochs[epochs.length - 1].robustValidation ?? []);
+    const finals = group.filter(isBaseline).flatMap(({ epochs }) => epochs[epochs.length - 1].robustValidation ?? []);
     if (finals.length === 0) return [];
     const target = mean(finals);
     return group.map((run) => ({ run, target, ...firstSustained(run.epochs, target) }));

@@ -6,7 +6,16 @@ export { type Report, type ReportOptions, writeReport } from './report.ts';
 export { collectReport, headlineCells, type ReportData, type Threat } from './report-data.ts';
 export { formatResults, parseResults, RESULT_COLUMNS, type ResultColumn, type ResultRow } from './results.ts';
 export { type RunRecord, readRuns, resultRows } from './runs.ts';
-export { mean, type PairedDifference, pairedDifference, standardDeviation, studentQuantile } from './statistics.ts';
+export {
+  holm,
+  mean,
+  type PairedDifference,
+  pairedDifference,
+  smallestDetectable,
+  standardDeviation,
+  studentQuantile,
+  studentTails,
+} from './statistics.ts';
 export { formatSummary, SUMMARY_COLUMNS, type SummaryCell, summarize } from './summary.ts';
 export {
   formatAccuracy,

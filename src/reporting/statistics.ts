@@ -55,6 +55,53 @@ export function studentQuantile(probability: number, degrees: number): number {
   return Math.sign(probability - 0.5) * Math.sqrt(degrees) * Math.tan(low);
 }
 
+/**
+ * P(|T| ≥ |t|) of Student's t distribution: the two-sided p-value of a t statistic.
+ *
+ * @param degrees of freedom, a whole number ≥ 1
+ * @throws InputError for other degrees of freedom
+ */
+export function studentTails(t: number, degrees: number): number {
+  if (!Number.isInteger(degrees) || degrees < 1) {
+    throw new InputError(`Degrees of freedom are a whole number of at least 1; ${degrees} came.`);
+  }
+  return Math.max(0, 1 - centralProbability(Math.atan(Math.abs(t) / Math.sqrt(degrees)), degrees));
+}
+
+/**
+ * p-values adjusted for being one of several questions: the i-th smallest of m becomes max over j ≤ i of
+ * min(1, (m − j + 1) · p₍ⱼ₎). At or below α it is significant, the chance of any false one among the m being at most α.
+ *
+ * @param pValues a question that has no answer counts with p = 1
+ * @see Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6 (1979)
+ */
+export function holm(pValues: readonly number[]): number[] {
+  const order = pValues.map((_, i) => i).sort((a, b) => pValues[a] - pValues[b]);
+  const adjusted = pValues.map(() => 1);
+  let largest = 0;
+  for (const [rank, i] of order.entries()) {
+    largest = Math.max(largest, Math.min(1, (pValues.length - rank) * pValues[i]));
+    adjusted[i] = largest;
+  }
+  return adjusted;
+}
+
+/**
+ * The smallest true difference that a two-sided t test would show with a given chance:
+ *
+ *     (t₁₋α⸝₂(ν) + t_power(ν)) · standard error,
+ *
+ * the usual approximation to the noncentral t distribution.
+ *
+ * @param standardError of the mean difference
+ * @param degrees of freedom ν
+ */
+export const smallestDetectable = (
+  standardError: number,
+  degrees: number,
+  { alpha = 0.05, power = 0.8 }: { readonly alpha?: number; readonly power?: number } = {},
+): number => (studentQuantile(1 - alpha / 2, degrees) + studentQuantile(power, degrees)) * standardError;
+
 /** A mean of differences over `n` pairs and its 95 % t interval, which NaN marks as unknown below two pairs. */
 export interface PairedDifference extends Interval {
   readonly n: number;

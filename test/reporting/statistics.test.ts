@@ -1,7 +1,15 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { InputError } from '../../src/core/errors.ts';
-import { mean, pairedDifference, standardDeviation, studentQuantile } from '../../src/reporting/statistics.ts';
+import {
+  holm,
+  mean,
+  pairedDifference,
+  smallestDetectable,
+  standardDeviation,
+  studentQuantile,
+  studentTails,
+} from '../../src/reporting/statistics.ts';
 
 describe('mean and sample standard deviation', () => {
   it('divide by n and by n − 1', () => {
@@ -50,6 +58,43 @@ describe('the t quantile', () => {
     expect(() => studentQuantile(1, 3)).to.throw(InputError);
     expect(() => studentQuantile(0.9, 0)).to.throw(InputError);
     expect(() => studentQuantile(0.9, 1.5)).to.throw(InputError);
+  });
+});
+
+describe('the p-value of a t statistic', () => {
+  it('undoes the quantile, on both sides', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0.001, max: 0.999, noNaN: true }), fc.integer({ min: 1, max: 40 }), (p, degrees) => {
+        const t = studentQuantile(1 - p / 2, degrees);
+        expect(studentTails(t, degrees)).to.be.closeTo(p, 1e-9);
+        expect(studentTails(-t, degrees)).to.equal(studentTails(t, degrees));
+      }),
+    );
+  });
+
+  it('is 1 without a difference and refuses broken degrees of freedom', () => {
+    expect(studentTails(0, 3)).to.equal(1);
+    expect(() => studentTails(1, 0)).to.throw(InputError, /0 came/);
+  });
+});
+
+describe('Holm’s adjustment', () => {
+  it('multiplies the smallest by their number, the next by one less, and never falls', () =>
+    expect(holm([0.01, 0.04, 0.03, 0.005]).map((p) => Number(p.toFixed(12)))).to.deep.equal([0.03, 0.06, 0.06, 0.02]));
+
+  it('ends at 1 and leaves a single question alone', () => {
+    expect(holm([0.6, 0.9])).to.deep.equal([1, 1]);
+    expect(holm([0.03])).to.deep.equal([0.03]);
+    expect(holm([])).to.deep.equal([]);
+  });
+});
+
+describe('the smallest detectable difference', () => {
+  it('grows with the standard error, with power and with a smaller level', () => {
+    expect(smallestDetectable(1, 4)).to.be.closeTo(2.776445105197793 + 0.9409646, 1e-6);
+    expect(smallestDetectable(2, 4)).to.be.closeTo(2 * smallestDetectable(1, 4), 1e-12);
+    expect(smallestDetectable(1, 4, { power: 0.9 })).to.be.above(smallestDetectable(1, 4));
+    expect(smallestDetectable(1, 4, { alpha: 0.01 })).to.be.above(smallestDetectable(1, 4));
   });
 });
 
