@@ -1,0 +1,182 @@
+import {
+  holm,
+  mean,
+  type PairedDifference,
+  pairedDifference,
+  smallestDetectable,
+  standardDeviation,
+  studentQuantile,
+  studentTails,
+} from '../../src/reporting/statistics.ts';
+import { type AgentArm, type ArmName, agentArms, CELLS, type CellName, cellNames, type PrimaryArm } from './design.ts';
+
+/** What a finished run of the study came to. Accuracies are fractions of the test images. */
+export interface Outcome {
+  readonly cell: CellName;
+  readonly arm: ArmName;
+  readonly seed: number;
+  readonly best: Accuracies;
+  readonly last: Accuracies;
+  /** Gradient evaluations of training: an image's gradient by its pixels or by the weights counts one each. */
+  readonly gradients: number;
+  /** Of training, on the clock. */
+  readonly seconds: number;
+  /** Variance of the corrected gradient over that of the plain one, mean over the epochs; null without correction. */
+  readonly varianceRatio: number | null;
+  /** AGENT's c in the last epoch. */
+  readonly coefficient: number | null;
+}
+
+export interface Accuracies {
+  readonly clean: number;
+  readonly robust: number;
+}
+
+/** What X is given as much of as A-X takes. */
+export const BASES = { epochs: 'equal epochs', gradients: 'equal gradient evaluations' } as const;
+export type Basis = keyof typeof BASES;
+
+/** The chance of a false difference among all primary comparisons that is accepted, and of missing a true one. */
+export const ALPHA = 0.05;
+export const POWER = 0.8;
+
+/** One of the primary questions: A-X minus X in a cell. */
+export interface Comparison {
+  readonly cell: CellName;
+  readonly arm: AgentArm;
+  readonly basis: Basis;
+  /** Seeds of the design, and those of which both runs are there. */
+  readonly planned: number;
+  readonly seeds: readonly number[];
+  /** In robust accuracy; null below one pair. */
+  readonly difference: PairedDifference | null;
+  /** Two-sided, before and after Holm's adjustment over all primary questions; NaN below two pairs. */
+  readonly p: number;
+  readonly adjusted: number;
+  /** At Holm's first level, alpha over the number of primary questions, and at alpha; NaN below two pairs. */
+  readonly smallest: { readonly family: number; readonly alone: number };
+  readonly verdict: 'distinguishable' | 'not distinguishable' | 'open';
+  /** Gradient evaluations and seconds of A-X over those of X, over the pairs. */
+  readonly cost: { readonly gradients: number; readonly seconds: number };
+}
+
+const control = (arm: AgentArm, basis: Basis): PrimaryArm => (basis === 'epochs' ? 'plain' : `plain-as-${arm}`);
+
+const find = (outcomes: readonly Outcome[], cell: CellName, arm: ArmName, seed: number): Outcome | undefined =>
+  outcomes.find((outcome) => outcome.cell === cell && outcome.arm === arm && outcome.seed === seed);
+
+/** Two arms of a cell, seed by seed, where both runs are there. */
+export function pairsOf(
+  outcomes: readonly Outcome[],
+  cell: CellName,
+  treated: ArmName,
+  untreated: ArmName,
+): { seed: number; treated: Outcome; control: Outcome }[] {
+  return outcomes
+    .filter((outcome) => outcome.cell === cell && outcome.arm === treated)
+    .toSorted((a, b) => a.seed - b.seed)
+    .flatMap((outcome) => {
+      const other = find(outcomes, cell, untreated, outcome.seed);
+      return other ? [{ seed: outcome.seed, treated: outcome, control: other }] : [];
+    });
+}
+
+type Pairs = ReturnType<typeof pairsOf>;
+
+/** A-X minus X in robust accuracy of the chosen checkpoint; null without a pair. */
+export const robustDifference = (pairs: Pairs): PairedDifference | null =>
+  pairs.length === 0
+    ? null
+    : pairedDifference(
+        pairs.map(({ treated }) => treated.best.robust),
+        pairs.map(({ control: other }) => other.best.robust),
+      );
+
+const differencesOf = (pairs: Pairs): number[] =>
+  pairs.map(({ treated, control: other }) => treated.best.robust - other.best.robust);
+
+/** The primary questions with what is known of their answers, the p-values of all of them adjusted together. */
+export function primaryComparisons(outcomes: readonly Outcome[]): Comparison[] {
+  const questions = cellNames.flatMap((cell) =>
+    agentArms.flatMap((arm) => (['epochs', 'gradients'] as const).map((basis) => ({ cell, arm, basis }))),
+  );
+  const answers = questions.map(({ cell, arm, basis }) => {
+    const pairs = pairsOf(outcomes, cell, arm, control(arm, basis));
+    const differences = differencesOf(pairs);
+    const error = standardDeviation(differences) / Math.sqrt(differences.length);
+    const degrees = differences.length - 1;
+    const known = error > 1e-12;
+    return {
+      pairs,
+      difference: robustDifference(pairs),
+      p: known ? studentTails(mean(differences) / error, degrees) : Number.NaN,
+      smallest: (alpha: number) => (known ? smallestDetectable(error, degrees, { alpha, power: POWER }) : Number.NaN),
+    };
+  });
+  const adjusted = holm(answers.map(({ p }) => (Number.isNaN(p) ? 1 : p)));
+  return questions.map((question, i) => {
+    const { pairs, difference, p, smallest } = answers[i];
+    const planned = CELLS[question.cell].seeds;
+    const ratio = (of: (outcome: Outcome) => number): number =>
+      mean(pairs.map(({ treated }) => of(treated))) / mean(pairs.map(({ control: other }) => of(other)));
+    return {
+      ...question,
+      planned,
+      seeds: pairs.map(({ seed }) => seed),
+      difference,
+      p,
+      adjusted: Number.isNaN(p) ? Number.NaN : adjusted[i],
+      smallest: { family: smallest(ALPHA / questions.length), alone: smallest(ALPHA) },
+      verdict:
+        pairs.length < planned
+          ? 'open'
+          : !Number.isNaN(p) && adjusted[i] <= ALPHA
+            ? 'distinguishable'
+            : 'not distinguishable',
+      cost: { gradients: ratio(({ gradients }) => gradients), seconds: ratio(({ seconds }) => seconds) },
+    };
+  });
+}
+
+/** A mean over the cells of the mean paired differences in each. */
+export interface PooledDifference {
+  readonly arm: AgentArm;
+  readonly basis: Basis;
+  readonly cells: number;
+  readonly pairs: number;
+  readonly mean: number;
+  /** 95 % t interval; NaN where the spread within cells is not known. */
+  readonly low: number;
+  readonly high: number;
+  readonly smallest: number;
+}
+
+/**
+ * The secondary question, over all cells: the mean of the cells' mean differences, with the spread within cells pooled,
+ * s² = Σ (d − d̄_cell)² / Σ (n_cell − 1), and standard error s · √(Σ 1 / n_cell) / cells. Null without a pair.
+ */
+export function pooledDifference(outcomes: readonly Outcome[], arm: AgentArm, basis: Basis): PooledDifference | null {
+  const groups = cellNames
+    .map((cell) => differencesOf(pairsOf(outcomes, cell, arm, control(arm, basis))))
+    .filter(({ length }) => length > 0);
+  if (groups.length === 0) return null;
+  const center = mean(groups.map(mean));
+  const degrees = groups.reduce((sum, { length }) => sum + length - 1, 0);
+  const squares = groups.reduce(
+    (sum, group) => sum + group.reduce((inner, value) => inner + (value - mean(group)) ** 2, 0),
+    0,
+  );
+  const scale = Math.sqrt(groups.reduce((sum, { length }) => sum + 1 / length, 0)) / groups.length;
+  const error = degrees > 0 ? Math.sqrt(squares / degrees) * scale : Number.NaN;
+  const half = degrees > 0 ? studentQuantile(0.975, degrees) * error : Number.NaN;
+  return {
+    arm,
+    basis,
+    cells: groups.length,
+    pairs: groups.reduce((sum, { length }) => sum + length, 0),
+    mean: center,
+    low: center - half,
+    high: center + half,
+    smallest: degrees > 0 ? smallestDetectable(error, degrees, { alpha: ALPHA, power: POWER }) : Number.NaN,
+  };
+}

@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises';
+import { UNION } from '../../src/evaluation/types.ts';
+import { type EpochsToAccuracy, epochsToAccuracy } from '../../src/reporting/epochs-to-accuracy.ts';
+import { costedRun, type RunRecord } from '../../src/reporting/runs.ts';
+import { runFolder } from '../../src/training/run-folder.ts';
+import type { Accuracies, Outcome } from './analysis.ts';
+import type { Known, StudyRun } from './design.ts';
+
+/** A run of the design with what it left behind. */
+export interface StudyRecord {
+  readonly run: StudyRun;
+  readonly record: RunRecord;
+}
+
+const isFinished = ({ config, metrics }: RunRecord): boolean => metrics.at(-1)?.epoch === config.epochs;
+
+/** Gradient evaluations of a whole run. */
+const gradientsOf = ({ metrics }: RunRecord): number =>
+  (metrics.at(-1)?.input_gradients ?? 0) + (metrics.at(-1)?.weight_gradients ?? 0);
+
+/** Whether a run stopped because its loss was no longer finite. */
+export async function hasDiverged(folder: string): Promise<boolean> {
+  const events = await readFile(runFolder(folder).events, 'utf8').catch(() => '');
+  return /^\{"kind":"failed"/.test(events.trimEnd().split('\n').at(-1) ?? '');
+}
+
+/**
+ * What the records tell the design.
+ *
+ * @param diverged names of the runs that will never finish
+ */
+export function knownFrom(records: readonly RunRecord[], diverged: ReadonlySet<string>): Known {
+  const finished = records.filter(isFinished);
+  const score = ({ metrics }: RunRecord) => Math.max(...metrics.map((row) => row.validation_robust_accuracy ?? -1));
+  return {
+    scores: new Map([
+      ...finished.map((record) => [record.name, score(record)] as const),
+      ...[...diverged].map((name) => [name, -1] as const),
+    ]),
+    gradients: new Map(finished.map((record) => [record.name, gradientsOf(record)])),
+  };
+}
+
+/** The runs that are trained to their end and evaluated, learning-rate runs aside. */
+export const outcomesOf = (records: readonly StudyRecord[]): Outcome[] =>
+  records.flatMap(({ run, record }) => {
+    const [best, last] = [accuracies(record, 'best'), accuracies(record, 'last')];
+    if (run.part === 'rate' || !isFinished(record) || best === null || last === null) return [];
+    const { cell, arm, config } = run;
+    return [
+      {
+        cell,
+        arm,
+        seed: config.seed,
+        best,
+        last,
+        gradients: gradientsOf(record),
+        seconds: record.metrics.at(-1)?.seconds ?? Number.NaN,
+        varianceRatio: meanOf(record, 'variance_ratio'),
+        coefficient: record.metrics.at(-1)?.c ?? null,
+      },
+    ];
+  });
+
+function accuracies({ evaluations }: RunRecord, checkpoint: string): Accuracies | null {
+  const evaluation = evaluations.find(({ target }) => target.checkpoint === checkpoint);
+  const union = evaluation?.attacks.find(({ attack }) => attack === UNION);
+  return evaluation && union ? { clean: evaluation.clean.value, robust: union.robust.value } : null;
+}
+
+/** Over the epochs that have it; null where none has. */
+function meanOf({ metrics }: RunRecord, column: 'variance_ratio'): number | null {
+  const values = metrics.flatMap((row) => row[column] ?? []);
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Epochs to accuracy of the finished runs that are attacked in training; the target of a cell is that of X. */
+export function studyEpochs(records: readonly StudyRecord[]): EpochsToAccuracy[] {
+  const trained = records.filter(
+    ({ run, record }) => run.part !== 'rate' && isFinished(record) && record.config.objective !== 'natural',
+  );
+  const plain = new Set(trained.flatMap(({ run }) => (run.arm === 'plain' ? [run.name] : [])));
+  return epochsToAccuracy(
+    trained.map(({ record }) => costedRun(record)),
+    (run) => plain.has(run.run),
+  );
+}
