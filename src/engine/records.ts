@@ -1,3 +1,4 @@
+import { DENSE_RECORDS } from './dense-records.ts';
 import { NETWORK_RECORDS } from './network-records.ts';
 import { TENSOR_RECORDS } from './tensor-records.ts';
 
@@ -8,6 +9,7 @@ import { TENSOR_RECORDS } from './tensor-records.ts';
 export const RECORDS = {
   ...TENSOR_RECORDS,
   ...NETWORK_RECORDS,
+  ...DENSE_RECORDS,
   /** y = max(x, 0) over `length` values, in tasks of `chunk` values. */
   relu: ['x', 'y', 'length', 'chunk'],
   /** What the machine can compute and move at most; for the bench. */

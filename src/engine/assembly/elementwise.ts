@@ -4,7 +4,7 @@
 //   y  |v0|v1|v2|v3|v4|v5|v6|v7| …     take lane 0 of the same vector code
 //
 // An operation is a class without instances: its methods see the argument record as `this`.
-import { exp, log, rsqrt, sigmoid } from './exponential';
+import { exp, expm1, log, rsqrt, sigmoid, softplus, tanh } from './exponential';
 
 @unmanaged
 class Relu {
@@ -154,6 +154,60 @@ class LeakyRelu extends Unary {
   }
 }
 
+@unmanaged
+class Elu extends Unary {
+  // @ts-ignore: decorator
+  @inline
+  vector(x: v128): v128 { return v128.bitselect(x, expm1(x), f32x4.ge(x, f32x4.splat(0))); }
+}
+
+@unmanaged
+class Selu extends Unary {
+  // @ts-ignore: decorator
+  @inline
+  vector(x: v128): v128 {
+    const scale: f32 = 1.0507009873554804934193349852946, alpha: f32 = 1.7580993408473768599402175208123;
+    const positive = f32x4.mul(x, f32x4.splat(scale)), negative = f32x4.mul(expm1(x), f32x4.splat(alpha));
+    return v128.bitselect(positive, negative, f32x4.ge(x, f32x4.splat(0)));
+  }
+}
+
+@unmanaged
+class Tanh extends Unary {
+  // @ts-ignore: decorator
+  @inline
+  vector(x: v128): v128 { return tanh(x); }
+}
+
+@unmanaged
+class Softplus extends Unary {
+  // @ts-ignore: decorator
+  @inline
+  vector(x: v128): v128 { return softplus(x); }
+}
+
+@unmanaged
+class Floor extends Unary {
+  // @ts-ignore: decorator
+  @inline
+  vector(x: v128): v128 { return f32x4.floor(x); }
+}
+
+@unmanaged
+class Ceil extends Unary {
+  // @ts-ignore: decorator
+  @inline
+  vector(x: v128): v128 { return f32x4.ceil(x); }
+}
+
+/** To the nearest whole number, halves to the even one. */
+@unmanaged
+class Round extends Unary {
+  // @ts-ignore: decorator
+  @inline
+  vector(x: v128): v128 { return f32x4.nearest(x); }
+}
+
 // @ts-ignore: decorator
 @inline
 function apply<Op extends Unary>(task: i32, a: usize): void {
@@ -176,6 +230,13 @@ export function unary(task: i32, a: usize): void {
     case 10: return apply<Clip>(task, a);
     case 11: return apply<Sigmoid>(task, a);
     case 12: return apply<LeakyRelu>(task, a);
+    case 13: return apply<Elu>(task, a);
+    case 14: return apply<Selu>(task, a);
+    case 15: return apply<Tanh>(task, a);
+    case 16: return apply<Softplus>(task, a);
+    case 17: return apply<Floor>(task, a);
+    case 18: return apply<Ceil>(task, a);
+    case 19: return apply<Round>(task, a);
     default: unreachable();
   }
 }

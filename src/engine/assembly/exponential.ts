@@ -41,6 +41,53 @@ export function sigmoid(x: v128): v128 {
   return joined(sigmoid64(f64x2.promote_low_f32x4(x)), sigmoid64(upper(x)));
 }
 
+/** eˣ − 1 */
+// @ts-ignore: decorator
+@inline
+export function expm1(x: v128): v128 {
+  return joined(expm164(f64x2.promote_low_f32x4(x)), expm164(upper(x)));
+}
+
+// @ts-ignore: decorator
+@inline
+export function tanh(x: v128): v128 {
+  return joined(tanh64(f64x2.promote_low_f32x4(x)), tanh64(upper(x)));
+}
+
+/** log(1 + eˣ) */
+// @ts-ignore: decorator
+@inline
+export function softplus(x: v128): v128 {
+  return joined(softplus64(f64x2.promote_low_f32x4(x)), softplus64(upper(x)));
+}
+
+/** Near 0, where the difference loses digits, x. */
+// @ts-ignore: decorator
+@inline
+function expm164(x: v128): v128 {
+  const one = f64x2.splat(1);
+  return v128.bitselect(x, f64x2.sub(exp64(x), one), f64x2.lt(f64x2.abs(x), f64x2.splat(1e-8)));
+}
+
+/** 1 − 2 / (e²ˣ + 1); near 0, where that loses digits, x. */
+// @ts-ignore: decorator
+@inline
+function tanh64(x: v128): v128 {
+  const one = f64x2.splat(1), two = f64x2.splat(2);
+  const far = f64x2.sub(one, f64x2.div(two, f64x2.add(exp64(f64x2.mul(x, two)), one)));
+  return v128.bitselect(x, far, f64x2.lt(f64x2.abs(x), f64x2.splat(1e-5)));
+}
+
+/** Beyond ±18 it is x or eˣ to the last digit of an f32. */
+// @ts-ignore: decorator
+@inline
+function softplus64(x: v128): v128 {
+  const e = exp64(x), limit = f64x2.splat(18);
+  const middle = log64(f64x2.add(f64x2.splat(1), e));
+  const small = v128.bitselect(e, middle, f64x2.lt(x, f64x2.neg(limit)));
+  return v128.bitselect(x, small, f64x2.gt(x, limit));
+}
+
 // @ts-ignore: decorator
 @inline
 function sigmoid64(x: v128): v128 {

@@ -6,6 +6,8 @@ export { unary } from './elementwise';
 export { binary } from './broadcast';
 export { cast, logical, select } from './logic';
 export { convolve, fillRows, fillTransposed } from './convolution';
+export { denseConvolve, packPanels } from './dense';
+export { denseFilterGradient, sumPartials } from './dense-gradient';
 export { weightGradient, reduceWeightGradient } from './weight-gradient';
 export {
   affine, affineGradient, channelGradientSums, channelStatistics, gradientCoefficients, normalizationCoefficients,

@@ -1,262 +1,12 @@
 import type { backend_util, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Structure } from '../../core/structure.ts';
-import {
-  SparseConv2D,
-  type SparseConv2DAttributes,
-  SparseConv2DBackpropFilter,
-  SparseConv2DBackpropInput,
-  type SparseConv2DBackpropInputAttributes,
-} from '../../ops/sparse-conv2d.ts';
-import type { EngineBackend } from '../backend.ts';
-import { ZEROS } from '../control.ts';
-import { denseKernel, fillWeights, weightGradient } from '../convolution.ts';
-import { asTarget, blockedFields, plainFields, rowFields } from '../fields.ts';
-import { type ConvolutionShape, type Geometry, geometry, type Layout, layout, padOf } from '../layout.ts';
-import type { Call } from '../records.ts';
-import type { Compiled } from '../rows.ts';
+import { sizeOf } from '../../core/structure.ts';
+import { type DenseConvolution, denseConvolve } from '../dense.ts';
+import { denseFilterGradient } from '../dense-gradient.ts';
 import { engineKernel, reference } from './kernel.ts';
-import { inScratch, type Part } from './scratch.ts';
+import { activated } from './unary.ts';
 
-/** A convolution of tensors [batch, height, width, channels]. */
-export interface Problem {
-  readonly batch: number;
-  readonly shape: ConvolutionShape;
-  readonly geometry: Geometry;
-}
-
-export const problem = (batch: number, shape: ConvolutionShape): Problem => ({
-  batch,
-  shape,
-  geometry: geometry(shape, padOf(shape)),
-});
-
-/** Copies a plain tensor's images into blocks (of the planes of a strided convolution). */
-function pack(
-  problem: Problem,
-  from: number,
-  tensorShape: readonly number[],
-  to: Part,
-  of: Layout,
-  stride: number,
-): Call {
-  const [height, width, channels] = tensorShape;
-  const plain = layout(height, width, channels, 0, 4);
-  return {
-    kernel: 'repack',
-    fields: {
-      x: from,
-      xTask: of.nb * height * width * channels * 4,
-      ...plainFields(plain),
-      xPixel: stride * 4 * channels,
-      xPlane: 4 * channels,
-      y: to.pointer,
-      yTask: to.step,
-      ...blockedFields('y', of),
-      yPlane: channels * of.channel,
-      images: of.nb,
-      batch: problem.batch,
-      rows: height,
-      channels,
-      width,
-      planes: stride,
-      columns: of.width + of.pad,
-      interleaved: 0,
-      pad: of.padBytes,
-    },
-  };
-}
-
-/** The way back. */
-function unpack(
-  problem: Problem,
-  from: Part,
-  of: Layout,
-  to: number,
-  tensorShape: readonly number[],
-  stride: number,
-): Call {
-  const [height, width, channels] = tensorShape;
-  const plain = layout(height, width, channels, 0, 4);
-  return {
-    kernel: 'repack',
-    fields: {
-      x: from.pointer,
-      xTask: from.step,
-      ...blockedFields('x', of),
-      xPlane: channels * of.channel,
-      y: to,
-      yTask: of.nb * height * width * channels * 4,
-      ...asTarget(plainFields(plain)),
-      yPixel: stride * 4 * channels,
-      yPlane: 4 * channels,
-      images: of.nb,
-      batch: problem.batch,
-      rows: height,
-      channels,
-      width,
-      planes: stride,
-      columns: width,
-      interleaved: 1,
-      pad: 0,
-    },
-  };
-}
-
-interface Epilogue {
-  /** Address of f32 a channel. */
-  readonly bias?: number;
-  readonly relu?: boolean;
-}
-
-function convolveCall(
-  compiled: Compiled,
-  direction: 'forward' | 'transposed',
-  x: Part,
-  from: Layout,
-  y: Part,
-  to: Layout,
-  { bias, relu }: Epilogue,
-): Call {
-  const { slices, groups, pointers, records, rowTable } = compiled[direction];
-  const { row: yRow, channel: yChannel, ...rows } = rowFields(to, to.nb);
-  return {
-    kernel: 'convolve',
-    fields: {
-      x: x.pointer,
-      xTask: x.step,
-      xBlock: from.block,
-      y: y.pointer,
-      yTask: y.step,
-      yBlock: to.block,
-      ...rows,
-      yRow,
-      yChannel,
-      pad: to.padBytes,
-      ...{ slices, groups, pointers, records, rowTable },
-      bias: bias ?? ZEROS,
-      biasStep: bias === undefined ? 0 : 4,
-      epilogue: relu ? 1 : 0,
-      bits: 0,
-      bitsTask: 0,
-      channelMajor: to.tiles > 1 && compiled.nonzeros > 0.03 * compiled.size ? 0 : 1,
-    },
-  };
-}
-
-/** The convolution of x, or with `direction` transposed the gradient of its input at dy; a new tensor of `outputShape`. */
-export function convolve(
-  backend: EngineBackend,
-  problem: Problem,
-  structure: Structure,
-  values: TensorInfo,
-  x: TensorInfo,
-  outputShape: readonly number[],
-  direction: 'forward' | 'transposed' = 'forward',
-  epilogue: Epilogue = {},
-): TensorInfo {
-  const { geometry, shape, batch } = problem;
-  return backend.rows.pinning(() => {
-    const compiled = backend.rows.get(structure, geometry);
-    const transposed = direction === 'transposed';
-    fillWeights(backend, compiled, { values }, transposed);
-    const source = backend.pointer(x);
-    return backend.make(outputShape, (pointer) =>
-      inScratch(backend, [geometry.x, geometry.y], 'thread', ([inner, outer]) => {
-        const tasks = Math.ceil(batch / geometry.y.nb);
-        const { stride } = shape;
-        backend.pool.runChain(
-          tasks,
-          transposed
-            ? [
-                pack(problem, source, shape.output, outer, geometry.y, 1),
-                convolveCall(compiled, direction, outer, geometry.y, inner, geometry.x, epilogue),
-                unpack(problem, inner, geometry.x, pointer, shape.input, stride),
-              ]
-            : [
-                pack(problem, source, shape.input, inner, geometry.x, stride),
-                convolveCall(compiled, direction, inner, geometry.x, outer, geometry.y, epilogue),
-                unpack(problem, outer, geometry.y, pointer, shape.output, 1),
-              ],
-        );
-      }),
-    );
-  });
-}
-
-/** The gradient of a kernel's weights at the structure's nonzeros; a new tensor of `outputShape`. */
-export function filterGradient(
-  backend: EngineBackend,
-  problem: Problem,
-  structure: Structure,
-  x: TensorInfo,
-  dy: TensorInfo,
-  outputShape: readonly number[],
-): TensorInfo {
-  const { geometry, shape, batch } = problem;
-  return backend.rows.pinning(() => {
-    const compiled = backend.rows.get(structure, geometry);
-    const [xAt, dAt] = [backend.pointer(x), backend.pointer(dy)];
-    const tasks = Math.ceil(batch / geometry.y.nb);
-    return backend.make(outputShape, (pointer) =>
-      inScratch(backend, [geometry.x, geometry.y], tasks, ([inner, outer]) => {
-        backend.pool.runChain(tasks, [
-          pack(problem, xAt, shape.input, inner, geometry.x, shape.stride),
-          pack(problem, dAt, shape.output, outer, geometry.y, 1),
-        ]);
-        weightGradient(backend, compiled, geometry, tasks * geometry.y.nb, inner.pointer, outer.pointer, pointer);
-      }),
-    );
-  });
-}
-
-const sparseProblem = (
-  [batch, height, width, inputs]: readonly number[],
-  { structure, stride, padding }: SparseConv2DAttributes,
-): Problem => {
-  const [kernelHeight, kernelWidth, , outputs] = structure.shape;
-  const extent = (input: number, kernel: number) => Math.floor((input + 2 * padding - kernel) / stride) + 1;
-  return problem(batch, {
-    kernel: [kernelHeight, kernelWidth],
-    stride,
-    padding: [padding, padding],
-    input: [height, width, inputs],
-    output: [extent(height, kernelHeight), extent(width, kernelWidth), outputs],
-  });
-};
-
-const sparseConv2D = engineKernel<{ x: TensorInfo; values: TensorInfo }, SparseConv2DAttributes>(
-  SparseConv2D,
-  ({ inputs: { x, values }, attrs, backend }) => {
-    const p = sparseProblem(x.shape, attrs);
-    return convolve(backend, p, attrs.structure, values, x, [p.batch, ...p.shape.output]);
-  },
-);
-
-const sparseConv2DBackpropInput = engineKernel<
-  { dy: TensorInfo; values: TensorInfo },
-  SparseConv2DBackpropInputAttributes
->(SparseConv2DBackpropInput, ({ inputs: { dy, values }, attrs, backend }) =>
-  convolve(
-    backend,
-    sparseProblem(attrs.inputShape, attrs),
-    attrs.structure,
-    values,
-    dy,
-    attrs.inputShape,
-    'transposed',
-  ),
-);
-
-const sparseConv2DBackpropFilter = engineKernel<{ x: TensorInfo; dy: TensorInfo }, SparseConv2DAttributes>(
-  SparseConv2DBackpropFilter,
-  ({ inputs: { x, dy }, attrs, backend }) => {
-    const { structure } = attrs;
-    return filterGradient(backend, sparseProblem(x.shape, attrs), structure, x, dy, [structure.positions.length]);
-  },
-);
-
-interface DenseAttributes {
+interface Attributes {
   readonly strides: [number, number] | number;
   readonly pad: 'valid' | 'same' | number | backend_util.ExplicitPadding;
   readonly dataFormat?: 'NHWC' | 'NCHW';
@@ -264,99 +14,109 @@ interface DenseAttributes {
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
 }
 
-/** Kernels larger than this stay with the reference backend: their records would fill the heap. */
-const LARGEST_DENSE = 8 << 20;
+/** The windows of what tfjs says of a convolution or a pooling. */
+export const windowsOf = (info: backend_util.Conv2DInfo) => ({
+  batch: info.batchSize,
+  rows: {
+    input: info.inHeight,
+    output: info.outHeight,
+    size: info.filterHeight,
+    stride: info.strideHeight,
+    dilation: info.dilationHeight,
+    padding: info.padInfo.top,
+  },
+  columns: {
+    input: info.inWidth,
+    output: info.outWidth,
+    size: info.filterWidth,
+    stride: info.strideWidth,
+    dilation: info.dilationWidth,
+    padding: info.padInfo.left,
+  },
+});
 
-/** The problem of one of tfjs's convolutions, or null where it is not ours: dilated, channels first, unequal strides. */
-function denseProblem(
+/** One of tfjs's convolutions and its output's shape; null where it is not ours: channels first, or empty. */
+function convolution(
   inputShape: readonly number[],
   filterShape: readonly number[],
-  attrs: DenseAttributes,
-): Problem | null {
-  if ((attrs.dataFormat ?? 'NHWC') !== 'NHWC') return null;
+  { dataFormat = 'NHWC', strides, dilations = 1, pad, dimRoundingMode }: Attributes,
+): { convolution: DenseConvolution; shape: number[] } | null {
   const info = tf.backend_util.computeConv2DInfo(
     inputShape as [number, number, number, number],
     filterShape as [number, number, number, number],
-    attrs.strides,
-    attrs.dilations ?? 1,
-    attrs.pad,
-    attrs.dimRoundingMode,
+    strides,
+    dilations,
+    pad,
+    dimRoundingMode,
+    false,
+    dataFormat === 'NCHW' ? 'channelsFirst' : 'channelsLast',
   );
-  const { batchSize, strideHeight, strideWidth, dilationHeight, dilationWidth, padInfo } = info;
-  const ours =
-    strideHeight === strideWidth &&
-    dilationHeight === 1 &&
-    dilationWidth === 1 &&
-    Math.min(batchSize, info.outHeight, info.outWidth, info.inChannels, info.outChannels) > 0 &&
-    filterShape[2] === info.inChannels &&
-    tf.util.sizeFromShape([...filterShape]) <= LARGEST_DENSE;
-  if (!ours) return null;
-  return problem(batchSize, {
-    kernel: [info.filterHeight, info.filterWidth],
-    stride: strideHeight,
-    padding: [padInfo.top, padInfo.left],
-    input: [info.inHeight, info.inWidth, info.inChannels],
-    output: [info.outHeight, info.outWidth, info.outChannels],
-  });
+  const empty = sizeOf(info.outShape) === 0 || sizeOf(info.inShape) === 0;
+  if (dataFormat === 'NCHW' || empty || filterShape[2] !== info.inChannels) return null;
+  const { inChannels: inputs, outChannels: outputs, outShape } = info;
+  return { convolution: { ...windowsOf(info), inputs, outputs }, shape: outShape };
 }
 
-const outputOf = ({ batch, shape }: Problem): number[] => [batch, ...shape.output];
-
-const conv2D = engineKernel<{ x: TensorInfo; filter: TensorInfo }, DenseAttributes>('Conv2D', (call) => {
+const conv2D = engineKernel<{ x: TensorInfo; filter: TensorInfo }, Attributes>('Conv2D', (call) => {
   const { inputs, attrs, backend } = call;
-  const p = denseProblem(inputs.x.shape, inputs.filter.shape, attrs);
-  if (!p) return reference('Conv2D', call);
-  return convolve(backend, p, denseKernel(inputs.filter.shape), inputs.filter, inputs.x, outputOf(p));
+  const { x, filter } = inputs;
+  const ours = convolution(x.shape, filter.shape, attrs);
+  if (!ours) return reference('Conv2D', call);
+  const [from, weights] = [backend.pointer(x), backend.pointer(filter)];
+  return backend.make(ours.shape, (y) => denseConvolve(backend, ours.convolution, 'forward', from, weights, y));
 });
 
-interface FusedAttributes extends DenseAttributes {
-  readonly activation?: string | null;
+interface FusedInputs {
+  readonly x: TensorInfo;
+  readonly filter: TensorInfo;
+  readonly bias?: TensorInfo;
+  readonly preluActivationWeights?: TensorInfo;
 }
 
-const fusedConv2D = engineKernel<{ x: TensorInfo; filter: TensorInfo; bias?: TensorInfo }, FusedAttributes>(
-  'FusedConv2D',
-  (call) => {
-    const { inputs, attrs, backend } = call;
-    const { x, filter, bias } = inputs;
-    const p = denseProblem(x.shape, filter.shape, attrs);
-    const activation = attrs.activation ?? 'linear';
-    const simple = activation === 'linear' || activation === 'relu';
-    if (!p || !simple || (bias && tf.util.sizeFromShape(bias.shape) !== p.shape.output[2])) {
-      return reference('FusedConv2D', call);
-    }
-    const epilogue = { bias: bias && backend.pointer(bias), relu: activation === 'relu' };
-    return convolve(backend, p, denseKernel(filter.shape), filter, x, outputOf(p), 'forward', epilogue);
-  },
-);
+interface FusedAttributes extends Attributes {
+  readonly activation?: string | null;
+  readonly leakyreluAlpha?: number;
+}
+
+const fusedConv2D = engineKernel<FusedInputs, FusedAttributes>('FusedConv2D', (call) => {
+  const { inputs, attrs, backend } = call;
+  const { x, filter, bias } = inputs;
+  const ours = convolution(x.shape, filter.shape, attrs);
+  const activate = activated(attrs.activation ?? 'linear', attrs.leakyreluAlpha);
+  if (!ours || !activate || (bias && sizeOf(bias.shape) !== ours.convolution.outputs)) {
+    return reference('FusedConv2D', call);
+  }
+  const [from, weights] = [backend.pointer(x), backend.pointer(filter)];
+  const epilogue = { bias: bias && backend.pointer(bias), relu: attrs.activation === 'relu' };
+  return backend.make(ours.shape, (y) => {
+    denseConvolve(backend, ours.convolution, 'forward', from, weights, y, epilogue);
+    activate(backend, y, sizeOf(ours.shape));
+  });
+});
 
 const conv2DBackpropInput = engineKernel<
   { dy: TensorInfo; filter: TensorInfo },
-  DenseAttributes & { readonly inputShape: readonly number[] }
+  Attributes & { readonly inputShape: readonly number[] }
 >('Conv2DBackpropInput', (call) => {
   const { inputs, attrs, backend } = call;
-  const p = denseProblem(attrs.inputShape, inputs.filter.shape, attrs);
-  if (!p) return reference('Conv2DBackpropInput', call);
-  const structure = denseKernel(inputs.filter.shape);
-  return convolve(backend, p, structure, inputs.filter, inputs.dy, attrs.inputShape, 'transposed');
+  const { dy, filter } = inputs;
+  const ours = convolution(attrs.inputShape, filter.shape, attrs);
+  if (!ours) return reference('Conv2DBackpropInput', call);
+  const [from, weights] = [backend.pointer(dy), backend.pointer(filter)];
+  return backend.make(attrs.inputShape, (y) =>
+    denseConvolve(backend, ours.convolution, 'transposed', from, weights, y),
+  );
 });
 
 const conv2DBackpropFilter = engineKernel<
   { x: TensorInfo; dy: TensorInfo },
-  DenseAttributes & { readonly filterShape: readonly number[] }
+  Attributes & { readonly filterShape: readonly number[] }
 >('Conv2DBackpropFilter', (call) => {
   const { inputs, attrs, backend } = call;
-  const { filterShape } = attrs;
-  const p = denseProblem(inputs.x.shape, filterShape, attrs);
-  if (!p) return reference('Conv2DBackpropFilter', call);
-  return filterGradient(backend, p, denseKernel(filterShape), inputs.x, inputs.dy, filterShape);
+  const ours = convolution(inputs.x.shape, attrs.filterShape, attrs);
+  if (!ours) return reference('Conv2DBackpropFilter', call);
+  const [x, dy] = [backend.pointer(inputs.x), backend.pointer(inputs.dy)];
+  return backend.make(attrs.filterShape, (y) => denseFilterGradient(backend, ours.convolution, x, dy, y));
 });
 
-export const convolutionKernels = [
-  sparseConv2D,
-  sparseConv2DBackpropInput,
-  sparseConv2DBackpropFilter,
-  conv2D,
-  fusedConv2D,
-  conv2DBackpropInput,
-  conv2DBackpropFilter,
-];
+export const convolutionKernels = [conv2D, fusedConv2D, conv2DBackpropInput, conv2DBackpropFilter];

@@ -9,6 +9,8 @@ import { runNetwork, runNetworkGradient } from './network.ts';
 import { poolingKernels } from './pooling.ts';
 import { reductionKernels } from './reductions.ts';
 import { shapeKernels } from './shape.ts';
+import { sparseConvolutionKernels } from './sparse-convolution.ts';
+import { sparseMatMulKernels } from './sparse-matmul.ts';
 import { unaryKernels } from './unary.ts';
 
 const KERNELS: readonly EngineKernel[] = [
@@ -21,6 +23,8 @@ const KERNELS: readonly EngineKernel[] = [
   ...shapeKernels,
   ...convolutionKernels,
   ...matMulKernels,
+  ...sparseConvolutionKernels,
+  ...sparseMatMulKernels,
   ...poolingKernels,
   runNetwork,
   runNetworkGradient,

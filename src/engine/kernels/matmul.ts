@@ -1,95 +1,101 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { backend_util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
-import {
-  SparseMatMul,
-  type SparseMatMulAttributes,
-  SparseMatMulBackpropInput,
-  SparseMatMulBackpropKernel,
-} from '../../ops/sparse-matmul.ts';
-import { denseKernel } from '../convolution.ts';
-import { convolve, filterGradient, type Problem, problem } from './convolution.ts';
+import type { EngineBackend } from '../backend.ts';
+import { type DenseConvolution, denseConvolve, type Epilogue } from '../dense.ts';
+import { denseFilterGradient } from '../dense-gradient.ts';
+import { repeated, rowMajor } from './dimensions.ts';
 import { type EngineCall, engineKernel, reference } from './kernel.ts';
+import { transposed } from './shape.ts';
+import { activated } from './unary.ts';
 
-/** x [batch, inputs] times a kernel [inputs, outputs], as a convolution of images of one pixel. */
-const product = (batch: number, [inputs, outputs]: readonly number[]): Problem =>
-  problem(batch, {
-    kernel: [1, 1],
-    stride: 1,
-    padding: [0, 0],
-    input: [1, 1, inputs],
-    output: [1, 1, outputs],
-  });
-
-const sparseMatMul = engineKernel<{ x: TensorInfo; values: TensorInfo }, SparseMatMulAttributes>(
-  SparseMatMul,
-  ({ inputs: { x, values }, attrs: { structure }, backend }) =>
-    convolve(backend, product(x.shape[0], structure.shape), structure, values, x, [x.shape[0], structure.shape[1]]),
-);
-
-const sparseMatMulBackpropInput = engineKernel<{ dy: TensorInfo; values: TensorInfo }, SparseMatMulAttributes>(
-  SparseMatMulBackpropInput,
-  ({ inputs: { dy, values }, attrs: { structure }, backend }) => {
-    const [batch] = dy.shape;
-    const shape = [batch, structure.shape[0]];
-    return convolve(backend, product(batch, structure.shape), structure, values, dy, shape, 'transposed');
-  },
-);
-
-const sparseMatMulBackpropKernel = engineKernel<{ x: TensorInfo; dy: TensorInfo }, SparseMatMulAttributes>(
-  SparseMatMulBackpropKernel,
-  ({ inputs: { x, dy }, attrs: { structure }, backend }) =>
-    filterGradient(backend, product(x.shape[0], structure.shape), structure, x, dy, [structure.positions.length]),
-);
-
-interface MatMulInputs {
+interface Inputs {
   readonly a: TensorInfo;
   readonly b: TensorInfo;
   readonly bias?: TensorInfo;
 }
-interface MatMulAttributes {
+interface Attributes {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   readonly activation?: string | null;
+  readonly leakyreluAlpha?: number;
 }
 
-/** Products below this number of multiplications are not worth a layout change; kernels above the other fill the heap. */
-const SMALLEST = 1 << 14;
-const LARGEST = 8 << 20;
+const PIXEL = { input: 1, output: 1, size: 1, stride: 1, dilation: 1, padding: 0 };
 
-/** A product of two matrices; batches of several, both sides transposed, and other activations stay with the reference. */
-function matMul(kernelName: string, call: EngineCall<MatMulInputs, MatMulAttributes>): TensorInfo | TensorInfo[] {
+/** [rows, depth] times [depth, columns], as a convolution of images of one pixel. */
+const product = (batch: number, inputs: number, outputs: number): DenseConvolution => ({
+  ...{ batch, rows: PIXEL, columns: PIXEL },
+  ...{ inputs, outputs },
+});
+
+/** One product, of addresses: a · b, a · bᵀ or aᵀ · b. */
+function multiply(
+  backend: EngineBackend,
+  [rows, depth, columns]: readonly [number, number, number],
+  { transposeA, transposeB }: Attributes,
+  [a, b, y]: readonly [number, number, number],
+  epilogue: Epilogue,
+): void {
+  if (transposeA) denseFilterGradient(backend, product(depth, rows, columns), a, b, y);
+  else if (transposeB) denseConvolve(backend, product(rows, columns, depth), 'transposed', a, b, y, epilogue);
+  else denseConvolve(backend, product(rows, depth, columns), 'forward', a, b, y, epilogue);
+}
+
+/** Products of the matrices in the last two dimensions, the others broadcast. */
+function matMul(kernelName: string, call: EngineCall<Inputs, Attributes>): TensorInfo | TensorInfo[] {
   const { inputs, attrs, backend } = call;
   const { a, b, bias } = inputs;
-  const { transposeA, transposeB, activation } = attrs;
-  const matrices = [a, b].every(({ shape, dtype }) => sizeOf(shape.slice(0, -2)) === 1 && dtype === 'float32');
-  const rank = Math.max(a.shape.length, b.shape.length);
+  const { transposeA, transposeB, leakyreluAlpha } = attrs;
+  const activation = attrs.activation ?? 'linear';
   const [rowsA, columnsA] = a.shape.slice(-2);
   const [rowsB, columnsB] = b.shape.slice(-2);
-  const fused = bias !== undefined || (activation ?? 'linear') !== 'linear';
-  const epilogue = activation === 'relu' || (activation ?? 'linear') === 'linear';
-  const work = sizeOf(a.shape) * (transposeB ? rowsB : columnsB);
+  const [rows, depth] = transposeA ? [columnsA, rowsA] : [rowsA, columnsA];
+  const columns = transposeB ? rowsB : columnsB;
+  const outer = backend_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const shape = [...outer, rows, columns];
+  const activate = activated(activation, leakyreluAlpha);
   const ours =
-    matrices &&
-    !(transposeA && transposeB) &&
-    work >= SMALLEST &&
-    sizeOf(b.shape) <= LARGEST &&
-    (!fused || (epilogue && !transposeA && !transposeB && (!bias || sizeOf(bias.shape) === columnsB)));
+    a.dtype === 'float32' &&
+    b.dtype === 'float32' &&
+    sizeOf(shape) * depth > 0 &&
+    (!bias || sizeOf(bias.shape) === columns) &&
+    !(transposeA && (bias || activation === 'relu')) &&
+    activate;
   if (!ours) return reference(kernelName, call);
-  const shapeOf = (rows: number, columns: number) => [...new Array(rank - 2).fill(1), rows, columns];
-  if (transposeA) {
-    const kernel = [columnsA, columnsB];
-    if (sizeOf(kernel) > LARGEST) return reference(kernelName, call);
-    return filterGradient(backend, product(rowsA, kernel), denseKernel(kernel), a, b, shapeOf(columnsA, columnsB));
+  if (transposeA && transposeB) {
+    // aᵀ · bᵀ: one of them is turned round first.
+    const axes = a.shape.map((_, i) => i);
+    const turned = transposed(backend, a, [...axes.slice(0, -2), ...axes.slice(-2).reverse()]);
+    if (!turned) return reference(kernelName, call);
+    try {
+      return matMul(kernelName, { ...call, inputs: { ...inputs, a: turned }, attrs: { ...attrs, transposeA: false } });
+    } finally {
+      backend.disposeIntermediateTensorInfo(turned);
+    }
   }
-  const kernel = [rowsB, columnsB];
-  const p = product(rowsA, kernel);
-  if (transposeB) return convolve(backend, p, denseKernel(kernel), b, a, shapeOf(rowsA, rowsB), 'transposed');
-  const after = { bias: bias && backend.pointer(bias), relu: activation === 'relu' };
-  return convolve(backend, p, denseKernel(kernel), b, a, shapeOf(rowsA, columnsB), 'forward', after);
+  const [from, weights] = [backend.pointer(a), backend.pointer(b)];
+  const epilogue = { bias: bias && backend.pointer(bias), relu: activation === 'relu' };
+  return backend.make(shape, (y) => {
+    const [matrixA, matrixB, matrixY] = [rowsA * columnsA, rowsB * columnsB, rows * columns].map((size) => 4 * size);
+    const places = matrices(outer, a.shape.slice(0, -2)).map((i) => from + i * matrixA);
+    matrices(outer, b.shape.slice(0, -2)).forEach((j, i) => {
+      const sides = [places[i], weights + j * matrixB, y + i * matrixY] as const;
+      multiply(backend, [rows, depth, columns], attrs, sides, epilogue);
+    });
+    activate(backend, y, sizeOf(shape));
+  });
 }
 
-const denseMatMul = ['BatchMatMul', '_FusedMatMul'].map((kernelName) =>
-  engineKernel<MatMulInputs, MatMulAttributes>(kernelName, (call) => matMul(kernelName, call)),
-);
+/** Which matrix of a tensor with the leading dimensions `dims` each of those of the result takes. */
+function matrices(outer: readonly number[], dims: readonly number[]): number[] {
+  const strides = repeated(dims, outer);
+  const places = rowMajor(outer);
+  return Array.from({ length: sizeOf(outer) }, (_, i) =>
+    outer.reduce((sum, size, axis) => sum + strides[axis] * (Math.floor(i / places[axis]) % size), 0),
+  );
+}
 
-export const matMulKernels = [sparseMatMul, sparseMatMulBackpropInput, sparseMatMulBackpropKernel, ...denseMatMul];
+export const matMulKernels = ['BatchMatMul', '_FusedMatMul'].map((kernelName) =>
+  engineKernel<Inputs, Attributes>(kernelName, (call) => matMul(kernelName, call)),
+);

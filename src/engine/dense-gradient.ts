@@ -1,0 +1,94 @@
+import type { EngineBackend } from './backend.ts';
+import type { DenseConvolution } from './dense.ts';
+import type { Axis } from './windows.ts';
+
+/** Outputs that a task goes over at a time, so that what belongs to them stays in the nearest cache. */
+const POSITIONS = 128;
+/** Groups of images whose gradients are summed apart and then added in order, and the bytes that they may take. */
+const GROUPS = 16;
+const PARTIAL_BYTES = 16 << 20;
+/** Where fewer tasks come of that, each group takes several, for different channels. */
+const TASKS = 16;
+const QUAD = 4;
+/** Values of y that a task sums. */
+const SUM_CHUNK = 16384;
+
+/** For each place of the window: the first output for which it lies in the input, the end of those, the first's input. */
+function outputsOf({ input, output, size, stride, dilation, padding }: Axis): number[] {
+  return Array.from({ length: size }, (_, place) => {
+    const offset = place * dilation - padding;
+    const first = Math.max(0, Math.ceil(-offset / stride));
+    const end = Math.min(output, Math.ceil((input - offset) / stride));
+    return [first, Math.max(first, end), first * stride + offset];
+  }).flat();
+}
+
+/** Columns rounded up to a panel of 16, the last one perhaps of 8 (assembly/tile.ts). */
+const panelled = (columns: number): number => Math.ceil(columns / 8) * 8;
+
+/** y = Σ x · dy for every weight of the window, [rows, columns, inputs, outputs]; all are addresses. */
+export function denseFilterGradient(
+  { heap, pool }: EngineBackend,
+  { batch, rows, columns, inputs, outputs }: DenseConvolution,
+  x: number,
+  d: number,
+  y: number,
+): void {
+  const width = panelled(outputs);
+  const taps = rows.size * columns.size;
+  const area = rows.output * columns.output;
+  const blockImages = Math.min(batch, Math.max(1, Math.floor(POSITIONS / area)));
+  const blockRows = Math.min(rows.output, Math.max(1, Math.floor(POSITIONS / columns.output)));
+  const positions = blockImages * blockRows * columns.output;
+
+  const partialBytes = 4 * taps * inputs * width;
+  const blocks = Math.ceil(batch / blockImages);
+  const groups = Math.max(1, Math.min(blocks, GROUPS, Math.floor(PARTIAL_BYTES / partialBytes)));
+  const ranges = Math.min(Math.ceil(inputs / QUAD), Math.ceil(TASKS / groups));
+  const inPlace = groups === 1 && width === outputs;
+
+  const places = [...outputsOf(rows), ...outputsOf(columns)];
+  const scratchThread = Math.ceil((4 * positions * (width + QUAD) + 12 * blockRows) / 128) * 128;
+  const partialsBytes = inPlace ? 0 : groups * partialBytes;
+  const scratch = heap.allocate(pool.threads * scratchThread + partialsBytes + 4 * places.length);
+  try {
+    const partials = scratch + pool.threads * scratchThread;
+    const rowPlaces = partials + partialsBytes;
+    heap.int32(rowPlaces, places.length).set(places);
+    const xRow = 4 * columns.input * inputs;
+    pool.run(groups * ranges, 'denseFilterGradient', {
+      x,
+      xImage: rows.input * xRow,
+      xRowStep: rows.stride * xRow,
+      xColumnStep: columns.stride * 4 * inputs,
+      xRow,
+      xPixel: 4 * inputs,
+      d,
+      batch,
+      rows: rows.output,
+      columns: columns.output,
+      inputs,
+      outputs,
+      rowPlaces,
+      columnPlaces: rowPlaces + 12 * rows.size,
+      kernelRows: rows.size,
+      kernelColumns: columns.size,
+      blockImages,
+      blockRows,
+      groups,
+      ranges,
+      scratch,
+      scratchThread,
+      partials: inPlace ? y : partials,
+      width,
+    });
+    if (!inPlace) {
+      const chunk = Math.max(1, Math.floor(SUM_CHUNK / width));
+      const total = taps * inputs;
+      const fields = { partials, groups, rows: total, width, columns: outputs, y, chunk };
+      pool.run(Math.ceil(total / chunk), 'sumPartials', fields);
+    }
+  } finally {
+    heap.free(scratch);
+  }
+}
