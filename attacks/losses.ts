@@ -1,4 +1,4 @@
-import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
 import type { Goal, Loss } from './types.ts';
@@ -8,8 +8,9 @@ import type { Goal, Loss } from './types.ts';
 
 const classesOf = (goal: Goal): Tensor1D => (goal.kind === 'untargeted' ? goal.labels : goal.targets);
 
-const oneHot = (classes: Tensor1D, logits: Tensor2D): Tensor2D =>
-  tf.oneHot(classes, logits.shape[1], 1, 0, 'float32') as Tensor2D;
+/** Cast, since TensorFlow.js's WebAssembly backend writes the bits of integers into a float32 one-hot tensor (4.22). */
+const oneHot = (classes: Tensor, logits: Tensor2D): Tensor2D =>
+  tf.cast(tf.oneHot(classes, logits.shape[1]), 'float32') as Tensor2D;
 
 /** The logit of each sample's class. */
 const pick = (logits: Tensor2D, hot: Tensor2D): Tensor1D => tf.sum(tf.mul(logits, hot), 1);
@@ -27,7 +28,7 @@ function margin(logits: Tensor2D, classes: Tensor1D): Tensor1D {
 /** z_(1) … z_(count), each [batch]. TopK has no gradient in TensorFlow.js, so the logits are picked by their ranks. */
 function largest(logits: Tensor2D, count: number): Tensor1D[] {
   const ranks = tf.customGrad((x) => ({
-    value: tf.oneHot(tf.topk(x as Tensor2D, count).indices, logits.shape[1], 1, 0, 'float32'),
+    value: oneHot(tf.topk(x as Tensor2D, count).indices, logits),
     gradFunc: () => tf.zerosLike(logits),
   }))(logits);
   return tf.unstack(ranks, 1).map((hot) => pick(logits, hot as Tensor2D));

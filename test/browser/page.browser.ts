@@ -1,37 +1,13 @@
-import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { renderPage } from '../../src/reporting/page.ts';
 import { collectReport } from '../../src/reporting/report-data.ts';
 import { sampleGallery, sampleRuns } from '../reporting/sample.ts';
-
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-/** WCAG's relative luminance of a colour that a browser computed. */
-function luminance(color: string): number {
-  const [r, g, b] = (color.match(/[\d.]+/g) ?? []).map((part) => {
-    const value = Number(part) / 255;
-    return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-}
-
-const contrast = (a: string, b: string): number => {
-  const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x);
-  return (light + 0.05) / (dark + 0.05);
-};
+import { contrast, launchChromium, luminance } from './chromium.ts';
 
 describe('the page in a browser', function () {
   this.timeout(60000);
@@ -40,12 +16,7 @@ describe('the page in a browser', function () {
   let address: string;
 
   before(async () => {
-    await access(CHROMIUM).catch(() => {
-      throw new Error(
-        `These tests need Chromium at ${CHROMIUM}. Install it (Debian: apt-get install chromium), or name it in the environment variable CHROMIUM.`,
-      );
-    });
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    browser = await launchChromium();
     folder = await mkdtemp(join(tmpdir(), 'equipoise-page-'));
     const file = join(folder, 'report.html');
     await writeFile(file, await renderPage(collectReport(sampleRuns(), 'A report', sampleGallery())));

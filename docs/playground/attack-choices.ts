@@ -1,0 +1,98 @@
+import type { AttackName, NormName } from '../../attacks/index.ts';
+
+/** What the page says of an attack, and what its number of steps is called; null where it takes one step. */
+export interface AttackChoice {
+  readonly title: string;
+  readonly note: string;
+  readonly steps: { readonly title: string; readonly usual: number } | null;
+}
+
+const steps = (usual: number) => ({ title: 'Steps', usual });
+
+export const ATTACK_CHOICES: { readonly [Name in AttackName]: AttackChoice } = {
+  pgd: {
+    title: 'PGD',
+    note: 'Climbs the loss in small steps from a random point of the ball. The usual first attack.',
+    steps: steps(20),
+  },
+  fgsm: {
+    title: 'FGSM',
+    note: 'One step along the gradient, as long as ε allows. Fast and weak.',
+    steps: null,
+  },
+  bim: { title: 'BIM', note: 'PGD that starts at the image itself.', steps: steps(20) },
+  'mi-fgsm': { title: 'MI-FGSM', note: 'BIM along the accumulated gradient.', steps: steps(20) },
+  'apgd-ce': {
+    title: 'Auto-PGD, cross-entropy',
+    note: 'PGD that chooses its own step sizes.',
+    steps: steps(50),
+  },
+  'apgd-dlr': {
+    title: 'Auto-PGD, difference of logits',
+    note: 'Its loss does not vanish where the model is very sure.',
+    steps: steps(50),
+  },
+  'apgd-t': {
+    title: 'Auto-PGD, targeted',
+    note: 'Goes for each other class in turn, the likeliest first.',
+    steps: steps(20),
+  },
+  square: {
+    title: 'Square',
+    note: 'Random search that asks only for predictions, so masked gradients do not stop it.',
+    steps: { title: 'Queries', usual: 500 },
+  },
+  'fab-t': {
+    title: 'FAB-T',
+    note: 'Searches the smallest change; one larger than ε does not count.',
+    steps: steps(20),
+  },
+  deepfool: {
+    title: 'DeepFool',
+    note: 'Steps to the nearest boundary, taken as flat; one further than ε does not count.',
+    steps: steps(50),
+  },
+  'cw-l2': {
+    title: 'Carlini–Wagner',
+    note: 'Searches the smallest change by gradient descent, at nine times the steps; one larger than ε does not count.',
+    steps: steps(60),
+  },
+  autoattack: {
+    title: 'AutoAttack',
+    note: 'Auto-PGD, targeted Auto-PGD, FAB-T and Square in a row: slow where the model holds.',
+    steps: { title: 'Steps of each part', usual: 20 },
+  },
+};
+
+/** The radii that the page offers in a norm, and what they measure. */
+export interface Radii {
+  readonly title: string;
+  readonly usual: number;
+  readonly most: number;
+  readonly step: number;
+  readonly note: string;
+}
+
+export const RADII: { readonly [Name in NormName]: Radii } = {
+  linf: {
+    title: 'linf',
+    usual: 0.1,
+    most: 0.5,
+    step: 0.005,
+    note: 'No pixel changes by more, where black is 0 and white is 1.',
+  },
+  l2: {
+    title: 'l2',
+    usual: 1.5,
+    most: 6,
+    step: 0.05,
+    note: 'The length of the whole change, black being 0 and white 1.',
+  },
+  l1: {
+    title: 'l1',
+    usual: 10,
+    most: 60,
+    step: 0.5,
+    note: 'The changes of all pixels together, black being 0 and white 1.',
+  },
+};

@@ -1,0 +1,60 @@
+// Makes what docs/playground ships: two small nets trained on the shipped digits, and a strip of test digits.
+//
+//   npm run build && node dist/scripts/playground-assets.js
+//
+// It takes a few minutes and writes the same files again, on the same kernel build of the engine.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startBackend } from '../src/backends/start.ts';
+import { writeAtomically } from '../src/checkpoints/atomic-file.ts';
+import { networkOnly } from '../src/checkpoints/compact.ts';
+import { encodeCheckpoint } from '../src/checkpoints/encode.ts';
+import { readCheckpoint, restoreCheckpoint } from '../src/checkpoints/index.ts';
+import { loadDataset, testIndices } from '../src/data/index.ts';
+import { encodePng } from '../src/reporting/png.ts';
+import { parseConfig, train } from '../src/training/index.ts';
+
+const playground = fileURLToPath(new URL('../../docs/playground', import.meta.url));
+const DIGITS = 20;
+
+const MODELS = {
+  undefended: { model: 'cnn', width: 0.25, objective: 'natural', epochs: 6 },
+  robust: {
+    ...{ model: 'cnn', width: 0.5, objective: 'trades', epochs: 10 },
+    ...{ method: 'rigl', sparsity: 0.9, optimizer: 'agent' },
+  },
+};
+
+await startBackend('engine');
+const folder = mkdtempSync(join(tmpdir(), 'equipoise-playground-'));
+try {
+  for (const [name, settings] of Object.entries(MODELS)) {
+    const out = join(folder, name);
+    await train(parseConfig({ dataset: 'mnist10k', ...settings }), { out });
+    const { stored } = await readCheckpoint(join(out, 'checkpoints/last.safetensors'));
+    await writeAtomically(
+      join(playground, `${name}.safetensors`),
+      await encodeCheckpoint(networkOnly(restoreCheckpoint(stored))),
+    );
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+/** The first test images of each class, every class once and then every class again, side by side. */
+const { test, imageShape } = await loadDataset('mnist10k');
+const [height, width, channels] = imageShape;
+const size = height * width * channels;
+const chosen = [...testIndices(test, DIGITS)].sort((a, b) => test.labels[a] - test.labels[b] || a - b);
+const inTurn = [0, 1].flatMap((turn) => chosen.filter((_, i) => i % 2 === turn));
+const strip = new Uint8Array(DIGITS * size);
+for (const [place, index] of inTurn.entries()) {
+  for (let row = 0; row < height; row++) {
+    const start = index * size + row * width;
+    strip.set(test.images.subarray(start, start + width), (row * DIGITS + place) * width);
+  }
+}
+await writeAtomically(join(playground, 'digits.png'), encodePng(strip, [height, DIGITS * width, channels]));

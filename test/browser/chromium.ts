@@ -1,0 +1,37 @@
+import { access } from 'node:fs/promises';
+import { type Browser, chromium } from 'playwright-core';
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** A browser without a window, which the caller closes; WebGL runs there in software. */
+export async function launchChromium(): Promise<Browser> {
+  await access(CHROMIUM).catch(() => {
+    throw new Error(
+      `These tests need Chromium at ${CHROMIUM}. Install it (Debian: apt-get install chromium), or name it in the environment variable CHROMIUM.`,
+    );
+  });
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+}
+
+/** WCAG's relative luminance of a colour that a browser computed. */
+export function luminance(color: string): number {
+  const [r, g, b] = (color.match(/[\d.]+/g) ?? []).map((part) => {
+    const value = Number(part) / 255;
+    return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+export const contrast = (a: string, b: string): number => {
+  const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+  return (light + 0.05) / (dark + 0.05);
+};
