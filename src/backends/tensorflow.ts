@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { bindingFault, type TensorflowPackage, tensorflowPackage } from './link/binding.ts';
 import { firstLine, importPackage } from './packages.ts';
+import { supplyNumericPadding } from './tensorflow-convolutions.ts';
 
 /** In the order in which they are tried. */
 export const TENSORFLOW_PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
@@ -52,8 +53,11 @@ export async function loadPackage({ name }: Pick<TensorflowPackage, 'name'>): Pr
   } catch (thrown) {
     return firstLine(thrown);
   }
-  if (tf.findBackend('tensorflow') !== null && (await tf.setBackend('tensorflow'))) return null;
-  return 'it works on another copy of @tensorflow/tfjs-core than Equipoise does. Run npm dedupe';
+  if (tf.findBackend('tensorflow') === null || !(await tf.setBackend('tensorflow'))) {
+    return 'it works on another copy of @tensorflow/tfjs-core than Equipoise does. Run npm dedupe';
+  }
+  supplyNumericPadding();
+  return null;
 }
 
 /** What the current backend, which must be `tensorflow`, says of itself. */
