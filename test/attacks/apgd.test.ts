@@ -1,13 +1,13 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { checkpoints } from '../../attacks/apgd.ts';
 import { type Attack, apgd, apgdDlr, apgdT, type Goal, pgd, success } from '../../attacks/index.ts';
+import { useBackend } from '../backend.ts';
 import { smoothNet } from './nets.ts';
 
 describe('apgd', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('judges its step sizes at the checkpoints of the paper', () => {
     const at = [...checkpoints(100).keys()];

@@ -1,13 +1,13 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { apgd, autoattack, cascade, fgsm, pgd, robustAccuracy, square, success } from '../../attacks/index.ts';
 import { seedKey } from '../../src/core/key.ts';
+import { useBackend } from '../backend.ts';
 import { smoothNet } from './nets.ts';
 
 describe('autoattack', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('is APGD-CE, targeted APGD, FAB-T and Square, or for random models APGD-CE and APGD-DLR', () => {
     const names = (attack: ReturnType<typeof autoattack>) => attack.attacks.map(({ name }) => name);

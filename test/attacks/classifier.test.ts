@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
@@ -6,6 +5,7 @@ import { expect } from 'chai';
 import { bim, classifier, robustAccuracy } from '../../attacks/index.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { seedKey, uniform } from '../../src/core/key.ts';
+import { useBackend } from '../backend.ts';
 import { smoothNet } from './nets.ts';
 
 const SHAPE = [2, 2, 3] as const;
@@ -39,7 +39,7 @@ function softmaxModels() {
 }
 
 describe('classifier', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 

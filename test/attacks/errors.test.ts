@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -12,12 +11,13 @@ import {
   success,
 } from '../../attacks/index.ts';
 import { InputError } from '../../src/core/errors.ts';
+import { useBackend } from '../backend.ts';
 import { rejection, smoothNet } from './nets.ts';
 
 describe('bad input to an attack', () => {
   let net: ReturnType<typeof smoothNet>;
   before(async () => {
-    await tf.setBackend('cpu');
+    await useBackend('cpu');
     net = smoothNet(5, 3);
   });
   after(() => net.dispose());

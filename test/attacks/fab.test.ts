@@ -1,13 +1,13 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { toHyperplane } from '../../attacks/fab.ts';
 import { fabT, norms } from '../../attacks/index.ts';
+import { useBackend } from '../backend.ts';
 
 describe('fab-t', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('projects onto a hyperplane within the bounds by the shortest move', () => {
     const coordinate = fc.double({ min: 0, max: 1, noNaN: true });

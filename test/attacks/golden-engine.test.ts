@@ -15,16 +15,13 @@ import {
   square,
   success,
 } from '../../attacks/index.ts';
-import { registerEngine } from '../../src/engine/index.ts';
+import { useBackend } from '../backend.ts';
 import { golden, toTensor } from '../golden.ts';
 import { goldenNet } from './nets.ts';
 
 // On the engine, where they take seconds.
 describe('AutoAttack and smallest perturbations against the golden vectors', () => {
-  before(async () => {
-    await registerEngine({ threads: 1 });
-    await tf.setBackend('equipoise');
-  });
+  before(() => useBackend('engine'));
 
   const count = (mask: readonly boolean[]) => mask.filter(Boolean).length;
 

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -18,6 +17,7 @@ import {
   type PerturbOptions,
   pgd,
 } from '../../attacks/index.ts';
+import { useBackend } from '../backend.ts';
 import { golden, toTensor } from '../golden.ts';
 import { goldenNet } from './nets.ts';
 
@@ -25,7 +25,7 @@ const largest = (difference: Tensor): number => tf.tidy(() => tf.max(tf.abs(diff
 const apart = (a: Tensor, b: Tensor): number => tf.tidy(() => largest(tf.sub(a, b)));
 
 describe('attacks against the golden vectors', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 
@@ -112,7 +112,7 @@ describe('attacks against the golden vectors', () => {
 });
 
 describe('losses against the golden vectors', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -19,6 +18,7 @@ import {
   success,
 } from '../../attacks/index.ts';
 import { seedKey } from '../../src/core/key.ts';
+import { useBackend } from '../backend.ts';
 import { smoothNet } from './nets.ts';
 
 /** What the laws vary; an attack ignores the options that it does not have. */
@@ -99,7 +99,7 @@ describe('laws of the attacks', () => {
   let net: ReturnType<typeof smoothNet>;
   let targets: Tensor1D;
   before(async () => {
-    await tf.setBackend('cpu');
+    await useBackend('cpu');
     net = smoothNet(CLASSES, COUNT);
     targets = tf.tidy(() =>
       tf.mod(tf.add(net.labels, tf.range(1, COUNT + 1, 1, 'int32')), tf.scalar(CLASSES, 'int32')),

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -6,6 +5,7 @@ import * as fc from 'fast-check';
 import { type NormName, norms } from '../../attacks/index.ts';
 import { confine } from '../../attacks/region.ts';
 import { seedKey } from '../../src/core/key.ts';
+import { useBackend } from '../backend.ts';
 
 const zeros = (size: number) => new Float32Array(size);
 const one = (values: ArrayLike<number>) => tf.tensor4d(Array.from(values), [1, 1, values.length, 1]);
@@ -36,7 +36,7 @@ const floats = fc.array(
 );
 
 describe('norms', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   for (const norm of Object.values(norms)) {
     it(`${norm.name} projects onto the nearest point of the ball`, () => {

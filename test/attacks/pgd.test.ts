@@ -1,9 +1,9 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { type Attack, bim, crossEntropy, fgsm, miFgsm, pgd, success } from '../../attacks/index.ts';
 import { seedKey } from '../../src/core/key.ts';
+import { useBackend } from '../backend.ts';
 import { smoothNet } from './nets.ts';
 
 const SIZE = 18;
@@ -12,7 +12,7 @@ const example = (images: Tensor4D, i: number) => Array.from(images.dataSync().su
 describe('pgd', () => {
   let net: ReturnType<typeof smoothNet>;
   before(async () => {
-    await tf.setBackend('cpu');
+    await useBackend('cpu');
     net = smoothNet(5, 16);
   });
   after(() => net.dispose());

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -15,6 +14,7 @@ import {
   success,
 } from '../../attacks/index.ts';
 import { seedKey } from '../../src/core/key.ts';
+import { useBackend } from '../backend.ts';
 import { smoothNet } from './nets.ts';
 
 const COUNT = 12;
@@ -25,7 +25,7 @@ describe('quantised', () => {
   let images: Tensor4D;
   let labels: tf.Tensor1D;
   before(async () => {
-    await tf.setBackend('cpu');
+    await useBackend('cpu');
     net = smoothNet(5, COUNT);
     images = tf.tidy(() => tf.div(tf.round(tf.mul(net.images, 255)), 255) as Tensor4D);
     labels = tf.tidy(() => tf.argMax(net.classifier(images), 1) as tf.Tensor1D);

@@ -1,14 +1,14 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { type Attack, fgsm, pgd, robustAccuracy, success } from '../../attacks/index.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { foldIn, seedKey } from '../../src/core/key.ts';
+import { useBackend } from '../backend.ts';
 import { rejection, smoothNet } from './nets.ts';
 
 describe('robustAccuracy', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   const attacks = [fgsm({ epsilon: 0.05 }), pgd({ epsilon: 0.05, steps: 5, restarts: 2 })];
 

@@ -1,8 +1,8 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { type Attack, cwL2, cwMargin, deepFool, type Goal, norms, success } from '../../attacks/index.ts';
+import { useBackend } from '../backend.ts';
 import { smoothNet } from './nets.ts';
 
 const COUNT = 8;
@@ -11,7 +11,7 @@ const SIZE = 18;
 describe('deepfool and cw-l2', () => {
   let net: ReturnType<typeof smoothNet>;
   before(async () => {
-    await tf.setBackend('cpu');
+    await useBackend('cpu');
     net = smoothNet(5, COUNT);
   });
   after(() => net.dispose());

@@ -1,13 +1,13 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { apgd, norms, square, success } from '../../attacks/index.ts';
 import { seedKey, uniform } from '../../src/core/key.ts';
+import { useBackend } from '../backend.ts';
 import { smoothNet } from './nets.ts';
 
 describe('square', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('fools a model whose gradients are masked, where APGD-CE sees nothing', async () => {
     const net = smoothNet(5, 12);

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +11,7 @@ import { restoreCheckpoint } from '../../src/checkpoints/stored.ts';
 import type { Checkpoint } from '../../src/checkpoints/types.ts';
 import { InputError } from '../../src/core/errors.ts';
 import type { Params } from '../../src/core/params.ts';
+import { useBackend } from '../backend.ts';
 
 const params = (): Params => ({
   'conv1.kernel': {
@@ -50,7 +50,7 @@ const problemOf = async (work: Promise<unknown>): Promise<string> => {
 describe('a checkpoint', () => {
   let folder = '';
   let path = '';
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'equipoise-'));
     path = join(folder, 'last.safetensors');

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import {
@@ -11,9 +10,10 @@ import {
   withTrainables,
 } from '../../src/core/params.ts';
 import { structure } from '../../src/core/structure.ts';
+import { useBackend } from '../backend.ts';
 
 describe('parameter trees', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   const params = (): Params => ({
     'conv.kernel': { structure: structure([1, 1, 2, 3], Int32Array.of(1, 4)), values: tf.tensor1d([5, 6]) },

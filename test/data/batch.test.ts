@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -17,6 +16,7 @@ import {
   testIndices,
   trainingIndices,
 } from '../../src/data/index.ts';
+import { useBackend } from '../backend.ts';
 
 const ascending = (values: Int32Array): boolean => values.every((value, i) => i === 0 || values[i - 1] < value);
 
@@ -27,7 +27,7 @@ function numbered(count: number, [height, width, channels]: readonly [number, nu
 }
 
 describe('batches', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('are pixels in [0, 1] and int32 labels of the images asked for, owned by the caller', () => {
     const split = numbered(5, [2, 3, 1]);
@@ -67,7 +67,7 @@ describe('batches', () => {
 });
 
 describe('augmentation', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
   const shape = [7, 9, 2] as const;
   const split = numbered(40, shape);
   const key = seedKey('augmentation');

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
@@ -15,6 +14,7 @@ import { type MeasureOptions, measure } from '../../src/evaluation/measure.ts';
 import { mergeEvaluation, readEvaluations } from '../../src/evaluation/record.ts';
 import { type AttackResult, type Evaluation, UNION } from '../../src/evaluation/types.ts';
 import { unionOf } from '../../src/evaluation/union.ts';
+import { useBackend } from '../backend.ts';
 import { tinyData, withRun } from './tiny.ts';
 
 /** Awaits a rejection and gives its error. */
@@ -40,7 +40,7 @@ const halvesModel: Classifier = (images) =>
 const options: MeasureOptions = { norm: 'linf', epsilons: [0.1], attacks: parseAttacks('fgsm,pgd-5x2-cw') };
 
 describe('an evaluation', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('counts the images that a linear model gives up at half their margin', async () => {
     const { test } = data;
@@ -150,7 +150,7 @@ describe('an evaluation', () => {
 });
 
 describe('the alarms', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   const alarmsOf = async (model: Classifier, change: Partial<MeasureOptions> = {}) => {
     const { alarms } = await measure(model, data, { ...options, ...change });
@@ -212,7 +212,7 @@ describe('the alarms', () => {
 const AUTO = ['apgd-100-ce', 'apgd-7x2-dlr', 'apgd-t-9', 'fab-20', 'square-500', 'autoattack', 'autoattack-rand'];
 
 describe('attacks by name', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('are records with a label that reads back as the same record', () => {
     for (const label of ['fgsm', 'fgsm-cw', 'pgd-20-ce', 'pgd-50x10-ce', 'pgd-7x2-dlr', ...AUTO]) {
@@ -270,7 +270,7 @@ describe('attacks by name', () => {
 });
 
 describe('the evaluation of a run', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('writes clean and robust accuracy of best and last, and gives what it writes', () =>
     withRun(async (folder) => {

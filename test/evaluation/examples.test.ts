@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { decodeSafetensors } from '../../src/checkpoints/safetensors.ts';
@@ -6,12 +5,13 @@ import { InputError } from '../../src/core/errors.ts';
 import { parseAttacks } from '../../src/evaluation/attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { encodeExamples, fell, makeExamples } from '../../src/evaluation/examples.ts';
+import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 import { tinyData, withRun } from './tiny.ts';
 
 describe('adversarial examples of a run', () => {
   before(async () => {
-    await tf.setBackend('cpu');
+    await useBackend('cpu');
   });
   const dataset = tinyData();
   const [attack] = parseAttacks('pgd-5');

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -15,6 +14,7 @@ import {
   vggBsr,
 } from '../../src/models/index.ts';
 import type { Program } from '../../src/ops/network.ts';
+import { useBackend } from '../backend.ts';
 import { golden, toTensor } from '../golden.ts';
 
 const { json, tensors } = golden('models');
@@ -48,7 +48,7 @@ const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
 };
 
 describe('the networks of golden/models', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   for (const [network, program] of Object.entries(networks)) {
     describe(network, () => {

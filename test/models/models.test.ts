@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -20,13 +19,14 @@ import {
   parametersOf,
 } from '../../src/models/index.ts';
 import { eachShape } from '../../src/ops/network.ts';
+import { useBackend } from '../backend.ts';
 
 const names = Object.keys(models) as ModelName[];
 const cifar = { inputShape: [32, 32, 3], classes: 10, width: 1 } as const;
 const digits = { inputShape: [28, 28, 1], classes: 10, width: 1 } as const;
 
 describe('models', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   for (const name of names) {
     it(`${name} maps images to finite logits, and init and apply leak nothing`, () => {
@@ -116,7 +116,7 @@ describe('models', () => {
 });
 
 describe('init', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('draws kernels of variance 2 / fan-in, and the identity for batch norm', () => {
     const program = buildModel('resnet18', { ...cifar, width: 0.5 });
@@ -146,7 +146,7 @@ describe('init', () => {
 });
 
 describe('inspecting a model', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('counts the multiply-adds of a forward pass, at the nonzeros only', () => {
     const program = buildModel('lenet5', digits);

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -6,6 +5,7 @@ import { InputError } from '../../src/core/errors.ts';
 import { foldIn, integers, normal, seedKey } from '../../src/core/key.ts';
 import { mart, type ObjectiveOptions, objectives, trades } from '../../src/objectives/objectives.ts';
 import type { Objective } from '../../src/objectives/types.ts';
+import { useBackend } from '../backend.ts';
 import { golden, toTensor } from '../golden.ts';
 
 /** Logits in the place of images, so that gradients with respect to them are those of the objective alone. */
@@ -39,7 +39,7 @@ describe('objectives beside the reference code', () => {
     json: { objectives: Readonly<Record<string, { value: number }>> };
     tensors: ReturnType<typeof golden>['tensors'];
   };
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   for (const { reference, objective } of rows) {
     it(`${objective.name} has the value and gradients of ${reference}`, () => {
@@ -78,7 +78,7 @@ describe('objectives beside the reference code', () => {
 });
 
 describe('every objective', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
   const options: readonly ObjectiveOptions[] = [{}, { labelSmoothing: 0.2, beta: 2 }];
   const BATCH = 5;
   const CLASSES = 4;

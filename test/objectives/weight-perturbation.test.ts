@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -9,12 +8,13 @@ import { structure } from '../../src/core/structure.ts';
 import { crossEntropy } from '../../src/objectives/losses.ts';
 import { atPerturbedWeights, perturbWeights } from '../../src/objectives/weight-perturbation.ts';
 import { sparseMatMul } from '../../src/ops/sparse-matmul.ts';
+import { useBackend } from '../backend.ts';
 
 const values = (tensor: tf.Tensor) => [...tensor.dataSync()];
 const at = structure([3, 4], Int32Array.of(0, 1, 3, 6, 8, 11));
 
 describe('adversarial weight perturbation', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
   const network = (): Params => ({
     'a.kernel': { structure: at, values: tf.tensor1d(normal(seedKey('w'), 6)) },
     'a.bias': tf.tensor1d([0.1, -0.2, 0.3, 0]),

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -7,6 +6,7 @@ import { foldIn, normal, sample, seedKey, uniform } from '../../src/core/key.ts'
 import { disposeTensors, type Params, type Tensors, trainables, withTrainables } from '../../src/core/params.ts';
 import { scatterValues, sizeOf, structure } from '../../src/core/structure.ts';
 import { batchNorms, eachShape, type Program, runNetwork } from '../../src/ops/network.ts';
+import { useBackend } from '../backend.ts';
 
 /** Every kind of layer: a strided residual block whose shortcut is a convolution, one whose shortcut is the identity. */
 const program: Program = {
@@ -69,7 +69,7 @@ function weights(): { params: Params; state: Tensors } {
 const images = (): Tensor4D => tf.tensor4d(uniform(key, 5 * 128), [5, 8, 8, 2]);
 
 describe('a network', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('knows the shape of an image after every layer', () => {
     const shapes = [...eachShape(program.layers, program.inputShape)].map(({ output }) => output.join('×'));

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -9,6 +8,7 @@ import { type Structure, scatterValues, sizeOf, structure } from '../../src/core
 import { sparseConv2d } from '../../src/ops/sparse-conv2d.ts';
 import { gather } from '../../src/ops/sparse-kernel.ts';
 import { sparseMatMul } from '../../src/ops/sparse-matmul.ts';
+import { useBackend } from '../backend.ts';
 
 const random = (seed: number, shape: number[]): Tensor => tf.tensor(normal(seedKey(seed), sizeOf(shape)), shape);
 
@@ -22,7 +22,7 @@ function expectClose(actual: Tensor, expected: Tensor): void {
 }
 
 describe('sparse convolution', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   const cases = fc.record({
     seed: fc.nat(1000),
@@ -104,7 +104,7 @@ describe('sparse convolution', () => {
 });
 
 describe('sparse matrix product', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('is the dense product with the scattered kernel, forward and in every gradient', () => {
     const extent = fc.integer({ min: 1, max: 6 });

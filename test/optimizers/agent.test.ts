@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -35,6 +34,7 @@ import {
 import { applyUpdates, disposeState, sgd } from '../../src/optimizers/sgd.ts';
 import { disposeSnapshot, takeSnapshot } from '../../src/optimizers/snapshot.ts';
 import { connectedWeights } from '../../src/sparsity/bsr-net.ts';
+import { useBackend } from '../backend.ts';
 import { golden, toTensor } from '../golden.ts';
 
 const { tensors } = golden('agent-sgd');
@@ -118,7 +118,7 @@ function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, wha
 }
 
 describe('agent beside the official code', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   for (const { trace, nesterov, scope, first } of [
     { trace: 'itop_clean', nesterov: false, scope: 'all', first: initialParams },
@@ -318,7 +318,7 @@ describe('agent beside the official code', () => {
 });
 
 describe('the correction', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('sums to 0 over the batches whose gradients u is the mean of', () => {
     tf.tidy(() => {

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { foldIn, normal, seedKey } from '../../src/core/key.ts';
@@ -19,6 +18,7 @@ import type { OptimizerState } from '../../src/optimizers/types.ts';
 import { methods } from '../../src/sparsity/methods.ts';
 import { fixedSigns } from '../../src/sparsity/signs.ts';
 import { sparsify } from '../../src/sparsity/sparsify.ts';
+import { useBackend } from '../backend.ts';
 
 const values = (tensor: tf.Tensor) => [...tensor.dataSync()];
 const SHAPE = [6, 10];
@@ -31,7 +31,7 @@ function sparseParams(): Params {
 }
 
 describe('carry', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('keeps the entries of weights that stay, gives grown ones 0 and copies the rest', () => {
     const tree = { 'a.kernel': tf.tensor1d([1, 2, 3]), 'a.bias': tf.tensor1d([7, 8]) };

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
@@ -6,6 +5,7 @@ import type { Tensors } from '../../src/core/params.ts';
 import { chain } from '../../src/optimizers/chain.ts';
 import { type SgdOptions, sgd, trace } from '../../src/optimizers/sgd.ts';
 import type { OptimizerState } from '../../src/optimizers/types.ts';
+import { useBackend } from '../backend.ts';
 
 const tree = (kernel: number, bias: number): Tensors => ({ 'a.kernel': tf.scalar(kernel), 'a.bias': tf.scalar(bias) });
 const number = (tensors: Tensors, name: string) => tensors[name].dataSync()[0];
@@ -36,7 +36,7 @@ const expectPath = (actual: [number, number][], expected: [number, number][]) =>
 };
 
 describe('sgd', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('descends along the gradient', () => {
     expectPath(descend({ momentum: 0, weightDecay: 0 }), [

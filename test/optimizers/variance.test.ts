@@ -1,10 +1,10 @@
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { compareVariance, gradientVariance } from '../../src/optimizers/variance.ts';
+import { useBackend } from '../backend.ts';
 
 describe('gradient variance', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('is the mean squared distance from the mean gradient, with n − 1', async () => {
     const gradients = [

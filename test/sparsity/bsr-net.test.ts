@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
@@ -16,6 +15,7 @@ import { sparseMatMul } from '../../src/ops/sparse-matmul.ts';
 import { bsrNet, connectedWeights, drawKernels, NEW_THETA, startBsrNet } from '../../src/sparsity/bsr-net.ts';
 import { fixedSigns, type SignOf } from '../../src/sparsity/signs.ts';
 import { startNetwork } from '../../src/sparsity/start-network.ts';
+import { useBackend } from '../backend.ts';
 import { golden } from '../golden.ts';
 
 const { json, tensors } = golden('sparsity') as {
@@ -69,7 +69,7 @@ const moved = (params: Params, step: number, scale: number): Params =>
   );
 
 describe('bsr-net beside the reference code', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   for (const name of ['bsr0', 'bsr1', 'bsr2']) {
     const [theta, sign] = [column(`${name}.theta`), column(`${name}.sign`)];
@@ -122,7 +122,7 @@ describe('bsr-net beside the reference code', () => {
 });
 
 describe('bsr-net', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('gives what falls on a full kernel to the others', () => {
     for (let seed = 0; seed < 50; seed++) {

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -20,6 +19,7 @@ import { type RewireOptions, rewire } from '../../src/sparsity/rewire.ts';
 import { dropRules, growRules } from '../../src/sparsity/scores.ts';
 import { fixedSigns } from '../../src/sparsity/signs.ts';
 import { sparsify } from '../../src/sparsity/sparsify.ts';
+import { useBackend } from '../backend.ts';
 import { golden, toTensor } from '../golden.ts';
 
 const signs = fixedSigns(seedKey('signs'));
@@ -55,7 +55,7 @@ const positions = (params: Params) =>
 const values = (params: Params, name: string) => [...(params[name] as SparseParam).values.dataSync()];
 
 describe('sparsify', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('keeps exactly the counted weights with their initial values, and nothing else', () => {
     const dense = denseTensors(seedKey(1));
@@ -103,7 +103,7 @@ describe('sparsify', () => {
 });
 
 describe('methods', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   for (const [name, method] of Object.entries(methods)) {
     const counts = erk(KERNELS, 0.8);
@@ -315,7 +315,7 @@ describe('mask updates beside the reference code', () => {
   const progress = { step: 1, totalSteps: 10 };
   const column = (name: string) => Float32Array.from(tensors[name].data as ArrayLike<number>);
 
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   const updated = async (name: string, options: Pick<RewireOptions, 'rounding'>) => {
     const { shape } = tensors[`${name}.weights`];

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
@@ -16,6 +15,7 @@ import { carry } from '../../src/optimizers/carry.ts';
 import { erk } from '../../src/sparsity/distributions.ts';
 import { cubic, gradual } from '../../src/sparsity/gradual.ts';
 import { globalMagnitudeCounts, prune } from '../../src/sparsity/prune.ts';
+import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 
 const network = () => ({
@@ -30,7 +30,7 @@ const KERNELS = [
 const values = (param: Params[string]) => [...(isSparse(param) ? param.values : param).dataSync()];
 
 describe('prune', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('keeps the largest weights where they are, of dense and of sparse kernels', async () => {
     const params = { 'a.kernel': tf.tensor2d([0.1, -3, 2, 0, -0.5, 2], [2, 3]), 'a.bias': tf.ones([3]) };
@@ -71,7 +71,7 @@ describe('prune', () => {
 });
 
 describe('gradual pruning', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('prunes fast at first: the cubic of Zhu and Gupta', () => {
     expect([0, 0.5, 1].map(cubic)).to.deep.equal([1, 0.125, 0]);

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -15,6 +14,7 @@ import type { TrainConfig, TrainOptions } from '../../src/training/config.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
 import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
+import { useBackend } from '../backend.ts';
 import { outcome, tinyConfig } from './tiny.ts';
 
 const PROCESS = fileURLToPath(new URL('./train-process.js', import.meta.url));
@@ -25,7 +25,7 @@ const EVERY_STEP = 1e-6;
 describe('a run that is stopped and resumed', () => {
   let base = '';
   before(async () => {
-    await tf.setBackend('cpu');
+    await useBackend('cpu');
     base = await mkdtemp(join(tmpdir(), 'equipoise-'));
   });
   after(() => rm(base, { recursive: true }));
@@ -151,7 +151,7 @@ describe('a run that is stopped and resumed', () => {
       await registerEngine({ threads: 2 });
       await tf.setBackend('equipoise');
     });
-    after(() => tf.setBackend('cpu'));
+    after(() => useBackend('cpu'));
 
     for (const options of [
       { optimizer: 'agent', model: 'cnn', width: 0.25 },
@@ -174,7 +174,7 @@ describe('a run that is stopped and resumed', () => {
       await registerEngine({ threads: 2, build: 'simd' });
       await interrupt(config, out, ({ kind, step }) => kind === 'step' && step === 5);
       await registerEngine({ threads: 2 });
-      await tf.setBackend('cpu');
+      await useBackend('cpu');
       const warnings: string[] = [];
       await train(config, {
         out,

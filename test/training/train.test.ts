@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,12 +19,13 @@ import { openTask } from '../../src/training/task.ts';
 import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
 import { measureVariance } from '../../src/training/variance.ts';
+import { useBackend } from '../backend.ts';
 import { outcome, tinyConfig, untimedMetrics } from './tiny.ts';
 
 describe('training', () => {
   let base = '';
   before(async () => {
-    await tf.setBackend('cpu');
+    await useBackend('cpu');
     base = await mkdtemp(join(tmpdir(), 'equipoise-'));
   });
   after(() => rm(base, { recursive: true }));
