@@ -69,6 +69,7 @@ describe('a run that is stopped and resumed', () => {
     { optimizer: 'svrg', method: 'static', objective: 'trades' },
     { optimizer: 'agent', method: 'bsr-net', distribution: 'bsr-net', agentPrepass: 'published-bsr' },
     { optimizer: 'agent', agentPrepass: 'matched', awpGamma: 0.01, attackWarmup: 2 },
+    { optimizer: 'agent', method: 'rigl', maskUpdate: 'instead-of-step', objective: 'mat' },
     { optimizer: 'agent', method: 'gradual', agentPrepass: 'subsampled', agentPrepassShare: 0.5 },
   ];
   for (const options of settings) {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { methods } from '../../src/sparsity/methods.ts';
 import { parseConfig, type TrainConfig, type TrainOptions } from '../../src/training/config.ts';
 import { METRIC_COLUMNS, type MetricColumn } from '../../src/training/metrics.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
@@ -17,7 +18,7 @@ export function tinyConfig(options: TrainOptions = {}): TrainConfig {
     lr: 0.05,
     augment: 'shift',
     ...(objective !== 'natural' && { steps: 2 }),
-    ...(sparsity > 0 && method !== 'static' && method !== 'bsr-net' && { updateInterval: 3, updateEnd: 1 }),
+    ...(sparsity > 0 && methods[method].defaults?.interval !== undefined && { updateInterval: 3, updateEnd: 1 }),
     ...options,
   });
 }

@@ -1,0 +1,462 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { readCheckpoint, writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
+import { restoreCheckpoint } from '../../src/checkpoints/index.ts';
+import { loadModel } from '../../src/checkpoints/load-model.ts';
+import { encodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { InputError } from '../../src/core/errors.ts';
+import { foldIn, normal, seedKey } from '../../src/core/key.ts';
+import {
+  countWeights,
+  disposeParams,
+  disposeTensors,
+  isSparse,
+  mapTree,
+  type Params,
+  type SparseParam,
+  type Tensors,
+  trainables,
+  withTrainables,
+} from '../../src/core/params.ts';
+import { scatterValues, sizeOf } from '../../src/core/structure.ts';
+import { kernelsOf } from '../../src/models/inspect.ts';
+import { type ObjectiveName, objectives } from '../../src/objectives/objectives.ts';
+import { NEW_THETA } from '../../src/sparsity/bsr-net.ts';
+import { distributions } from '../../src/sparsity/distributions.ts';
+import { type MethodName, methods } from '../../src/sparsity/methods.ts';
+import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from '../../src/training/batches.ts';
+import type { TrainConfig, TrainOptions } from '../../src/training/config.ts';
+import { trainEpoch } from '../../src/training/epoch.ts';
+import { sha256OfFile } from '../../src/training/fingerprint.ts';
+import { lossGradients, lossOf } from '../../src/training/loss-gradients.ts';
+import { runFolder } from '../../src/training/run-folder.ts';
+import {
+  disposeTrainState,
+  fromCheckpoint,
+  startState,
+  type TrainState,
+  toCheckpoint,
+} from '../../src/training/state.ts';
+import { stopwatch } from '../../src/training/stopwatch.ts';
+import { distributionOptions, openTask, type Task, type TaskFiles } from '../../src/training/task.ts';
+import { train } from '../../src/training/train.ts';
+import type { TrainEvent } from '../../src/training/types.ts';
+import { rejection } from '../rejection.ts';
+import { tinyConfig } from './tiny.ts';
+
+const METHODS = Object.keys(methods) as MethodName[];
+const OBJECTIVES = Object.keys(objectives) as ObjectiveName[];
+
+const bits = (tensor: tf.Tensor) => Buffer.from((tensor.dataSync() as Float32Array).slice().buffer).toString('hex');
+const bitsOf = (tree: Tensors) => mapTree(bits, tree);
+
+/** Masks and weights, bit for bit. */
+const weightsOf = (params: Params) => ({
+  positions: Object.fromEntries(
+    Object.entries(params).map(([name, param]) => [name, isSparse(param) ? [...param.structure.positions] : 'dense']),
+  ),
+  values: bitsOf(trainables(params)),
+});
+
+/** All of a state that the rest of a run depends on. */
+const contentOf = (state: TrainState) => ({
+  ...state,
+  params: weightsOf(state.params),
+  statistics: bitsOf(state.statistics),
+  optimizer: mapTree(bitsOf, state.optimizer),
+  snapshot: state.snapshot && { params: weightsOf(state.snapshot.params), state: bitsOf(state.snapshot.state) },
+  meanGradient: bitsOf(state.meanGradient),
+  explored: mapTree((bytes: Uint8Array) => [...bytes], state.explored),
+});
+
+describe('the training of every method', () => {
+  let base = '';
+  let files: TaskFiles = {};
+  /** What names the files. */
+  let named: TrainOptions = {};
+  before(async () => {
+    await tf.setBackend('cpu');
+    base = await mkdtemp(join(tmpdir(), 'equipoise-'));
+    const dense = join(base, 'dense');
+    await train(tinyConfig({ sparsity: 0, objective: 'natural', epochs: 1 }), { out: dense });
+    const from = runFolder(dense).last;
+    const extraImages = join(base, 'extra.safetensors');
+    const pixels = normal(seedKey('extra'), 40 * 64).map((x) => 128 + 40 * x);
+    await writeFile(
+      extraImages,
+      encodeSafetensors({
+        images: { dtype: 'U8', shape: [40, 8, 8, 1], data: Uint8Array.from(pixels) },
+        labels: { dtype: 'I64', shape: [40], data: BigInt64Array.from({ length: 40 }, (_, i) => BigInt(i % 4)) },
+      }),
+    );
+    files = { from, extraImages };
+    named = { from: await sha256OfFile(from), extraImages: await sha256OfFile(extraImages) };
+  });
+  after(() => rm(base, { recursive: true }));
+
+  const configOf = (options: TrainOptions): TrainConfig => {
+    const { method = 'rigl', objective = 'at' } = options;
+    const config = {
+      optimizer: 'agent',
+      agentPrepass: 'matched',
+      ...(method === 'one-shot' && { from: named.from }),
+      ...(objective === 'rst' && { extraImages: named.extraImages }),
+      ...options,
+      ...(method === 'dense' && { sparsity: 0 }),
+    } as const;
+    return tinyConfig(config);
+  };
+  const forMethod = (method: MethodName, options: TrainOptions = {}) =>
+    openTask(configOf({ method, ...(method === 'bsr-net' && { noise: 1e-3 }), ...options }), files);
+
+  /** Trains an epoch, telling of each step how it left the state. */
+  async function eachStep(task: Task, state: TrainState, look: (before: TrainState) => Promise<void> | void) {
+    let before = { ...state };
+    await trainEpoch(task, state, {
+      watch: stopwatch(),
+      store: { file: join(base, 'gradients') },
+      report: async (event) => {
+        if (event.kind !== 'step') return;
+        await look(before);
+        before = { ...state };
+      },
+      afterStep: async () => {},
+    });
+  }
+
+  const countsOf = (params: Params) =>
+    Object.fromEntries(
+      Object.entries(params).flatMap(([name, param]) =>
+        name.endsWith('.kernel') ? [[name, isSparse(param) ? param.structure.positions.length : param.size]] : [],
+      ),
+    );
+
+  for (const method of METHODS) {
+    it(`${method} has exactly the weights that it should after every step, and nothing beside them`, async () => {
+      const task = await forMethod(method);
+      const { config, program } = task;
+      const state = await startState(task);
+      const kernels = kernelsOf(program);
+      const asked =
+        config.distribution === undefined
+          ? Object.fromEntries(kernels.map(({ name, shape }) => [name, sizeOf(shape)]))
+          : distributions[config.distribution](kernels, config.sparsity, distributionOptions(config));
+      const preserves = task.sparsifier?.preserves ?? 'kernels';
+      let last = countsOf(state.params);
+      const check = () => {
+        const counts = countsOf(state.params);
+        if (preserves === 'kernels') expect(counts).to.deep.equal(asked);
+        const total = Object.values(asked).reduce((sum, count) => sum + count, 0);
+        if (preserves === 'network') expect(countWeights(state.params).nonzeros).to.equal(total);
+        for (const name of Object.keys(counts)) {
+          if (preserves === 'nothing') expect(counts[name]).to.be.within(asked[name], last[name]);
+        }
+        last = counts;
+        for (const [name, param] of Object.entries(state.params)) {
+          const size = isSparse(param) ? param.structure.positions.length : param.size;
+          expect(trainables(state.params)[name].size, name).to.equal(size);
+          // What is not among the nonzeros has neither a value nor a momentum.
+          expect(state.optimizer.trace[name].size, name).to.equal(size);
+          if (!isSparse(param)) continue;
+          const { positions, shape } = param.structure;
+          expect(positions.every((position, i) => i === 0 || position > positions[i - 1])).to.equal(true);
+          expect(positions[positions.length - 1]).to.be.below(sizeOf(shape));
+        }
+      };
+      check();
+      for (let epoch = 0; epoch < config.epochs; epoch++) await eachStep(task, state, check);
+      if (preserves === 'nothing') expect(last).to.deep.equal(asked);
+      disposeTrainState(state);
+    });
+
+    it(`${method} keeps masks, weights, momentum, signs, c, θ̃ and u through a checkpoint, bit for bit`, async () => {
+      const task = await forMethod(method);
+      const state = await startState(task);
+      const file = join(base, 'state.safetensors');
+      let seen = 0;
+      await eachStep(task, state, async () => {
+        await writeCheckpoint(file, toCheckpoint(task, state, 'cpu'));
+        const again = await forMethod(method);
+        const restored = fromCheckpoint(again, restoreCheckpoint((await readCheckpoint(file)).stored)).state;
+        expect(contentOf(restored)).to.deep.equal(contentOf(state));
+        for (const { name, shape } of kernelsOf(task.program)) {
+          const [a, b] = [task, again].map(({ signs }) => signs(name, sizeOf(shape)));
+          for (let i = 0; i < sizeOf(shape); i++) expect(a(i)).to.equal(b(i));
+        }
+        disposeTrainState(restored);
+        seen++;
+      });
+      expect(seen).to.equal(task.batchesPerEpoch);
+      expect([state.c > 0.3, state.snapshot !== null]).to.deep.equal([true, true]);
+      disposeTrainState(state);
+    });
+
+    it(`${method} repeats under its seed, and no other`, async () => {
+      const outcome = async (seed: number) => {
+        const task = await forMethod(method, { seed, epochs: 1 });
+        const state = await startState(task);
+        await eachStep(task, state, () => {});
+        const content = contentOf(state);
+        disposeTrainState(state);
+        return content;
+      };
+      const first = await outcome(0);
+      expect(await outcome(0)).to.deep.equal(first);
+      const { params } = await outcome(1);
+      expect(params.values).not.to.deep.equal(first.params.values);
+    });
+  }
+
+  for (const method of METHODS.filter((name) => methods[name].sparse)) {
+    it(`${method} grows weights of 0 without momentum, and none where masks stay`, async () => {
+      const task = await forMethod(method);
+      const state = await startState(task);
+      const { preserves } = task.sparsifier ?? { preserves: null };
+      let grown = 0;
+      const check = (before: TrainState) => {
+        for (const [name, param] of Object.entries(state.params)) {
+          const earlier = before.params[name];
+          if (!isSparse(param)) continue;
+          const there = new Set(isSparse(earlier) ? earlier.structure.positions : param.structure.positions);
+          const [values, momentum] = [param.values.dataSync(), state.optimizer.trace[name].dataSync()];
+          const signOf = task.signs(name, sizeOf(param.structure.shape));
+          param.structure.positions.forEach((position, i) => {
+            if (method === 'bsr-net') expect(values[i] * signOf(position)).to.be.above(0);
+            if (there.has(position)) return;
+            grown++;
+            expect(momentum[i]).to.equal(0);
+            expect(values[i]).to.equal(method === 'bsr-net' ? Math.fround(signOf(position) * NEW_THETA) : 0);
+          });
+        }
+      };
+      for (let epoch = 0; epoch < 2; epoch++) await eachStep(task, state, check);
+      if (preserves === null || preserves === 'nothing') expect(grown).to.equal(0);
+      else expect(grown).to.be.above(0);
+      disposeTrainState(state);
+    });
+  }
+
+  describe('that takes mask updates for steps', () => {
+    for (const method of ['rigl', 'set'] as const) {
+      it(`moves no weight of ${method} that stays, nor momentum, and corrects nothing there`, async () => {
+        const task = await forMethod(method, { maskUpdate: 'instead-of-step', agentPrepass: 'published' });
+        const state = await startState(task);
+        const dense = (params: Params, tree: Tensors) =>
+          mapTree(
+            (param, values: tf.Tensor) =>
+              isSparse(param)
+                ? scatterValues(param.structure, values.dataSync() as Float32Array)
+                : (values.dataSync().slice() as Float32Array),
+            params,
+            tree,
+          );
+        const look = () => ({
+          weights: dense(state.params, trainables(state.params)),
+          momentum: dense(state.params, state.optimizer.trace),
+          gradients: state.costs.weightGradients,
+        });
+        let before = look();
+        let updates = 0;
+        await eachStep(task, state, (earlier) => {
+          const now = look();
+          const images = now.gradients - before.gradients;
+          const rewired = Object.entries(state.params).some(
+            ([name, param]) => isSparse(param) && param.structure !== (earlier.params[name] as SparseParam).structure,
+          );
+          if (rewired) {
+            updates++;
+            expect(images).to.equal(batchesOfEpoch(task, 0)[earlier.batch].length);
+            for (const [name, param] of Object.entries(state.params)) {
+              const positions = isSparse(param) ? param.structure.positions : now.weights[name].keys();
+              for (const i of positions) {
+                expect(now.weights[name][i]).to.equal(before.weights[name][i]);
+                expect(now.momentum[name][i]).to.equal(before.momentum[name][i]);
+              }
+            }
+          } else {
+            expect(images).to.be.above(batchesOfEpoch(task, 0)[earlier.batch].length);
+            expect(now.weights).not.to.deep.equal(before.weights);
+          }
+          before = now;
+        });
+        expect(updates).to.equal(1);
+        disposeTrainState(state);
+      });
+    }
+  });
+
+  for (const objective of OBJECTIVES) {
+    for (const options of [{}, { labelSmoothing: 0.1 }] as const) {
+      it(`${objective} ${JSON.stringify(options)}: the gradient over all weights is that of its value`, async () => {
+        const task = await openTask(configOf({ objective, method: 'static', ...options }), files);
+        const state = await startState(task);
+        const noise = (like: tf.Tensor, name: string) =>
+          tf.tensor(normal(foldIn(seedKey(name), like.size), like.size), like.shape);
+        // Away from biases of 0, where a unit without inputs is at the corner of its ReLU.
+        const params = withTrainables(
+          state.params,
+          mapTree((w: tf.Tensor) => tf.tidy(() => tf.add(w, tf.mul(noise(w, 'start'), 0.1))), trainables(state.params)),
+        );
+        const weights = { params, state: state.statistics };
+        const drawn = drawBatch(task, 0, batchesOfEpoch(task, 0)[0]);
+        const { batch } = await withAdversarial(task, task.attacks.training(0), weights, 0, drawn);
+        const found = lossGradients(task.program, task.objective, weights, batch);
+        // Along itself, over a distance on which hardly a unit changes sides.
+        const length = tf.tidy(() =>
+          Math.sqrt(tf.addN(Object.values(found.gradients).map((g) => tf.sum(tf.square(g)))).dataSync()[0]),
+        );
+        const direction = mapTree((g: tf.Tensor) => tf.div(g, length), found.gradients);
+        const step = 1e-4;
+        const valueAt = (offset: number) => {
+          const moved = mapTree(
+            (w: tf.Tensor, v: tf.Tensor) => tf.tidy(() => tf.add(w, tf.mul(v, offset))),
+            trainables(params),
+            direction,
+          );
+          const { loss } = lossOf(
+            task.program,
+            task.objective,
+            { ...weights, params: withTrainables(params, moved) },
+            batch,
+          );
+          const [value] = loss.dataSync();
+          loss.dispose();
+          disposeTensors(moved);
+          return value;
+        };
+        expect(found.loss.dataSync()[0]).to.be.closeTo(valueAt(0), 1e-6);
+        expect((valueAt(step) - valueAt(-step)) / (2 * step)).to.be.closeTo(length, 0.01 * length);
+        tf.dispose([found.loss]);
+        for (const tree of [found.gradients, found.state, direction]) disposeTensors(tree);
+        disposeBatch(batch);
+        disposeParams(params);
+        disposeTrainState(state);
+      });
+    }
+  }
+
+  describe('that starts from a checkpoint', () => {
+    it('prunes its largest weights of each kernel and keeps the statistics', async () => {
+      const task = await forMethod('one-shot');
+      const state = await startState(task);
+      const { params } = await loadModel(files.from ?? '');
+      for (const [name, param] of Object.entries(state.params)) {
+        if (!isSparse(param)) continue;
+        const whole = trainables(params)[name].dataSync();
+        const values = [...param.values.dataSync()];
+        expect(values).to.deep.equal([...param.structure.positions].map((position) => whole[position]));
+        const kept = new Set(param.structure.positions);
+        const least = Math.min(...values.map(Math.abs));
+        expect(whole.every((weight, position) => kept.has(position) || Math.abs(weight) <= least)).to.equal(true);
+      }
+      disposeParams(params);
+      disposeTrainState(state);
+    });
+
+    for (const method of ['dense', 'gradual'] as const) {
+      it(`goes on from its weights under ${method}`, async () => {
+        const state = await startState(await forMethod(method, { from: named.from }));
+        const { params } = await loadModel(files.from ?? '');
+        expect(weightsOf(state.params)).to.deep.equal(weightsOf(params));
+        disposeParams(params);
+        disposeTrainState(state);
+      });
+    }
+
+    it('finds it again in a resume that does not name it, and refuses another file', async () => {
+      const out = join(base, 'pruned');
+      const config = configOf({ method: 'one-shot' });
+      const controller = new AbortController();
+      const onProgress = ({ kind }: TrainEvent) => kind === 'start' && controller.abort();
+      await train(config, { out, ...files, signal: controller.signal, onProgress });
+      await rm(join(out, 'checkpoints'), { recursive: true });
+      expect((await train(config, { out, resume: true })).status).to.equal('done');
+
+      const missing = await rejection(train(config, { out: join(base, 'none') }));
+      expect(missing.message).to.match(/names The checkpoint to start from by its SHA-256, .*give the file as from/);
+      const other = await rejection(train(config, { out: join(base, 'none'), from: runFolder(out).last }));
+      expect(other.message).to.match(/is the one of SHA-256 .*, and .*last\.safetensors has/);
+    });
+
+    it('refuses one that does not fit', async () => {
+      const narrow = configOf({ method: 'one-shot', width: 0.2 });
+      const shape = await rejection(train(narrow, { out: join(base, 'none'), ...files }));
+      expect(shape.message).to.match(/the checkpoint to start from: .*fc1\.kernel of shape/);
+      const out = join(base, 'pruned');
+      const from = await sha256OfFile(runFolder(out).last);
+      const dense = tinyConfig({ sparsity: 0, from });
+      const sparse = await rejection(train(dense, { out: join(base, 'none'), from: runFolder(out).last }));
+      expect(sparse.message).to.match(
+        /its kernels are sparse \(0\.8\d*\), and the method dense has no masks\. Take one-shot/,
+      );
+    });
+  });
+
+  describe('on extra images', () => {
+    it('puts them last in each batch, in their share, each once before any comes again', async () => {
+      const task = await openTask(configOf({ objective: 'rst', extraShare: 0.25 }), files);
+      const { count } = task.dataset.train;
+      const batches = batchesOfEpoch(task, 0);
+      expect(batches.length).to.equal(task.batchesPerEpoch);
+      const labelled = batches.flatMap((batch) => [...batch].filter((number) => number < count));
+      expect(labelled.sort((a, b) => a - b)).to.deep.equal([...task.indices.train]);
+      for (const batch of batches.slice(0, -1)) {
+        expect(batch.length).to.equal(16);
+        expect([...batch].map((number) => number >= count)).to.deep.equal(
+          Array.from({ length: 16 }, (_, i) => i >= 12),
+        );
+      }
+      const extra = batches.flatMap((batch) => [...batch].filter((number) => number >= count));
+      expect(new Set(extra).size).to.equal(extra.length);
+      expect(batchesOfEpoch(task, 1)).not.to.deep.equal(batches);
+    });
+
+    it('shows their pixels and pseudo-labels', async () => {
+      const task = await openTask(configOf({ objective: 'rst', augment: 'none' }), files);
+      const [first] = batchesOfEpoch(task, 0);
+      const batch = drawBatch(task, 0, first);
+      const { count } = task.dataset.train;
+      const [images, labels] = [batch.images.dataSync(), batch.labels.dataSync()];
+      first.forEach((number, i) => {
+        const [split, index] = number < count ? [task.dataset.train, number] : [task.extra, number - count];
+        expect(labels[i]).to.equal(split?.labels[index]);
+        expect(images[64 * i + 9]).to.equal(Math.fround((split?.images[64 * index + 9] ?? 0) / 255));
+      });
+      disposeBatch(batch);
+    });
+
+    const wrong: readonly (readonly [string, Parameters<typeof encodeSafetensors>[0], RegExp])[] = [
+      ['no labels', { images: { dtype: 'U8', shape: [1, 8, 8, 1], data: new Uint8Array(64) } }, /has no tensor labels/],
+      [
+        'images of another shape',
+        {
+          images: { dtype: 'U8', shape: [1, 4, 4, 1], data: new Uint8Array(16) },
+          labels: { dtype: 'U8', shape: [1], data: new Uint8Array(1) },
+        },
+        /has images U8 \[1,4,4,1\]; for synthetic they are images, uint8 \[n, 8, 8, 1\]/,
+      ],
+      [
+        'a label beyond the classes',
+        {
+          images: { dtype: 'U8', shape: [2, 8, 8, 1], data: new Uint8Array(128) },
+          labels: { dtype: 'I32', shape: [2], data: Int32Array.of(3, 4) },
+        },
+        /has label 4 at image 1; synthetic has the classes 0 to 3/,
+      ],
+    ];
+    for (const [what, tensors, message] of wrong) {
+      it(`refuses a file of ${what}`, async () => {
+        const extraImages = join(base, 'wrong.safetensors');
+        await writeFile(extraImages, encodeSafetensors(tensors));
+        const config = configOf({ objective: 'rst', extraImages: await sha256OfFile(extraImages) });
+        const error = await rejection(openTask(config, { extraImages }));
+        expect(error).to.be.instanceOf(InputError);
+        expect(error.message).to.match(message);
+      });
+    }
+  });
+});
