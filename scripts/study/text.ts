@@ -261,7 +261,7 @@ export function verdictOf(outcomes: readonly Outcome[]): string {
   };
   return [
     countSentence(comparisons),
-    ...(['epochs', 'gradients'] as const).flatMap((basis) => basisSentence(basis, pooled)),
+    ...(['epochs', 'gradients'] as const).map((basis) => basisSentence(basis, pooled)),
     `The price, at equal epochs: ${agentArms.map(cost).filter(Boolean).join('; ')}.`,
     conclusion(comparisons, pooled),
   ].join(' ');
@@ -283,49 +283,51 @@ function countSentence(comparisons: readonly Comparison[]): string {
   );
 }
 
-/** What the mean over cells says on one basis. */
-function basisSentence(basis: Basis, pooled: readonly PooledDifference[]): string[] {
+type Standing = 'gains' | 'loses' | 'unclear' | 'unknown';
+
+/** What the interval of a mean over cells says. */
+const standingOf = ({ low, high }: PooledDifference): Standing =>
+  Number.isNaN(low) ? 'unknown' : low > 0 ? 'gains' : high < 0 ? 'loses' : 'unclear';
+
+const STANDING: { readonly [S in Standing]: (entry: PooledDifference) => string } = {
+  gains: () => 'a gain',
+  loses: () => 'a loss',
+  unclear: ({ smallest }) =>
+    `not told from no correction, where a true difference of ${unsigned(smallest)} points would have shown with a chance of 80 %`,
+  unknown: () => 'a single pair a cell, which says nothing',
+};
+
+/** What the means over cells say on one basis. */
+function basisSentence(basis: Basis, pooled: readonly PooledDifference[]): string {
   const entries = pooled.filter((entry) => entry.basis === basis);
-  if (entries.length === 0) return [`At ${BASES[basis]} no pair is complete yet.`];
+  if (entries.length === 0) return `At ${BASES[basis]} no pair is complete yet.`;
   const parts = entries.map(
     (entry) =>
-      `\`${entry.arm}\` ${interval(entry)} points (${plural(entry.pairs, 'pair')} in ${plural(entry.cells, 'cell')})`,
+      `\`${entry.arm}\` ${interval(entry)} points over ${plural(entry.pairs, 'pair')} in ${plural(entry.cells, 'cell')}: ${STANDING[standingOf(entry)](entry)}`,
   );
-  return [`At ${BASES[basis]}, A-X minus X in robust accuracy, mean over cells: ${parts.join('; ')}.`];
+  return `At ${BASES[basis]}, A-X minus X in robust accuracy as a mean over cells (unadjusted): ${parts.join('; ')}.`;
 }
 
+/** In which currency AGENT pays. */
 function conclusion(comparisons: readonly Comparison[], pooled: readonly PooledDifference[]): string {
-  const early = comparisons.some(({ verdict }) => verdict === 'open') ? ' so far' : '';
-  const standing = (basis: Basis): 'gain' | 'loss' | 'none' | 'unknown' => {
-    const entries = pooled.filter((entry) => entry.basis === basis && !Number.isNaN(entry.low));
-    if (entries.length === 0) return 'unknown';
-    if (entries.some(({ low }) => low > 0)) return 'gain';
-    return entries.some(({ high }) => high < 0) ? 'loss' : 'none';
-  };
-  const names = (basis: Basis, pick: (entry: PooledDifference) => boolean): string =>
+  const soFar = comparisons.some(({ verdict }) => verdict === 'open') ? 'So far' : 'In the end';
+  const arms = (basis: Basis, standing: Standing): string =>
     pooled
-      .filter((entry) => entry.basis === basis && pick(entry))
+      .filter((entry) => entry.basis === basis && standingOf(entry) === standing)
       .map(({ arm }) => `\`${arm}\``)
       .join(' and ');
-  const says = (basis: Basis): string => {
-    const stand = standing(basis);
-    switch (stand) {
-      case 'gain':
-        return `at ${BASES[basis]} ${names(basis, ({ low }) => low > 0)} gains robust accuracy${early}, averaged over cells`;
-      case 'loss':
-        return `at ${BASES[basis]} ${names(basis, ({ high }) => high < 0)} loses robust accuracy${early}, averaged over cells`;
-      case 'none': {
-        const smallest = pooled.filter((entry) => entry.basis === basis).map((entry) => entry.smallest);
-        const least = Math.max(...smallest.filter((value) => !Number.isNaN(value)));
-        return `at ${BASES[basis]} AGENT cannot be told from no correction${early}, where a true difference of ${unsigned(least)} points would have shown with a chance of 80 %`;
-      }
-      case 'unknown':
-        return `at ${BASES[basis]} a single pair a cell says nothing`;
-      default:
-        return stand satisfies never;
-    }
-  };
-  return `So: ${says('epochs')}; ${says('gradients')}.`;
+  const pays = arms('gradients', 'gains');
+  const paysInEpochs = arms('epochs', 'gains');
+  const harms = arms('epochs', 'loses');
+  if (pooled.every((entry) => standingOf(entry) === 'unknown')) return `${soFar} there is no evidence either way.`;
+  if (pays) return `${soFar} ${pays} pays in computation: X with as many gradient evaluations stays behind.`;
+  const instead =
+    arms('gradients', 'loses') !== ''
+      ? 'training X longer for the same gradient evaluations brings more'
+      : 'no gain over training X longer for the same gradient evaluations is seen';
+  if (paysInEpochs) return `${soFar} ${paysInEpochs} pays in epochs alone, and not in computation: ${instead}.`;
+  if (harms) return `${soFar} AGENT pays in no currency here, and ${harms} does harm; ${instead}.`;
+  return `${soFar} no currency is seen in which AGENT pays here, and it costs further gradient evaluations; ${instead}.`;
 }
 
 /** The section on the study. */

@@ -1,0 +1,111 @@
+import { expect } from 'chai';
+import { plannedRuns, type StudyRun } from '../../scripts/study/design.ts';
+import { knownFrom, outcomesOf, studyEpochs } from '../../scripts/study/outcomes.ts';
+import { accuracyOf } from '../../src/evaluation/intervals.ts';
+import { CLAIM, type Evaluation, UNION } from '../../src/evaluation/types.ts';
+import type { RunRecord } from '../../src/reporting/runs.ts';
+import { METRIC_COLUMNS, type MetricRow } from '../../src/training/metrics.ts';
+
+const row = (values: Partial<MetricRow>): MetricRow =>
+  ({ ...Object.fromEntries(METRIC_COLUMNS.map((column) => [column, null])), ...values }) as MetricRow;
+
+const evaluation = (checkpoint: string, robust: number): Evaluation => {
+  const attack = {
+    norm: 'linf',
+    epsilon: 8 / 255,
+    steps: 20,
+    stepSize: 0.004,
+    restarts: 2,
+    survived: '',
+    forwardPasses: 1,
+    inputGradients: 1,
+  } as const;
+  return {
+    claim: CLAIM,
+    target: { checkpoint, sha256: '', epoch: 1, step: 1, sparsity: 0.9, nonzeros: 1, flops: 1, bytes: 1 },
+    dataset: { name: 'cifar10', sha256: '', official: false, classes: [] },
+    split: 'test',
+    seed: 0,
+    clean: accuracyOf(50, 100),
+    attacks: [
+      { ...attack, attack: 'pgd-20x2-ce', robust: accuracyOf(99, 100) },
+      { ...attack, attack: UNION, robust: accuracyOf(100 * robust, 100) },
+    ],
+    alarms: [],
+    forwardPasses: 1,
+    inputGradients: 1,
+    backend: 'cpu',
+    version: '0',
+  };
+};
+
+/** A run's folder after `epochs` epochs, whose robust validation accuracy rises to 0.3 and falls again at the end. */
+const recordOf = ({ name, config }: StudyRun, epochs: number, evaluated = false): RunRecord => ({
+  name,
+  folder: name,
+  config,
+  metrics: Array.from({ length: epochs }, (_, i) =>
+    row({
+      epoch: i + 1,
+      validation_robust_accuracy: i + 1 === config.epochs ? 0.2 : (0.3 * (i + 1)) / config.epochs,
+      input_gradients: 80 * (i + 1),
+      weight_gradients: 10 * (i + 1),
+      seconds: i + 1,
+      variance_ratio: i === 0 ? 0.8 : 0.9,
+      c: 0.5,
+    }),
+  ),
+  evaluations: evaluated ? [evaluation('best', 0.25), evaluation('last', 0.24)] : [],
+});
+
+describe('what the folders of the study tell', () => {
+  const [first, second, third] = plannedRuns({ scores: new Map(), gradients: new Map() });
+
+  it('is the best validation accuracy and the gradients of finished runs, and that others diverged', () => {
+    const known = knownFrom([recordOf(first, 15), recordOf(second, 14), recordOf(third, 3)], new Set([third.name]));
+    expect([...known.scores.keys()]).to.deep.equal([first.name, third.name]);
+    expect(known.scores.get(first.name)).to.be.closeTo(0.28, 1e-12);
+    expect(known.scores.get(third.name)).to.equal(-1);
+    expect([...known.gradients]).to.deep.equal([[first.name, 15 * 90]]);
+  });
+
+  it('is the union’s accuracy of both checkpoints, once a run is trained and evaluated', () => {
+    const primary = { ...first, part: 'primary', arm: 'published' } as const;
+    const pair = (record: RunRecord, run: StudyRun = primary) => ({ run, record });
+    expect(outcomesOf([pair(recordOf(primary, 15)), pair(recordOf(primary, 14, true))])).to.deep.equal([]);
+    expect(outcomesOf([pair(recordOf(first, 15, true), first)])).to.deep.equal([]);
+    const [outcome] = outcomesOf([pair(recordOf(primary, 15, true))]);
+    expect(outcome).to.deep.include({
+      arm: 'published',
+      best: { clean: 0.5, robust: 0.25 },
+      last: { clean: 0.5, robust: 0.24 },
+      gradients: 1350,
+      seconds: 15,
+      coefficient: 0.5,
+    });
+    expect(outcome.varianceRatio).to.be.closeTo((0.8 + 14 * 0.9) / 15, 1e-12);
+  });
+
+  it('compares epochs to accuracy with X alone, not with what was trained longer', () => {
+    const runs = (['plain', 'plain-as-matched'] as const).map((arm, i) => ({
+      ...first,
+      part: 'primary' as const,
+      arm,
+      name: `${arm}-${i}`,
+    }));
+    const longer = { ...runs[1], config: { ...runs[1].config, epochs: 20 } };
+    const last = (record: RunRecord, value: number): RunRecord => ({
+      ...record,
+      metrics: [
+        ...record.metrics.slice(0, -1),
+        row({ epoch: record.config.epochs, validation_robust_accuracy: value }),
+      ],
+    });
+    const epochs = studyEpochs([
+      { run: runs[0], record: last(recordOf(runs[0], 15), 0.25) },
+      { run: longer, record: last(recordOf(longer, 20), 0.9) },
+    ]);
+    expect(epochs.map(({ target }) => target)).to.deep.equal([0.25, 0.25]);
+    expect(epochs.map(({ run }) => run.run)).to.deep.equal(['plain-0', 'plain-as-matched-1']);
+  });
+});
