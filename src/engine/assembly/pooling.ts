@@ -32,12 +32,19 @@ class MaxPool {
   relu: i32;
 }
 
+/** `index`, or `k` where v is greater than the best before it, for k that grow. */
+// @ts-ignore: decorator
+@inline
+function chosen(v: v128, best: v128, index: v128, k: i32): v128 {
+  return i32x4.max_s(index, v128.and(f32x4.gt(v, best), i32x4.splat(k)));
+}
+
 export function maxPool(task: i32, a: usize): void {
   const args = changetype<MaxPool>(a);
   const x0 = part(args.x, args.xTask, task), y0 = part(args.y, args.yTask, task);
   const choices = part(args.choices, args.choicesTask, task);
   const size = args.size, height = args.height / size, width = args.width / size, channels = args.channels;
-  const xPixel = args.xNb << 2, yPixel = args.yNb << 2;
+  const xPixel = args.xNb << 2, yPixel = args.yNb << 2, xRow = args.xRow, yNb = args.yNb, relu = args.relu;
   zero(y0 - args.pad, args.pad);
   for (let h = 0; h < height; h++) {
     for (let c = 0; c < channels; c++) {
@@ -48,22 +55,30 @@ export function maxPool(task: i32, a: usize): void {
         let choice = choices + ((yBlock * height + h) * channels + c) * width * args.yNb + (n % args.yNb);
         for (let w = 0; w < width; w++) {
           let p = x + w * size * xPixel;
-          let best = v128.load(p), index = i32x4.splat(0), k = 0;
-          for (let i = 0; i < size; i++) {
-            for (let j = 0; j < size; j++, k++) {
-              const v = v128.load(p + j * xPixel);
-              const greater = f32x4.gt(v, best);
-              best = v128.bitselect(v, best, greater);
-              index = v128.bitselect(i32x4.splat(k), index, greater);
+          let best = v128.load(p), index = i32x4.splat(0);
+          if (size == 2) {
+            const v1 = v128.load(p + xPixel), v2 = v128.load(p + xRow), v3 = v128.load(p + xRow + xPixel);
+            index = chosen(v1, best, index, 1);
+            best = f32x4.pmax(best, v1);
+            index = chosen(v2, best, index, 2);
+            best = f32x4.pmax(best, v2);
+            index = chosen(v3, best, index, 3);
+            best = f32x4.pmax(best, v3);
+          } else {
+            for (let i = 0, k = 0; i < size; i++, p += xRow) {
+              for (let j = 0; j < size; j++, k++) {
+                const v = v128.load(p + j * xPixel);
+                index = chosen(v, best, index, k);
+                best = f32x4.pmax(best, v);
+              }
             }
-            p += args.xRow;
           }
           v128.store(y, best);
           if (args.choices) {
-            if (args.relu) index = v128.or(index, v128.andnot(i32x4.splat(255), f32x4.gt(best, f32x4.splat(0))));
+            if (relu) index = v128.or(index, v128.andnot(i32x4.splat(255), f32x4.gt(best, f32x4.splat(0))));
             const words = i16x8.narrow_i32x4_u(index, index);
             store<i32>(choice, i32x4.extract_lane(i8x16.narrow_i16x8_u(words, words), 0));
-            choice += args.yNb;
+            choice += yNb;
           }
           y += yPixel;
         }
