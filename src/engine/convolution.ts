@@ -6,13 +6,11 @@ import type { Compiled, WeightKey } from './rows.ts';
 
 /** Records that one task of a fill or reduction takes. */
 const RECORD_CHUNK = 32768;
-/** Bytes of partial sums that one task of a weight gradient keeps in cache: 32 a nonzero. */
+/** Bytes of partial sums that one task of a weight gradient keeps in cache: 16 a nonzero. */
 const GRADIENT_SCRATCH = 256 << 10;
-const BYTES_PER_SUM = 32;
+const BYTES_PER_SUM = 16;
 /** Groups of images whose weight gradients are summed apart and then added in order. */
 const IMAGE_GROUPS = 8;
-/** Bytes of x that a weight gradient goes over for one channel after another. */
-const GRADIENT_WINDOW = 1 << 20;
 
 const denseStructures = new Map<string, Structure>();
 
@@ -116,7 +114,6 @@ export function weightGradient(
       dChannel: geometry.y.channel,
       blocks,
       imageGroups,
-      window: geometry.y.height <= 8 ? Math.max(1, Math.floor(GRADIENT_WINDOW / geometry.x.block)) : 0,
       rows: geometry.y.height,
       tiles: geometry.y.tiles,
       ranges: ranges.length - 1,

@@ -60,7 +60,7 @@ export const NETWORK_RECORDS = {
     'interleaved', 'pad',
   ],
   weightGradient: [
-    'x', 'xBlock', 'd', 'dBlock', 'dRow', 'dChannel', 'blocks', 'imageGroups', 'window', 'rows', 'tiles', 'ranges',
+    'x', 'xBlock', 'd', 'dBlock', 'dRow', 'dChannel', 'blocks', 'imageGroups', 'rows', 'tiles', 'ranges',
     'rangeTable', 'channels', 'groups', 'pointers', 'records', 'rowTable', 'scratch', 'scratchThread', 'partials',
     'nonzeros',
   ],
