@@ -1,4 +1,6 @@
 import { env } from 'node:process';
+// Some suites make models before any backend is started.
+import '@tensorflow/tfjs-backend-cpu';
 import type { BackendName } from '../src/backends/names.ts';
 import { startBackend } from '../src/backends/start.ts';
 
