@@ -1,6 +1,8 @@
 import type { EngineBackend } from './backend.ts';
 import type { DenseConvolution } from './dense.ts';
-import type { Axis } from './windows.ts';
+import type { Pool } from './pool.ts';
+import type { Fields } from './records.ts';
+import { placesOf } from './windows.ts';
 
 /** Outputs that a task goes over at a time, so that what belongs to them stays in the nearest cache. */
 const POSITIONS = 128;
@@ -13,23 +15,13 @@ const QUAD = 4;
 /** Values of y that a task sums. */
 const SUM_CHUNK = 16384;
 
-/** For each place of the window: the first output for which it lies in the input, the end of those, the first's input. */
-function outputsOf({ input, output, size, stride, dilation, padding }: Axis): number[] {
-  return Array.from({ length: size }, (_, place) => {
-    const offset = place * dilation - padding;
-    const first = Math.max(0, Math.ceil(-offset / stride));
-    const end = Math.min(output, Math.ceil((input - offset) / stride));
-    return [first, Math.max(first, end), first * stride + offset];
-  }).flat();
-}
-
 /** Columns rounded up to a panel of 16, the last one perhaps of 8 (assembly/tile.ts). */
 const panelled = (columns: number): number => Math.ceil(columns / 8) * 8;
 
 /** y = Σ x · dy for every weight of the window, [rows, columns, inputs, outputs]; all are addresses. */
 export function denseFilterGradient(
   { heap, pool }: EngineBackend,
-  { batch, rows, columns, inputs, outputs }: DenseConvolution,
+  { windows: { batch, rows, columns }, inputs, outputs }: DenseConvolution,
   x: number,
   d: number,
   y: number,
@@ -47,7 +39,7 @@ export function denseFilterGradient(
   const ranges = Math.min(Math.ceil(inputs / QUAD), Math.ceil(TASKS / groups));
   const inPlace = groups === 1 && width === outputs;
 
-  const places = [...outputsOf(rows), ...outputsOf(columns)];
+  const places = [...placesOf(rows), ...placesOf(columns)];
   const scratchThread = Math.ceil((4 * positions * (width + QUAD) + 12 * blockRows) / 128) * 128;
   const partialsBytes = inPlace ? 0 : groups * partialBytes;
   const scratch = heap.allocate(pool.threads * scratchThread + partialsBytes + 4 * places.length);
@@ -82,13 +74,14 @@ export function denseFilterGradient(
       partials: inPlace ? y : partials,
       width,
     });
-    if (!inPlace) {
-      const chunk = Math.max(1, Math.floor(SUM_CHUNK / width));
-      const total = taps * inputs;
-      const fields = { partials, groups, rows: total, width, columns: outputs, y, chunk };
-      pool.run(Math.ceil(total / chunk), 'sumPartials', fields);
-    }
+    if (!inPlace) sumPartials(pool, { partials, groups, rows: taps * inputs, width, columns: outputs, y });
   } finally {
     heap.free(scratch);
   }
+}
+
+/** y = the groups' sums, added in order; rows of `width` become rows of `columns`. */
+export function sumPartials(pool: Pool, sums: Omit<Fields<'sumPartials'>, 'chunk'>): void {
+  const chunk = Math.max(1, Math.floor(SUM_CHUNK / sums.width));
+  pool.run(Math.ceil(sums.rows / chunk), 'sumPartials', { ...sums, chunk });
 }

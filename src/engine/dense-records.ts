@@ -1,4 +1,11 @@
-/** Argument records of the kernels of dense convolutions and matrix products; see records.ts. */
+// biome-ignore format: sides, windows, how it is cut
+const POOL = [
+  'x', 'y', 'source', 'batch', 'height', 'width', 'channels', 'rows', 'columns',
+  'windowRows', 'windowColumns', 'rowStride', 'columnStride', 'top', 'left', 'mean',
+  'chunk',
+] as const;
+
+/** Argument records of the kernels of dense convolutions, matrix products and poolings of plain tensors; see records.ts. */
 export const DENSE_RECORDS = {
   packPanels: ['w', 'tapStep', 'channelStep', 'columnStep', 'taps', 'channels', 'columns', 'b', 'chunk'],
   // biome-ignore format: sides, weights, how it is cut
@@ -13,4 +20,17 @@ export const DENSE_RECORDS = {
     'blockImages', 'blockRows', 'groups', 'ranges', 'scratch', 'scratchThread', 'partials', 'width',
   ],
   sumPartials: ['partials', 'groups', 'rows', 'width', 'columns', 'y', 'chunk'],
+  // biome-ignore format: sides, weights, how it is cut
+  depthwiseConvolve: [
+    'x', 'xImage', 'y', 'yImage', 'w', 'wStep', 'channels', 'bias', 'relu',
+    'regions', 'pieces',
+  ],
+  // biome-ignore format: sides, windows, how it is cut
+  depthwiseFilterGradient: [
+    'x', 'xImage', 'xRowStep', 'xColumnStep', 'xRow', 'd', 'batch', 'rows', 'columns', 'channels',
+    'rowPlaces', 'columnPlaces', 'kernelRows', 'kernelColumns',
+    'groups', 'partials', 'width',
+  ],
+  poolWindows: POOL,
+  poolWindowsGradient: POOL,
 } as const satisfies Record<string, readonly string[]>;

@@ -72,3 +72,15 @@ function alike(length: number, step: number, sourceStep: number, tapsOf: (index:
   }
   return found;
 }
+
+/**
+ * For each place of the window: the first output for which it lies in the input, the end of those outputs, and where the
+ * first of them has it (assembly/places.ts).
+ */
+export const placesOf = ({ input, output, size, stride, dilation, padding }: Axis): number[] =>
+  places(size).flatMap((place) => {
+    const offset = place * dilation - padding;
+    const first = Math.max(0, Math.ceil(-offset / stride));
+    const end = Math.min(output, Math.ceil((input - offset) / stride));
+    return [first, Math.max(first, end), first * stride + offset];
+  });

@@ -37,6 +37,29 @@ export function zero(pointer: usize, bytes: i32): void {
   for (; pointer < end; pointer += 16) v128.store(pointer, f32x4.splat(0));
 }
 
+/** Four floats, or the first `count` of them with zeros after: as many as there are before the end of something. */
+// @ts-ignore: decorator
+@inline
+export function loadLanes(p: usize, count: i32): v128 {
+  if (count >= 4) return v128.load(p);
+  if (count == 1) return v128.load_zero<f32>(p);
+  const two = v128.load_zero<f64>(p);
+  return count == 2 ? two : v128.load_lane<f32>(p, two, 2, 8);
+}
+
+/** The first `count` of four floats, or all. */
+// @ts-ignore: decorator
+@inline
+export function storeLanes(p: usize, v: v128, count: i32): void {
+  if (count >= 4) {
+    v128.store(p, v);
+    return;
+  }
+  v128.store_lane<f32>(p, v, 0);
+  if (count > 1) v128.store_lane<f32>(p, v, 1, 4);
+  if (count > 2) v128.store_lane<f32>(p, v, 2, 8);
+}
+
 /** Sum of the four lanes, in a fixed order. */
 // @ts-ignore: decorator
 @inline

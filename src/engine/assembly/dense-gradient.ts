@@ -9,7 +9,8 @@
 //   partials   [group][place of the window][channel][columns rounded up to a panel]
 //
 // The number of groups depends on shapes alone, and sumPartials adds them in order.
-import { thread } from './common';
+import { storeLanes, thread } from './common';
+import { endOutput, firstOutput } from './places';
 import { copyFew, LANES, NARROW, narrowTile, packRow, WIDE, wideTile } from './tile';
 
 /** Input channels that are packed together. */
@@ -30,7 +31,7 @@ class DenseFilterGradient {
   columns: i32;
   inputs: i32;
   outputs: i32;
-  /** [places of the window][first output | end | input of the first output], of rows and of columns */
+  /** of the window's rows and columns (places.ts) */
   rowPlaces: usize;
   columnPlaces: usize;
   kernelRows: i32;
@@ -94,21 +95,15 @@ function packGradients(args: DenseFilterGradient, b: usize, image: i32, images: 
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function firstOutput(places: usize, place: i32, from: i32): i32 { return max(from, load<i32>(places + 12 * place)); }
-// @ts-ignore: decorator
-@inline
-function endOutput(places: usize, place: i32, to: i32): i32 { return min(to, load<i32>(places + 12 * place, 4)); }
-
 /** Runs of the positions for which a place of the window lies in the image; returns their end. */
 function window(args: DenseFilterGradient, tap: i32, runs: usize, images: i32, h: i32, endRow: i32): usize {
-  const place = tap % args.kernelColumns, rowPlace = tap / args.kernelColumns;
-  const first = firstOutput(args.columnPlaces, place, 0), end = endOutput(args.columnPlaces, place, args.columns);
+  const columnPlace = args.columnPlaces + 12 * (tap % args.kernelColumns);
+  const rowPlace = args.rowPlaces + 12 * (tap / args.kernelColumns);
+  const first = firstOutput(columnPlace, 0), end = endOutput(columnPlace, args.columns);
   if (first >= end) return runs;
-  const count = (end - first) * images, lastRow = endOutput(args.rowPlaces, rowPlace, endRow);
+  const count = (end - first) * images, lastRow = endOutput(rowPlace, endRow);
   let taken = 0;
-  for (let r = firstOutput(args.rowPlaces, rowPlace, h); r < lastRow; r++, runs += 12, taken += count) {
+  for (let r = firstOutput(rowPlace, h); r < lastRow; r++, runs += 12, taken += count) {
     store<i32>(runs, (taken * QUAD) << 2);
     store<i32>(runs, ((r - h) * args.columns + first) * images, 4);
     store<i32>(runs, count, 8);
@@ -120,11 +115,12 @@ function window(args: DenseFilterGradient, tap: i32, runs: usize, images: i32, h
 function packInputs(
   args: DenseFilterGradient, a: usize, tap: i32, image: i32, images: i32, h: i32, endRow: i32, channel: i32, channels: i32,
 ): void {
-  const place = tap % args.kernelColumns, rowPlace = tap / args.kernelColumns;
-  const first = firstOutput(args.columnPlaces, place, 0), end = endOutput(args.columnPlaces, place, args.columns);
-  const top = load<i32>(args.rowPlaces + 12 * rowPlace), rowSource = load<i32>(args.rowPlaces + 12 * rowPlace, 8);
-  const columnSource = load<i32>(args.columnPlaces + 12 * place, 8), lastRow = endOutput(args.rowPlaces, rowPlace, endRow);
-  for (let r = firstOutput(args.rowPlaces, rowPlace, h); r < lastRow; r++) {
+  const columnPlace = args.columnPlaces + 12 * (tap % args.kernelColumns);
+  const rowPlace = args.rowPlaces + 12 * (tap / args.kernelColumns);
+  const first = firstOutput(columnPlace, 0), end = endOutput(columnPlace, args.columns);
+  const top = load<i32>(rowPlace), rowSource = load<i32>(rowPlace, 8);
+  const columnSource = load<i32>(columnPlace, 8), lastRow = endOutput(rowPlace, endRow);
+  for (let r = firstOutput(rowPlace, h); r < lastRow; r++) {
     let x = args.x + image * args.xImage + rowSource * args.xRow + (r - top) * args.xRowStep +
       columnSource * args.xPixel + (channel << 2);
     for (let w = first; w < end; w++, x += args.xColumnStep) {
@@ -175,13 +171,7 @@ export function sumPartials(task: i32, p: usize): void {
     for (let column = 0; column < args.columns; column += 4, x += 16, y += 16) {
       let sum = v128.load(x);
       for (let group = 1; group < args.groups; group++) sum = f32x4.add(sum, v128.load(x + <usize>group * step));
-      const left = args.columns - column;
-      if (left >= 4) v128.store(y, sum);
-      else {
-        v128.store_lane<f32>(y, sum, 0);
-        if (left > 1) v128.store_lane<f32>(y, sum, 1, 4);
-        if (left > 2) v128.store_lane<f32>(y, sum, 2, 8);
-      }
+      storeLanes(y, sum, args.columns - column);
     }
   }
 }

@@ -1,14 +1,9 @@
-// Dense convolution of plain tensors [image][row][column][channel]; forward, input gradient and matrix products.
+// Dense convolution of plain tensors; forward, input gradient and matrix products. An output pixel is a row of a matrix
+// product: its window, channel by channel, times the weights. Pieces, regions and runs are those of regions.ts.
 //
-// An output pixel is a row of a matrix product: its window, channel by channel, times the weights. Outputs whose windows
-// meet the image in the same way, and whose inputs lie a fixed step apart, form a region; all padding, strides and
-// dilation is in how regions are cut (src/engine/dense.ts), so no window is copied and no zero multiplied.
-//
-//   regions  [fields of Region] …
-//   runs     of each region: contiguous pieces of its windows (tile.ts), offsets for the region's first output
-//   pieces   [region | first row | rows | first image | images] …     one task each, or several with panels of their own
 //   b        [panel][k][16 columns], the last panel perhaps of 8; k: [row of the kernel][column][input channel]
 import { thread } from './common';
+import { Piece, Region } from './regions';
 import { copyFew, LANES, NARROW, narrowTile, packRow, WIDE, wideTile } from './tile';
 
 /** Sums of a tile whose columns are not all real, before those that are go to y; 128 bytes a thread. */
@@ -66,28 +61,6 @@ class DenseConvolve {
   pieces: usize;
   /** tasks that share a piece, each with panels of its own */
   panelGroups: i32;
-}
-
-@unmanaged
-class Region {
-  /** of the first output, and steps, in bytes */
-  y: i32;
-  yRow: i32;
-  yColumn: i32;
-  xRow: i32;
-  xColumn: i32;
-  columns: i32;
-  runs: usize;
-  runsEnd: usize;
-}
-
-@unmanaged
-class Piece {
-  region: i32;
-  firstRow: i32;
-  rows: i32;
-  firstImage: i32;
-  images: i32;
 }
 
 export function denseConvolve(task: i32, p: usize): void {

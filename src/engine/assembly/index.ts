@@ -8,6 +8,8 @@ export { cast, logical, select } from './logic';
 export { convolve, fillRows, fillTransposed } from './convolution';
 export { denseConvolve, packPanels } from './dense';
 export { denseFilterGradient, sumPartials } from './dense-gradient';
+export { depthwiseConvolve, depthwiseFilterGradient } from './depthwise';
+export { poolWindows, poolWindowsGradient } from './windows';
 export { weightGradient, reduceWeightGradient } from './weight-gradient';
 export {
   affine, affineGradient, channelGradientSums, channelStatistics, gradientCoefficients, normalizationCoefficients,

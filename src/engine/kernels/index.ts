@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { addN, binaryKernels } from './binary.ts';
 import { convolutionKernels } from './convolution.ts';
+import { depthwiseKernels } from './depthwise.ts';
 import { relu } from './elementwise.ts';
 import type { EngineKernel } from './kernel.ts';
 import { logicKernels } from './logic.ts';
@@ -22,6 +23,7 @@ const KERNELS: readonly EngineKernel[] = [
   ...reductionKernels,
   ...shapeKernels,
   ...convolutionKernels,
+  ...depthwiseKernels,
   ...matMulKernels,
   ...sparseConvolutionKernels,
   ...sparseMatMulKernels,

@@ -25,8 +25,9 @@ const PIXEL = { input: 1, output: 1, size: 1, stride: 1, dilation: 1, padding: 0
 
 /** [rows, depth] times [depth, columns], as a convolution of images of one pixel. */
 const product = (batch: number, inputs: number, outputs: number): DenseConvolution => ({
-  ...{ batch, rows: PIXEL, columns: PIXEL },
-  ...{ inputs, outputs },
+  windows: { batch, rows: PIXEL, columns: PIXEL },
+  inputs,
+  outputs,
 });
 
 /** One product, of addresses: a · b, a · bᵀ or aᵀ · b. */
