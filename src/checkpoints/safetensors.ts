@@ -57,10 +57,56 @@ const sortedEntries = <T>(record: Readonly<Record<string, T>>): [string, T][] =>
 const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
+/** A tensor without its data. */
+export type TensorSpec = Pick<StoredTensor, 'dtype' | 'shape'>;
+
+/** Where everything in a safetensors file lies. */
+export interface SafetensorsLayout {
+  /** The file up to its data. */
+  readonly header: Uint8Array;
+  /** At which byte of the file each tensor begins. */
+  readonly offsets: ReadonlyMap<string, number>;
+  /** Bytes of the whole file. */
+  readonly size: number;
+}
+
 /**
- * The bytes of a safetensors file; equal input gives equal bytes, whatever the order of its names.
+ * How a safetensors file of these tensors is laid out; the same whatever the order of their names.
  *
  * Wider elements come first, then names in order of their code units, so that every tensor is aligned.
+ */
+export function layOutSafetensors(
+  tensors: Readonly<Record<string, TensorSpec>>,
+  metadata: Readonly<Record<string, string>> = {},
+): SafetensorsLayout {
+  const width = ({ dtype }: TensorSpec): number => ARRAYS[dtype].BYTES_PER_ELEMENT;
+  const entries = sortedEntries(tensors).sort(([, a], [, b]) => compare(width(b), width(a)));
+  const header: [string, unknown][] = [];
+  if (Object.keys(metadata).length > 0) header.push([METADATA, Object.fromEntries(sortedEntries(metadata))]);
+  const begins: [string, number][] = [];
+  let end = 0;
+  for (const [name, tensor] of entries) {
+    if (name === METADATA) throw new InputError(`A tensor cannot be named ${METADATA}, which holds a file's metadata.`);
+    const begin = end;
+    end += sizeOf(tensor.shape) * width(tensor);
+    begins.push([name, begin]);
+    header.push([name, { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [begin, end] }]);
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  const headerBytes = Math.ceil(json.length / LENGTH_BYTES) * LENGTH_BYTES;
+  const dataStart = LENGTH_BYTES + headerBytes;
+  const bytes = new Uint8Array(dataStart).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  bytes.set(json, LENGTH_BYTES);
+  return {
+    header: bytes,
+    offsets: new Map(begins.map(([name, begin]) => [name, dataStart + begin])),
+    size: dataStart + end,
+  };
+}
+
+/**
+ * The bytes of a safetensors file; equal input gives equal bytes, whatever the order of its names.
  *
  * @throws InputError if a tensor's data do not fill its shape
  */
@@ -68,32 +114,15 @@ export function encodeSafetensors(
   tensors: Readonly<Record<string, StoredTensor>>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  const entries = sortedEntries(tensors).sort(([, a], [, b]) =>
-    compare(ARRAYS[b.dtype].BYTES_PER_ELEMENT, ARRAYS[a.dtype].BYTES_PER_ELEMENT),
-  );
-  const header: [string, unknown][] = [];
-  if (Object.keys(metadata).length > 0) header.push([METADATA, Object.fromEntries(sortedEntries(metadata))]);
-  let end = 0;
-  for (const [name, { dtype, shape, data }] of entries) {
-    if (name === METADATA) throw new InputError(`A tensor cannot be named ${METADATA}, which holds a file's metadata.`);
+  for (const [name, { shape, data }] of Object.entries(tensors)) {
     if (data.length !== sizeOf(shape)) {
       throw new InputError(`Tensor ${name} of shape [${shape}] needs ${sizeOf(shape)} values; ${data.length} came.`);
     }
-    const begin = end;
-    end += data.byteLength;
-    header.push([name, { dtype, shape, data_offsets: [begin, end] }]);
   }
-  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
-  const headerBytes = Math.ceil(json.length / LENGTH_BYTES) * LENGTH_BYTES;
-  const file = new Uint8Array(LENGTH_BYTES + headerBytes + end);
-  new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  file.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + headerBytes);
-  file.set(json, LENGTH_BYTES);
-  let offset = LENGTH_BYTES + headerBytes;
-  for (const [, { data }] of entries) {
-    file.set(bytesOf(data), offset);
-    offset += data.byteLength;
-  }
+  const { header, offsets, size } = layOutSafetensors(tensors, metadata);
+  const file = new Uint8Array(size);
+  file.set(header);
+  for (const [name, offset] of offsets) file.set(bytesOf(tensors[name].data), offset);
   return file;
 }
 
