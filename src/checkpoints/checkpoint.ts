@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
 import { isMissing, previousOf, writeAtomically } from './atomic-file.ts';
@@ -14,8 +15,19 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
   await writeAtomically(path, await encodeCheckpoint(checkpoint), { keepPrevious: true });
 }
 
+/** The file that a checkpoint was really read from. */
+export interface CheckpointFile {
+  /** The one asked for, or the one before it. */
+  readonly path: string;
+  /** Of the file. */
+  readonly sha256: string;
+  /** Its size. */
+  readonly bytes: number;
+}
+
 export interface ReadCheckpoint {
   readonly stored: StoredCheckpoint;
+  readonly file: CheckpointFile;
   /** What had to be passed over, for people; empty where the file was whole. */
   readonly warnings: readonly string[];
 }
@@ -27,20 +39,22 @@ export interface ReadCheckpoint {
  */
 export async function readCheckpoint(path: string): Promise<ReadCheckpoint> {
   const newest = await tryRead(path);
-  if (newest.stored) return { stored: newest.stored, warnings: [] };
+  if (newest.stored) return { ...newest, warnings: [] };
   const previous = await tryRead(previousOf(path));
   if (!previous.stored) throw newest.problem;
   return {
-    stored: previous.stored,
+    ...previous,
     warnings: [`${newest.problem.message} The checkpoint before it, ${previousOf(path)}, is used instead.`],
   };
 }
 
-type Attempt = { stored: StoredCheckpoint } | { stored?: undefined; problem: InputError };
+type Attempt = Pick<ReadCheckpoint, 'stored' | 'file'> | { readonly stored?: undefined; readonly problem: InputError };
 
 async function tryRead(path: string): Promise<Attempt> {
   try {
-    return { stored: decodeCheckpoint(await readFile(path), path) };
+    const content = await readFile(path);
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    return { stored: decodeCheckpoint(content, path), file: { path, sha256, bytes: content.length } };
   } catch (error) {
     if (error instanceof InputError) return { problem: error };
     if (isMissing(error)) return { problem: new InputError(`There is no checkpoint ${path}.`) };

@@ -4,7 +4,7 @@ import { disposeParams, disposeTensors } from '../core/params.ts';
 import { checkWeights } from '../models/inspect.ts';
 import { buildModel } from '../models/models.ts';
 import type { Program } from '../ops/network.ts';
-import { readCheckpoint } from './checkpoint.ts';
+import { type CheckpointFile, readCheckpoint } from './checkpoint.ts';
 import { paramsBelow, tensorsBelow } from './stored.ts';
 import type { Json, ModelRecord } from './types.ts';
 
@@ -23,6 +23,7 @@ export interface LoadedModel {
   readonly step: number;
   /** SHA-256 of the data set it was trained on, where the checkpoint says so. */
   readonly datasetSha256: string | null;
+  readonly file: CheckpointFile;
   /** What had to be passed over, for people. */
   readonly warnings: readonly string[];
 }
@@ -35,7 +36,7 @@ export interface LoadedModel {
  * fit the model that it names
  */
 export async function loadModel(path: string): Promise<LoadedModel> {
-  const { stored, warnings } = await readCheckpoint(path);
+  const { stored, file, warnings } = await readCheckpoint(path);
   const program = buildModel(stored.model.name, stored.model);
   const params = paramsBelow(stored, 'params/');
   const state = tensorsBelow(stored, 'state/');
@@ -58,6 +59,7 @@ export async function loadModel(path: string): Promise<LoadedModel> {
     epoch: stored.epoch,
     step: stored.step,
     datasetSha256: typeof datasetSha256 === 'string' ? datasetSha256 : null,
+    file,
     warnings,
   };
 }
