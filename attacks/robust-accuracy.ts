@@ -8,6 +8,7 @@ import { holding } from './held.ts';
 import { takeRows } from './rows.ts';
 import { success } from './success.ts';
 import type { Attack, AttackedModel, Cost } from './types.ts';
+import { addCosts, underAttack } from './under-attack.ts';
 
 /**
  * Images [batch, height, width, channels] as one tensor, borrowed, or a function that makes those from `start` up to
@@ -98,22 +99,16 @@ export async function robustAccuracy(
             'int32',
           ),
         );
-        const adversarial = hold(
-          await attack.perturb(model, attacked, goal, {
-            key: foldIn(key, name),
-            samples: right.map((i) => samples[start + i]),
-            onCost: (spent) => {
-              cost[name] = add(cost[name], spent);
-            },
-          }),
-        );
-        const fooled = await success(model, adversarial, goal);
-        cost[name] = add(cost[name], { forwardPasses: right.length, inputGradients: 0 });
-        for (const tensor of [attacked, goal, adversarial]) tensor.dispose();
-        right.forEach((i, row) => {
-          survivedAttack[name][start + i] = !fooled[row];
+        const result = await underAttack(model, attack, attacked, goal, {
+          key: foldIn(key, name),
+          samples: right.map((i) => samples[start + i]),
         });
-        if (cascade) right = right.filter((_, row) => !fooled[row]);
+        for (const tensor of [attacked, goal, result.adversarial]) tensor.dispose();
+        cost[name] = addCosts(cost[name], result.cost);
+        right.forEach((i, row) => {
+          survivedAttack[name][start + i] = result.survived[row];
+        });
+        if (cascade) right = right.filter((_, row) => result.survived[row]);
       }
     });
     onProgress?.(end, n);
@@ -132,11 +127,6 @@ export async function robustAccuracy(
     cost,
   };
 }
-
-const add = (a: Cost, b: Cost): Cost => ({
-  forwardPasses: a.forwardPasses + b.forwardPasses,
-  inputGradients: a.inputGradients + b.inputGradients,
-});
 
 function nameAttacks(attacks: readonly Attack[] | Readonly<Record<string, Attack>>): (readonly [string, Attack])[] {
   if (!Array.isArray(attacks)) return Object.entries(attacks);

@@ -18,7 +18,8 @@ export async function success(model: AttackedModel, adversarial: Tensor4D, goal:
   const predictions = tf.tidy(() => {
     const logits = classifierOf(model)(adversarial);
     checkClasses(wanted, logits);
-    return tf.argMax(logits, 1);
+    // What is not a number is no class.
+    return tf.where(tf.any(tf.isNaN(logits), 1), -1, tf.argMax(logits, 1));
   });
   try {
     return Array.from(await predictions.data(), (predicted, i) => meets(wanted.kind, wanted.classes[i], predicted));
