@@ -133,11 +133,11 @@ function vggModules(layers: readonly Layer[]): ReadonlyMap<string, string> {
 }
 
 /** Values of ours as PyTorch keeps them. */
-export const toPytorch = (values: Float32Array, { view, order }: PytorchLayout): Float32Array =>
+export const toPytorch = (values: Float32Array, { view, order }: PytorchLayout): Float32Array<ArrayBuffer> =>
   transposed(values, view, order);
 
 /** Values of PyTorch's as we keep them. */
-export const fromPytorch = (values: Float32Array, { view, order }: PytorchLayout): Float32Array =>
+export const fromPytorch = (values: Float32Array, { view, order }: PytorchLayout): Float32Array<ArrayBuffer> =>
   transposed(
     values,
     order.map((axis) => view[axis]),
@@ -145,7 +145,11 @@ export const fromPytorch = (values: Float32Array, { view, order }: PytorchLayout
   );
 
 /** A row-major array of this shape with its axes in another order. */
-function transposed(values: Float32Array, shape: readonly number[], order: readonly number[]): Float32Array {
+function transposed(
+  values: Float32Array,
+  shape: readonly number[],
+  order: readonly number[],
+): Float32Array<ArrayBuffer> {
   const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
   const out = new Float32Array(values.length);
   const index = new Array<number>(order.length).fill(0);
