@@ -11,10 +11,11 @@ import { checkRadii } from './attack-flags.ts';
 import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
 import { BACKEND_FLAGS } from './flags.ts';
+import { MODEL_FLAGS, modelOptions, modelSource } from './model-flags.ts';
 import { readNorm } from './settings.ts';
 
 export const attack = defineCommand({
-  positionals: [{ name: 'target', description: "a run's folder or a checkpoint", required: true }],
+  positionals: [{ name: 'target', description: "a run's folder, a checkpoint or another model", required: false }],
   flags: {
     count: { kind: 'number', description: 'how many test images, the first of each class in turn; default: 10' },
     attack: {
@@ -24,7 +25,7 @@ export const attack = defineCommand({
     norm: { kind: 'text', description: 'linf, l2 or l1; default: that of training' },
     epsilon: { kind: 'number', description: 'radius, such as 8/255; default: that of training' },
     seed: { kind: 'number', description: 'names the random numbers of the attack' },
-    dataset: { kind: 'text', description: 'data set whose test images to attack; default: that of training' },
+    ...MODEL_FLAGS,
     out: { kind: 'text', description: "where the files go; default: the folder attack in the run's folder" },
     ...BACKEND_FLAGS,
   },
@@ -33,6 +34,7 @@ export const attack = defineCommand({
     ['equipoise attack runs/NAME --count 50 --attack pgd-50x10 --epsilon 8/255', 'more images, attacked harder'],
   ],
   async run({ positionals: [target], flags, json }, terminal) {
+    const source = modelSource(target, flags.module);
     const count = flags.count ?? 10;
     if (!Number.isInteger(count) || count < 1) {
       throw new UsageError(`--count takes a whole number of at least 1; ${count} came.`);
@@ -44,14 +46,13 @@ export const attack = defineCommand({
     const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'images/s');
     let examples: Examples;
     try {
-      examples = await makeExamples(target, {
+      examples = await makeExamples(source, {
+        ...modelOptions(flags),
         attack: spec,
         norm,
         epsilon: flags.epsilon,
         count,
         seed: flags.seed,
-        dataset: flags.dataset,
-        dataDirectory: flags.data,
         signal: terminal.signal,
         warn: (message) => (bar === null ? terminal.note(message) : bar.log(message)),
         onProgress: (done, total) => bar?.update(done, total, 'attack', ''),

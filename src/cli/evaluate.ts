@@ -1,7 +1,8 @@
 import { startBackend } from '../backends/start.ts';
 import { UsageError } from '../core/errors.ts';
 import { formatEpsilon } from '../evaluation/epsilon.ts';
-import { evaluate as evaluateCheckpoints } from '../evaluation/evaluate.ts';
+import { evaluate as evaluateModel } from '../evaluation/evaluate.ts';
+import { flagsOf } from '../evaluation/preprocessing.ts';
 import type { Evaluation } from '../evaluation/types.ts';
 import { datasetTitle } from '../reporting/runs.ts';
 import { formatAccuracy, formatSparsity, formatTable } from '../reporting/table.ts';
@@ -10,6 +11,7 @@ import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
 import { BACKEND_FLAGS, type Flags, type FlagValues } from './flags.ts';
 import { percent } from './format.ts';
+import { MODEL_FLAGS, modelOptions, modelSource } from './model-flags.ts';
 import { readNorm } from './settings.ts';
 
 /** Where output is piped, a line comes at most this often. */
@@ -22,22 +24,31 @@ const EVALUATE_FLAGS = {
   steps: { kind: 'number', description: 'steps of attacks that do not say' },
   'step-size': { kind: 'number', description: 'step of PGD; default: 2.5·epsilon/steps' },
   restarts: { kind: 'number', description: 'restarts of attacks that do not say' },
-  dataset: { kind: 'text', description: 'data set to test on; default: that of training' },
+  ...MODEL_FLAGS,
+  'expect-clean': { kind: 'number', description: 'its known clean accuracy, such as 0.852; stops where it is another' },
   'test-limit': { kind: 'number', description: 'use only so many test images' },
   'batch-size': { kind: 'number', description: 'images at once' },
   seed: { kind: 'number', description: 'names the random numbers of the attacks' },
   out: { kind: 'text', description: "file to add the result to; default: the run's evaluation.json" },
+  resume: { kind: 'switch', description: 'go on with an interrupted evaluation of the same settings' },
+  'save-examples': { kind: 'text', description: 'folder for the adversarial examples of every attack (safetensors)' },
   ...BACKEND_FLAGS,
 } as const satisfies Flags;
 
 export const evaluate = defineCommand({
-  positionals: [{ name: 'target', description: "a run's folder or a checkpoint", required: true }],
+  positionals: [{ name: 'target', description: "a run's folder, a checkpoint or another model", required: false }],
   flags: EVALUATE_FLAGS,
   examples: [
     ['equipoise evaluate runs/NAME', 'clean and robust accuracy of its best and last checkpoint'],
     ['equipoise evaluate runs/NAME --attacks fgsm,pgd-50x10 --epsilon 0,4/255,8/255', 'attacks and radii of your own'],
+    [
+      'equipoise evaluate resnet18.safetensors --dataset cifar10 --epsilon 8/255 --protocol autoattack',
+      'weights from PyTorch',
+    ],
+    ['equipoise evaluate --module model.mjs --dataset cifar10 --epsilon 8/255', 'a classifier of your own'],
   ],
   async run({ positionals: [target], flags, json }, terminal) {
+    const source = modelSource(target, flags.module);
     const attacks = attacksOf(flags, openSettings(flags));
     checkRadii('epsilon', flags.epsilon);
     const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
@@ -46,16 +57,18 @@ export const evaluate = defineCommand({
     let lastLine = Date.now();
     let evaluations: Evaluation[];
     try {
-      evaluations = await evaluateCheckpoints(target, {
+      evaluations = await evaluateModel(source, {
+        ...modelOptions(flags),
         attacks,
         norm,
         epsilons: flags.epsilon,
-        dataset: flags.dataset,
-        dataDirectory: flags.data,
         testLimit: flags['test-limit'],
         batchSize: flags['batch-size'],
         seed: flags.seed,
         out: flags.out,
+        expectClean: flags['expect-clean'],
+        resume: flags.resume,
+        saveExamples: flags['save-examples'],
         signal: terminal.signal,
         warn: (message) => (bar === null ? terminal.note(message) : bar.log(message)),
         onProgress: ({ done, total, clean, robust, checkpoint }) => {
@@ -90,17 +103,14 @@ function openSettings(flags: FlagValues<typeof EVALUATE_FLAGS>): Parameters<type
 }
 
 function describe({ target, dataset, clean, attacks, alarms, claim }: Evaluation): string {
-  const rows = attacks.map(({ attack, norm, epsilon, robust }) => [
-    attack,
-    `${norm} ${formatEpsilon(epsilon)}`,
-    formatAccuracy(robust),
-    String(robust.n),
+  const rows = attacks.flatMap(({ attack, norm, epsilon, robust, stages = [] }) => [
+    [attack, `${norm} ${formatEpsilon(epsilon)}`, formatAccuracy(robust), String(robust.n)],
+    ...stages.map((stage) => [`  after ${stage.attack}`, '', formatAccuracy(stage.robust), '']),
   ]);
-  const where = target.epoch === null ? '' : `, epoch ${target.epoch}`;
   const raised = alarms.filter(({ status }) => status === 'raised');
   const unchecked = alarms.filter(({ status }) => status === 'not checked');
   return [
-    `${target.checkpoint}${where}, ${formatSparsity(target.sparsity)} sparse, ${target.nonzeros} weights, on ${datasetTitle(dataset)}`,
+    describeTarget(target, dataset),
     '',
     formatTable(
       ['attack', 'radius', 'accuracy [95 %]', 'n'],
@@ -109,8 +119,22 @@ function describe({ target, dataset, clean, attacks, alarms, claim }: Evaluation
     ),
     '',
     `Accuracy under attack is an ${claim}.`,
-    ...raised.map(({ name, detail }) => `alarm: ${name}: ${detail}`),
-    raised.length === 0 ? 'no alarm' : `${raised.length} of ${alarms.length} alarms: see docs/evaluation.md`,
+    ...raised.map(({ name, detail, help }) => `alarm: ${name}: ${detail} See ${help}`),
+    raised.length === 0 ? 'no alarm' : `${raised.length} of ${alarms.length} alarms`,
     ...(unchecked.length === 0 ? [] : [`not checked: ${unchecked.map(({ name }) => name).join(', ')}`]),
   ].join('\n');
+}
+
+function describeTarget(
+  { checkpoint, format, epoch, sparsity, nonzeros, preprocessing }: Evaluation['target'],
+  dataset: Evaluation['dataset'],
+): string {
+  return [
+    `${checkpoint}${epoch === null ? '' : `, epoch ${epoch}`}`,
+    ...(format === 'checkpoint' ? [] : [format]),
+    ...(sparsity === null ? [] : [`${formatSparsity(sparsity)} sparse`]),
+    ...(nonzeros === null ? [] : [`${nonzeros} weights`]),
+    ...(preprocessing === null ? [] : [flagsOf(preprocessing)]),
+    `on ${datasetTitle(dataset)}`,
+  ].join(', ');
 }

@@ -8,6 +8,8 @@ export interface Alarm {
   readonly status: 'ok' | 'raised' | 'not checked';
   /** What was seen, in a sentence. */
   readonly detail: string;
+  /** The section of the docs that explains it. */
+  readonly help: string;
 }
 
 /** One accuracy under one attack, as the alarms compare them. */
@@ -23,6 +25,8 @@ export interface AttackEvidence {
   /** Images right under attack. */
   readonly correct: number;
   readonly n: number;
+  /** Of a cascade, images right after each of its attacks, in order. */
+  readonly stages: readonly { readonly attack: string; readonly correct: number }[];
 }
 
 /** What is measured on the first images only. */
@@ -32,6 +36,8 @@ export interface Probe {
   readonly logits: Float32Array;
   /** The same images a second time. */
   readonly logitsAgain: Float32Array;
+  /** Whether the model took a gradient while it classified. */
+  readonly differentiates: boolean;
   /** Images whose input gradient of the cross-entropy is zero in every pixel, or not finite in some. */
   readonly zeroGradients: number;
   readonly nonFiniteGradients: number;
@@ -41,8 +47,10 @@ export interface Probe {
 
 export interface Evidence {
   readonly classes: number;
-  /** Of every image, without attack. */
+  /** Of every image, without attack; −1 where an output was not a number. */
   readonly predictions: Int32Array;
+  /** Whether what a model returned were probabilities, of which logarithms were attacked. */
+  readonly returnsProbabilities: boolean;
   readonly attacks: readonly AttackEvidence[];
   readonly probe: Probe;
   /** Adversarial examples that left the ball around their image or the range of pixels. */
@@ -52,7 +60,7 @@ export interface Evidence {
   readonly unstable: number;
 }
 
-type Finding = Omit<Alarm, 'name'>;
+type Finding = Omit<Alarm, 'name' | 'help'>;
 
 const ok = (detail: string): Finding => ({ status: 'ok', detail });
 const raised = (detail: string): Finding => ({ status: 'raised', detail });
@@ -61,14 +69,21 @@ const notChecked = (detail: string): Finding => ({ status: 'not checked', detail
 /** An accuracy may rise by this many images where it should not, before it is suspicious. */
 const slack = (n: number): number => Math.max(2, Math.ceil(0.005 * n));
 
-/** Every alarm by its name: what it concludes from the evidence. See docs/evaluation.md. */
+/** Every alarm by its name: what it concludes from the evidence. See docs/alarms.md. */
 const ALARMS = {
-  'probabilities instead of logits': ({ classes, probe }) =>
-    rowsAreProbabilities(probe.logits, classes)
+  'probabilities instead of logits': ({ classes, probe, returnsProbabilities }) =>
+    returnsProbabilities || rowsAreProbabilities(probe.logits, classes)
       ? raised(
-          'Every output lies in [0, 1] and sums to 1 over the classes. Attacks need logits: remove the final softmax.',
+          `Every output lies in [0, 1] and sums to 1 over the classes${returnsProbabilities ? '; their logarithms were attacked, which lose what was rounded to 0 or 1' : ''}. Attacks need logits: remove the final softmax.`,
         )
       : ok('Outputs are not probabilities.'),
+
+  'outputs that are not numbers': ({ predictions }) => {
+    const broken = predictions.filter((prediction) => prediction < 0).length;
+    return broken > 0
+      ? raised(`The outputs for ${broken} of ${predictions.length} images are NaN; these images count as wrong.`)
+      : ok('Every output is a number.');
+  },
 
   'zero gradients': ({ probe }) => {
     const share = `${probe.zeroGradients} of ${probe.images} images have a cross-entropy gradient of zero`;
@@ -90,6 +105,13 @@ const ALARMS = {
           'The same images gave other logits the second time. Attacks on randomised models must average over their randomness.',
         )
       : ok('The same images gave the same logits twice.'),
+
+  'optimisation while classifying': ({ probe }) =>
+    probe.differentiates
+      ? raised(
+          'The model takes gradients as it classifies. Attacks that do not follow its optimisation are weak: adapt one to it.',
+        )
+      : ok('The model classifies without taking gradients.'),
 
   'one class only': ({ predictions }) =>
     predictions.length > 1 && predictions.every((label) => label === predictions[0])
@@ -158,8 +180,14 @@ const ALARMS = {
 
   'black-box beats white-box': ({ attacks }) => {
     const blackBox = attacks.filter(({ kind }) => BLACK_BOX.has(kind));
-    if (blackBox.length === 0 || blackBox.length === attacks.length) {
+    const inCascade = attacks.flatMap(blackBoxStage);
+    if ((blackBox.length === 0 || blackBox.length === attacks.length) && inCascade.length === 0) {
       return notChecked('It takes an attack without gradients beside one with gradients.');
+    }
+    for (const { attack, before, after, n } of inCascade) {
+      if (after + slack(n) < before) {
+        return raised(`${attack} turned ${before - after} images that the attacks by gradient before it left right.`);
+      }
     }
     for (const black of blackBox) {
       const white = attacks.filter(
@@ -189,9 +217,25 @@ const familyOf = ({ kind }: AttackEvidence): string => (kind === 'fgsm' ? 'pgd' 
 
 const BLACK_BOX: ReadonlySet<string> = new Set(['square']);
 
+/** What the attacks without gradients of a cascade found after those with gradients. */
+const blackBoxStage = ({ stages, n }: AttackEvidence) =>
+  stages.flatMap(({ attack, correct }, i) =>
+    i > 0 && BLACK_BOX.has(attack) ? [{ attack, before: stages[i - 1].correct, after: correct, n }] : [],
+  );
+
 /** Every alarm, in a fixed order. */
 export const checkAlarms = (evidence: Evidence): Alarm[] =>
-  (Object.keys(ALARMS) as AlarmName[]).map((name) => ({ name, ...ALARMS[name](evidence) }));
+  (Object.keys(ALARMS) as AlarmName[]).map((name) => ({ name, ...ALARMS[name](evidence), help: helpOf(name) }));
+
+/** The page that explains the alarms, a section each. */
+export const ALARMS_PAGE = 'docs/alarms.md';
+
+/** The section of an alarm: its name as the anchor of a heading. */
+const helpOf = (name: string): string =>
+  `${ALARMS_PAGE}#${name
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-')}`;
 
 function rowsAreProbabilities(outputs: Float32Array, classes: number): boolean {
   for (let start = 0; start < outputs.length; start += classes) {

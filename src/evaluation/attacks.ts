@@ -1,4 +1,4 @@
-import { apgd, apgdT, autoattack, fabT, fgsm, pgd, square } from '../../attacks/index.ts';
+import { apgd, apgdT, autoattack, cwL2, deepFool, fabT, fgsm, pgd, square } from '../../attacks/index.ts';
 import type { Attack, NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
 
@@ -18,7 +18,7 @@ export type AttackSpec =
       readonly stepSize: number | null;
     }
   | { readonly kind: 'apgd'; readonly steps: number; readonly restarts: number; readonly loss: LossName }
-  | { readonly kind: 'apgd-t' | 'fab'; readonly steps: number }
+  | { readonly kind: 'apgd-t' | 'fab' | 'deepfool' | 'cw'; readonly steps: number }
   | { readonly kind: 'square'; readonly queries: number }
   | { readonly kind: 'autoattack'; readonly version: 'standard' | 'rand' };
 
@@ -60,7 +60,7 @@ export function protocol(name: string): readonly AttackSpec[] {
 }
 
 const FORM =
-  /^(?<kind>fgsm|pgd|apgd-t|apgd|fab|square|autoattack)(?:-(?<steps>\d+))?(?:x(?<restarts>\d+))?(?:-(?<word>[a-z]+))?$/;
+  /^(?<kind>fgsm|pgd|apgd-t|apgd|fab|deepfool|cw|square|autoattack)(?:-(?<steps>\d+))?(?:x(?<restarts>\d+))?(?:-(?<word>[a-z]+))?$/;
 
 /** What may follow the name of an attack: a number of steps or queries, of restarts, and a loss or a version. */
 const PARTS = {
@@ -69,6 +69,8 @@ const PARTS = {
   apgd: { steps: true, restarts: true, word: 'loss' },
   'apgd-t': { steps: true, restarts: false, word: null },
   fab: { steps: true, restarts: false, word: null },
+  deepfool: { steps: true, restarts: false, word: null },
+  cw: { steps: true, restarts: false, word: null },
   square: { steps: true, restarts: false, word: null },
   autoattack: { steps: false, restarts: false, word: 'version' },
 } as const satisfies Readonly<
@@ -79,15 +81,16 @@ const PARTS = {
 >;
 
 const KNOWN =
-  'Attacks are fgsm, pgd-STEPS, pgd-STEPSxRESTARTS, apgd-STEPS, apgd-STEPSxRESTARTS, each with an optional loss (pgd-20x5-cw), apgd-t-STEPS, fab-STEPS, square-QUERIES, autoattack and autoattack-rand; numbers may be left out.';
+  'Attacks are fgsm, pgd-STEPS, pgd-STEPSxRESTARTS, apgd-STEPS, apgd-STEPSxRESTARTS, each with an optional loss (pgd-20x5-cw), apgd-t-STEPS, fab-STEPS, deepfool-STEPS, cw-STEPS, square-QUERIES, autoattack and autoattack-rand; numbers may be left out.';
 
 /**
  * Attacks by name, separated by commas: `fgsm`, `pgd`, `pgd-20` (20 steps), `pgd-20x5` (5 restarts), `apgd-100`, and any of
- * them with a loss, as in `pgd-20x5-cw`; the parts of AutoAttack `apgd-t-100`, `fab-100` and `square-5000`; and
- * `autoattack` and `autoattack-rand` themselves. Restarts are extra starts of the whole attack; every image keeps the
- * worst of them.
+ * them with a loss, as in `pgd-20x5-cw`; the parts of AutoAttack `apgd-t-100`, `fab-100` and `square-5000`;
+ * `autoattack` and `autoattack-rand` themselves; and `deepfool-50` and, in l2, `cw-1000`, which look for the smallest
+ * change. Restarts are extra starts of the whole attack; every image keeps the worst of them.
  *
- * @param defaults what a name leaves open: by default 1 restart, PGD 20 steps of 2.5 · epsilon / steps, the others 100
+ * @param defaults what a name leaves open: by default 1 restart, PGD 20 steps of 2.5 · epsilon / steps, DeepFool 50, C&W 1000, the
+ * others 100
  * @throws UsageError which says what a name may be
  */
 export function parseAttacks(text: string, defaults: Partial<AttackDefaults> = {}): AttackSpec[] {
@@ -136,6 +139,10 @@ function readAttack(name: string, open: Partial<AttackDefaults>): AttackSpec {
     case 'apgd-t':
     case 'fab':
       return { kind, steps: stepsOr(100) };
+    case 'deepfool':
+      return { kind, steps: stepsOr(50) };
+    case 'cw':
+      return { kind, steps: stepsOr(1000) };
     case 'square':
       return { kind, queries: atLeastOne('queries', Number(steps ?? 5000)) };
     case 'autoattack':
@@ -167,6 +174,8 @@ export function attackLabel(spec: AttackSpec): string {
       return `${spec.kind}-${spec.steps}${spec.restarts > 1 ? `x${spec.restarts}` : ''}-${spec.loss}`;
     case 'apgd-t':
     case 'fab':
+    case 'deepfool':
+    case 'cw':
       return `${spec.kind}-${spec.steps}`;
     case 'square':
       return `square-${spec.queries}`;
@@ -199,6 +208,8 @@ export function attackSettings(spec: AttackSpec, epsilon: number): AttackSetting
       return { steps: spec.steps, stepSize: null, restarts: spec.restarts };
     case 'apgd-t':
     case 'fab':
+    case 'deepfool':
+    case 'cw':
       return { steps: spec.steps, stepSize: null, restarts: 1 };
     case 'square':
       return { steps: spec.queries, stepSize: null, restarts: 1 };
@@ -226,6 +237,10 @@ export function buildAttack(spec: AttackSpec, norm: NormName, epsilon: number): 
       return apgdT({ norm, epsilon, steps: spec.steps });
     case 'fab':
       return fabT({ norm, epsilon, steps: spec.steps });
+    case 'deepfool':
+      return deepFool({ norm, epsilon, steps: spec.steps });
+    case 'cw':
+      return cwL2({ norm, epsilon, steps: spec.steps });
     case 'square':
       return square({ norm, epsilon, queries: spec.queries });
     case 'autoattack':

@@ -10,9 +10,18 @@ import { batchesOf, batchImages, batchLabels, type Dataset, type PixelShape, tes
 import { backendName } from '../ops/backend-name.ts';
 import { type AttackSpec, attackLabel, buildAttack } from './attacks.ts';
 import { checkEpsilon } from './epsilon.ts';
-import { checkFit, type EvaluateOptions, testData, threatOf, warnOfOtherFiles } from './evaluate.ts';
+import {
+  checkFit,
+  type EvaluateOptions,
+  loadWith,
+  type ModelOptions,
+  namedData,
+  testData,
+  threatOf,
+  warnOfOtherFiles,
+} from './evaluate.ts';
 import { predict } from './predict.ts';
-import { checkpointFiles, loadTarget } from './target.ts';
+import { type ModelSource, modelFiles } from './target.ts';
 import type { EvaluatedDataset, EvaluatedTarget } from './types.ts';
 import { version } from './version.ts';
 
@@ -33,7 +42,7 @@ export interface Example {
 
 /** Adversarial examples of one model under one attack. */
 export interface Examples {
-  /** The file of the model. */
+  /** The file or folder of the model. */
   readonly path: string;
   readonly target: EvaluatedTarget;
   readonly dataset: EvaluatedDataset;
@@ -50,8 +59,7 @@ export interface Examples {
   readonly version: string;
 }
 
-export interface ExamplesOptions
-  extends Pick<EvaluateOptions, 'norm' | 'dataset' | 'dataDirectory' | 'seed' | 'batchSize' | 'signal' | 'warn'> {
+export interface ExamplesOptions extends ModelOptions, Pick<EvaluateOptions, 'norm' | 'seed' | 'batchSize' | 'signal'> {
   /** Default: PGD-20 on cross-entropy with 2 restarts. */
   readonly attack?: AttackSpec;
   /** Radius in pixel units of [0, 1]; default: that of the model's training. */
@@ -73,22 +81,22 @@ export const fell = ({ label, before, after }: Example): boolean => before === l
  * as any image is. The same checkpoint, data, options and seed give the same bytes, and an image's random choices are
  * those that `evaluate` makes for it.
  *
- * @param path of a checkpoint, or of a run's folder for the best one it keeps
+ * @param source path of a checkpoint, of a run's folder for the best one it keeps, or of another model
  * @throws InputError if there is no such checkpoint, it is damaged, its images are of another shape, it was trained on
  * the images to attack, or epsilon is out of range
  */
-export async function makeExamples(path: string, options: ExamplesOptions = {}): Promise<Examples> {
+export async function makeExamples(source: ModelSource, options: ExamplesOptions = {}): Promise<Examples> {
   const { attack: spec = DEFAULT_ATTACK, count = 10, seed = 0, batchSize = 128 } = options;
   if (!Number.isInteger(count) || count < 1) {
     throw new UsageError(`count must be a whole number of at least 1; ${count} came.`);
   }
-  const [file] = await checkpointFiles(path);
-  const target = await loadTarget(file);
+  const [file] = await modelFiles(source);
+  const named = await namedData(options);
+  const target = await loadWith(file, named, options);
   try {
-    for (const warning of target.warnings) options.warn?.(warning);
-    const dataset = await testData(target, options);
-    checkFit(target, dataset);
-    warnOfOtherFiles(file, target, dataset, options.warn);
+    const dataset = named ?? (await testData(target, options));
+    await checkFit(target, dataset);
+    warnOfOtherFiles(file.path, target, dataset, options.warn);
     const { norm, epsilons } = threatOf(target, {
       norm: options.norm,
       epsilons: options.epsilon === undefined ? undefined : [options.epsilon],
@@ -115,7 +123,7 @@ export async function makeExamples(path: string, options: ExamplesOptions = {}):
     options.signal?.throwIfAborted();
     const { name, sha256, official, classes, imageShape } = dataset;
     return {
-      path: file,
+      path: file.path,
       target: target.record,
       dataset: { name, sha256, official, classes },
       imageShape,

@@ -12,7 +12,7 @@ export {
 } from './attacks.ts';
 export { packBits, unpackBits } from './bits.ts';
 export { formatEpsilon } from './epsilon.ts';
-export { type EvaluateOptions, evaluate, evaluateTarget } from './evaluate.ts';
+export { type EvaluateOptions, evaluate, evaluateTarget, type ModelOptions } from './evaluate.ts';
 export {
   type Example,
   type Examples,
@@ -21,9 +21,20 @@ export {
   fell,
   makeExamples,
 } from './examples.ts';
+export type { FormatName } from './formats/index.ts';
 export { type Accuracy, accuracyOf, type Interval, wilson } from './intervals.ts';
 export { type EvaluationProgress, type Measurement, type MeasureOptions, measure } from './measure.ts';
+export type { Preprocessing } from './preprocessing.ts';
 export { mergeEvaluation, readEvaluations, recordEvaluation } from './record.ts';
-export { checkpointFiles, loadTarget, recordPath, type Target } from './target.ts';
-export { type AttackResult, CLAIM, type Evaluation, UNION } from './types.ts';
+export {
+  checkpointFiles,
+  type LoadOptions,
+  loadTarget,
+  type ModelFile,
+  type ModelSource,
+  modelFiles,
+  recordPath,
+  type Target,
+} from './target.ts';
+export { type AttackResult, type AttackStage, CLAIM, type Evaluation, UNION } from './types.ts';
 export { unionOf } from './union.ts';

@@ -2,14 +2,14 @@ import { setImmediate } from 'node:timers/promises';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { norms } from '../../attacks/index.ts';
-import type { Attack, Classifier, NormName } from '../../attacks/types.ts';
+import type { Attack, Classifier, Cost, NormName } from '../../attacks/types.ts';
+import { addCosts, underAttack } from '../../attacks/under-attack.ts';
 import { InputError } from '../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../core/key.ts';
-import { batchImages, type Dataset, testIndices } from '../data/index.ts';
+import { batchesOf, batchImages, batchLabels, type Dataset, testIndices } from '../data/index.ts';
 import { type Alarm, type AttackEvidence, checkAlarms, type Evidence } from './alarms.ts';
 import { type AttackSpec, attackLabel, attackSettings, buildAttack } from './attacks.ts';
 import { packBits } from './bits.ts';
-import { addCounts, type Counts, counting, noCounts } from './counting.ts';
 import { checkEpsilon } from './epsilon.ts';
 import { type Accuracy, accuracyOf } from './intervals.ts';
 import { predict } from './predict.ts';
@@ -28,6 +28,16 @@ export interface MeasureOptions {
   readonly batchSize?: number;
   /** Use only so many images, balanced over the classes. */
   readonly limit?: number;
+  /** Whether the model turned out to return probabilities; asked after the attacks. */
+  readonly returnsProbabilities?: () => boolean;
+  /** Called with the accuracy without attack, before any attack; may throw to stop. */
+  readonly onClean?: (clean: Accuracy) => Promise<void>;
+  /** Called with the examples of each attack, borrowed, as they are made. */
+  readonly onExamples?: (examples: AttackedBatch) => Promise<void>;
+  /** Where an interrupted measurement goes on. */
+  readonly from?: MeasureState;
+  /** Called after each attack on a batch, with what it takes to go on from there. */
+  readonly onState?: (state: MeasureState) => Promise<void>;
   readonly onProgress?: (progress: EvaluationProgress) => void;
   /** Stops between two attacks of a batch. */
   readonly signal?: AbortSignal;
@@ -35,7 +45,7 @@ export interface MeasureOptions {
 
 /** How far an evaluation is. */
 export interface EvaluationProgress {
-  /** Images done and to do, each counted once an attack and radius. */
+  /** Images done and to do, each counted once an attack and radius; those that are wrong anyway are done at once. */
   readonly done: number;
   readonly total: number;
   /** Accuracies over the images done so far: without attack, and under every attack of the first radius above 0. */
@@ -55,7 +65,46 @@ export interface Measurement {
 /** What an evaluation needs of a data set. */
 export type EvaluatedSplit = Pick<Dataset, 'test' | 'imageShape' | 'classes'>;
 
-/** One attack at one radius, with what it has found so far. */
+/** Examples that one attack made of a batch. */
+export interface AttackedBatch {
+  readonly attack: string;
+  readonly norm: NormName;
+  readonly epsilon: number;
+  /** How many images, of those that are right without attack, come before these; and how many there are. */
+  readonly start: number;
+  readonly total: number;
+  /** Their numbers in the test split. */
+  readonly samples: readonly number[];
+  /** [batch, height, width, channels], borrowed. */
+  readonly adversarial: Tensor4D;
+  /** Whether the model still classifies each right. */
+  readonly survived: readonly boolean[];
+}
+
+/** What has been found of one attack at one radius. */
+export interface CellState {
+  /** By evaluated image: 1 where it is right clean and under attack. */
+  readonly survived: Uint8Array;
+  /** Of a cascade, by its attacks: where images stand after it and all before. */
+  readonly standing: Readonly<Record<string, Uint8Array>>;
+  readonly cost: Cost;
+}
+
+/** All that has been found so far. */
+export interface MeasureState {
+  /** By evaluated image: the class without attack; −1 where the model gave no numbers. */
+  readonly predictions: Int32Array;
+  /** Attacks on batches that are done: all cells of the first batch, then those of the second, and so on. */
+  readonly done: number;
+  /** In order of the radii, each with its attacks in order. */
+  readonly cells: readonly CellState[];
+  readonly seen: Seen;
+}
+
+/** What the alarms look at as images are attacked. */
+type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable'>;
+
+/** One attack at one radius. */
 interface Cell {
   readonly spec: AttackSpec;
   readonly label: string;
@@ -63,16 +112,14 @@ interface Cell {
   /** Null at radius 0. */
   readonly attack: Attack | null;
   readonly key: Key;
-  readonly counts: Counts;
-  /** By image: right clean and under attack. */
-  readonly survived: Uint8Array;
 }
 
 /**
  * Clean accuracy of a classifier, its accuracy under each attack at each radius and, by image, under their union.
  *
  * An image counts as right under attack where it is right both clean and attacked; images misclassified without attack
- * are not attacked. Random choices depend on the seed, the attack and the image's number only.
+ * are not attacked. Random choices depend on the seed, the attack and the image's number only. However many images there
+ * are, only one batch of them is on the backend at a time.
  *
  * @throws InputError for options out of range
  */
@@ -87,49 +134,63 @@ export async function measure(
   const n = indices.length;
   checkOptions(options, n);
   const key = foldIn(seedKey(seed), 'attack');
-  const cells = options.epsilons.flatMap((epsilon) =>
-    options.attacks.map((spec): Cell => {
-      const label = attackLabel(spec);
-      return {
-        spec,
-        label,
-        epsilon,
-        attack: epsilon === 0 ? null : buildAttack(spec, norm, epsilon),
-        key: foldIn(key, label),
-        counts: noCounts(),
-        survived: new Uint8Array(n),
-      };
-    }),
-  );
-  const counts = noCounts();
-  const counted = counting(model, counts);
-  const labels = Uint8Array.from(indices, (index) => test.labels[index]);
-  const predictions = new Int32Array(n);
-  const right = new Uint8Array(n);
-  const seen = { outside: 0, successes: 0, unstable: 0 };
-  const shownEpsilon = options.epsilons.find((epsilon) => epsilon > 0) ?? 0;
-  const shown = cells.filter(({ epsilon }) => epsilon === shownEpsilon);
+  const cells = cellsOf(options, key);
+  const labels = Int32Array.from(indices, (index) => test.labels[index]);
 
-  for (let start = 0; start < n; start += batchSize) {
-    const batch = indices.subarray(start, start + batchSize);
-    const images = batchImages(test, batch, imageShape);
+  let state = options.from ?? {
+    predictions: await predictAll(model, dataset, indices, batchSize, (done, right) => {
+      onProgress?.({ done: 0, total: n * cells.length, clean: right / done, robust: null });
+      signal?.throwIfAborted();
+    }),
+    done: 0,
+    cells: cells.map(() => noneYet(n)),
+    seen: { outside: 0, successes: 0, unstable: 0 },
+  };
+  const places = Int32Array.from(indices.keys()).filter((i) => state.predictions[i] === labels[i]);
+  const clean = accuracyOf(places.length, n);
+  await options.onClean?.(clean);
+
+  const batches = batchesOf(places, batchSize);
+  const shown = shownCells(cells);
+  const tell = (): void => {
+    const attacked = Math.floor(state.done / cells.length);
+    const finished = Math.min(places.length, attacked * batchSize);
+    const under = batches[attacked]?.length ?? 0;
+    onProgress?.({
+      done: (n - places.length + finished) * cells.length + under * (state.done % cells.length),
+      total: n * cells.length,
+      clean: clean.value,
+      robust:
+        finished === 0 ? null : (clean.value * countStanding(state, shown, places.subarray(0, finished))) / finished,
+    });
+  };
+  tell();
+  for (const [number, batch] of batches.entries()) {
+    if (state.done >= (number + 1) * cells.length) continue;
+    const samples = Array.from(batch, (place) => indices[place]);
+    const images = batchImages(test, samples, imageShape);
     try {
-      predictions.set(await predict(counted, images), start);
-      const attacked: number[] = [];
-      for (let i = 0; i < batch.length; i++) if (predictions[start + i] === labels[start + i]) attacked.push(i);
-      for (const i of attacked) right[start + i] = 1;
-      for (const [index, cell] of cells.entries()) {
+      for (let i = state.done % cells.length; i < cells.length; i++) {
         signal?.throwIfAborted();
-        if (attacked.length > 0) {
-          await attackBatch(model, cell, { images, start, attacked, indices, labels }, seen);
-        }
-        const finished = index === cells.length - 1 ? start + batch.length : start;
-        onProgress?.({
-          done: start * cells.length + batch.length * (index + 1),
-          total: n * cells.length,
-          clean: sum(right) / (start + batch.length),
-          robust: finished === 0 ? null : sum(intersection(shown, finished)) / finished,
-        });
+        const found = await attackBatch(
+          model,
+          cells[i],
+          images,
+          { test, batch, samples, first: number === 0 },
+          (made) =>
+            options.onExamples?.({
+              attack: cells[i].label,
+              norm,
+              epsilon: cells[i].epsilon,
+              start: number * batchSize,
+              total: places.length,
+              samples,
+              ...made,
+            }),
+        );
+        state = advanced(state, i, batch, found);
+        await options.onState?.(state);
+        tell();
         // Lets Ctrl-C and timers in.
         await setImmediate();
       }
@@ -139,72 +200,141 @@ export async function measure(
   }
 
   const first = batchImages(test, indices.subarray(0, PROBED), imageShape);
-  const probe = await probeModel(counted, first, labels, key).finally(() => first.dispose());
+  const { cost, ...probe } = await probeModel(model, first, labels, key).finally(() => first.dispose());
   return {
-    clean: accuracyOf(sum(right), n),
-    attacks: withUnions(cells.map((cell) => resultOf(cell, norm))),
+    clean,
+    attacks: withUnions(cells.map((cell, i) => resultOf(cell, state.cells[i], norm))),
     alarms: checkAlarms({
       classes: classes.length,
-      predictions,
-      attacks: cells.map((cell) => evidenceOf(cell, norm)),
+      predictions: state.predictions,
+      returnsProbabilities: options.returnsProbabilities?.() ?? false,
+      attacks: cells.map((cell, i) => evidenceOf(cell, state.cells[i], norm)),
       probe,
-      ...seen,
+      ...state.seen,
     }),
-    ...cells.reduce<Counts>((total, cell) => addCounts(total, cell.counts), counts),
+    ...[cost, ...state.cells.map((cell) => cell.cost)].reduce(addCosts, { forwardPasses: n, inputGradients: 0 }),
   };
 }
 
 /** How many images the alarms that need extra work look at. */
 const PROBED = 64;
 
-/** A batch with those of its images, by their places in it, that are right without attack. */
-interface Batch {
-  readonly images: Tensor4D;
-  /** How many of the evaluated images come before it. */
-  readonly start: number;
-  readonly attacked: readonly number[];
-  /** Of all evaluated images: their numbers in the data set, and their labels. */
-  readonly indices: Int32Array;
-  readonly labels: Uint8Array;
+const cellsOf = ({ epsilons, attacks, norm }: MeasureOptions, key: Key): Cell[] =>
+  epsilons.flatMap((epsilon) =>
+    attacks.map((spec): Cell => {
+      const label = attackLabel(spec);
+      const attack = epsilon === 0 ? null : buildAttack(spec, norm, epsilon);
+      return { spec, label, epsilon, attack, key: foldIn(key, label) };
+    }),
+  );
+
+const noneYet = (n: number): CellState => ({
+  survived: new Uint8Array(n),
+  standing: {},
+  cost: { forwardPasses: 0, inputGradients: 0 },
+});
+
+/** The classes of all images, batch by batch. */
+async function predictAll(
+  model: Classifier,
+  { test, imageShape }: EvaluatedSplit,
+  indices: Int32Array,
+  batchSize: number,
+  onBatch: (done: number, right: number) => void,
+): Promise<Int32Array> {
+  const predictions = new Int32Array(indices.length);
+  let done = 0;
+  let right = 0;
+  for (const batch of batchesOf(indices, batchSize)) {
+    const images = batchImages(test, batch, imageShape);
+    const found = await predict(model, images).finally(() => images.dispose());
+    predictions.set(found, done);
+    done += batch.length;
+    right += found.filter((prediction, i) => prediction === test.labels[batch[i]]).length;
+    onBatch(done, right);
+    await setImmediate();
+  }
+  return predictions;
 }
 
-type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable'>;
+/** What one attack did to a batch. */
+interface Found {
+  readonly survived: readonly boolean[];
+  readonly standing: Readonly<Record<string, readonly boolean[]>>;
+  readonly cost: Cost;
+  readonly seen: Seen;
+}
+
+interface Batch {
+  readonly test: EvaluatedSplit['test'];
+  /** Places among the evaluated images. */
+  readonly batch: Int32Array;
+  readonly samples: readonly number[];
+  readonly first: boolean;
+}
 
 async function attackBatch(
   model: Classifier,
-  { attack, epsilon, counts, key, survived }: Cell,
-  { images, start, attacked, indices, labels }: Batch,
-  seen: { -readonly [K in keyof Seen]: Seen[K] },
-): Promise<void> {
-  const places = attacked.map((i) => start + i);
+  { attack, epsilon, key }: Cell,
+  images: Tensor4D,
+  { test, batch, samples, first }: Batch,
+  onExamples: (made: Pick<AttackedBatch, 'adversarial' | 'survived'>) => Promise<void> | undefined,
+): Promise<Found> {
+  const none = { outside: 0, successes: 0, unstable: 0 };
   if (attack === null) {
-    for (const place of places) survived[place] = 1;
-    return;
+    return { survived: Array.from(batch, () => true), standing: {}, cost: noneYet(0).cost, seen: none };
   }
-  const counted = counting(model, counts);
-  const right = tf.gather(images, attacked as number[]);
-  const goal = tf.tensor1d(
-    places.map((place) => labels[place]),
-    'int32',
-  );
-  const samples = places.map((place) => indices[place]);
-  const adversarial = await attack.perturb(counted, right, goal, { key, samples }).finally(() => goal.dispose());
+  const labels = batchLabels(test, samples);
   try {
-    const predictions = await predict(counted, adversarial);
-    const fooled: number[] = [];
-    for (const [j, place] of places.entries()) {
-      if (predictions[j] === labels[place]) survived[place] = 1;
-      else fooled.push(j);
-    }
-    seen.outside += await countOutside(right, adversarial, attack.norm, epsilon);
-    if (start === 0 && fooled.length > 0) {
-      seen.successes += fooled.length;
-      seen.unstable += await countUnstable(counted, adversarial, fooled, (j) => labels[places[j]]);
+    const made = await underAttack(model, attack, images, labels, { key, samples });
+    const { adversarial, survived, standing = {} } = made;
+    try {
+      await onExamples({ adversarial, survived });
+      const outside = await countOutside(images, adversarial, attack.norm, epsilon);
+      const fooled = [...survived.keys()].filter((i) => !survived[i]);
+      if (!first || fooled.length === 0) return { survived, standing, cost: made.cost, seen: { ...none, outside } };
+      const unstable = await countUnstable(model, adversarial, fooled, (i) => test.labels[samples[i]]);
+      return {
+        survived,
+        standing,
+        cost: addCosts(made.cost, { forwardPasses: fooled.length, inputGradients: 0 }),
+        seen: { outside, successes: fooled.length, unstable },
+      };
+    } finally {
+      adversarial.dispose();
     }
   } finally {
-    right.dispose();
-    adversarial.dispose();
+    labels.dispose();
   }
+}
+
+/** The state after cell `index` has attacked a batch. */
+function advanced(state: MeasureState, index: number, batch: Int32Array, found: Found): MeasureState {
+  const { survived, standing, cost } = state.cells[index];
+  const marked = (before: Uint8Array | undefined, flags: readonly boolean[]): Uint8Array => {
+    const after = before?.slice() ?? new Uint8Array(survived.length);
+    flags.forEach((flag, i) => {
+      after[batch[i]] = flag ? 1 : 0;
+    });
+    return after;
+  };
+  const cell: CellState = {
+    survived: marked(survived, found.survived),
+    standing: Object.fromEntries(
+      Object.entries(found.standing).map(([name, flags]) => [name, marked(standing[name], flags)]),
+    ),
+    cost: addCosts(cost, found.cost),
+  };
+  return {
+    ...state,
+    done: state.done + 1,
+    cells: state.cells.with(index, cell),
+    seen: {
+      outside: state.seen.outside + found.seen.outside,
+      successes: state.seen.successes + found.seen.successes,
+      unstable: state.seen.unstable + found.seen.unstable,
+    },
+  };
 }
 
 /** Adversarial images further than ε from theirs, or with pixels outside [0, 1], beyond the rounding of float32. */
@@ -235,23 +365,46 @@ async function countUnstable(
   return order.filter((j, i) => predictions[i] === label(j)).length;
 }
 
+/** The cells of the first radius above 0, by which progress is shown. */
+function shownCells(cells: readonly Cell[]): readonly number[] {
+  const epsilon = cells.find((cell) => cell.epsilon > 0)?.epsilon ?? 0;
+  return [...cells.keys()].filter((i) => cells[i].epsilon === epsilon);
+}
+
+/** How many of the images at these places survived all of these cells. */
+const countStanding = ({ cells }: MeasureState, shown: readonly number[], places: Int32Array): number =>
+  places.filter((place) => shown.every((i) => cells[i].survived[place])).length;
+
 const sum = (values: Uint8Array): number => values.reduce((total, value) => total + value, 0);
 
-/** Which of the first `n` images survived every one of several attacks. */
-const intersection = (cells: readonly Pick<Cell, 'survived'>[], n: number): Uint8Array =>
-  Uint8Array.from({ length: n }, (_, i) => (cells.every(({ survived }) => survived[i]) ? 1 : 0));
-
-const resultOf = ({ spec, label, epsilon, survived, counts }: Cell, norm: NormName): AttackResult => ({
+const resultOf = (
+  { spec, label, epsilon }: Cell,
+  { survived, standing, cost }: CellState,
+  norm: NormName,
+): AttackResult => ({
   attack: label,
   norm,
   epsilon,
   ...attackSettings(spec, epsilon),
   robust: accuracyOf(sum(survived), survived.length),
   survived: packBits(survived),
-  ...counts,
+  ...(Object.keys(standing).length === 0
+    ? {}
+    : {
+        stages: Object.entries(standing).map(([attack, left]) => ({
+          attack,
+          robust: accuracyOf(sum(left), left.length),
+          survived: packBits(left),
+        })),
+      }),
+  ...cost,
 });
 
-const evidenceOf = ({ spec, label, epsilon, survived }: Cell, norm: NormName): AttackEvidence => {
+const evidenceOf = (
+  { spec, label, epsilon }: Cell,
+  { survived, standing }: CellState,
+  norm: NormName,
+): AttackEvidence => {
   const { steps, restarts } = attackSettings(spec, epsilon);
   return {
     attack: label,
@@ -262,6 +415,7 @@ const evidenceOf = ({ spec, label, epsilon, survived }: Cell, norm: NormName): A
     work: (steps ?? 1) * (restarts ?? 1),
     correct: sum(survived),
     n: survived.length,
+    stages: Object.entries(standing).map(([attack, left]) => ({ attack, correct: sum(left) })),
   };
 };
 

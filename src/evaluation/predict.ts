@@ -1,4 +1,4 @@
-import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Classifier } from '../../attacks/types.ts';
 
@@ -6,18 +6,20 @@ import type { Classifier } from '../../attacks/types.ts';
 export async function logitsOf(model: Classifier, images: Tensor4D): Promise<Float32Array> {
   const logits = tf.tidy(() => model(images));
   try {
-    return (await logits.data()) as Float32Array;
+    return Float32Array.from(await logits.data());
   } finally {
     logits.dispose();
   }
 }
 
-/** The class of the largest logit of each image; the first of several. */
+/** The class of the largest logit of each image, the first of several; −1 where a logit is not a number. */
 export async function predict(model: Classifier, images: Tensor4D): Promise<Int32Array> {
-  const classes = tf.tidy(() => tf.argMax(model(images) as Tensor2D, 1));
-  try {
-    return Int32Array.from(await classes.data());
-  } finally {
-    classes.dispose();
-  }
+  const logits = await logitsOf(model, images);
+  const classes = logits.length / images.shape[0];
+  return Int32Array.from({ length: images.shape[0] }, (_, i) =>
+    largest(logits.subarray(i * classes, (i + 1) * classes)),
+  );
 }
+
+const largest = (row: Float32Array): number =>
+  row.some(Number.isNaN) ? -1 : row.reduce((best, value, i) => (value > row[best] ? i : best), 0);

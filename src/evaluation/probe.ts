@@ -1,7 +1,8 @@
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { crossEntropy, pgd } from '../../attacks/index.ts';
-import type { Classifier } from '../../attacks/types.ts';
+import type { Classifier, Cost } from '../../attacks/types.ts';
+import { underAttack } from '../../attacks/under-attack.ts';
 import { foldIn, type Key } from '../core/key.ts';
 import type { Probe } from './alarms.ts';
 import { logitsOf, predict } from './predict.ts';
@@ -11,26 +12,39 @@ import '../ops/gradients.ts';
 const UNBOUNDED = { norm: 'linf', epsilon: 1, steps: 40, stepSize: 0.0625, loss: 'cw-margin' } as const;
 
 /**
- * What the alarms need to know of a model beside its accuracies, measured on a few images.
+ * What the alarms need to know of a model beside its accuracies, measured on a few images, and what that cost.
  *
  * @param images borrowed
  * @param labels of these images, at least as many
  */
-export async function probeModel(model: Classifier, images: Tensor4D, labels: Uint8Array, key: Key): Promise<Probe> {
+export async function probeModel(
+  model: Classifier,
+  images: Tensor4D,
+  labels: Int32Array,
+  key: Key,
+): Promise<Probe & { readonly cost: Cost }> {
   const count = images.shape[0];
-  const classes = tf.tensor1d(Int32Array.from(labels.subarray(0, count)), 'int32');
+  const classes = tf.tensor1d(labels.slice(0, count), 'int32');
   try {
+    const { unbounded, cost } = await attackFreely(model, images, labels, key);
+    const tape = tapeLength();
+    const logits = await logitsOf(model, images);
     return {
       images: count,
-      logits: await logitsOf(model, images),
+      logits,
+      differentiates: tapeLength() > tape,
       logitsAgain: await logitsOf(model, images),
       ...(await lookAtGradients(model, images, classes)),
-      unbounded: await attackFreely(model, images, labels, key),
+      unbounded,
+      cost: { forwardPasses: cost.forwardPasses + 4 * count, inputGradients: cost.inputGradients + count },
     };
   } finally {
     classes.dispose();
   }
 }
+
+/** Ops that were recorded for a gradient so far. Outside of one, a plain forward pass records none. */
+const tapeLength = (): number => tf.engine().state.nextTapeNodeId;
 
 async function lookAtGradients(
   model: Classifier,
@@ -52,22 +66,24 @@ async function lookAtGradients(
 async function attackFreely(
   model: Classifier,
   images: Tensor4D,
-  labels: Uint8Array,
+  labels: Int32Array,
   key: Key,
-): Promise<Probe['unbounded']> {
+): Promise<Pick<Probe, 'unbounded'> & { readonly cost: Cost }> {
   const clean = await predict(model, images);
   const samples = [...clean.keys()].filter((i) => clean[i] === labels[i]);
-  if (samples.length === 0) return { correct: 0, n: 0 };
+  if (samples.length === 0) {
+    return { unbounded: { correct: 0, n: 0 }, cost: { forwardPasses: 0, inputGradients: 0 } };
+  }
   const right = tf.gather(images, samples);
   const goal = tf.tensor1d(
     samples.map((i) => labels[i]),
     'int32',
   );
   try {
-    const adversarial = await pgd(UNBOUNDED).perturb(model, right, goal, { key: foldIn(key, 'unbounded'), samples });
-    const predictions = await predict(model, adversarial);
+    const options = { key: foldIn(key, 'unbounded'), samples };
+    const { adversarial, survived, cost } = await underAttack(model, pgd(UNBOUNDED), right, goal, options);
     adversarial.dispose();
-    return { correct: samples.filter((i, j) => predictions[j] === labels[i]).length, n: samples.length };
+    return { unbounded: { correct: survived.filter(Boolean).length, n: samples.length }, cost };
   } finally {
     right.dispose();
     goal.dispose();

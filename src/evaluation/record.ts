@@ -54,7 +54,15 @@ export function mergeEvaluation(before: readonly Evaluation[], added: Evaluation
 }
 
 const identity = ({ target, dataset, split, clean, seed }: Evaluation): string =>
-  JSON.stringify([target.checkpoint, target.sha256, dataset.sha256, split, clean.n, seed]);
+  JSON.stringify([
+    target.checkpoint,
+    target.sha256,
+    target.preprocessing ?? null,
+    dataset.sha256,
+    split,
+    clean.n,
+    seed,
+  ]);
 
 function combine(old: Evaluation, added: Evaluation): Evaluation {
   const attacks = new Map<string, AttackResult>();

@@ -1,108 +1,93 @@
-import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import type { Classifier, NormName } from '../../attacks/types.ts';
-import { previousOf } from '../checkpoints/atomic-file.ts';
-import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
-import { loadModel } from '../checkpoints/index.ts';
-import { InputError } from '../core/errors.ts';
-import { countWeights, disposeParams, disposeTensors, sparsityOf } from '../core/params.ts';
-import { flops } from '../models/index.ts';
-import { runNetwork } from '../ops/network.ts';
+import type { PixelShape } from '../data/types.ts';
+import type { ImagesOf } from './formats/format.ts';
+import { FORMATS, type FormatName, formatOf } from './formats/index.ts';
+import { checkPreprocessing, isPlain, type Preprocessing, preprocessed } from './preprocessing.ts';
 import type { EvaluatedTarget } from './types.ts';
+
+export { checkpointFiles, checkpointIdentity, recordPath } from './checkpoint-files.ts';
 
 /** A model that can be evaluated, whatever it was loaded from; it owns its weights until `dispose`. */
 export interface Target {
+  /** With its preprocessing. */
   readonly classify: Classifier;
+  /** The same model with another preprocessing. */
+  readonly preprocessedBy: (preprocessing: Preprocessing) => Classifier;
+  /** Whether the model turned out to return probabilities, of which `classify` gives the logarithms. */
+  readonly returnsProbabilities: () => boolean;
   readonly record: EvaluatedTarget;
-  /** [height, width, channels] of one image, and the number of classes. */
-  readonly inputShape: readonly [number, number, number];
-  readonly classes: number;
+  /** [height, width, channels] of one image, and the number of classes; null where the model does not say. */
+  readonly inputShape: PixelShape | null;
+  readonly classes: number | null;
   /** What it was trained on and against, as far as that is known. */
   readonly trainedOn: { readonly name: string; readonly sha256: string | null } | null;
   readonly threat: { readonly norm: NormName; readonly epsilon: number } | null;
   readonly testLimit: number | null;
-  /** What had to be passed over in loading it, for people. */
+  /** What a user should know of how it was loaded. */
   readonly warnings: readonly string[];
   dispose(): void;
 }
 
-/** The checkpoints that a run keeps, in the order of tables. */
-const KEPT = ['best', 'last'] as const;
-const EXTENSION = '.safetensors';
+/** Where a model is: a path, or an ES module that is run. */
+export type ModelSource = string | { readonly module: string };
 
-/**
- * The checkpoint files that a path stands for: a file itself, or those that a run's folder keeps.
- *
- * @throws InputError if there is no such file, or no checkpoint in the folder
- */
-export async function checkpointFiles(path: string): Promise<string[]> {
-  const found = await stat(path).catch(() => null);
-  if (!found?.isDirectory()) {
-    if (found || (await hasCheckpoint(path))) return [path];
-    throw new InputError(`There is no ${path}. Give a checkpoint (a ${EXTENSION} file) or a run's folder.`);
-  }
-  const files: string[] = [];
-  for (const name of KEPT) {
-    const file = join(path, 'checkpoints', name + EXTENSION);
-    if (await hasCheckpoint(file)) files.push(file);
-  }
-  if (files.length > 0) return files;
-  throw new InputError(
-    `The folder ${path} holds no checkpoints/${KEPT.map((name) => name + EXTENSION).join(' or checkpoints/')}. Give a run's folder, or a checkpoint.`,
-  );
+/** A file or folder that holds one model. */
+export interface ModelFile {
+  readonly path: string;
+  readonly format: FormatName;
 }
 
-/** Where the evaluations of a checkpoint in a run's folder are kept; null for one that lies elsewhere. */
-export const recordPath = (checkpoint: string): string | null =>
-  basename(dirname(checkpoint)) === 'checkpoints' ? join(dirname(dirname(checkpoint)), 'evaluation.json') : null;
+/**
+ * The models that a source stands for: of a run's folder the checkpoints that it keeps.
+ *
+ * @throws InputError if there is none
+ */
+export async function modelFiles(source: ModelSource): Promise<readonly ModelFile[]> {
+  if (typeof source !== 'string') return [{ path: source.module, format: 'module' }];
+  const format = await formatOf(source);
+  const { files } = FORMATS[format] as { files?: (path: string) => Promise<readonly string[]> };
+  const paths = files ? await files(source) : [source];
+  return paths.map((path) => ({ path, format }));
+}
 
-/** Which checkpoint a file is: its name, and the SHA-256 of its content. */
-export const checkpointIdentity = async (path: string): Promise<Pick<EvaluatedTarget, 'checkpoint' | 'sha256'>> => ({
-  checkpoint: basename(path, EXTENSION),
-  sha256: digestOf(await readNewest(path)),
-});
-
-/** The file, or the version before where a crash left only that. */
-const readNewest = (path: string): Promise<Buffer> => readFile(path).catch(() => readFile(previousOf(path)));
-
-const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+export interface LoadOptions {
+  /** Default: none, pixels in [0, 1]. */
+  readonly preprocessing?: Preprocessing;
+  /** The images that the model will be asked about; weights alone do not say. */
+  readonly images?: ImagesOf;
+  /** File of other names for the weights. */
+  readonly names?: string;
+}
 
 /**
- * The model of one of our checkpoints, on the current backend.
+ * A model on the current backend.
  *
- * @throws InputError if it is damaged or no checkpoint
+ * @param source of one model; a path is a checkpoint's
+ * @throws InputError if it is damaged or no model
  */
-export async function loadTarget(path: string): Promise<Target> {
-  const { config, program, params, state, epoch, step, warnings, datasetSha256 } = await loadModel(path);
-  const bytes = await readNewest(path);
-  const { norm, epsilon, dataset, testLimit } = config as {
-    norm?: NormName;
-    epsilon?: number;
-    dataset?: string;
-    testLimit?: number;
+export async function loadTarget(
+  source: string | ModelFile,
+  { preprocessing = {}, images, names }: LoadOptions = {},
+): Promise<Target> {
+  checkPreprocessing(preprocessing);
+  const { path, format } = typeof source === 'string' ? { path: source, format: await formatOf(source) } : source;
+  const loaded = await FORMATS[format].load({ path, images: images ?? null, names });
+  const classes = images?.classes.length ?? null;
+  let probabilities = false;
+  const noteProbabilities = (): void => {
+    probabilities = true;
   };
   return {
-    classify: (images) => runNetwork(program, params, state, images, { training: false }).logits,
-    record: {
-      checkpoint: basename(path, EXTENSION),
-      sha256: digestOf(bytes),
-      epoch,
-      step,
-      sparsity: sparsityOf(params),
-      nonzeros: countWeights(params).nonzeros,
-      flops: flops(program, params),
-      bytes: bytes.length,
-    },
-    inputShape: program.inputShape,
-    classes: program.classes,
-    trainedOn: dataset === undefined ? null : { name: dataset, sha256: datasetSha256 },
-    threat: norm !== undefined && epsilon !== undefined ? { norm, epsilon } : null,
-    testLimit: testLimit ?? null,
-    warnings,
-    dispose: () => {
-      disposeParams(params);
-      disposeTensors(state);
-    },
+    classify: preprocessed(loaded.model, preprocessing, classes, noteProbabilities),
+    preprocessedBy: (other) => preprocessed(loaded.model, other, classes),
+    returnsProbabilities: () => probabilities,
+    record: { ...loaded.record, format, preprocessing: isPlain(preprocessing) ? null : preprocessing },
+    inputShape: loaded.inputShape,
+    classes: loaded.classes,
+    trainedOn: loaded.trainedOn ?? null,
+    threat: loaded.threat ?? null,
+    testLimit: loaded.testLimit ?? null,
+    warnings: loaded.notes,
+    dispose: () => loaded.dispose(),
   };
 }

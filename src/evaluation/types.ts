@@ -1,6 +1,8 @@
 import type { NormName } from '../../attacks/types.ts';
 import type { Alarm } from './alarms.ts';
+import type { FormatName } from './formats/index.ts';
 import type { Accuracy } from './intervals.ts';
+import type { Preprocessing } from './preprocessing.ts';
 
 /** The name of the result that counts an image right only where it survived every attack of one norm and radius. */
 export const UNION = 'union';
@@ -20,9 +22,20 @@ export interface AttackResult {
   readonly robust: Accuracy;
   /** One bit an image, lowest bit first, base64: whether it was right clean and under attack. */
   readonly survived: string;
+  /** Of a cascade such as AutoAttack: its attacks in order. */
+  readonly stages?: readonly AttackStage[];
   /** What the attack cost, counted in images. */
   readonly forwardPasses: number;
   readonly inputGradients: number;
+}
+
+/** One attack of a cascade. */
+export interface AttackStage {
+  readonly attack: string;
+  /** Images right clean, under this attack and under all before it. */
+  readonly robust: Accuracy;
+  /** One bit an image, as for the whole. */
+  readonly survived: string;
 }
 
 /** Clean and robust accuracy of one model on one split, as `evaluation.json` holds it. */
@@ -58,17 +71,20 @@ export interface EvaluatedDataset {
 
 /** Which weights the figures belong to. */
 export interface EvaluatedTarget {
-  /** `best`, `last`, or the file's name. */
+  /** `best`, `last`, or the name of the file or folder. */
   readonly checkpoint: string;
-  /** Of the file. */
+  readonly format: FormatName;
+  /** Of the file; of a folder that of the lines which `sha256sum` prints of its files. */
   readonly sha256: string;
+  /** What was done to pixels and labels; null for nothing. */
+  readonly preprocessing: Preprocessing | null;
   readonly epoch: number | null;
   readonly step: number | null;
-  /** 1 − nonzeros / size over all convolution and fully connected kernels. */
-  readonly sparsity: number;
-  readonly nonzeros: number;
-  /** Multiply-adds of one image's forward pass, at the nonzeros only. */
-  readonly flops: number;
-  /** Size of the file. */
+  /** 1 − nonzeros / size over all convolution and fully connected kernels; null where they cannot be seen. */
+  readonly sparsity: number | null;
+  readonly nonzeros: number | null;
+  /** Multiply-adds of one image's forward pass, at the nonzeros only; null where they cannot be counted. */
+  readonly flops: number | null;
+  /** Size of the file or files. */
   readonly bytes: number;
 }

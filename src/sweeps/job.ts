@@ -58,6 +58,7 @@ export async function runJob(task: JobTask, { signal, onEvent }: JobOptions = {}
   try {
     await evaluate(out, {
       ...evaluation,
+      resume: true,
       dataDirectory: options.dataDirectory,
       signal,
       onProgress: (progress) => onEvent?.({ kind: 'evaluate', progress }),

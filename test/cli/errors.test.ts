@@ -187,7 +187,7 @@ describe('a wrong command line', () => {
     {
       title: 'no target',
       args: ['evaluate'],
-      says: [/needs a target: a run's folder or a checkpoint/],
+      says: [/needs a target: a run's folder, a checkpoint or another model/],
     },
     {
       title: 'settings beside a run to resume',

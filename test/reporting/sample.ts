@@ -1,3 +1,4 @@
+import type { Alarm, AlarmName } from '../../src/evaluation/alarms.ts';
 import { packBits } from '../../src/evaluation/bits.ts';
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
 import { type AttackResult, CLAIM, type Evaluation } from '../../src/evaluation/types.ts';
@@ -84,6 +85,22 @@ function result(config: TrainConfig, attack: string, epsilon: number): AttackRes
   };
 }
 
+const alarm = (name: AlarmName, status: Alarm['status'], detail: string): Alarm => ({
+  name,
+  status,
+  detail,
+  help: 'docs/alarms.md',
+});
+
+const alarms = (randomised: boolean): Alarm[] => [
+  alarm('zero gradients', 'ok', '0 of 64 images have a cross-entropy gradient of zero.'),
+  alarm('larger epsilon not stronger', 'ok', 'Accuracy falls as ε grows.'),
+  randomised
+    ? alarm('randomised output', 'raised', 'The same images gave other logits <twice>.')
+    : alarm('randomised output', 'ok', 'The same images gave the same logits twice.'),
+  alarm('black-box beats white-box', 'not checked', 'It takes an attack without gradients.'),
+];
+
 function evaluation(config: TrainConfig, checkpoint: string): Evaluation {
   const results = EPSILONS.flatMap((epsilon) =>
     ['pgd-20-ce', 'pgd-20x2-cw'].map((name) => result(config, name, epsilon)),
@@ -93,6 +110,8 @@ function evaluation(config: TrainConfig, checkpoint: string): Evaluation {
     claim: CLAIM,
     target: {
       checkpoint,
+      format: 'checkpoint',
+      preprocessing: null,
       sha256: checkpoint.padEnd(64, '0'),
       epoch: checkpoint === 'best' ? 9 : 10,
       step: 100,
@@ -106,18 +125,7 @@ function evaluation(config: TrainConfig, checkpoint: string): Evaluation {
     seed: 0,
     clean: accuracyOf(Math.round(IMAGES * level(config, 0)), IMAGES),
     attacks: withUnions(results),
-    alarms: [
-      { name: 'zero gradients', status: 'ok', detail: '0 of 64 images have a cross-entropy gradient of zero.' },
-      { name: 'larger epsilon not stronger', status: 'ok', detail: 'Accuracy falls as ε grows.' },
-      config.objective === 'natural'
-        ? { name: 'randomised output', status: 'raised', detail: 'The same images gave other logits <twice>.' }
-        : { name: 'randomised output', status: 'ok', detail: 'The same images gave the same logits twice.' },
-      {
-        name: 'black-box beats white-box',
-        status: 'not checked',
-        detail: 'It takes an attack without gradients.',
-      },
-    ],
+    alarms: alarms(config.objective === 'natural'),
     forwardPasses: 100000,
     inputGradients: 90000,
     backend: 'cpu',

@@ -1,0 +1,59 @@
+import type { AttackedModel, NormName } from '../../../attacks/types.ts';
+import type { PixelShape } from '../../data/types.ts';
+import type { EvaluatedTarget } from '../types.ts';
+
+/** What there is at a path, as far as it takes to tell formats apart. */
+export interface Found {
+  readonly path: string;
+  readonly kind: 'file' | 'folder' | 'nothing';
+  /** The first bytes of a file. */
+  readonly head: Uint8Array;
+  /** The `model.json` that the path is or holds, parsed; undefined where there is none. */
+  readonly modelJson: unknown;
+  /** The metadata of a safetensors file; undefined for others. */
+  readonly metadata: Readonly<Record<string, string>> | undefined;
+}
+
+/** The images that a model will be asked about. */
+export interface ImagesOf {
+  readonly name: string;
+  readonly imageShape: PixelShape;
+  readonly classes: readonly string[];
+}
+
+export interface LoadRequest {
+  readonly path: string;
+  /** Null where no data set was named; a format whose files do not say what they take needs it. */
+  readonly images: ImagesOf | null;
+  /** File of other names for the weights; see docs/foreign-models.md. */
+  readonly names?: string;
+}
+
+/** A model as its file gives it, before any preprocessing. */
+export interface LoadedModel {
+  /** Owned, with its weights, until `dispose`. */
+  readonly model: AttackedModel;
+  readonly record: Omit<EvaluatedTarget, 'format' | 'preprocessing'>;
+  /** [height, width, channels] of one image, and the number of classes; null where the file does not say. */
+  readonly inputShape: PixelShape | null;
+  readonly classes: number | null;
+  /** What it was trained on and against, as far as that is known. */
+  readonly trainedOn?: { readonly name: string; readonly sha256: string | null };
+  readonly threat?: { readonly norm: NormName; readonly epsilon: number };
+  readonly testLimit?: number;
+  /** What a user should know of how it was loaded. */
+  readonly notes: readonly string[];
+  dispose(): void;
+}
+
+/** A way in which models are kept in files. */
+export interface ModelFormat {
+  /** What such a model is, in words. */
+  readonly description: string;
+  /** Whether this is one; later formats are asked only where earlier ones say no. */
+  recognises(found: Found): boolean;
+  /** The models that a path stands for; default: the path itself. */
+  files?(path: string): Promise<readonly string[]>;
+  /** @throws InputError if the file is damaged or does not fit the images */
+  load(request: LoadRequest): Promise<LoadedModel>;
+}

@@ -1,0 +1,95 @@
+import type { GraphModel } from '@tensorflow/tfjs-converter';
+import type { Tensor2D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../../core/errors.ts';
+import { fitInput } from './fit-input.ts';
+import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
+import { countNonzeros, modelName, readSavedModel, topologyKind } from './model-json.ts';
+import { needing } from './packages.ts';
+
+/** A GraphModel of TensorFlow.js, as the converter makes it of a SavedModel: `model.json` and files of weights. */
+export const graphModel: ModelFormat = {
+  description: 'a folder with the model.json of a TensorFlow.js GraphModel',
+  recognises: ({ modelJson }) => topologyKind(modelJson) === 'graph',
+  load,
+};
+
+async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
+  const { artifacts, sha256, bytes } = await readSavedModel(path);
+  const converter = await needing('@tensorflow/tfjs-converter', () => import('@tensorflow/tfjs-converter'));
+  const logits = logitsNode(artifacts.modelTopology as Topology, artifacts.signature as Signature | undefined);
+  let model: GraphModel<tf.io.IOHandlerSync>;
+  try {
+    model = converter.loadGraphModelSync(artifacts);
+  } catch (error) {
+    throw new InputError(
+      `${path} cannot be built by tfjs-converter: ${(error as Error).message.split('\n')[0]} If it has operations of its own, wrap it with --module.`,
+      { cause: error },
+    );
+  }
+  try {
+    if (model.inputs.length !== 1 || model.outputs.length !== 1) {
+      throw new InputError(
+        `A classifier has one input and one output; ${path} has ${model.inputs.length} and ${model.outputs.length}. Wrap it with --module.`,
+      );
+    }
+    const [input] = model.inputs;
+    const { inputShape, reshape, note } = fitInput(
+      input.shape?.map((extent) => (extent > 0 ? extent : null)),
+      images?.imageShape ?? null,
+    );
+    const output = logits ?? model.outputs[0].name;
+    const kernels = Object.values(model.weights).flatMap((weights) => weights.filter(({ rank }) => rank >= 2));
+    return {
+      model: (batch) => tf.tidy(() => model.execute({ [input.name]: reshape(batch) }, output) as Tensor2D),
+      record: {
+        ...countNonzeros(kernels.filter(({ dtype }) => dtype === 'float32')),
+        checkpoint: modelName(path),
+        sha256,
+        bytes,
+        epoch: null,
+        step: null,
+        flops: null,
+      },
+      inputShape,
+      classes: null,
+      notes: [
+        ...(logits === null ? [] : ['The softmax that ends it was taken off: attacks need logits.']),
+        ...(note === null ? [] : [note]),
+      ],
+      dispose: () => model.dispose(),
+    };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+interface GraphNode {
+  readonly name: string;
+  readonly op: string;
+  readonly input?: readonly string[];
+}
+
+interface Topology {
+  readonly node?: readonly GraphNode[];
+}
+
+interface Signature {
+  readonly outputs?: Readonly<Record<string, { readonly name: string }>>;
+}
+
+/** The node that feeds the softmax which ends a graph; null where none ends it. */
+function logitsNode({ node = [] }: Topology, signature: Signature | undefined): string | null {
+  const nodes = new Map(node.map((one) => [one.name, one]));
+  const used = new Set(node.flatMap(({ input = [] }) => input.map(nodeName)));
+  const named = Object.values(signature?.outputs ?? {}).map(({ name }) => nodeName(name));
+  const ends = named.length > 0 ? named : node.flatMap(({ name }) => (used.has(name) ? [] : [name]));
+  if (ends.length !== 1) return null;
+  let end = nodes.get(ends[0]);
+  while (end?.op === 'Identity') end = nodes.get(nodeName(end.input?.[0] ?? ''));
+  return end?.op === 'Softmax' ? nodeName(end.input?.[0] ?? '') : null;
+}
+
+/** The node of a tensor: `dense/BiasAdd` of `dense/BiasAdd:0` and of `^dense/BiasAdd`. */
+const nodeName = (tensor: string): string => tensor.replace(/^\^/, '').replace(/:\d+$/, '');

@@ -1,0 +1,93 @@
+import { open, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InputError } from '../../core/errors.ts';
+import { checkpoint } from './checkpoint.ts';
+import type { Found, ModelFormat } from './format.ts';
+import { graphModel } from './graph-model.ts';
+import { layersModel } from './layers-model.ts';
+import { MODEL_JSON } from './model-json.ts';
+import { esModule } from './module.ts';
+import { pytorchWeights } from './pytorch-weights.ts';
+import { torchPickle, unnamedModule } from './refused.ts';
+
+/** Every format that a model may come in; the first that recognises a path takes it. */
+export const FORMATS = {
+  checkpoint,
+  'layers-model': layersModel,
+  'graph-model': graphModel,
+  pytorch: pytorchWeights,
+  module: esModule,
+  'pytorch-pickle': torchPickle,
+  'unnamed-module': unnamedModule,
+} as const satisfies Readonly<Record<string, ModelFormat>>;
+
+export type FormatName = keyof typeof FORMATS;
+
+/**
+ * The format of the model at a path.
+ *
+ * @throws InputError if there is nothing at the path, or nothing known
+ */
+export async function formatOf(path: string): Promise<FormatName> {
+  const found = await inspect(path);
+  // The checkpoint before may be there where a crash left only that.
+  if (found.kind === 'nothing') return 'checkpoint';
+  const name = (Object.keys(FORMATS) as FormatName[]).find((format) => FORMATS[format].recognises(found));
+  if (name !== undefined) return name;
+  const known = Object.values(FORMATS).map(({ description }) => description);
+  throw new InputError(`${path} is no model that Equipoise knows. A model is ${known.join('; or ')}.`);
+}
+
+const HEAD_BYTES = 8;
+const MAX_HEADER_BYTES = 100_000_000;
+
+async function inspect(path: string): Promise<Found> {
+  const there = await stat(path).catch(() => null);
+  const nothing = { path, head: new Uint8Array(), modelJson: undefined, metadata: undefined };
+  if (there === null) return { ...nothing, kind: 'nothing' };
+  if (there.isDirectory()) {
+    return { ...nothing, kind: 'folder', modelJson: await readJson(join(path, MODEL_JSON)) };
+  }
+  if (path.endsWith('.json')) return { ...nothing, kind: 'file', modelJson: await readJson(path) };
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    const head = buffer.subarray(0, bytesRead);
+    return { ...nothing, kind: 'file', head, metadata: await safetensorsMetadata(head, there.size, file) };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Undefined for other files; what is damaged is left for the format's own messages. */
+async function safetensorsMetadata(
+  head: Uint8Array,
+  size: number,
+  file: { read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<unknown> },
+): Promise<Found['metadata']> {
+  if (head.length < HEAD_BYTES) return undefined;
+  const length = Number(new DataView(head.buffer, head.byteOffset).getBigUint64(0, true));
+  if (length < 2 || length > Math.min(size - HEAD_BYTES, MAX_HEADER_BYTES)) return undefined;
+  const header = new Uint8Array(length);
+  await file.read(header, 0, length, HEAD_BYTES);
+  try {
+    const { __metadata__: metadata = {} } = JSON.parse(new TextDecoder().decode(header));
+    return metadata as Readonly<Record<string, string>>;
+  } catch {
+    return undefined;
+  }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new InputError(`${path} is no JSON: ${(error as Error).message}. Copy the model again.`);
+  }
+}

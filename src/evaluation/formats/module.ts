@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import * as tf from '@tensorflow/tfjs-core';
+import { withoutSoftmax } from '../../../attacks/softmax.ts';
+import type { AppliedModel, AttackedModel } from '../../../attacks/types.ts';
+import { isMissing } from '../../checkpoints/atomic-file.ts';
+import { InputError } from '../../core/errors.ts';
+import { sha256Of } from './digest.ts';
+import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
+
+/**
+ * An ES module that exports a `classifier`: a function from images [batch, height, width, channels] to logits, or anything
+ * with the `apply` of a LayersModel; or a function `load`, which is given TensorFlow.js and returns one. The module is run.
+ */
+export const esModule: ModelFormat = {
+  description: 'an ES module that exports a classifier, named by --module',
+  recognises: () => false,
+  load,
+};
+
+async function load({ path }: LoadRequest): Promise<LoadedModel> {
+  const bytes = await readFile(path).catch((error) => {
+    throw isMissing(error) ? new InputError(`--module names an ES module; there is no ${path}.`) : error;
+  });
+  let exported: Readonly<Record<string, unknown>>;
+  try {
+    exported = await import(pathToFileURL(resolve(path)).href);
+  } catch (error) {
+    throw new InputError(`The module ${path} failed as it was run: ${(error as Error).message}`, { cause: error });
+  }
+  const model = await classifierIn(path, exported);
+  const applied = typeof model === 'function' ? undefined : withoutSoftmax(model);
+  return {
+    model: applied ?? model,
+    record: {
+      checkpoint: basename(path),
+      sha256: sha256Of(bytes),
+      bytes: bytes.length,
+      epoch: null,
+      step: null,
+      sparsity: null,
+      nonzeros: null,
+      flops: null,
+    },
+    inputShape: null,
+    classes: null,
+    notes: [
+      `${path} was run, as --module asks.`,
+      ...(applied ? ['The softmax that ends it was taken off: attacks need logits.'] : []),
+    ],
+    dispose: () => undefined,
+  };
+}
+
+async function classifierIn(path: string, exported: Readonly<Record<string, unknown>>): Promise<AttackedModel> {
+  const { classifier, load: make } = exported;
+  const model = typeof make === 'function' && classifier === undefined ? await make(tf) : await classifier;
+  if (typeof model === 'function' || typeof (model as AppliedModel | undefined)?.apply === 'function') {
+    return model as AttackedModel;
+  }
+  throw new InputError(
+    `The module ${path} must export classifier, a function from images [batch, height, width, channels] in [0, 1] to logits, or load(tf), which returns one; it exports ${Object.keys(exported).join(', ') || 'nothing'}.`,
+  );
+}

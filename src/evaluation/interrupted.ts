@@ -1,0 +1,69 @@
+import { readFile, rm } from 'node:fs/promises';
+import { isMissing, writeAtomically } from '../checkpoints/atomic-file.ts';
+import { packBits, unpackBits } from './bits.ts';
+import type { CellState, MeasureState } from './measure.ts';
+
+/*
+ * An evaluation under way, kept so that an interrupted one goes on where it stopped. The file says what it belongs to; it
+ * is removed when the evaluation is done.
+ */
+
+const VERSION = 1;
+
+/** Where the evaluation of one checkpoint is kept while it runs, given where its result goes. */
+export const interruptedPath = (out: string, checkpoint: string): string =>
+  `${out.replace(/\.json$/, '')}.${checkpoint}.interrupted.json`;
+
+interface StoredCell extends Omit<CellState, 'survived' | 'standing'> {
+  readonly survived: string;
+  readonly standing: Readonly<Record<string, string>>;
+}
+
+interface Stored extends Omit<MeasureState, 'predictions' | 'cells'> {
+  readonly version: number;
+  readonly identity: string;
+  readonly predictions: readonly number[];
+  readonly cells: readonly StoredCell[];
+}
+
+/** @param identity what the state belongs to: the model, the images and every setting */
+export async function writeInterrupted(path: string, identity: string, state: MeasureState): Promise<void> {
+  const stored: Stored = {
+    version: VERSION,
+    identity,
+    ...state,
+    predictions: [...state.predictions],
+    cells: state.cells.map((cell) => ({
+      ...cell,
+      survived: packBits(cell.survived),
+      standing: Object.fromEntries(Object.entries(cell.standing).map(([name, left]) => [name, packBits(left)])),
+    })),
+  };
+  await writeAtomically(path, `${JSON.stringify(stored)}\n`);
+}
+
+/** The state in a file; null where there is none, or none of this identity. */
+export async function readInterrupted(path: string, identity: string): Promise<MeasureState | null> {
+  let stored: Stored;
+  try {
+    stored = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    if (isMissing(error) || error instanceof SyntaxError) return null;
+    throw error;
+  }
+  if (stored.version !== VERSION || stored.identity !== identity) return null;
+  const { predictions, cells, done, seen } = stored;
+  const n = predictions.length;
+  return {
+    predictions: Int32Array.from(predictions),
+    done,
+    seen,
+    cells: cells.map(({ survived, standing, cost }) => ({
+      survived: unpackBits(survived, n),
+      standing: Object.fromEntries(Object.entries(standing).map(([name, left]) => [name, unpackBits(left, n)])),
+      cost,
+    })),
+  };
+}
+
+export const removeInterrupted = (path: string): Promise<void> => rm(path, { force: true });

@@ -1,0 +1,96 @@
+import { mkdir, open, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { temporaryOf } from '../checkpoints/atomic-file.ts';
+import { layOutSafetensors, type SafetensorsLayout, type TensorSpec } from '../checkpoints/safetensors.ts';
+import { InputError } from '../core/errors.ts';
+import { sizeOf } from '../core/structure.ts';
+import type { PixelShape, Split } from '../data/index.ts';
+import { formatEpsilon } from './epsilon.ts';
+import type { AttackedBatch } from './measure.ts';
+
+export interface ExampleFolder {
+  /** Writes the examples of an attack on a batch at their place in its file. */
+  readonly write: (made: AttackedBatch) => Promise<void>;
+  /** Gives the files their names, and says which they are. */
+  readonly finish: () => Promise<readonly string[]>;
+}
+
+export interface ExampleFolderOptions {
+  readonly folder: string;
+  /** What the names of the files start with. */
+  readonly prefix: string;
+  readonly imageShape: PixelShape;
+  readonly test: Split;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Whether the files were begun by an interrupted evaluation. */
+  readonly resumed: boolean;
+}
+
+/**
+ * Where the adversarial examples of an evaluation go: for each attack and radius one safetensors file of the images that are
+ * right without attack, with `adversarial` float32 [n, height, width, channels], the very pixels that were evaluated,
+ * `indices` in the test split and `labels` int64 [n], and `survived` bool [n]. They are written as they are made, so that
+ * memory holds one batch.
+ */
+export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
+  const { folder, prefix, imageShape, test, metadata, resumed } = options;
+  const begun = new Map<string, SafetensorsLayout>();
+
+  const begin = async (path: string, { attack, norm, epsilon, total }: AttackedBatch): Promise<SafetensorsLayout> => {
+    const tensors: Readonly<Record<string, TensorSpec>> = {
+      adversarial: { dtype: 'F32', shape: [total, ...imageShape] },
+      indices: { dtype: 'I64', shape: [total] },
+      labels: { dtype: 'I64', shape: [total] },
+      survived: { dtype: 'BOOL', shape: [total] },
+    };
+    const layout = layOutSafetensors(tensors, { ...metadata, attack, norm, epsilon: String(epsilon) });
+    if (resumed) {
+      const there = await stat(temporaryOf(path)).catch(() => null);
+      if (there?.size === layout.size) return layout;
+      throw new InputError(
+        `The examples that the interrupted evaluation had saved in ${folder} are gone. Evaluate again without --resume.`,
+      );
+    }
+    await mkdir(folder, { recursive: true });
+    const file = await open(temporaryOf(path), 'w');
+    try {
+      await file.write(layout.header, 0, layout.header.length, 0);
+      await file.truncate(layout.size);
+    } finally {
+      await file.close();
+    }
+    return layout;
+  };
+
+  return {
+    async write(made) {
+      const path = join(folder, fileName(prefix, made));
+      const layout = begun.get(path) ?? (await begin(path, made));
+      begun.set(path, layout);
+      const { start, samples, survived, adversarial } = made;
+      const put: Readonly<Record<string, [bytesEach: number, data: ArrayBufferView]>> = {
+        adversarial: [4 * sizeOf(imageShape), Float32Array.from(await adversarial.data())],
+        indices: [8, BigInt64Array.from(samples, BigInt)],
+        labels: [8, BigInt64Array.from(samples, (sample) => BigInt(test.labels[sample]))],
+        survived: [1, Uint8Array.from(survived, Number)],
+      };
+      const file = await open(temporaryOf(path), 'r+');
+      try {
+        for (const [name, [bytesEach, { buffer, byteLength }]] of Object.entries(put)) {
+          const at = (layout.offsets.get(name) ?? 0) + start * bytesEach;
+          await file.write(new Uint8Array(buffer), 0, byteLength, at);
+        }
+      } finally {
+        await file.close();
+      }
+    },
+    async finish() {
+      for (const path of begun.keys()) await rename(temporaryOf(path), path);
+      return [...begun.keys()];
+    },
+  };
+}
+
+/** Such as `best-pgd-20-ce-linf-8_255.safetensors`. */
+const fileName = (prefix: string, { attack, norm, epsilon }: AttackedBatch): string =>
+  `${prefix}-${attack}-${norm}-${formatEpsilon(epsilon).replace('/', '_')}.safetensors`;
