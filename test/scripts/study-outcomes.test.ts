@@ -22,7 +22,18 @@ const evaluation = (checkpoint: string, robust: number): Evaluation => {
   } as const;
   return {
     claim: CLAIM,
-    target: { checkpoint, sha256: '', epoch: 1, step: 1, sparsity: 0.9, nonzeros: 1, flops: 1, bytes: 1 },
+    target: {
+      checkpoint,
+      format: 'checkpoint',
+      sha256: '',
+      preprocessing: null,
+      epoch: 1,
+      step: 1,
+      sparsity: 0.9,
+      nonzeros: 1,
+      flops: 1,
+      bytes: 1,
+    },
     dataset: { name: 'cifar10', sha256: '', official: false, classes: [] },
     split: 'test',
     seed: 0,
