@@ -140,11 +140,22 @@ export interface CurvePoint extends Point {
   readonly dashed?: boolean;
 }
 
-/** Something that changes over the epochs: a thin line a seed, a strong one for their mean. */
+/**
+ * Something that changes over the epochs: a thin line a seed, a strong one for their mean.
+ *
+ * @param x what the epochs are drawn by
+ * @param level a line across the chart
+ * @param fit whether the vertical axis covers no more than what is there; default: not where it is of per cent
+ */
 export const curveChart = (
   points: readonly CurvePoint[],
   lines: readonly Line[],
-  { percent, level }: { readonly percent: boolean; readonly level?: number },
+  {
+    percent,
+    fit = !percent,
+    level,
+    x = 'epoch',
+  }: { readonly percent: boolean; readonly fit?: boolean; readonly level?: number; readonly x?: string },
 ): object => ({
   width: 300,
   height: 180,
@@ -164,15 +175,15 @@ export const curveChart = (
         x: {
           field: 'x',
           type: 'quantitative',
-          title: 'epoch',
+          title: x,
           scale: { zero: false, nice: false },
-          axis: { tickMinStep: 1, format: 'd', tickCount: 6 },
+          axis: x === 'epoch' ? { tickMinStep: 1, format: 'd', tickCount: 6 } : { format: '~s', tickCount: 6 },
         },
         y: {
           field: 'y',
           type: 'quantitative',
           title: null,
-          scale: percent ? { domain: [0, 1] } : { zero: false },
+          scale: fit ? { zero: false } : { domain: [0, 1] },
           axis: percent ? PERCENT_AXIS : { tickCount: 5 },
         },
         color: colorOf(lines),

@@ -26,6 +26,8 @@ export interface CostedRun {
   readonly objective: string;
   readonly sparsity: number;
   readonly seed: number;
+  /** Equal for runs that share all other settings too; runs in which it differs are not compared. */
+  readonly setting?: string;
   /** One an epoch, in order, costs summed up from the start. */
   readonly epochs: readonly EpochCost[];
 }
@@ -73,8 +75,8 @@ export function epochsToAccuracy(
 ): EpochsToAccuracy[] {
   const settings = groupBy(
     runs.filter(({ epochs }) => epochs.length > 0),
-    ({ dataset, model, width, method, distribution, objective, sparsity }) =>
-      JSON.stringify([dataset, model, width, method, distribution, objective, sparsity]),
+    ({ dataset, model, width, method, distribution, objective, sparsity, setting }) =>
+      JSON.stringify([dataset, model, width, method, distribution, objective, sparsity, setting]),
   );
   return settings.flatMap((group) => {
     const finals = group.filter(isBaseline).flatMap(({ epochs }) => epochs[epochs.length - 1].robustValidation ?? []);

@@ -1,16 +1,17 @@
 import { formatEpsilon } from '../evaluation/epsilon.ts';
 import { UNION } from '../evaluation/types.ts';
-import type { MetricColumn } from '../training/metrics.ts';
+import type { MetricColumn, MetricRow } from '../training/metrics.ts';
 import { type CurvePoint, curveChart, epsilonChart, type Line, type Point, sparsityChart } from './charts.ts';
+import type { EpochsToAccuracy } from './epochs-to-accuracy.ts';
 import { groupBy } from './group-by.ts';
 import { type Html, html } from './html.ts';
-import { chart, details, type LegendEntry, legend, table } from './page-parts.ts';
-import { bySparsity, headlineCells, type ReportData } from './report-data.ts';
+import { type Column, chart, details, type LegendEntry, legend, table } from './page-parts.ts';
+import { bySparsity, headlineCells, type ReportData, seriesSetting } from './report-data.ts';
 import type { RunRecord } from './runs.ts';
 import type { Series } from './series.ts';
 import { mean } from './statistics.ts';
 import type { MeanAndDeviation, SummaryCell } from './summary.ts';
-import { formatSparsity, formatSpread } from './table.ts';
+import { formatSparsity, formatSpread, percent } from './table.ts';
 
 const sparsityOf = ({ setting }: SummaryCell): number => setting.sparsity ?? 0;
 
@@ -112,27 +113,32 @@ ${details(
 )}`;
 }
 
-/** A column of metrics.csv over the epochs, a curve a seed and their mean. */
+/** A column of metrics.csv over the epochs, or over what they had cost, a curve a seed and their mean. */
 function curvesOf(
   runs: readonly RunRecord[],
   column: MetricColumn,
   series: string,
-  dashed = false,
+  { dashed = false, over = ({ epoch }) => epoch }: CurveOptions = {},
 ): (CurvePoint & { readonly dashed: boolean })[] {
   const single = runs.flatMap((run) =>
-    run.metrics.flatMap((row) => {
-      const [x, y] = [row.epoch, row[column]];
-      return x === null || y === null || !Number.isFinite(y) ? [] : [{ series, group: run.name, x, y, dashed }];
+    run.metrics.flatMap((row, index) => {
+      const [x, y] = [over(row), row[column]];
+      return x === null || y === null || !Number.isFinite(y) ? [] : [{ series, group: run.name, index, x, y, dashed }];
     }),
   );
-  const means = groupBy(single, ({ x }) => x).map((points) => ({
+  const means = groupBy(single, ({ index }) => index).map((points) => ({
     series,
     group: 'mean',
-    x: points[0].x,
+    x: mean(points.map(({ x }) => x)),
     y: mean(points.map(({ y }) => y)),
     dashed,
   }));
   return runs.length > 1 ? [...single, ...means] : means;
+}
+
+interface CurveOptions {
+  readonly dashed?: boolean;
+  readonly over?: (row: MetricRow) => number | null;
 }
 
 interface Panel {
@@ -153,15 +159,13 @@ const panelsOf = ({ runs, series }: ReportData): Panel[] => {
   return undefended.length === 0 ? bySparsities : [...bySparsities, { title: name, runs: undefended }];
 };
 
-const settingOf = ({ config }: RunRecord) => ({ ...config, agent_prepass: config.agentPrepass ?? '' });
-
 /** Accuracy and loss over the epochs; null where no run has an epoch. */
 export async function learningSection(data: ReportData): Promise<Html | null> {
   if (data.runs.every(({ metrics }) => metrics.length === 0)) return null;
   const lines = data.series;
   const perSeries = (runs: readonly RunRecord[], draw: (mine: readonly RunRecord[], name: string) => CurvePoint[]) =>
     lines.flatMap((series) => {
-      const mine = runs.filter((run) => series.matches(settingOf(run)));
+      const mine = runs.filter((run) => series.matches(seriesSetting(data, run)));
       return mine.length === 0 ? [] : draw(mine, series.name);
     });
   const panels = panelsOf(data);
@@ -172,7 +176,7 @@ export async function learningSection(data: ReportData): Promise<Html | null> {
       curveChart(
         perSeries(runs, (mine, name) => [
           ...curvesOf(mine, 'validation_robust_accuracy', name),
-          ...curvesOf(mine, 'validation_clean_accuracy', name, true),
+          ...curvesOf(mine, 'validation_clean_accuracy', name, { dashed: true }),
         ]),
         lines,
         { percent: true },
@@ -210,12 +214,12 @@ export async function coefficientSection(data: ReportData): Promise<Html | null>
   if (corrected.length === 0) return null;
   const sparsities = [...new Set(corrected.map(({ config }) => config.sparsity))].sort((a, b) => a - b);
   const lines = sparsities.map((sparsity, i) => ({ name: formatSparsity(sparsity), color: levelColor(i) }));
-  const series = data.series.filter((line) => corrected.some((run) => line.matches(settingOf(run))));
+  const series = data.series.filter((line) => corrected.some((run) => line.matches(seriesSetting(data, run))));
   const draw = (line: Series, column: MetricColumn, level?: number) =>
     curveChart(
       sparsities.flatMap((sparsity) =>
         curvesOf(
-          corrected.filter((run) => run.config.sparsity === sparsity && line.matches(settingOf(run))),
+          corrected.filter((run) => run.config.sparsity === sparsity && line.matches(seriesSetting(data, run))),
           column,
           formatSparsity(sparsity),
         ),
@@ -246,4 +250,69 @@ export async function coefficientSection(data: ReportData): Promise<Html | null>
 <p>How much of the snapshot's gradient is taken over (c), and what that does to the variance of the gradient: below 1 the correction reduces it.</p>
 ${legend(lines)}
 <div class="charts small-multiples">${charts}</div>`;
+}
+
+const gradientsOf = (row: MetricRow): number | null =>
+  row.input_gradients === null || row.weight_gradients === null ? null : row.input_gradients + row.weight_gradients;
+
+/** What it took to reach what plain SGD ends with; null where plain SGD is alone and there is nothing to compare. */
+export async function epochsSection(data: ReportData): Promise<Html | null> {
+  const runs = new Map(data.runs.map((run) => [run.name, run]));
+  const seriesOf = ({ run }: EpochsToAccuracy): Series | undefined => {
+    const record = runs.get(run.run);
+    return record && data.series.find((line) => line.matches(seriesSetting(data, record)));
+  };
+  const compared = groupBy(data.epochs, ({ run }) =>
+    JSON.stringify([run.sparsity, run.method, run.objective, run.model, run.width, run.setting]),
+  )
+    .filter((group) => group.some(({ run }) => run.optimizer !== 'sgd'))
+    .sort((a, b) => a[0].run.sparsity - b[0].run.sparsity);
+  if (compared.length === 0) return null;
+  const methods = new Set(compared.map(([{ run }]) => run.method).filter((method) => method !== 'dense'));
+  const titleOf = ([{ run }]: (typeof compared)[number]): string =>
+    `${formatSparsity(run.sparsity)} sparsity${methods.size > 1 && run.method !== 'dense' ? `, ${run.method}` : ''}`;
+  const charts = await Promise.all(
+    compared.map((group) => {
+      const lines = groupBy(group, (entry) => seriesOf(entry)?.name ?? '');
+      return chart(
+        titleOf(group),
+        `Robust validation accuracy at ${titleOf(group)} against the gradient evaluations of training; the target is ${percent(group[0].target)} %.`,
+        curveChart(
+          lines.flatMap((entries) =>
+            curvesOf(
+              entries.flatMap(({ run }) => runs.get(run.run) ?? []),
+              'validation_robust_accuracy',
+              seriesOf(entries[0])?.name ?? '',
+              { over: gradientsOf },
+            ),
+          ),
+          data.series,
+          { percent: true, fit: true, level: group[0].target, x: 'gradient evaluations' },
+        ),
+      );
+    }),
+  );
+  const groups = compared.flatMap((group) => groupBy(group, (entry) => seriesOf(entry)?.name ?? ''));
+  type Group = (typeof groups)[number];
+  const reached = (group: Group) => group.filter((comparison) => comparison.reached);
+  const average = (group: Group, value: (comparison: EpochsToAccuracy) => number, digits: number) =>
+    reached(group).length === 0 ? '–' : mean(reached(group).map(value)).toFixed(digits);
+  const columns: Column<Group>[] = [
+    { title: 'sparsity', left: true, cell: ([{ run }]) => formatSparsity(run.sparsity) },
+    { title: 'method', left: true, cell: ([{ run }]) => run.method },
+    { title: 'net', left: true, cell: ([entry]) => seriesOf(entry)?.name ?? entry.run.optimizer },
+    { title: 'target', cell: ([{ target }]) => `${percent(target)} %` },
+    { title: 'reached', cell: (group) => `${reached(group).length} of ${group.length}` },
+    { title: 'epochs', cell: (group) => average(group, ({ at }) => at.epoch, 1) },
+    {
+      title: 'gradients (thousands)',
+      cell: (group) => average(group, ({ at }) => (at.inputGradients + at.weightGradients) / 1000, 0),
+    },
+    { title: 'seconds', cell: (group) => average(group, ({ at }) => at.seconds, 1) },
+  ];
+  return html`<h2 id="epochs">Epochs to accuracy</h2>
+<p>Until the robust validation accuracy was for two consecutive epochs at or above what plain SGD ends with in the same setting (the mean over its seeds, dashed). Averages are over the runs that got there; the others spent their whole budget. The charts show the same accuracy against what training had cost: gradients of images and of weights, attack and pre-pass included.</p>
+${legend(data.series.filter(({ name }) => groups.some(([entry]) => seriesOf(entry)?.name === name)))}
+<div class="charts small-multiples">${charts}</div>
+<div class="card" style="margin-top:14px">${table(null, columns, groups)}</div>`;
 }

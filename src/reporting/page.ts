@@ -1,18 +1,23 @@
 import { formatEpsilon } from '../evaluation/epsilon.ts';
 import { type Evaluation, UNION } from '../evaluation/types.ts';
 import { SETTINGS, type Setting } from '../training/config.ts';
-import type { EpochsToAccuracy } from './epochs-to-accuracy.ts';
 import type { Gallery, GalleryImage } from './gallery.ts';
 import { groupBy } from './group-by.ts';
 import { type Html, Html as HtmlText, html } from './html.ts';
-import { coefficientSection, epsilonSection, learningSection, nameOf, sparsitySection } from './page-charts.ts';
+import {
+  coefficientSection,
+  epochsSection,
+  epsilonSection,
+  learningSection,
+  nameOf,
+  sparsitySection,
+} from './page-charts.ts';
 import { type Column, details, htmlDocument, table } from './page-parts.ts';
 import { showPictures, showVerdict } from './pictures.ts';
 import { bySparsity, headlineCells, type ReportData } from './report-data.ts';
 import { datasetTitle, type RunRecord } from './runs.ts';
-import { mean } from './statistics.ts';
 import type { MeanAndDeviation, SummaryCell } from './summary.ts';
-import { formatAccuracy, formatDifference, formatSparsity, formatSpread, optimizerTitle, percent } from './table.ts';
+import { formatAccuracy, formatDifference, formatSparsity, formatSpread, percent } from './table.ts';
 
 /** A report as one HTML page that needs nothing beside itself: no script, no font, no request. */
 export async function renderPage(data: ReportData): Promise<string> {
@@ -24,7 +29,7 @@ export async function renderPage(data: ReportData): Promise<string> {
     await epsilonSection(data),
     await learningSection(data),
     await coefficientSection(data),
-    epochsSection(data),
+    await epochsSection(data),
     alarmsSection(data),
     resultsSection(data),
     configurationSection(data),
@@ -151,7 +156,7 @@ function differencesSection(data: ReportData): Html | null {
     {
       title: 'difference',
       left: true,
-      cell: ({ setting }) => `${optimizerTitle(setting.optimizer)} − SGD`,
+      cell: (cell) => `${nameOf(data.series, cell)} − SGD`,
     },
     {
       title: 'robust accuracy',
@@ -181,37 +186,6 @@ ${showPictures(pictures, { index, label })}
   return html`<h2 id="gallery">What an attack looks like</h2>
 <p>The worst that ${gallery.attack} finds within ε ${formatEpsilon(gallery.epsilon)} (${gallery.norm}) for each net in turn, and what each net makes of it: its prediction without and with the perturbation.</p>
 <div class="gallery">${gallery.images.map(row)}</div>`;
-}
-
-function epochsSection(data: ReportData): Html | null {
-  // Where plain SGD is alone there is nothing to compare.
-  const compared = groupBy(data.epochs, ({ run }) =>
-    JSON.stringify([run.sparsity, run.method, run.objective, run.model, run.width]),
-  ).filter((group) => group.some(({ run }) => run.optimizer !== 'sgd'));
-  if (compared.length === 0) return null;
-  const groups = groupBy(compared.flat(), ({ run }) =>
-    JSON.stringify([run.sparsity, run.method, run.optimizer, run.agentPrepass, run.objective, run.model, run.width]),
-  ).sort((a, b) => a[0].run.sparsity - b[0].run.sparsity);
-  type Group = (typeof groups)[number];
-  const reached = (group: Group) => group.filter((comparison) => comparison.reached);
-  const average = (group: Group, value: (comparison: EpochsToAccuracy) => number, digits: number) =>
-    reached(group).length === 0 ? '–' : mean(reached(group).map(value)).toFixed(digits);
-  const columns: Column<Group>[] = [
-    { title: 'sparsity', left: true, cell: ([{ run }]) => formatSparsity(run.sparsity) },
-    { title: 'method', left: true, cell: ([{ run }]) => run.method },
-    { title: 'optimizer', left: true, cell: ([{ run }]) => optimizerTitle(run.optimizer) },
-    { title: 'target', cell: ([{ target }]) => `${percent(target)} %` },
-    { title: 'reached', cell: (group) => `${reached(group).length} of ${group.length}` },
-    { title: 'epochs', cell: (group) => average(group, ({ at }) => at.epoch, 1) },
-    {
-      title: 'gradients (thousands)',
-      cell: (group) => average(group, ({ at }) => (at.inputGradients + at.weightGradients) / 1000, 0),
-    },
-    { title: 'seconds', cell: (group) => average(group, ({ at }) => at.seconds, 1) },
-  ];
-  return html`<h2 id="epochs">Epochs to accuracy</h2>
-<p>Until the robust validation accuracy was for two consecutive epochs at or above what plain SGD ends with in the same setting (the mean over its seeds). Averages are over the runs that got there; the others spent their whole budget.</p>
-<div class="card">${table(null, columns, groups)}</div>`;
 }
 
 function alarmsSection(data: ReportData): Html | null {

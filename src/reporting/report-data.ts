@@ -2,9 +2,10 @@ import { UNION } from '../evaluation/types.ts';
 import { type EpochsToAccuracy, epochsToAccuracy } from './epochs-to-accuracy.ts';
 import type { Gallery } from './gallery.ts';
 import { groupBy } from './group-by.ts';
+import { identitiesOf, NO_IDENTITY, type RunIdentity } from './identity.ts';
 import type { ResultRow } from './results.ts';
 import { costedRun, type RunRecord, resultRows } from './runs.ts';
-import { type Series, seriesOf } from './series.ts';
+import { type Series, type SeriesSetting, seriesOf } from './series.ts';
 import { type SummaryCell, summarize } from './summary.ts';
 
 /** The attack that headlines are about: one norm and radius, all attacks together. */
@@ -17,6 +18,7 @@ export interface Threat {
 export interface ReportData {
   readonly title: string;
   readonly runs: readonly RunRecord[];
+  readonly identities: ReadonlyMap<string, RunIdentity>;
   readonly results: readonly ResultRow[];
   readonly cells: readonly SummaryCell[];
   readonly epochs: readonly EpochsToAccuracy[];
@@ -54,28 +56,35 @@ export function collectReport(
 ): ReportData {
   const runs = inOrder(given);
   const results = runs.flatMap(resultRows);
+  const identities = identitiesOf(runs);
   return {
     title,
     runs,
+    identities,
     results,
-    cells: summarize(results),
-    epochs: epochsToAccuracy(runs.map(costedRun)),
-    series: seriesOf(
-      runs.map(({ config }) => ({
-        method: config.method,
-        optimizer: config.optimizer,
-        agent_prepass: config.agentPrepass ?? '',
-        objective: config.objective,
-        model: config.model,
-        width: config.width,
-      })),
-    ),
+    cells: summarize(results, identities),
+    epochs: epochsToAccuracy(runs.map((run) => ({ ...costedRun(run), setting: identities.get(run.name)?.paired }))),
+    series: seriesOf(runs.map((run) => seriesSetting({ identities }, run))),
     threat: mainThreat(runs, results),
     checkpoint:
       checkpoint ?? (results.some((row) => row.checkpoint === 'best') ? 'best' : (results[0]?.checkpoint ?? 'last')),
     gallery,
   };
 }
+
+/** A run as the lines of charts tell it from others. */
+export const seriesSetting = (
+  { identities }: Pick<ReportData, 'identities'>,
+  { name, config }: RunRecord,
+): SeriesSetting => ({
+  method: config.method,
+  optimizer: config.optimizer,
+  agent_prepass: config.agentPrepass ?? '',
+  objective: config.objective,
+  model: config.model,
+  width: config.width,
+  variant: (identities.get(name) ?? NO_IDENTITY).variant,
+});
 
 /** That which most runs were trained against, if it was evaluated; else that which most were evaluated under. */
 function mainThreat(runs: readonly RunRecord[], results: readonly ResultRow[]): Threat | null {

@@ -1,8 +1,13 @@
+import type { RunIdentity } from './identity.ts';
 import type { ResultRow } from './results.ts';
 import { optimizerTitle } from './table.ts';
 
 /** What tells one line of a chart from another: everything that was chosen but sparsity and seed. */
-export type SeriesSetting = Pick<ResultRow, 'method' | 'optimizer' | 'agent_prepass' | 'objective' | 'model' | 'width'>;
+export type SeriesSetting = Pick<
+  ResultRow,
+  'method' | 'optimizer' | 'agent_prepass' | 'objective' | 'model' | 'width'
+> &
+  Pick<RunIdentity, 'variant'>;
 
 /** A line of a chart. */
 export interface Series {
@@ -36,7 +41,10 @@ export function seriesOf(settings: readonly SeriesSetting[]): Series[] {
   const objectives = distinct('objective').filter((objective) => objective !== 'natural');
   const prepasses = distinct('agent_prepass').filter((prepass) => prepass !== '');
   const networks = new Set(settings.map(({ model, width }) => `${model} ×${width}`));
-  const nameOf = ({ method, optimizer, agent_prepass, objective, model, width }: SeriesSetting, natural: boolean) =>
+  const nameOf = (
+    { method, optimizer, agent_prepass, objective, model, width, variant }: SeriesSetting,
+    natural: boolean,
+  ) =>
     [
       natural
         ? optimizer === 'sgd'
@@ -47,6 +55,7 @@ export function seriesOf(settings: readonly SeriesSetting[]): Series[] {
       methods.length > 1 && method !== 'dense' && method,
       !natural && objectives.length > 1 && objective,
       networks.size > 1 && `${model} ×${width}`,
+      variant,
     ]
       .filter((part) => part)
       .join(', ');
@@ -81,7 +90,8 @@ const sameLine = (a: SeriesSetting, b: SeriesSetting): boolean =>
   a.agent_prepass === b.agent_prepass &&
   a.objective === b.objective &&
   a.model === b.model &&
-  a.width === b.width;
+  a.width === b.width &&
+  a.variant === b.variant;
 
 const extendsDense = (dense: SeriesSetting, other: SeriesSetting): boolean =>
   other.method !== 'dense' && sameLine(dense, other);

@@ -1,5 +1,6 @@
 import { type Cell, formatCsv } from './csv.ts';
 import { groupBy } from './group-by.ts';
+import { NO_IDENTITY, type RunIdentity } from './identity.ts';
 import type { ResultRow } from './results.ts';
 import { mean, type PairedDifference, pairedDifference, standardDeviation } from './statistics.ts';
 
@@ -66,8 +67,8 @@ const CELL = [
 
 /** The runs of one configuration over its seeds, under one attack. */
 export interface SummaryCell {
-  /** The first of them: what they share. */
-  readonly setting: ResultRow;
+  /** The first of them: what they share, with the settings beyond its columns that tell it from other cells. */
+  readonly setting: ResultRow & Pick<RunIdentity, 'variant'>;
   /** Ascending by seed. */
   readonly rows: readonly ResultRow[];
   readonly clean: MeanAndDeviation;
@@ -83,20 +84,29 @@ export interface MeanAndDeviation {
   readonly deviation: number;
 }
 
-const keyOf = (row: ResultRow, columns: readonly (keyof ResultRow)[]): string =>
-  JSON.stringify(columns.map((column) => row[column]));
+const keyOf = (row: ResultRow, columns: readonly (keyof ResultRow)[], further: string): string =>
+  JSON.stringify([further, ...columns.map((column) => row[column])]);
 
-/** Means over seeds and differences to plain SGD, in order of first appearance. */
-export function summarize(results: readonly ResultRow[]): SummaryCell[] {
-  const cells = groupBy(results, (row) => keyOf(row, CELL)).map((rows) =>
+/**
+ * Means over seeds and differences to plain SGD, in order of first appearance.
+ *
+ * @param identities of the runs, by name: settings that have no column of their own are told apart by these
+ */
+export function summarize(
+  results: readonly ResultRow[],
+  identities: ReadonlyMap<string, RunIdentity> = new Map(),
+): SummaryCell[] {
+  const identityOf = ({ run }: ResultRow): RunIdentity => identities.get(run) ?? NO_IDENTITY;
+  const pairKey = (row: ResultRow): string => keyOf(row, SETTING, identityOf(row).paired);
+  const cells = groupBy(results, (row) => keyOf(row, CELL, identityOf(row).repeated)).map((rows) =>
     rows.toSorted((a, b) => (a.seed ?? 0) - (b.seed ?? 0)),
   );
   const baselines = new Map(
-    cells.filter(([row]) => row.optimizer === BASELINE).map((rows) => [keyOf(rows[0], SETTING), rows]),
+    cells.filter(([row]) => row.optimizer === BASELINE).map((rows) => [pairKey(rows[0]), rows]),
   );
   return cells.map((rows) => {
-    const [setting] = rows;
-    const baseline = setting.optimizer === BASELINE ? undefined : baselines.get(keyOf(setting, SETTING));
+    const setting = { ...rows[0], variant: identityOf(rows[0]).variant };
+    const baseline = setting.optimizer === BASELINE ? undefined : baselines.get(pairKey(setting));
     return {
       setting,
       rows,

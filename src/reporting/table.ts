@@ -39,7 +39,7 @@ export const formatSummaryTable = (cells: readonly SummaryCell[]): string =>
     cells.map(({ setting, rows, clean, robust }) => [
       formatSparsity(setting.sparsity ?? 0),
       setting.method,
-      setting.optimizer,
+      setting.variant ? `${setting.optimizer}, ${setting.variant}` : setting.optimizer,
       setting.objective,
       setting.checkpoint,
       setting.attack,

@@ -89,6 +89,34 @@ describe('the page in a browser', function () {
       ).to.equal(true);
     }));
 
+  for (const colorScheme of ['light', 'dark'] as const) {
+    it(`draws learning curves, c and variance, and epochs to accuracy, without scripts, in ${colorScheme}`, () =>
+      open({ javaScriptEnabled: false, colorScheme }, async (page) => {
+        const expected = {
+          learning: [/Validation accuracy over the epochs at 95 % sparsity/, /Training loss over the epochs/],
+          coefficient: [/The coefficient c of AGENT/, /Gradient variance with correction over that without/],
+          epochs: [/Robust validation accuracy at 95 % sparsity against the gradient evaluations/],
+        };
+        for (const [id, charts] of Object.entries(expected)) {
+          const section = page.locator(`section:has(> h2#${id})`);
+          for (const name of charts) {
+            const figure = section.getByRole('img', { name }).first();
+            await figure.scrollIntoViewIfNeeded();
+            const box = await figure.boundingBox();
+            expect(box?.width, `${id} ${name}`).to.be.above(200);
+            expect(box?.height, `${id} ${name}`).to.be.above(100);
+            const lines = figure.locator('.mark-line path');
+            expect(await lines.count(), `${id} ${name}`).to.be.above(1);
+            const drawn = await lines.last().boundingBox();
+            expect(drawn?.width, `${id} ${name}`).to.be.above(100);
+            expect(drawn?.height, `${id} ${name}`).to.be.above(10);
+          }
+        }
+        const table = page.locator('section:has(> h2#epochs) table');
+        expect(await table.getByRole('row', { name: /^95 % rigl AGENT/ }).isVisible()).to.equal(true);
+      }));
+  }
+
   it('draws every picture', () =>
     open({}, async (page) => {
       const widths = await page.evaluate(() => [...document.images].map((image) => image.naturalWidth));

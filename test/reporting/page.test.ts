@@ -103,7 +103,15 @@ describe('the page', () => {
 });
 
 describe('the lines of a chart', () => {
-  const setting = { method: 'rigl', optimizer: 'sgd', agent_prepass: '', objective: 'at', model: 'cnn', width: 1 };
+  const setting = {
+    method: 'rigl',
+    optimizer: 'sgd',
+    agent_prepass: '',
+    objective: 'at',
+    model: 'cnn',
+    width: 1,
+    variant: '',
+  };
 
   it('are named by what tells them apart, and keep their colours', () => {
     const lines = seriesOf([
