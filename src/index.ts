@@ -134,6 +134,8 @@ export {
   type SweepResult,
 } from './sweeps/index.ts';
 export { configHash, describe, parseConfig, SETTINGS, type TrainConfig, type TrainOptions } from './training/config.ts';
+export { sha256OfFile } from './training/fingerprint.ts';
 export type { MetricRow } from './training/metrics.ts';
+export { type RecipeName, recipes } from './training/recipes.ts';
 export { train } from './training/train.ts';
 export type { RunSummary, TrainEvent, TrainRunOptions } from './training/types.ts';

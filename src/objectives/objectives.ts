@@ -26,6 +26,7 @@ export const natural = ({ labelSmoothing }: ObjectiveOptions = {}): Objective =>
     name: 'natural',
     adversarial: false,
     inner: null,
+    beta: null,
     extraShare: 0,
     loss: (forward, { images, labels }) => tf.tidy(() => crossEntropy(forward(images), labels, labelSmoothing)),
   };
@@ -38,6 +39,7 @@ export const at = ({ labelSmoothing }: ObjectiveOptions = {}): Objective => {
     name: 'at',
     adversarial: true,
     inner: CROSS_ENTROPY_ATTACK,
+    beta: null,
     extraShare: 0,
     loss: (forward, { adversarial, labels }) =>
       tf.tidy(() => crossEntropy(forward(adversarial), labels, labelSmoothing)),
@@ -54,6 +56,7 @@ export const mat = ({ labelSmoothing }: ObjectiveOptions = {}): Objective => {
     name: 'mat',
     adversarial: true,
     inner: { ...CROSS_ENTROPY_ATTACK, share: 0.5 },
+    beta: null,
     extraShare: 0,
     loss: (forward, { images, adversarial, labels }) =>
       tf.tidy(() => {
@@ -75,6 +78,7 @@ export const trades = ({ labelSmoothing, beta = 6 }: ObjectiveOptions = {}): Obj
     name: 'trades',
     adversarial: true,
     inner: { loss: 'kl', startNoise: START_NOISE, share: 1 },
+    beta,
     extraShare: 0,
     loss: (forward, { images, adversarial, labels }) =>
       tf.tidy(() => {
@@ -108,6 +112,7 @@ export const mart = ({ labelSmoothing, beta = 5 }: ObjectiveOptions = {}): Objec
     name: 'mart',
     adversarial: true,
     inner: { loss: 'crossEntropy', startNoise: START_NOISE, share: 1 },
+    beta,
     extraShare: 0,
     loss: (forward, { images, adversarial, labels }) =>
       tf.tidy(() => {

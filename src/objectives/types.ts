@@ -28,6 +28,8 @@ export interface Objective {
   readonly adversarial: boolean;
   /** How these are made; null for an objective that trains on none. */
   readonly inner: InnerAttack | null;
+  /** The weight β of its robust term; null for one that has none. */
+  readonly beta: number | null;
   /** The share of each batch that is extra images with pseudo-labels, the last of the batch; 0: none. */
   readonly extraShare: number;
   /** γ of the weight perturbation under which gradients are taken (`perturbWeights`); none if left out. */

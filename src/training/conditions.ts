@@ -1,3 +1,4 @@
+import { objectives } from '../objectives/objectives.ts';
 import { prepasses } from '../optimizers/prepasses.ts';
 import { type MethodOptions, methods } from '../sparsity/methods.ts';
 import type { Setting, TrainConfig } from './settings.ts';
@@ -12,19 +13,15 @@ interface Condition {
 }
 
 const toSparseMethods: Condition = { applies: isSparseMethod, to: 'sparse methods', by: ['method'] };
-const toAdversarial: Condition = {
-  applies: ({ objective }) => objective !== 'natural',
-  to: 'adversarial objectives',
-  by: ['objective'],
-};
+const toAdversarial: Condition = { applies: isAdversarial, to: 'adversarial objectives', by: ['objective'] };
 const toAgent: Condition = {
   applies: ({ optimizer }) => optimizer === 'agent',
   to: 'the optimizer agent',
   by: ['optimizer'],
 };
-const toRst: Condition = {
-  applies: ({ objective }) => objective === 'rst',
-  to: 'the objective rst',
+const toExtraImages: Condition = {
+  applies: usesExtraImages,
+  to: 'objectives with extra images, such as rst',
   by: ['objective'],
 };
 
@@ -44,6 +41,8 @@ export const CONDITIONS: { readonly [K in Setting]?: Condition } = {
     by: ['method', 'distribution'],
   },
   dropFraction: { applies: has('dropFraction'), to: 'methods that drop and grow weights', by: ['method'] },
+  dropSchedule: { applies: has('dropFraction'), to: 'methods that drop and grow weights', by: ['method'] },
+  updateBegin: { applies: has('begin'), to: 'methods that change their masks from time to time', by: ['method'] },
   maskUpdate: { applies: has('dropFraction'), to: 'methods that drop and grow weights', by: ['method'] },
   updateInterval: {
     applies: has('interval'),
@@ -54,13 +53,15 @@ export const CONDITIONS: { readonly [K in Setting]?: Condition } = {
   noise: { applies: has('noise'), to: 'the method bsr-net', by: ['method'] },
   from: {
     applies: ({ method }) => methods[method].givenWeights !== undefined,
-    to: 'the methods dense, gradual and one-shot, as the masks of the others are drawn without a look at the weights',
+    to: 'the methods dense, gradual and one-shot (others draw their masks without a look at the weights)',
     by: ['method'],
   },
   agentPrepass: { applies: corrects, to: 'the optimizers agent, svrg and alpha-svrg', by: ['optimizer'] },
   agentAttackSteps: {
-    applies: ({ agentPrepass, objective }) =>
-      agentPrepass !== undefined && prepasses[agentPrepass].examples === 'epoch' && objective !== 'natural',
+    applies: (config) => {
+      const { agentPrepass } = config;
+      return agentPrepass !== undefined && prepasses[agentPrepass].examples === 'epoch' && isAdversarial(config);
+    },
     to: 'the pre-passes matched and subsampled of adversarial training',
     by: ['optimizer', 'agentPrepass', 'objective'],
   },
@@ -72,12 +73,12 @@ export const CONDITIONS: { readonly [K in Setting]?: Condition } = {
   agentGamma: toAgent,
   agentAlpha: toAgent,
   beta: {
-    applies: ({ objective }) => objective === 'trades' || objective === 'mart' || objective === 'rst',
-    to: 'the objectives trades, mart and rst',
+    applies: ({ objective }) => objectives[objective]().beta !== null,
+    to: 'objectives with a robust term beside another, such as trades and mart',
     by: ['objective'],
   },
-  extraImages: toRst,
-  extraShare: toRst,
+  extraImages: toExtraImages,
+  extraShare: toExtraImages,
   milestones: { applies: ({ schedule }) => schedule === 'multi-step', to: 'the schedule multi-step', by: ['schedule'] },
   decayEvery: { applies: ({ schedule }) => schedule === 'step', to: 'the schedule step', by: ['schedule'] },
   decayFactor: {
@@ -97,6 +98,16 @@ export const uselessIn = (config: TrainConfig): readonly Setting[] =>
 /** Whether the configuration trains sparse kernels. */
 export function isSparseMethod({ method }: Pick<TrainConfig, 'method'>): boolean {
   return methods[method].sparse;
+}
+
+/** Whether training sees adversarial examples. */
+export function isAdversarial({ objective }: Pick<TrainConfig, 'objective'>): boolean {
+  return objectives[objective]().adversarial;
+}
+
+/** Whether batches have images beside those of the data set. */
+export function usesExtraImages({ objective }: Pick<TrainConfig, 'objective'>): boolean {
+  return objectives[objective]().extraShare > 0;
 }
 
 /** Whether the method of a configuration has an option. */

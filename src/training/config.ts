@@ -4,8 +4,9 @@ import { UsageError } from '../core/errors.ts';
 import { datasets } from '../data/datasets.ts';
 import type { DatasetDefaults } from '../data/defaults.ts';
 import { formatEpsilon } from '../evaluation/epsilon.ts';
+import { objectives } from '../objectives/objectives.ts';
 import { methods } from '../sparsity/methods.ts';
-import { corrects, isSparseMethod, uselessIn } from './conditions.ts';
+import { corrects, isAdversarial, isSparseMethod, uselessIn } from './conditions.ts';
 import { contradictions, explain, type NameOf } from './problems.ts';
 import { settingsOfRecipe } from './recipes.ts';
 import { CONFIG_VERSION, SETTINGS, type Setting, type TrainConfig, type TrainOptions } from './settings.ts';
@@ -24,6 +25,8 @@ export const defaultStepSize = (epsilon: number, steps: number): number => (2.5 
  * is written as before they were there, and keeps its name.
  */
 const UNWRITTEN = {
+  dropSchedule: 'cosine',
+  updateBegin: 0,
   firstStageDensity: 0.2,
   maskUpdate: 'after-step',
   noise: 1e-6,
@@ -79,6 +82,7 @@ function resolve(given: TrainOptions): TrainConfig {
   const rewiring = methods[method].defaults;
   const distribution = given.distribution ?? (given.layerSparsities ? 'per-layer' : 'erk');
   const optimizer = given.optimizer ?? 'sgd';
+  const objective = given.objective ?? 'at';
   const epochs = given.epochs ?? defaults.epochs;
   const norm = given.norm ?? 'linf';
   const epsilon = given.epsilon ?? defaults.epsilon[norm] ?? Number.NaN;
@@ -102,8 +106,8 @@ function resolve(given: TrainOptions): TrainConfig {
     agentPrepassShare: 0.2,
     agentGamma: 0.1,
     agentAlpha: 0.3,
-    objective: 'at',
-    beta: given.objective === 'mart' ? 5 : 6,
+    objective,
+    beta: objectives[objective]().beta ?? 0,
     awpGamma: 0,
     labelSmoothing: 0,
     batchSize: defaults.batchSize,
@@ -170,9 +174,8 @@ export function describe(config: TrainConfig): string {
     ? `${config.method} ${Number((100 * config.sparsity).toFixed(4))} % (${config.distribution})`
     : 'dense';
   const optimizer = corrects(config) ? `${config.optimizer} (${config.agentPrepass})` : config.optimizer;
-  const objective =
-    config.objective === 'natural'
-      ? 'natural'
-      : `${config.objective} ${config.norm} ${formatEpsilon(config.epsilon)} PGD-${config.steps}`;
+  const objective = !isAdversarial(config)
+    ? config.objective
+    : `${config.objective} ${config.norm} ${formatEpsilon(config.epsilon)} PGD-${config.steps}`;
   return `${network} on ${config.dataset}, ${sparse}, ${optimizer}, ${objective}, ${config.epochs} epochs, seed ${config.seed}`;
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { CONDITIONS } from './conditions.ts';
+import { CONDITIONS, isAdversarial, usesExtraImages } from './conditions.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { CONFIG_VERSION, SETTINGS, type Setting, type TrainConfig, type TrainOptions } from './settings.ts';
 
@@ -44,13 +44,17 @@ const RULES: readonly Rule[] = [
     method === 'one-shot' && from === undefined
       ? `${name('method')} one-shot prunes a trained network, and random weights are none: give a checkpoint or a run with ${name('from')}.`
       : null,
-  (_given, { objective, extraImages }, name) =>
-    objective === 'rst' && extraImages === undefined
-      ? `${name('objective')} rst trains on extra images with pseudo-labels: give their file with ${name('extraImages')}, or take trades, which is rst without them.`
+  (_given, config, name) =>
+    usesExtraImages(config) && config.extraImages === undefined
+      ? `${name('objective')} ${config.objective} trains on extra images with pseudo-labels: give their file with ${name('extraImages')}, or take trades, which is rst without them.`
       : null,
-  (_given, { objective, attackBn }, name) =>
-    objective === 'natural' && attackBn === 'train'
-      ? `${name('attackBn')} train is about the training attack, and ${name('objective')} natural has none. Leave ${name('attackBn')} out, or change that.`
+  (_given, config, name) =>
+    config.attackBn === 'train' && !isAdversarial(config)
+      ? `${name('attackBn')} train is about the training attack, and ${name('objective')} ${config.objective} has none. Leave ${name('attackBn')} out, or change that.`
+      : null,
+  (_given, { updateBegin = 0, updateEnd = 1 }, name) =>
+    updateBegin >= updateEnd
+      ? `${name('updateBegin')} ${updateBegin} is not before the end of the mask updates, ${name('updateEnd')} ${updateEnd}; make it smaller.`
       : null,
   (_given, { attackWarmup = 0, epochs }, name) =>
     attackWarmup > epochs
@@ -135,4 +139,6 @@ function hint(key: string, value: unknown, issue: z.core.$ZodIssue): string {
   return '';
 }
 
-const show = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value));
+/** A value in a message; of a file's SHA-256 its beginning. */
+const show = (value: unknown): string =>
+  typeof value === 'object' ? JSON.stringify(value) : String(value).replace(/^([0-9a-f]{8})[0-9a-f]{56}$/, '$1…');

@@ -6,6 +6,7 @@ import { prepasses } from '../optimizers/prepasses.ts';
 import { schedules } from '../optimizers/schedules.ts';
 import { distributions } from '../sparsity/distributions.ts';
 import { methods } from '../sparsity/methods.ts';
+import { dropFractions } from '../sparsity/schedules.ts';
 
 /** The version of the record below; a later one that means something else gets a higher number. */
 export const CONFIG_VERSION = 1;
@@ -43,6 +44,8 @@ export const SETTINGS = {
   denseLastLayer: z.boolean().describe('keep the last layer dense'),
   firstStageDensity: z.number().gt(0).max(1).describe('bsr-net distribution: density of its first stage at the start'),
   dropFraction: z.number().gt(0).lt(1).describe('share of weights rewired at the first mask update'),
+  dropSchedule: namesOf(dropFractions).describe('course of that share until the mask updates end'),
+  updateBegin: z.number().min(0).lt(1).describe('share of training before which masks stay as they are'),
   updateInterval: count.describe('steps between mask updates'),
   updateEnd: fraction.describe('share of training after which masks stay as they are'),
   maskUpdate: z
@@ -98,6 +101,8 @@ type Conditional =
   | 'recipe'
   | 'layerSparsities'
   | 'firstStageDensity'
+  | 'dropSchedule'
+  | 'updateBegin'
   | 'maskUpdate'
   | 'noise'
   | 'from'

@@ -127,6 +127,7 @@ export async function openTask(config: TrainConfig, files: TaskFiles = {}): Prom
     );
   }
   const batchesPerEpoch = Math.ceil(indices.train.length / labelled);
+  const totalSteps = batchesPerEpoch * config.epochs;
   return {
     config,
     dataset,
@@ -145,6 +146,8 @@ export async function openTask(config: TrainConfig, files: TaskFiles = {}): Prom
     }),
     rule: coefficientRules[config.optimizer],
     sparsifier: methods[config.method].sparsifier({
+      ...(config.updateBegin !== undefined && { begin: Math.round(config.updateBegin * totalSteps) }),
+      ...(config.dropSchedule !== undefined && { dropFractionSchedule: config.dropSchedule }),
       ...(config.updateInterval !== undefined && { interval: config.updateInterval }),
       ...(config.updateEnd !== undefined && { end: config.updateEnd }),
       ...(config.dropFraction !== undefined && { dropFraction: config.dropFraction }),
@@ -163,7 +166,7 @@ export async function openTask(config: TrainConfig, files: TaskFiles = {}): Prom
     },
     keys,
     batchesPerEpoch,
-    totalSteps: batchesPerEpoch * config.epochs,
+    totalSteps,
   };
 }
 

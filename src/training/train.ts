@@ -85,7 +85,9 @@ async function startRun(task: Task, folder: RunFolder, files: TaskFiles, report:
     nonzeros: countWeights(state.params).nonzeros,
   });
   if (task.sparsifier && !everRewires(task.sparsifier, task.totalSteps)) {
-    const message = `The masks never change: the first update would come after step ${task.config.updateInterval}, and updates end in a run of ${task.totalSteps} steps before. Set a shorter updateInterval (--update-interval), or use method static.`;
+    const { updateInterval = 1, updateBegin = 0 } = task.config;
+    const first = updateInterval * Math.max(1, Math.ceil((updateBegin * task.totalSteps) / updateInterval));
+    const message = `The masks never change: the first update would come after step ${first}, and updates end in a run of ${task.totalSteps} steps before. Set a shorter updateInterval (--update-interval), or use method static.`;
     await report({ kind: 'warning', epoch: 0, step: 0, message });
   }
   return { task, folder, state, watch: stopwatch(), report, last: null };

@@ -131,6 +131,12 @@ describe('every objective', () => {
     });
   }
 
+  it('says which β it weighs its robust term with, if it has one', () => {
+    const betas = Object.fromEntries(Object.entries(objectives).map(([name, build]) => [name, build().beta]));
+    expect(betas).to.deep.equal({ natural: null, at: null, mat: null, trades: 6, mart: 5, rst: 6 });
+    expect(objectives.rst({ beta: 2 }).beta).to.equal(2);
+  });
+
   it('refuses options out of range', () => {
     for (const build of Object.values(objectives)) {
       expect(() => build({ labelSmoothing: 1 })).to.throw(InputError, 'in [0, 1), such as 0.1; 1 came');

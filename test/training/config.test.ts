@@ -71,6 +71,11 @@ describe('a training configuration', () => {
     expect(updates('bsr-net')).to.deep.equal([undefined, undefined, undefined]);
   });
 
+  it('takes β of its objective', () => {
+    const betas = (['trades', 'mart', 'at'] as const).map((objective) => parseConfig({ objective }).beta);
+    expect(betas).to.deep.equal([6, 5, undefined]);
+  });
+
   it('is dense at sparsity 0 whatever the method', () => {
     expect(parseConfig({ sparsity: 0, method: 'rigl', dropFraction: 0.3 })).to.deep.equal(parseConfig({}));
   });
@@ -105,11 +110,15 @@ describe('a training configuration', () => {
     [
       'trained weights under random masks',
       { method: 'rigl', sparsity: 0.9, from: 'a'.repeat(64) },
-      /from a+ applies to the methods dense, gradual and one-shot, as the masks of the others .*; here method is rigl/,
+      /from a{8}… applies to the methods dense, gradual and one-shot \(.*\) only; here method is rigl/,
     ],
     ['a path for a checkpoint', { from: 'runs/dense' }, /from must be a SHA-256 of 64 hexadecimal digits/],
     ['rst without extra images', { objective: 'rst' }, /objective rst .*with extraImages, or take trades/],
-    ['extra images without rst', { extraImages: 'a'.repeat(64) }, /applies to the objective rst only/],
+    [
+      'extra images without rst',
+      { extraImages: 'a'.repeat(64) },
+      /applies to objectives with extra images, such as rst only/,
+    ],
     [
       'sparsities by layer in another distribution',
       { sparsity: 0.9, distribution: 'er', layerSparsities: { 'fc.kernel': 0.5 } },
@@ -142,6 +151,12 @@ describe('a training configuration', () => {
       { schedule: 'multi-step', milestones: [5, 20], epochs: 10 },
       /milestones 5,20 reach beyond the 10 epochs/,
     ],
+    [
+      'mask updates that begin after their end',
+      { sparsity: 0.9, updateBegin: 0.8 },
+      /updateBegin 0\.8 is not before the end of the mask updates, updateEnd 0\.75/,
+    ],
+    ['β of an objective without it', { beta: 6 }, /beta 6 applies to objectives with a robust term/],
     ['an unknown recipe', { recipe: 'rigll' }, /recipe must be one of bsr-net, .*Did you mean rigl\?/],
     ['a schedule of c without c', { optimizer: 'svrg', agentPrepass: 'published-bsr' }, /Use agentPrepass published/],
     [

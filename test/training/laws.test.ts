@@ -240,6 +240,30 @@ describe('the training of every method', () => {
     });
   }
 
+  it('updates masks from its begin on, as many weights as its schedule says', async () => {
+    const dropped = async (options: TrainOptions) => {
+      const task = await forMethod('set', { updateInterval: 1, updateBegin: 0.25, ...options });
+      const progress = (step: number) => ({ step, totalSteps: task.totalSteps });
+      expect([1, 2, 7].map((step) => task.sparsifier?.updatesAt(progress(step)))).to.deep.equal([false, true, true]);
+      const state = await startState(task);
+      const nonzeros = countWeights(state.params).nonzeros;
+      const shares: number[] = [];
+      for (const step of [2, 5]) {
+        const update = await task.sparsifier?.update(state.params, progress(step), {}, seedKey(step));
+        const maps = Object.values(update?.carried ?? {});
+        shares.push(maps.reduce((sum, map) => sum + map.filter((index) => index < 0).length, 0) / nonzeros);
+        disposeParams(update?.params ?? {});
+      }
+      disposeTrainState(state);
+      return shares;
+    };
+    const constant = await dropped({ dropSchedule: 'constant' });
+    expect(constant[1]).to.be.closeTo(constant[0], 0.05);
+    const linear = await dropped({ dropSchedule: 'linear' });
+    expect(linear[0]).to.be.closeTo(constant[0], 0.05);
+    expect(linear[1]).to.be.closeTo(constant[0] / 2, 0.05);
+  });
+
   describe('that takes mask updates for steps', () => {
     for (const method of ['rigl', 'set'] as const) {
       it(`moves no weight of ${method} that stays, nor momentum, and corrects nothing there`, async () => {

@@ -1,0 +1,135 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { encodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { runCommandLine } from '../../src/cli/run.ts';
+import { UsageError } from '../../src/core/errors.ts';
+import { synthetic } from '../../src/data/synthetic.ts';
+import { configHash, parseConfig } from '../../src/training/config.ts';
+import { sha256OfFile } from '../../src/training/fingerprint.ts';
+import { parseLastRow } from '../../src/training/metrics.ts';
+import { temporaryFolder } from './folder.ts';
+
+const docs = fileURLToPath(new URL('../../../docs', import.meta.url));
+const runLines = fileURLToPath(new URL('./command-lines.js', import.meta.url));
+
+/** What a command prints. */
+async function printed(...args: string[]): Promise<string> {
+  let text = '';
+  const terminal = { note: () => {}, screen: null, columns: 80, signal: new AbortController().signal };
+  await runCommandLine(args, '0.0.0', {
+    ...terminal,
+    print: (line) => {
+      text += line;
+    },
+  });
+  return text;
+}
+
+const configOf = async (...args: string[]) => JSON.parse(await printed('train', ...args, '--print-config'));
+
+const messageOf = async (...args: string[]): Promise<string> => {
+  const thrown = await printed(...args).then(
+    () => null,
+    (error: unknown) => error,
+  );
+  expect(thrown).to.be.instanceOf(UsageError);
+  return (thrown as UsageError).message;
+};
+
+describe('methods on the command line', () => {
+  const folder = temporaryFolder();
+  after(() => rmSync(folder, { recursive: true }));
+  const run = (name: string, file: string) => join(folder, 'runs', name, file);
+  const config = (name: string) => JSON.parse(readFileSync(run(name, 'config.json'), 'utf8'));
+
+  before(() => {
+    const { test } = synthetic();
+    writeFileSync(
+      join(folder, 'extra.safetensors'),
+      encodeSafetensors({
+        images: { dtype: 'U8', shape: [test.count, 8, 8, 1], data: test.images.slice() },
+        labels: { dtype: 'U8', shape: [test.count], data: test.labels.slice() },
+      }),
+    );
+  });
+
+  it('train as the page on training says', async () => {
+    const page = readFileSync(join(docs, 'training.md'), 'utf8');
+    const [, block] = /^## Trained weights.*?^```sh\n(.*?)^```$/ms.exec(page) ?? ['', ''];
+    const small = ['--train-limit', '96', '--batch-size', '24', '--width', '0.1', '--backend', 'cpu'];
+    const lines = block
+      .trim()
+      .split('\n')
+      .map((line) => [...line.split(' ').slice(1), ...small, ...(line.includes('--epochs') ? [] : ['--epochs', '1'])]);
+    expect(lines).to.have.length(9);
+    const { status, stderr } = spawnSync(process.execPath, [runLines, JSON.stringify(lines)], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(status, stderr).to.equal(0);
+
+    const from = await sha256OfFile(run('dense', 'checkpoints/best.safetensors'));
+    for (const name of ['pruned', 'gradual']) {
+      expect(config(name)).to.include({ from, dataset: 'synthetic', model: 'mlp', sparsity: 0.9 });
+      expect(JSON.parse(readFileSync(run(name, 'inputs.json'), 'utf8'))).to.deep.equal({
+        from: run('dense', 'checkpoints/best.safetensors'),
+      });
+      expect(parseLastRow(readFileSync(run(name, 'metrics.csv'), 'utf8'))?.sparsity).to.be.closeTo(0.9, 0.001);
+    }
+    expect(config('layers').layerSparsities).to.deep.equal({ 'fc1.kernel': 0.95, 'fc3.kernel': 0.5 });
+    expect(config('linear')).to.include({ dropSchedule: 'linear', updateInterval: 5 });
+    expect(config('bsr')).to.include({ noise: 1e-5, firstStageDensity: 0.3 });
+    expect(config('rigl')).to.include({ objective: 'natural', nesterov: true, updateInterval: 4, epochs: 2 });
+    expect(config('rigl')).not.to.have.any.keys('recipe', 'maskUpdate', 'weightDecayScope');
+    expect(existsSync(run('cached', 'snapshot-gradients.bin'))).to.equal(false);
+    expect(config('rst')).to.include({ extraShare: 0.25, beta: 6 });
+    // 18 images of the data set in a batch of 24.
+    expect(parseLastRow(readFileSync(run('rst', 'metrics.csv'), 'utf8'))?.step).to.equal(Math.ceil(96 / 18));
+  });
+
+  it('start from a recipe that flags and a file override', async () => {
+    const file = join(folder, 'recipe.yaml');
+    writeFileSync(file, 'recipe: bsr-net\nsparsity: 0.95\nepochs: 40\n');
+    const given = { recipe: 'bsr-net', sparsity: 0.95, epochs: 20, method: 'rigl' };
+    expect(await configOf('--config', file, '--epochs', '20', '--method', 'rigl')).to.deep.equal(parseConfig(given));
+    const jobs = JSON.parse(
+      await printed('sweep', '--recipe', 'rigl,itop', '--sparsity', '0.9', '--seeds', '0,1', '--print-config'),
+    );
+    expect(jobs.map(({ id }: { id: string }) => id)).to.have.members(
+      ['rigl', 'itop'].flatMap((recipe) =>
+        [0, 1].map((seed) => configHash(parseConfig({ recipe, sparsity: 0.9, seed }))),
+      ),
+    );
+  });
+
+  it('take sparsities by layer from a file too', async () => {
+    const file = join(folder, 'layers.yaml');
+    writeFileSync(file, 'sparsity: 0.9\nlayerSparsities:\n  fc.kernel: 1/2\n');
+    expect(await configOf('--config', file)).to.deep.include({
+      distribution: 'per-layer',
+      layerSparsities: { 'fc.kernel': 0.5 },
+    });
+  });
+
+  it('are refused in the words of whoever asked: flags by a dash, settings of a file by their names', async () => {
+    const file = join(folder, 'wrong.yaml');
+    writeFileSync(file, 'agentGamma: 0.2\n');
+    expect(await messageOf('train', '--config', file)).to.equal(
+      'agentGamma 0.2 applies to the optimizer agent only; here --optimizer is sgd. Leave agentGamma out, or change that.',
+    );
+    expect(await messageOf('train', '--config', file, '--agent-gamma', '0.3')).to.match(/^--agent-gamma 0\.3 applies/);
+    expect(await messageOf('train', '--batch-size', '0')).to.equal('--batch-size must be above 0; 0 came.');
+    expect(await messageOf('sweep', '--batch-size', '0,1')).to.equal('--batch-size must be above 0; 0 came.');
+    expect(await messageOf('sweep', '--seeds', '0.5')).to.equal('--seeds must be a whole number; 0.5 came.');
+    expect(await messageOf('train', '--layer-sparsities', 'fc.kernel')).to.match(/as a=0\.5,b=0\.9; fc\.kernel came/);
+    expect(await messageOf('train', '--layer-sparsities', 'a=1/2,a=0.1')).to.match(/names a twice/);
+    expect(await messageOf('train', '--layer-sparsities', 'a=95')).to.match(
+      /^--layer-sparsities a must be below 1; 95 came.*did you mean 0\.95/,
+    );
+    expect(await messageOf('train', '--method', 'one-shot', '--sparsity', '0.9')).to.match(/give a .* with --from\.$/);
+    expect(await messageOf('train', '--cache-memory', '-1', '--backend', 'cpu')).to.match(/--cache-memory takes mega/);
+  });
+});
