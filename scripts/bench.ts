@@ -15,8 +15,11 @@ import type { Context, Section } from './bench/context.ts';
 import { layers } from './bench/layers.ts';
 import { network } from './bench/network.ts';
 import { type Rival, startPython, startTfjsWasm } from './bench/rival.ts';
+import { roofline } from './bench/roofline.ts';
+import { scaling } from './bench/scaling.ts';
+import { tfjsWasm } from './bench/tfjs-wasm.ts';
 
-const SECTIONS: readonly Section[] = [network, layers];
+const SECTIONS: readonly Section[] = [network, layers, tfjsWasm, scaling, roofline];
 
 const { values: options } = parseArgs({
   options: {
@@ -54,7 +57,7 @@ const rival = async (starting: Promise<Rival>): Promise<Rival> => {
 };
 try {
   const python = options.python ? await rival(startPython(options.python, folder, threads)) : null;
-  const tfjsWasm = options['tfjs-wasm'] ? await rival(startTfjsWasm(options['tfjs-wasm'], folder)) : null;
+  const wasm = options['tfjs-wasm'] ? await rival(startTfjsWasm(options['tfjs-wasm'], folder)) : null;
   const context: Context = {
     rounds,
     batch,
@@ -63,12 +66,12 @@ try {
     sparsities: options.sparsity.split(',').map(Number),
     build,
     python,
-    tfjsWasm,
+    tfjsWasm: wasm,
     checkpoint: options.checkpoint,
     folder,
     log: (message) => console.error(message),
   };
-  const versions = { node: process.versions.node, ...python?.versions, ...tfjsWasm?.versions };
+  const versions = { node: process.versions.node, ...python?.versions, ...wasm?.versions };
   const machine = [
     `${cpus()[0]?.model.trim()}, ${availableParallelism()} processors, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     ...Object.entries(versions).map(([name, version]) => `${name} ${version ?? 'not installed'}`),

@@ -18,6 +18,13 @@ export type Action = 'forward' | 'attack' | 'step' | 'pgd';
 
 export const PGD_STEPS = 10;
 
+export const ACTION_LABELS: { readonly [A in Action]: string } = {
+  forward: 'forward',
+  attack: 'attack iteration',
+  step: 'training step',
+  pgd: `PGD-${PGD_STEPS} training step`,
+};
+
 const KEY = seedKey('bench actions');
 const objective = natural();
 const optimizer = sgd({ momentum: 0.9, weightDecay: 5e-4 });

@@ -20,34 +20,34 @@ function check(what: string, difference: number, limit: number): number {
   );
 }
 
-/** Relative l2 differences of a whole network. */
-export interface Differences {
-  readonly logits: number;
-  readonly inputGradient: number;
-  /** The largest over the kernels. */
-  readonly weightGradient: number;
-}
+/** Relative l2 differences of a whole network; of weight gradients the largest over the kernels. */
+export type Differences = ReadonlyMap<string, number>;
 
 /**
  * Loads a network into a rival and compares what both compute.
  *
+ * @param logitsOnly where no gradient of the rival will be timed
  * @throws Disagreement
  */
-export async function loadAndCompare(rival: Rival, net: Net, batch: Batch): Promise<Differences> {
+export async function loadAndCompare(rival: Rival, net: Net, batch: Batch, logitsOnly = false): Promise<Differences> {
   const { program } = net;
   await rival.ask({ do: 'load', net: net.name, file: rival.store('net', storedNet(net, batch)), program });
   const theirs = await rival.askForTensors({ do: 'check', net: net.name });
   const ours = computed(net, batch);
-  const differences = {
-    logits: check('logits', relativeDistance(ours.logits, theirs.logits), LIMITS.logits),
-    inputGradient: check('the input gradient', relativeDistance(ours.images, theirs.images), LIMITS.networkGradient),
-  };
-  const kernels = Object.entries(net.params).filter(([name]) => name in theirs);
-  const distances = kernels.map(([name, param]) => {
+  const differences = new Map([
+    ['logits', check('logits', relativeDistance(ours.logits, theirs.logits), LIMITS.logits)],
+  ]);
+  if (logitsOnly) return differences;
+  const gradient = (name: string, what: string, expected: ArrayLike<number>): number =>
+    check(what, relativeDistance(ours[name], expected), LIMITS.networkGradient);
+  differences.set('input gradient', gradient('images', 'the input gradient', theirs.images));
+  const distances = Object.entries(net.params).flatMap(([name, param]) => {
+    if (!(name in theirs)) return [];
     const expected = isSparse(param) ? gatherValues(param.structure, theirs[name]) : theirs[name];
-    return check(`the gradient of ${name}`, relativeDistance(ours[name], expected), LIMITS.networkGradient);
+    return [gradient(name, `the gradient of ${name}`, expected)];
   });
-  return { ...differences, weightGradient: Math.max(0, ...distances) };
+  if (distances.length > 0) differences.set('weight gradients', Math.max(...distances));
+  return differences;
 }
 
 /** Compares a layer's y, dx and dw. @throws Disagreement */
@@ -58,10 +58,12 @@ export const compareLayer = (what: string, ours: Arrays, theirs: Arrays): number
     ),
   );
 
-export const describeDifferences = (all: readonly Differences[]): string => {
-  const largest = (of: (d: Differences) => number): string => Math.max(...all.map(of)).toExponential(0);
-  return `logits ${largest((d) => d.logits)}, input gradient ${largest((d) => d.inputGradient)}, weight gradients ${largest((d) => d.weightGradient)}`;
-};
+/** The largest of each, such as `logits 5e-7, input gradient 8e-5`. */
+export function describeDifferences(all: readonly Differences[]): string {
+  const names = new Set(all.flatMap((differences) => [...differences.keys()]));
+  const largest = (name: string): number => Math.max(...all.map((differences) => differences.get(name) ?? 0));
+  return [...names].map((name) => `${name} ${largest(name).toExponential(0)}`).join(', ');
+}
 
 /** A rival's side of an action. */
 export const rivalSide = (rival: Rival, name: string, request: Record<string, unknown>) => ({

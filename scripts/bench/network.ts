@@ -1,4 +1,4 @@
-import { type Action, actionsOf, PGD_STEPS } from './actions.ts';
+import { ACTION_LABELS, type Action, actionsOf, PGD_STEPS } from './actions.ts';
 import { type Differences, describeDifferences, loadAndCompare, rivalSide } from './agreement.ts';
 import type { Context, Section } from './context.ts';
 import { disposeNet, type Net, randomBatch, randomNet } from './nets.ts';
@@ -8,12 +8,6 @@ import { standing, targetOf } from './targets.ts';
 import { fastestOf, milliseconds, type Side, type Times, takeTurns } from './turns.ts';
 
 export const FORMATS = ['contiguous', 'channels_last'] as const;
-
-export const ACTIONS: Readonly<Record<Exclude<Action, 'forward'>, string>> = {
-  attack: 'attack iteration',
-  step: 'training step',
-  pgd: `PGD-${PGD_STEPS} training step`,
-};
 
 /** PyTorch's sides of an action: one a memory format. */
 export const pytorchSides = ({ python }: Context, net: Net, action: Action): Side[] =>
@@ -27,7 +21,7 @@ export const timesOf = (times: Times, name: string): readonly number[] =>
 
 interface Model {
   readonly model: string;
-  readonly actions: readonly (keyof typeof ACTIONS)[];
+  readonly actions: readonly Action[];
 }
 
 async function modelRows({ model, actions }: Model, context: Context): Promise<{ rows: string[][]; note: string }> {
@@ -69,12 +63,12 @@ async function modelRows({ model, actions }: Model, context: Context): Promise<{
 }
 
 function row(
-  { model, action, sparsity }: { model: string; action: keyof typeof ACTIONS; sparsity: number },
+  { model, action, sparsity }: { model: string; action: Action; sparsity: number },
   ours: readonly number[],
   theirs: readonly number[],
   { build, batch, width }: Context,
 ): string[] {
-  const label = `${model}, ${ACTIONS[action]}, ${percent(sparsity)}`;
+  const label = `${model}, ${ACTION_LABELS[action]}, ${percent(sparsity)}`;
   if (theirs.length === 0) return [label, number(min(ours)), number(median(ours))];
   const target = batch === 128 && width === 1 ? targetOf(model, action, sparsity, build) : undefined;
   return [
