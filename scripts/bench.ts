@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { ENGINE, engineInfo, registerEngine } from '../src/engine/index.ts';
+import { agent } from './bench/agent.ts';
 import { replaceFigures } from './bench/blocks.ts';
 import type { Context, Section } from './bench/context.ts';
 import { layers } from './bench/layers.ts';
@@ -18,8 +19,9 @@ import { type Rival, startPython, startTfjsWasm } from './bench/rival.ts';
 import { roofline } from './bench/roofline.ts';
 import { scaling } from './bench/scaling.ts';
 import { tfjsWasm } from './bench/tfjs-wasm.ts';
+import { trained } from './bench/trained.ts';
 
-const SECTIONS: readonly Section[] = [network, layers, tfjsWasm, scaling, roofline];
+const SECTIONS: readonly Section[] = [network, trained, layers, tfjsWasm, scaling, roofline, agent];
 
 const { values: options } = parseArgs({
   options: {

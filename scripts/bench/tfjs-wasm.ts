@@ -42,7 +42,7 @@ export const tfjsWasm: Section = {
       context.log(`  ${labelOf(trial)} timed`);
     }
     const header = [
-      'VGG16',
+      '',
       'tfjs-backend-wasm min, ms',
       'median',
       'Equipoise min, ms',
@@ -54,7 +54,7 @@ export const tfjsWasm: Section = {
     return [
       title,
       '',
-      'It has no sparse kernels (the network is dense and masked there), runs on one thread in Node, and has no gradient of convolution kernels; its gradient of max pooling is wrong where a window has no positive value.',
+      'It has no sparse kernels (the network is dense and masked there), runs on one thread in Node, and has no gradient of convolution kernels.',
       '',
       markdownTable(header, rows),
       '',

@@ -1,0 +1,78 @@
+import type { TrainOptions } from '../../src/training/config.ts';
+import type { Context, Section } from './context.ts';
+import { median, min } from './statistics.ts';
+import { markdownTable, number, ratio } from './table.ts';
+import { verdictAtMost } from './targets.ts';
+import { pretendedCifar, runTraining } from './training-run.ts';
+import { type Side, takeTurns } from './turns.ts';
+
+interface Arm {
+  readonly name: string;
+  readonly options: TrainOptions;
+  /** Mean time of a step over the same without AGENT; undefined for that itself. */
+  readonly limit?: number;
+}
+
+const matched = (agentAttackSteps: number): TrainOptions => ({
+  optimizer: 'agent',
+  agentPrepass: 'matched',
+  agentAttackSteps,
+});
+
+const ARMS: readonly Arm[] = [
+  { name: 'without AGENT', options: { optimizer: 'sgd' } },
+  { name: 'published', options: { optimizer: 'agent', agentPrepass: 'published' }, limit: 1.45 },
+  { name: 'matched, K = 0', options: matched(0), limit: 1.35 },
+  { name: 'matched, K = 1', options: matched(1), limit: 1.35 },
+  { name: 'matched, K = 10', options: matched(10), limit: 2.15 },
+];
+
+const STEPS = 4;
+/** Whole runs are long; a smaller network has the same proportions. */
+const WIDTH = 0.5;
+
+/** What AGENT costs: seconds a step over an epoch, its pre-pass included. */
+export const agent: Section = {
+  name: 'agent',
+  run: async (context: Context) => {
+    const images = STEPS * context.batch;
+    const data = pretendedCifar(context.folder, images);
+    const width = WIDTH * context.width;
+    const common: TrainOptions = {
+      model: 'vgg16',
+      width,
+      method: 'rigl',
+      sparsity: 0.95,
+      distribution: 'uniform',
+      updateInterval: 2,
+      updateEnd: 1,
+      batchSize: context.batch,
+      trainLimit: images,
+    };
+    const sides = ARMS.map(
+      ({ name, options }): Side => ({
+        name,
+        run: async () => {
+          const { training, steps } = await runTraining({ ...common, ...options }, data, context.folder);
+          return (1000 * training) / steps;
+        },
+      }),
+    );
+    const times = await takeTurns(sides, context.rounds);
+    const of = (name: string): readonly number[] => times.get(name) ?? [];
+    const base = of(ARMS[0].name);
+    const rows = ARMS.map(({ name, limit }) => {
+      const list = of(name);
+      const growth = min(list) / min(base);
+      const cells = [name, number(min(list)), number(median(list)), ratio(growth), ratio(median(list) / median(base))];
+      return [...cells, limit === undefined ? '' : verdictAtMost(growth, limit, '×')];
+    });
+    return [
+      '### What AGENT costs',
+      '',
+      `VGG16 of width ${width}, 95 %, PGD-10, an epoch of ${STEPS} steps of ${context.batch} images: milliseconds a step over the epoch, the pre-pass included.`,
+      '',
+      markdownTable(['', 'min, ms', 'median', 'over without, minima', 'medians', ''], rows),
+    ].join('\n');
+  },
+};
