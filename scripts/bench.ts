@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { ENGINE, engineInfo, registerEngine } from '../src/engine/index.ts';
 import { agent } from './bench/agent.ts';
+import { around } from './bench/around.ts';
 import { replaceFigures } from './bench/blocks.ts';
 import type { Context, Section } from './bench/context.ts';
 import { layers } from './bench/layers.ts';
@@ -21,7 +22,7 @@ import { scaling } from './bench/scaling.ts';
 import { tfjsWasm } from './bench/tfjs-wasm.ts';
 import { trained } from './bench/trained.ts';
 
-const SECTIONS: readonly Section[] = [network, trained, layers, tfjsWasm, scaling, roofline, agent];
+const SECTIONS: readonly Section[] = [network, trained, layers, tfjsWasm, scaling, roofline, around, agent];
 
 const { values: options } = parseArgs({
   options: {
@@ -68,6 +69,7 @@ try {
     sparsities: options.sparsity.split(',').map(Number),
     build,
     python,
+    pythonPath: options.python,
     tfjsWasm: wasm,
     checkpoint: options.checkpoint,
     folder,

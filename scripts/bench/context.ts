@@ -13,6 +13,8 @@ export interface Context {
   readonly build: Build;
   /** PyTorch and SparseProp; null without Python. */
   readonly python: Rival | null;
+  /** To start another. */
+  readonly pythonPath: string | undefined;
   readonly tfjsWasm: Rival | null;
   readonly checkpoint: string | undefined;
   /** For files of the bench's own. */

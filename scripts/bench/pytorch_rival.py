@@ -239,9 +239,9 @@ class Rival:
     def answer(self, do, **request):
         return getattr(self, do.replace("-", "_"))(**request) or {}
 
-    def load(self, net, file, program):
+    def load(self, net, file, program, sides=tuple(FORMATS)):
         tensors = read_safetensors(file)
-        self.nets[net] = {side: Net(tensors, program, FORMATS[side]) for side in FORMATS}
+        self.nets[net] = {side: Net(tensors, program, FORMATS[side]) for side in sides}
 
     def check(self, net, out):
         write_safetensors(out, self.nets[net]["contiguous"].check())

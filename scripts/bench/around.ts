@@ -1,0 +1,201 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Tensor1D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { type Classifier, pgd } from '../../attacks/index.ts';
+import { foldIn, seedKey } from '../../src/core/key.ts';
+import { isSparse } from '../../src/core/params.ts';
+import { ENGINE } from '../../src/engine/index.ts';
+import { RunNetwork, RunNetworkGradient, runNetwork } from '../../src/ops/network.ts';
+import { actionsOf } from './actions.ts';
+import type { Context, Section } from './context.ts';
+import { disposeNet, type Net, randomBatch, randomNet, storedNet } from './nets.ts';
+import { engine } from './profile.ts';
+import { startPython } from './rival.ts';
+import { median, min } from './statistics.ts';
+import { markdownTable, number, percent } from './table.ts';
+import { verdict, verdictAtMost } from './targets.ts';
+import { milliseconds, takeTurns } from './turns.ts';
+
+const MOST_SPARSE = 0.99;
+/** Multiply-adds of a task of some 50 µs: long enough that every thread takes one. */
+const TASK_STEPS = 20_000;
+const JOBS = 5000;
+/** Long enough for workers that wait to fall asleep. */
+const SLEEP_MS = 2;
+const JOBS_AFTER_SLEEP = 200;
+
+type Row = readonly [what: string, figure: string, verdict: string];
+
+/** Microseconds that a job of a task for each thread takes longer than one task alone; from workers that wait, or sleep. */
+function handOff(): Row[] {
+  const { heap, pool } = engine();
+  const y = heap.allocate(16 * pool.threads);
+  const job = (tasks: number): void => pool.run(tasks, 'multiplyAdds', { y, steps: TASK_STEPS });
+  const times = (tasks: number, jobs: number, rest: () => void): number[] =>
+    Array.from({ length: jobs }, () => {
+      rest();
+      const start = performance.now();
+      job(tasks);
+      return 1000 * (performance.now() - start);
+    });
+  const nothing = new Int32Array(new SharedArrayBuffer(4));
+  const alone = median(times(1, JOBS, () => {}));
+  const waiting = median(times(pool.threads, JOBS, () => {})) - alone;
+  const asleep =
+    median(times(pool.threads, JOBS_AFTER_SLEEP, () => void Atomics.wait(nothing, 0, 0, SLEEP_MS))) - alone;
+  heap.free(y);
+  const what = `hand-off to ${pool.threads} threads and back`;
+  return [
+    [`${what} (median)`, `${number(waiting)} µs`, verdictAtMost(waiting, 5, ' µs')],
+    [`${what}, after ${SLEEP_MS} ms without work (median)`, `${number(asleep)} µs`, ''],
+  ];
+}
+
+/** Milliseconds spent in kernels of whole networks while `work` runs. */
+async function insideNetworks(work: () => Promise<void>): Promise<number> {
+  let inside = 0;
+  const configs = [RunNetwork, RunNetworkGradient].map((name) => tf.getKernel(name, ENGINE));
+  const originals = configs.map(({ kernelFunc }) => kernelFunc);
+  configs.forEach((config, i) => {
+    config.kernelFunc = (call) => {
+      const start = performance.now();
+      const result = originals[i](call);
+      inside += performance.now() - start;
+      return result;
+    };
+  });
+  try {
+    await work();
+  } finally {
+    configs.forEach((config, i) => {
+      config.kernelFunc = originals[i];
+    });
+  }
+  return inside;
+}
+
+/** The share of a PGD-10 attack at 99 % that is not the network: signs, projections, the loss, tfjs itself. */
+async function outsideNetwork({ batch: size, width, rounds }: Context): Promise<Row> {
+  const net = randomNet('vgg16', MOST_SPARSE, width);
+  const batch = randomBatch(size);
+  const actions = actionsOf(net, batch);
+  await actions.perturb();
+  const shares: number[] = [];
+  for (let i = 0; i < rounds; i++) {
+    let inside = 0;
+    const total = await milliseconds(async () => {
+      inside = await insideNetworks(actions.perturb);
+    });
+    shares.push(1 - inside / total);
+  }
+  actions.dispose();
+  disposeNet(net);
+  const share = min(shares);
+  return [
+    'share of PGD-10 at 99 % outside the network',
+    percent(share),
+    verdictAtMost(Math.round(100 * share), 10, ' %'),
+  ];
+}
+
+/** Peak resident memory of a process that trains ResNet-18 at 99 %. */
+async function memory({ batch, width, threads, python, pythonPath, folder }: Context): Promise<Row> {
+  const script = fileURLToPath(new URL('./memory-of-step.js', import.meta.url));
+  const parameters = ['resnet18', MOST_SPARSE, width, batch, threads].map(String);
+  const ours = Number(
+    execFileSync(process.execPath, [...process.execArgv, script, ...parameters], { encoding: 'utf8' }),
+  );
+  const what = 'peak resident memory, ResNet-18 step at 99 %';
+  if (!python || pythonPath === undefined) return [what, `${number(ours)} MiB`, ''];
+  const rival = await startPython(pythonPath, folder, threads);
+  try {
+    const net = randomNet('resnet18', MOST_SPARSE, width);
+    const file = rival.store('memory', storedNet(net, randomBatch(batch)));
+    await rival.ask({ do: 'load', net: net.name, file, program: net.program, sides: ['contiguous'] });
+    for (let i = 0; i < 2; i++) {
+      await rival.ask({ do: 'time', net: net.name, side: 'contiguous', action: 'step', steps: 0 });
+    }
+    disposeNet(net);
+    const theirs = Number((await rival.ask({ do: 'memory' })).megabytes);
+    return [
+      `${what}, over PyTorch's`,
+      `${number(ours)} / ${number(theirs)} MiB`,
+      verdictAtMost(Math.round(100 * (ours / theirs)), 50, ' %'),
+    ];
+  } finally {
+    rival.stop();
+  }
+}
+
+/** A random network, given its own predictions as labels, falls quickly: solved images leave the batch. */
+async function compaction({ batch: size, width, rounds }: Context): Promise<Row> {
+  const net: Net = randomNet('vgg16', MOST_SPARSE, width);
+  const { images, labels } = randomBatch(size);
+  const classifier: Classifier = (pixels) =>
+    runNetwork(net.program, net.params, net.state, pixels, { training: false }).logits;
+  const predicted = tf.tidy(() => tf.cast(tf.argMax(classifier(images), -1), 'int32')) as Tensor1D;
+  const attack = pgd({ epsilon: 8 / 255, steps: 50, stepSize: 2 / 255 });
+  const key = foldIn(seedKey('bench'), 'compaction');
+  const sides = (['evaluate', 'train'] as const).map((mode) => ({
+    name: mode,
+    run: () =>
+      milliseconds(async () => {
+        (await attack.perturb(classifier, images, predicted, { key, mode })).dispose();
+      }),
+  }));
+  const times = await takeTurns(sides, rounds);
+  disposeNet(net);
+  tf.dispose([images, labels, predicted]);
+  const gain = min(times.get('train') ?? []) / min(times.get('evaluate') ?? []);
+  return ['PGD-50 with solved images left out, against all steps of all', `${number(gain)}×`, verdict(gain, 3)];
+}
+
+/** Bytes of a network's weights stored sparse, 4 a value and 4 a position, over those stored dense. */
+function storage({ width }: Context): Row {
+  const net = randomNet('vgg16', MOST_SPARSE, width);
+  let [sparse, dense] = [0, 0];
+  for (const param of [...Object.values(net.params), ...Object.values(net.state)]) {
+    sparse += isSparse(param) ? 8 * param.values.size : 4 * param.size;
+    dense += 4 * (isSparse(param) ? param.structure.shape.reduce((a, b) => a * b) : param.size);
+  }
+  disposeNet(net);
+  const share = (100 * sparse) / dense;
+  return [
+    'VGG16 at 99 % stored sparse, over dense',
+    `${number(share)} %`,
+    verdictAtMost(Number(share.toFixed(2)), 3, ' %'),
+  ];
+}
+
+async function help({ rounds }: Context): Promise<Row> {
+  const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+  const times: number[] = [];
+  for (let i = 0; i <= rounds; i++) {
+    times.push(await milliseconds(() => void spawnSync(process.execPath, [main, '--help'], { stdio: 'ignore' })));
+  }
+  return ['equipoise --help', `${number(min(times))} ms`, verdictAtMost(min(times), 300, ' ms')];
+}
+
+/** What is to be reached beside the kernels. */
+export const around: Section = {
+  name: 'around',
+  run: async (context) => {
+    const rows = [
+      ...handOff(),
+      await outsideNetwork(context),
+      await memory(context),
+      storage(context),
+      await help(context),
+      await compaction(context),
+    ];
+    return [
+      '### Around the kernels',
+      '',
+      markdownTable(
+        ['', 'figure', ''],
+        rows.map((row) => [...row]),
+      ),
+    ].join('\n');
+  },
+};
