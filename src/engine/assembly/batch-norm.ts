@@ -349,13 +349,29 @@ export function affineGradient(task: i32, p: usize): void {
         let q = d + offset, r = z + offset, s = y + offset;
         const start = s;
         for (const end = s + (args.tiles << 7); s < end; q += 128, r += 128, s += 128) {
-          const word = args.bits ? v128.load_splat<u32>(bits) : i32x4.splat(-1);
-          bits += 4;
-          for (let k = 0; k < 8; k++) {
-            const at = <usize>k << 4;
-            const base = args.z ? multiplyAdd(constant, zSlope, v128.load(r + at)) : constant;
-            v128.store(s + at, multiplyAdd(base, slope, keepBits(v128.load(q + at), word, k)));
+          let v0 = v128.load(q), v1 = v128.load(q, 16), v2 = v128.load(q, 32), v3 = v128.load(q, 48);
+          let v4 = v128.load(q, 64), v5 = v128.load(q, 80), v6 = v128.load(q, 96), v7 = v128.load(q, 112);
+          if (args.bits) {
+            const word = v128.load_splat<u32>(bits);
+            bits += 4;
+            v0 = keepBits(v0, word, 0); v1 = keepBits(v1, word, 1); v2 = keepBits(v2, word, 2); v3 = keepBits(v3, word, 3);
+            v4 = keepBits(v4, word, 4); v5 = keepBits(v5, word, 5); v6 = keepBits(v6, word, 6); v7 = keepBits(v7, word, 7);
           }
+          if (args.z) {
+            v0 = multiplyAdd(multiplyAdd(constant, zSlope, v128.load(r)), slope, v0);
+            v1 = multiplyAdd(multiplyAdd(constant, zSlope, v128.load(r, 16)), slope, v1);
+            v2 = multiplyAdd(multiplyAdd(constant, zSlope, v128.load(r, 32)), slope, v2);
+            v3 = multiplyAdd(multiplyAdd(constant, zSlope, v128.load(r, 48)), slope, v3);
+            v4 = multiplyAdd(multiplyAdd(constant, zSlope, v128.load(r, 64)), slope, v4);
+            v5 = multiplyAdd(multiplyAdd(constant, zSlope, v128.load(r, 80)), slope, v5);
+            v6 = multiplyAdd(multiplyAdd(constant, zSlope, v128.load(r, 96)), slope, v6);
+            v7 = multiplyAdd(multiplyAdd(constant, zSlope, v128.load(r, 112)), slope, v7);
+          } else {
+            v0 = f32x4.mul(slope, v0); v1 = f32x4.mul(slope, v1); v2 = f32x4.mul(slope, v2); v3 = f32x4.mul(slope, v3);
+            v4 = f32x4.mul(slope, v4); v5 = f32x4.mul(slope, v5); v6 = f32x4.mul(slope, v6); v7 = f32x4.mul(slope, v7);
+          }
+          v128.store(s, v0); v128.store(s, v1, 16); v128.store(s, v2, 32); v128.store(s, v3, 48);
+          v128.store(s, v4, 64); v128.store(s, v5, 80); v128.store(s, v6, 96); v128.store(s, v7, 112);
         }
         zero(s, args.pad);
         if (args.z && valid < args.nb) clearImages(start, args.tiles, args.nb, max(0, valid));
