@@ -21,9 +21,8 @@ export const REMAINING = 16;
 export const DONE = 32;
 export const SLEEPERS = 48;
 export const TASKS = 64;
-export const CHAIN = 65;
-export const CHAIN_LENGTH = 66;
-export const STOP = 67;
+export const CHAIN_LENGTH = 65;
+export const STOP = 66;
 export const ERROR = 80;
 export const ERROR_LENGTH = 81;
 /** Task number + 1 that each thread is running, or 0. */
@@ -43,7 +42,7 @@ export interface ThreadData {
 }
 
 /** The kernels of one thread, in the order of the list. */
-export function instantiate({ module, memory, kernels, thread }: ThreadData): Kernel[] {
+function instantiate({ module, memory, kernels, thread }: ThreadData): Kernel[] {
   const { exports } = new WebAssembly.Instance(module, {
     env: {
       memory,
@@ -56,29 +55,30 @@ export function instantiate({ module, memory, kernels, thread }: ThreadData): Ke
   return kernels.map((name) => exports[name] as Kernel);
 }
 
-/** Claims and runs tasks until none is left to claim. */
-export function work(
-  memory: WebAssembly.Memory,
-  control: Int32Array,
-  kernels: readonly Kernel[],
-  thread: number,
-): void {
-  while (true) {
-    const remaining = Atomics.sub(control, REMAINING, 1);
-    if (remaining <= 0) return;
-    const tasks = control[TASKS];
-    const task = tasks - remaining;
-    Atomics.store(control, RUNNING + thread, task + 1);
-    try {
-      const length = 2 * control[CHAIN_LENGTH];
-      const chain = new Uint32Array(memory.buffer, control[CHAIN], length);
-      for (let i = 0; i < length; i += 2) kernels[chain[i]](task, chain[i + 1]);
-    } catch (error) {
-      report(memory, control, error);
+/** A thread's part in jobs: a function that claims and runs tasks until none is left to claim. */
+export function worker(data: ThreadData): () => void {
+  const { memory, thread } = data;
+  const kernels = instantiate(data);
+  // Views of the first megabyte stay valid when the memory grows.
+  const control = new Int32Array(memory.buffer, CONTROL, CONTROL_WORDS);
+  const chain = new Uint32Array(memory.buffer, ARGUMENTS, (ARGUMENTS_END - ARGUMENTS) / 4);
+  return () => {
+    while (true) {
+      const remaining = Atomics.sub(control, REMAINING, 1);
+      if (remaining <= 0) return;
+      const tasks = control[TASKS];
+      const task = tasks - remaining;
+      Atomics.store(control, RUNNING + thread, task + 1);
+      try {
+        const length = 2 * control[CHAIN_LENGTH];
+        for (let i = 0; i < length; i += 2) kernels[chain[i]](task, chain[i + 1]);
+      } catch (error) {
+        report(memory, control, error);
+      }
+      Atomics.store(control, RUNNING + thread, 0);
+      if (Atomics.add(control, DONE, 1) === tasks - 1) Atomics.notify(control, DONE);
     }
-    Atomics.store(control, RUNNING + thread, 0);
-    if (Atomics.add(control, DONE, 1) === tasks - 1) Atomics.notify(control, DONE);
-  }
+  };
 }
 
 /** Keeps the first error's message for the main thread. */

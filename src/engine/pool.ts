@@ -2,7 +2,6 @@ import { Worker } from 'node:worker_threads';
 import {
   ARGUMENTS,
   ARGUMENTS_END,
-  CHAIN,
   CHAIN_LENGTH,
   CONTROL,
   CONTROL_WORDS,
@@ -11,15 +10,13 @@ import {
   ERROR_LENGTH,
   ERROR_TEXT,
   GENERATION,
-  instantiate,
-  type Kernel,
   REMAINING,
   RUNNING,
   SLEEPERS,
   STOP,
   TASKS,
   type ThreadData,
-  work,
+  worker,
 } from './control.ts';
 import type { Heap } from './heap.ts';
 import { type Call, type Fields, FLOAT_FIELDS, KERNELS, type KernelName, RECORDS } from './records.ts';
@@ -44,7 +41,10 @@ export class Pool {
   readonly threads: number;
   readonly #heap: Heap;
   readonly #control: Int32Array;
-  readonly #kernels: readonly Kernel[];
+  /** Where chains and their argument records are written. */
+  readonly #arguments: { readonly words: Int32Array; readonly floats: Float32Array };
+  /** Claims and runs tasks on the main thread. */
+  readonly #work: () => void;
   readonly #workers: Worker[] = [];
   readonly #stallMs: number;
   /** Why no job can be run any more. */
@@ -63,7 +63,9 @@ export class Pool {
     this.#stallMs = stallMs;
     this.#control = new Int32Array(heap.memory.buffer, CONTROL, CONTROL_WORDS);
     this.#control.fill(0);
-    this.#kernels = instantiate({ module, memory: heap.memory, kernels: KERNELS, thread: 0 });
+    const length = (ARGUMENTS_END - ARGUMENTS) / 4;
+    this.#arguments = { words: heap.int32(ARGUMENTS, length), floats: heap.float32(ARGUMENTS, length) };
+    this.#work = worker({ module, memory: heap.memory, kernels: KERNELS, thread: 0 });
   }
 
   /** Whether jobs can still be run. */
@@ -87,10 +89,47 @@ export class Pool {
    * @throws what a kernel threw, on any thread; an error when a worker died
    */
   runChain(tasks: number, calls: readonly Call[]): void {
+    this.#run(tasks, calls, (next, { kernel, fields }) => {
+      const { words, floats } = this.#arguments;
+      const values = fields as Readonly<Record<string, number>>;
+      for (const field of RECORDS[kernel]) {
+        if (FLOAT_FIELDS.has(field)) floats[next++] = values[field];
+        else words[next++] = values[field];
+      }
+      return next;
+    });
+  }
+
+  /** The same for calls whose fields, all integers, are listed in their record's order; `number` says what each is. */
+  runFields<Field>(
+    tasks: number,
+    calls: readonly { readonly kernel: KernelName; readonly fields: readonly Field[] }[],
+    number: (field: Field) => number,
+  ): void {
+    const { words } = this.#arguments;
+    this.#run(tasks, calls, (next, { fields }) => {
+      for (const field of fields) words[next++] = number(field);
+      return next;
+    });
+  }
+
+  /** Runs a chain; `write` puts a call's arguments into the words from `next` on and returns where they end. */
+  #run<C extends { readonly kernel: KernelName }>(
+    tasks: number,
+    calls: readonly C[],
+    write: (next: number, call: C) => number,
+  ): void {
     if (this.#broken !== undefined) throw new Error(this.#broken);
     if (tasks === 0 || calls.length === 0) return;
+    const { words } = this.#arguments;
+    let next = 2 * calls.length;
+    calls.forEach((call, i) => {
+      words[2 * i] = KERNEL_INDEX[call.kernel];
+      words[2 * i + 1] = ARGUMENTS + 4 * next;
+      next = write(next, call);
+      if (next > words.length) throw new Error('A job of the engine has too many kernels.');
+    });
     const control = this.#control;
-    control[CHAIN] = this.#encode(calls);
     control[CHAIN_LENGTH] = calls.length;
     control[TASKS] = tasks;
     Atomics.store(control, DONE, 0);
@@ -99,7 +138,7 @@ export class Pool {
       Atomics.add(control, GENERATION, 1);
       if (Atomics.load(control, SLEEPERS) > 0) Atomics.notify(control, GENERATION);
     }
-    work(this.#heap.memory, control, this.#kernels, 0);
+    this.#work();
     this.#awaitTasks(tasks);
     if (Atomics.load(control, ERROR) !== 0) throw this.#takeError();
   }
@@ -165,24 +204,6 @@ export class Pool {
     const text = new TextDecoder().decode(new Uint8Array(this.#heap.memory.buffer, ERROR_TEXT, length).slice());
     Atomics.store(this.#control, ERROR, 0);
     return new Error(`A kernel of the engine failed: ${text}`);
-  }
-
-  /** Writes the chain and its argument records; returns the chain's address. */
-  #encode(calls: readonly Call[]): number {
-    const words = this.#heap.int32(ARGUMENTS, (ARGUMENTS_END - ARGUMENTS) / 4);
-    const floats = this.#heap.float32(ARGUMENTS, words.length);
-    let next = 2 * calls.length;
-    calls.forEach(({ kernel, fields }, i) => {
-      words[2 * i] = KERNEL_INDEX[kernel];
-      words[2 * i + 1] = ARGUMENTS + 4 * next;
-      const values = fields as Readonly<Record<string, number>>;
-      for (const field of RECORDS[kernel]) {
-        if (FLOAT_FIELDS.has(field)) floats[next++] = values[field];
-        else words[next++] = values[field];
-      }
-      if (next > words.length) throw new Error('A job of the engine has too many kernels.');
-    });
-    return ARGUMENTS;
   }
 }
 

@@ -1,27 +1,17 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import {
-  CONTROL,
-  CONTROL_WORDS,
-  GENERATION,
-  instantiate,
-  REMAINING,
-  SLEEPERS,
-  STOP,
-  type ThreadData,
-  work,
-} from './control.ts';
+import { CONTROL, CONTROL_WORDS, GENERATION, REMAINING, SLEEPERS, STOP, type ThreadData, worker } from './control.ts';
 
 /** Loads of the control words before a thread sleeps; about 20 µs. */
 const SPIN = 20_000;
 
 const data = workerData as ThreadData;
 const control = new Int32Array(data.memory.buffer, CONTROL, CONTROL_WORDS);
-const kernels = instantiate(data);
+const work = worker(data);
 parentPort?.postMessage('ready');
 
 let seen = Atomics.load(control, GENERATION);
 while (Atomics.load(control, STOP) === 0) {
-  if (Atomics.load(control, REMAINING) > 0) work(data.memory, control, kernels, data.thread);
+  if (Atomics.load(control, REMAINING) > 0) work();
   for (let i = 0; i < SPIN && Atomics.load(control, GENERATION) === seen; i++);
   if (Atomics.load(control, GENERATION) === seen) {
     Atomics.add(control, SLEEPERS, 1);

@@ -10,8 +10,11 @@ import {
 import type { EngineBackend } from '../backend.ts';
 import { OutOfMemory } from '../heap.ts';
 import { paddedBatch, SUPER_BLOCK } from '../layout.ts';
+import { planBackward } from '../network/backward.ts';
+import type { Wants } from '../network/backward-pass.ts';
+import { type ForwardPlan, planForward } from '../network/forward.ts';
 import { buildGraph } from '../network/graph.ts';
-import { type ForwardPlan, type Plan, type PlanOptions, planBackward, planForward, value } from '../network/plan.ts';
+import { type Plan, type PlanOptions, value } from '../network/plan.ts';
 import { Run, type RunInputs } from '../network/run.ts';
 import { engineKernel } from './kernel.ts';
 
@@ -25,7 +28,7 @@ const residualsOf = new WeakMap<object, Residuals>();
 
 interface Plans {
   readonly forward: ForwardPlan;
-  readonly backward: Partial<Record<'images' | 'parameters', Plan>>;
+  readonly backward: Partial<Record<Wants, Plan>>;
 }
 
 const plansOf = new WeakMap<Program, Map<string, Plans>>();
@@ -46,7 +49,7 @@ function plansFor(program: Program, options: PlanOptions): Plans {
   return made;
 }
 
-function backwardPlan(program: Program, forward: ForwardPlan, wants: 'images' | 'parameters'): Plan {
+function backwardPlan(program: Program, forward: ForwardPlan, wants: Wants): Plan {
   const { backward } = plansFor(program, forward.options);
   backward[wants] ??= planBackward(forward, wants);
   return backward[wants];

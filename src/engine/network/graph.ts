@@ -55,6 +55,8 @@ export type Node =
     }
   | { readonly kind: 'output'; readonly x: Value };
 
+export type NodeOf<Kind extends Node['kind']> = Extract<Node, { kind: Kind }>;
+
 export interface Graph {
   readonly nodes: readonly Node[];
   readonly values: readonly Value[];

@@ -4,12 +4,11 @@ import { BATCH_NORM_EPSILON } from '../../ops/network.ts';
 import type { EngineBackend } from '../backend.ts';
 import { denseKernel, fillWeights, weightGradient } from '../convolution.ts';
 import { paddedBatch } from '../layout.ts';
-import type { Call, Fields, KernelName } from '../records.ts';
 import type { Compiled } from '../rows.ts';
-import type { Graph, Node } from './graph.ts';
-import { type Field, type Plan, type PlannedCall, type Step, value } from './plan.ts';
+import type { Graph, NodeOf } from './graph.ts';
+import { type Field, type Plan, type Step, value } from './plan.ts';
 
-type ConvNode = Extract<Node, { kind: 'conv' }>;
+type ConvNode = NodeOf<'conv'>;
 
 /** What a run reads and writes: tensors by name, addresses of the others. */
 export interface RunInputs {
@@ -87,7 +86,7 @@ export class Run {
   }
 
   /** (x − mean) / std as a factor and a summand a channel. */
-  writeNormalization({ mean, std }: Extract<Node, { kind: 'normalize' }>, scale: Field, shift: Field): void {
+  writeNormalization({ mean, std }: NodeOf<'normalize'>, scale: Field, shift: Field): void {
     const { heap } = this.#backend;
     heap.float32(value(scale, this), std.length).set(std.map((deviation) => 1 / deviation));
     heap.float32(value(shift, this), mean.length).set(mean.map((center, i) => -center / std[i]));
@@ -179,16 +178,8 @@ export class Run {
 
   #step(step: Step): void {
     if (step.kind === 'host') step.run(this);
-    else
-      this.#backend.pool.runChain(
-        step.tasks,
-        step.calls.map((call) => this.#resolve(call)),
-      );
+    else this.#backend.pool.runFields(step.tasks, step.calls, this.#number);
   }
 
-  #resolve({ kernel, fields }: PlannedCall): Call {
-    const numbers: Record<string, number> = {};
-    for (const name in fields) numbers[name] = value(fields[name], this);
-    return { kernel, fields: numbers as Fields<KernelName> } as Call;
-  }
+  readonly #number = (field: Field): number => value(field, this);
 }

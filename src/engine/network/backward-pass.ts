@@ -1,0 +1,167 @@
+import { rowFields } from '../fields.ts';
+import { bitsBlock, paddedBatch } from '../layout.ts';
+import { Arena } from './arena.ts';
+import { Builder, type Place, type Side } from './builder.ts';
+import { type Bits, type Coefficients, NO_BITS, type Places } from './forward-pass.ts';
+import { type Graph, inputsOf, type Node, type Value } from './graph.ts';
+import type { Field, PlanOptions } from './plan.ts';
+
+/** Gradients of the images, or of all parameters. */
+export type Wants = 'images' | 'parameters';
+
+/** One contribution to the gradient of a value. */
+export interface Contribution {
+  readonly place: Place;
+  /** Whether the place holds nothing else, so that it may be written over. */
+  readonly owned: boolean;
+  /** Whether the value's ReLU has already been applied. */
+  readonly masked: boolean;
+}
+
+/** What a backward pass needs to know of the forward pass. */
+export interface Passed {
+  readonly options: PlanOptions;
+  readonly graph: Graph;
+  readonly places: Places;
+}
+
+/** What the nodes' backward passes share: the gradients that have come so far, and what is asked for. */
+export class Backward {
+  readonly options: PlanOptions;
+  readonly wants: Wants;
+  readonly builder: Builder;
+  readonly places: Places;
+  readonly #graph: Graph;
+  /** Values whose gradients are needed, and nodes that have parameters. */
+  readonly #needs: { readonly values: ReadonlySet<Value>; readonly nodes: ReadonlySet<Node> };
+  readonly #contributions = new Map<Value, Contribution[]>();
+
+  constructor({ options, graph, places }: Passed, wants: Wants) {
+    this.options = options;
+    this.wants = wants;
+    this.builder = new Builder(options, new Arena());
+    this.places = places;
+    this.#graph = graph;
+    this.#needs = whatIsNeeded(graph, wants);
+  }
+
+  needs(value: Value): boolean {
+    return this.#needs.values.has(value);
+  }
+
+  reaches(node: Node): boolean {
+    return node.kind === 'input' || this.#needs.nodes.has(node) || inputsOf(node).some((x) => this.needs(x));
+  }
+
+  add(value: Value, contribution: Contribution): void {
+    this.#contributions.set(value, [...(this.#contributions.get(value) ?? []), contribution]);
+  }
+
+  /** The gradient of a value, all contributions added; its ReLU applied if `mask`. Undefined where none came. */
+  take(value: Value, mask: boolean): Contribution | undefined {
+    const terms = this.#contributions.get(value);
+    if (!terms) return undefined;
+    this.#contributions.delete(value);
+    const pending = mask && value.relu;
+    let sum = terms[0];
+    for (let i = 1; i < terms.length; i++) sum = this.#sum(value, sum, terms[i], pending && i === terms.length - 1);
+    return pending && !sum.masked ? this.#sum(value, sum, null, true) : sum;
+  }
+
+  /** Whether an op that writes the only contribution to the gradient of `value` should apply its ReLU. */
+  masks(value: Value): boolean {
+    return value.relu && this.#graph.consumers[value.id] === 1;
+  }
+
+  /** A value's activations or their gradient as a side of a kernel. */
+  side<Name extends string>(name: Name, place: Place, value: Value, images: number): Side<Name> {
+    return this.builder.side(name, place, value, images);
+  }
+
+  /** Where the forward pass left a value. */
+  placeOf(value: Value): Place {
+    return this.places.values.get(value) as Place;
+  }
+
+  bits(value: Value, images: number): Bits {
+    const { layout } = value;
+    const place = this.places.bits.get(value) as Place;
+    return { bits: this.builder.at(place), bitsTask: (images / layout.nb) * bitsBlock(layout) };
+  }
+
+  /**
+   * The common case: an op with one input and one output, whose kernel reads the gradient of `y` at one side and writes
+   * that of `x` at another.
+   */
+  through(
+    { x, y }: { readonly x: Value; readonly y: Value },
+    emit: (images: number, dx: Place, dy: Place) => void,
+    masked = false,
+  ): void {
+    const d = this.take(y, true);
+    if (!d) return;
+    const place = this.builder.activations(x.layout);
+    emit(this.builder.imagesFor(x.layout, y.layout), place, d.place);
+    this.builder.release(d.place);
+    this.add(x, { place, owned: true, masked });
+  }
+
+  /** Sums of each channel's gradient, and of its product with the normalised z, over each task's images: their address. */
+  channelSums(
+    value: Value,
+    d: Place,
+    images: number,
+    { z, masked, numbers }: { z: Place | null; masked: boolean; numbers?: Coefficients },
+  ): Field {
+    const { builder } = this;
+    const bytes = (paddedBatch(this.options.batch) / images) * value.layout.channels * 16;
+    const parts = builder.at(builder.place('constants', bytes));
+    builder.emit(images, 'channelGradientSums', {
+      ...this.side('d', d, value, images),
+      ...(z ? this.side('z', z, value, images) : builder.noSide('z')),
+      ...rowFields(value.layout, images),
+      block: value.layout.block,
+      ...(masked ? NO_BITS : this.bits(value, images)),
+      mean: numbers?.mean ?? 0,
+      inverse: numbers?.inverse ?? 0,
+      parts,
+    });
+    return parts;
+  }
+
+  #sum(value: Value, a: Contribution, b: Contribution | null, mask: boolean): Contribution {
+    const { builder } = this;
+    const { layout } = value;
+    const images = builder.imagesFor(layout);
+    const place = a.owned ? a.place : b?.owned ? b.place : builder.activations(layout);
+    builder.emit(images, 'combine', {
+      ...this.side('a', a.place, value, images),
+      ...(b ? this.side('b', b.place, value, images) : builder.noSide('b')),
+      ...this.side('y', place, value, images),
+      ...rowFields(layout, images),
+      block: layout.block,
+      pad: layout.padBytes,
+      epilogue: mask ? 2 : 0,
+      ...(mask ? this.bits(value, images) : NO_BITS),
+    });
+    for (const term of [a, b]) if (term && term.place !== place) builder.release(term.place);
+    return { place, owned: true, masked: mask };
+  }
+}
+
+/** What a backward pass must reach: for the images all values, else those above a parameter. */
+function whatIsNeeded(graph: Graph, wants: Wants) {
+  const values = new Set<Value>();
+  const nodes = new Set<Node>();
+  for (const node of graph.nodes) {
+    const below = inputsOf(node).some((x) => values.has(x));
+    if (node.kind === 'output') {
+      if (below) nodes.add(node);
+      continue;
+    }
+    const hasParameters = wants === 'parameters' && (node.kind === 'conv' || node.kind === 'batchNorm');
+    if (hasParameters) nodes.add(node);
+    if (hasParameters || below || (wants === 'images' && node.kind === 'input')) values.add(node.y);
+  }
+  return { values, nodes };
+}

@@ -1,0 +1,167 @@
+import { type Layout, paddedBatch, SUPER_BLOCK } from '../layout.ts';
+import type { KernelName } from '../records.ts';
+import { Arena } from './arena.ts';
+import type { Value } from './graph.ts';
+import {
+  type Field,
+  type Plan,
+  type PlannedCall,
+  type PlannedFields,
+  type PlanOptions,
+  plannedCall,
+  type Step,
+} from './plan.ts';
+import type { Run } from './run.ts';
+
+/** `saved` is kept for the backward pass, `scratch` may be one for each thread, `constants` are shared by all. */
+export type ArenaName = 'saved' | 'scratch' | 'constants';
+
+/** Some bytes in one of the arenas, freed when the last user lets go. */
+export interface Place {
+  readonly arena: ArenaName;
+  readonly offset: number;
+  readonly bytes: number;
+  /** From the place's first byte to what it holds: zero columns lie before the first block. */
+  readonly lead: number;
+  users: number;
+}
+
+const guard = ({ padBytes }: Layout): number => Math.ceil(padBytes / 128) * 128;
+
+/** Collects the steps of a plan and hands out its memory; what forward and backward passes share. */
+export class Builder {
+  readonly batch: number;
+  /** Whether a task runs the whole network on its images, one kernel after another. */
+  readonly chain: boolean;
+  readonly superBlocks: number;
+  readonly scratch = new Arena();
+  readonly constants = new Arena();
+  readonly saved: Arena;
+  readonly #steps: Step[] = [];
+  #calls: PlannedCall[] = [];
+  #images = 0;
+  /** Steps that follow the current chain, and places that are free after them. */
+  #deferred: Step[] = [];
+  #released: Place[] = [];
+
+  constructor({ batch, norm }: PlanOptions, saved: Arena) {
+    this.batch = batch;
+    this.chain = norm === 'folded';
+    this.superBlocks = paddedBatch(batch) / SUPER_BLOCK;
+    this.saved = saved;
+  }
+
+  /** The plan of what was added. */
+  finish(): Plan {
+    this.barrier();
+    return {
+      steps: this.#steps,
+      scratchBytes: this.scratch.size,
+      constantBytes: this.constants.size,
+      perThread: this.chain,
+    };
+  }
+
+  /**
+   * Images a task of an op between these layouts; tasks of consecutive ops with the same number form a chain. A batch of
+   * less than a super-block takes only the blocks that it fills: what lies in the others never meets its images.
+   */
+  imagesFor(...layouts: readonly Layout[]): number {
+    const nb = Math.max(...layouts.map((of) => of.nb));
+    if (!this.chain) return nb;
+    return this.superBlocks > 1 ? SUPER_BLOCK : Math.ceil(this.batch / nb) * nb;
+  }
+
+  /** Adds a kernel that reads, of what the ops before it wrote, only its own task's images. */
+  emit<Name extends KernelName>(images: number, kernel: Name, fields: PlannedFields<Name>): void {
+    if (this.#images !== images && !this.chain) this.barrier();
+    this.#images = images;
+    this.#calls.push(plannedCall(kernel, fields));
+  }
+
+  /** Adds a kernel that needs all that came before. */
+  emitAlone<Name extends KernelName>(tasks: number, kernel: Name, fields: PlannedFields<Name>): void {
+    this.barrier();
+    this.#steps.push({ kind: 'job', tasks, calls: [plannedCall(kernel, fields)] });
+  }
+
+  /** Adds a kernel that runs before everything else. */
+  emitFirst<Name extends KernelName>(tasks: number, kernel: Name, fields: PlannedFields<Name>): void {
+    this.#steps.unshift({ kind: 'job', tasks, calls: [plannedCall(kernel, fields)] });
+  }
+
+  /** Adds what the main thread does before everything else. */
+  first(run: (run: Run) => void): void {
+    this.#steps.unshift({ kind: 'host', run });
+  }
+
+  /** Adds what the main thread does after the current chain and before the next; its places stay until then. */
+  defer(run: (run: Run) => void): void {
+    this.#deferred.push({ kind: 'host', run });
+  }
+
+  /** Ends the current chain. */
+  barrier(): void {
+    if (this.#calls.length > 0) {
+      const tasks = this.chain ? this.superBlocks : paddedBatch(this.batch) / this.#images;
+      this.#steps.push({ kind: 'job', tasks, calls: this.#calls });
+    }
+    this.#steps.push(...this.#deferred);
+    this.#calls = [];
+    this.#deferred = [];
+    this.#images = 0;
+    for (const place of this.#released) this.#freeNow(place);
+    this.#released = [];
+  }
+
+  place(arena: ArenaName, bytes: number, lead = 0): Place {
+    const total = lead + bytes;
+    return { arena, offset: this.#arena(arena).allocate(total), bytes: total, lead, users: 1 };
+  }
+
+  /** Room for one value's activations: of the whole batch, or of one super-block for each thread. */
+  activations(of: Layout, arena: ArenaName = 'scratch'): Place {
+    const blocks = (this.chain && arena === 'scratch' ? SUPER_BLOCK : paddedBatch(this.batch)) / of.nb;
+    return this.place(arena, blocks * of.block, guard(of));
+  }
+
+  /** The address of `length` new f32. */
+  floats(length: number, arena: ArenaName = 'constants'): Field {
+    return this.at(this.place(arena, 4 * length));
+  }
+
+  release(place: Place): void {
+    place.users--;
+    if (place.users > 0 || place.arena === 'saved') return;
+    // Within a chain of one thread what is free can be used at once; else another task may still read it.
+    if (this.chain) this.#freeNow(place);
+    else this.#released.push(place);
+  }
+
+  /** A place's address. */
+  at({ arena, offset, lead }: Place): Field {
+    return (run) => run.bases[arena] + offset + lead;
+  }
+
+  /** A value's activations as two fields of a kernel: their address, and the distance between two tasks' parts. */
+  side<Name extends string>(name: Name, place: Place, { layout }: Value, images: number): Side<Name> {
+    const perThread = this.chain && place.arena === 'scratch';
+    const step = perThread ? () => -this.scratch.size : (images / layout.nb) * layout.block;
+    return { [name]: this.at(place), [`${name}Task`]: step } as Side<Name>;
+  }
+
+  /** A kernel's side that is not there. */
+  noSide<Name extends string>(name: Name): Side<Name> {
+    return { [name]: 0, [`${name}Task`]: 0 } as Side<Name>;
+  }
+
+  #arena(name: ArenaName): Arena {
+    return name === 'saved' ? this.saved : name === 'scratch' ? this.scratch : this.constants;
+  }
+
+  #freeNow(place: Place): void {
+    this.#arena(place.arena).free(place.offset, place.bytes);
+  }
+}
+
+export type Side<Name extends string> = { readonly [F in Name | `${Name}Task`]: Field };

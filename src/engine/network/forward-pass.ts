@@ -1,0 +1,101 @@
+import { bitsBlock, paddedBatch } from '../layout.ts';
+import { Arena } from './arena.ts';
+import { type ArenaName, Builder, type Place, type Side } from './builder.ts';
+import type { Graph, Node, Value } from './graph.ts';
+import type { Field, PlanOptions } from './plan.ts';
+
+/** Per-channel numbers of a batch-norm or normalisation layer. */
+export interface Coefficients {
+  readonly mean: Field;
+  readonly variance: Field;
+  readonly inverse: Field;
+  readonly scale: Field;
+  readonly shift: Field;
+}
+
+/** Where a forward pass leaves what the backward pass needs, by value and node. */
+export interface Places {
+  readonly values: ReadonlyMap<Value, Place>;
+  readonly bits: ReadonlyMap<Value, Place>;
+  readonly choices: ReadonlyMap<Node, Place>;
+  readonly coefficients: ReadonlyMap<Node, Coefficients>;
+}
+
+/** Where the batch statistics of a batch-norm layer are. */
+export interface Statistics {
+  readonly name: string;
+  readonly channels: number;
+  readonly mean: Field;
+  readonly variance: Field;
+}
+
+/** The fields of a ReLU's signs. */
+export type Bits = Side<'bits'>;
+export const NO_BITS: Bits = { bits: 0, bitsTask: 0 };
+
+/** What the nodes' forward passes share: where values lie, and for how long. */
+export class Forward {
+  readonly options: PlanOptions;
+  readonly builder: Builder;
+  readonly values = new Map<Value, Place>();
+  readonly bits = new Map<Value, Place>();
+  readonly choices = new Map<Node, Place>();
+  readonly coefficients = new Map<Node, Coefficients>();
+  readonly statistics: Statistics[] = [];
+  /** Nodes that have yet to read each value. */
+  readonly #readers: number[];
+  /** Inputs of convolutions and batch norms, for the gradients of their parameters. */
+  readonly #needed: ReadonlySet<Value>;
+
+  constructor({ nodes, consumers }: Graph, options: PlanOptions) {
+    this.options = options;
+    this.builder = new Builder(options, new Arena());
+    this.#readers = [...consumers];
+    const parametric = nodes.filter((node) => node.kind === 'conv' || node.kind === 'batchNorm');
+    this.#needed = new Set(options.keep === 'parameters' ? parametric.map(({ x }) => x) : []);
+  }
+
+  /** Where numbers lie that the backward pass needs, if there may be one. */
+  get persistent(): ArenaName {
+    return this.options.keep === 'nothing' ? 'constants' : 'saved';
+  }
+
+  /** The side of a value that a node reads; `done` when it has. */
+  source<Name extends string>(name: Name, value: Value, images: number): Side<Name> {
+    return this.builder.side(name, this.values.get(value) as Place, value, images);
+  }
+
+  /** The side of a value that a node writes. */
+  target<Name extends string>(name: Name, value: Value, images: number): Side<Name> {
+    const place = this.builder.activations(value.layout, this.#needed.has(value) ? 'saved' : 'scratch');
+    this.values.set(value, place);
+    return this.builder.side(name, place, value, images);
+  }
+
+  /** The same for a result that may take the place of an input which no one else reads. */
+  targetOver<Name extends string>(name: Name, input: Value, value: Value, images: number): Side<Name> {
+    const place = this.values.get(input) as Place;
+    if (this.#readers[input.id] > 1 || this.#needed.has(value) || place.arena !== 'scratch') {
+      return this.target(name, value, images);
+    }
+    place.users++;
+    this.values.set(value, place);
+    return this.builder.side(name, place, value, images);
+  }
+
+  done(value: Value): void {
+    this.#readers[value.id]--;
+    if (this.#readers[value.id] === 0) this.builder.release(this.values.get(value) as Place);
+  }
+
+  /** The ReLU of a value, and its signs where a gradient may be asked for. */
+  relu(value: Value, images: number): Bits & { readonly relu: 0 | 1 } {
+    if (!value.relu) return { relu: 0, ...NO_BITS };
+    if (this.options.keep === 'nothing') return { relu: 1, ...NO_BITS };
+    const { nb } = value.layout;
+    const block = bitsBlock(value.layout);
+    const place = this.builder.place('saved', (paddedBatch(this.options.batch) / nb) * block);
+    this.bits.set(value, place);
+    return { relu: 1, bits: this.builder.at(place), bitsTask: (images / nb) * block };
+  }
+}

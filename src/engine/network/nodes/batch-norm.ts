@@ -1,0 +1,167 @@
+import { rowFields } from '../../fields.ts';
+import { paddedBatch, SUPER_BLOCK } from '../../layout.ts';
+import type { Backward } from '../backward-pass.ts';
+import { type Coefficients, type Forward, NO_BITS } from '../forward-pass.ts';
+import type { NodeOf } from '../graph.ts';
+import { type Field, type PlannedFields, value } from '../plan.ts';
+
+type AffineNode = NodeOf<'batchNorm' | 'normalize'>;
+
+/** Channels that one task of a per-channel kernel takes. */
+const CHANNEL_CHUNK = 32;
+const channelTasks = (channels: number): number => Math.ceil(channels / CHANNEL_CHUNK);
+
+/** The address of a parameter or statistic of a layer. */
+const parameter =
+  (name: string): Field =>
+  (run) =>
+    run.tensor(name);
+
+/** y = scale · x + shift, then ReLU. */
+function affine({ x, y }: AffineNode, { scale, shift }: Coefficients, pass: Forward): void {
+  const { builder } = pass;
+  const images = builder.imagesFor(x.layout);
+  builder.emit(images, 'affine', {
+    ...pass.source('x', x, images),
+    ...pass.targetOver('y', x, y, images),
+    ...rowFields(y.layout, images),
+    block: y.layout.block,
+    pad: y.layout.padBytes,
+    scale,
+    shift,
+    ...pass.relu(y, images),
+  });
+  pass.done(x);
+}
+
+/** (x − mean) / std */
+export function forwardNormalize(node: NodeOf<'normalize'>, pass: Forward): void {
+  const { builder } = pass;
+  const { channels } = node.x.layout;
+  const [scale, shift] = [builder.floats(channels, pass.persistent), builder.floats(channels, pass.persistent)];
+  const numbers: Coefficients = { scale, shift, mean: 0, variance: 0, inverse: 0 };
+  builder.first((run) => run.writeNormalization(node, scale, shift));
+  affine(node, numbers, pass);
+  pass.coefficients.set(node, numbers);
+}
+
+/** γ · (x − mean) / √(variance + ε) + β, by the batch's statistics or the running ones. */
+export function forward(node: NodeOf<'batchNorm'>, pass: Forward): void {
+  const { name, x } = node;
+  const { builder, options } = pass;
+  const { batch } = options;
+  const { channels, height, width } = x.layout;
+  const ofBatch = options.norm === 'batch';
+  const floats = (): Field => builder.floats(channels, pass.persistent);
+  const numbers: Coefficients = {
+    mean: ofBatch ? floats() : parameter(`${name}.moving_mean`),
+    variance: ofBatch ? floats() : parameter(`${name}.moving_variance`),
+    inverse: floats(),
+    scale: floats(),
+    shift: floats(),
+  };
+  pass.coefficients.set(node, numbers);
+  const imagesPerPart = ofBatch ? builder.imagesFor(x.layout) : SUPER_BLOCK;
+  const partCount = paddedBatch(batch) / imagesPerPart;
+  let parts: Field = 0;
+  if (ofBatch) {
+    pass.statistics.push({ name, channels, mean: numbers.mean, variance: numbers.variance });
+    parts = builder.at(builder.place('constants', partCount * channels * 16));
+    const { row: xRow, channel: xChannel, ...rows } = rowFields(x.layout, imagesPerPart);
+    builder.emit(imagesPerPart, 'channelStatistics', {
+      ...pass.source('x', x, imagesPerPart),
+      xBlock: x.layout.block,
+      xRow,
+      xChannel,
+      ...rows,
+      nb: x.layout.nb,
+      images: batch,
+      parts,
+    });
+  }
+  const fields: PlannedFields<'normalizationCoefficients'> = {
+    parts,
+    partCount,
+    imagesPerPart,
+    images: batch,
+    area: height * width,
+    channels,
+    chunk: CHANNEL_CHUNK,
+    gamma: parameter(`${name}.gamma`),
+    beta: parameter(`${name}.beta`),
+    ...numbers,
+  };
+  // In a chain the numbers must be there before it starts.
+  if (builder.chain) builder.emitFirst(channelTasks(channels), 'normalizationCoefficients', fields);
+  else builder.emitAlone(channelTasks(channels), 'normalizationCoefficients', fields);
+  affine(node, numbers, pass);
+}
+
+/** dx = a · dy + b · x + c of each channel, with b = c = 0 where the statistics are constants. */
+export function backward(node: AffineNode, pass: Backward): void {
+  const { x, y } = node;
+  const d = pass.take(y, false);
+  if (!d) return;
+  const { builder, options } = pass;
+  const images = builder.imagesFor(x.layout);
+  const numbers = pass.places.coefficients.get(node) as Coefficients;
+  const z = pass.places.values.get(x) ?? null;
+  const masked = d.masked || !y.relu;
+  const learns = node.kind === 'batchNorm' && (pass.wants === 'parameters' || options.norm === 'batch');
+  let factors: { readonly a: Field; readonly b: Field; readonly c: Field } = { a: numbers.scale, b: 0, c: 0 };
+  if (learns) {
+    const parts = pass.channelSums(y, d.place, images, { z, masked, numbers });
+    const partCount = paddedBatch(options.batch) / images;
+    factors = learnedFactors(node, numbers, { parts, partCount }, pass);
+  }
+  if (pass.needs(x)) {
+    const place = d.owned ? d.place : builder.activations(x.layout);
+    const constant = factors.b === 0 || z === null;
+    builder.emit(images, 'affineGradient', {
+      ...pass.side('d', d.place, y, images),
+      ...(constant ? builder.noSide('z') : pass.side('z', z, x, images)),
+      ...pass.side('y', place, x, images),
+      ...rowFields(x.layout, images),
+      block: x.layout.block,
+      pad: x.layout.padBytes,
+      nb: x.layout.nb,
+      images: options.batch,
+      ...(masked ? NO_BITS : pass.bits(y, images)),
+      ...factors,
+    });
+    pass.add(x, { place, owned: true, masked: false });
+    if (place !== d.place) builder.release(d.place);
+  } else {
+    builder.release(d.place);
+  }
+}
+
+/** The gradients of γ and β from the channels' sums, and the factors of the input gradient. */
+function learnedFactors(
+  { name, x }: NodeOf<'batchNorm'>,
+  { mean, inverse }: Coefficients,
+  sums: { readonly parts: Field; readonly partCount: number },
+  { builder, options }: Backward,
+) {
+  const { channels, height, width } = x.layout;
+  const floats = (): Field => builder.floats(channels);
+  const factors = { a: floats(), b: floats(), c: floats() };
+  const unused = floats();
+  const gradient =
+    (suffix: string): Field =>
+    (run) =>
+      run.gradient(`${name}.${suffix}`) ?? value(unused, run);
+  builder.emitAlone(channelTasks(channels), 'gradientCoefficients', {
+    ...sums,
+    count: options.norm === 'batch' ? options.batch * height * width : 0,
+    channels,
+    chunk: CHANNEL_CHUNK,
+    mean,
+    inverse,
+    gamma: parameter(`${name}.gamma`),
+    dGamma: gradient('gamma'),
+    dBeta: gradient('beta'),
+    ...factors,
+  });
+  return factors;
+}

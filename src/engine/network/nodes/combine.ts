@@ -1,0 +1,35 @@
+import { rowFields } from '../../fields.ts';
+import type { Backward } from '../backward-pass.ts';
+import type { Forward } from '../forward-pass.ts';
+import type { NodeOf, Value } from '../graph.ts';
+
+/** y = a + b or a alone, then ReLU. */
+export function forward({ a, b, y }: NodeOf<'combine'>, pass: Forward): void {
+  const { builder } = pass;
+  const images = builder.imagesFor(y.layout);
+  const sources = { ...pass.source('a', a, images), ...(b ? pass.source('b', b, images) : builder.noSide('b')) };
+  const target = pass.targetOver('y', a, y, images);
+  const { relu, ...signs } = pass.relu(y, images);
+  builder.emit(images, 'combine', {
+    ...sources,
+    ...target,
+    ...rowFields(y.layout, images),
+    block: y.layout.block,
+    pad: y.layout.padBytes,
+    epilogue: relu,
+    ...signs,
+  });
+  pass.done(a);
+  if (b) pass.done(b);
+}
+
+/** Both terms get the gradient as it is, in one place. */
+export function backward({ a, b, y }: NodeOf<'combine'>, pass: Backward): void {
+  const d = pass.take(y, true);
+  if (!d) return;
+  const terms = [a, b].filter((term): term is Value => term !== null && pass.needs(term));
+  d.place.users += terms.length - 1;
+  for (const term of terms) {
+    pass.add(term, { place: d.place, owned: d.owned && terms.length === 1, masked: false });
+  }
+}

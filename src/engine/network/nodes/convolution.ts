@@ -1,0 +1,93 @@
+import { ZEROS } from '../../control.ts';
+import { rowFields } from '../../fields.ts';
+import { paddedBatch } from '../../layout.ts';
+import type { Backward } from '../backward-pass.ts';
+import { type Forward, NO_BITS } from '../forward-pass.ts';
+import type { NodeOf, Value } from '../graph.ts';
+import type { Field } from '../plan.ts';
+
+type ConvNode = NodeOf<'conv'>;
+type Direction = 'forward' | 'transposed';
+
+/** Share of nonzeros above which, on rows of several tiles, x stays in cache while all output channels read it. */
+const TILE_MAJOR_DENSITY = 0.03;
+
+/** The fields of a convolution from one value's layout to another's, with the node's rows or the transposed ones. */
+function convolveFields(node: ConvNode, direction: Direction, from: Value, to: Value, images: number) {
+  const { row: yRow, channel: yChannel, ...rows } = rowFields(to.layout, images);
+  const of =
+    (field: 'slices' | 'groups' | 'pointers' | 'records' | 'rowTable'): Field =>
+    (run) =>
+      run.rows(node)[direction][field];
+  const channelMajor: Field = (run) => {
+    const { nonzeros, size } = run.rows(node);
+    return to.layout.tiles > 1 && nonzeros > TILE_MAJOR_DENSITY * size ? 0 : 1;
+  };
+  return {
+    xBlock: from.layout.block,
+    yBlock: to.layout.block,
+    ...rows,
+    yRow,
+    yChannel,
+    pad: to.layout.padBytes,
+    slices: of('slices'),
+    groups: of('groups'),
+    pointers: of('pointers'),
+    records: of('records'),
+    rowTable: of('rowTable'),
+    channelMajor,
+  };
+}
+
+/** y = W ∗ x + bias, then ReLU; batch norm is folded into W and the bias where the graph says so. */
+export function forward(node: ConvNode, pass: Forward): void {
+  const { x, y } = node;
+  const { builder } = pass;
+  const images = builder.imagesFor(x.layout, y.layout);
+  const { relu, ...signs } = pass.relu(y, images);
+  const biased = node.bias || node.norm !== null;
+  builder.emit(images, 'convolve', {
+    ...convolveFields(node, 'forward', x, y, images),
+    ...pass.source('x', x, images),
+    ...pass.target('y', y, images),
+    bias: biased ? (run) => run.bias(node) : ZEROS,
+    biasStep: biased ? 4 : 0,
+    epilogue: relu,
+    ...signs,
+  });
+  pass.done(x);
+}
+
+/** dx = Wᵀ ∗ dy, kept where the ReLU of x let it through; gradients of W and the bias after the chain. */
+export function backward(node: ConvNode, pass: Backward): void {
+  const { x, y } = node;
+  const d = pass.take(y, true);
+  if (!d) return;
+  const { builder } = pass;
+  const images = builder.imagesFor(x.layout, y.layout);
+  if (pass.needs(x)) {
+    const place = builder.activations(x.layout);
+    const masked = pass.masks(x);
+    builder.emit(images, 'convolve', {
+      ...convolveFields(node, 'transposed', y, x, images),
+      ...pass.side('x', d.place, y, images),
+      ...pass.side('y', place, x, images),
+      bias: ZEROS,
+      biasStep: 0,
+      epilogue: masked ? 2 : 0,
+      ...(masked ? pass.bits(x, images) : NO_BITS),
+    });
+    pass.add(x, { place, owned: true, masked });
+  }
+  if (pass.wants === 'parameters') {
+    const { batch } = pass.options;
+    if (node.bias) {
+      const parts = pass.channelSums(y, d.place, images, { z: null, masked: true });
+      builder.defer((run) => run.biasGradient(node, parts, paddedBatch(batch) / images));
+    }
+    const { x: xAt } = pass.side('x', pass.placeOf(x), x, images);
+    const { d: dAt } = pass.side('d', d.place, y, images);
+    builder.defer((run) => run.kernelGradients(node, batch, xAt, dAt));
+  }
+  builder.release(d.place);
+}

@@ -1,0 +1,55 @@
+import { poolFields } from '../../fields.ts';
+import { paddedBatch } from '../../layout.ts';
+import type { Backward } from '../backward-pass.ts';
+import type { Place } from '../builder.ts';
+import type { Forward } from '../forward-pass.ts';
+import type { NodeOf } from '../graph.ts';
+import type { Field } from '../plan.ts';
+
+/** Bytes of one image that say which pixel of each window was chosen. */
+const choiceBytes = ({ y: { layout } }: NodeOf<'maxPool'>): number => layout.height * layout.channels * layout.width;
+
+/** The maxima of windows, and which pixels they were where a gradient may be asked for. */
+export function forward(node: NodeOf<'maxPool'>, pass: Forward): void {
+  const { x, y, size } = node;
+  const { builder, options } = pass;
+  const images = builder.imagesFor(x.layout, y.layout);
+  let choices: Field = 0;
+  if (options.keep !== 'nothing') {
+    const place = builder.place('saved', paddedBatch(options.batch) * choiceBytes(node));
+    pass.choices.set(node, place);
+    choices = builder.at(place);
+  }
+  builder.emit(images, 'maxPool', {
+    ...pass.source('x', x, images),
+    ...pass.target('y', y, images),
+    ...poolFields(x.layout, y.layout, images),
+    size,
+    pad: y.layout.padBytes,
+    choices,
+    choicesTask: images * choiceBytes(node),
+    relu: x.relu ? 1 : 0,
+  });
+  pass.done(x);
+}
+
+/** The gradient goes to the chosen pixel: to none where a ReLU before the pool had no positive one. */
+export function backward(node: NodeOf<'maxPool'>, pass: Backward): void {
+  const { x, y, size } = node;
+  const { builder } = pass;
+  pass.through(
+    node,
+    (images, dx, dy) =>
+      builder.emit(images, 'maxPoolGradient', {
+        ...pass.side('x', dx, x, images),
+        ...pass.side('y', dy, y, images),
+        ...poolFields(x.layout, y.layout, images),
+        size,
+        pad: x.layout.padBytes,
+        choices: builder.at(pass.places.choices.get(node) as Place),
+        choicesTask: images * choiceBytes(node),
+        relu: 0,
+      }),
+    x.relu,
+  );
+}
