@@ -28,14 +28,15 @@ export const TENSOR_RECORDS = {
   arg: ['operation', 'x', 'y', 'outer', 'length', 'inner', 'chunk'],
   softmax: ['x', 'y', 'rows', 'length', 'chunk'],
   cumsum: ['x', 'y', 'rows', 'length', 'exclusive', 'reverse', 'chunk'],
-  /** A contiguous copy of a tensor with a stride for each of six dimensions. */
+  /** Between a contiguous tensor and one with a stride for each of six dimensions. */
   // biome-ignore format: a dimension of each a line
   copy: [
-    'size', 'x', 'y', 'length', 'chunk',
+    'size', 'x', 'y', 'length', 'chunk', 'placed',
     'size0', 'size1', 'size2', 'size3', 'size4', 'size5',
     'x0', 'x1', 'x2', 'x3', 'x4', 'x5',
   ],
-  copyRows: ['x', 'y', 'rows', 'bytes', 'last', 'yStride', 'chunk'],
+  /** y = (x − mean) · scale + offset, with a value of each for each of `period` places. */
+  normalize: ['x', 'y', 'length', 'chunk', 'period', 'mean', 'scale', 'offset'],
   gather: ['x', 'indices', 'y', 'outer', 'length', 'count', 'bytes', 'chunk'],
   /** The k largest of each row and their indices. */
   topK: ['x', 'values', 'indices', 'rows', 'length', 'k', 'scratch', 'chunk'],

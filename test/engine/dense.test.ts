@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -188,6 +188,32 @@ describe('dense engine kernels', () => {
       return [tf.sum(pool(x)).dataSync()[0], tf.sum(tf.mul(x, dx)).dataSync()[0]];
     });
     expect(gradient).to.be.closeTo(pooled, 1e-4);
+  });
+
+  it('normalise each channel, with all gradients', async () => {
+    for (const shape of [
+      [3, 4, 5, 1],
+      [2, 3, 3, 6],
+      [5, 2, 7, 7],
+      [33, 5, 5, 16],
+      [7, 12],
+    ]) {
+      const channels = shape.slice(-1);
+      const square = (name: string) => numbers(name, channels).map((value) => value * value);
+      await expectSame(() =>
+        withGradients(
+          (x, mean, variance, offset, scale) =>
+            tf.batchNorm(x, mean as Tensor1D, variance as Tensor1D, offset as Tensor1D, scale as Tensor1D, 0.01),
+          [
+            tf.tensor(numbers('x', shape), shape),
+            tf.tensor(numbers('mean', channels), channels),
+            tf.tensor(square('variance'), channels),
+            tf.tensor(numbers('offset', channels), channels),
+            tf.tensor(numbers('scale', channels), channels),
+          ],
+        ),
+      );
+    }
   });
 
   it('give the same bits on 1, 2 and 3 threads, and to an image in any batch', async () => {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { ENGINE, registerEngine } from '../../src/engine/index.ts';
+import { runKernel } from '../../src/ops/kernel.ts';
 import { broadcastShapes, expectParity, type Op, plain, shapes, type Type, ulps } from './against-reference.ts';
 
 const seeds = fc.nat(1e6);
@@ -24,6 +25,14 @@ const UNARY: readonly [string, Op, Type, number][] = [
   ['relu6', (x) => tf.relu6(x), 'float32', 0],
   ['sigmoid', (x) => tf.sigmoid(x), 'float32', 1],
   ['leakyRelu', (x) => tf.leakyRelu(x, 0.1), 'float32', 1],
+  ['elu', (x) => tf.elu(x), 'float32', 1],
+  ['the gradient of elu', (x) => runKernel('EluGrad', { dy: x, y: tf.neg(x) }, {}), 'float32', 1],
+  ['selu', (x) => tf.selu(x), 'float32', 2],
+  ['tanh', (x) => tf.tanh(x), 'float32', 1],
+  ['softplus', (x) => tf.softplus(x), 'float32', 2],
+  ['floor', (x) => tf.floor(x), 'float32', 0],
+  ['ceil', (x) => tf.ceil(x), 'float32', 0],
+  ['round', (x) => tf.round(x), 'float32', 0],
   ['logicalNot', (x) => tf.logicalNot(x), 'bool', 0],
   ['cast to int32', (x) => tf.cast(x, 'int32'), 'float32', 0],
   ['cast to bool', (x) => tf.cast(x, 'bool'), 'float32', 0],
@@ -40,6 +49,7 @@ const BINARY: readonly [string, Op, readonly Type[]][] = [
   ['div', (a, b) => tf.div(a, b), ['float32']],
   ['maximum', (a, b) => tf.maximum(a, b), ['float32', 'int32']],
   ['minimum', (a, b) => tf.minimum(a, b), ['float32', 'int32']],
+  ['prelu', (a, b) => runKernel('Prelu', { x: a, alpha: b }, {}), ['float32']],
   ['greater', (a, b) => tf.greater(a, b), ['float32', 'int32']],
   ['greaterEqual', (a, b) => tf.greaterEqual(a, b), ['float32', 'int32']],
   ['less', (a, b) => tf.less(a, b), ['float32', 'int32']],

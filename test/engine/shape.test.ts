@@ -55,6 +55,19 @@ describe('engine copies', () => {
       RUNS,
     ));
 
+  it("pad is the reference kernel's, and its gradient a slice", () =>
+    fc.assert(
+      fc.asyncProperty(
+        shapes.filter((shape) => shape.length > 0),
+        types,
+        seeds,
+        fc.array(fc.tuple(fc.nat(3), fc.nat(3)), { minLength: 4, maxLength: 4 }),
+        (shape, type, seed, sides) =>
+          expectParity((x) => tf.pad(x, sides.slice(0, shape.length), 1), [plain(shape, type, seed)], 0),
+      ),
+      RUNS,
+    ));
+
   it("concat is the reference kernel's along every axis", () =>
     fc.assert(
       fc.asyncProperty(

@@ -202,6 +202,25 @@ class MinimumInt extends Words {
   vector(a: v128, b: v128): v128 { return i32x4.min_s(a, b); }
 }
 
+/** The gradient a of an exponential linear unit whose result was b. */
+@unmanaged
+class EluGradient extends Words {
+  // @ts-ignore: decorator
+  @inline
+  vector(a: v128, b: v128): v128 {
+    const falling = f32x4.mul(a, f32x4.add(b, f32x4.splat(1)));
+    return v128.bitselect(a, falling, f32x4.ge(b, f32x4.splat(0)));
+  }
+}
+
+/** a, or b times a where a is negative. */
+@unmanaged
+class Prelu extends Words {
+  // @ts-ignore: decorator
+  @inline
+  vector(a: v128, b: v128): v128 { return v128.bitselect(f32x4.mul(a, b), a, f32x4.lt(a, f32x4.splat(0))); }
+}
+
 function broadcast<Op extends Binary>(task: i32, p: usize): void {
   const args = changetype<Op>(p);
   let index = <u32>task * args.chunk;
@@ -261,6 +280,8 @@ export function binary(task: i32, p: usize): void {
     case 16: return broadcast<SubInt>(task, p);
     case 17: return broadcast<MaximumInt>(task, p);
     case 18: return broadcast<MinimumInt>(task, p);
+    case 19: return broadcast<EluGradient>(task, p);
+    case 20: return broadcast<Prelu>(task, p);
     default: unreachable();
   }
 }

@@ -8,6 +8,8 @@ class Copy {
   y: usize;
   length: u32;
   chunk: u32;
+  /** 1: y has the strides, x is contiguous */
+  placed: u32;
   size0: u32;
   size1: u32;
   size2: u32;
@@ -23,13 +25,15 @@ class Copy {
 }
 
 /**
- * y, contiguous, from x with a stride for each of six dimensions: slices, transposed and repeated tensors.
+ * Between a contiguous tensor and one with a stride for each of six dimensions: slices, transposed and repeated tensors, or
+ * placed in a larger one, parts of a concatenated or padded one.
  *
  *   x  | · · a0 a1 a2 · · · b0 b1 b2 · |   sizes [2, 3], strides [6, 1]
- *   y  | a0 a1 a2 b0 b1 b2 |               a task takes `chunk` values of y from anywhere within a row on
+ *   y  | a0 a1 a2 b0 b1 b2 |               a task takes `chunk` values of this from anywhere within a row on
  */
 export function copy(task: i32, p: usize): void {
-  const args = changetype<Copy>(p), log = args.size, width = args.size5, stride = args.x5;
+  const args = changetype<Copy>(p), log = args.size, width = args.size5, stride = args.x5, placed = args.placed != 0;
+  const loose = placed ? args.y : args.x, dense = placed ? args.x : args.y;
   let index = <u32>task * args.chunk;
   const end = min(index + args.chunk, args.length);
   while (index < end) {
@@ -42,41 +46,21 @@ export function copy(task: i32, p: usize): void {
       offset += (rest - outer * load<u32>(size)) * load<u32>(size, 24);
       rest = outer;
     }
-    let x = args.x + (<usize>offset << log), y = args.y + (<usize>index << log);
+    const there = loose + (<usize>offset << log), here = dense + (<usize>index << log);
+    const x = placed ? here : there, y = placed ? there : here;
     if (stride == 1) memory.copy(y, x, <usize>count << log);
-    else if (log == 2) {
-      const after = y + (<usize>count << 2);
-      for (; y < after; y += 4, x += <usize>stride << 2) store<u32>(y, load<u32>(x));
-    } else {
-      const after = y + count;
-      for (; y < after; y++, x += stride) store<u8>(y, load<u8>(x));
-    }
+    else copyApart(y, placed ? stride : 1, x, placed ? 1 : stride, count, log);
     index += count;
   }
 }
 
-@unmanaged
-class CopyRows {
-  x: usize;
-  y: usize;
-  rows: u32;
-  /** of a row, of the last row, and from one row of y to the next, in bytes */
-  bytes: u32;
-  last: u32;
-  yStride: u32;
-  /** rows of a task */
-  chunk: u32;
-}
-
-/** Rows of x, one after the other, into rows of y that may lie apart. */
-export function copyRows(task: i32, a: usize): void {
-  const args = changetype<CopyRows>(a);
-  let row = <u32>task * args.chunk;
-  const end = min(row + args.chunk, args.rows);
-  for (; row < end; row++) {
-    const bytes = row == args.rows - 1 ? args.last : args.bytes;
-    memory.copy(args.y + <usize>row * args.yStride, args.x + <usize>row * args.bytes, bytes);
-  }
+/** Values one by one; steps are in values. */
+// @ts-ignore: decorator
+@inline
+function copyApart(y: usize, yStep: u32, x: usize, xStep: u32, count: u32, log: u32): void {
+  yStep <<= log; xStep <<= log;
+  if (log == 2) for (; count > 0; count--, y += yStep, x += xStep) store<u32>(y, load<u32>(x));
+  else for (; count > 0; count--, y += yStep, x += xStep) store<u8>(y, load<u8>(x));
 }
 
 @unmanaged

@@ -20,5 +20,6 @@ export { repack } from './repack';
 export { hang, trap } from './diagnostics';
 export { multiplyAdds, triad } from './limits';
 export { arg, cumsum, reduce, reduceParts, softmax } from './reductions';
-export { copy, copyRows, gather } from './copies';
+export { copy, gather } from './copies';
+export { normalize } from './normalize';
 export { topK } from './sorting';

@@ -1,6 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { backend_util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
+import type { EngineBackend } from '../backend.ts';
 import type { Fields } from '../records.ts';
 import { merged, repeated, type Walk } from './dimensions.ts';
 import { CHUNK, chunks, type EngineKernel, engineKernel, reference } from './kernel.ts';
@@ -30,39 +31,60 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   NotEqual: { float32: 10, int32: 14, result: 'bool' },
 };
 
-/** y = f(a, b) of float32 or int32 tensors, either repeated to the other's shape where it has one value. */
+/** f(a, b) of float32 or int32 tensors, either repeated to the other's shape; undefined where the case is not ours. */
+function broadcast(
+  backend: EngineBackend,
+  operation: Operation,
+  inputA: TensorInfo,
+  inputB: TensorInfo,
+): TensorInfo | undefined {
+  const [a, b] = operation.swapped ? [inputB, inputA] : [inputA, inputB];
+  const { dtype } = a;
+  const number = (dtype === 'float32' || dtype === 'int32') && dtype === b.dtype ? operation[dtype] : undefined;
+  const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
+  const walk = number === undefined ? undefined : walkOf(a.shape, b.shape, shape);
+  if (number === undefined || !walk) return undefined;
+
+  const [left, right] = [backend.pointer(a), backend.pointer(b)];
+  const { pointer, ...y } = backend.allocate(shape, operation.result === 'bool' ? 'bool' : (dtype as 'float32'));
+  const length = sizeOf(shape);
+  const times = repeats(walk);
+  if (times === 1) {
+    backend.pool.run(chunks(length), 'binary', fieldsOf(number, left, right, pointer, length, walk));
+    return y;
+  }
+  const width = walk.sizes[5];
+  const long = backend.heap.allocate(4 * width * times);
+  try {
+    const vector = backend.heap.int32(right, width);
+    const row = backend.heap.int32(long, width * times);
+    for (let i = 0; i < times; i++) row.set(vector, i * width);
+    const fields = fieldsOf(number, left, long, pointer, length, rowsOf(walk.sizes[4] / times, width * times));
+    backend.pool.run(chunks(length), 'binary', fields);
+  } finally {
+    backend.heap.free(long);
+  }
+  return y;
+}
+
 export const binaryKernels: readonly EngineKernel[] = Object.entries(OPERATIONS).map(([name, operation]) =>
   engineKernel<{ a: TensorInfo; b: TensorInfo }>(name, (call) => {
-    const { inputs, backend } = call;
-    const [a, b] = operation.swapped ? [inputs.b, inputs.a] : [inputs.a, inputs.b];
-    const { dtype } = a;
-    const number = (dtype === 'float32' || dtype === 'int32') && dtype === b.dtype ? operation[dtype] : undefined;
-    const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
-    const walk = number === undefined ? undefined : walkOf(a.shape, b.shape, shape);
-    if (number === undefined || !walk) return reference(name, call);
-
-    const [left, right] = [backend.pointer(a), backend.pointer(b)];
-    const { pointer, ...y } = backend.allocate(shape, operation.result === 'bool' ? 'bool' : (dtype as 'float32'));
-    const length = sizeOf(shape);
-    const times = repeats(walk);
-    if (times === 1) {
-      backend.pool.run(chunks(length), 'binary', fieldsOf(number, left, right, pointer, length, walk));
-      return y;
-    }
-    const width = walk.sizes[5];
-    const long = backend.heap.allocate(4 * width * times);
-    try {
-      const vector = backend.heap.int32(right, width);
-      const row = backend.heap.int32(long, width * times);
-      for (let i = 0; i < times; i++) row.set(vector, i * width);
-      const fields = fieldsOf(number, left, long, pointer, length, rowsOf(walk.sizes[4] / times, width * times));
-      backend.pool.run(chunks(length), 'binary', fields);
-    } finally {
-      backend.heap.free(long);
-    }
-    return y;
+    const { a, b } = call.inputs;
+    return broadcast(call.backend, operation, a, b) ?? reference(name, call);
   }),
 );
+
+/** Kernels whose operands have names of their own. */
+export const operandKernels: readonly EngineKernel[] = [
+  engineKernel<{ dy: TensorInfo; y: TensorInfo }>('EluGrad', (call) => {
+    const { dy, y } = call.inputs;
+    return broadcast(call.backend, { float32: 19, result: 'same' }, dy, y) ?? reference('EluGrad', call);
+  }),
+  engineKernel<{ x: TensorInfo; alpha: TensorInfo }>('Prelu', (call) => {
+    const { x, alpha } = call.inputs;
+    return broadcast(call.backend, { float32: 20, result: 'same' }, x, alpha) ?? reference('Prelu', call);
+  }),
+];
 
 /** How a and b are walked together; undefined where the kernel has no room for their dimensions. */
 function walkOf(a: readonly number[], b: readonly number[], shape: readonly number[]): Walk | undefined {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { addN, binaryKernels } from './binary.ts';
+import { batchNormKernels } from './batch-norm.ts';
+import { addN, binaryKernels, operandKernels } from './binary.ts';
 import { convolutionKernels } from './convolution.ts';
 import { depthwiseKernels } from './depthwise.ts';
 import { relu } from './elementwise.ts';
@@ -18,6 +19,7 @@ const KERNELS: readonly EngineKernel[] = [
   relu,
   ...unaryKernels,
   ...binaryKernels,
+  ...operandKernels,
   addN,
   ...logicKernels,
   ...reductionKernels,
@@ -28,6 +30,7 @@ const KERNELS: readonly EngineKernel[] = [
   ...sparseConvolutionKernels,
   ...sparseMatMulKernels,
   ...poolingKernels,
+  ...batchNormKernels,
   runNetwork,
   runNetworkGradient,
 ];

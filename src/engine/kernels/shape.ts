@@ -13,23 +13,31 @@ type SplitTensor = Parameters<typeof backend_util.prepareSplitSize>[0];
 const isHeapType = (dtype: string): dtype is HeapType => dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
 const bytesOf = (dtype: HeapType): number => (dtype === 'bool' ? 1 : 4);
 
-/** Bytes that one task of a copy takes. */
-const BYTES = 4 * CHUNK;
+/** Copies between a contiguous tensor and one that is walked: from it, or with `placed` into it; both are addresses. */
+function copyWalk(
+  { pool }: EngineBackend,
+  dtype: HeapType,
+  [x, y]: readonly [number, number],
+  { sizes, strides: [strides] }: Walk,
+  placed = false,
+): void {
+  const length = sizeOf(sizes);
+  const [size0, size1, size2, size3, size4, size5] = sizes;
+  const [x0, x1, x2, x3, x4, x5] = strides;
+  // biome-ignore format: a dimension of each a line
+  pool.run(chunks(length), 'copy', {
+    size: dtype === 'bool' ? 0 : 2, x, y, length, chunk: CHUNK, placed: Number(placed),
+    size0, size1, size2, size3, size4, size5,
+    x0, x1, x2, x3, x4, x5,
+  });
+}
 
 /** A tensor of `shape` whose values are those of `x` on a walk, from the value `offset` on. */
 function copied(backend: EngineBackend, x: TensorInfo, shape: readonly number[], walk: Walk, offset = 0): TensorInfo {
   const dtype = x.dtype as HeapType;
-  const length = sizeOf(shape);
   const source = backend.pointer(x) + bytesOf(dtype) * offset;
   const { pointer, ...y } = backend.allocate(shape, dtype);
-  const [size0, size1, size2, size3, size4, size5] = walk.sizes;
-  const [[x0, x1, x2, x3, x4, x5]] = walk.strides;
-  // biome-ignore format: a dimension of each a line
-  backend.pool.run(chunks(length), 'copy', {
-    size: dtype === 'bool' ? 0 : 2, x: source, y: pointer, length, chunk: CHUNK,
-    size0, size1, size2, size3, size4, size5,
-    x0, x1, x2, x3, x4, x5,
-  });
+  copyWalk(backend, dtype, [source, pointer], walk);
   return y;
 }
 
@@ -116,31 +124,15 @@ function concatenated(backend: EngineBackend, tensors: readonly TensorInfo[], ax
     axis,
   );
   const dtype = tensors[0].dtype as HeapType;
-  const width = (of: readonly number[]) => bytesOf(dtype) * sizeOf(of.slice(axis));
-  const sources = tensors.map((x) => ({ x: backend.pointer(x), bytes: width(x.shape) }));
+  const sources = tensors.map((x) => [backend.pointer(x), sizeOf(x.shape.slice(axis))] as const);
   const { pointer, ...y } = backend.allocate(shape, dtype);
   const rows = sizeOf(shape.slice(0, axis));
-  const yStride = width(shape);
+  const row = sizeOf(shape.slice(axis));
   let target = pointer;
-  for (const { x, bytes } of sources) {
-    if (rows === 1 && bytes > BYTES) {
-      // One long row is several that follow on one another.
-      const pieces = Math.ceil(bytes / BYTES);
-      const last = bytes - (pieces - 1) * BYTES;
-      backend.pool.run(pieces, 'copyRows', {
-        x,
-        y: target,
-        rows: pieces,
-        bytes: BYTES,
-        last,
-        yStride: BYTES,
-        chunk: 1,
-      });
-    } else if (bytes > 0) {
-      const chunk = Math.max(1, Math.floor(BYTES / bytes));
-      backend.pool.run(Math.ceil(rows / chunk), 'copyRows', { x, y: target, rows, bytes, last: bytes, yStride, chunk });
-    }
-    target += bytes;
+  for (const [source, width] of sources) {
+    const walk = merged({ sizes: [rows, width], strides: [[row, 1]] }) as Walk;
+    copyWalk(backend, dtype, [source, target], walk, true);
+    target += bytesOf(dtype) * width;
   }
   return y;
 }
@@ -191,7 +183,7 @@ const gather = engineKernel<GatherInputs, { axis: number; batchDims?: number }>(
   const outer = sizeOf(x.shape.slice(0, axis));
   const bytes = bytesOf(x.dtype) * sizeOf(x.shape.slice(axis + 1));
   const y = backend.allocate([...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)], x.dtype);
-  const chunk = Math.max(1, Math.floor(BYTES / bytes));
+  const chunk = Math.max(1, Math.floor((4 * CHUNK) / bytes));
   const fields = { x: source, indices: pointer, y: y.pointer, outer, length, count, bytes, chunk };
   backend.pool.run(bytes === 0 ? 0 : Math.ceil((outer * count) / chunk), 'gather', fields);
   return { dataId: y.dataId, shape: y.shape, dtype: y.dtype };
@@ -206,6 +198,26 @@ function filled(backend: EngineBackend, shape: readonly number[], dtype: HeapTyp
   else backend.heap.float32(pointer, length).fill(value);
   return y;
 }
+
+interface PadAttributes {
+  readonly paddings: [number, number][];
+  readonly constantValue: number;
+}
+
+const pad = engineKernel<{ x: TensorInfo }, PadAttributes>('PadV2', (call) => {
+  const { inputs, attrs, backend } = call;
+  const { x } = inputs;
+  const { paddings, constantValue } = attrs;
+  const shape = x.shape.map((size, i) => paddings[i][0] + size + paddings[i][1]);
+  const strides = rowMajor(shape);
+  const walk = merged({ sizes: x.shape, strides: [strides] });
+  if (!isHeapType(x.dtype) || !walk) return reference('PadV2', call);
+  const source = backend.pointer(x);
+  const y = filled(backend, shape, x.dtype, constantValue);
+  const first = paddings.reduce((sum, [before], i) => sum + before * strides[i], 0);
+  copyWalk(backend, x.dtype, [source, backend.pointer(y) + bytesOf(x.dtype) * first], walk, true);
+  return y;
+});
 
 interface FillAttributes {
   readonly shape: number[];
@@ -249,5 +261,5 @@ const oneHot = engineKernel<{ indices: TensorInfo }, OneHotAttributes>('OneHot',
 });
 
 export const shapeKernels: readonly EngineKernel[] = [
-  ...[transpose, slice, unpack, split, tile, concat, pack, gather, fill, ...like, oneHot],
+  ...[transpose, slice, unpack, split, tile, concat, pack, gather, pad, fill, ...like, oneHot],
 ];

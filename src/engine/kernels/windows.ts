@@ -31,7 +31,8 @@ interface Padding {
 export interface ConvolutionAttributes extends Padding {
   readonly strides: [number, number] | number;
   readonly dataFormat?: 'NHWC' | 'NCHW';
-  readonly dilations?: [number, number] | number;
+  /** tfjs-layers gives null for none. */
+  readonly dilations?: [number, number] | number | null;
 }
 
 export interface PoolAttributes extends Padding {
@@ -58,15 +59,15 @@ const problem = (info: backend_util.Conv2DInfo): Problem | null =>
 export function convolutionOf(
   inputShape: readonly number[],
   filterShape: readonly number[],
-  { dataFormat = 'NHWC', strides, dilations = 1, pad, dimRoundingMode }: ConvolutionAttributes,
+  { dataFormat, strides, dilations, pad, dimRoundingMode }: ConvolutionAttributes,
   depthwise = false,
 ): Problem | null {
-  if (dataFormat !== 'NHWC') return null;
+  if ((dataFormat ?? 'NHWC') !== 'NHWC') return null;
   const info = backend_util.computeConv2DInfo(
     inputShape as Shape4D,
     filterShape as Shape4D,
     strides,
-    dilations,
+    dilations ?? 1,
     pad,
     dimRoundingMode,
     depthwise,
