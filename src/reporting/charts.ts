@@ -9,13 +9,21 @@ export interface Point {
   readonly high?: number;
 }
 
-/** A line of a chart by name and colour; a dashed one is a reference. */
+/** A line of a chart by name, colour and lengths of its strokes and gaps; a whole line if left out. */
 export interface Line {
   readonly name: string;
   readonly color: string;
+  readonly dash?: readonly number[];
 }
 
 const PERCENT_AXIS = { format: '.0%', tickCount: 5 } as const;
+
+const dashOf = (lines: readonly Line[]) => ({
+  field: 'series',
+  type: 'nominal' as const,
+  scale: { domain: lines.map(({ name }) => name), range: lines.map(({ dash }) => dash ?? [1, 0]) },
+  legend: null,
+});
 
 const colorOf = (lines: readonly Line[]) => ({
   field: 'series',
@@ -65,7 +73,8 @@ export function sparsityChart(
   levels: readonly Level[],
 ): object {
   // Lines stand side by side, so that no bar hides another.
-  const shift = (series: string) => 0.035 * (lines.findIndex(({ name }) => name === series) - (lines.length - 1) / 2);
+  const apart = Math.min(0.035, 0.6 / lines.length);
+  const shift = (series: string) => apart * (lines.findIndex(({ name }) => name === series) - (lines.length - 1) / 2);
   const placed = points.map((point) => ({ ...point, x: ticks.indexOf(String(point.x)) + shift(point.series) }));
   return {
     ...CHART_SIZE,
@@ -84,7 +93,7 @@ export function sparsityChart(
           color: colorOf(lines),
         },
         layer: [
-          { mark: { type: 'line', strokeWidth: 2 } },
+          { mark: { type: 'line', strokeWidth: 2 }, encoding: { strokeDash: dashOf(lines) } },
           {
             mark: { type: 'rule', strokeWidth: 2, opacity: 0.65 },
             encoding: { y: { field: 'low' }, y2: { field: 'high' } },

@@ -1,5 +1,6 @@
 import { formatEpsilon } from '../evaluation/epsilon.ts';
 import { UNION } from '../evaluation/types.ts';
+import type { TrainConfig } from '../training/config.ts';
 import type { MetricColumn, MetricRow } from '../training/metrics.ts';
 import { type CurvePoint, curveChart, epsilonChart, type Line, type Point, sparsityChart } from './charts.ts';
 import type { EpochsToAccuracy } from './epochs-to-accuracy.ts';
@@ -146,15 +147,27 @@ interface Panel {
   readonly runs: readonly RunRecord[];
 }
 
-/** Curves of the defended runs by sparsity, then those of the undefended ones. */
-const panelsOf = ({ runs, series }: ReportData): Panel[] => {
+/** How charts of one sparsity and way of sparsifying are called, the latter where there are several. */
+function panelTitle({ runs }: ReportData, { sparsity, method }: Pick<TrainConfig, 'sparsity' | 'method'>): string {
+  const methods = new Set(runs.map(({ config }) => config.method).filter((name) => name !== 'dense'));
+  return `${formatSparsity(sparsity)} sparsity${methods.size > 1 && method !== 'dense' ? `, ${method}` : ''}`;
+}
+
+/** Each line once where the way of sparsifying is said beside it. */
+const shortLines = (lines: readonly Series[]): Line[] => [
+  ...new Map(lines.map(({ shortName, color }) => [shortName, { name: shortName, color }])).values(),
+];
+
+/** Curves of the defended runs by sparsity and way of sparsifying, then those of the undefended ones. */
+const panelsOf = (data: ReportData): Panel[] => {
+  const { runs, series } = data;
   const [defended, undefended] = [false, true].map((wanted) =>
     runs.filter(({ config }) => (config.objective === 'natural') === wanted),
   );
   const bySparsities = groupBy(
     defended.toSorted((a, b) => a.config.sparsity - b.config.sparsity),
-    ({ config }) => config.sparsity,
-  ).map((group) => ({ title: `${formatSparsity(group[0].config.sparsity)} sparsity`, runs: group }));
+    ({ config }) => panelTitle(data, config),
+  ).map((group) => ({ title: panelTitle(data, group[0].config), runs: group }));
   const name = series.find((line) => line.undefended)?.name ?? '';
   return undefended.length === 0 ? bySparsities : [...bySparsities, { title: name, runs: undefended }];
 };
@@ -162,11 +175,11 @@ const panelsOf = ({ runs, series }: ReportData): Panel[] => {
 /** Accuracy and loss over the epochs; null where no run has an epoch. */
 export async function learningSection(data: ReportData): Promise<Html | null> {
   if (data.runs.every(({ metrics }) => metrics.length === 0)) return null;
-  const lines = data.series;
+  const lines = shortLines(data.series);
   const perSeries = (runs: readonly RunRecord[], draw: (mine: readonly RunRecord[], name: string) => CurvePoint[]) =>
-    lines.flatMap((series) => {
+    data.series.flatMap((series) => {
       const mine = runs.filter((run) => series.matches(seriesSetting(data, run)));
-      return mine.length === 0 ? [] : draw(mine, series.name);
+      return mine.length === 0 ? [] : draw(mine, series.shortName);
     });
   const panels = panelsOf(data);
   const accuracies = panels.map(({ title, runs }) =>
@@ -208,9 +221,10 @@ ${legend(entries)}
 <div class="charts small-multiples">${await Promise.all(losses)}</div>`;
 }
 
-/** AGENT's coefficient and what it does to the variance; null where no run has one. */
+/** AGENT's coefficient and what the correction does to the variance; null where no run is corrected. */
 export async function coefficientSection(data: ReportData): Promise<Html | null> {
-  const corrected = data.runs.filter(({ metrics }) => metrics.some(({ c }) => c !== null));
+  const has = (column: MetricColumn) => (run: RunRecord) => run.metrics.some((row) => row[column] !== null);
+  const corrected = data.runs.filter((run) => has('c')(run) || has('variance_ratio')(run));
   if (corrected.length === 0) return null;
   const sparsities = [...new Set(corrected.map(({ config }) => config.sparsity))].sort((a, b) => a - b);
   const lines = sparsities.map((sparsity, i) => ({ name: formatSparsity(sparsity), color: levelColor(i) }));
@@ -227,23 +241,24 @@ export async function coefficientSection(data: ReportData): Promise<Html | null>
       lines,
       { percent: false, level },
     );
-  const hasVariance = corrected.some(({ metrics }) => metrics.some((row) => row.variance_ratio !== null));
+  const drawn = (line: Series, column: MetricColumn, draws: () => Promise<Html>) =>
+    corrected.some((run) => line.matches(seriesSetting(data, run)) && has(column)(run)) ? [draws()] : [];
   const charts = await Promise.all(
     series.flatMap((line) => [
-      chart(
-        `${line.name}: coefficient c`,
-        `The coefficient c of ${line.name} over the epochs, a line a sparsity.`,
-        draw(line, 'c'),
+      ...drawn(line, 'c', () =>
+        chart(
+          `${line.name}: coefficient c`,
+          `The coefficient c of ${line.name} over the epochs, a line a sparsity.`,
+          draw(line, 'c'),
+        ),
       ),
-      ...(hasVariance
-        ? [
-            chart(
-              `${line.name}: variance of the gradient, corrected over plain`,
-              `Gradient variance with correction over that without, for ${line.name}, over the epochs; below 1 the correction helps.`,
-              draw(line, 'variance_ratio', 1),
-            ),
-          ]
-        : []),
+      ...drawn(line, 'variance_ratio', () =>
+        chart(
+          `${line.name}: variance of the gradient, corrected over plain`,
+          `Gradient variance with correction over that without, for ${line.name}, over the epochs; below 1 the correction helps.`,
+          draw(line, 'variance_ratio', 1),
+        ),
+      ),
     ]),
   );
   return html`<h2 id="coefficient">The correction</h2>
@@ -268,29 +283,28 @@ export async function epochsSection(data: ReportData): Promise<Html | null> {
     .filter((group) => group.some(({ run }) => run.optimizer !== 'sgd'))
     .sort((a, b) => a[0].run.sparsity - b[0].run.sparsity);
   if (compared.length === 0) return null;
-  const methods = new Set(compared.map(([{ run }]) => run.method).filter((method) => method !== 'dense'));
   const titleOf = ([{ run }]: (typeof compared)[number]): string =>
-    `${formatSparsity(run.sparsity)} sparsity${methods.size > 1 && run.method !== 'dense' ? `, ${run.method}` : ''}`;
+    panelTitle(data, { sparsity: run.sparsity, method: run.method as TrainConfig['method'] });
+  const lines = shortLines(data.series);
   const charts = await Promise.all(
-    compared.map((group) => {
-      const lines = groupBy(group, (entry) => seriesOf(entry)?.name ?? '');
-      return chart(
+    compared.map((group) =>
+      chart(
         titleOf(group),
         `Robust validation accuracy at ${titleOf(group)} against the gradient evaluations of training; the target is ${percent(group[0].target)} %.`,
         curveChart(
-          lines.flatMap((entries) =>
+          groupBy(group, (entry) => seriesOf(entry)?.shortName ?? '').flatMap((entries) =>
             curvesOf(
               entries.flatMap(({ run }) => runs.get(run.run) ?? []),
               'validation_robust_accuracy',
-              seriesOf(entries[0])?.name ?? '',
+              seriesOf(entries[0])?.shortName ?? '',
               { over: gradientsOf },
             ),
           ),
-          data.series,
+          lines,
           { percent: true, fit: true, level: group[0].target, x: 'gradient evaluations' },
         ),
-      );
-    }),
+      ),
+    ),
   );
   const groups = compared.flatMap((group) => groupBy(group, (entry) => seriesOf(entry)?.name ?? ''));
   type Group = (typeof groups)[number];
@@ -300,7 +314,7 @@ export async function epochsSection(data: ReportData): Promise<Html | null> {
   const columns: Column<Group>[] = [
     { title: 'sparsity', left: true, cell: ([{ run }]) => formatSparsity(run.sparsity) },
     { title: 'method', left: true, cell: ([{ run }]) => run.method },
-    { title: 'net', left: true, cell: ([entry]) => seriesOf(entry)?.name ?? entry.run.optimizer },
+    { title: 'net', left: true, cell: ([entry]) => seriesOf(entry)?.shortName ?? entry.run.optimizer },
     { title: 'target', cell: ([{ target }]) => `${percent(target)} %` },
     { title: 'reached', cell: (group) => `${reached(group).length} of ${group.length}` },
     { title: 'epochs', cell: (group) => average(group, ({ at }) => at.epoch, 1) },
@@ -312,7 +326,7 @@ export async function epochsSection(data: ReportData): Promise<Html | null> {
   ];
   return html`<h2 id="epochs">Epochs to accuracy</h2>
 <p>Until the robust validation accuracy was for two consecutive epochs at or above what plain SGD ends with in the same setting (the mean over its seeds, dashed). Averages are over the runs that got there; the others spent their whole budget. The charts show the same accuracy against what training had cost: gradients of images and of weights, attack and pre-pass included.</p>
-${legend(data.series.filter(({ name }) => groups.some(([entry]) => seriesOf(entry)?.name === name)))}
+${legend(lines.filter(({ name }) => groups.some(([entry]) => seriesOf(entry)?.shortName === name)))}
 <div class="charts small-multiples">${charts}</div>
 <div class="card" style="margin-top:14px">${table(null, columns, groups)}</div>`;
 }

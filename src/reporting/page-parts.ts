@@ -53,10 +53,16 @@ export interface LegendEntry {
   readonly name: string;
   readonly color: string;
   readonly dashed?: boolean;
+  /** Lengths of strokes and gaps; a whole line if left out. */
+  readonly dash?: readonly number[];
 }
 
 export const legend = (entries: readonly LegendEntry[]): Html =>
   html`<ul class="legend">${entries.map(
-    ({ name, color, dashed }) =>
-      html`<li><span class="swatch${dashed ? ' dashed' : ''}" style="--swatch:${color}"></span>${name}</li>`,
+    ({ name, color, dashed, dash = [1, 0] }) =>
+      html`<li>${
+        dash[1] === 0
+          ? html`<span class="swatch${dashed ? ' dashed' : ''}" style="--swatch:${color}"></span>`
+          : html`<svg class="swatch" viewBox="0 0 22 4" aria-hidden="true"><line x2="22" y1="2" y2="2" stroke-width="3" stroke-dasharray="${dash.join(' ')}" style="stroke:${color}"/></svg>`
+      }${name}</li>`,
   )}</ul>`;

@@ -5,7 +5,8 @@ export const PAGE_STYLE = `
   --page: #f6f7f9; --card: #ffffff; --text: #16202c; --muted: #52606d; --line: #dde2e8; --grid: #e6eaee; --axis: #9aa5b1;
   --good: #0b7a4b; --bad: #b42318; --warn: #8a5a00;
   --sgd: #b45309; --agent: #1d4ed8; --svrg: #0f766e; --alpha-svrg: #7e22ce; --undefended: #64748b;
-  --more-1: #be123c; --more-2: #4d7c0f; --more-3: #0369a1; --more-4: #a21caf;
+  --more-1: #be123c; --more-2: #4d7c0f; --more-3: #a21caf; --more-4: #52525b;
+  --more-5: #047857; --more-6: #92400e; --more-7: #0369a1; --more-8: #4338ca;
   --level-0: #46327e; --level-1: #2b6a99; --level-2: #16825d; --level-3: #9a6b00; --level-4: #c2410c; --level-5: #9f1239;
 }
 @media (prefers-color-scheme: dark) {
@@ -13,7 +14,8 @@ export const PAGE_STYLE = `
     --page: #0e1217; --card: #161c24; --text: #e6ebf1; --muted: #a3afbd; --line: #2a333f; --grid: #25303b; --axis: #64717f;
     --good: #4ad295; --bad: #ff8f82; --warn: #f2c14e;
     --sgd: #f5a524; --agent: #7aa7ff; --svrg: #2dd4bf; --alpha-svrg: #c99bff; --undefended: #9fb0c3;
-    --more-1: #ff7a93; --more-2: #a3e635; --more-3: #38bdf8; --more-4: #e879f9;
+    --more-1: #ff7a93; --more-2: #a3e635; --more-3: #e879f9; --more-4: #d4d4d8;
+    --more-5: #34d399; --more-6: #fdba74; --more-7: #38bdf8; --more-8: #a5b4fc;
     --level-0: #b9a3ff; --level-1: #6db3f2; --level-2: #41d6a8; --level-3: #f0c64a; --level-4: #ff9d66; --level-5: #ff7a93;
   }
 }
@@ -46,6 +48,7 @@ figcaption { font-weight: 600; font-size: 0.95rem; margin-bottom: 8px; }
 .legend li { display: flex; align-items: center; gap: 7px; }
 .swatch { width: 22px; height: 0; border-top: 3px solid var(--swatch); border-radius: 2px; display: inline-block; }
 .swatch.dashed { border-top: 2px dashed var(--swatch); border-radius: 0; }
+svg.swatch { height: 4px; border-top: 0; border-radius: 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--muted); padding: 4px 0 8px; }

@@ -12,8 +12,12 @@ export type SeriesSetting = Pick<
 /** A line of a chart. */
 export interface Series {
   readonly name: string;
-  /** The CSS custom property of its colour. */
+  /** Its name where the way of sparsifying is said beside it. */
+  readonly shortName: string;
+  /** The CSS custom property of its colour, the same for every way of sparsifying. */
   readonly color: string;
+  /** Lengths of strokes and gaps that tell ways of sparsifying apart; [1, 0] is a whole line. */
+  readonly dash: readonly number[];
   /** Whether it was trained without adversarial examples. */
   readonly undefended: boolean;
   matches(setting: SeriesSetting): boolean;
@@ -25,7 +29,17 @@ const COLORS: Readonly<Record<string, string>> = {
   svrg: 'var(--svrg)',
   'alpha-svrg': 'var(--alpha-svrg)',
 };
-const MORE_COLORS = ['var(--more-1)', 'var(--more-2)', 'var(--more-3)', 'var(--more-4)'] as const;
+const MORE_COLORS = Array.from({ length: 8 }, (_, i) => `var(--more-${i + 1})`);
+
+/** Of the first way of sparsifying, the second, … */
+const DASHES: readonly (readonly number[])[] = [
+  [1, 0],
+  [6, 3],
+  [2, 3],
+  [8, 3, 2, 3],
+  [12, 4],
+  [4, 2, 1, 2],
+];
 
 const ORDER = ['sgd', 'agent', 'svrg', 'alpha-svrg'];
 
@@ -44,6 +58,7 @@ export function seriesOf(settings: readonly SeriesSetting[]): Series[] {
   const nameOf = (
     { method, optimizer, agent_prepass, objective, model, width, variant }: SeriesSetting,
     natural: boolean,
+    withMethod: boolean,
   ) =>
     [
       natural
@@ -52,7 +67,7 @@ export function seriesOf(settings: readonly SeriesSetting[]): Series[] {
           : `undefended, ${optimizerTitle(optimizer)}`
         : optimizerTitle(optimizer),
       prepasses.length > 1 && agent_prepass,
-      methods.length > 1 && method !== 'dense' && method,
+      withMethod && methods.length > 1 && method !== 'dense' && method,
       !natural && objectives.length > 1 && objective,
       networks.size > 1 && `${model} ×${width}`,
       variant,
@@ -64,17 +79,22 @@ export function seriesOf(settings: readonly SeriesSetting[]): Series[] {
     .toSorted((a, b) => rank(a) - rank(b));
   const found = new Map<string, Series>();
   let extra = 0;
-  const used = new Set<string>();
+  const colors = new Map<string, string>();
   for (const setting of candidates) {
     const undefended = setting.objective === 'natural';
-    const name = nameOf(setting, undefended);
+    const name = nameOf(setting, undefended, true);
     if (found.has(name)) continue;
+    const shortName = nameOf(setting, undefended, false);
     const own = undefended ? 'var(--undefended)' : COLORS[setting.optimizer];
-    const color = own !== undefined && !used.has(own) ? own : MORE_COLORS[extra++ % MORE_COLORS.length];
-    used.add(color);
+    const taken = [...colors.values()].includes(own);
+    const color =
+      colors.get(shortName) ?? (own !== undefined && !taken ? own : MORE_COLORS[extra++ % MORE_COLORS.length]);
+    colors.set(shortName, color);
     found.set(name, {
       name,
+      shortName,
       color,
+      dash: DASHES[Math.max(0, methods.indexOf(setting.method)) % DASHES.length],
       undefended,
       matches: (other) => sameLine(setting, other) && (other.method === setting.method || other.method === 'dense'),
     });

@@ -58,6 +58,15 @@ describe('the page in a browser', function () {
             labels: of('svg.plot text', 'fill'),
             lines: of('svg.plot .mark-line path, svg.plot .mark-symbol path', 'stroke'),
             points: of('svg.plot .mark-symbol path', 'fill'),
+            palette: [...document.styleSheets]
+              .flatMap((sheet) => [...sheet.cssRules])
+              .flatMap((rule) => [
+                ...rule.cssText.matchAll(/(--(?:sgd|agent|[\w-]*svrg|undefended|more-\d|level-\d)):/g),
+              ])
+              .map(([, name]) => {
+                document.body.style.outlineColor = `var(${name})`;
+                return getComputedStyle(document.body).outlineColor;
+              }),
           };
         });
         for (const color of colors.text) expect(contrast(color, colors.page[0]), color).to.be.at.least(4.5);
@@ -66,7 +75,9 @@ describe('the page in a browser', function () {
         }
         const drawn = [...colors.lines, ...colors.points].filter((color) => color !== 'none');
         expect(drawn.length).to.be.above(50);
-        for (const color of drawn) expect(contrast(color, colors.card[0]), color).to.be.at.least(3);
+        expect(colors.palette.length).to.be.above(18);
+        for (const color of [...drawn, ...colors.palette])
+          expect(contrast(color, colors.card[0]), color).to.be.at.least(3);
         expect(luminance(colors.page[0]) > 0.5).to.equal(colorScheme === 'light');
       }));
   }

@@ -131,6 +131,26 @@ describe('the lines of a chart', () => {
     for (const line of lines) expect(line.matches(dense)).to.equal(true);
     expect(lines[0].matches({ ...setting, method: 'set' })).to.equal(false);
   });
+
+  it('have the colour of the correction and the dashes of the method', () => {
+    const lines = seriesOf(
+      ['rigl', 'set'].flatMap((method) =>
+        [
+          { optimizer: 'sgd' },
+          { optimizer: 'sgd', variant: 'epochs 22' },
+          { optimizer: 'agent', agent_prepass: 'published' },
+          { optimizer: 'agent', agent_prepass: 'matched' },
+        ].map((own) => ({ ...setting, method, ...own })),
+      ),
+    );
+    expect(lines).to.have.length(8);
+    for (const { shortName, color, dash } of lines) {
+      const same = lines.filter((line) => line.shortName === shortName);
+      expect(same.map((line) => line.color)).to.deep.equal([color, color]);
+      expect(new Set(same.map((line) => String(line.dash))).size).to.equal(2);
+      expect(lines.filter((line) => line.color === color && line.dash === dash)).to.have.length(1);
+    }
+  });
 });
 
 describe('html', () => {
