@@ -158,13 +158,18 @@ def fill(model, network):
     return model.eval()
 
 
-out = test / "evaluation" / "foreign"
-images = (golden["images"].float() / 255).permute(0, 3, 1, 2)
-for network, model in {"vgg16": Vgg16(), "resnet18": ResNet18(), "wrn10_1": Wrn10()}.items():
-    model = fill(model, network)
-    with torch.no_grad():
-        difference = (model(images) - golden[f"{network}.torch.eval.logits"]).abs().max().item()
-    assert difference < 2e-5, (network, difference)
-    saved = nn.DataParallel(model) if network == "vgg16" else model
-    save_file(saved.state_dict(), out / f"{network}.safetensors")
-    print(f"{network}: logits within {difference:.1e} of the golden ones")
+def main():
+    out = test / "evaluation" / "foreign"
+    images = (golden["images"].float() / 255).permute(0, 3, 1, 2)
+    for network, model in {"vgg16": Vgg16(), "resnet18": ResNet18(), "wrn10_1": Wrn10()}.items():
+        model = fill(model, network)
+        with torch.no_grad():
+            difference = (model(images) - golden[f"{network}.torch.eval.logits"]).abs().max().item()
+        assert difference < 2e-5, (network, difference)
+        saved = nn.DataParallel(model) if network == "vgg16" else model
+        save_file(saved.state_dict(), out / f"{network}.safetensors")
+        print(f"{network}: logits within {difference:.1e} of the golden ones")
+
+
+if __name__ == "__main__":
+    main()

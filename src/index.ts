@@ -5,6 +5,8 @@ export * from '../attacks/index.ts';
 export { BACKENDS, type BackendChoice, type BackendName } from './backends/names.ts';
 export { type StartedBackend, type StartOptions, startBackend } from './backends/start.ts';
 export { type ReadCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoints/checkpoint.ts';
+export { type Exported, type ExportFormat, exportModel } from './checkpoints/export.ts';
+export { type Imported, importModel } from './checkpoints/import.ts';
 export { type LoadedModel, loadModel } from './checkpoints/load-model.ts';
 export {
   decodeSafetensors,

@@ -35,6 +35,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./report.ts')).report,
   },
   {
+    name: 'export',
+    summary: 'write a checkpoint for PyTorch, for TensorFlow.js, or its nonzeros alone',
+    load: async () => (await import('./export.ts')).exportCommand,
+  },
+  {
+    name: 'import',
+    summary: 'make a checkpoint of an exported network, or of weights from PyTorch',
+    load: async () => (await import('./import.ts')).importCommand,
+  },
+  {
     name: 'data',
     summary: 'fetch, add and describe data sets',
     load: async () => (await import('./data.ts')).data,

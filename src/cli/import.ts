@@ -1,0 +1,57 @@
+import { basename, dirname, extname, join } from 'node:path';
+import { startBackend } from '../backends/start.ts';
+import { importModel } from '../checkpoints/import.ts';
+import type { ModelRecord } from '../checkpoints/types.ts';
+import { UsageError } from '../core/errors.ts';
+import { defineCommand } from './command.ts';
+import type { Flags, FlagValues } from './flags.ts';
+import { byteSize } from './format.ts';
+
+const MODEL_FLAGS = {
+  model: { kind: 'text', description: 'the network of a state dict that does not say: resnet18, vgg16, …' },
+  width: { kind: 'number', description: 'multiplies its channels; default: 1' },
+  images: { kind: 'numbers', description: 'height, width and channels of its images; default: 32,32,3' },
+  classes: { kind: 'number', description: 'its number of classes; default: 10' },
+} as const satisfies Flags;
+
+export const importCommand = defineCommand({
+  positionals: [
+    { name: 'file', description: 'a .safetensors file, or the folder of an exported LayersModel', required: true },
+  ],
+  flags: {
+    out: { kind: 'text', description: 'the checkpoint to write; default: beside the file' },
+    ...MODEL_FLAGS,
+  },
+  examples: [
+    ['equipoise import best-pytorch.safetensors', 'a checkpoint again, bit by bit'],
+    ['equipoise import weights.safetensors --model resnet18 --out resnet18.safetensors', 'weights of PyTorch'],
+  ],
+  async run({ positionals: [file], flags, json }, terminal) {
+    const out = flags.out ?? join(dirname(file), `${basename(file, extname(file))}-checkpoint.safetensors`);
+    const expected = modelOf(flags);
+    // Nothing is computed, so no other backend is worth its start.
+    await startBackend('cpu');
+    const imported = await importModel(file, { out, model: expected });
+    if (json) {
+      terminal.print(JSON.stringify({ file: out, ...imported }, null, 2));
+      return;
+    }
+    const { model, sparsity, bytes } = imported;
+    const sparse = sparsity === 0 ? 'dense' : `${Number((100 * sparsity).toFixed(2))} % sparse`;
+    terminal.print(`${out}\n${byteSize(bytes)}; ${model.name}, ${sparse}\nnext: equipoise evaluate ${out}`);
+  },
+});
+
+/** @throws UsageError for flags that describe no network */
+function modelOf({ model: name, width, images, classes }: FlagValues<typeof MODEL_FLAGS>): ModelRecord | undefined {
+  if (name === undefined) {
+    const left = Object.entries({ width, images, classes }).find(([, value]) => value !== undefined);
+    if (left) throw new UsageError(`--${left[0]} describes a network; give its name too, as --model resnet18.`);
+    return undefined;
+  }
+  const [rows, columns, channels, ...more] = images ?? [32, 32, 3];
+  if (more.length > 0 || ![rows, columns, channels].every((extent) => Number.isInteger(extent) && extent > 0)) {
+    throw new UsageError(`--images takes height, width and channels, such as 32,32,3; ${images} came.`);
+  }
+  return { name, width: width ?? 1, inputShape: [rows, columns, channels], classes: classes ?? 10 };
+}

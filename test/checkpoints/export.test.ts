@@ -1,0 +1,288 @@
+import { golden, toTensor } from '../golden.ts';
+import '@tensorflow/tfjs-backend-cpu';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { encodeCheckpoint } from '../../src/checkpoints/encode.ts';
+import { EXPORT_FORMATS, exportModel } from '../../src/checkpoints/export.ts';
+import { importModel } from '../../src/checkpoints/import.ts';
+import { loadModel, writeCheckpoint } from '../../src/checkpoints/index.ts';
+import { networkOf, networkOnly } from '../../src/checkpoints/network.ts';
+import { decodePytorch, encodePytorch } from '../../src/checkpoints/pytorch-file.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import type { Checkpoint, ModelRecord } from '../../src/checkpoints/types.ts';
+import { InputError } from '../../src/core/errors.ts';
+import { foldIn, normal, sample, seedKey, uniform } from '../../src/core/key.ts';
+import {
+  disposeParams,
+  disposeTensors,
+  isKernel,
+  type Param,
+  type Params,
+  type Tensors,
+} from '../../src/core/params.ts';
+import { sizeOf, structure } from '../../src/core/structure.ts';
+import { apply, buildModel, type ModelName, models, parametersOf, statisticsOf } from '../../src/models/index.ts';
+
+const key = seedKey('export');
+
+/** A checkpoint with weights everywhere, every second kernel sparse, and everything that training adds. */
+function checkpointOf(name: string): Checkpoint {
+  const inputShape: [number, number, number] = name.startsWith('vgg') ? [32, 32, 3] : [16, 20, 3];
+  const model = { name, width: name === 'mlp' || name.startsWith('lenet') ? 0.1 : 1 / 16, inputShape, classes: 7 };
+  const program = buildModel(name, model);
+  let kernels = 0;
+  const params: Params = Object.fromEntries(
+    parametersOf(program).map(({ name: parameter, shape }): [string, Param] => {
+      const values = normal(foldIn(key, parameter), sizeOf(shape)).map((value) => value * 0.2);
+      if (!isKernel(parameter) || kernels++ % 2 === 0) return [parameter, tf.tensor(values, [...shape])];
+      const count = Math.ceil(0.2 * values.length);
+      const positions = Int32Array.from(sample(foldIn(key, 'mask'), count, values.length)).sort();
+      const active = values.slice(0, count);
+      // As freshly grown weights are, and as rounding can leave one.
+      active.set([0, -0].slice(0, count));
+      return [parameter, { structure: structure(shape, positions), values: tf.tensor1d(active) }];
+    }),
+  );
+  const state: Tensors = Object.fromEntries(
+    statisticsOf(program).map(({ name: statistic, shape }) => [
+      statistic,
+      tf.tensor(
+        uniform(foldIn(key, statistic), sizeOf(shape)).map((value) => 0.5 + value),
+        [...shape],
+      ),
+    ]),
+  );
+  const trace = Object.fromEntries(
+    Object.entries(params).map(([parameter, param]) => [
+      parameter,
+      tf.zerosLike('structure' in param ? param.values : param),
+    ]),
+  );
+  return {
+    config: { dataset: 'synthetic', norm: 'linf', epsilon: 0.1 },
+    model,
+    epoch: 3,
+    step: 99,
+    progress: { datasetSha256: 'ab' },
+    params,
+    state,
+    optimizer: { trace },
+    snapshot: null,
+    meanGradient: {},
+    explored: {},
+  };
+}
+
+function dispose({ params, state, optimizer }: Checkpoint): void {
+  disposeParams(params);
+  for (const tree of [state, ...Object.values(optimizer)]) disposeTensors(tree);
+}
+
+describe('an exported network', function () {
+  this.timeout(30000);
+  let folder: string;
+  const at = (name: string) => join(folder, name);
+  before(async () => {
+    await tf.setBackend('cpu');
+    folder = mkdtempSync(join(tmpdir(), 'equipoise-export-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  async function written(name: string): Promise<string> {
+    const checkpoint = checkpointOf(name);
+    const path = at(`${name}.safetensors`);
+    await writeCheckpoint(path, checkpoint);
+    dispose(checkpoint);
+    return path;
+  }
+
+  for (const name of ['mlp', 'cnn', 'lenet5', 'vgg16', 'vgg16-bsr', 'resnet18', 'resnet50', 'wrn-16-4'] as const) {
+    it(`of ${name} comes back bit by bit from every format, and gives the same logits there`, async () => {
+      const checkpoint = await written(name);
+      const tensors = tf.memory().numTensors;
+      const compact = at(`${name}-compact`);
+      for (const to of EXPORT_FORMATS) {
+        const out = at(`${name}-${to}`);
+        const { files, bytes, images, largestDifference } = await exportModel(checkpoint, { to, out });
+        expect(bytes).to.equal(files.reduce((total, file) => total + statSync(file).size, 0));
+        expect(images).to.equal(16);
+        if (to === 'layers') expect(largestDifference).to.be.below(1e-4);
+        else expect(largestDifference).to.equal(0);
+        const again = at(`${name}-${to}-again`);
+        await importModel(out, { out: again });
+        expect(readFileSync(again).equals(readFileSync(compact)), to).to.equal(true);
+      }
+      expect(tf.memory().numTensors).to.equal(tensors);
+    });
+  }
+
+  it('covers every kind of network in these tests', () => {
+    const kinds = new Set((Object.keys(models) as ModelName[]).map((name) => name.replace(/[-\d].*$/, '')));
+    expect([...kinds].sort()).to.deep.equal(['cnn', 'lenet', 'mlp', 'resnet', 'vgg', 'wrn']);
+  });
+
+  it('is the same bytes every time', async () => {
+    const checkpoint = await written('cnn');
+    for (const to of EXPORT_FORMATS) {
+      const [first, second] = [
+        await exportModel(checkpoint, { to, out: at(`once-${to}`) }),
+        await exportModel(checkpoint, { to, out: at(`twice-${to}`) }),
+      ];
+      first.files.forEach((file, i) => {
+        expect(readFileSync(file).equals(readFileSync(second.files[i])), file).to.equal(true);
+      });
+    }
+  });
+
+  it('is compact: at 99 % under 3 % of the dense file', async () => {
+    const { params: replaced, state: statistics, optimizer, ...record } = checkpointOf('mlp');
+    dispose({ ...record, params: replaced, state: statistics, optimizer });
+    const model = { name: 'vgg16', width: 0.25, inputShape: [32, 32, 3], classes: 10 } as const;
+    const program = buildModel(model.name, model);
+    const params: Params = Object.fromEntries(
+      parametersOf(program).map(({ name, shape }): [string, Param] => {
+        if (!isKernel(name)) return [name, tf.zeros([...shape])];
+        const size = sizeOf(shape);
+        const positions = Int32Array.from(sample(key, Math.ceil(size / 100), size)).sort();
+        return [name, { structure: structure(shape, positions), values: tf.ones([positions.length]) }];
+      }),
+    );
+    const state = Object.fromEntries(statisticsOf(program).map(({ name, shape }) => [name, tf.ones([...shape])]));
+    const sparse = { ...record, model, params, state, optimizer: {} };
+    const compact = await encodeCheckpoint(networkOnly(sparse));
+    const dense = encodePytorch(await networkOf(sparse));
+    dispose(sparse);
+    expect(compact.length / dense.length).to.be.below(0.03);
+  });
+
+  it('is read without its records too, where the network is named; mostly empty kernels become sparse', async () => {
+    const out = at('bare-pytorch.safetensors');
+    const checkpoint = await written('resnet18');
+    await exportModel(checkpoint, { to: 'pytorch', out });
+    const { tensors } = decodeSafetensors(readFileSync(out));
+    const counter = { dtype: 'I64', shape: [], data: BigInt64Array.from([5n]) } as const;
+    writeFileSync(out, encodeSafetensors({ ...tensors, 'bn1.num_batches_tracked': counter }, { format: 'pt' }));
+    const model = { name: 'resnet18', width: 1 / 16, inputShape: [16, 20, 3], classes: 7 } as const;
+    const { sparsity } = await importModel(out, { out: at('bare.safetensors'), model });
+    expect(sparsity).to.be.within(0.3, 0.8);
+    const { values } = decodePytorch(readFileSync(out), 'it', model);
+    expect(Object.keys(values)).to.include.members(['conv1.kernel', 'bn1.moving_mean']);
+  });
+
+  const broken: readonly {
+    readonly title: string;
+    readonly make: (path: string) => Promise<void> | void;
+    readonly says: RegExp;
+  }[] = [
+    { title: 'nothing', make: () => undefined, says: /There is no .*\. Give a \.safetensors file/ },
+    {
+      title: 'a state dict that does not say of which network',
+      make: (path) =>
+        writeFileSync(path, encodeSafetensors({ x: { dtype: 'F32', shape: [1], data: Float32Array.of(1) } })),
+      says: /does not say which network it is: give --model/,
+    },
+    {
+      title: 'a state dict that lacks a tensor',
+      make: (path) => alter(path, ({ 'linear.bias': _, ...others }) => others),
+      says: /has no tensor linear\.bias \[7\], which resnet18 needs/,
+    },
+    {
+      title: 'a tensor of another shape',
+      make: (path) =>
+        alter(path, (all) => ({ ...all, 'linear.bias': { dtype: 'F32', shape: [2], data: Float32Array.of(1, 2) } })),
+      says: /has linear\.bias as F32 \[2\]; resnet18 needs F32 \[7\]/,
+    },
+    {
+      title: 'a tensor too many',
+      make: (path) => alter(path, (all) => ({ ...all, extra: { dtype: 'F32', shape: [], data: Float32Array.of(1) } })),
+      says: /has a tensor extra, which resnet18 does not have/,
+    },
+  ];
+  async function alter(
+    path: string,
+    change: (
+      tensors: ReturnType<typeof decodeSafetensors>['tensors'],
+    ) => ReturnType<typeof decodeSafetensors>['tensors'],
+  ): Promise<void> {
+    await exportModel(await written('resnet18'), { to: 'pytorch', out: path });
+    const { metadata, tensors } = decodeSafetensors(readFileSync(path));
+    writeFileSync(path, encodeSafetensors(change(tensors), metadata));
+  }
+  for (const { title, make, says } of broken) {
+    it(`is refused as ${title}`, async () => {
+      const path = at(`broken-${title.replaceAll(' ', '-')}`);
+      await make(path);
+      const tensors = tf.memory().numTensors;
+      const thrown = await importModel(path, { out: at('never.safetensors') }).then(
+        () => null,
+        (error: unknown) => error,
+      );
+      expect(thrown).to.be.instanceOf(InputError);
+      expect((thrown as Error).message).to.match(says);
+      expect(tf.memory().numTensors).to.equal(tensors);
+      expect(() => statSync(at('never.safetensors'))).to.throw();
+    });
+  }
+
+  it('is refused as a LayersModel whose weights are cut, or that came from elsewhere', async () => {
+    const out = at('cut-layers');
+    await exportModel(await written('cnn'), { to: 'layers', out });
+    const rejection = () =>
+      importModel(out, { out: at('never.safetensors') }).then(
+        () => '',
+        (error: Error) => error.message,
+      );
+    const weights = readFileSync(join(out, 'weights.bin'));
+    writeFileSync(join(out, 'weights.bin'), weights.subarray(0, 100));
+    expect(await rejection()).to.match(/names \d+ bytes of float32 weights; 100 came/);
+    const model = JSON.parse(readFileSync(join(out, 'model.json'), 'utf8'));
+    writeFileSync(join(out, 'model.json'), JSON.stringify({ ...model, userDefinedMetadata: undefined }));
+    expect(await rejection()).to.match(/LayersModel that Equipoise did not export.*equipoise evaluate/);
+    rmSync(join(out, 'weights.bin'));
+    expect(await rejection()).to.match(/has no weights\.bin/);
+  });
+});
+
+describe('weights that PyTorch wrote', () => {
+  const { tensors } = golden('models');
+  const foreign = (name: string) =>
+    fileURLToPath(new URL(`../../../test/evaluation/foreign/${name}.safetensors`, import.meta.url));
+  const cifar = { inputShape: [32, 32, 3], classes: 10 } as const;
+  const networks: Readonly<Record<string, ModelRecord>> = {
+    resnet18: { name: 'resnet18', width: 1 / 16, ...cifar },
+    wrn10_1: { name: 'wrn-10-1', width: 1 / 2, ...cifar },
+  };
+  let folder: string;
+  before(async () => {
+    await tf.setBackend('cpu');
+    folder = mkdtempSync(join(tmpdir(), 'equipoise-pytorch-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  for (const [network, model] of Object.entries(networks)) {
+    it(`are imported as a ${model.name} of the same logits, and exported as the very tensors`, async () => {
+      const [checkpoint, again] = ['checkpoint', 'again'].map((part) => join(folder, `${network}-${part}.safetensors`));
+      await importModel(foreign(network), { out: checkpoint, model });
+      const { program, params, state } = await loadModel(checkpoint);
+      const logits = tf.tidy(() => {
+        const images = tf.div(toTensor(tensors.images), 255) as tf.Tensor4D;
+        return apply(program, params, state, images, { training: false }).logits.dataSync();
+      });
+      const expected = tensors[`${network}.torch.eval.logits`].data as Float32Array;
+      logits.forEach((logit, i) => {
+        expect(logit).to.be.closeTo(expected[i], 1e-4);
+      });
+      disposeParams(params);
+      disposeTensors(state);
+
+      await exportModel(checkpoint, { to: 'pytorch', out: again });
+      const [theirs, ours] = [foreign(network), again].map((path) => decodeSafetensors(readFileSync(path)).tensors);
+      const kept = Object.entries(theirs).filter(([key]) => !key.endsWith('num_batches_tracked'));
+      expect(ours).to.deep.equal(Object.fromEntries(kept));
+    });
+  }
+});

@@ -1,0 +1,92 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { runCommandLine } from '../../src/cli/run.ts';
+import { UsageError } from '../../src/core/errors.ts';
+import { equipoise } from './equipoise.ts';
+import { contents, temporaryFolder } from './folder.ts';
+
+describe('equipoise export and import', () => {
+  const folder = temporaryFolder();
+  const cpu = ['--backend', 'cpu'];
+  before(() => {
+    const tiny = ['--dataset', 'synthetic', '--model', 'mlp', '--width', '0.1', '--train-limit', '64'];
+    const sparse = ['--method', 'static', '--sparsity', '0.9', '--epochs', '1', '--steps', '1'];
+    const { code, stderr } = equipoise(['train', ...tiny, ...sparse, ...cpu, '--out', 'run'], folder);
+    expect(code, stderr).to.equal(0);
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it("writes the best checkpoint in each format into the run's folder, and says how well it agrees", () => {
+    const files = {
+      compact: ['best-compact.safetensors'],
+      pytorch: ['best-pytorch.safetensors'],
+      layers: ['best-layers/weights.bin', 'best-layers/model.json'],
+    };
+    for (const [to, names] of Object.entries(files)) {
+      const { code, stdout, stderr } = equipoise(['export', 'run', '--to', to, ...cpu, '--quiet'], folder);
+      expect([code, stderr]).to.deep.equal([0, '']);
+      const lines = stdout.trim().split('\n');
+      expect(lines.slice(0, -1)).to.deep.equal(names.map((name) => `run/export/${name}`));
+      expect(lines.at(-1)).to.match(
+        to === 'layers'
+          ? /^[\d.]+ kB; its logits on 16 images (equal|differ from) those of the checkpoint/
+          : /^[\d.]+ kB; its logits on 16 images equal those of the checkpoint$/,
+      );
+    }
+  });
+
+  it('makes a checkpoint again that evaluate takes', () => {
+    const { code, stdout } = equipoise(['import', 'run/export/best-layers', '--out', 'back.safetensors'], folder);
+    expect(code).to.equal(0);
+    expect(stdout).to.match(
+      /^back\.safetensors\n[\d.]+ kB; mlp, 90(\.\d+)? % sparse\nnext: equipoise evaluate back\.safetensors\n$/,
+    );
+    expect(
+      readFileSync(join(folder, 'back.safetensors')).equals(
+        readFileSync(join(folder, 'run/export/best-compact.safetensors')),
+      ),
+    ).to.equal(true);
+    const { stdout: table } = equipoise(['evaluate', 'back.safetensors', '--attacks', 'fgsm', ...cpu], folder);
+    expect(table).to.match(/90(\.\d+)? % sparse, [\d,]+ weights, on synthetic/);
+    const json = JSON.parse(
+      equipoise(['import', 'run/export/best-pytorch.safetensors', '--out', 'json.safetensors', '--json'], folder)
+        .stdout,
+    );
+    expect(json).to.deep.include({ file: 'json.safetensors', sparsity: json.sparsity });
+    expect(json.model).to.include({ name: 'mlp', width: 0.1 });
+  });
+
+  const failures: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
+    { args: ['export', 'nowhere', '--to', 'compact'], says: /There is no nowhere/ },
+    { args: ['import', 'run/config.json', '--out', 'x'], says: /not a safetensors file/ },
+  ];
+  for (const { args, says } of failures) {
+    it(`fails at ${args.join(' ')} with one message, and writes nothing`, () => {
+      const before = contents(folder);
+      const outcome = equipoise(args, folder);
+      expect([outcome.code, outcome.stdout]).to.deep.equal([1, '']);
+      expect(outcome.stderr).to.match(says);
+      expect(outcome.stderr).not.to.match(/\n {4}at /);
+      expect(contents(folder)).to.deep.equal(before);
+    });
+  }
+
+  const silent = { print: () => {}, note: () => {}, screen: null, columns: 80, signal: new AbortController().signal };
+  const wrong: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
+    { args: ['export', 'run'], says: /--to is one of compact, pytorch, layers; nothing came/ },
+    { args: ['export', 'run', '--to', 'onnx'], says: /--to is one of .* onnx came/ },
+    { args: ['import', 'x', '--width', '2'], says: /--width describes a network/ },
+    { args: ['import', 'x', '--model', 'cnn', '--images', '32,32'], says: /--images takes height, width and/ },
+  ];
+  for (const { args, says } of wrong) {
+    it(`refuses the command line: ${args.join(' ')}`, async () => {
+      const thrown = await runCommandLine(args, '0.0.0', silent).then(
+        () => null,
+        (error: unknown) => error,
+      );
+      expect(thrown).to.be.instanceOf(UsageError);
+      expect((thrown as UsageError).message).to.match(says);
+    });
+  }
+});
