@@ -2,7 +2,7 @@ import { basename, dirname, join } from 'node:path';
 import { startBackend } from '../backends/start.ts';
 import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../checkpoints/export.ts';
 import { UsageError } from '../core/errors.ts';
-import { checkpointFiles } from '../evaluation/target.ts';
+import { checkpointFiles } from '../evaluation/checkpoint-files.ts';
 import { defineCommand } from './command.ts';
 import { BACKEND_FLAGS } from './flags.ts';
 import { byteSize } from './format.ts';

@@ -47,8 +47,15 @@ describe('equipoise export and import', () => {
         readFileSync(join(folder, 'run/export/best-compact.safetensors')),
       ),
     ).to.equal(true);
-    const { stdout: table } = equipoise(['evaluate', 'back.safetensors', '--attacks', 'fgsm', ...cpu], folder);
+    const attacked = (path: string) => equipoise(['evaluate', path, '--attacks', 'fgsm', ...cpu], folder).stdout;
+    const table = attacked('back.safetensors');
     expect(table).to.match(/90(\.\d+)? % sparse, [\d,]+ weights, on synthetic/);
+    const rows = (text: string) =>
+      text
+        .split('\n')
+        .filter((line) => / %/.test(line))
+        .slice(1);
+    expect(rows(attacked('run/export/best-pytorch.safetensors'))).to.deep.equal(rows(table));
     const json = JSON.parse(
       equipoise(['import', 'run/export/best-pytorch.safetensors', '--out', 'json.safetensors', '--json'], folder)
         .stdout,

@@ -2,6 +2,7 @@ import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../../core/errors.ts';
 import { checkpoint } from './checkpoint.ts';
+import { exported } from './exported.ts';
 import type { Found, ModelFormat } from './format.ts';
 import { graphModel } from './graph-model.ts';
 import { layersModel } from './layers-model.ts';
@@ -15,6 +16,7 @@ export const FORMATS = {
   checkpoint,
   'layers-model': layersModel,
   'graph-model': graphModel,
+  exported,
   pytorch: pytorchWeights,
   module: esModule,
   'pytorch-pickle': torchPickle,
