@@ -32,7 +32,10 @@ if (status !== 0) process.exit(status ?? 1);
 const gradients = {
   name: 'gradients',
   setup({ onResolve }) {
-    onResolve({ filter: /\/gradients\.ts$/ }, () => ({ path: join(root, 'src/ops/gradients.ts'), sideEffects: true }));
+    onResolve({ filter: /\/(gradients|batch-norm-gradient)\.ts$/ }, ({ path, resolveDir }) => ({
+      path: join(resolveDir, path),
+      sideEffects: true,
+    }));
     onResolve({ filter: /\/tfjs-gradients\.js$/ }, () => ({
       path: require.resolve('@tensorflow/tfjs-core/dist/register_all_gradients.js'),
       sideEffects: true,

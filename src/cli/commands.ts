@@ -36,12 +36,12 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'export',
-    summary: 'write a checkpoint for PyTorch, for TensorFlow.js, or its nonzeros alone',
+    summary: 'write a network for PyTorch, TensorFlow.js or browsers',
     load: async () => (await import('./export.ts')).exportCommand,
   },
   {
     name: 'import',
-    summary: 'make a checkpoint of an exported network, or of weights from PyTorch',
+    summary: 'make a checkpoint of what was exported, or of PyTorch weights',
     load: async () => (await import('./import.ts')).importCommand,
   },
   {
