@@ -333,7 +333,11 @@ const show = (name: Setting, value: unknown): string =>
     ? formatEpsilon(value)
     : Array.isArray(value)
       ? value.join(', ')
-      : String(value);
+      : typeof value === 'object' && value !== null
+        ? Object.entries(value)
+            .map(([key, entry]) => `${key} ${entry}`)
+            .join(', ')
+        : String(value);
 
 function footer(data: ReportData): Html {
   const [evaluation] = evaluationsOf(data);

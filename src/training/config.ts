@@ -154,11 +154,17 @@ export function applicable(given: TrainOptions): TrainOptions {
 
 const unique = (values: readonly number[]): number[] => [...new Set(values)];
 
-/** The record with its keys in the order of `SETTINGS`, so that equal records are written alike. */
+/** The record with its keys in the order of `SETTINGS`, and layers in that of their names, so that equal records are written alike. */
 const sortKeys = (config: TrainConfig): TrainConfig =>
   Object.fromEntries(
-    (Object.keys(SETTINGS) as Setting[]).flatMap((key) => (config[key] === undefined ? [] : [[key, config[key]]])),
+    (Object.keys(SETTINGS) as Setting[]).flatMap((key) => {
+      const value = key === 'layerSparsities' ? sorted(config[key]) : config[key];
+      return value === undefined ? [] : [[key, value]];
+    }),
   ) as TrainConfig;
+
+const sorted = (layers: TrainConfig['layerSparsities']): TrainConfig['layerSparsities'] =>
+  layers && Object.fromEntries(Object.entries(layers).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 /** The name of the job that a configuration is: 16 hexadecimal digits of the SHA-256 of its record. */
 export const configHash = (config: TrainConfig): string =>

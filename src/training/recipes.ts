@@ -5,6 +5,7 @@ import type { TrainOptions } from './settings.ts';
 interface Occasion {
   readonly epochs: number;
   readonly model: string;
+  readonly method: NonNullable<TrainOptions['method']>;
   readonly objective: NonNullable<TrainOptions['objective']>;
 }
 
@@ -40,10 +41,10 @@ export const recipes: { readonly [Name in RecipeName]: Recipe } = {
   'bsr-net': {
     epochs: 200,
     model: 'vgg16-bsr',
+    method: 'bsr-net',
     objective: 'at',
     settings: ({ model, objective }) => ({
       ...SGD,
-      method: 'bsr-net',
       sparsity: 0.99,
       distribution: 'bsr-net',
       firstStageDensity: model.startsWith('wrn') ? 0.1 : 0.2,
@@ -59,18 +60,19 @@ export const recipes: { readonly [Name in RecipeName]: Recipe } = {
   rigl: {
     epochs: 250,
     model: 'wrn-22-2',
+    method: 'rigl',
     objective: 'natural',
-    settings: ({ epochs }) => ({
+    settings: ({ epochs, method }) => ({
       ...SGD,
       nesterov: true,
-      method: 'rigl',
       sparsity: 0.9,
       distribution: 'erk',
       denseFirstConv: true,
       dropFraction: 0.3,
       updateInterval: 100,
       updateEnd: RIGL_END,
-      maskUpdate: 'instead-of-step',
+      // Its SET takes both.
+      maskUpdate: method === 'rigl' ? 'instead-of-step' : 'after-step',
       schedule: 'step',
       decayEvery: Math.max(1, Math.round(RIGL_DROP * epochs)),
       decayFactor: 0.2,
@@ -82,11 +84,11 @@ export const recipes: { readonly [Name in RecipeName]: Recipe } = {
   itop: {
     epochs: 250,
     model: 'vgg16',
+    method: 'rigl-itop',
     objective: 'natural',
     settings: () => ({
       ...SGD,
       nesterov: true,
-      method: 'rigl-itop',
       sparsity: 0.95,
       distribution: 'erk',
       ...HALF_AND_THREE_QUARTERS,
@@ -97,6 +99,7 @@ export const recipes: { readonly [Name in RecipeName]: Recipe } = {
   rice2020: {
     epochs: 200,
     model: 'resnet18',
+    method: 'dense',
     objective: 'at',
     settings: () => ({ ...SGD, ...HALF_AND_THREE_QUARTERS, weightDecay: 5e-4, attackBn: 'train' }),
   },
@@ -106,10 +109,11 @@ export const recipes: { readonly [Name in RecipeName]: Recipe } = {
 export function settingsOfRecipe(name: RecipeName, given: TrainOptions): TrainOptions {
   const recipe = recipes[name];
   const { dataset = 'cifar10', epochs = recipe.epochs, objective = recipe.objective } = given;
+  const { method = recipe.method } = given;
   const own = isSmallPhotos(dataset) ? { model: recipe.model } : {};
   const { model = '' } = { ...own, ...given };
-  const settings = recipe.settings({ epochs, model, objective });
-  return { dataset, epochs, objective, ...own, ...settings };
+  const settings = recipe.settings({ epochs, model, method, objective });
+  return { dataset, epochs, objective, ...own, ...(method !== 'dense' && { method }), ...settings };
 }
 
 /** Whether a data set has the images that the networks of the papers are made for. */

@@ -230,6 +230,15 @@ describe('a training configuration', () => {
     expect(configHash(parseConfig({ dataset: 'cifar10', seed: 2 }))).not.to.equal(hash);
   });
 
+  it('has the same name in whatever order its layers came', () => {
+    const [a, b] = [
+      { x: 0.5, y: 0.9 },
+      { y: 0.9, x: 0.5 },
+    ].map((layerSparsities) => parseConfig({ layerSparsities }));
+    expect(configHash(a)).to.equal(configHash(b));
+    expect(JSON.stringify(a)).to.equal(JSON.stringify(b));
+  });
+
   it('is described in one line', () => {
     const config = parseConfig({ dataset: 'cifar10', model: 'vgg16', width: 0.25, sparsity: 0.95, optimizer: 'agent' });
     expect(describeConfig(config)).to.equal(

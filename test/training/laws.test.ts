@@ -25,6 +25,8 @@ import {
 import { scatterValues, sizeOf } from '../../src/core/structure.ts';
 import { kernelsOf } from '../../src/models/inspect.ts';
 import { type ObjectiveName, objectives } from '../../src/objectives/objectives.ts';
+import { type PrepassName, prepasses, subsampleBatches } from '../../src/optimizers/prepasses.ts';
+import { disposeSnapshot } from '../../src/optimizers/snapshot.ts';
 import { NEW_THETA } from '../../src/sparsity/bsr-net.ts';
 import { distributions } from '../../src/sparsity/distributions.ts';
 import { type MethodName, methods } from '../../src/sparsity/methods.ts';
@@ -33,6 +35,7 @@ import type { TrainConfig, TrainOptions } from '../../src/training/config.ts';
 import { trainEpoch } from '../../src/training/epoch.ts';
 import { sha256OfFile } from '../../src/training/fingerprint.ts';
 import { lossGradients, lossOf } from '../../src/training/loss-gradients.ts';
+import { runPrepass } from '../../src/training/prepass.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
 import {
   disposeTrainState,
@@ -361,6 +364,132 @@ describe('the training of every method', () => {
         disposeTrainState(state);
       });
     }
+  }
+
+  describe('with any objective, correction and distribution', () => {
+    const corrections = [
+      { optimizer: 'sgd' },
+      { optimizer: 'agent', agentPrepass: 'published' },
+      { optimizer: 'agent', agentPrepass: 'published-bsr' },
+      { optimizer: 'agent', agentPrepass: 'matched', agentAttackSteps: 0 },
+      { optimizer: 'agent', agentPrepass: 'subsampled', agentAttackSteps: 1 },
+      { optimizer: 'svrg', agentPrepass: 'matched' },
+      { optimizer: 'alpha-svrg', agentPrepass: 'published' },
+    ] as const;
+    const others = [
+      {},
+      { awpGamma: 0.01 },
+      { labelSmoothing: 0.1, model: 'cnn', width: 0.03, attackBn: 'train' },
+      { attackWarmup: 1, weightDecayMode: 'decoupled' },
+      { nesterov: true, weightDecayScope: 'kernels', model: 'cnn', width: 0.03 },
+    ] as const;
+    const where = Object.keys(distributions) as NonNullable<TrainOptions['distribution']>[];
+    let turn = 0;
+    for (const method of METHODS) {
+      for (const objective of OBJECTIVES) {
+        const { agentAttackSteps, ...correction }: TrainOptions = corrections[turn % corrections.length];
+        const { attackBn, attackWarmup, ...more }: TrainOptions = others[turn % others.length];
+        const distribution = where[turn % where.length];
+        turn++;
+        // The checkpoint is one of the mlp.
+        const network = method === 'one-shot' ? { ...more, model: 'mlp', width: 0.1 } : more;
+        const lastKernel = network.model === 'cnn' ? 'fc.kernel' : 'fc3.kernel';
+        const sparse = {
+          distribution,
+          ...(distribution === 'per-layer' && { layerSparsities: { [lastKernel]: 0.4 } }),
+        };
+        const options: TrainOptions = {
+          ...(correction.optimizer === 'sgd' ? { ...correction, agentPrepass: undefined } : correction),
+          ...network,
+          ...(objective !== 'natural' && { agentAttackSteps, attackBn, attackWarmup }),
+          ...(method !== 'dense' && sparse),
+        };
+        it(`${method} trains under ${objective} ${JSON.stringify(options)}`, async () => {
+          const small = { trainLimit: 16, batchSize: 8, epochs: 1 };
+          const task = await forMethod(method, { objective, ...options, ...small });
+          const tensors = tf.memory().numTensors;
+          const state = await startState(task);
+          let loss = 0;
+          await eachStep(task, state, () => {
+            loss = state.lossSum;
+          });
+          expect(loss).to.be.above(0).and.below(100);
+          disposeTrainState(state);
+          expect(tf.memory().numTensors).to.equal(tensors);
+        });
+      }
+    }
+  });
+
+  for (const agentPrepass of Object.keys(prepasses) as PrepassName[]) {
+    it(`${agentPrepass} finds u, ĉ and c on the examples that it names, and changes nothing`, async () => {
+      const task = await forMethod('rigl', {
+        agentPrepass,
+        epochs: 3,
+        trainLimit: 32,
+        batchSize: 8,
+        objective: 'trades',
+      });
+      const state = await startState(task);
+      await eachStep(task, state, () => {});
+      const { epoch, c, snapshot: previous } = state;
+      if (previous === null) throw new Error('AGENT has a snapshot');
+      const before = contentOf(state);
+      const found = await runPrepass(task, state, { watch: stopwatch(), store: { file: join(base, 'gradients') } });
+      expect(contentOf(state)).to.deep.equal(before);
+
+      const { examples, subsamples, estimates, keepsGradients } = prepasses[agentPrepass];
+      const batches = batchesOfEpoch(task, epoch);
+      const { agentPrepassShare = 1 } = task.config;
+      const seen = subsamples
+        ? [...subsampleBatches(batches.length, agentPrepassShare, task.keys.data(epoch))].map((i) => batches[i])
+        : batches;
+      expect(seen.length).to.equal(subsamples ? 2 : 4);
+      const now = { params: state.params, state: state.statistics };
+      const losses: { now: number; before: number }[] = [];
+      const sum: Record<string, Float64Array> = {};
+      for (const [i, indices] of seen.entries()) {
+        const drawn = drawBatch(task, epoch, indices, { augmented: examples === 'epoch' });
+        const attack = examples === 'epoch' ? task.attacks.training(epoch) : null;
+        const { batch } = await withAdversarial(task, attack, now, epoch, drawn);
+        const { loss, gradients, state: moved } = lossGradients(task.program, task.objective, now, batch);
+        const earlier = lossOf(task.program, task.objective, previous, batch).loss;
+        losses.push({ now: loss.dataSync()[0], before: earlier.dataSync()[0] });
+        const kept = await found.stored?.get(i);
+        expect(kept !== undefined).to.equal(keepsGradients);
+        for (const [name, gradient] of Object.entries(gradients)) {
+          const values = gradient.dataSync();
+          if (kept) expect(kept[name]).to.deep.equal(values);
+          sum[name] ??= new Float64Array(values.length);
+          for (const [j, value] of values.entries()) sum[name][j] += value;
+        }
+        tf.dispose([loss, earlier]);
+        for (const tree of [gradients, moved]) disposeTensors(tree);
+        disposeBatch(batch);
+      }
+      for (const [name, mean] of Object.entries(found.meanGradient)) {
+        const values = mean.dataSync();
+        const largest = Math.max(...values.map(Math.abs));
+        for (const [j, value] of values.entries()) {
+          expect(value, name).to.be.closeTo(sum[name][j] / seen.length, 1e-5 * largest + 1e-12);
+        }
+      }
+      const meanOf = (which: 'now' | 'before') =>
+        losses.reduce((total, loss) => total + loss[which], 0) / losses.length;
+      const covariance = losses.reduce(
+        (total, loss) => total + (loss.now - meanOf('now')) * (loss.before - meanOf('before')),
+        0,
+      );
+      const variance = losses.reduce((total, loss) => total + (loss.before - meanOf('before')) ** 2, 0);
+      const cHat = estimates ? covariance / variance : 1;
+      expect(found.estimate?.value).to.be.closeTo(cHat, 1e-9);
+      expect(found.c).to.be.closeTo(estimates ? 0.7 * c + 0.3 * cHat : 1 - 0.7 ** epoch, 1e-9);
+      expect(weightsOf(found.snapshot.params)).to.deep.equal(weightsOf(state.params));
+      await found.stored?.close();
+      disposeTensors(found.meanGradient);
+      disposeSnapshot(found.snapshot);
+      disposeTrainState(state);
+    });
   }
 
   describe('that starts from a checkpoint', () => {

@@ -144,6 +144,11 @@ describe('a recipe', () => {
     expect(parseConfig({ recipe: 'bsr-net', model: 'wrn-28-4' }).firstStageDensity).to.equal(0.1);
   });
 
+  it('rigl moves the weights at mask updates of SET, as the authors do', () => {
+    expect(parseConfig({ recipe: 'rigl' }).maskUpdate).to.equal('instead-of-step');
+    expect(parseConfig({ recipe: 'rigl', method: 'set' }).maskUpdate).to.equal(undefined);
+  });
+
   it('itop trains SET-ITOP at its own interval', () => {
     expect(parseConfig({ recipe: 'itop', method: 'set-itop' }).updateInterval).to.equal(1500);
   });
