@@ -5,7 +5,7 @@
 //   npm run study -- --plan      prints the configurations of the runs that are determined so far
 //   npm run study -- --tables    only writes the tables of what is done
 
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { writeAtomically } from '../src/checkpoints/atomic-file.ts';
 import { UsageError } from '../src/core/errors.ts';
 import type { AttackSpec } from '../src/evaluation/attacks.ts';
+import { version } from '../src/evaluation/version.ts';
 import { formatEpochsToAccuracy, formatResults, type RunRecord, readRuns, resultRows } from '../src/reporting/index.ts';
 import { datasetTitle } from '../src/reporting/runs.ts';
 import { runSweep, type SweepEvent } from '../src/sweeps/index.ts';
@@ -104,8 +105,15 @@ async function readBuilds(): Promise<string[]> {
 }
 
 async function recordBuild(): Promise<void> {
-  const commit = options.commit ?? execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  await appendFile(sessions, `commit ${commit}, Node ${process.version}, ${cpus()[0].model.trim()}\n`);
+  const build = options.commit ?? currentCommit();
+  const made = build === null ? `version ${version()}` : `commit ${build}`;
+  await appendFile(sessions, `${made}, Node ${process.version}, ${cpus()[0].model.trim()}\n`);
+}
+
+/** Null outside a checkout. */
+function currentCommit(): string | null {
+  const { status, stdout } = spawnSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : null;
 }
 
 /** Keeps a second study out of the folder while this one lives. */
@@ -172,11 +180,15 @@ async function study(): Promise<boolean> {
   }
 }
 
-if (options.plan) {
-  for (const { name, config } of plannedRuns((await read()).known)) console.log(`${name} ${JSON.stringify(config)}`);
-} else if (options.tables) {
-  console.log(await writeTables());
-} else {
+async function main(): Promise<void> {
+  if (options.plan) {
+    for (const { name, config } of plannedRuns((await read()).known)) console.log(`${name} ${JSON.stringify(config)}`);
+    return;
+  }
+  if (options.tables) {
+    console.log(await writeTables());
+    return;
+  }
   process.on('SIGINT', () => abort.abort());
   process.on('SIGTERM', () => abort.abort());
   await mkdir(out, { recursive: true });
@@ -189,4 +201,12 @@ if (options.plan) {
     say('not all runs are made; the same command goes on from here');
     process.exitCode = 1;
   }
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
 }
