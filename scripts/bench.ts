@@ -5,12 +5,13 @@
 // docs/performance.md says what is measured and how to set up the other sides.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { ENGINE, engineInfo, registerEngine } from '../src/engine/index.ts';
 import { agent } from './bench/agent.ts';
+import { Disagreement } from './bench/agreement.ts';
 import { around } from './bench/around.ts';
 import { replaceFigures } from './bench/blocks.ts';
 import type { Context, Section } from './bench/context.ts';
@@ -46,10 +47,18 @@ if (unknown !== undefined)
 
 await registerEngine({ threads });
 await tf.setBackend(ENGINE);
-const build = process.execArgv.some((flag) => flag.includes('wasm-revectorize')) ? 'revectorize' : 'plain';
-const kernels = engineInfo()?.build;
+const kernels: string = engineInfo()?.build ?? '';
+const flagged = process.execArgv.some((flag) => flag.includes('wasm-revectorize'));
+const build = flagged || kernels.includes('revec') ? 'revectorize' : 'plain';
 const node = `Node ${process.versions.node.split('.')[0]}`;
-const variant = [node, `kernels ${kernels}`, ...(build === 'revectorize' ? ['revectorized'] : [])].join(', ');
+const variant = [node, `kernels ${kernels}`, ...(flagged ? ['--experimental-wasm-revectorize'] : [])].join(', ');
+
+/** What stands in a section's place where the sides disagree. */
+function refusal(error: unknown): string {
+  if (!(error instanceof Disagreement)) throw error;
+  process.exitCode = 1;
+  return error.message;
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'equipoise-bench-'));
 const rivals: Rival[] = [];
@@ -79,13 +88,14 @@ try {
   const machine = [
     `${cpus()[0]?.model.trim()}, ${availableParallelism()} processors, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     ...Object.entries(versions).map(([name, version]) => `${name} ${version ?? 'not installed'}`),
-    `kernels ${kernels}, ${threads} threads, batch ${batch}, ${rounds} rounds after one of warm-up`,
+    `kernels ${kernels}, ${threads} threads, batch ${batch}${width === 1 ? '' : `, width ${width}`}, ${rounds} rounds`,
+    `load average before the run ${loadavg()[0].toFixed(2)}`,
   ].join('; ');
   if (!python) console.error('no --python: the engine alone');
   console.log(`${machine}\n`);
   for (const section of SECTIONS.filter(({ name }) => names.includes(name))) {
     const start = performance.now();
-    const figures = await section.run(context);
+    const figures = await section.run(context).catch(refusal);
     const seconds = Math.round((performance.now() - start) / 1000);
     console.log(`${figures}\n`);
     console.error(`${section.name}: ${seconds} s`);

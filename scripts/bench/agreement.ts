@@ -20,7 +20,7 @@ function check(what: string, difference: number, limit: number): number {
   );
 }
 
-/** Relative l2 differences of a whole network; of weight gradients the largest over the kernels. */
+/** Relative l2 differences of a whole network by what was compared; weight gradients are those of all kernels as one. */
 export type Differences = ReadonlyMap<string, number>;
 
 /**
@@ -38,16 +38,27 @@ export async function loadAndCompare(rival: Rival, net: Net, batch: Batch, logit
     ['logits', check('logits', relativeDistance(ours.logits, theirs.logits), LIMITS.logits)],
   ]);
   if (logitsOnly) return differences;
-  const gradient = (name: string, what: string, expected: ArrayLike<number>): number =>
-    check(what, relativeDistance(ours[name], expected), LIMITS.networkGradient);
-  differences.set('input gradient', gradient('images', 'the input gradient', theirs.images));
-  const distances = Object.entries(net.params).flatMap(([name, param]) => {
-    if (!(name in theirs)) return [];
-    const expected = isSparse(param) ? gatherValues(param.structure, theirs[name]) : theirs[name];
-    return [gradient(name, `the gradient of ${name}`, expected)];
-  });
-  if (distances.length > 0) differences.set('weight gradients', Math.max(...distances));
+  const compare = (what: string, ours: ArrayLike<number>, theirs: ArrayLike<number>): void =>
+    void differences.set(what, check(what, relativeDistance(ours, theirs), LIMITS.networkGradient));
+  compare('input gradient', ours.images, theirs.images);
+  const kernels = Object.entries(net.params).filter(([name]) => name in theirs);
+  if (kernels.length > 0) {
+    const expected = kernels.map(([name, param]) =>
+      isSparse(param) ? gatherValues(param.structure, theirs[name]) : theirs[name],
+    );
+    compare('weight gradients', concatenated(kernels.map(([name]) => ours[name])), concatenated(expected));
+  }
   return differences;
+}
+
+function concatenated(arrays: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(arrays.reduce((length, array) => length + array.length, 0));
+  let offset = 0;
+  for (const array of arrays) {
+    all.set(array, offset);
+    offset += array.length;
+  }
+  return all;
 }
 
 /** Compares a layer's y, dx and dw. @throws Disagreement */

@@ -7,8 +7,8 @@ import { eachShape, type Layer } from '../../src/ops/network.ts';
 import { sparseConv2d } from '../../src/ops/sparse-conv2d.ts';
 import { compareLayer } from './agreement.ts';
 import type { Context, Section } from './context.ts';
+import { FORMATS, timesOf } from './duel.ts';
 import { storedTensor } from './nets.ts';
-import { FORMATS, timesOf } from './network.ts';
 import { type Executed, fastest, profiled } from './profile.ts';
 import type { Arrays, Rival } from './rival.ts';
 import { geometricMean, median, min, sum } from './statistics.ts';
@@ -149,12 +149,15 @@ async function measure(shape: Shape, sparsity: number, context: Context): Promis
       },
     });
     await python.ask({ do: 'layer', file, stride, padding });
-    for (const side of [FORMATS[0], ...sparseprop]) await compare(python, problem, side);
     sides.push(...[...FORMATS, ...sparseprop].map((side) => pythonSide(python, side)));
   }
-  const times = await takeTurns(sides, rounds, (warmUp) => {
-    const formats = fastestOf(sides, FORMATS)(warmUp);
-    return fastestOf(formats, sparseprop)(warmUp);
+  const times = await takeTurns(sides, rounds, {
+    choose: async (warmUp) => {
+      const formats = fastestOf(sides, FORMATS)(warmUp);
+      const chosen = python && sparseprop.length > 0 ? fastestOf(formats, sparseprop)(warmUp) : formats;
+      for (const { name } of chosen) if (python && name !== ours.name) await compare(python, problem, name);
+      return chosen;
+    },
   });
   const own = timesOf(times, 'equipoise');
   const pytorch = FORMATS.flatMap((format) => timesOf(times, format));

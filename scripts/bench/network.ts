@@ -1,23 +1,12 @@
-import { ACTION_LABELS, type Action, actionsOf, PGD_STEPS } from './actions.ts';
-import { type Differences, describeDifferences, loadAndCompare, rivalSide } from './agreement.ts';
+import { ACTION_LABELS, type Action } from './actions.ts';
+import { describeDifferences } from './agreement.ts';
 import type { Context, Section } from './context.ts';
-import { disposeNet, type Net, randomBatch, randomNet } from './nets.ts';
+import { duel, timesOf } from './duel.ts';
+import { randomBatch, randomNet } from './nets.ts';
 import { median, min } from './statistics.ts';
 import { markdownTable, number, percent, ratio } from './table.ts';
 import { standing, targetOf } from './targets.ts';
-import { fastestOf, milliseconds, type Side, type Times, takeTurns } from './turns.ts';
-
-export const FORMATS = ['contiguous', 'channels_last'] as const;
-
-/** PyTorch's sides of an action: one a memory format. */
-export const pytorchSides = ({ python }: Context, net: Net, action: Action): Side[] =>
-  python === null
-    ? []
-    : FORMATS.map((side) => rivalSide(python, `pytorch ${side}`, { net: net.name, side, action, steps: PGD_STEPS }));
-
-/** Times of one side, or of PyTorch's faster format. */
-export const timesOf = (times: Times, name: string): readonly number[] =>
-  times.get(name) ?? [...times].find(([side]) => side.startsWith(name))?.[1] ?? [];
+import type { Times } from './turns.ts';
 
 interface Model {
   readonly model: string;
@@ -25,41 +14,17 @@ interface Model {
 }
 
 async function modelRows({ model, actions }: Model, context: Context): Promise<{ rows: string[][]; note: string }> {
-  const batch = randomBatch(context.batch);
-  const nets = context.sparsities.map((sparsity) => ({ sparsity, net: randomNet(model, sparsity, context.width) }));
-  const differences: Differences[] = [];
-  for (const { net, sparsity } of nets) {
-    if (context.python === null) continue;
-    differences.push(await loadAndCompare(context.python, net, batch));
-    context.log(`  ${model} ${percent(sparsity)} agrees with PyTorch: ${describeDifferences(differences.slice(-1))}`);
-  }
-  const engines = nets.map(({ net, sparsity }) => ({ sparsity, actions: actionsOf(net, batch) }));
-  const rows: string[][] = [];
-  for (const action of actions) {
-    // A masked dense network costs PyTorch the same at every sparsity.
-    const theirs = pytorchSides(context, nets[nets.length - 1].net, action);
-    const ours = engines.map(
-      ({ sparsity, actions }): Side => ({ name: String(sparsity), run: () => milliseconds(actions[action]) }),
+  const { sparsities, width } = context;
+  const nets = sparsities.map((sparsity) => randomNet(model, sparsity, width));
+  const names = nets.map(({ name }) => name);
+  const { times, differences } = await duel(nets, randomBatch(context.batch), actions, context);
+  const rows = actions.flatMap((action) => {
+    const timed = times.get(action) as Times;
+    return sparsities.map((sparsity, i) =>
+      row({ model, action, sparsity }, timesOf(timed, names[i]), timesOf(timed, 'pytorch'), context),
     );
-    const sides = [...theirs, ...ours];
-    const times = await takeTurns(
-      sides,
-      context.rounds,
-      fastestOf(
-        sides,
-        theirs.map(({ name }) => name),
-      ),
-    );
-    for (const sparsity of context.sparsities) {
-      rows.push(row({ model, action, sparsity }, timesOf(times, String(sparsity)), timesOf(times, 'pytorch'), context));
-    }
-    context.log(`  ${model} ${action} timed`);
-  }
-  for (const { actions } of engines) actions.dispose();
-  for (const { net } of nets) disposeNet(net);
-  await context.python?.ask({ do: 'unload' });
-  const note = differences.length > 0 ? `${model}: ${describeDifferences(differences)}` : '';
-  return { rows, note };
+  });
+  return { rows, note: differences.length > 0 ? `${model}: ${describeDifferences(differences)}` : '' };
 }
 
 function row(
@@ -80,7 +45,7 @@ function row(
   ];
 }
 
-export const networkHeader = (context: Context): string[] =>
+const headerOf = (context: Context): string[] =>
   context.python === null
     ? ['', 'min, ms', 'median']
     : ['', 'PyTorch min, ms', 'median', 'Equipoise min, ms', 'median', 'ratio of minima', 'of medians', ''];
@@ -100,7 +65,7 @@ export const network: Section = {
       '### Whole networks, random masks',
       '',
       markdownTable(
-        networkHeader(context),
+        headerOf(context),
         results.flatMap(({ rows }) => rows),
       ),
       '',

@@ -1,14 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { loadModel } from '../../src/checkpoints/load-model.ts';
-import { ACTION_LABELS, type Action, actionsOf } from './actions.ts';
-import { type Differences, describeDifferences, loadAndCompare } from './agreement.ts';
+import { ACTION_LABELS, type Action } from './actions.ts';
+import { describeDifferences } from './agreement.ts';
 import type { Context, Section } from './context.ts';
-import { countsOf, disposeNet, type Net, netOf, randomBatch } from './nets.ts';
-import { pytorchSides, timesOf } from './network.ts';
+import { duel, timesOf } from './duel.ts';
+import { countsOf, type Net, netOf, randomBatch } from './nets.ts';
 import { median, min } from './statistics.ts';
 import { markdownTable, number, percent, ratio } from './table.ts';
 import { pretendedCifar, runTraining, type TrainingRun } from './training-run.ts';
-import { fastestOf, milliseconds, type Side, takeTurns } from './turns.ts';
+import type { Times } from './turns.ts';
 
 const SPARSITY = 0.95;
 const STEPS = 10;
@@ -40,41 +40,21 @@ async function maskTable(checkpoint: string, context: Context): Promise<{ text: 
   const trained: Net = { name: 'trained', program, params, state };
   const random = netOf('random', program, countsOf(trained));
   const batch = randomBatch(context.batch, program.classes);
-  const nets = [trained, random];
-  const differences: Differences[] = [];
-  if (context.python) for (const net of nets) differences.push(await loadAndCompare(context.python, net, batch));
-  const engines = nets.map((net) => ({ net, actions: actionsOf(net, batch) }));
-  const rows: string[][] = [];
-  let pgd = Number.NaN;
-  let rival = Number.NaN;
-  for (const action of ACTIONS) {
-    const theirs = pytorchSides(context, trained, action);
-    const ours = engines.map(
-      ({ net, actions }): Side => ({ name: net.name, run: () => milliseconds(actions[action]) }),
-    );
-    const sides = [...theirs, ...ours];
-    const times = await takeTurns(
-      sides,
-      context.rounds,
-      fastestOf(
-        sides,
-        theirs.map(({ name }) => name),
-      ),
-    );
-    const [pytorch, own, other] = ['pytorch', 'trained', 'random'].map((name) => timesOf(times, name));
-    if (action === 'pgd') [pgd, rival] = [min(own), min(pytorch)];
-    rows.push([
+  const { times, differences } = await duel([trained, random], batch, ACTIONS, context);
+  tf.dispose([batch.images, batch.labels]);
+  const timed = (action: Action) =>
+    ['pytorch', 'trained', 'random'].map((name) => timesOf(times.get(action) as Times, name));
+  const rows = ACTIONS.map((action) => {
+    const [pytorch, own, other] = timed(action);
+    return [
       ACTION_LABELS[action],
       ...(context.python ? [number(min(pytorch)), number(median(pytorch))] : []),
       ...[min(own), median(own), min(other), median(other)].map(number),
       ratio(min(own) / min(other)),
       ...(context.python ? [ratio(min(pytorch) / min(own))] : []),
-    ]);
-  }
-  for (const { actions } of engines) actions.dispose();
-  for (const net of nets) disposeNet(net);
-  tf.dispose([batch.images, batch.labels]);
-  await context.python?.ask({ do: 'unload' });
+    ];
+  });
+  const [rival, pgd] = timed('pgd').map(min);
   const header = [
     `${model.name}, width ${model.width}`,
     ...(context.python ? ['PyTorch min, ms', 'median'] : []),

@@ -18,19 +18,24 @@ export async function milliseconds(work: () => void | Promise<void>): Promise<nu
   return performance.now() - start;
 }
 
-/**
- * Lets the sides take turns for some rounds after one of warm-up, so that a busy moment of the machine hits all.
- *
- * @param choose which sides go on after the warm-up, given its times; all by default
- */
+type Choose = (warmUp: ReadonlyMap<string, number>) => readonly Side[] | Promise<readonly Side[]>;
+
+export interface TurnOptions {
+  /** A round whose times do not count; default true. */
+  readonly warmUp?: boolean;
+  /** Which sides go on after the warm-up, given its times; all by default. */
+  readonly choose?: Choose;
+}
+
+/** Lets the sides take turns for some rounds, so that a busy moment of the machine hits all. */
 export async function takeTurns(
   sides: readonly Side[],
   rounds: number,
-  choose: (warmUp: ReadonlyMap<string, number>) => readonly Side[] = () => sides,
+  { warmUp = true, choose = () => sides }: TurnOptions = {},
 ): Promise<Times> {
-  const warmUp = new Map<string, number>();
-  for (const side of sides) warmUp.set(side.name, await side.run());
-  const chosen = choose(warmUp);
+  const first = new Map<string, number>();
+  if (warmUp) for (const side of sides) first.set(side.name, await side.run());
+  const chosen = warmUp ? await choose(first) : sides;
   const times = new Map<string, number[]>(chosen.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const side of chosen) {

@@ -20,10 +20,15 @@ describe('taking turns', () => {
     ]);
   });
 
+  it('does without a warm-up where told so', async () => {
+    const times = await takeTurns([side('a', [1, 2], [])], 2, { warmUp: false });
+    expect([...times]).to.deep.equal([['a', [1, 2]]]);
+  });
+
   it("goes on with the fastest of a rival's forms alone", async () => {
     const order: string[] = [];
     const sides = [side('slow', [9], order), side('fast', [2, 5], order), side('ours', [3, 6], order)];
-    const times = await takeTurns(sides, 1, fastestOf(sides, ['slow', 'fast']));
+    const times = await takeTurns(sides, 1, { choose: fastestOf(sides, ['slow', 'fast']) });
     expect([...times]).to.deep.equal([
       ['fast', [5]],
       ['ours', [6]],
