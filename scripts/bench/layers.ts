@@ -82,6 +82,16 @@ function passes(problem: Problem): { y: Tensor; dx: Tensor; dw: Tensor } {
   return { y: y as unknown as Tensor, dx, dw };
 }
 
+/** Computes and lets go: a backend may put off what no one reads, so one value of each is read. */
+function finish(tensors: readonly Tensor[]): void {
+  for (const tensor of tensors) {
+    const one = tf.tidy(() => tf.slice(tf.reshape(tensor, [-1]), 0, 1));
+    one.dataSync();
+    one.dispose();
+  }
+  tf.dispose([...tensors]);
+}
+
 async function compare(rival: Rival, problem: Problem, side: string): Promise<number> {
   const { y, dx, dw } = passes(problem);
   const ours: Arrays = {
@@ -116,8 +126,8 @@ async function kernelTimes(problem: Problem, rounds: number): Promise<{ y: numbe
   };
   const time = (executed: readonly Executed[], kernel: (typeof KERNELS)[number]): number =>
     sum(executed.flatMap(({ call, milliseconds }) => (call.kernel === kernel ? [milliseconds] : [])));
-  const ahead = await profile(() => forward(problem).dispose());
-  const both = await profile(() => tf.dispose(Object.values(passes(problem))));
+  const ahead = await profile(() => finish([forward(problem)]));
+  const both = await profile(() => finish(Object.values(passes(problem))));
   const y = time(ahead, 'convolve');
   return { y, dx: time(both, 'convolve') - y, dw: time(both, 'weightGradient') };
 }
@@ -134,7 +144,7 @@ async function measure(shape: Shape, sparsity: number, context: Context): Promis
   const { stride, padding } = shape.conv;
   const ours: Side = {
     name: 'equipoise',
-    run: () => milliseconds(() => tf.dispose(Object.values(passes(problem)))),
+    run: () => milliseconds(() => finish(Object.values(passes(problem)))),
   };
   const sides: Side[] = [ours];
   const sparseprop = python?.versions.sparseprop ? ['sparseprop over batch', 'sparseprop over columns'] : [];

@@ -2,11 +2,11 @@ import { type Action, actionsOf } from './actions.ts';
 import type { Context, Section } from './context.ts';
 import { higher, type Limits, measureLimits } from './limits.ts';
 import { disposeNet, randomBatch, randomNet } from './nets.ts';
-import { type Executed, engine, fastest, profiled } from './profile.ts';
+import { type Executed, fastest, profiled } from './profile.ts';
 import { min, sum } from './statistics.ts';
 import { markdownTable, number, percent } from './table.ts';
 import { milliseconds } from './turns.ts';
-import { type Work, workOf } from './work.ts';
+import type { Work } from './work.ts';
 
 /** All calls of one kind. */
 export interface Kind {
@@ -25,12 +25,12 @@ function kindOf({ call }: Executed): string {
 }
 
 /** Adds up calls of the same kind, the longest first. */
-export function byKind(executed: readonly Executed[], works: readonly (Work | undefined)[]): Kind[] {
+export function byKind(executed: readonly Executed[]): Kind[] {
   const kinds = new Map<string, Kind>();
-  executed.forEach((item, i) => {
+  for (const item of executed) {
     const name = kindOf(item);
     const before = kinds.get(name);
-    const work = works[i];
+    const { work } = item;
     kinds.set(name, {
       name,
       milliseconds: (before?.milliseconds ?? 0) + item.milliseconds,
@@ -39,7 +39,7 @@ export function byKind(executed: readonly Executed[], works: readonly (Work | un
         bytes: (before?.work?.bytes ?? 0) + work.bytes,
       },
     });
-  });
+  }
   return [...kinds.values()].toSorted((a, b) => b.milliseconds - a.milliseconds);
 }
 
@@ -91,22 +91,16 @@ async function profileOf(action: Action, sparsity: number, context: Context): Pr
   const net = randomNet('vgg16', sparsity, context.width);
   const batch = randomBatch(context.batch);
   const actions = actionsOf(net, batch);
-  const read = (pointer: number, length: number) => engine().heap.int32(pointer, length);
   await actions[action]();
   const whole: number[] = [];
   const profiles: (readonly Executed[])[] = [];
-  const works: (Work | undefined)[] = [];
   for (let round = 0; round < context.rounds; round++) {
     whole.push(await milliseconds(actions[action]));
-    profiles.push(
-      await profiled(actions[action], (call, tasks) => {
-        if (round === 0) works.push(workOf(call, tasks, read));
-      }),
-    );
+    profiles.push(await profiled(actions[action]));
   }
   actions.dispose();
   disposeNet(net);
-  return { action, sparsity, whole: min(whole), kinds: byKind(fastest(profiles), works) };
+  return { action, sparsity, whole: min(whole), kinds: byKind(fastest(profiles)) };
 }
 
 function profileTable({ action, sparsity, whole, kinds }: Profile, limits: Limits): string {
