@@ -7,7 +7,7 @@ export const rowFields = ({ row, channel, height, channels, tiles, nb }: Layout,
   rows: height,
   channels,
   tiles,
-  blocks: images / nb,
+  blocks: Math.ceil(images / nb),
 });
 
 /** A plain [image, row, column, channel] tensor as the source of a repack. */

@@ -6,9 +6,11 @@ import { seedKey, uniform } from '../../src/core/key.ts';
 import { disposeTensors } from '../../src/core/params.ts';
 import { sizeOf } from '../../src/core/structure.ts';
 import { engineInfo, registerEngine } from '../../src/engine/index.ts';
+import { planForward } from '../../src/engine/network/forward.ts';
+import { buildGraph } from '../../src/engine/network/graph.ts';
 import { apply, init } from '../../src/models/index.ts';
 import { conv, dense, flatten, relu } from '../../src/models/layers.ts';
-import { runNetwork } from '../../src/ops/network.ts';
+import { type Program, runNetwork } from '../../src/ops/network.ts';
 import { type Arrays, everything, programs } from './networks.ts';
 
 async function on(backend: 'cpu' | 'equipoise', threads: number, run: () => Arrays): Promise<Arrays> {
@@ -88,6 +90,16 @@ describe('engine networks', () => {
     const expected = await on('cpu', 1, run);
     const actual = await on('equipoise', 2, run);
     expect(difference(actual.gradient, expected.gradient)).to.be.below(2e-5);
+  });
+
+  it('cuts small batches into tasks for several threads, in evaluation mode', () => {
+    const tasksOf = (program: Program, batch: number) => {
+      const { steps } = planForward(buildGraph(program, true), { batch, norm: 'folded', keep: 'images' });
+      return Math.max(...steps.map((step) => (step.kind === 'job' ? step.tasks : 0)));
+    };
+    expect([1, 16, 32, 64, 128].map((batch) => tasksOf(programs.resnet, batch))).to.deep.equal([1, 2, 2, 4, 4]);
+    // A flat network's blocks are of 32 images.
+    expect([16, 128].map((batch) => tasksOf(programs.mlp, batch))).to.deep.equal([1, 4]);
   });
 
   it('keeps dense kernels of equal shape apart', async () => {

@@ -39,7 +39,7 @@ export class Backward {
   constructor({ options, graph, places }: Passed, wants: Wants) {
     this.options = options;
     this.wants = wants;
-    this.builder = new Builder(options, new Arena());
+    this.builder = new Builder(graph, options, new Arena());
     this.places = places;
     this.#graph = graph;
     this.#needs = whatIsNeeded(graph, wants);
@@ -86,7 +86,7 @@ export class Backward {
   bits(value: Value, images: number): Bits {
     const { layout } = value;
     const place = this.places.bits.get(value) as Place;
-    return { bits: this.builder.at(place), bitsTask: (images / layout.nb) * bitsBlock(layout) };
+    return { bits: this.builder.at(place), bitsTask: Math.ceil(images / layout.nb) * bitsBlock(layout) };
   }
 
   /**

@@ -1,7 +1,7 @@
 import { type Layout, paddedBatch, SUPER_BLOCK } from '../layout.ts';
 import type { KernelName } from '../records.ts';
 import { Arena } from './arena.ts';
-import type { Value } from './graph.ts';
+import type { Graph, Value } from './graph.ts';
 import {
   type Field,
   type Plan,
@@ -28,12 +28,24 @@ export interface Place {
 
 const guard = ({ padBytes }: Layout): number => Math.ceil(padBytes / 128) * 128;
 
+/**
+ * Images that a task takes through the whole network: fewer where a batch is small, so that there are tasks for several
+ * threads; but not where all layers are flat, for their blocks would be filled in part. Never by the number of threads.
+ */
+function imagesPerTask({ values }: Graph, batch: number): number {
+  const flat = values.every(({ layout }) => layout.height * layout.width === 1);
+  const most = flat || batch > 96 ? SUPER_BLOCK : batch > 16 ? 16 : 8;
+  return Math.min(most, Math.ceil(batch / 4) * 4);
+}
+
 /** Collects the steps of a plan and hands out its memory; what forward and backward passes share. */
 export class Builder {
   readonly batch: number;
   /** Whether a task runs the whole network on its images, one kernel after another. */
   readonly chain: boolean;
-  readonly superBlocks: number;
+  /** Of a chain: images a task, and tasks. */
+  readonly #taskImages: number;
+  readonly #tasks: number;
   readonly scratch = new Arena();
   readonly constants = new Arena();
   readonly saved: Arena;
@@ -44,10 +56,11 @@ export class Builder {
   #deferred: Step[] = [];
   #released: Place[] = [];
 
-  constructor({ batch, norm }: PlanOptions, saved: Arena) {
+  constructor(graph: Graph, { batch, norm }: PlanOptions, saved: Arena) {
     this.batch = batch;
     this.chain = norm === 'folded';
-    this.superBlocks = paddedBatch(batch) / SUPER_BLOCK;
+    this.#taskImages = imagesPerTask(graph, batch);
+    this.#tasks = Math.ceil(batch / this.#taskImages);
     this.saved = saved;
   }
 
@@ -62,14 +75,14 @@ export class Builder {
     };
   }
 
-  /**
-   * Images a task of an op between these layouts; tasks of consecutive ops with the same number form a chain. A batch of
-   * less than a super-block takes only the blocks that it fills: what lies in the others never meets its images.
-   */
+  /** Images a task of an op between these layouts; tasks of consecutive ops with the same number form a chain. */
   imagesFor(...layouts: readonly Layout[]): number {
-    const nb = Math.max(...layouts.map((of) => of.nb));
-    if (!this.chain) return nb;
-    return this.superBlocks > 1 ? SUPER_BLOCK : Math.ceil(this.batch / nb) * nb;
+    return this.chain ? this.#taskImages : Math.max(...layouts.map((of) => of.nb));
+  }
+
+  /** Blocks of the whole batch; each task has its own. */
+  blocks({ nb }: Layout): number {
+    return this.chain ? this.#tasks * Math.ceil(this.#taskImages / nb) : paddedBatch(this.batch) / nb;
   }
 
   /** Adds a kernel that reads, of what the ops before it wrote, only its own task's images. */
@@ -103,7 +116,7 @@ export class Builder {
   /** Ends the current chain. */
   barrier(): void {
     if (this.#calls.length > 0) {
-      const tasks = this.chain ? this.superBlocks : paddedBatch(this.batch) / this.#images;
+      const tasks = this.chain ? this.#tasks : paddedBatch(this.batch) / this.#images;
       this.#steps.push({ kind: 'job', tasks, calls: this.#calls });
     }
     this.#steps.push(...this.#deferred);
@@ -119,9 +132,9 @@ export class Builder {
     return { arena, offset: this.#arena(arena).allocate(total), bytes: total, lead, users: 1 };
   }
 
-  /** Room for one value's activations: of the whole batch, or of one super-block for each thread. */
+  /** Room for one value's activations: of the whole batch, or of one task for each thread. */
   activations(of: Layout, arena: ArenaName = 'scratch'): Place {
-    const blocks = (this.chain && arena === 'scratch' ? SUPER_BLOCK : paddedBatch(this.batch)) / of.nb;
+    const blocks = this.chain && arena === 'scratch' ? Math.ceil(this.#taskImages / of.nb) : this.blocks(of);
     return this.place(arena, blocks * of.block, guard(of));
   }
 
@@ -146,7 +159,7 @@ export class Builder {
   /** A value's activations as two fields of a kernel: their address, and the distance between two tasks' parts. */
   side<Name extends string>(name: Name, place: Place, { layout }: Value, images: number): Side<Name> {
     const perThread = this.chain && place.arena === 'scratch';
-    const step = perThread ? () => -this.scratch.size : (images / layout.nb) * layout.block;
+    const step = perThread ? () => -this.scratch.size : Math.ceil(images / layout.nb) * layout.block;
     return { [name]: this.at(place), [`${name}Task`]: step } as Side<Name>;
   }
 

@@ -1,4 +1,4 @@
-import { bitsBlock, paddedBatch } from '../layout.ts';
+import { bitsBlock } from '../layout.ts';
 import { Arena } from './arena.ts';
 import { type ArenaName, Builder, type Place, type Side } from './builder.ts';
 import type { Graph, Node, Value } from './graph.ts';
@@ -47,9 +47,10 @@ export class Forward {
   /** Inputs of convolutions and batch norms, for the gradients of their parameters. */
   readonly #needed: ReadonlySet<Value>;
 
-  constructor({ nodes, consumers }: Graph, options: PlanOptions) {
+  constructor(graph: Graph, options: PlanOptions) {
+    const { nodes, consumers } = graph;
     this.options = options;
-    this.builder = new Builder(options, new Arena());
+    this.builder = new Builder(graph, options, new Arena());
     this.#readers = [...consumers];
     const parametric = nodes.filter((node) => node.kind === 'conv' || node.kind === 'batchNorm');
     this.#needed = new Set(options.keep === 'parameters' ? parametric.map(({ x }) => x) : []);
@@ -92,10 +93,9 @@ export class Forward {
   relu(value: Value, images: number): Bits & { readonly relu: 0 | 1 } {
     if (!value.relu) return { relu: 0, ...NO_BITS };
     if (this.options.keep === 'nothing') return { relu: 1, ...NO_BITS };
-    const { nb } = value.layout;
-    const block = bitsBlock(value.layout);
-    const place = this.builder.place('saved', (paddedBatch(this.options.batch) / nb) * block);
+    const { layout } = value;
+    const place = this.builder.place('saved', this.builder.blocks(layout) * bitsBlock(layout));
     this.bits.set(value, place);
-    return { relu: 1, bits: this.builder.at(place), bitsTask: (images / nb) * block };
+    return { relu: 1, bits: this.builder.at(place), bitsTask: Math.ceil(images / layout.nb) * bitsBlock(layout) };
   }
 }

@@ -1,13 +1,16 @@
 import { poolFields } from '../../fields.ts';
-import { paddedBatch } from '../../layout.ts';
 import type { Backward } from '../backward-pass.ts';
 import type { Place } from '../builder.ts';
 import type { Forward } from '../forward-pass.ts';
 import type { NodeOf } from '../graph.ts';
 import type { Field } from '../plan.ts';
 
-/** Bytes of one image that say which pixel of each window was chosen. */
-const choiceBytes = ({ y: { layout } }: NodeOf<'maxPool'>): number => layout.height * layout.channels * layout.width;
+/** Bytes of one block of images that say which pixel of each window was chosen. */
+const choiceBlock = ({ y: { layout } }: NodeOf<'maxPool'>): number =>
+  layout.height * layout.channels * layout.width * layout.nb;
+
+const choicesTask = (node: NodeOf<'maxPool'>, images: number): number =>
+  Math.ceil(images / node.y.layout.nb) * choiceBlock(node);
 
 /** The maxima of windows, and which pixels they were where a gradient may be asked for. */
 export function forward(node: NodeOf<'maxPool'>, pass: Forward): void {
@@ -16,7 +19,7 @@ export function forward(node: NodeOf<'maxPool'>, pass: Forward): void {
   const images = builder.imagesFor(x.layout, y.layout);
   let choices: Field = 0;
   if (options.keep !== 'nothing') {
-    const place = builder.place('saved', paddedBatch(options.batch) * choiceBytes(node));
+    const place = builder.place('saved', builder.blocks(y.layout) * choiceBlock(node));
     pass.choices.set(node, place);
     choices = builder.at(place);
   }
@@ -27,7 +30,7 @@ export function forward(node: NodeOf<'maxPool'>, pass: Forward): void {
     size,
     pad: y.layout.padBytes,
     choices,
-    choicesTask: images * choiceBytes(node),
+    choicesTask: choicesTask(node, images),
     relu: x.relu ? 1 : 0,
   });
   pass.done(x);
@@ -47,7 +50,7 @@ export function backward(node: NodeOf<'maxPool'>, pass: Backward): void {
         size,
         pad: x.layout.padBytes,
         choices: builder.at(pass.places.choices.get(node) as Place),
-        choicesTask: images * choiceBytes(node),
+        choicesTask: choicesTask(node, images),
         relu: 0,
       }),
     x.relu,
