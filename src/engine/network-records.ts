@@ -10,7 +10,7 @@ export const NETWORK_RECORDS = {
   ],
   affine: [
     'x', 'xTask', 'y', 'yTask', 'block', 'row', 'channel', 'blocks', 'rows', 'channels', 'tiles', 'pad', 'scale',
-    'shift', 'relu', 'bits', 'bitsTask',
+    'shift', 'add', 'addTask', 'relu', 'bits', 'bitsTask',
   ],
   channelGradientSums: [
     'd', 'dTask', 'z', 'zTask', 'block', 'row', 'channel', 'blocks', 'rows', 'channels', 'tiles', 'bits',
@@ -25,8 +25,8 @@ export const NETWORK_RECORDS = {
   ],
   convolve: [
     'x', 'xTask', 'xBlock', 'y', 'yTask', 'yBlock', 'blocks', 'rows', 'tiles', 'channels', 'yRow', 'yChannel',
-    'pad', 'slices', 'groups', 'pointers', 'records', 'rowTable', 'bias', 'biasStep', 'epilogue', 'bits', 'bitsTask',
-    'channelMajor',
+    'pad', 'slices', 'groups', 'pointers', 'records', 'rowTable', 'bias', 'biasStep', 'add', 'addTask',
+    'epilogue', 'bits', 'bitsTask', 'channelMajor',
   ],
   fillRows: [
     'records', 'pointers', 'groups', 'rows', 'channels', 'chunk', 'permutation', 'values', 'scale',

@@ -155,15 +155,19 @@ class Affine {
   pad: i32;
   scale: usize;
   shift: usize;
+  /** blocks like y that are added before the ReLU; or 0 */
+  add: usize;
+  addTask: i32;
   relu: i32;
   bits: usize;
   bitsTask: i32;
 }
 
-/** y = scale · x + shift of each channel, then ReLU if asked for, whose signs go to `bits` unless that is 0. */
+/** y = scale · x + shift (+ add) of each channel, then ReLU if asked for, whose signs go to `bits` unless that is 0. */
 export function affine(task: i32, a: usize): void {
   const args = changetype<Affine>(a);
   const x = part(args.x, args.xTask, task), y = part(args.y, args.yTask, task);
+  const add = part(args.add, args.addTask, task);
   let bits = part(args.bits, args.bitsTask, task);
   zero(y - args.pad, args.pad);
   for (let block = 0; block < args.blocks; block++) {
@@ -171,12 +175,18 @@ export function affine(task: i32, a: usize): void {
       for (let c = 0; c < args.channels; c++) {
         const s = v128.load_splat<f32>(args.scale + (<usize>c << 2)), b = v128.load_splat<f32>(args.shift + (<usize>c << 2));
         const offset = block * args.block + h * args.row + c * args.channel;
-        let p = x + offset, q = y + offset;
-        for (const end = q + (args.tiles << 7); q < end; p += 128, q += 128) {
+        let p = x + offset, q = y + offset, r = add + offset;
+        for (const end = q + (args.tiles << 7); q < end; p += 128, q += 128, r += 128) {
           let v0 = multiplyAdd(b, s, v128.load(p)), v1 = multiplyAdd(b, s, v128.load(p, 16));
           let v2 = multiplyAdd(b, s, v128.load(p, 32)), v3 = multiplyAdd(b, s, v128.load(p, 48));
           let v4 = multiplyAdd(b, s, v128.load(p, 64)), v5 = multiplyAdd(b, s, v128.load(p, 80));
           let v6 = multiplyAdd(b, s, v128.load(p, 96)), v7 = multiplyAdd(b, s, v128.load(p, 112));
+          if (args.add) {
+            v0 = f32x4.add(v0, v128.load(r)); v1 = f32x4.add(v1, v128.load(r, 16));
+            v2 = f32x4.add(v2, v128.load(r, 32)); v3 = f32x4.add(v3, v128.load(r, 48));
+            v4 = f32x4.add(v4, v128.load(r, 64)); v5 = f32x4.add(v5, v128.load(r, 80));
+            v6 = f32x4.add(v6, v128.load(r, 96)); v7 = f32x4.add(v7, v128.load(r, 112));
+          }
           if (args.relu) {
             if (args.bits) {
               store<u32>(bits, signBits(v0, v1, v2, v3, v4, v5, v6, v7));

@@ -45,6 +45,9 @@ class Convolve {
   bias: usize;
   /** 4, or 0 where one zero serves all channels */
   biasStep: i32;
+  /** blocks like y that are added before the epilogue, possibly y itself; or 0 */
+  add: usize;
+  addTask: i32;
   /** 0: none; 1: ReLU, its signs written to `bits` unless that is 0; 2: kept where `bits` are set */
   epilogue: i32;
   bits: usize;
@@ -65,7 +68,7 @@ export function convolve(task: i32, a: usize): void {
 // @ts-ignore: decorator
 @inline
 function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
-  const x = part(args.x, args.xTask, task), y = part(args.y, args.yTask, task);
+  const x = part(args.x, args.xTask, task), y = part(args.y, args.yTask, task), add = part(args.add, args.addTask, task);
   const rows = args.rows, tiles = args.tiles, channels = args.channels, pad = args.pad;
   const pointerStep = (args.groups + 1) << 2;
   const last = args.slices - 1, channelMajor = args.channelMajor && last == 0;
@@ -77,6 +80,7 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
       const entry = args.rowTable + (<usize>h << 4);
       const first = <usize>load<u32>(entry) << 2, end = <usize>load<u32>(entry, 4) << 2;
       const xRow = x + block * args.xBlock + load<i32>(entry, 8), yRow = y + block * args.yBlock + h * args.yRow;
+      if (args.add) startRow(args, yRow, add + block * args.yBlock + h * args.yRow);
       for (let i = 0; i < outer; i++) {
         for (let slice = 0; slice <= last; slice++) {
           for (let j = 0; j < inner; j++) {
@@ -88,7 +92,7 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
             const bits = bitRow + ((channel * tiles + t) << 2);
             const bias = args.bias + channel * args.biasStep;
             const plain = mode == 0 || slice < last;
-            if (slice == 0) {
+            if (slice == 0 && !args.add) {
               if (plain) plainTile(source, from, to, target, bias);
               else if (mode == 1) reluTile(source, from, to, target, bias);
               else if (mode == 2) reluBitsTile(source, from, to, target, bias, bits);
@@ -104,6 +108,20 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
       }
       if (pad) for (let c = 0; c < channels; c++) zero(yRow + c * args.yChannel + (tiles << 7), pad);
       if (mode >= 2) bitRow += (channels * tiles) << 2;
+    }
+  }
+}
+
+/** y = add + bias for one row of all channels. */
+function startRow(args: Convolve, y: usize, add: usize): void {
+  for (let c = 0; c < args.channels; c++) {
+    const b = v128.load_splat<f32>(args.bias + c * args.biasStep);
+    let p = add + c * args.yChannel, q = y + c * args.yChannel;
+    for (const end = q + (args.tiles << 7); q < end; p += 64, q += 64) {
+      v128.store(q, f32x4.add(b, v128.load(p)));
+      v128.store(q, f32x4.add(b, v128.load(p, 16)), 16);
+      v128.store(q, f32x4.add(b, v128.load(p, 32)), 32);
+      v128.store(q, f32x4.add(b, v128.load(p, 48)), 48);
     }
   }
 }

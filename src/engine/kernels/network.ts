@@ -1,6 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import {
+  batchNorms,
   type Program,
   RunNetwork,
   type RunNetworkAttributes,
@@ -13,6 +14,7 @@ import { paddedBatch, SUPER_BLOCK } from '../layout.ts';
 import { planBackward } from '../network/backward.ts';
 import type { Wants } from '../network/backward-pass.ts';
 import { type ForwardPlan, planForward } from '../network/forward.ts';
+import type { Statistics } from '../network/forward-pass.ts';
 import { buildGraph } from '../network/graph.ts';
 import { type Plan, type PlanOptions, value } from '../network/plan.ts';
 import { Run, type RunInputs } from '../network/run.ts';
@@ -114,7 +116,11 @@ export const runNetwork = engineKernel<readonly TensorInfo[], RunNetworkAttribut
       keep: residuals ? (training ? 'parameters' : 'images') : 'nothing',
     });
     const logits = backend.allocate([batch, program.classes]);
-    const statistics = forward.statistics.flatMap(({ channels }) => [
+    // A residual layer's shortcut runs before its body.
+    const normalized = (training ? batchNorms(program) : []).map(
+      ({ name }) => forward.statistics.get(name) as Statistics,
+    );
+    const statistics = normalized.flatMap(({ channels }) => [
       backend.allocate([channels]),
       backend.allocate([channels]),
     ]);
@@ -126,7 +132,7 @@ export const runNetwork = engineKernel<readonly TensorInfo[], RunNetworkAttribut
           forward,
           { ...namedTensors(inputs, 1, attrs), images: backend.pointer(images), logits: logits.pointer },
           (run) => {
-            forward.statistics.forEach(({ channels, mean, variance }, i) => {
+            normalized.forEach(({ channels, mean, variance }, i) => {
               [mean, variance].forEach((numbers, j) => {
                 const from = backend.heap.float32(value(numbers, run), channels);
                 backend.heap.float32(statistics[2 * i + j].pointer, channels).set(from);

@@ -128,6 +128,8 @@ function convolveCall(
       ...{ slices, groups, pointers, records, rowTable },
       bias: ZEROS,
       biasStep: 0,
+      add: 0,
+      addTask: 0,
       epilogue: 0,
       bits: 0,
       bitsTask: 0,

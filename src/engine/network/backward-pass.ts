@@ -68,6 +68,21 @@ export class Backward {
     return pending && !sum.masked ? this.#sum(value, sum, null, true) : sum;
   }
 
+  /** Makes the gradient in `place`, which others read too, a contribution to that of `value`. */
+  share(value: Value, place: Place): void {
+    if (!this.needs(value)) return;
+    place.users++;
+    this.add(value, { place, owned: false, masked: false });
+  }
+
+  /** Takes the one contribution that came before the last one to the gradient of `value`, if it is so. */
+  before(value: Value): Contribution | undefined {
+    const terms = this.#contributions.get(value);
+    if (terms?.length !== 1 || this.#graph.consumers[value.id] !== 2) return undefined;
+    this.#contributions.delete(value);
+    return terms[0];
+  }
+
   /** Whether an op that writes the only contribution to the gradient of `value` should apply its ReLU. */
   masks(value: Value): boolean {
     return value.relu && this.#graph.consumers[value.id] === 1;

@@ -23,7 +23,6 @@ export interface Places {
 
 /** Where the batch statistics of a batch-norm layer are. */
 export interface Statistics {
-  readonly name: string;
   readonly channels: number;
   readonly mean: Field;
   readonly variance: Field;
@@ -41,7 +40,7 @@ export class Forward {
   readonly bits = new Map<Value, Place>();
   readonly choices = new Map<Node, Place>();
   readonly coefficients = new Map<Node, Coefficients>();
-  readonly statistics: Statistics[] = [];
+  readonly statistics = new Map<string, Statistics>();
   /** Nodes that have yet to read each value. */
   readonly #readers: number[];
   /** Inputs of convolutions and batch norms, for the gradients of their parameters. */
@@ -64,6 +63,11 @@ export class Forward {
   /** The side of a value that a node reads; `done` when it has. */
   source<Name extends string>(name: Name, value: Value, images: number): Side<Name> {
     return this.builder.side(name, this.values.get(value) as Place, value, images);
+  }
+
+  /** The side of what is added to a node's result, if anything is. */
+  added(value: Value | null, images: number): Side<'add'> {
+    return value ? this.source('add', value, images) : this.builder.noSide('add');
   }
 
   /** The side of a value that a node writes. */

@@ -13,8 +13,8 @@ import type { Plan, PlanOptions } from './plan.ts';
 
 export interface ForwardPlan extends Plan, Passed {
   readonly savedBytes: number;
-  /** Batch-norm layers in order of execution. */
-  readonly statistics: readonly Statistics[];
+  /** By the batch-norm layer's name. */
+  readonly statistics: ReadonlyMap<string, Statistics>;
 }
 
 type ForwardOf<Kind extends Node['kind']> = (node: NodeOf<Kind>, pass: Forward) => void;

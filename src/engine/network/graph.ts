@@ -31,9 +31,17 @@ export type Node =
       /** The batch norm whose running statistics are folded into weights and bias. */
       readonly norm: string | null;
       readonly x: Value;
+      /** What is added before the ReLU: the other branch of a residual layer. */
+      readonly add: Value | null;
       readonly y: Value;
     }
-  | { readonly kind: 'batchNorm'; readonly name: string; readonly x: Value; readonly y: Value }
+  | {
+      readonly kind: 'batchNorm';
+      readonly name: string;
+      readonly x: Value;
+      readonly add: Value | null;
+      readonly y: Value;
+    }
   | {
       readonly kind: 'normalize';
       readonly mean: readonly number[];
@@ -71,6 +79,9 @@ export function inputsOf(node: Node): readonly Value[] {
       return [];
     case 'combine':
       return node.b ? [node.a, node.b] : [node.a];
+    case 'conv':
+    case 'batchNorm':
+      return node.add ? [node.x, node.add] : [node.x];
     default:
       return [node.x];
   }
@@ -99,7 +110,7 @@ function padOfLayers(layers: readonly Layer[], input: ImageShape): number {
 }
 
 /**
- * A program as nodes in order of execution, ReLUs fused into what comes before them.
+ * A program as nodes in order of execution, ReLUs and residual sums fused into what comes before them.
  *
  * @param fold whether a batch norm after a convolution is folded into it
  */
@@ -120,6 +131,19 @@ export function buildGraph(program: Program, fold: boolean): Graph {
     return y;
   };
 
+  /** The two strided convolutions of a residual layer read the same planes. */
+  const planesOf = new Map<string, Value>();
+  const inPlanes = (x: Value, planes: number, of: Layout): Value => {
+    const key = [x.id, planes, of.nb].join();
+    let y = planesOf.get(key);
+    if (y === undefined) {
+      y = value(of);
+      planesOf.set(key, y);
+      nodes.push({ kind: 'repack', form: 'planes', planes, x, y });
+    }
+    return y;
+  };
+
   const run = (layers: readonly Layer[], start: Value): Value => {
     let x = start;
     for (let i = 0; i < layers.length; i++) {
@@ -136,8 +160,7 @@ export function buildGraph(program: Program, fold: boolean): Graph {
           const g = geometry(convolutionShape(layer, [height, width, channels]), pad);
           let source = x;
           if (layer.stride > 1) {
-            source = value(g.x);
-            nodes.push({ kind: 'repack', form: 'planes', planes: layer.stride, x, y: source });
+            source = inPlanes(x, layer.stride, g.x);
           } else {
             source = inBlocks(x, g.x.nb);
           }
@@ -146,7 +169,17 @@ export function buildGraph(program: Program, fold: boolean): Graph {
           if (norm !== null) i++;
           const y = value(g.y, takeRelu());
           const shape = [layer.size, layer.size, layer.inputs, layer.filters];
-          nodes.push({ kind: 'conv', name: layer.name, geometry: g, shape, bias: layer.bias, norm, x: source, y });
+          nodes.push({
+            kind: 'conv',
+            name: layer.name,
+            geometry: g,
+            shape,
+            bias: layer.bias,
+            norm,
+            x: source,
+            add: null,
+            y,
+          });
           x = y;
           break;
         }
@@ -165,13 +198,13 @@ export function buildGraph(program: Program, fold: boolean): Graph {
           if (norm !== null) i++;
           const y = value(g.y, takeRelu());
           const shape = [layer.inputs, layer.units];
-          nodes.push({ kind: 'conv', name: layer.name, geometry: g, shape, bias: layer.bias, norm, x, y });
+          nodes.push({ kind: 'conv', name: layer.name, geometry: g, shape, bias: layer.bias, norm, x, add: null, y });
           x = y;
           break;
         }
         case 'batchNorm': {
           const y = value(x.layout, takeRelu());
-          nodes.push({ kind: 'batchNorm', name: layer.name, x, y });
+          nodes.push({ kind: 'batchNorm', name: layer.name, x, add: null, y });
           x = y;
           break;
         }
@@ -208,10 +241,15 @@ export function buildGraph(program: Program, fold: boolean): Graph {
           break;
         }
         case 'residual': {
+          const short = run(layer.shortcut, x);
           const body = run(layer.body, x);
-          const shortcut = inBlocks(run(layer.shortcut, x), body.layout.nb);
+          const last = nodes[nodes.length - 1];
+          const fused =
+            (last.kind === 'conv' || last.kind === 'batchNorm') && last.y === body && !last.add && !body.relu;
+          if (fused) nodes.pop();
+          const add = inBlocks(short, body.layout.nb);
           const y = value(body.layout, takeRelu());
-          nodes.push({ kind: 'combine', a: body, b: shortcut, y });
+          nodes.push(fused ? { ...last, add, y } : { kind: 'combine', a: body, b: add, y });
           x = y;
           break;
         }

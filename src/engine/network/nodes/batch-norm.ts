@@ -2,7 +2,7 @@ import { rowFields } from '../../fields.ts';
 import { paddedBatch, SUPER_BLOCK } from '../../layout.ts';
 import type { Backward } from '../backward-pass.ts';
 import { type Coefficients, type Forward, NO_BITS } from '../forward-pass.ts';
-import type { NodeOf } from '../graph.ts';
+import type { NodeOf, Value } from '../graph.ts';
 import { type Field, type PlannedFields, value } from '../plan.ts';
 
 type AffineNode = NodeOf<'batchNorm' | 'normalize'>;
@@ -17,12 +17,18 @@ const parameter =
   (run) =>
     run.tensor(name);
 
-/** y = scale · x + shift, then ReLU. */
-function affine({ x, y }: AffineNode, { scale, shift }: Coefficients, pass: Forward): void {
+/** What is added to a node's result. */
+const addedTo = (node: AffineNode): Value | null => (node.kind === 'batchNorm' ? node.add : null);
+
+/** y = scale · x + shift (+ add), then ReLU. */
+function affine(node: AffineNode, { scale, shift }: Coefficients, pass: Forward): void {
+  const { x, y } = node;
   const { builder } = pass;
+  const add = addedTo(node);
   const images = builder.imagesFor(x.layout);
   builder.emit(images, 'affine', {
     ...pass.source('x', x, images),
+    ...pass.added(add, images),
     ...pass.targetOver('y', x, y, images),
     ...rowFields(y.layout, images),
     block: y.layout.block,
@@ -32,6 +38,7 @@ function affine({ x, y }: AffineNode, { scale, shift }: Coefficients, pass: Forw
     ...pass.relu(y, images),
   });
   pass.done(x);
+  if (add) pass.done(add);
 }
 
 /** (x − mean) / std */
@@ -45,7 +52,7 @@ export function forwardNormalize(node: NodeOf<'normalize'>, pass: Forward): void
   pass.coefficients.set(node, numbers);
 }
 
-/** γ · (x − mean) / √(variance + ε) + β, by the batch's statistics or the running ones. */
+/** γ · (x − mean) / √(variance + ε) + β (+ add), by the batch's statistics or the running ones. */
 export function forward(node: NodeOf<'batchNorm'>, pass: Forward): void {
   const { name, x } = node;
   const { builder, options } = pass;
@@ -65,7 +72,7 @@ export function forward(node: NodeOf<'batchNorm'>, pass: Forward): void {
   const partCount = paddedBatch(batch) / imagesPerPart;
   let parts: Field = 0;
   if (ofBatch) {
-    pass.statistics.push({ name, channels, mean: numbers.mean, variance: numbers.variance });
+    pass.statistics.set(name, { channels, mean: numbers.mean, variance: numbers.variance });
     parts = builder.at(builder.place('constants', partCount * channels * 16));
     const { row: xRow, channel: xChannel, ...rows } = rowFields(x.layout, imagesPerPart);
     builder.emit(imagesPerPart, 'channelStatistics', {
@@ -100,8 +107,10 @@ export function forward(node: NodeOf<'batchNorm'>, pass: Forward): void {
 /** dx = a · dy + b · x + c of each channel, with b = c = 0 where the statistics are constants. */
 export function backward(node: AffineNode, pass: Backward): void {
   const { x, y } = node;
-  const d = pass.take(y, false);
+  const add = addedTo(node);
+  const d = pass.take(y, add !== null);
   if (!d) return;
+  if (add) pass.share(add, d.place);
   const { builder, options } = pass;
   const images = builder.imagesFor(x.layout);
   const numbers = pass.places.coefficients.get(node) as Coefficients;
@@ -115,7 +124,7 @@ export function backward(node: AffineNode, pass: Backward): void {
     factors = learnedFactors(node, numbers, { parts, partCount }, pass);
   }
   if (pass.needs(x)) {
-    const place = d.owned ? d.place : builder.activations(x.layout);
+    const place = d.owned && d.place.users === 1 ? d.place : builder.activations(x.layout);
     const constant = factors.b === 0 || z === null;
     builder.emit(images, 'affineGradient', {
       ...pass.side('d', d.place, y, images),

@@ -1,7 +1,7 @@
 import { rowFields } from '../../fields.ts';
 import type { Backward } from '../backward-pass.ts';
 import type { Forward } from '../forward-pass.ts';
-import type { NodeOf, Value } from '../graph.ts';
+import type { NodeOf } from '../graph.ts';
 
 /** y = a + b or a alone, then ReLU. */
 export function forward({ a, b, y }: NodeOf<'combine'>, pass: Forward): void {
@@ -27,9 +27,10 @@ export function forward({ a, b, y }: NodeOf<'combine'>, pass: Forward): void {
 export function backward({ a, b, y }: NodeOf<'combine'>, pass: Backward): void {
   const d = pass.take(y, true);
   if (!d) return;
-  const terms = [a, b].filter((term): term is Value => term !== null && pass.needs(term));
-  d.place.users += terms.length - 1;
-  for (const term of terms) {
-    pass.add(term, { place: d.place, owned: d.owned && terms.length === 1, masked: false });
+  if (b === null && pass.needs(a)) {
+    pass.add(a, { ...d, masked: false });
+    return;
   }
+  for (const term of [a, b]) if (term) pass.share(term, d.place);
+  pass.builder.release(d.place);
 }

@@ -39,9 +39,9 @@ function convolveFields(node: ConvNode, direction: Direction, from: Value, to: V
   };
 }
 
-/** y = W ∗ x + bias, then ReLU; batch norm is folded into W and the bias where the graph says so. */
+/** y = W ∗ x + bias (+ add), then ReLU; batch norm is folded into W and the bias where the graph says so. */
 export function forward(node: ConvNode, pass: Forward): void {
-  const { x, y } = node;
+  const { x, add, y } = node;
   const { builder } = pass;
   const images = builder.imagesFor(x.layout, y.layout);
   const { relu, ...signs } = pass.relu(y, images);
@@ -49,36 +49,45 @@ export function forward(node: ConvNode, pass: Forward): void {
   builder.emit(images, 'convolve', {
     ...convolveFields(node, 'forward', x, y, images),
     ...pass.source('x', x, images),
-    ...pass.target('y', y, images),
+    ...pass.added(add, images),
+    ...(add ? pass.targetOver('y', add, y, images) : pass.target('y', y, images)),
     bias: biased ? (run) => run.bias(node) : ZEROS,
     biasStep: biased ? 4 : 0,
     epilogue: relu,
     ...signs,
   });
   pass.done(x);
+  if (add) pass.done(add);
 }
 
-/** dx = Wᵀ ∗ dy, kept where the ReLU of x let it through; gradients of W and the bias after the chain. */
+/**
+ * dx = Wᵀ ∗ dy, kept where the ReLU of x let it through; the last term of dx adds what others gave before. Gradients of
+ * W and the bias follow the chain.
+ */
 export function backward(node: ConvNode, pass: Backward): void {
-  const { x, y } = node;
+  const { x, add, y } = node;
   const d = pass.take(y, true);
   if (!d) return;
   const { builder } = pass;
   const images = builder.imagesFor(x.layout, y.layout);
   if (pass.needs(x)) {
-    const place = builder.activations(x.layout);
-    const masked = pass.masks(x);
+    const before = pass.before(x);
+    const place = before?.owned ? before.place : builder.activations(x.layout);
+    const masked = before ? x.relu : pass.masks(x);
     builder.emit(images, 'convolve', {
       ...convolveFields(node, 'transposed', y, x, images),
       ...pass.side('x', d.place, y, images),
+      ...(before ? pass.side('add', before.place, x, images) : builder.noSide('add')),
       ...pass.side('y', place, x, images),
       bias: ZEROS,
       biasStep: 0,
       epilogue: masked ? 2 : 0,
       ...(masked ? pass.bits(x, images) : NO_BITS),
     });
+    if (before && before.place !== place) builder.release(before.place);
     pass.add(x, { place, owned: true, masked });
   }
+  if (add) pass.share(add, d.place);
   if (pass.wants === 'parameters') {
     const { batch } = pass.options;
     if (node.bias) {
