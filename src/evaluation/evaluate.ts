@@ -1,13 +1,13 @@
-import * as tf from '@tensorflow/tfjs-core';
 import type { NormName } from '../../attacks/types.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { batchImages, checkTestSplit, type Dataset, loadDataset } from '../data/index.ts';
+import { backendName } from '../ops/backend-name.ts';
 import { type AttackSpec, attackLabel, attackSettings, PROTOCOLS } from './attacks.ts';
 import { interruptedPath, readInterrupted, removeInterrupted, writeInterrupted } from './interrupted.ts';
 import type { Accuracy } from './intervals.ts';
 import { type EvaluationProgress, type MeasureOptions, measure } from './measure.ts';
 import { logitsOf } from './predict.ts';
-import type { Preprocessing } from './preprocessing.ts';
+import { checkPreprocessing, type Preprocessing } from './preprocessing.ts';
 import { readEvaluations, recordEvaluation } from './record.ts';
 import { exampleFolder } from './save-examples.ts';
 import { describeSuggestion, suggestPreprocessing } from './suggestions.ts';
@@ -68,6 +68,7 @@ export interface EvaluateOptions extends ModelOptions {
  */
 export async function evaluate(source: ModelSource, options: EvaluateOptions = {}): Promise<Evaluation[]> {
   checkExpectation(options);
+  checkPreprocessing(options.preprocessing ?? {});
   const done = new Map<number, Evaluation>();
   const evaluations: Evaluation[] = [];
   let loaded = await namedData(options);
@@ -80,10 +81,12 @@ export async function evaluate(source: ModelSource, options: EvaluateOptions = {
       // The last epoch is often the best one: equal weights are evaluated once.
       const same = record.step === null ? undefined : done.get(record.step);
       const out = outOf(file, options);
-      const evaluation = same ? { ...same, target: record } : await evaluateInto(out, target, loaded, options);
+      const finished = options.resume && out !== null ? await recordedIn(out, target, loaded, options) : undefined;
+      const evaluation =
+        finished ?? (same ? { ...same, target: record } : await evaluateInto(out, target, loaded, options));
       if (record.step !== null) done.set(record.step, evaluation);
       evaluations.push(evaluation);
-      if (out !== null) {
+      if (out !== null && evaluation !== finished) {
         await recordEvaluation(out, evaluation);
         await removeInterrupted(interruptedPath(out, record.checkpoint));
       }
@@ -155,22 +158,17 @@ async function evaluateInto(
   dataset: Dataset,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
-  const { attacks = PROTOCOLS.quick, seed = 0, batchSize = 256, signal, onProgress } = options;
+  const { signal, onProgress } = options;
   await checkFit(target, dataset);
-  const { norm, epsilons } = threatOf(target, options);
   const { checkpoint, sha256, preprocessing } = target.record;
-  const limit = options.testLimit ?? target.testLimit ?? undefined;
-  const settings = { norm, epsilons, attacks, seed, batchSize, limit } satisfies MeasureOptions;
-  const backend = tf.getBackend();
+  const settings = settingsOf(target, options);
+  const { seed } = settings;
+  const backend = backendName();
   const identity = JSON.stringify([
     { sha256, preprocessing, dataset: dataset.sha256, ...settings, backend, version: version() },
     options.saveExamples ?? null,
   ]);
   const kept = out === null ? null : interruptedPath(out, checkpoint);
-  if (options.resume && out !== null) {
-    const finished = (await readEvaluations(out)).find((before) => answers(before, target, dataset, settings));
-    if (finished) return finished;
-  }
   const from = options.resume && kept !== null ? await readInterrupted(kept, identity) : null;
   if (options.resume && from === null) {
     options.warn?.(`${checkpoint}: no interrupted evaluation of these settings was kept; it begins anew.`);
@@ -208,7 +206,7 @@ async function evaluateInto(
     }
     throw error;
   });
-  await examples?.finish();
+  await examples?.finish(measured.attacks);
   return {
     claim: CLAIM,
     target: target.record,
@@ -219,6 +217,24 @@ async function evaluateInto(
     backend,
     version: version(),
   };
+}
+
+/** What is measured, with the defaults that the model's training gives. */
+function settingsOf(target: Target, options: EvaluateOptions) {
+  const { attacks = PROTOCOLS.quick, seed = 0, batchSize = 256 } = options;
+  const limit = options.testLimit ?? target.testLimit ?? undefined;
+  return { ...threatOf(target, options), attacks, seed, batchSize, limit } satisfies MeasureOptions;
+}
+
+/** The evaluation in a file of results that holds all that is asked for, if there is one. */
+async function recordedIn(
+  out: string,
+  target: Target,
+  dataset: Dataset,
+  options: EvaluateOptions,
+): Promise<Evaluation | undefined> {
+  const settings = settingsOf(target, options);
+  return (await readEvaluations(out)).find((before) => answers(before, target, dataset, settings));
 }
 
 /** Whether an evaluation that was recorded holds every result asked for, of the same model and images. */
@@ -235,7 +251,7 @@ function answers(
     seed === asked &&
     clean.n === Math.min(limit, test.count) &&
     of === version() &&
-    backend === tf.getBackend();
+    backend === backendName();
   const found = new Set(
     attacks.map(({ attack, norm, epsilon, steps, stepSize, restarts }) =>
       JSON.stringify([attack, norm, epsilon, { steps, stepSize, restarts }]),

@@ -212,7 +212,11 @@ export async function measure(
       probe,
       ...state.seen,
     }),
-    ...[cost, ...state.cells.map((cell) => cell.cost)].reduce(addCosts, { forwardPasses: n, inputGradients: 0 }),
+    // Once for the accuracy without attack, and again for the examples that fooled the model in the first batch.
+    ...[cost, ...state.cells.map((cell) => cell.cost)].reduce(addCosts, {
+      forwardPasses: n + state.seen.successes,
+      inputGradients: 0,
+    }),
   };
 }
 
@@ -294,12 +298,7 @@ async function attackBatch(
       const fooled = [...survived.keys()].filter((i) => !survived[i]);
       if (!first || fooled.length === 0) return { survived, standing, cost: made.cost, seen: { ...none, outside } };
       const unstable = await countUnstable(model, adversarial, fooled, (i) => test.labels[samples[i]]);
-      return {
-        survived,
-        standing,
-        cost: addCosts(made.cost, { forwardPasses: fooled.length, inputGradients: 0 }),
-        seen: { outside, successes: fooled.length, unstable },
-      };
+      return { survived, standing, cost: made.cost, seen: { outside, successes: fooled.length, unstable } };
     } finally {
       adversarial.dispose();
     }

@@ -1,6 +1,6 @@
 import { mkdir, open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { temporaryOf } from '../checkpoints/atomic-file.ts';
+import { isMissing, temporaryOf } from '../checkpoints/atomic-file.ts';
 import { layOutSafetensors, type SafetensorsLayout, type TensorSpec } from '../checkpoints/safetensors.ts';
 import { InputError } from '../core/errors.ts';
 import { sizeOf } from '../core/structure.ts';
@@ -8,11 +8,14 @@ import type { PixelShape, Split } from '../data/index.ts';
 import { formatEpsilon } from './epsilon.ts';
 import type { AttackedBatch } from './measure.ts';
 
+/** An attack, as examples are named by it. */
+type AttackedAt = Pick<AttackedBatch, 'attack' | 'norm' | 'epsilon'>;
+
 export interface ExampleFolder {
   /** Writes the examples of an attack on a batch at their place in its file. */
   readonly write: (made: AttackedBatch) => Promise<void>;
-  /** Gives the files their names, and says which they are. */
-  readonly finish: () => Promise<readonly string[]>;
+  /** Gives the files of these attacks their names. */
+  readonly finish: (attacks: readonly AttackedAt[]) => Promise<void>;
 }
 
 export interface ExampleFolderOptions {
@@ -36,7 +39,8 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
   const { folder, prefix, imageShape, test, metadata, resumed } = options;
   const begun = new Map<string, SafetensorsLayout>();
 
-  const begin = async (path: string, { attack, norm, epsilon, total }: AttackedBatch): Promise<SafetensorsLayout> => {
+  const begin = async (path: string, made: AttackedBatch): Promise<SafetensorsLayout> => {
+    const { attack, norm, epsilon, start, total } = made;
     const tensors: Readonly<Record<string, TensorSpec>> = {
       adversarial: { dtype: 'F32', shape: [total, ...imageShape] },
       indices: { dtype: 'I64', shape: [total] },
@@ -44,7 +48,7 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
       survived: { dtype: 'BOOL', shape: [total] },
     };
     const layout = layOutSafetensors(tensors, { ...metadata, attack, norm, epsilon: String(epsilon) });
-    if (resumed) {
+    if (resumed && start > 0) {
       const there = await stat(temporaryOf(path)).catch(() => null);
       if (there?.size === layout.size) return layout;
       throw new InputError(
@@ -84,13 +88,16 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
         await file.close();
       }
     },
-    async finish() {
-      for (const path of begun.keys()) await rename(temporaryOf(path), path);
-      return [...begun.keys()];
+    async finish(attacks) {
+      for (const attack of attacks) {
+        const path = join(folder, fileName(prefix, attack));
+        // Where no image is right without attack, there are no examples.
+        await rename(temporaryOf(path), path).catch((error) => (isMissing(error) ? undefined : Promise.reject(error)));
+      }
     },
   };
 }
 
 /** Such as `best-pgd-20-ce-linf-8_255.safetensors`. */
-const fileName = (prefix: string, { attack, norm, epsilon }: AttackedBatch): string =>
+const fileName = (prefix: string, { attack, norm, epsilon }: AttackedAt): string =>
   `${prefix}-${attack}-${norm}-${formatEpsilon(epsilon).replace('/', '_')}.safetensors`;

@@ -190,6 +190,31 @@ describe('a wrong command line', () => {
       says: [/needs a target: a run's folder, a checkpoint or another model/],
     },
     {
+      title: 'two targets',
+      args: ['attack', 'run', '--module', 'mine.mjs'],
+      says: [/Both run and --module mine\.mjs name a model/],
+    },
+    {
+      title: 'an expected accuracy in per cent',
+      args: ['evaluate', 'run', '--expect-clean', '85.2'],
+      says: [/did you mean 0\.852\?/i],
+    },
+    {
+      title: 'an unknown order of axes',
+      args: ['evaluate', 'model', '--layout', 'hwc'],
+      says: [/--layout is one of nhwc, nchw; hwc came/],
+    },
+    {
+      title: 'deviations of 0',
+      args: ['evaluate', 'model', '--std', '0,1,1'],
+      says: [/--std takes numbers above 0; 0,1,1 came/],
+    },
+    {
+      title: 'one bound of pixels',
+      args: ['evaluate', 'model', '--bounds', '255'],
+      says: [/--bounds takes the lowest and the highest pixel, such as 0,255 or -1,1; 255 came/],
+    },
+    {
       title: 'settings beside a run to resume',
       args: ['train', '--resume', 'run', '--lr', '1'],
       says: [/keeps its configuration.*lr came/],

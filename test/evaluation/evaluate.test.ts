@@ -5,7 +5,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import type { Classifier } from '../../attacks/types.ts';
 import { InputError, UsageError } from '../../src/core/errors.ts';
-import type { Alarm, AlarmName } from '../../src/evaluation/alarms.ts';
 import { attackLabel, parseAttacks, protocol } from '../../src/evaluation/attacks.ts';
 import { packBits, unpackBits } from '../../src/evaluation/bits.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
@@ -149,66 +148,6 @@ describe('an evaluation', () => {
   }
 });
 
-describe('the alarms', () => {
-  before(() => useBackend('cpu'));
-
-  const alarmsOf = async (model: Classifier, change: Partial<MeasureOptions> = {}) => {
-    const { alarms } = await measure(model, data, { ...options, ...change });
-    return Object.fromEntries(alarms.map((alarm) => [alarm.name, alarm])) as Record<AlarmName, Alarm>;
-  };
-  const sharp: Classifier = (images) => tf.tidy(() => tf.mul(halvesModel(images), 20) as Tensor2D);
-
-  it('stay silent for an ordinary model, and say what was not checked', async () => {
-    const alarms = await alarmsOf(sharp, { epsilons: [0.05, 0.1], attacks: parseAttacks('fgsm,pgd-5') });
-    const open = Object.values(alarms).filter(({ status }) => status === 'not checked');
-    expect(open.map(({ name }) => name)).to.deep.equal(['black-box beats white-box', 'fewer than 4 classes for DLR']);
-    expect(Object.values(alarms).filter(({ status }) => status === 'raised')).to.deep.equal([]);
-  });
-
-  const raised: [AlarmName, string, Classifier][] = [
-    [
-      'probabilities instead of logits',
-      'a final softmax',
-      (images) => tf.tidy(() => tf.softmax(sharp(images)) as Tensor2D),
-    ],
-    [
-      'zero gradients',
-      'a quantised input',
-      (images) => tf.tidy(() => sharp(tf.div(tf.round(tf.mul(images, 16)), 16) as Tensor4D)),
-    ],
-    [
-      'unbounded attack not at 0 %',
-      'a quantised input',
-      (images) => tf.tidy(() => sharp(tf.div(tf.round(tf.mul(images, 16)), 16) as Tensor4D)),
-    ],
-    [
-      'randomised output',
-      'noise in the model',
-      (() => {
-        let calls = 0;
-        return (images) => tf.tidy(() => tf.add(sharp(images), calls++ * 1e-4) as Tensor2D);
-      })(),
-    ],
-    ['one class only', 'a constant model', (images) => tf.tidy(() => tf.mul(sharp(images), [[0, 0]]) as Tensor2D)],
-  ];
-  for (const [name, what, model] of raised) {
-    it(`raise '${name}' for ${what}`, async () => {
-      const alarm = (await alarmsOf(model))[name];
-      expect(alarm.status, alarm.detail).to.equal('raised');
-    });
-  }
-
-  it("raise 'success does not hold' for a model that looks at the whole batch", async () => {
-    // The first image of every batch gets the opposite logits.
-    const batchy: Classifier = (images) =>
-      tf.tidy(() => {
-        const signs = tf.tensor1d(Array.from({ length: images.shape[0] }, (_, i) => (i === 0 ? -1 : 1)));
-        return tf.mul(sharp(images), tf.expandDims(signs, 1)) as Tensor2D;
-      });
-    expect((await alarmsOf(batchy))['success does not hold'].status).to.equal('raised');
-  });
-});
-
 const AUTO = [
   'deepfool-50',
   'cw-100',
@@ -247,14 +186,45 @@ describe('attacks by name', () => {
 
   it('measure what the attack of that name measures', () =>
     withRun(async (folder) => {
-      const attacks = parseAttacks('pgd-20,apgd-10,apgd-t-10,fab-10,square-100,autoattack');
+      const attacks = parseAttacks('pgd-20,apgd-10,apgd-t-10,fab-10,deepfool-10,square-100,autoattack');
       const [best] = await evaluate(folder, { dataset: tinyData(), attacks, epsilons: [0.1], out: false });
       const robust = Object.fromEntries(best.attacks.map(({ attack, robust: { correct } }) => [attack, correct]));
       // The model's decision is linear, so all of them find the same.
-      expect(Object.keys(robust)).to.have.length(7);
+      expect(Object.keys(robust)).to.have.length(8);
       for (const [attack, count] of Object.entries(robust))
         expect([attack, count]).to.deep.equal([attack, robust.union]);
       expect(best.alarms.filter(({ status }) => status === 'raised').map(({ name }) => name)).to.deep.equal([]);
+    }));
+
+  it('tell what each attack of AutoAttack leaves right', () =>
+    withRun(async (folder) => {
+      const [best] = await evaluate(folder, {
+        dataset: tinyData(),
+        attacks: parseAttacks('autoattack'),
+        epsilons: [0.1],
+        out: false,
+      });
+      const [{ stages = [], robust, survived }] = best.attacks;
+      expect(stages.map(({ attack }) => attack)).to.deep.equal(['apgd-ce', 'apgd-t', 'fab-t', 'square']);
+      expect(stages.at(-1)).to.deep.equal({ attack: 'square', robust, survived });
+      for (const [i, stage] of stages.entries()) {
+        expect(stage.robust.correct).to.be.within(robust.correct, stages[i - 1]?.robust.correct ?? best.clean.correct);
+      }
+    }));
+
+  it('take the norms that they are defined in: C&W searches in l2', () =>
+    withRun(async (folder) => {
+      const options = { dataset: tinyData(), attacks: parseAttacks('cw-60,deepfool-10'), out: false } as const;
+      const [{ attacks }] = await evaluate(folder, { ...options, norm: 'l2', epsilons: [0.5] });
+      expect(attacks.map(({ attack, epsilon }) => [attack, epsilon])).to.deep.equal([
+        ['cw-60', 0.5],
+        ['deepfool-10', 0.5],
+        ['union', 0.5],
+      ]);
+      const [cw, deepFool] = attacks.map(({ robust }) => robust.correct);
+      expect(cw).to.be.within(1, 39);
+      expect(Math.abs(cw - deepFool)).to.be.at.most(2);
+      expect((await failure(evaluate(folder, { ...options, norm: 'linf', epsilons: [0.1] }))).message).to.contain('l2');
     }));
 
   it('make up the protocols', () => {

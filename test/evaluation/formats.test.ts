@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import { createHash } from 'node:crypto';
 import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,6 +15,7 @@ import { floatsOf } from '../../src/evaluation/formats/floats.ts';
 import { formatOf } from '../../src/evaluation/formats/index.ts';
 import { type LoadOptions, loadTarget, modelFiles } from '../../src/evaluation/target.ts';
 import { apply, buildModel, init, pytorchTensors, toPytorch } from '../../src/models/index.ts';
+import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 import {
   goldenImages,
@@ -51,7 +51,7 @@ async function logitsAt(source: string, options: LoadOptions, batch: Tensor4D): 
 }
 
 describe('weights of PyTorch', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   for (const [network, model, sparsity] of [
     ['vgg16', 'vgg16', 0],
@@ -227,7 +227,7 @@ describe('weights of PyTorch', () => {
 });
 
 describe('a LayersModel in a folder', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   for (const softmax of [false, true]) {
     it(`gives its logits${softmax ? ' without the softmax that ends it' : ''}, and leaves no tensor behind`, () =>
@@ -331,7 +331,7 @@ describe('a LayersModel in a folder', () => {
 });
 
 describe('a GraphModel in a folder', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   for (const softmax of [false, true]) {
     it(`gives its logits${softmax ? ' without the softmax that ends it' : ''}, and can be attacked`, () =>
@@ -361,7 +361,7 @@ describe('a GraphModel in a folder', () => {
 });
 
 describe('a module that exports a classifier', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   const twoPixels = '(x) => tf.slice(tf.reshape(x, [-1, 16]), [0, 0], [-1, 2])';
   const texts: [string, string][] = [
@@ -444,7 +444,7 @@ describe('other files', () => {
 });
 
 describe('a damaged checkpoint', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   it('is replaced by the one before it, whose SHA-256 is then recorded', () =>
     withRun(async (folder) => {

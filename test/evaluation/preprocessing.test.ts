@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -11,6 +10,7 @@ import { evaluateTarget } from '../../src/evaluation/evaluate.ts';
 import { flagsOf, type Preprocessing, preprocessed } from '../../src/evaluation/preprocessing.ts';
 import { describeSuggestion, suggestPreprocessing } from '../../src/evaluation/suggestions.ts';
 import type { Target } from '../../src/evaluation/target.ts';
+import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 
 const CLASSES = 3;
@@ -92,7 +92,7 @@ const WAYS: readonly Preprocessing[] = [
 ];
 
 describe('preprocessing', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   for (const way of WAYS) {
     it(`${flagsOf(way)} is suggested for a model that was trained so, and not applied`, async () => {
@@ -135,7 +135,7 @@ describe('preprocessing', () => {
 });
 
 describe('an expected clean accuracy', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => useBackend('cpu'));
 
   const options = { attacks: parseAttacks('fgsm'), epsilons: [0.1] };
 

@@ -1,0 +1,84 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { synthetic } from '../../src/data/index.ts';
+import type { Evaluation } from '../../src/evaluation/types.ts';
+import { equipoise } from './equipoise.ts';
+import { temporaryFolder } from './folder.ts';
+
+/** A classifier that has learnt the mean of each class's pixels, given in 0 … 255. */
+function nearestMean(): string {
+  const { train, imageShape, classes } = synthetic();
+  const size = imageShape[0] * imageShape[1] * imageShape[2];
+  const means = classes.map((_, label) => {
+    const of = [...train.labels.keys()].filter((i) => train.labels[i] === label);
+    return Array.from(
+      { length: size },
+      (_, p) => of.reduce((sum, i) => sum + train.images[i * size + p], 0) / of.length,
+    );
+  });
+  return `
+const means = ${JSON.stringify(means)};
+export const load = (tf) => {
+  const kernel = tf.transpose(tf.tensor2d(means));
+  const offset = tf.mul(tf.sum(tf.square(kernel), 0), 0.5);
+  return (images) => tf.div(tf.sub(tf.matMul(tf.reshape(images, [images.shape[0], -1]), kernel), offset), 1000);
+};`;
+}
+
+describe('a model from elsewhere, on the command line', () => {
+  const folder = temporaryFolder();
+  const run = (...args: readonly string[]) => equipoise([...args, '--backend', 'cpu'], folder);
+  const data = ['--dataset', 'synthetic', '--epsilon', '0.05'];
+  before(() => writeFileSync(join(folder, 'mine.mjs'), nearestMean()));
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('is held to its clean accuracy, and evaluated with the flags that are suggested', () => {
+    const args = ['evaluate', '--module', 'mine.mjs', ...data, '--test-limit', '40', '--expect-clean', '0.99'];
+    const wrong = run(...args);
+    expect([wrong.code, wrong.stdout]).to.deep.equal([1, '']);
+    expect(wrong.stderr).to.match(/mine\.mjs was run.*\n.*No attack was run\..*--bounds=0,255/);
+    const { code, stdout, stderr } = run(
+      ...args,
+      ...['--bounds', '0,255', '--attacks', 'fgsm,pgd-3', '--out', 'found.json', '--save-examples', 'examples'],
+    );
+    expect(code, stderr).to.equal(0);
+    expect(stdout)
+      .to.contain('mine.mjs, module, --bounds=0,255, on synthetic')
+      .and.match(/pgd-3-ce +linf 0\.05/);
+    const [{ target, clean, attacks }] = JSON.parse(readFileSync(join(folder, 'found.json'), 'utf8'))
+      .evaluations as Evaluation[];
+    expect(target).to.deep.include({ format: 'module', preprocessing: { bounds: [0, 255] }, sparsity: null });
+    expect(clean.value).to.equal(1);
+    expect(attacks).to.have.length(3);
+    expect(readFileSync(join(folder, 'examples/mine.mjs-fgsm-linf-0.05.safetensors')).length).to.be.above(40 * 4);
+    const again = run(
+      ...args,
+      '--bounds',
+      '0,255',
+      '--attacks',
+      'fgsm,pgd-3',
+      '--out',
+      'found.json',
+      '--resume',
+      '--json',
+    );
+    expect(JSON.parse(again.stdout)[0].attacks).to.deep.equal(attacks);
+  });
+
+  it('is attacked, and its examples written', () => {
+    const { code, stdout, stderr } = run(
+      ...['attack', '--module', 'mine.mjs', ...data, '--bounds', '0,255', '--count', '4', '--out', 'made', '--json'],
+    );
+    expect(code, stderr).to.equal(0);
+    expect(JSON.parse(stdout)).to.deep.include({ right: 4, norm: 'linf', epsilon: 0.05 });
+  });
+
+  it('is refused as a pickle of PyTorch, with the way out', () => {
+    mkdirSync(join(folder, 'torch'));
+    writeFileSync(join(folder, 'torch/net.pt'), 'PK\u0003\u0004');
+    const { code, stderr } = run('evaluate', 'torch/net.pt', ...data);
+    expect(code).to.equal(1);
+    expect(stderr).to.contain('save_file(tensors, "net.safetensors")');
+  });
+});

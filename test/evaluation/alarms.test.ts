@@ -1,0 +1,304 @@
+import { readFileSync } from 'node:fs';
+import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { initializers, layers, sequential } from '@tensorflow/tfjs-layers';
+import { expect } from 'chai';
+import { pgd } from '../../attacks/index.ts';
+import type { Classifier } from '../../attacks/types.ts';
+import { foldIn, seedKey, uniform } from '../../src/core/key.ts';
+import { batchImages, batchLabels } from '../../src/data/index.ts';
+import type { Split } from '../../src/data/types.ts';
+import { ALARMS_PAGE, type Alarm, type AlarmName, checkAlarms, type Evidence } from '../../src/evaluation/alarms.ts';
+import { parseAttacks } from '../../src/evaluation/attacks.ts';
+import { type EvaluatedSplit, type MeasureOptions, measure } from '../../src/evaluation/measure.ts';
+import { preprocessed } from '../../src/evaluation/preprocessing.ts';
+import { useBackend } from '../backend.ts';
+
+const SIZE = 6;
+const CLASSES = 5;
+
+/** Images of noise in which a row, by their label, is brighter than the others. */
+function rows(count: number, name: string): Split {
+  const noise = uniform(foldIn(seedKey(4), name), count * SIZE * SIZE);
+  const labels = Uint8Array.from({ length: count }, (_, i) => i % CLASSES);
+  const images = new Uint8Array(count * SIZE * SIZE).map((_, i) => {
+    const row = Math.floor(i / SIZE) % SIZE;
+    const bright = row === labels[Math.floor(i / SIZE ** 2)] ? 0.35 : 0;
+    return Math.round(255 * (0.2 + 0.3 * noise[i] + bright));
+  });
+  return { count, images, labels };
+}
+
+const shape = [SIZE, SIZE, 1] as const;
+const train = rows(100, 'train');
+const data: EvaluatedSplit = { test: rows(60, 'test'), imageShape: shape, classes: [...'abcde'] };
+
+/** A small network trained on images as they are, or on the worst that PGD finds around them. */
+async function trained(adversarially: boolean): Promise<Classifier> {
+  const model = sequential({
+    layers: [
+      layers.flatten({ inputShape: [...shape] }),
+      layers.dense({ units: 24, activation: 'relu', kernelInitializer: initial(1) }),
+      layers.dense({ units: CLASSES, kernelInitializer: initial(2) }),
+    ],
+  });
+  model.compile({ optimizer: 'adam', loss: (labels, logits) => tf.losses.softmaxCrossEntropy(labels, logits) });
+  const all = Array.from({ length: train.count }, (_, i) => i);
+  const images = batchImages(train, all, shape);
+  const labels = batchLabels(train, all);
+  const oneHot = tf.oneHot(labels, CLASSES);
+  const attack = pgd({ norm: 'linf', epsilon: 0.05, steps: 3 });
+  for (let step = 0; step < 120; step++) {
+    const key = foldIn(seedKey(1), `step ${step}`);
+    const batch = adversarially
+      ? await attack.perturb(model, images, labels, { key, mode: 'train' })
+      : tf.clone(images);
+    await model.trainOnBatch(batch, oneHot);
+    batch.dispose();
+  }
+  tf.dispose([images, labels, oneHot]);
+  return (batch) => model.apply(batch, { training: false }) as Tensor2D;
+}
+
+const initial = (seed: number) => initializers.randomUniform({ minval: -0.25, maxval: 0.25, seed });
+
+const options: MeasureOptions = {
+  norm: 'linf',
+  epsilons: [0.05],
+  attacks: parseAttacks('pgd-10,pgd-20-cw'),
+};
+
+const alarmsOf = async (model: Classifier, change: Partial<MeasureOptions> = {}) => {
+  const { alarms } = await measure(model, data, { ...options, ...change });
+  return Object.fromEntries(alarms.map((alarm) => [alarm.name, alarm])) as Record<AlarmName, Alarm>;
+};
+
+const statuses = (alarms: Readonly<Record<AlarmName, Alarm>>, status: Alarm['status']) =>
+  Object.values(alarms)
+    .filter((alarm) => alarm.status === status)
+    .map(({ name, detail }) => `${name}: ${detail}`);
+
+describe('the alarms', () => {
+  let ordinary: Classifier;
+  let robust: Classifier;
+  before(async () => {
+    await useBackend('cpu');
+    ordinary = await trained(false);
+    robust = await trained(true);
+  });
+
+  for (const [what, model] of [
+    ['an ordinarily', () => ordinary],
+    ['an adversarially', () => robust],
+  ] as const) {
+    it(`are silent on ${what} trained model, with every attack that they look at`, async () => {
+      const attacks = parseAttacks('pgd-5,pgd-20,apgd-10-dlr,square-100');
+      const alarms = await alarmsOf(model(), { epsilons: [0.03, 0.06], attacks });
+      expect(statuses(alarms, 'raised')).to.deep.equal([]);
+      expect(statuses(alarms, 'not checked')).to.deep.equal([]);
+    });
+  }
+
+  it('are about models that differ as they should: the adversarially trained one is more robust', async () => {
+    const of = async (model: Classifier) => (await measure(model, data, options)).attacks.at(-1)?.robust.correct ?? 0;
+    expect(await of(robust)).to.be.above(await of(ordinary));
+  });
+
+  const quantised: Classifier = (images) => tf.tidy(() => ordinary(tf.div(tf.round(tf.mul(images, 8)), 8) as Tensor4D));
+  const saturated: Classifier = (images) => tf.tidy(() => tf.mul(ordinary(images), 1000) as Tensor2D);
+  const noisy: Classifier = (images) =>
+    tf.tidy(() => ordinary(tf.add(images, tf.randomNormal(images.shape, 0, 0.02)) as Tensor4D));
+  /** Moves images to where it is surer of itself, and classifies these. */
+  const purifying: Classifier = (images) =>
+    tf.tidy(() => {
+      const sure = (x: tf.Tensor) => tf.sum(tf.max(tf.logSoftmax(ordinary(x as Tensor4D)), 1));
+      const direction = tf.sign(tf.grad(sure)(tf.tensor4d(images.dataSync(), images.shape)));
+      return ordinary(tf.add(images, tf.mul(direction, 0.02)) as Tensor4D);
+    });
+  const batchy: Classifier = (images) =>
+    tf.tidy(() => {
+      const signs = tf.tensor1d(Array.from({ length: images.shape[0] }, (_, i) => (i === 0 ? -1 : 1)));
+      return tf.mul(ordinary(images), tf.expandDims(signs, 1)) as Tensor2D;
+    });
+
+  const raised: [AlarmName, string, Classifier, Partial<MeasureOptions>?][] = [
+    [
+      'probabilities instead of logits',
+      'a final softmax',
+      (images) => tf.tidy(() => tf.softmax(ordinary(images)) as Tensor2D),
+    ],
+    [
+      'outputs that are not numbers',
+      'a division by 0',
+      (images) =>
+        tf.tidy(() => {
+          const first = tf.slice(tf.reshape(images, [-1, SIZE * SIZE]), [0, 0], [-1, 1]);
+          const bright = tf.relu(tf.sub(first, 0.6));
+          return tf.add(ordinary(images), tf.mul(tf.div(bright, tf.mul(bright, 0)), 0)) as Tensor2D;
+        }),
+    ],
+    ['zero gradients', 'a quantised input', quantised],
+    ['zero gradients', 'logits so large that the softmax saturates', saturated],
+    [
+      'non-finite gradients',
+      'a square root at 0',
+      (images) => tf.tidy(() => tf.add(ordinary(images), tf.sqrt(tf.mul(tf.sum(images), 0))) as Tensor2D),
+    ],
+    ['randomised output', 'a layer of noise', noisy],
+    ['optimisation while classifying', 'a purification of its input', purifying],
+    ['one class only', 'a constant model', (images) => tf.tidy(() => tf.mul(ordinary(images), 0) as Tensor2D)],
+    ['unbounded attack not at 0 %', 'a quantised input', quantised],
+    ['success does not hold', 'a model that looks at the whole batch', batchy],
+    [
+      'black-box beats white-box',
+      'a quantised input',
+      quantised,
+      { epsilons: [0.2], attacks: parseAttacks('pgd-10,square-200') },
+    ],
+  ];
+  for (const [name, what, model, change] of raised) {
+    it(`raise '${name}' for ${what}`, async () => {
+      const alarm = (await alarmsOf(model, change))[name];
+      expect(alarm.status, alarm.detail).to.equal('raised');
+    });
+  }
+
+  it('do not take saturated logits for robustness: the margin is attacked as before', async () => {
+    const attacks = parseAttacks('pgd-20-cw');
+    const of = async (model: Classifier) => (await measure(model, data, { ...options, attacks })).attacks[0].robust;
+    expect((await of(saturated)).correct).to.be.within(
+      (await of(ordinary)).correct - 1,
+      (await of(ordinary)).correct + 1,
+    );
+  });
+
+  it('tell of probabilities too where their logarithms were attacked', async () => {
+    let told = false;
+    const model = preprocessed(
+      (images) => tf.softmax(ordinary(images as Tensor4D)) as Tensor2D,
+      {},
+      CLASSES,
+      () => {
+        told = true;
+      },
+    );
+    const alarms = await alarmsOf(model, { returnsProbabilities: () => told });
+    expect(alarms['probabilities instead of logits']).to.include({ status: 'raised' });
+    expect(alarms['probabilities instead of logits'].detail).to.contain('logarithms');
+  });
+
+  it('count images whose output is no number as wrong, attacked or not', async () => {
+    const broken: Classifier = (images) => tf.tidy(() => tf.div(tf.mul(ordinary(images), 0), 0) as Tensor2D);
+    const { clean, attacks } = await measure(broken, data, options);
+    expect(clean.correct).to.equal(0);
+    expect(attacks.every(({ robust: { correct } }) => correct === 0)).to.equal(true);
+  });
+
+  const evidence: Evidence = {
+    classes: 10,
+    predictions: Int32Array.of(1, 2, 3),
+    returnsProbabilities: false,
+    attacks: [],
+    probe: {
+      images: 1,
+      logits: Float32Array.of(1, 2),
+      logitsAgain: Float32Array.of(1, 2),
+      differentiates: false,
+      zeroGradients: 0,
+      nonFiniteGradients: 0,
+      unbounded: { correct: 0, n: 1 },
+    },
+    outside: 0,
+    successes: 1,
+    unstable: 0,
+  };
+  const attacked = (attack: string, correct: number, change: Partial<Evidence['attacks'][number]> = {}) => {
+    const kind = attack.split('-')[0];
+    const work = Number(attack.split('-')[1]);
+    return {
+      attack,
+      kind,
+      loss: 'ce',
+      norm: 'linf' as const,
+      epsilon: 0.1,
+      work,
+      correct,
+      n: 100,
+      stages: [],
+      ...change,
+    };
+  };
+  const cascade = (left: Readonly<Record<string, number>>) =>
+    attacked('autoattack', Math.min(...Object.values(left)), {
+      stages: Object.entries(left).map(([attack, correct]) => ({ attack, correct })),
+    });
+  const compared: [AlarmName, Alarm['status'], string, Partial<Evidence>][] = [
+    [
+      'more steps not stronger',
+      'raised',
+      'pgd-40 leaves more',
+      { attacks: [attacked('pgd-20', 40), attacked('pgd-40', 43)] },
+    ],
+    [
+      'more steps not stronger',
+      'ok',
+      'that is within chance',
+      { attacks: [attacked('pgd-20', 40), attacked('pgd-40', 42)] },
+    ],
+    [
+      'more steps not stronger',
+      'not checked',
+      'losses differ',
+      { attacks: [attacked('pgd-20', 40), attacked('pgd-40', 60, { loss: 'cw' })] },
+    ],
+    [
+      'larger epsilon not stronger',
+      'raised',
+      'accuracy rises with the radius',
+      { attacks: [attacked('pgd-20', 40), attacked('pgd-20', 50, { epsilon: 0.2 })] },
+    ],
+    ['outside the ball', 'raised', 'an example is outside', { outside: 1 }],
+    [
+      'black-box beats white-box',
+      'ok',
+      'Square finds less',
+      { attacks: [attacked('pgd-20', 40), attacked('square-9', 60)] },
+    ],
+    [
+      'black-box beats white-box',
+      'raised',
+      'Square turns images that a cascade left',
+      { attacks: [cascade({ apgd: 40, fab: 40, square: 30 })] },
+    ],
+    [
+      'black-box beats white-box',
+      'ok',
+      'Square turns none that a cascade left',
+      { attacks: [cascade({ apgd: 40, fab: 39, square: 39 })] },
+    ],
+    [
+      'fewer than 4 classes for DLR',
+      'raised',
+      'there are 3',
+      { classes: 3, attacks: [attacked('pgd-20', 1, { loss: 'dlr' })] },
+    ],
+  ];
+  for (const [name, status, what, change] of compared) {
+    it(`say '${status}' of '${name}' where ${what}`, () => {
+      expect(checkAlarms({ ...evidence, ...change }).find((alarm) => alarm.name === name)?.status).to.equal(status);
+    });
+  }
+
+  it('link a section of the docs each', () => {
+    const page = readFileSync(new URL(`../../../${ALARMS_PAGE}`, import.meta.url), 'utf8');
+    const anchors = [...page.matchAll(/^## (.*)$/gm)].map(([, title]) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    );
+    const links = checkAlarms(evidence).map(({ help }) => help.split('#'));
+    expect(links.map(([path]) => path).every((path) => path === ALARMS_PAGE)).to.equal(true);
+    expect(anchors.slice(0, -1)).to.have.members(links.map(([, anchor]) => anchor));
+  });
+});
