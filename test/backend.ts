@@ -1,10 +1,25 @@
 import { env } from 'node:process';
 // Some suites make models before any backend is started.
 import '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
 import type { BackendName } from '../src/backends/names.ts';
 import { startBackend } from '../src/backends/start.ts';
 
 /** Starts the backend that suites for every backend run on: the one that EQUIPOISE_TEST_BACKEND names, else `usual`. */
 export async function useBackend(usual: BackendName): Promise<void> {
   await startBackend(env.EQUIPOISE_TEST_BACKEND ?? usual, { threads: 1 });
+}
+
+/**
+ * Expects pixels that differ in nothing but the batch that they were computed in: equal on the backends that add in an
+ * order of their own, whatever the batch, and within rounding on others.
+ */
+export function expectSamePixels(actual: ArrayLike<number>, expected: ArrayLike<number>): void {
+  if (['cpu', 'equipoise'].includes(tf.getBackend())) {
+    expect(Array.from(actual)).to.deep.equal(Array.from(expected));
+    return;
+  }
+  expect(actual.length).to.equal(expected.length);
+  for (let i = 0; i < actual.length; i++) expect(actual[i]).to.be.closeTo(expected[i], 1e-5);
 }

@@ -64,19 +64,25 @@ export const train = defineCommand({
   },
 });
 
-/** Starts the backend, which the run records, so that a resume keeps it; and says where the run goes. */
+/**
+ * Starts the backend, which the run records, so that a resume keeps it unless another is named; and says where the run
+ * goes.
+ */
 async function startFor(
   config: TrainConfig,
-  { resume, out, threads }: FlagValues<typeof TRAIN_FLAGS>,
+  { resume, out, threads, backend: asked }: FlagValues<typeof TRAIN_FLAGS>,
   terminal: Terminal,
 ): Promise<{ readonly resolved: TrainConfig; readonly out: string }> {
-  const named = resume || out;
-  const earlier = resume !== undefined && named ? await readRunConfig(named) : null;
+  if (resume) {
+    await startBackend(asked ?? config.backend, { threads, warn: terminal.note });
+    return { resolved: config, out: resume };
+  }
+  const earlier = resume !== undefined && out ? await readRunConfig(out) : null;
   const choice = config.backend === 'auto' && earlier !== null ? earlier.backend : config.backend;
   const backend = await startBackend(choice, { threads, warn: terminal.note });
   if (choice === 'auto') terminal.note(`--backend auto takes ${backend.name} (${backend.detail})`);
   const resolved: TrainConfig = { ...config, backend: backend.name };
-  return { resolved, out: named || join('runs', runName(resolved)) };
+  return { resolved, out: out || join('runs', runName(resolved)) };
 }
 
 /** The configuration that flags and files say, or that of the run to resume. */
@@ -91,7 +97,8 @@ async function configOf(
     const config = parseConfig({ ...defaults, ...file, ...flags }, { nameOf: namesFor(file, flags) });
     return { config, files };
   }
-  const extra = [...Object.keys(settings), ...(['config', 'out'] as const).filter((name) => given[name] !== undefined)];
+  const changed = Object.keys(settings).filter((name) => name !== 'backend');
+  const extra = [...changed, ...(['config', 'out'] as const).filter((name) => given[name] !== undefined)];
   if (extra.length > 0) {
     throw new UsageError(
       `A resumed run keeps its configuration and its folder; ${extra.map(flagOf).join(', ')} came beside --resume ${given.resume}. Leave it out.`,

@@ -128,7 +128,7 @@ describe('classifier', () => {
     const logits = await robust(sharp('linear'));
     expect(await robust(sharp('softmax'))).to.equal(logits);
     expect(await robust(classifier(sharp('softmax')))).to.equal(logits);
-    expect(await robust(classifier(sharp('softmax'), { output: 'logits' }))).to.be.above(logits + 0.2);
+    expect(await robust(classifier(sharp('softmax'), { output: 'logits' }))).to.be.above(logits + 0.1);
   });
 
   it('runs dropout and batch norm in evaluation mode, and moves no statistics', async () => {
