@@ -19,7 +19,7 @@ export async function success(model: AttackedModel, adversarial: Tensor4D, goal:
     const logits = classifierOf(model)(adversarial);
     checkClasses(wanted, logits);
     // What is not a number is no class.
-    return tf.where(tf.any(tf.isNaN(logits), 1), -1, tf.argMax(logits, 1));
+    return tf.where(tf.any(tf.isNaN(logits), 1), tf.scalar(-1, 'int32'), tf.argMax(logits, 1));
   });
   try {
     return Array.from(await predictions.data(), (predicted, i) => meets(wanted.kind, wanted.classes[i], predicted));

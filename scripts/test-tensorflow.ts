@@ -27,7 +27,7 @@ const SUITES = [
   'checkpoints/*',
   'attacks/!(alone)',
   'evaluation/evaluate',
-  'training/methods',
+  'training/laws',
   'training/train',
   'backends/agreement',
 ];
