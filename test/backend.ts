@@ -21,5 +21,5 @@ export function expectSamePixels(actual: ArrayLike<number>, expected: ArrayLike<
     return;
   }
   expect(actual.length).to.equal(expected.length);
-  for (let i = 0; i < actual.length; i++) expect(actual[i]).to.be.closeTo(expected[i], 1e-5);
+  for (let i = 0; i < actual.length; i++) expect(actual[i]).to.be.closeTo(expected[i], 1e-4);
 }

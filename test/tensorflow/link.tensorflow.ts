@@ -34,6 +34,9 @@ async function state(): Promise<{ state: string; detail: string }> {
   return JSON.parse(stdout).backends.find(({ name }: { name: string }) => name === 'tensorflow');
 }
 
+/** Milliseconds for what takes half a minute on an idle machine. */
+const COMPILING = 400_000;
+
 describe('linking TensorFlow', () => {
   let base = '';
   before(() => {
@@ -95,7 +98,23 @@ describe('linking TensorFlow', () => {
     return site;
   }
 
-  it('can be undone, which puts back what was there, and repeated', async () => {
+  it('names a library that was damaged or taken away since, and the remedy', async () => {
+    const { site, framework } = copyOfWheel();
+    const { code, stderr } = await link('--wheel-dir', site);
+    expect(code, stderr).to.equal(0);
+    expect((await state()).state).to.equal('ready');
+    const start = readFileSync(framework).subarray(0, 1 << 20);
+    unlinkSync(framework);
+    expect((await state()).detail)
+      .to.contain(`${framework} is missing`)
+      .and.to.contain('equipoise link-tensorflow');
+    writeFileSync(framework, start);
+    expect((await state()).detail).to.contain(`${framework} is cut off: it has 1048576 bytes`);
+    const train = await equipoise(['train', '--backend', 'tensorflow', '--out', join(base, 'run')]);
+    expect([train.code, train.stderr.includes(`${framework} is cut off`)]).to.deep.equal([1, true]);
+  }).timeout(COMPILING);
+
+  it('can be undone, and puts back what was there', async () => {
     expect((await link('--undo')).stdout).to.equal('@tensorflow/tfjs-node: no longer linked.\n');
     expect(existsSync(join(folder, 'lib'))).to.equal(false);
     expect((await link('--undo')).stdout).to.equal('Nothing is linked.\n');
@@ -106,54 +125,22 @@ describe('linking TensorFlow', () => {
     mkdirSync(dirname(binding), { recursive: true });
     writeFileSync(binding, 'as npm installed it');
     expect((await state()).detail).to.contain(`${binding} is damaged, or no library`);
-    for (let times = 0; times < 2; times++) {
-      const { code, stderr } = await link('--python', python);
-      expect(code, stderr).to.equal(0);
-      expect(readFileSync(original, 'utf8')).to.equal('as npm installed it');
-    }
+    const { code, stderr } = await link('--python', python);
+    expect(code, stderr).to.equal(0);
     expect((await state()).state).to.equal('ready');
     await link('--undo');
     expect(readFileSync(binding, 'utf8')).to.equal('as npm installed it');
     expect(existsSync(original) || existsSync(record)).to.equal(false);
-    rmSync(binding);
-  });
-
-  it('names a library that was damaged or taken away since, and the remedy', async () => {
-    const { site, framework } = copyOfWheelOf(await link('--python', python));
-    expect((await link('--wheel-dir', site)).code).to.equal(0);
-    expect((await state()).state).to.equal('ready');
-    const whole = readFileSync(framework).subarray(0, 1 << 20);
-    unlinkSync(framework);
-    expect((await state()).detail)
-      .to.contain(`${framework} is missing`)
-      .and.to.contain('equipoise link-tensorflow');
-    writeFileSync(framework, whole);
-    expect((await state()).detail).to.contain(`${framework} is cut off: it has 1048576 bytes`);
-    const { code, stderr } = await equipoise(['train', '--backend', 'tensorflow', '--out', join(base, 'run')]);
-    expect([code, stderr.includes(`${framework} is cut off`)]).to.deep.equal([1, true]);
-    expect((await link('--python', python)).code).to.equal(0);
-  });
-
-  const copyOfWheelOf = ({ code, stderr }: { code: number | null; stderr: string }) => {
-    expect(code, stderr).to.equal(0);
-    return copyOfWheel();
-  };
+  }).timeout(COMPILING);
 
   it('survives a binding that ends the process that loads it', async () => {
-    const kept = readFileSync(binding);
-    const recorded = readFileSync(record);
     const compiled = await runProgram(env.CXX ?? 'c++', ['-shared', '-fPIC', '-x', 'c++', '-', '-o', binding], {
       input: '#include <cstdlib>\n__attribute__((constructor)) static void end() { std::abort(); }',
     });
     expect(compiled?.code).to.equal(0);
-    rmSync(record);
-    try {
-      const found = await state();
-      expect(found.state).to.equal('broken');
-      expect(found.detail).to.contain(`${binding} does not load: SIGABRT`);
-    } finally {
-      writeFileSync(binding, kept);
-      writeFileSync(record, recorded);
-    }
+    const found = await state();
+    rmSync(binding);
+    expect(found.state).to.equal('broken');
+    expect(found.detail).to.contain(`${binding} does not load: SIGABRT`);
   });
 });
