@@ -1,5 +1,5 @@
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
-import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
+import { type DataType, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../core/structure.ts';
 import type { Heap } from './heap.ts';
 import type { Pool } from './pool.ts';
@@ -20,7 +20,7 @@ interface TensorData {
   refCount: number;
   complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
   pointer?: number;
-  /** Frees what else the tensor stands for. */
+  /** Frees what the tensor stands for, if that is not its place in the heap. */
   release?: () => void;
 }
 
@@ -71,8 +71,8 @@ export class EngineBackend extends MathBackendCPU {
     const data = this.data.has(dataId) ? (this.data.get(dataId) as TensorData) : undefined;
     const released = super.disposeData(dataId, force);
     if (released && data) {
-      if (data.pointer !== undefined) this.heap.free(data.pointer);
-      data.release?.();
+      if (data.release) data.release();
+      else if (data.pointer !== undefined) this.heap.free(data.pointer);
     }
     return released;
   }
@@ -100,6 +100,49 @@ export class EngineBackend extends MathBackendCPU {
       throw error;
     }
     return tensor;
+  }
+
+  /**
+   * A new float32 tensor that `write` fills when someone first reads it. tfjs asks for the gradients of a fused op's
+   * weights even in an attack, where no one does.
+   *
+   * @param inputs what `write` reads; kept until then
+   */
+  defer(shape: readonly number[], inputs: readonly TensorInfo[], write: (pointer: number) => void): TensorInfo {
+    const [size, dataId] = [sizeOf(shape), {}];
+    for (const input of inputs) this.incRef(input.dataId);
+    const release = () => {
+      for (const input of inputs) if (this.disposeData(input.dataId)) engine().removeDataId(input.dataId, this);
+    };
+    const settle = (): TensorData => {
+      const pointer = this.heap.allocate(BYTES.float32 * size);
+      try {
+        write(pointer);
+      } catch (error) {
+        this.heap.free(pointer);
+        throw error;
+      }
+      Object.defineProperties(data, {
+        pointer: { value: pointer },
+        values: { value: this.#view(pointer, size, 'float32') },
+        release: { value: undefined },
+      });
+      release();
+      return data;
+    };
+    const data: TensorData = {
+      get values() {
+        return settle().values;
+      },
+      get pointer() {
+        return settle().pointer;
+      },
+      dtype: 'float32',
+      refCount: 1,
+      release,
+    };
+    this.data.set(dataId, data);
+    return { dataId, shape: [...shape], dtype: 'float32' };
   }
 
   /** An empty tensor whose disposal calls `release`. */

@@ -22,12 +22,13 @@ tf.registerGradient({
     const [x, mean, variance, scale = tf.scalar(1)] = saved;
     const { varianceEpsilon } = attrs as unknown as { readonly varianceEpsilon: number };
     const inverse = () => tf.rsqrt(tf.add(variance, varianceEpsilon));
+    const cubed = (v: Tensor) => tf.mul(v, tf.square(v));
     const shift = () => summedTo(dy as Tensor, mean.shape);
     const correlation = () => summedTo(tf.mul(dy as Tensor, tf.sub(x, mean)), mean.shape);
     return {
       x: () => tf.mul(dy as Tensor, tf.mul(scale, inverse())),
       mean: () => tf.neg(tf.mul(shift(), tf.mul(scale, inverse()))),
-      variance: () => tf.mul(correlation(), tf.mul(tf.mul(scale, -0.5), tf.pow(inverse(), 3))),
+      variance: () => tf.mul(correlation(), tf.mul(tf.mul(scale, -0.5), cubed(inverse()))),
       scale: () => tf.mul(correlation(), inverse()),
       offset: shift,
     };

@@ -56,6 +56,37 @@ describe('engine backend', () => {
     expect([...gradient(tf.tensor1d([-1, 2])).dataSync()]).to.deep.equal([0, 4]);
   });
 
+  it('computes the gradient of weights when it is read, and not at all when it is not', async () => {
+    const held = () => ({ bytes: bytes(), ...tf.memory() });
+    const before = held();
+    const gradient = (read: boolean) =>
+      tf.tidy(() => {
+        const run = () => {
+          const [x, dy] = [tf.ones([2, 3]), tf.ones([2, 4])];
+          return tf.matMul(x, dy, true);
+        };
+        // The product's operands end before it is read.
+        const product = tf.tidy(run);
+        const during = bytes();
+        return read
+          ? { during, values: [...product.dataSync()], after: bytes() }
+          : { during, values: [], after: bytes() };
+      });
+    const unread = gradient(false);
+    expect(unread.during).to.equal(before.bytes);
+    expect(held()).to.deep.equal(before);
+    const read = gradient(true);
+    // By another kernel, twice.
+    const sum = tf.tidy(() => {
+      const product = tf.matMul(tf.ones([2, 1]), tf.ones([2, 2]), true);
+      return [...tf.add(tf.relu(product), product).dataSync()];
+    });
+    expect(sum).to.deep.equal([4, 4]);
+    expect(read.values).to.deep.equal(new Array(12).fill(2));
+    expect(read.after).to.be.greaterThan(before.bytes);
+    expect(held()).to.deep.equal(before);
+  });
+
   it('returns every byte', () => {
     const before = bytes();
     for (let i = 0; i < 1000; i++) {

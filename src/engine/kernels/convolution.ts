@@ -62,8 +62,10 @@ const conv2DBackpropFilter = engineKernel<
   const { inputs, attrs, backend } = call;
   const ours = convolutionOf(inputs.x.shape, attrs.filterShape, attrs);
   if (!ours) return reference('Conv2DBackpropFilter', call);
-  const [x, dy] = [backend.pointer(inputs.x), backend.pointer(inputs.dy)];
-  return backend.make(attrs.filterShape, (y) => denseFilterGradient(backend, ours, x, dy, y));
+  const { x, dy } = inputs;
+  return backend.defer(attrs.filterShape, [x, dy], (y) =>
+    denseFilterGradient(backend, ours, backend.pointer(x), backend.pointer(dy), y),
+  );
 });
 
 export const convolutionKernels = [conv2D, fusedConv2D, conv2DBackpropInput, conv2DBackpropFilter];

@@ -60,8 +60,10 @@ const backpropFilter = engineKernel<
   const { inputs, attrs, backend } = call;
   const ours = depthwiseOf(inputs.x.shape, attrs.filterShape, attrs);
   if (!ours) return reference('DepthwiseConv2dNativeBackpropFilter', call);
-  const [x, dy] = [backend.pointer(inputs.x), backend.pointer(inputs.dy)];
-  return backend.make(attrs.filterShape, (y) => depthwiseFilterGradient(backend, ours, x, dy, y));
+  const { x, dy } = inputs;
+  return backend.defer(attrs.filterShape, [x, dy], (y) =>
+    depthwiseFilterGradient(backend, ours, backend.pointer(x), backend.pointer(dy), y),
+  );
 });
 
 export const depthwiseKernels = [...forward, backpropInput, backpropFilter];

@@ -75,9 +75,9 @@ function matMul(kernelName: string, call: EngineCall<Inputs, Attributes>): Tenso
       backend.disposeIntermediateTensorInfo(turned);
     }
   }
-  const [from, weights] = [backend.pointer(a), backend.pointer(b)];
-  const epilogue = { bias: bias && backend.pointer(bias), relu: activation === 'relu' };
-  return backend.make(shape, (y) => {
+  const write = (y: number) => {
+    const [from, weights] = [backend.pointer(a), backend.pointer(b)];
+    const epilogue = { bias: bias && backend.pointer(bias), relu: activation === 'relu' };
     const [matrixA, matrixB, matrixY] = [rowsA * columnsA, rowsB * columnsB, rows * columns].map((size) => 4 * size);
     const places = matrices(outer, a.shape.slice(0, -2)).map((i) => from + i * matrixA);
     matrices(outer, b.shape.slice(0, -2)).forEach((j, i) => {
@@ -85,7 +85,9 @@ function matMul(kernelName: string, call: EngineCall<Inputs, Attributes>): Tenso
       multiply(backend, [rows, depth, columns], attrs, sides, epilogue);
     });
     activate(backend, y, sizeOf(shape));
-  });
+  };
+  // aᵀ · b is what gradients of weights are.
+  return transposeA ? backend.defer(shape, [a, b], write) : backend.make(shape, write);
 }
 
 /** Which matrix of a tensor with the leading dimensions `dims` each of those of the result takes. */
