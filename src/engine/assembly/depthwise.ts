@@ -37,33 +37,41 @@ export function depthwiseConvolve(task: i32, p: usize): void {
   }
 }
 
-/** Up to four columns, all channels; columns beyond the last repeat it. */
+/** Up to four columns, all channels. */
 function depthwiseColumns(args: DepthwiseConvolve, region: Region, columns: i32, x: usize, y: usize): void {
-  const last = columns - 1, c1 = min(1, last), c2 = min(2, last), c3 = min(3, last);
-  const xColumn = region.xColumn, yColumn = region.yColumn, wStep = args.wStep;
-  const channels = args.channels, pixel = channels << 2;
-  for (let c = 0; c < channels; c += 4) {
-    const left = channels - c, offset = <usize>c << 2;
-    let s0 = args.bias ? loadLanes(args.bias + offset, left) : f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
-    for (let run = region.runs; run < region.runsEnd; run += 12) {
-      let x0 = x + load<i32>(run) + offset, w = args.w + load<i32>(run, 4) * wStep + offset;
-      for (let k = load<i32>(run, 8); k > 0; k--, x0 += pixel, w += wStep) {
-        const weights = loadLanes(w, left);
-        s0 = multiplyAdd(s0, weights, loadLanes(x0, left));
-        s1 = multiplyAdd(s1, weights, loadLanes(x0 + c1 * xColumn, left));
-        s2 = multiplyAdd(s2, weights, loadLanes(x0 + c2 * xColumn, left));
-        s3 = multiplyAdd(s3, weights, loadLanes(x0 + c3 * xColumn, left));
-      }
+  const whole = args.channels & ~3, left = args.channels & 3;
+  for (let c = 0; c < whole; c += 4) depthwiseVector(args, region, columns, x, y, c, 4);
+  if (left) depthwiseVector(args, region, columns, x, y, whole, left);
+}
+
+/** Four channels, or the `left` last ones; columns beyond the last repeat it. */
+// @ts-ignore: decorator
+@inline
+function depthwiseVector(
+  args: DepthwiseConvolve, region: Region, columns: i32, x: usize, y: usize, c: i32, left: i32,
+): void {
+  const last = columns - 1, c1 = min(1, last), c2 = min(2, last), c3 = min(3, last), offset = <usize>c << 2;
+  const x1 = c1 * region.xColumn, x2 = c2 * region.xColumn, x3 = c3 * region.xColumn;
+  const wStep = args.wStep, pixel = args.channels << 2, runsEnd = region.runsEnd;
+  let s0 = args.bias ? loadLanes(args.bias + offset, left) : f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  for (let run = region.runs; run < runsEnd; run += 12) {
+    let p = x + load<i32>(run) + offset, w = args.w + load<i32>(run, 4) * wStep + offset;
+    for (let k = load<i32>(run, 8); k > 0; k--, p += pixel, w += wStep) {
+      const weights = loadLanes(w, left);
+      s0 = multiplyAdd(s0, weights, loadLanes(p, left));
+      s1 = multiplyAdd(s1, weights, loadLanes(p + x1, left));
+      s2 = multiplyAdd(s2, weights, loadLanes(p + x2, left));
+      s3 = multiplyAdd(s3, weights, loadLanes(p + x3, left));
     }
-    if (args.relu) {
-      s0 = positive(s0); s1 = positive(s1); s2 = positive(s2); s3 = positive(s3);
-    }
-    const z = y + offset;
-    storeLanes(z, s0, left);
-    storeLanes(z + c1 * yColumn, s1, left);
-    storeLanes(z + c2 * yColumn, s2, left);
-    storeLanes(z + c3 * yColumn, s3, left);
   }
+  if (args.relu) {
+    s0 = positive(s0); s1 = positive(s1); s2 = positive(s2); s3 = positive(s3);
+  }
+  const z = y + offset, yColumn = region.yColumn;
+  storeLanes(z, s0, left);
+  storeLanes(z + c1 * yColumn, s1, left);
+  storeLanes(z + c2 * yColumn, s2, left);
+  storeLanes(z + c3 * yColumn, s3, left);
 }
 
 @unmanaged
@@ -113,13 +121,20 @@ export function depthwiseFilterGradient(task: i32, p: usize): void {
 }
 
 function depthwiseSums(args: DepthwiseFilterGradient, sums: usize, x: usize, d: usize, count: i32): void {
-  const channels = args.channels, pixel = channels << 2, xStep = args.xColumnStep;
-  for (let c = 0; c < channels; c += 4) {
-    const left = channels - c, at = sums + (c << 2);
-    let p = x + (c << 2), q = d + (c << 2), sum = v128.load(at);
-    for (let i = 0; i < count; i++, p += xStep, q += pixel) {
-      sum = multiplyAdd(sum, loadLanes(p, left), loadLanes(q, left));
-    }
-    v128.store(at, sum);
+  const whole = args.channels & ~3, left = args.channels & 3;
+  for (let c = 0; c < whole; c += 4) sumVector(args, sums, x, d, count, c, 4);
+  if (left) sumVector(args, sums, x, d, count, whole, left);
+}
+
+// @ts-ignore: decorator
+@inline
+function sumVector(
+  args: DepthwiseFilterGradient, sums: usize, x: usize, d: usize, count: i32, c: i32, left: i32,
+): void {
+  const offset = <usize>c << 2, xStep = args.xColumnStep, pixel = args.channels << 2;
+  let p = x + offset, q = d + offset, sum = v128.load(sums + offset);
+  for (let i = 0; i < count; i++, p += xStep, q += pixel) {
+    sum = multiplyAdd(sum, loadLanes(p, left), loadLanes(q, left));
   }
+  v128.store(sums + offset, sum);
 }

@@ -29,102 +29,97 @@ class PoolWindows {
   chunk: i32;
 }
 
+/** The part of an image that a window meets: its first pixel, rows, columns, and bytes from one to the next. */
+// @ts-ignore: decorator
+@inline
+function first(args: PoolWindows, top: i32, left: i32): i32 { return (max(0, top) * args.width + max(0, left)) * args.channels << 2; }
+// @ts-ignore: decorator
+@inline
+function rowsOf(args: PoolWindows, top: i32): i32 { return min(args.height, top + args.windowRows) - max(0, top); }
+// @ts-ignore: decorator
+@inline
+function columnsOf(args: PoolWindows, left: i32): i32 { return min(args.width, left + args.windowColumns) - max(0, left); }
+
 export function poolWindows(task: i32, a: usize): void {
-  const args = changetype<PoolWindows>(a), pixel = args.channels << 2, xRow = args.width * pixel;
-  const end = min((task + 1) * args.chunk, args.batch * args.rows);
-  for (let row = task * args.chunk; row < end; row++) {
-    const top = (row % args.rows) * args.rowStride - args.top;
-    const x = args.x + (row / args.rows) * args.height * xRow;
-    let y = args.y + row * args.columns * pixel;
+  const args = changetype<PoolWindows>(a), channels = args.channels, pixel = channels << 2, whole = channels & ~3;
+  const image = args.height * args.width * pixel, end = min((task + 1) * args.chunk, args.batch * args.rows);
+  for (let index = task * args.chunk; index < end; index++) {
+    const top = (index % args.rows) * args.rowStride - args.top, rows = rowsOf(args, top);
+    let y = args.y + index * args.columns * pixel;
     for (let w = 0; w < args.columns; w++, y += pixel) {
-      const left = w * args.columnStride - args.left;
-      for (let c = 0; c < args.channels; c += 4) {
-        store4(args, y + (c << 2), c, args.mean ? average(args, x, top, left, c) : maximum(args, x, top, left, c));
-      }
+      const left = w * args.columnStride - args.left, columns = columnsOf(args, left);
+      const x = args.x + (index / args.rows) * image + first(args, top, left);
+      for (let c = 0; c < whole; c += 4) poolVector(args, x + (c << 2), rows, columns, y + (c << 2), 4);
+      if (whole < channels) poolVector(args, x + (whole << 2), rows, columns, y + (whole << 2), channels - whole);
     }
   }
 }
 
+/** Four channels of a window, or the `lanes` last ones. */
 // @ts-ignore: decorator
 @inline
-function load4(args: PoolWindows, p: usize, c: i32): v128 { return loadLanes(p, args.channels - c); }
-// @ts-ignore: decorator
-@inline
-function store4(args: PoolWindows, p: usize, c: i32, v: v128): void { storeLanes(p, v, args.channels - c); }
-
-/** Windows that lie wholly in the padding have no inputs. */
-// @ts-ignore: decorator
-@inline
-function inputsOf(args: PoolWindows, top: i32, left: i32): i32 {
-  const rows = min(args.height, top + args.windowRows) - max(0, top);
-  return max(0, rows) * max(0, min(args.width, left + args.windowColumns) - max(0, left));
+function poolVector(args: PoolWindows, x: usize, rows: i32, columns: i32, y: usize, lanes: i32): void {
+  storeLanes(y, args.mean ? average(args, x, rows, columns, lanes) : maximum(args, x, rows, columns, lanes), lanes);
 }
 
+/** Windows that lie wholly in the padding have no mean. */
 // @ts-ignore: decorator
 @inline
-function average(args: PoolWindows, x: usize, top: i32, left: i32, c: i32): v128 {
+function average(args: PoolWindows, x: usize, rows: i32, columns: i32, lanes: i32): v128 {
   const pixel = args.channels << 2, row = args.width * pixel;
-  const endRow = min(args.height, top + args.windowRows), endColumn = min(args.width, left + args.windowColumns);
   let sum = f32x4.splat(0);
-  for (let h = max(0, top); h < endRow; h++) {
-    for (let w = max(0, left); w < endColumn; w++) sum = f32x4.add(sum, load4(args, x + h * row + w * pixel + (c << 2), c));
+  for (let h = 0; h < rows; h++, x += row) {
+    for (let w = 0; w < columns; w++) sum = f32x4.add(sum, loadLanes(x + w * pixel, lanes));
   }
-  return f32x4.div(sum, f32x4.splat(<f32>inputsOf(args, top, left)));
+  return f32x4.div(sum, f32x4.splat(<f32>(max(0, rows) * max(0, columns))));
 }
 
 // @ts-ignore: decorator
 @inline
-function maximum(args: PoolWindows, x: usize, top: i32, left: i32, c: i32): v128 {
+function maximum(args: PoolWindows, x: usize, rows: i32, columns: i32, lanes: i32): v128 {
   const pixel = args.channels << 2, row = args.width * pixel;
-  const endRow = min(args.height, top + args.windowRows), endColumn = min(args.width, left + args.windowColumns);
   let best = f32x4.splat(-Infinity);
-  for (let h = max(0, top); h < endRow; h++) {
-    for (let w = max(0, left); w < endColumn; w++) best = f32x4.pmax(best, load4(args, x + h * row + w * pixel + (c << 2), c));
+  for (let h = 0; h < rows; h++, x += row) {
+    for (let w = 0; w < columns; w++) best = f32x4.pmax(best, loadLanes(x + w * pixel, lanes));
   }
   return best;
 }
 
 /** dx from dy: a mean's gradient goes to its inputs in equal parts, a maximum's to the first of the largest. */
 export function poolWindowsGradient(task: i32, a: usize): void {
-  const args = changetype<PoolWindows>(a), pixel = args.channels << 2, row = args.width * pixel;
-  const parts = (args.channels + args.chunk - 1) / args.chunk, image = task / parts, first = (task % parts) * args.chunk;
-  const end = min(first + args.chunk, args.channels), bytes = (end - first) << 2;
-  const offset = <usize>(image * args.height) * row, x = args.x + offset, source = args.source + offset;
-  for (let i = 0; i < args.height * args.width; i++) memory.fill(x + i * pixel + (first << 2), 0, bytes);
+  const args = changetype<PoolWindows>(a), channels = args.channels, pixel = channels << 2;
+  const parts = (channels + args.chunk - 1) / args.chunk, image = task / parts, from = (task % parts) * args.chunk;
+  const to = min(from + args.chunk, channels), whole = from + ((to - from) & ~3);
+  const area = args.height * args.width, x = args.x + <usize>(image * area) * pixel;
+  for (let i = 0; i < area; i++) memory.fill(x + i * pixel + (from << 2), 0, (to - from) << 2);
   let y = args.y + <usize>(image * args.rows * args.columns) * pixel;
   for (let h = 0; h < args.rows; h++) {
-    const top = h * args.rowStride - args.top;
+    const top = h * args.rowStride - args.top, rows = rowsOf(args, top);
     for (let w = 0; w < args.columns; w++, y += pixel) {
-      const left = w * args.columnStride - args.left;
-      for (let c = first; c < end; c += 4) {
-        const d = load4(args, y + (c << 2), c);
-        if (args.mean) {
-          spread(args, x, top, left, c, f32x4.div(d, f32x4.splat(<f32>inputsOf(args, top, left))), f32x4.splat(0), 0);
-        } else {
-          spread(args, x, top, left, c, d, maximum(args, source, top, left, c), source);
-        }
-      }
+      const left = w * args.columnStride - args.left, columns = columnsOf(args, left), p = x + first(args, top, left);
+      for (let c = from; c < whole; c += 4) gradientVector(args, p + (c << 2), rows, columns, y + (c << 2), 4);
+      if (whole < to) gradientVector(args, p + (whole << 2), rows, columns, y + (whole << 2), to - whole);
     }
   }
 }
 
-/** Adds d to the inputs of a window, or with `source` to the first there that is equal to `best`. */
 // @ts-ignore: decorator
 @inline
-function spread(args: PoolWindows, x: usize, top: i32, left: i32, c: i32, d: v128, best: v128, source: usize): void {
-  const pixel = args.channels << 2, row = args.width * pixel;
-  const endRow = min(args.height, top + args.windowRows), endColumn = min(args.width, left + args.windowColumns);
+function gradientVector(args: PoolWindows, x: usize, rows: i32, columns: i32, y: usize, lanes: i32): void {
+  const pixel = args.channels << 2, row = args.width * pixel, source = x - args.x + args.source;
+  const d = loadLanes(y, lanes), share = f32x4.div(d, f32x4.splat(<f32>(rows * columns)));
+  const best = args.mean ? d : maximum(args, source, rows, columns, lanes);
   let open = i32x4.splat(-1);
-  for (let h = max(0, top); h < endRow; h++) {
-    for (let w = max(0, left); w < endColumn; w++) {
-      const offset = h * row + w * pixel + (c << 2);
-      let share = d;
-      if (source) {
-        const chosen = v128.and(open, f32x4.eq(load4(args, source + offset, c), best));
-        share = v128.and(d, chosen);
+  for (let h = 0; h < rows; h++) {
+    for (let w = 0; w < columns; w++) {
+      const offset = h * row + w * pixel;
+      let part = share;
+      if (!args.mean) {
+        const chosen = v128.and(open, f32x4.eq(loadLanes(source + offset, lanes), best));
+        part = v128.and(d, chosen);
         open = v128.andnot(open, chosen);
       }
-      store4(args, x + offset, c, f32x4.add(load4(args, x + offset, c), share));
+      storeLanes(x + offset, f32x4.add(loadLanes(x + offset, lanes), part), lanes);
     }
   }
 }
