@@ -2,7 +2,7 @@
 // product: its window, channel by channel, times the weights. Pieces, regions and runs are those of regions.ts.
 //
 //   b        [panel][k][16 columns], the last panel perhaps of 8; k: [row of the kernel][column][input channel]
-import { thread } from './common';
+import { thread, zero } from './common';
 import { Piece, Region } from './regions';
 import { copyFew, LANES, NARROW, narrowTile, packRow, WIDE, wideTile } from './tile';
 
@@ -32,17 +32,37 @@ export function packPanels(task: i32, p: usize): void {
   const columns = min(WIDE, args.columns - panel * WIDE), width = columns > NARROW ? WIDE : NARROW;
   const w = args.w + panel * WIDE * args.columnStep;
   let b = args.b + ((<usize>panel * depth * WIDE + first * width) << 2);
-  for (let k = first; k < end; k++) {
-    const from = w + (k / args.channels) * args.tapStep + (k % args.channels) * args.channelStep;
+  for (let k = first; k < end;) {
+    const channel = k % args.channels;
+    const from = w + (k / args.channels) * args.tapStep + channel * args.channelStep;
     if (args.columnStep == 4) {
       b = packRow(b, from, columns);
+      k++;
     } else {
-      for (let i = 0; i < width; i++) {
-        store<f32>(b + (i << 2), i < columns ? load<f32>(from + i * args.columnStep) : 0);
-      }
-      b += width << 2;
+      const count = min(4, min(end - k, args.channels - channel));
+      b = packAcross(b, from, args.columnStep, columns, width, count);
+      k += count;
     }
   }
+}
+
+/** Up to four rows of a panel whose values for one column are contiguous: as many as there are of a tap's channels. */
+function packAcross(b: usize, from: usize, columnStep: i32, columns: i32, width: i32, count: i32): usize {
+  const row = width << 2;
+  if (columns < width) zero(b, count * row);
+  for (let i = 0; i < columns; i++, from += columnStep) {
+    const y = b + (i << 2);
+    if (count == 4) {
+      const v = v128.load(from);
+      v128.store_lane<f32>(y, v, 0);
+      v128.store_lane<f32>(y + row, v, 1);
+      v128.store_lane<f32>(y + 2 * row, v, 2);
+      v128.store_lane<f32>(y + 3 * row, v, 3);
+    } else {
+      for (let k = 0; k < count; k++) store<f32>(y + k * row, load<f32>(from + (k << 2)));
+    }
+  }
+  return b + count * row;
 }
 
 @unmanaged
