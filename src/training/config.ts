@@ -78,7 +78,8 @@ function resolve(given: TrainOptions): TrainConfig {
   const { defaults }: { readonly defaults: DatasetDefaults } = datasets[dataset];
   const sparsity = given.sparsity ?? 0;
   const sparse = sparsity > 0 || given.layerSparsities !== undefined;
-  const method = !sparse && given.sparsity !== undefined ? 'dense' : (given.method ?? (sparse ? 'rigl' : 'dense'));
+  const usual = sparse ? (given.from === undefined ? 'rigl' : 'one-shot') : 'dense';
+  const method = !sparse && given.sparsity !== undefined ? 'dense' : (given.method ?? usual);
   const rewiring = methods[method].defaults;
   const distribution = given.distribution ?? (given.layerSparsities ? 'per-layer' : 'erk');
   const optimizer = given.optimizer ?? 'sgd';

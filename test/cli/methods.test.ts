@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -65,6 +65,19 @@ describe('methods on the command line', () => {
       .split('\n')
       .map((line) => [...line.split(' ').slice(1), ...small, ...(line.includes('--epochs') ? [] : ['--epochs', '1'])]);
     expect(lines).to.have.length(9);
+    lines.push([
+      'sweep',
+      '--from',
+      'runs/dense',
+      '--sparsity',
+      '0.5,0.9',
+      '--epochs',
+      '1',
+      '--jobs',
+      '2',
+      '--no-evaluate',
+      ...small.filter((flag) => flag !== '--width' && flag !== '0.1'),
+    ]);
     const { status, stderr } = spawnSync(process.execPath, [runLines, JSON.stringify(lines)], {
       cwd: folder,
       encoding: 'utf8',
@@ -86,6 +99,8 @@ describe('methods on the command line', () => {
     expect(config('rigl')).not.to.have.any.keys('recipe', 'maskUpdate', 'weightDecayScope');
     expect(existsSync(run('cached', 'snapshot-gradients.bin'))).to.equal(false);
     expect(config('rst')).to.include({ extraShare: 0.25, beta: 6 });
+    const sweep = (name: string) => readdirSync(join(folder, 'runs/sweep')).filter((run) => run.includes(name));
+    expect([sweep('one-shot-0.5').length, sweep('one-shot-0.9').length]).to.deep.equal([1, 1]);
     // 18 images of the data set in a batch of 24.
     expect(parseLastRow(readFileSync(run('rst', 'metrics.csv'), 'utf8'))?.step).to.equal(Math.ceil(96 / 18));
   });

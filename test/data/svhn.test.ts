@@ -1,52 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deflateSync } from 'node:zlib';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
 import { loadDataset } from '../../src/data/index.ts';
 import { rejection } from '../rejection.ts';
-
-const UINT8 = 2;
-const INT32 = 5;
-const UINT32 = 6;
-const DOUBLE = 9;
-
-/** One element of a MATLAB 5 file, in the short form where it may be. */
-function element(type: number, data: Uint8Array): Buffer {
-  const tag = Buffer.alloc(8);
-  if (data.length <= 4) {
-    tag.writeUInt32LE((data.length << 16) | type);
-    tag.set(data, 4);
-    return tag;
-  }
-  tag.writeUInt32LE(type);
-  tag.writeUInt32LE(data.length, 4);
-  return Buffer.concat([tag, data, Buffer.alloc((8 - (data.length % 8)) % 8)]);
-}
-
-const bytesOf = (array: Int32Array | Uint32Array | Float64Array): Uint8Array => new Uint8Array(array.buffer);
-
-function matrix(name: string, shape: number[], type: number, values: Uint8Array): Buffer {
-  const parts = [
-    element(UINT32, bytesOf(Uint32Array.of(9, 0))),
-    element(INT32, bytesOf(Int32Array.from(shape))),
-    element(1, Buffer.from(name)),
-    element(type, values),
-  ];
-  return element(14, Buffer.concat(parts));
-}
-
-const compressed = (array: Buffer): Buffer => {
-  const data = deflateSync(array);
-  const tag = Buffer.alloc(8);
-  tag.writeUInt32LE(15);
-  tag.writeUInt32LE(data.length, 4);
-  return Buffer.concat([tag, data]);
-};
-
-const file = (...arrays: Buffer[]): Buffer =>
-  Buffer.concat([Buffer.alloc(124, ' '), Buffer.of(0, 1, 0x49, 0x4d), ...arrays]);
+import { bytesOf, compressed, DOUBLE, file, matrix, UINT8 } from './matlab.ts';
 
 /** Column-major images whose pixel at (row, column, channel) of image n is 5n + row + 2 · column + 50 · channel. */
 const images = (count: number): Uint8Array =>

@@ -76,6 +76,12 @@ describe('a training configuration', () => {
     expect(betas).to.deep.equal([6, 5, undefined]);
   });
 
+  it('prunes trained weights where a sparsity comes without a method', () => {
+    expect(parseConfig({ sparsity: 0.9 }).method).to.equal('rigl');
+    expect(parseConfig({ sparsity: 0.9, from: 'a'.repeat(64) }).method).to.equal('one-shot');
+    expect(parseConfig({ from: 'a'.repeat(64) }).method).to.equal('dense');
+  });
+
   it('is dense at sparsity 0 whatever the method', () => {
     expect(parseConfig({ sparsity: 0, method: 'rigl', dropFraction: 0.3 })).to.deep.equal(parseConfig({}));
   });

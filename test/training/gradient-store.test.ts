@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -59,6 +59,14 @@ describe('the gradients that a pre-pass keeps', () => {
     expect(error).to.be.instanceOf(InputError);
     expect(error.message).to.match(/do not fit into 0 bytes of memory, and .* cannot be written: .*--cache-memory/);
     await store.close();
+  });
+
+  it('are not left over from a run that was killed', async () => {
+    const out = join(base, 'killed');
+    await mkdir(out);
+    await writeFile(runFolder(out).gradients, 'left over');
+    await train(tinyConfig({ epochs: 1 }), { out });
+    expect(existsSync(runFolder(out).gradients)).to.equal(false);
   });
 
   it('train the same network from memory and from a file of the run, which is gone at the end', async () => {

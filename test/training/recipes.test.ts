@@ -1,9 +1,11 @@
 import { expect } from 'chai';
+import { sizeOf } from '../../src/core/structure.ts';
 import { kernelsOf } from '../../src/models/inspect.ts';
 import { buildModel } from '../../src/models/models.ts';
+import { distributions } from '../../src/sparsity/distributions.ts';
 import { configHash, parseConfig, type TrainConfig } from '../../src/training/config.ts';
 import { type RecipeName, recipes } from '../../src/training/recipes.ts';
-import { openTask } from '../../src/training/task.ts';
+import { distributionOptions, openTask } from '../../src/training/task.ts';
 
 /** The attack of every paper that attacks: PGD-10 at 8/255, steps of 2/255. */
 const ATTACK = { norm: 'linf', epsilon: 8 / 255, steps: 10, stepSize: 2 / 255 } as const;
@@ -121,8 +123,14 @@ describe('a recipe', () => {
     });
 
     it(`${name} names a network that its data fit, and a distribution that this network has room for`, async () => {
-      const { model } = parseConfig({ recipe: name });
-      expect(kernelsOf(buildModel(model, { inputShape: [32, 32, 3], classes: 10, width: 1 }))).not.to.deep.equal([]);
+      const config = parseConfig({ recipe: name });
+      const kernels = kernelsOf(buildModel(config.model, { inputShape: [32, 32, 3], classes: 10, width: 1 }));
+      const { distribution, sparsity } = config;
+      if (distribution !== undefined) {
+        const counts = Object.values(distributions[distribution](kernels, sparsity, distributionOptions(config)));
+        const size = kernels.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+        expect(counts.reduce((sum, count) => sum + count, 0)).to.equal(Math.round((1 - sparsity) * size));
+      }
       // On digits it trains the digits' own network.
       const task = await openTask(parseConfig({ recipe: name, dataset: 'mnist10k' }));
       expect(task.model.name).to.equal('cnn');
