@@ -86,21 +86,66 @@ export function holm(pValues: readonly number[]): number[] {
   return adjusted;
 }
 
+/** P(a, x), the regularised lower incomplete gamma function of a half-integer a > 0, by its series. */
+function incompleteGamma(a: number, x: number): number {
+  // log Γ(a + 1) from Γ(1/2) = √π or Γ(1) = 1
+  let logGamma = Number.isInteger(a) ? 0 : Math.log(Math.PI) / 2;
+  for (let k = Number.isInteger(a) ? 1 : 0.5; k <= a; k++) logGamma += Math.log(k);
+  let term = Math.exp(a * Math.log(x) - x - logGamma);
+  if (term === 0) return x > a ? 1 : 0;
+  let total = 0;
+  for (let n = 1; term > 1e-16 * total; n++) {
+    total += term;
+    term *= x / (a + n);
+  }
+  return Math.min(1, total);
+}
+
 /**
- * The smallest true difference that a two-sided t test would show with a given chance:
- *
- *     (t₁₋α⸝₂(ν) + t_power(ν)) · standard error,
- *
- * the usual approximation to the noncentral t distribution.
+ * The chance that a two-sided t test finds a true difference of `effect` standard errors: P(|T| > t) for the noncentral
+ * t distribution, T = (Z + effect) / √(V / ν), as the mean over Z of P(V < ν (Z + effect)² / t²), V being χ² of ν degrees.
+ */
+function powerOf(effect: number, critical: number, degrees: number): number {
+  const [limit, intervals] = [8, 400];
+  const step = (2 * limit) / intervals;
+  let total = 0;
+  for (let i = 0; i <= intervals; i++) {
+    const z = -limit + i * step;
+    const weight = i === 0 || i === intervals ? 1 : i % 2 === 1 ? 4 : 2; // Simpson's
+    const chiSquare = (degrees * (z + effect) ** 2) / critical ** 2;
+    total += weight * Math.exp(-(z ** 2) / 2) * incompleteGamma(degrees / 2, chiSquare / 2);
+  }
+  return (total * step) / 3 / Math.sqrt(2 * Math.PI);
+}
+
+/**
+ * The smallest true difference that a two-sided t test would show with a given chance.
  *
  * @param standardError of the mean difference
- * @param degrees of freedom ν
+ * @param degrees of freedom, a whole number ≥ 1
+ * @param options.alpha level of the test, in (0, 1)
+ * @param options.power the chance, above the level and below 1
+ * @throws InputError outside these ranges
  */
-export const smallestDetectable = (
+export function smallestDetectable(
   standardError: number,
   degrees: number,
   { alpha = 0.05, power = 0.8 }: { readonly alpha?: number; readonly power?: number } = {},
-): number => (studentQuantile(1 - alpha / 2, degrees) + studentQuantile(power, degrees)) * standardError;
+): number {
+  if (!(power > alpha && power < 1)) {
+    throw new InputError(`The power of a test lies between its level ${alpha} and 1; ${power} came.`);
+  }
+  const critical = studentQuantile(1 - alpha / 2, degrees);
+  let low = 0;
+  let high = critical;
+  while (powerOf(high, critical, degrees) < power) high *= 2;
+  for (let i = 0; i < 50; i++) {
+    const middle = (low + high) / 2;
+    if (powerOf(middle, critical, degrees) < power) low = middle;
+    else high = middle;
+  }
+  return high * standardError;
+}
 
 /** A mean of differences over `n` pairs and its 95 % t interval, which NaN marks as unknown below two pairs. */
 export interface PairedDifference extends Interval {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { InputError } from '../../src/core/errors.ts';
+import { normal, seedKey } from '../../src/core/key.ts';
 import {
   holm,
   mean,
@@ -42,6 +43,11 @@ describe('the t quantile', () => {
     it(`at ${probability} with ${degrees} degrees of freedom is ${expected.toFixed(4)}`, () =>
       expect(studentQuantile(probability, degrees)).to.be.closeTo(expected, 1e-9));
   }
+
+  it('is that of power tables: 3.26 and 1.68 standard deviations for 3 and 5 pairs', () => {
+    expect(smallestDetectable(1 / Math.sqrt(3), 2)).to.be.closeTo(3.26, 0.01);
+    expect(smallestDetectable(1 / Math.sqrt(5), 4)).to.be.closeTo(1.68, 0.01);
+  });
 
   it('nears that of the normal distribution', () =>
     expect(studentQuantile(0.975, 100000)).to.be.closeTo(1.959987708, 1e-8));
@@ -91,10 +97,33 @@ describe('Holm’s adjustment', () => {
 
 describe('the smallest detectable difference', () => {
   it('grows with the standard error, with power and with a smaller level', () => {
-    expect(smallestDetectable(1, 4)).to.be.closeTo(2.776445105197793 + 0.9409646, 1e-6);
     expect(smallestDetectable(2, 4)).to.be.closeTo(2 * smallestDetectable(1, 4), 1e-12);
     expect(smallestDetectable(1, 4, { power: 0.9 })).to.be.above(smallestDetectable(1, 4));
     expect(smallestDetectable(1, 4, { alpha: 0.01 })).to.be.above(smallestDetectable(1, 4));
+    expect(() => smallestDetectable(1, 4, { power: 0.01 })).to.throw(InputError, /0\.01 came/);
+  });
+
+  it('is that of power tables: 3.26 and 1.68 standard deviations for 3 and 5 pairs', () => {
+    expect(smallestDetectable(1 / Math.sqrt(3), 2)).to.be.closeTo(3.26, 0.01);
+    expect(smallestDetectable(1 / Math.sqrt(5), 4)).to.be.closeTo(1.68, 0.01);
+  });
+
+  it('nears that of the normal distribution, 1.96 + 0.84 standard errors', () =>
+    expect(smallestDetectable(1, 300)).to.be.closeTo(2.8016, 0.02));
+
+  it('is found as often as it says', () => {
+    // t tests of n normal numbers whose mean is that difference, their standard error being 1 / √n.
+    for (const n of [3, 5, 6]) {
+      const mu = smallestDetectable(1 / Math.sqrt(n), n - 1);
+      const numbers = normal(seedKey(n), 20_000 * n);
+      let found = 0;
+      for (let i = 0; i < numbers.length; i += n) {
+        const sample = Array.from(numbers.subarray(i, i + n), (z) => z + mu);
+        const t = (mean(sample) / standardDeviation(sample)) * Math.sqrt(n);
+        if (Math.abs(t) > studentQuantile(0.975, n - 1)) found++;
+      }
+      expect(found / 20_000, `n ${n}`).to.be.closeTo(0.8, 0.01);
+    }
   });
 });
 
