@@ -33,7 +33,8 @@ export interface DeepFoolOptions {
  *
  *     x ← clip(x + (1 + overshoot) · |f_k| · w_k / ‖w_k‖₂²),  k = argmin |f_k| / ‖w_k‖₂
  *
- * and in linf |f_k| · sign(w_k) / ‖w_k‖₁ with ‖w_k‖₁ in the place of ‖w_k‖₂. A step takes a gradient for each candidate.
+ * and in linf |f_k| · sign(w_k) / ‖w_k‖₁ with ‖w_k‖₁ in the place of ‖w_k‖₂. Pixels that the bounds keep from going along w_k are left out of it. A step takes a gradient for each
+ * candidate.
  *
  * An image that meets the goal already, or whose example is not found within epsilon, comes back unchanged. A targeted
  * goal goes to the boundary z_t = max_{j≠t} z_j. Nothing is random, and both modes are the same.
@@ -83,6 +84,18 @@ interface Walker extends Attempt {
   pixels: Float32Array;
 }
 
+/**
+ * The gradient without the pixels that the bounds stop. A step along the whole would be cut there, always fall short of the
+ * boundary by a share of the way, and so come as near as one likes but never across.
+ */
+const freeToMove = (
+  gradient: Float32Array,
+  direction: number,
+  pixels: Float32Array,
+  [low, high]: Bounds,
+): Float32Array =>
+  gradient.map((slope, i) => ((slope * direction > 0 ? pixels[i] >= high : pixels[i] <= low) ? 0 : slope));
+
 /** A boundary as seen from a point. */
 interface Boundary {
   readonly difference: number;
@@ -116,7 +129,7 @@ async function run(
     for (let rank = 0; rank < (step === steps ? 1 : ranks) && rows.length > 0; rank++) {
       const answers = await askGradient(problem, clean, { loss, goal: goalAt(rank) }, rows);
       rows.forEach((row, i) => {
-        const { loss: difference, gradient, prediction } = answers[i];
+        const { loss: difference, gradient: slope, prediction } = answers[i];
         const { image, restart, origin, pixels } = row;
         if (rank === 0 && meets(goal.kind, goal.classes[image], prediction)) {
           const away = norms[norm].distance(pixels, origin);
@@ -124,6 +137,7 @@ async function run(
           book.settle({ image, restart, success: true, score: -away, adversarial: within ? pixels : origin });
           return;
         }
+        const gradient = freeToMove(slope, difference > 0 ? -1 : 1, pixels, bounds);
         const distance = Math.abs(difference) / Math.max(lengthOf(dual, gradient), 1e-20);
         if (distance < (nearest.get(row)?.distance ?? Number.POSITIVE_INFINITY)) {
           nearest.set(row, { difference, gradient, distance });

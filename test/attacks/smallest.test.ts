@@ -23,6 +23,25 @@ describe('deepfool and cw-l2', () => {
     });
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
+  it('deepfool crosses a boundary that the bounds cut off most of the straight way to', async () => {
+    // Which row is the brighter; some of their pixels are at the bound already.
+    const model = (images: tf.Tensor4D) => {
+      const [top, bottom] = tf.split(images, 2, 1).map((half) => tf.sum(half, [1, 2, 3]));
+      return tf.stack([top, bottom], 1) as tf.Tensor2D;
+    };
+    const images = tf.tensor4d([0, 0, 0.9, 0.9, 1, 0, 0.1, 0.1], [1, 2, 4, 1]);
+    const labels = tf.tensor1d([0], 'int32');
+    for (const norm of ['l2', 'linf'] as const) {
+      const adversarial = await deepFool({ norm }).perturb(model, images, labels);
+      expect(await success(model, adversarial, labels)).to.deep.equal([true]);
+      // Five of eight pixels can move, and equal steps of 0.12 make up the difference of 0.6.
+      const length = norms[norm].distance(adversarial.dataSync(), images.dataSync());
+      expect(length / (norm === 'l2' ? Math.sqrt(5) : 1)).to.be.within(0.12, 0.1225);
+      adversarial.dispose();
+    }
+    tf.dispose([images, labels]);
+  });
+
   it('cw-l2 finds nearer examples than deepfool', async () => {
     const near = await deepFool().perturb(net.classifier, net.images, net.labels);
     const nearer = await cwL2({ steps: 200 }).perturb(net.classifier, net.images, net.labels);
