@@ -2,7 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
@@ -45,9 +45,14 @@ const examplesIn = (path: string): Example[] => {
     }));
 };
 
-const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
+const pages = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map(
+    (name) => `docs/${name.replaceAll(sep, '/')}`,
+  ),
+];
 const examples = pages.filter((name) => name.endsWith('.md')).flatMap(examplesIn);
-const nameOf = ({ page, line }: Example) => `${basename(page, '.md')}-${line}`;
+const nameOf = ({ page, line }: Example) => `${page.replace(/\.md$/, '').replaceAll('/', '-')}-${line}`;
 
 /** Writes the examples as JavaScript into `folder`, and returns what the compiler has to say about them. */
 function compile(): readonly string[] {
