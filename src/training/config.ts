@@ -184,5 +184,6 @@ export function describe(config: TrainConfig): string {
   const objective = !isAdversarial(config)
     ? config.objective
     : `${config.objective} ${config.norm} ${formatEpsilon(config.epsilon)} PGD-${config.steps}`;
-  return `${network} on ${config.dataset}, ${sparse}, ${optimizer}, ${objective}, ${config.epochs} epochs, seed ${config.seed}`;
+  const from = config.from === undefined ? '' : `, from checkpoint ${config.from.slice(0, 8)}`;
+  return `${network} on ${config.dataset}, ${sparse}, ${optimizer}, ${objective}, ${config.epochs} epochs, seed ${config.seed}${from}`;
 }

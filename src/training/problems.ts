@@ -56,6 +56,10 @@ const RULES: readonly Rule[] = [
     updateBegin >= updateEnd
       ? `${name('updateBegin')} ${updateBegin} is not before the end of the mask updates, ${name('updateEnd')} ${updateEnd}; make it smaller.`
       : null,
+  (_given, { maskUpdate, updateInterval }, name) =>
+    maskUpdate === 'instead-of-step' && updateInterval === 1
+      ? `${name('maskUpdate')} instead-of-step with ${name('updateInterval')} 1 leaves no step that moves the weights; make the interval longer, or update after-step.`
+      : null,
   (_given, { attackWarmup = 0, epochs }, name) =>
     attackWarmup > epochs
       ? `${name('attackWarmup')} ${attackWarmup} is longer than the ${epochs} epochs of the run; give at most these.`

@@ -162,6 +162,11 @@ describe('a training configuration', () => {
       { sparsity: 0.9, updateBegin: 0.8 },
       /updateBegin 0\.8 is not before the end of the mask updates, updateEnd 0\.75/,
     ],
+    [
+      'a step that never comes between mask updates',
+      { sparsity: 0.9, maskUpdate: 'instead-of-step', updateInterval: 1 },
+      /leaves no step that moves the weights/,
+    ],
     ['β of an objective without it', { beta: 6 }, /beta 6 applies to objectives with a robust term/],
     ['an unknown recipe', { recipe: 'rigll' }, /recipe must be one of bsr-net, .*Did you mean rigl\?/],
     ['a schedule of c without c', { optimizer: 'svrg', agentPrepass: 'published-bsr' }, /Use agentPrepass published/],
@@ -249,6 +254,9 @@ describe('a training configuration', () => {
     const config = parseConfig({ dataset: 'cifar10', model: 'vgg16', width: 0.25, sparsity: 0.95, optimizer: 'agent' });
     expect(describeConfig(config)).to.equal(
       'vgg16 ×0.25 on cifar10, rigl 95 % (erk), agent (published), at linf 8/255 PGD-10, 100 epochs, seed 0',
+    );
+    expect(describeConfig(parseConfig({ sparsity: 0.9, from: 'ab'.repeat(32) }))).to.match(
+      /one-shot 90 % \(erk\), .*, seed 0, from checkpoint abababab$/,
     );
   });
 });
