@@ -154,6 +154,7 @@ export interface CurvePoint extends Point {
  *
  * @param x what the epochs are drawn by
  * @param level a line across the chart
+ * @param top where the vertical axis ends if it begins at 0
  * @param fit whether the vertical axis covers no more than what is there; default: not where it is of per cent
  */
 export const curveChart = (
@@ -162,9 +163,16 @@ export const curveChart = (
   {
     percent,
     fit = !percent,
+    top = 1,
     level,
     x = 'epoch',
-  }: { readonly percent: boolean; readonly fit?: boolean; readonly level?: number; readonly x?: string },
+  }: {
+    readonly percent: boolean;
+    readonly fit?: boolean;
+    readonly top?: number;
+    readonly level?: number;
+    readonly x?: string;
+  },
 ): object => ({
   width: 300,
   height: 180,
@@ -192,7 +200,7 @@ export const curveChart = (
           field: 'y',
           type: 'quantitative',
           title: null,
-          scale: fit ? { zero: false } : { domain: [0, 1] },
+          scale: fit ? { zero: false } : { domain: [0, top] },
           axis: percent ? PERCENT_AXIS : { tickCount: 5 },
         },
         color: colorOf(lines),

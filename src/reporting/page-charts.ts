@@ -172,6 +172,17 @@ const panelsOf = (data: ReportData): Panel[] => {
   return undefended.length === 0 ? bySparsities : [...bySparsities, { title: name, runs: undefended }];
 };
 
+/** Where the axis of accuracies ends, the same for all panels: at the quarter above the highest. */
+const accuracyTop = (runs: readonly RunRecord[]): number => {
+  const highest = Math.max(
+    0.25,
+    ...runs.flatMap(({ metrics }) =>
+      metrics.map((row) => Math.max(row.validation_clean_accuracy ?? 0, row.validation_robust_accuracy ?? 0)),
+    ),
+  );
+  return Math.min(1, Math.ceil(4 * highest) / 4);
+};
+
 /** Accuracy and loss over the epochs; null where no run has an epoch. */
 export async function learningSection(data: ReportData): Promise<Html | null> {
   if (data.runs.every(({ metrics }) => metrics.length === 0)) return null;
@@ -192,7 +203,7 @@ export async function learningSection(data: ReportData): Promise<Html | null> {
           ...curvesOf(mine, 'validation_clean_accuracy', name, { dashed: true }),
         ]),
         lines,
-        { percent: true },
+        { percent: true, top: accuracyTop(data.runs) },
       ),
     ),
   );
