@@ -143,7 +143,7 @@ function show(event: SweepEvent): void {
   else if (event.kind === 'job-end') {
     const { job, status } = event;
     writing = writing.then(async () => {
-      const line = await writeTables();
+      const line = await writeTables().catch((error: Error) => `The tables wait: ${error.message}`);
       say(`${job.name}: ${status.kind === 'failed' ? `failed: ${status.message}` : status.kind}. ${line}`);
     });
   }

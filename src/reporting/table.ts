@@ -69,12 +69,20 @@ const OPTIMIZERS: Readonly<Record<string, string>> = {
 
 export const optimizerTitle = (optimizer: string): string => OPTIMIZERS[optimizer] ?? optimizer;
 
-/** A line for each cell that has a counterpart under plain SGD: what the correction changed in robust accuracy. */
-export const formatDifferences = (cells: readonly SummaryCell[]): string[] =>
-  cells.flatMap(({ setting, robustDifference }) =>
-    robustDifference === null
-      ? []
-      : [
-          `${formatSparsity(setting.sparsity ?? 0)}  ${optimizerTitle(setting.optimizer)} − SGD: ${formatDifference(robustDifference)}`,
-        ],
-  );
+/**
+ * A line for each cell that has a counterpart under plain SGD: what the correction changed in robust accuracy. Lines name
+ * the method and the pre-pass where there are several.
+ */
+export function formatDifferences(cells: readonly SummaryCell[]): string[] {
+  const compared = cells.filter(({ robustDifference }) => robustDifference !== null);
+  const several = (column: 'method' | 'agent_prepass') =>
+    new Set(compared.map(({ setting }) => setting[column])).size > 1;
+  const [methods, prepasses] = [several('method'), several('agent_prepass')];
+  return compared.flatMap(({ setting, robustDifference }) => {
+    if (robustDifference === null) return [];
+    const { method, agent_prepass, variant } = setting;
+    const details = [prepasses && agent_prepass, methods && method, variant].filter(Boolean);
+    const name = [optimizerTitle(setting.optimizer), ...details].join(', ');
+    return [`${formatSparsity(setting.sparsity ?? 0)}  ${name} − SGD: ${formatDifference(robustDifference)}`];
+  });
+}

@@ -101,6 +101,19 @@ describe('the terminal table', () => {
     expect(line).to.equal('90 %  AGENT − SGD: +5.0 points [−58.5, +68.5], 2 seeds: not distinguishable');
   });
 
+  it('names the pre-pass and the method where there are several', () => {
+    const rows = ['rigl', 'set'].flatMap((method) => [
+      resultRow({ method }),
+      ...['published', 'matched'].map((agent_prepass) => resultRow({ method, optimizer: 'agent', agent_prepass })),
+    ]);
+    expect(formatDifferences(summarize(rows)).map((line) => line.split(' − ')[0])).to.deep.equal([
+      '90 %  AGENT, published, rigl',
+      '90 %  AGENT, matched, rigl',
+      '90 %  AGENT, published, set',
+      '90 %  AGENT, matched, set',
+    ]);
+  });
+
   it('aligns its columns', () =>
     expect(
       formatTable(
