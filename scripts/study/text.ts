@@ -321,6 +321,11 @@ function conclusion(comparisons: readonly Comparison[], pooled: readonly PooledD
   const harms = arms('epochs', 'loses');
   if (pooled.every((entry) => standingOf(entry) === 'unknown')) return `${soFar} there is no evidence either way.`;
   if (pays) return `${soFar} ${pays} pays in computation: X with as many gradient evaluations stays behind.`;
+  const open = pooled.every((entry) => entry.basis === 'epochs' || standingOf(entry) === 'unknown');
+  if (open) {
+    const seen = paysInEpochs ? `${paysInEpochs} pays in epochs` : harms ? `${harms} does harm` : 'no gain is seen';
+    return `${soFar}, at equal epochs, ${seen}; what it does for the same computation is not known yet.`;
+  }
   const instead =
     arms('gradients', 'loses') !== ''
       ? 'training X longer for the same gradient evaluations brings more'

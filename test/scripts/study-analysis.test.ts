@@ -90,6 +90,13 @@ describe('the analysis of the study', () => {
     );
   });
 
+  it('leaves open what AGENT does for the same computation until X was given as much', () => {
+    const outcomes = all((arm) => (arm === 'published' ? 0.05 : 0)).filter(({ arm }) => !arm.startsWith('plain-as'));
+    expect(verdictOf(outcomes)).to.match(
+      /So far, at equal epochs, `published` pays in epochs; what it does for the same computation is not known yet/,
+    );
+  });
+
   it('calls what is not distinguishable so, with what would have shown', () => {
     const outcomes = all(() => 0);
     for (const { verdict, smallest, difference } of primaryComparisons(outcomes)) {
