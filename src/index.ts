@@ -53,7 +53,7 @@ export {
 export * from './data/index.ts';
 export * from './engine/index.ts';
 export { type AttackSpec, attackLabel, type ProtocolName, parseAttacks, protocol } from './evaluation/attacks.ts';
-export { type EvaluateOptions, evaluate } from './evaluation/evaluate.ts';
+export { type EvaluateOptions, evaluate, type ModelOptions } from './evaluation/evaluate.ts';
 export {
   type Example,
   type Examples,
@@ -62,7 +62,9 @@ export {
   makeExamples,
 } from './evaluation/examples.ts';
 export { type Accuracy, type Interval, wilson } from './evaluation/intervals.ts';
-export type { AttackResult, Evaluation } from './evaluation/types.ts';
+export type { Preprocessing } from './evaluation/preprocessing.ts';
+export { type LoadOptions, loadTarget, type ModelSource, type Target } from './evaluation/target.ts';
+export type { AttackResult, AttackStage, Evaluation } from './evaluation/types.ts';
 export * from './models/index.ts';
 export { extraBatches, splitBatch } from './objectives/extra-images.ts';
 export { type ObjectiveName, type ObjectiveOptions, objectives } from './objectives/objectives.ts';

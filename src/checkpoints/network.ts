@@ -65,7 +65,17 @@ export function checkpointOf({ record: { sparse, ...record }, values }: Network)
   return { ...record, params, state, optimizer: {}, snapshot: null, meanGradient: {}, explored: {} };
 }
 
-function paramOf(name: string, shape: readonly number[], values: Float32Array, sparse: NetworkRecord['sparse']): Param {
+/**
+ * A parameter of dense values: a kernel as sparse as it was, or where that is not known, if most of it is 0.
+ *
+ * @param values row-major in our layout
+ */
+export function paramOf(
+  name: string,
+  shape: readonly number[],
+  values: Float32Array,
+  sparse: NetworkRecord['sparse'],
+): Param {
   const zeros = sparse === null ? [] : sparse[name];
   if (!isKernel(name) || zeros === undefined) return tf.tensor(values, [...shape]);
   const found = activeStructure(shape, values, zeros);

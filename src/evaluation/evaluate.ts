@@ -284,7 +284,7 @@ async function holdAgainst(
       `Clean accuracy is ${percent(clean.value)} (${percent(clean.low)} to ${percent(clean.high)}, n ${clean.n}); ${percent(expectClean)} was expected. No attack was run. ${describeSuggestion(suggestion)}`,
     );
   }
-  if (clean.value >= LOW_ACCURACY || target.record.format === 'checkpoint') return;
+  if (clean.value >= LOW_ACCURACY || target.trainedOn !== null) return;
   const suggestion = await suggestPreprocessing(target, dataset);
   warn?.(
     `Clean accuracy is only ${percent(clean.value)}. ${describeSuggestion(suggestion)} Say --expect-clean ${clean.value} if it is meant to be so.`,

@@ -5,6 +5,7 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { expect } from 'chai';
+import { exportModel } from '../../src/checkpoints/export.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../../src/checkpoints/safetensors.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { seedKey } from '../../src/core/key.ts';
@@ -441,6 +442,33 @@ describe('other files', () => {
       await mkdir(join(folder, 'empty'));
       expect((await rejection(modelFiles(join(folder, 'empty')))).message).to.contain('holds no checkpoints');
     }));
+});
+
+describe('what was exported', () => {
+  before(() => useBackend('cpu'));
+
+  for (const [to, name, format] of [
+    ['pytorch', 'net.safetensors', 'exported'],
+    ['layers', 'net', 'layers-model'],
+    ['compact', 'net.safetensors', 'checkpoint'],
+  ] as const) {
+    it(`to ${to} says what it was trained on and against, and gives the logits of its checkpoint`, () =>
+      withRun(async (folder) => {
+        const source = join(folder, 'checkpoints', 'best.safetensors');
+        const out = join(folder, name);
+        await exportModel(source, { to, out });
+        expect(await formatOf(out)).to.equal(format);
+        const [target, original] = [await loadTarget(out), await loadTarget(source)];
+        expect(target.trainedOn).to.deep.equal({ name: 'synthetic', sha256: null });
+        expect(target.threat).to.deep.equal({ norm: 'linf', epsilon: 0.1 });
+        expect(target.record.sparsity).to.equal(original.record.sparsity);
+        const batch = batchImages(digits.test, [0, 7, 30], [4, 4, 1]);
+        expect(difference(target.classify(batch), original.classify(batch))).to.be.below(1e-6);
+        batch.dispose();
+        target.dispose();
+        original.dispose();
+      }));
+  }
 });
 
 describe('a damaged checkpoint', () => {

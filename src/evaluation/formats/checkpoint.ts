@@ -1,11 +1,8 @@
 import { basename } from 'node:path';
-import type { NormName } from '../../../attacks/types.ts';
 import { loadModel } from '../../checkpoints/index.ts';
-import { countWeights, disposeParams, disposeTensors, sparsityOf } from '../../core/params.ts';
-import { flops } from '../../models/index.ts';
-import { runNetwork } from '../../ops/network.ts';
 import { checkpointFiles } from '../checkpoint-files.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
+import { modelOfNetwork, trainingOf } from './network.ts';
 
 /** A checkpoint that training wrote, or a run's folder for those that it keeps. */
 export const checkpoint: ModelFormat = {
@@ -20,34 +17,12 @@ export const checkpoint: ModelFormat = {
 };
 
 async function load({ path }: LoadRequest): Promise<LoadedModel> {
-  const { config, program, params, state, epoch, step, warnings, datasetSha256, file } = await loadModel(path);
-  const { norm, epsilon, dataset, testLimit } = config as {
-    norm?: NormName;
-    epsilon?: number;
-    dataset?: string;
-    testLimit?: number;
-  };
-  return {
-    model: (images) => runNetwork(program, params, state, images, { training: false }).logits,
-    record: {
-      checkpoint: basename(path, '.safetensors'),
-      sha256: file.sha256,
-      epoch,
-      step,
-      sparsity: sparsityOf(params),
-      nonzeros: countWeights(params).nonzeros,
-      flops: flops(program, params),
-      bytes: file.bytes,
-    },
-    inputShape: program.inputShape,
-    classes: program.classes,
-    ...(dataset === undefined ? {} : { trainedOn: { name: dataset, sha256: datasetSha256 } }),
-    ...(norm === undefined || epsilon === undefined ? {} : { threat: { norm, epsilon } }),
-    ...(testLimit === undefined ? {} : { testLimit }),
-    notes: warnings,
-    dispose: () => {
-      disposeParams(params);
-      disposeTensors(state);
-    },
-  };
+  const { config, epoch, step, warnings, datasetSha256, file, ...network } = await loadModel(path);
+  const { sha256, bytes } = file;
+  return modelOfNetwork(
+    network,
+    { checkpoint: basename(path, '.safetensors'), sha256, bytes, epoch, step },
+    trainingOf(config, datasetSha256),
+    warnings,
+  );
 }

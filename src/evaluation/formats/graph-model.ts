@@ -5,7 +5,6 @@ import { InputError } from '../../core/errors.ts';
 import { fitInput } from './fit-input.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
 import { countNonzeros, modelName, readSavedModel, topologyKind } from './model-json.ts';
-import { needing } from './packages.ts';
 
 /** A GraphModel of TensorFlow.js, as the converter makes it of a SavedModel: `model.json` and files of weights. */
 export const graphModel: ModelFormat = {
@@ -14,9 +13,21 @@ export const graphModel: ModelFormat = {
   load,
 };
 
+/** @throws InputError if TensorFlow.js's converter is not installed */
+async function loadConverter(): Promise<typeof import('@tensorflow/tfjs-converter')> {
+  try {
+    return await import('@tensorflow/tfjs-converter');
+  } catch (error) {
+    throw new InputError(
+      `A GraphModel needs TensorFlow.js's converter. Install it with: npm install @tensorflow/tfjs-converter@${tf.version_core}`,
+      { cause: error },
+    );
+  }
+}
+
 async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
   const { artifacts, sha256, bytes } = await readSavedModel(path);
-  const converter = await needing('@tensorflow/tfjs-converter', () => import('@tensorflow/tfjs-converter'));
+  const converter = await loadConverter();
   const logits = logitsNode(artifacts.modelTopology as Topology, artifacts.signature as Signature | undefined);
   let model: GraphModel<tf.io.IOHandlerSync>;
   try {

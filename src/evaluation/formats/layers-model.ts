@@ -2,11 +2,13 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { withoutSoftmax } from '../../../attacks/softmax.ts';
 import type { AppliedModel } from '../../../attacks/types.ts';
+import { loadLayers } from '../../checkpoints/layers-file.ts';
+import { parseRecord } from '../../checkpoints/network.ts';
 import { InputError } from '../../core/errors.ts';
 import { fitInput } from './fit-input.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
 import { countNonzeros, modelName, readSavedModel, topologyKind } from './model-json.ts';
-import { needing } from './packages.ts';
+import { type Training, trainingOf } from './network.ts';
 
 /** A LayersModel of TensorFlow.js, as Keras's converter and `model.save` write it: `model.json` and files of weights. */
 export const layersModel: ModelFormat = {
@@ -17,7 +19,7 @@ export const layersModel: ModelFormat = {
 
 async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
   const { artifacts, sha256, bytes } = await readSavedModel(path);
-  const layers = await needing('@tensorflow/tfjs-layers', () => import('@tensorflow/tfjs-layers'));
+  const layers = await loadLayers();
   let model: LayersModel;
   try {
     model = await layers.loadLayersModel({ load: async () => artifacts });
@@ -51,6 +53,7 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
       },
       inputShape,
       classes: model.outputs[0].shape.at(-1) ?? null,
+      ...trainingIn(artifacts.userDefinedMetadata, path),
       notes: [...(logits ? [softmaxNote] : []), ...(note === null ? [] : [note])],
       dispose: () => void model.dispose(),
     };
@@ -58,4 +61,12 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
     model.dispose();
     throw error;
   }
+}
+
+/** What a model that Equipoise exported says of its training; others say nothing. */
+function trainingIn(metadata: object | undefined, path: string): Training {
+  const { equipoise_network: record } = (metadata ?? {}) as { readonly equipoise_network?: unknown };
+  if (record === undefined) return {};
+  const { config, progress } = parseRecord(record, path);
+  return trainingOf(config, progress.datasetSha256);
 }

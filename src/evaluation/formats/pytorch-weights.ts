@@ -3,16 +3,18 @@ import { basename } from 'node:path';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { paramOf } from '../../checkpoints/network.ts';
 import { decodeSafetensors, type StoredTensor } from '../../checkpoints/safetensors.ts';
 import { InputError } from '../../core/errors.ts';
-import { countWeights, disposeParams, disposeTensors, isKernel, type Param, sparsityOf } from '../../core/params.ts';
-import { gatherValues, maskStructure, sizeOf } from '../../core/structure.ts';
-import { flops, fromPytorch, type PytorchTensor, pytorchTensors } from '../../models/index.ts';
-import { type Layer, type Program, runNetwork } from '../../ops/network.ts';
+import type { Param } from '../../core/params.ts';
+import { sizeOf } from '../../core/structure.ts';
+import { fromPytorch, type PytorchTensor, pytorchTensors } from '../../models/index.ts';
+import type { Layer, Program } from '../../ops/network.ts';
 import { type Architecture, type Renames, recogniseArchitecture } from './architectures.ts';
 import { sha256Of } from './digest.ts';
 import { floatsOf } from './floats.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
+import { modelOfNetwork } from './network.ts';
 
 /**
  * The state dict of a ResNet, WRN or VGG in PyTorch, saved by `safetensors.torch.save_file`. Which network it is follows
@@ -23,9 +25,6 @@ export const pytorchWeights: ModelFormat = {
   recognises: ({ metadata }) => metadata !== undefined,
   load,
 };
-
-/** From this share of zeros on a kernel is stored sparse, which is then the faster way. */
-const SPARSE_FROM = 0.7;
 
 async function load({ path, images, names }: LoadRequest): Promise<LoadedModel> {
   const bytes = new Uint8Array(await readFile(path));
@@ -46,28 +45,20 @@ async function load({ path, images, names }: LoadRequest): Promise<LoadedModel> 
   const statistics: Record<string, Tensor> = {};
   for (const { name: ours, shape, statistic } of pytorchTensors(program)) {
     if (statistic) statistics[ours] = tf.tensor(values[ours], [...shape]);
-    else params[ours] = isKernel(ours) ? kernelOf(values[ours], shape) : tf.tensor(values[ours], [...shape]);
+    else params[ours] = paramOf(ours, shape, values[ours], null);
   }
-  return {
-    model: (batch) => runNetwork(program, params, statistics, batch, { training: false }).logits,
-    record: {
+  return modelOfNetwork(
+    { program, params, state: statistics },
+    {
       checkpoint: basename(path, '.safetensors'),
       sha256: sha256Of(bytes),
       bytes: bytes.length,
       epoch: null,
       step: null,
-      sparsity: sparsityOf(params),
-      nonzeros: countWeights(params).nonzeros,
-      flops: flops(program, params),
     },
-    inputShape: program.inputShape,
-    classes: program.classes,
-    notes: [`${basename(path)} was read as a ${name} of PyTorch.`, ...notes],
-    dispose: () => {
-      disposeParams(params);
-      disposeTensors(statistics);
-    },
-  };
+    {},
+    [`${basename(path)} was read as a ${name} of PyTorch.`, ...notes],
+  );
 }
 
 const namesSchema = z.record(z.string(), z.string());
@@ -178,12 +169,4 @@ function refuseLeftOvers(path: string, model: string, program: Program, names: R
   throw new InputError(
     `${path} looks like a ${model} but also has ${left.slice(0, 5).join(', ')}${left.length > 5 ? ', …' : ''}, which a ${model} has not. Wrap the model with --module.`,
   );
-}
-
-/** A kernel, stored sparse where most of its weights are 0. */
-function kernelOf(values: Float32Array, shape: readonly number[]): Param {
-  const zeros = values.reduce((count, value) => count + (value === 0 ? 1 : 0), 0);
-  if (zeros < SPARSE_FROM * values.length) return tf.tensor(values, [...shape]);
-  const structure = maskStructure(shape, values);
-  return { structure, values: tf.tensor1d(gatherValues(structure, values)) };
 }

@@ -1,0 +1,66 @@
+import type { NormName } from '../../../attacks/types.ts';
+import type { Json } from '../../checkpoints/types.ts';
+import {
+  countWeights,
+  disposeParams,
+  disposeTensors,
+  type Params,
+  sparsityOf,
+  type Tensors,
+} from '../../core/params.ts';
+import { flops } from '../../models/index.ts';
+import { type Program, runNetwork } from '../../ops/network.ts';
+import type { LoadedModel } from './format.ts';
+
+/** What a run's configuration says of the training, as far as it goes on a model. */
+export type Training = Pick<LoadedModel, 'trainedOn' | 'threat' | 'testLimit'>;
+
+/** @param datasetSha256 of the data set it was trained on, where that is known */
+export function trainingOf(config: Readonly<Record<string, Json>>, datasetSha256: unknown): Training {
+  const { norm, epsilon, dataset, testLimit } = config as {
+    norm?: NormName;
+    epsilon?: number;
+    dataset?: string;
+    testLimit?: number;
+  };
+  const sha256 = typeof datasetSha256 === 'string' ? datasetSha256 : null;
+  return {
+    ...(dataset === undefined ? {} : { trainedOn: { name: dataset, sha256 } }),
+    ...(norm === undefined || epsilon === undefined ? {} : { threat: { norm, epsilon } }),
+    ...(testLimit === undefined ? {} : { testLimit }),
+  };
+}
+
+/** A network as data, with its weights. */
+export interface LoadedNetwork {
+  readonly program: Program;
+  /** Taken over, as is `state`. */
+  readonly params: Params;
+  readonly state: Tensors;
+}
+
+type File = Pick<LoadedModel['record'], 'checkpoint' | 'sha256' | 'bytes' | 'epoch' | 'step'>;
+
+/** The model that a network is, run by the backend's own kernels for networks. */
+export const modelOfNetwork = (
+  { program, params, state }: LoadedNetwork,
+  file: File,
+  training: Training,
+  notes: readonly string[],
+): LoadedModel => ({
+  model: (images) => runNetwork(program, params, state, images, { training: false }).logits,
+  record: {
+    ...file,
+    sparsity: sparsityOf(params),
+    nonzeros: countWeights(params).nonzeros,
+    flops: flops(program, params),
+  },
+  inputShape: program.inputShape,
+  classes: program.classes,
+  ...training,
+  notes,
+  dispose: () => {
+    disposeParams(params);
+    disposeTensors(state);
+  },
+});
