@@ -239,14 +239,16 @@ async function recordedIn(
 
 /** Whether an evaluation that was recorded holds every result asked for, of the same model and images. */
 function answers(
-  { target: { sha256, preprocessing }, dataset: evaluated, seed, clean, attacks, version: of, backend }: Evaluation,
+  { target, dataset: evaluated, seed, clean, attacks, version: of, backend }: Evaluation,
   { record }: Target,
   { sha256: images, test }: Dataset,
   { norm, epsilons, attacks: wanted, seed: asked, limit = test.count }: MeasureOptions & { readonly seed: number },
 ): boolean {
   const same =
-    sha256 === record.sha256 &&
-    JSON.stringify(preprocessing ?? null) === JSON.stringify(record.preprocessing) &&
+    // Two checkpoints may be the same file, as best and last are where the last epoch is the best.
+    target.checkpoint === record.checkpoint &&
+    target.sha256 === record.sha256 &&
+    JSON.stringify(target.preprocessing ?? null) === JSON.stringify(record.preprocessing) &&
     evaluated.sha256 === images &&
     seed === asked &&
     clean.n === Math.min(limit, test.count) &&
