@@ -3,7 +3,7 @@
 //
 //   npm run study [-- --out runs/study --data FOLDER --jobs 2 --docs docs/results.md]
 //   npm run study -- --plan      prints the configurations of the runs that are determined so far
-//   npm run study -- --tables    only writes the tables of what is done
+//   npm run study -- --tables    only writes the tables and the page of what is done
 
 import { spawnSync } from 'node:child_process';
 import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -14,7 +14,15 @@ import { writeAtomically } from '../src/checkpoints/atomic-file.ts';
 import { UsageError } from '../src/core/errors.ts';
 import type { AttackSpec } from '../src/evaluation/attacks.ts';
 import { version } from '../src/evaluation/version.ts';
-import { formatEpochsToAccuracy, formatResults, type RunRecord, readRuns, resultRows } from '../src/reporting/index.ts';
+import {
+  collectReport,
+  formatEpochsToAccuracy,
+  formatResults,
+  type RunRecord,
+  readRuns,
+  renderPage,
+  resultRows,
+} from '../src/reporting/index.ts';
 import { datasetTitle } from '../src/reporting/runs.ts';
 import { runSweep, type SweepEvent } from '../src/sweeps/index.ts';
 import { readRunConfig } from '../src/training/run-folder.ts';
@@ -69,7 +77,12 @@ async function checkFolders(plan: readonly StudyRun[]): Promise<void> {
   }
 }
 
-async function writeTables(): Promise<string> {
+/**
+ * The tables of what is done, and how far that is.
+ *
+ * @param page whether the page is made too, of the primary runs: it takes a few seconds
+ */
+async function writeTables({ page = false } = {}): Promise<string> {
   const { records, diverged, known } = await read();
   const runs = new Map(plannedRuns(known).map((run) => [run.name, run]));
   const found = records.flatMap((record) => {
@@ -92,6 +105,11 @@ async function writeTables(): Promise<string> {
   await writeAtomically(join(out, 'study.md'), `${studySection(state)}\n`);
   if (options.docs !== undefined) {
     await writeFile(options.docs, replaceSection(await readFile(options.docs, 'utf8'), studySection(state)));
+  }
+  const reported = found.flatMap(({ run, record }) => (run.part === 'primary' ? [record] : []));
+  if (page && reported.length > 0) {
+    const html = await renderPage(collectReport(reported, 'Does AGENT help?', null));
+    await writeAtomically(join(out, 'report.html'), html);
   }
   return progress(state);
 }
@@ -186,7 +204,7 @@ async function main(): Promise<void> {
     return;
   }
   if (options.tables) {
-    console.log(await writeTables());
+    console.log(await writeTables({ page: true }));
     return;
   }
   process.on('SIGINT', () => abort.abort());
@@ -195,7 +213,7 @@ async function main(): Promise<void> {
   await lock();
   await recordBuild();
   const whole = await study();
-  say(await writeTables());
+  say(await writeTables({ page: true }));
   await rm(join(out, 'study.pid'), { force: true });
   if (!whole) {
     say('not all runs are made; the same command goes on from here');

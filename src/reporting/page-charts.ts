@@ -291,7 +291,8 @@ export async function epochsSection(data: ReportData): Promise<Html | null> {
   const compared = groupBy(data.epochs, ({ run }) =>
     JSON.stringify([run.sparsity, run.method, run.objective, run.model, run.width, run.setting]),
   )
-    .filter((group) => group.some(({ run }) => run.optimizer !== 'sgd'))
+    // Where plain SGD is alone there is nothing to compare, and without defence there is nothing to reach.
+    .filter((group) => group.some(({ run }) => run.optimizer !== 'sgd' && run.objective !== 'natural'))
     .sort((a, b) => a[0].run.sparsity - b[0].run.sparsity);
   if (compared.length === 0) return null;
   const titleOf = ([{ run }]: (typeof compared)[number]): string =>

@@ -76,7 +76,8 @@ export function seriesOf(settings: readonly SeriesSetting[]): Series[] {
       .join(', ');
   const candidates = settings
     .filter((setting) => setting.method !== 'dense' || !settings.some((other) => extendsDense(setting, other)))
-    .toSorted((a, b) => rank(a) - rank(b));
+    // Those that differ from no other first: they have the colour of their optimizer.
+    .toSorted((a, b) => rank(a) - rank(b) || a.variant.localeCompare(b.variant));
   const found = new Map<string, Series>();
   let extra = 0;
   const colors = new Map<string, string>();
