@@ -6,9 +6,12 @@ import { expect } from 'chai';
 import type { BackendName } from '../src/backends/names.ts';
 import { startBackend } from '../src/backends/start.ts';
 
-/** Starts the backend that suites for every backend run on: the one that EQUIPOISE_TEST_BACKEND names, else `usual`. */
+/**
+ * Starts the backend that suites for every backend run on: the one that EQUIPOISE_TEST_BACKEND names, else `usual`; on
+ * EQUIPOISE_TEST_THREADS threads, else 1.
+ */
 export async function useBackend(usual: BackendName): Promise<void> {
-  await startBackend(env.EQUIPOISE_TEST_BACKEND ?? usual, { threads: 1 });
+  await startBackend(env.EQUIPOISE_TEST_BACKEND ?? usual, { threads: Number(env.EQUIPOISE_TEST_THREADS ?? 1) });
 }
 
 /**

@@ -41,6 +41,8 @@ export class EngineBackend extends MathBackendCPU {
   build: KernelBuild;
   /** Structures as the kernels read them. */
   readonly rows: RowsCache;
+  /** Tensors that the current kernel has made. */
+  #made: DataId[] | undefined;
 
   constructor(heap: Heap, pool: Pool, build: KernelBuild) {
     super();
@@ -87,19 +89,32 @@ export class EngineBackend extends MathBackendCPU {
     const dataId = {};
     const data: TensorData = { values: this.#view(pointer, size, dtype) as Values, dtype, refCount: 1, pointer };
     this.data.set(dataId, data);
+    this.#made?.push(dataId);
     return { dataId, shape: [...shape], dtype, pointer };
   }
 
-  /** A new float32 tensor that `write` fills; nothing is left of it when that throws. */
+  /** A new float32 tensor that `write` fills. */
   make(shape: readonly number[], write: (pointer: number) => void): TensorInfo {
     const { pointer, ...tensor } = this.allocate(shape);
-    try {
-      write(pointer);
-    } catch (error) {
-      this.disposeData(tensor.dataId);
-      throw error;
-    }
+    write(pointer);
     return tensor;
+  }
+
+  /** Runs a kernel; when it throws, nothing is left of the tensors that it made. */
+  undoing<T>(kernel: () => T): T {
+    const outer = this.#made;
+    const made: DataId[] = [];
+    this.#made = made;
+    try {
+      const result = kernel();
+      outer?.push(...made);
+      return result;
+    } catch (error) {
+      for (const dataId of made) if (this.data.has(dataId)) this.disposeData(dataId, true);
+      throw error;
+    } finally {
+      this.#made = outer;
+    }
   }
 
   /**
@@ -150,6 +165,7 @@ export class EngineBackend extends MathBackendCPU {
     const dataId = {};
     const data: TensorData = { values: new Float32Array(0), dtype: 'float32', refCount: 1, release };
     this.data.set(dataId, data);
+    this.#made?.push(dataId);
     return { dataId, shape: [0], dtype: 'float32' };
   }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import {
   ARGUMENTS,
@@ -46,6 +47,8 @@ export class Pool {
   /** Claims and runs tasks on the main thread. */
   readonly #work: () => void;
   readonly #workers: Worker[] = [];
+  /** Where the system shows each worker's thread, if it does: its end is seen though no event can come meanwhile. */
+  readonly #threadFolders: string[] = [];
   readonly #stallMs: number;
   /** Why no job can be run any more. */
   #broken: string | undefined;
@@ -162,7 +165,8 @@ export class Pool {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, execArgv: [] });
     this.#workers.push(worker);
     return new Promise((resolve, reject) => {
-      worker.once('message', () => {
+      worker.once('message', (folder: string | null) => {
+        if (folder !== null) this.#threadFolders.push(folder);
         worker.unref();
         resolve();
       });
@@ -184,18 +188,19 @@ export class Pool {
       Atomics.wait(control, DONE, done, Math.min(1000, this.#stallMs));
       const now = Atomics.load(control, DONE);
       if (now !== done) deadline = performance.now() + this.#stallMs;
-      else if (performance.now() > deadline) this.#fail(tasks);
+      else if (performance.now() > deadline) this.#fail(tasks, `nothing was finished for ${this.#stallMs / 1000} s`);
+      else if (!this.#threadFolders.every(existsSync)) this.#fail(tasks, 'its thread has ended');
       done = now;
     }
   }
 
-  #fail(tasks: number): never {
+  #fail(tasks: number, reason: string): never {
     const running = Array.from({ length: this.threads }, (_, i) => [i, this.#control[RUNNING + i]] as const)
       .filter(([, task]) => task !== 0)
       .map(([thread, task]) => `thread ${thread} in task ${task - 1}`);
     this.#broken =
-      `A worker thread of the engine died or hangs: nothing was finished for ${this.#stallMs / 1000} s ` +
-      `(${running.join(', ')} of ${tasks}). Register the engine again.`;
+      `A worker thread of the engine died or hangs: ${reason} (${running.join(', ')} of ${tasks}). ` +
+      'Register the engine again.';
     throw new Error(this.#broken);
   }
 

@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { CONTROL, CONTROL_WORDS, GENERATION, REMAINING, SLEEPERS, STOP, type ThreadData, worker } from './control.ts';
 
@@ -7,7 +8,7 @@ const SPIN = 20_000;
 const data = workerData as ThreadData;
 const control = new Int32Array(data.memory.buffer, CONTROL, CONTROL_WORDS);
 const work = worker(data);
-parentPort?.postMessage('ready');
+parentPort?.postMessage(threadFolder());
 
 let seen = Atomics.load(control, GENERATION);
 while (Atomics.load(control, STOP) === 0) {
@@ -19,4 +20,13 @@ while (Atomics.load(control, STOP) === 0) {
     Atomics.sub(control, SLEEPERS, 1);
   }
   seen = Atomics.load(control, GENERATION);
+}
+
+/** Where Linux shows this thread as long as it lives; null on other systems. */
+function threadFolder(): string | null {
+  try {
+    return `/proc/${readlinkSync('/proc/thread-self')}`;
+  } catch {
+    return null;
+  }
 }

@@ -1,9 +1,28 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import type { EngineBackend } from '../../src/engine/backend.ts';
+import { type Heap, OutOfMemory } from '../../src/engine/heap.ts';
 import { engineInfo, registerEngine } from '../../src/engine/index.ts';
 import '../../src/ops/gradients.ts';
 
 const bytes = (): number => engineInfo()?.bytes ?? Number.NaN;
+
+/** Fills the heap but for one hole of `hole` bytes; returns a function that frees it again. */
+function leaving(heap: Heap, hole: number): () => void {
+  const free = heap.allocate(hole);
+  const filled: number[] = [];
+  for (let size = 2 ** 28; size >= 2 ** 12; size /= 4) {
+    try {
+      while (true) filled.push(heap.allocate(size));
+    } catch (error) {
+      expect(error).to.be.instanceOf(OutOfMemory);
+    }
+  }
+  heap.free(free);
+  return () => {
+    for (const pointer of filled) heap.free(pointer);
+  };
+}
 
 describe('engine backend', () => {
   before(async () => {
@@ -11,6 +30,20 @@ describe('engine backend', () => {
     await tf.setBackend('equipoise');
   });
   after(() => registerEngine({ threads: 1 }));
+
+  it('leaves nothing of a kernel that runs out of memory half way', () => {
+    const { heap } = tf.backend() as EngineBackend;
+    const x = tf.ones([3 << 20]);
+    leaving(heap, 0)(); // frees caches
+    const [used, tensors] = [bytes(), tf.memory().numTensors];
+    const release = leaving(heap, 6 << 20);
+    // A third of x fits, a second one does not.
+    expect(() => tf.split(x, 3)).to.throw(/MB left/);
+    release();
+    expect(bytes()).to.equal(used);
+    expect(tf.memory().numTensors).to.equal(tensors);
+    tf.dispose([x, ...tf.split(x, 3)]);
+  });
 
   it('registers once, and changes the number of threads on request', async () => {
     const backend = tf.findBackend('equipoise');

@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { pgd } from '../../attacks/index.ts';
 import { seedKey, uniform } from '../../src/core/key.ts';
 import { disposeTensors } from '../../src/core/params.ts';
 import { sizeOf } from '../../src/core/structure.ts';
@@ -145,6 +146,24 @@ describe('engine networks', () => {
     attack();
     const [bytes, tensors] = [engineInfo()?.bytes, tf.memory().numTensors];
     for (let i = 0; i < 300; i++) attack();
+    expect(engineInfo()?.bytes).to.equal(bytes);
+    expect(tf.memory().numTensors).to.equal(tensors);
+  });
+
+  it('ends a thousand attacks with as many bytes as it began', async () => {
+    const program = programs.mlp;
+    await registerEngine({ threads: 2 });
+    await tf.setBackend('equipoise');
+    const { params, state } = init(program, seedKey('attacks'));
+    const images = tf.fill([4, 5, 5, 1], 0.5) as Tensor4D;
+    const labels = tf.tensor1d([0, 1, 2, 3], 'int32');
+    const classifier = (x: Tensor4D) => apply(program, params, state, x, { training: false }).logits;
+    const attack = pgd({ epsilon: 0.1, steps: 1, stepSize: 0.1 });
+    const run = async () =>
+      (await attack.perturb(classifier, images, labels, { key: seedKey('start'), mode: 'train' })).dispose();
+    await run();
+    const [bytes, tensors] = [engineInfo()?.bytes, tf.memory().numTensors];
+    for (let i = 0; i < 1000; i++) await run();
     expect(engineInfo()?.bytes).to.equal(bytes);
     expect(tf.memory().numTensors).to.equal(tensors);
   });

@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
+import { CONTROL, REMAINING } from '../../src/engine/control.ts';
 import { Heap } from '../../src/engine/heap.ts';
 import { Pool } from '../../src/engine/pool.ts';
 import { loadKernels } from '../../src/engine/wasm.ts';
@@ -56,6 +59,28 @@ describe('engine pool', () => {
     expect(attempt).to.throw(/worker thread of the engine died or hangs/);
     heap.int32(flag, 1)[0] = 1;
     expect(() => pool.run(1, 'trap', { task: 5 })).to.throw(/Register the engine again/);
+    await pool.stopped();
+  });
+
+  it('ends in an error, long before it would take it for hanging, when a worker dies inside a task', async () => {
+    const { heap, pool } = await startPool(2);
+    const [worker] = pool.workers;
+    worker.removeAllListeners('exit');
+    await worker.terminate();
+    // In its place, a thread that claims a task and ends.
+    const thief = new Worker(
+      `const { workerData: { memory, word } } = require('node:worker_threads');
+      const words = new Int32Array(memory.buffer);
+      while (Atomics.load(words, word) <= 0);
+      Atomics.sub(words, word, 1);`,
+      { eval: true, workerData: { memory: heap.memory, word: CONTROL / 4 + REMAINING } },
+    );
+    await once(thief, 'online');
+    const x = heap.allocate(4 * 5000);
+    const attempt = () => {
+      for (let i = 0; i < 10_000; i++) pool.run(5000, 'relu', { x, y: x, length: 5000, chunk: 1 });
+    };
+    expect(attempt).to.throw(/worker thread of the engine died or hangs: its thread has ended/);
     await pool.stopped();
   });
 

@@ -18,7 +18,10 @@ export const engineKernel = <Inputs, Attributes = object>(
   run: (call: EngineCall<Inputs, Attributes>) => TensorInfo | TensorInfo[],
 ): EngineKernel => ({
   kernelName,
-  kernelFunc: (call) => run(call as unknown as EngineCall<Inputs, Attributes>),
+  kernelFunc: (call) => {
+    const typed = call as unknown as EngineCall<Inputs, Attributes>;
+    return typed.backend.undoing(() => run(typed));
+  },
 });
 
 /** Runs the reference kernel of the same name, for cases that ours does not take. */

@@ -124,30 +124,24 @@ export const runNetwork = engineKernel<readonly TensorInfo[], RunNetworkAttribut
       backend.allocate([channels]),
       backend.allocate([channels]),
     ]);
-    const outputs = [logits, ...statistics];
-    try {
-      return explainingMemory(forward, () => {
-        const kept = runForward(
-          backend,
-          forward,
-          { ...namedTensors(inputs, 1, attrs), images: backend.pointer(images), logits: logits.pointer },
-          (run) => {
-            normalized.forEach(({ channels, mean, variance }, i) => {
-              [mean, variance].forEach((numbers, j) => {
-                const from = backend.heap.float32(value(numbers, run), channels);
-                backend.heap.float32(statistics[2 * i + j].pointer, channels).set(from);
-              });
+    return explainingMemory(forward, () => {
+      const kept = runForward(
+        backend,
+        forward,
+        { ...namedTensors(inputs, 1, attrs), images: backend.pointer(images), logits: logits.pointer },
+        (run) => {
+          normalized.forEach(({ channels, mean, variance }, i) => {
+            [mean, variance].forEach((numbers, j) => {
+              const from = backend.heap.float32(value(numbers, run), channels);
+              backend.heap.float32(statistics[2 * i + j].pointer, channels).set(from);
             });
-          },
-        );
-        const owner = backend.own(() => backend.heap.free(kept.saved));
-        residualsOf.set(owner.dataId, kept);
-        return [logits, owner, ...statistics];
-      });
-    } catch (error) {
-      for (const output of outputs) backend.disposeIntermediateTensorInfo(output);
-      throw error;
-    }
+          });
+        },
+      );
+      const owner = backend.own(() => backend.heap.free(kept.saved));
+      residualsOf.set(owner.dataId, kept);
+      return [logits, owner, ...statistics];
+    });
   },
 );
 
@@ -162,20 +156,15 @@ export const runNetworkGradient = engineKernel<readonly TensorInfo[], RunNetwork
 
     if (wants === 'images') {
       const dImages = backend.allocate(images.shape);
-      try {
-        explainingMemory(plan, () =>
-          new Run(backend, {
-            ...named,
-            graph: plan.graph,
-            saved,
-            dLogits: dLogitsAt,
-            dImages: dImages.pointer,
-          }).execute(backwardPlan(program, plan, 'images'), true),
-        );
-      } catch (error) {
-        backend.disposeIntermediateTensorInfo(dImages);
-        throw error;
-      }
+      explainingMemory(plan, () =>
+        new Run(backend, {
+          ...named,
+          graph: plan.graph,
+          saved,
+          dLogits: dLogitsAt,
+          dImages: dImages.pointer,
+        }).execute(backwardPlan(program, plan, 'images'), true),
+      );
       return [dImages];
     }
 
@@ -215,9 +204,6 @@ export const runNetworkGradient = engineKernel<readonly TensorInfo[], RunNetwork
         }).execute(backwardPlan(program, kept.plan, 'parameters'), true);
         return [...gradients, ...probes];
       });
-    } catch (error) {
-      for (const tensor of [...gradients, ...probes]) backend.disposeIntermediateTensorInfo(tensor);
-      throw error;
     } finally {
       if (own) backend.heap.free(own.saved);
     }
