@@ -115,7 +115,7 @@ export const runNetwork = engineKernel<readonly TensorInfo[], RunNetworkAttribut
       norm: training ? 'batch' : 'folded',
       keep: residuals ? (training ? 'parameters' : 'images') : 'nothing',
     });
-    const logits = backend.allocate([batch, program.classes]);
+    const logits = backend.allocate([batch, forward.graph.outputs]);
     // A residual layer's shortcut runs before its body.
     const normalized = (training ? batchNorms(program) : []).map(
       ({ name }) => forward.statistics.get(name) as Statistics,
@@ -186,7 +186,7 @@ export const runNetworkGradient = engineKernel<readonly TensorInfo[], RunNetwork
         if (plan.options.norm === 'folded') {
           // What was kept is enough for the images only: run again, layer by layer, with the same statistics.
           const { forward } = plansFor(program, { ...plan.options, norm: 'running', keep: 'parameters' });
-          const logits = backend.heap.allocate(4 * plan.options.batch * program.classes);
+          const logits = backend.heap.allocate(4 * plan.options.batch * forward.graph.outputs);
           try {
             own = runForward(backend, forward, { ...named, images: backend.pointer(images), logits });
           } finally {

@@ -70,6 +70,8 @@ export interface Graph {
   readonly values: readonly Value[];
   /** Number of nodes that read each value. */
   readonly consumers: readonly number[];
+  /** Values of the output a sample. */
+  readonly outputs: number;
 }
 
 /** The values that a node reads. */
@@ -267,8 +269,9 @@ export function buildGraph(program: Program, fold: boolean): Graph {
     flat ? features(height * width * channels) : layout(height, width, channels, pad, naturalBlock(width)),
   );
   nodes.push({ kind: 'input', y: input });
-  nodes.push({ kind: 'output', x: run(flat ? program.layers.slice(1) : program.layers, input) });
+  const output = run(flat ? program.layers.slice(1) : program.layers, input);
+  nodes.push({ kind: 'output', x: output });
   const consumers = values.map(() => 0);
   for (const node of nodes) for (const { id } of inputsOf(node)) consumers[id]++;
-  return { nodes, values, consumers };
+  return { nodes, values, consumers, outputs: output.layout.channels };
 }
