@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { l1, l2, linf, type Norm } from '../../attacks/norms/index.ts';
 import { ENGINE, engineInfo, registerEngine } from '../../src/engine/index.ts';
 import { expectClose, type Op, type Plain, plain, results } from './against-reference.ts';
+import { forgetStructures } from './same.ts';
 
 const SHAPE = [128, 32, 32, 3];
 /** Several chunks of a kernel, and a remainder. */
@@ -94,6 +95,7 @@ describe('what an attack computes around the network', () => {
   it('returns every byte after a thousand updates', async () => {
     await registerEngine({ threads: 2 });
     await tf.setBackend(ENGINE);
+    forgetStructures();
     const before = { bytes: engineInfo()?.bytes, ...tf.memory() };
     for (let i = 0; i < 1000; i++) {
       tf.tidy(() => {

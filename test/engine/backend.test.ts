@@ -4,6 +4,7 @@ import type { EngineBackend } from '../../src/engine/backend.ts';
 import { type Heap, OutOfMemory } from '../../src/engine/heap.ts';
 import { engineInfo, registerEngine } from '../../src/engine/index.ts';
 import '../../src/ops/gradients.ts';
+import { forgetStructures } from './same.ts';
 
 const bytes = (): number => engineInfo()?.bytes ?? Number.NaN;
 
@@ -91,6 +92,7 @@ describe('engine backend', () => {
 
   it('computes the gradient of weights when it is read, and not at all when it is not', async () => {
     const held = () => ({ bytes: bytes(), ...tf.memory() });
+    forgetStructures();
     const before = held();
     const gradient = (read: boolean) =>
       tf.tidy(() => {
@@ -121,6 +123,7 @@ describe('engine backend', () => {
   });
 
   it('returns every byte', () => {
+    forgetStructures();
     const before = bytes();
     for (let i = 0; i < 1000; i++) {
       tf.dispose(tf.tidy(() => tf.add(tf.relu(tf.reshape(tf.relu(tf.ones([i % 17, 3])), [-1])), 1)));

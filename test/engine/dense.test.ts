@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { foldIn, uniform } from '../../src/core/key.ts';
 import { sizeOf } from '../../src/core/structure.ts';
 import { engineInfo, registerEngine } from '../../src/engine/index.ts';
-import { expectSame, key, numbers, on, withGradients } from './same.ts';
+import { expectSame, forgetStructures, key, numbers, on, withGradients } from './same.ts';
 
 type Shape4D = [number, number, number, number];
 type Padding = 'same' | 'valid' | 1;
@@ -251,6 +251,7 @@ describe('dense engine kernels', () => {
         };
         tf.grads(layer)([tf.ones([3, 6, 6, 2]), tf.ones([3, 3, 2, 3]), tf.ones([3, 3, 3, 1]), tf.ones([27, 4])]);
       });
+    forgetStructures();
     run();
     const bytes = engineInfo()?.bytes;
     for (let i = 0; i < 200; i++) run();

@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { apgd, pgd, seedKey, square } from '../../attacks/index.ts';
 import { uniform } from '../../src/core/key.ts';
 import { ENGINE, engineInfo, registerEngine } from '../../src/engine/index.ts';
-import { numbers } from './same.ts';
+import { forgetStructures, numbers } from './same.ts';
 
 const { layers } = tfl;
 const CLASSES = 4;
@@ -142,6 +142,7 @@ async function outcome(backend: 'cpu' | typeof ENGINE, make: () => Build): Promi
   await model.fit(x, hot, { epochs: 1, batchSize: 4, shuffle: false, verbose: 0 });
   const predictions = tf.tidy(() => (model.predict(x) as Tensor).dataSync() as Float32Array);
   const held = () => [tf.memory().numTensors, backend === ENGINE ? (engineInfo()?.bytes ?? 0) : 0];
+  if (backend === ENGINE) forgetStructures();
   const before = held();
   losses.push((await model.trainOnBatch(x, hot)) as number);
   const adversarial: Float32Array[] = [];

@@ -8,7 +8,7 @@ import { sizeOf, structure } from '../../src/core/structure.ts';
 import { engineInfo, registerEngine } from '../../src/engine/index.ts';
 import { sparseConv2d } from '../../src/ops/sparse-conv2d.ts';
 import { sparseMatMul } from '../../src/ops/sparse-matmul.ts';
-import { expectSame, key, numbers, on, withGradients } from './same.ts';
+import { expectSame, forgetStructures, key, numbers, on, withGradients } from './same.ts';
 
 const convolutions = fc
   .record({
@@ -144,6 +144,7 @@ describe('engine kernels', () => {
           );
         tf.grad((a: Tensor) => tf.sum(layer(a)))(x);
       });
+    forgetStructures();
     run();
     const bytes = engineInfo()?.bytes;
     for (let i = 0; i < 1000; i++) run();

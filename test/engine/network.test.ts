@@ -13,6 +13,7 @@ import { apply, init } from '../../src/models/index.ts';
 import { conv, dense, flatten, relu } from '../../src/models/layers.ts';
 import { type Program, runNetwork } from '../../src/ops/network.ts';
 import { type Arrays, everything, programs } from './networks.ts';
+import { forgetStructures } from './same.ts';
 
 async function on(backend: 'cpu' | 'equipoise', threads: number, run: () => Arrays): Promise<Arrays> {
   await registerEngine({ threads });
@@ -143,6 +144,7 @@ describe('engine networks', () => {
         );
         disposeTensors(runNetwork(program, params, state, images, { training: true }).state);
       });
+    forgetStructures();
     attack();
     const [bytes, tensors] = [engineInfo()?.bytes, tf.memory().numTensors];
     for (let i = 0; i < 300; i++) attack();
@@ -161,6 +163,7 @@ describe('engine networks', () => {
     const attack = pgd({ epsilon: 0.1, steps: 1, stepSize: 0.1 });
     const run = async () =>
       (await attack.perturb(classifier, images, labels, { key: seedKey('start'), mode: 'train' })).dispose();
+    forgetStructures();
     await run();
     const [bytes, tensors] = [engineInfo()?.bytes, tf.memory().numTensors];
     for (let i = 0; i < 1000; i++) await run();

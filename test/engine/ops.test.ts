@@ -2,7 +2,7 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { engineInfo, registerEngine } from '../../src/engine/index.ts';
-import { expectSame, numbers, withGradients } from './same.ts';
+import { expectSame, forgetStructures, numbers, withGradients } from './same.ts';
 
 type Shape4D = [number, number, number, number];
 const IMAGES: Shape4D = [2, 6, 5, 4];
@@ -193,6 +193,7 @@ describe('ops of image classifiers on the engine', () => {
   it('leave no tensor and no byte behind', async () => {
     await tf.setBackend('equipoise');
     const left = () => ({ bytes: engineInfo()?.bytes, ...tf.memory() });
+    forgetStructures();
     const before = left();
     const leaking: string[] = [];
     for (const [name, op] of Object.entries({ ...DIFFERENTIABLE, ...OTHERS })) {

@@ -4,12 +4,19 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { foldIn, normal, seedKey } from '../../src/core/key.ts';
 import { sizeOf } from '../../src/core/structure.ts';
+import type { EngineBackend } from '../../src/engine/backend.ts';
 import { ENGINE } from '../../src/engine/index.ts';
 import '../../src/ops/gradients.ts';
 
 export const key = seedKey('engine kernels');
 export const numbers = (name: string, shape: readonly number[]): Float32Array =>
   normal(foldIn(key, name), sizeOf(shape));
+
+/**
+ * Frees what the engine keeps of structures. Those of other tests go whenever they are collected: before bytes are compared,
+ * they must be gone.
+ */
+export const forgetStructures = (): void => (tf.findBackend(ENGINE) as EngineBackend).rows.clear();
 
 export type Run = () => Tensor[];
 
