@@ -9,7 +9,7 @@ import { type EvaluationProgress, type MeasureOptions, measure } from './measure
 import { logitsOf } from './predict.ts';
 import { checkPreprocessing, type Preprocessing } from './preprocessing.ts';
 import { readEvaluations, recordEvaluation } from './record.ts';
-import { exampleFolder } from './save-examples.ts';
+import { exampleFolder, hasExamples } from './save-examples.ts';
 import { describeSuggestion, suggestPreprocessing } from './suggestions.ts';
 import { loadTarget, type ModelFile, type ModelSource, modelFiles, recordPath, type Target } from './target.ts';
 import { CLAIM, type Evaluation } from './types.ts';
@@ -234,7 +234,12 @@ async function recordedIn(
   options: EvaluateOptions,
 ): Promise<Evaluation | undefined> {
   const settings = settingsOf(target, options);
-  return (await readEvaluations(out)).find((before) => answers(before, target, dataset, settings));
+  const finished = (await readEvaluations(out)).find((before) => answers(before, target, dataset, settings));
+  if (finished === undefined || options.saveExamples === undefined || finished.clean.correct === 0) return finished;
+  const made = settings.epsilons.flatMap((epsilon) =>
+    epsilon === 0 ? [] : settings.attacks.map((spec) => ({ attack: attackLabel(spec), norm: settings.norm, epsilon })),
+  );
+  return (await hasExamples(options.saveExamples, target.record.checkpoint, made)) ? finished : undefined;
 }
 
 /** Whether an evaluation that was recorded holds every result asked for, of the same model and images. */
@@ -349,5 +354,7 @@ export function threatOf(
   const norm = options.norm ?? threat?.norm ?? 'linf';
   if (options.epsilons) return { norm, epsilons: options.epsilons };
   if (threat?.norm === norm) return { norm, epsilons: [threat.epsilon] };
-  throw new InputError(`An evaluation in ${norm} needs an epsilon: the model was not trained against ${norm}.`);
+  throw new InputError(
+    `An evaluation in ${norm} needs an epsilon, such as --epsilon 8/255: the model was not trained against ${norm}.`,
+  );
 }

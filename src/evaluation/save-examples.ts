@@ -98,6 +98,18 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
   };
 }
 
+/** Whether the examples of all these attacks have been written. */
+export async function hasExamples(
+  folder: string,
+  prefix: string,
+  attacks: readonly Readonly<AttackedAt>[],
+): Promise<boolean> {
+  const found = await Promise.all(
+    attacks.map((attack) => stat(join(folder, fileName(prefix, attack))).catch(() => null)),
+  );
+  return !found.includes(null);
+}
+
 /** Such as `best-pgd-20-ce-linf-8_255.safetensors`. */
 const fileName = (prefix: string, { attack, norm, epsilon }: AttackedAt): string =>
   `${prefix}-${attack}-${norm}-${formatEpsilon(epsilon).replace('/', '_')}.safetensors`;

@@ -234,6 +234,10 @@ describe('an interrupted evaluation', () => {
         onProgress: () => expect.fail('nothing to do'),
       });
       expect(again).to.deep.equal(expected);
+      const saveExamples = join(folder, 'examples');
+      const saved = await evaluate(folder, { ...options, resume: true, saveExamples });
+      expect(saved.map(({ attacks }) => attacks)).to.deep.equal(expected.map(({ attacks }) => attacks));
+      expect(readdirSync(saveExamples)).to.have.length(8);
     }));
 
   it('begins anew where it was of other settings, or what was kept is damaged', () =>
