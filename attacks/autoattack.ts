@@ -46,5 +46,5 @@ export function autoattack({ name, version = 'standard', ...shared }: AutoAttack
     throw new InputError(`version is one of ${Object.keys(versions).join(', ')}; ${version} came.`);
   }
   const implied = version === 'standard' ? 'autoattack' : `autoattack-${version}`;
-  return cascade(versions[version](shared), { name: name ?? implied });
+  return cascade(versions[version](shared), { name: name ?? implied, bounds: shared.bounds });
 }

@@ -2,6 +2,7 @@ import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
 import { foldIn, seedKey } from '../src/core/key.ts';
+import { type Bounds, checkBounds, readPixels } from './checks.ts';
 import { disposeGoal, goalTensors, readGoal, takeGoal } from './goals.ts';
 import { holding } from './held.ts';
 import { lossAndLogits } from './loss-gradient.ts';
@@ -36,6 +37,8 @@ export interface Cascade extends Attack {
 export interface CascadeOptions {
   /** What the whole is called in results; default `cascade`. */
   readonly name?: string;
+  /** The lowest and the highest value of a pixel, those of the attacks; default [0, 1]. */
+  readonly bounds?: Bounds;
 }
 
 /**
@@ -47,7 +50,9 @@ export interface CascadeOptions {
  *
  * @param attacks of one norm and epsilon, with different names, at least one
  */
-export function cascade(attacks: readonly Attack[], { name = 'cascade' }: CascadeOptions = {}): Cascade {
+export function cascade(attacks: readonly Attack[], options: CascadeOptions = {}): Cascade {
+  const { name = 'cascade', bounds = [0, 1] } = options;
+  checkBounds(bounds);
   if (attacks.length === 0) throw new InputError('A cascade is made of at least one attack; none came.');
   const [{ norm, epsilon }] = attacks;
   attacks.forEach((attack, i) => {
@@ -63,7 +68,7 @@ export function cascade(attacks: readonly Attack[], { name = 'cascade' }: Cascad
       );
     }
   });
-  const run: Cascade['run'] = (model, images, goal, options = {}) => runAll(attacks, model, images, goal, options);
+  const run: Cascade['run'] = (model, images, goal, given = {}) => runAll(attacks, bounds, model, images, goal, given);
   return {
     name,
     norm,
@@ -76,6 +81,7 @@ export function cascade(attacks: readonly Attack[], { name = 'cascade' }: Cascad
 
 const runAll = (
   attacks: readonly Attack[],
+  bounds: Bounds,
   model: AttackedModel,
   images: Tensor4D,
   goal: Goal | Tensor1D,
@@ -83,6 +89,8 @@ const runAll = (
 ): Promise<CascadeResult> =>
   holding(async ({ hold }) => {
     const { key = seedKey(0), mode = 'evaluate', start, onCost } = options;
+    // Also of the images that the model gets wrong, which no attack sees.
+    const clean = await readPixels(images, bounds);
     const batch = images.shape[0];
     const wanted = await readGoal(goal, batch);
     const samples = samplesOf(options, batch);
@@ -103,7 +111,7 @@ const runAll = (
 
     const standing: Record<string, readonly boolean[]> = {};
     const size = sizeOf(images.shape);
-    const result = Float32Array.from(await images.data());
+    const result = Float32Array.from(clean);
     const best = new Float32Array(batch).fill(Number.NEGATIVE_INFINITY);
     let left: readonly boolean[] = new Array<boolean>(batch).fill(true);
     if (batch > 0) {
