@@ -10,7 +10,7 @@ import { tinyConfig } from './tiny.ts';
 const PROCESS = fileURLToPath(new URL('./memory-process.js', import.meta.url));
 
 describe('the memory of a run', () => {
-  it('is resident to the same size from its first hundred steps to its five hundredth', async () => {
+  it('is resident to the same size over five hundred steps', async () => {
     const out = await mkdtemp(join(tmpdir(), 'equipoise-'));
     const config = tinyConfig({
       backend: 'engine',
@@ -18,7 +18,7 @@ describe('the memory of a run', () => {
       width: 0.125,
       optimizer: 'agent',
       trainLimit: 512,
-      epochs: 32,
+      epochs: 52,
     });
     try {
       const { stdout } = await promisify(execFile)(process.execPath, [
@@ -28,8 +28,9 @@ describe('the memory of a run', () => {
         JSON.stringify(config),
       ]);
       const resident = stdout.trim().split('\n').map(Number);
-      expect(resident.length).to.be.at.least(50);
-      const early = Math.max(...resident.slice(0, 10));
+      expect(resident.length).to.be.at.least(80);
+      // In the first three hundred steps the runtime compiles, and its heap finds its size.
+      const early = Math.max(...resident.slice(30, 40));
       const late = Math.max(...resident.slice(-10));
       expect(late / early, `${early} bytes, then ${late}`).to.be.below(1.1);
     } finally {
