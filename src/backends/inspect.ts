@@ -2,9 +2,8 @@ import { execFile } from 'node:child_process';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { BACKENDS, type BackendName } from './names.ts';
+import { BACKENDS, type BackendChoice, type BackendName } from './names.ts';
 import { firstLine, installedVersion } from './packages.ts';
-import { automaticOrder } from './start.ts';
 import { installTensorflow, TENSORFLOW_PACKAGES } from './tensorflow.ts';
 import { INSTALL_WEBGPU, WEBGPU_PACKAGES } from './webgpu.ts';
 
@@ -28,16 +27,34 @@ const OPTIONAL: { readonly [K in BackendName]?: { readonly installed: () => bool
   webgpu: { installed: () => WEBGPU_PACKAGES.every((name) => anyInstalled([name])), install: INSTALL_WEBGPU },
 };
 
-/** Starts every installed backend once, each in a process of its own, and says what `auto` takes. */
+/** What `--backend auto` takes on this machine, and by which part of its rule. */
+export interface AutomaticChoice {
+  readonly name: BackendName;
+  readonly why: string;
+}
+
+/** Starts every installed backend once, each in a process of its own, and says what `auto` takes, and why. */
 export async function inspectBackends(): Promise<{
   readonly backends: readonly BackendReport[];
-  readonly automatic: BackendName;
+  readonly automatic: AutomaticChoice;
 }> {
   const backends: BackendReport[] = [];
   for (const name of BACKENDS) backends.push(await inspect(name));
-  const order = automaticOrder((name) => installedVersion(name) !== null);
-  const automatic = order.find((name) => backends.some((report) => report.name === name && report.state === 'ready'));
-  return { backends, automatic: automatic ?? order[order.length - 1] };
+  return { backends, automatic: await inspectAutomatic() };
+}
+
+async function inspectAutomatic(): Promise<AutomaticChoice> {
+  const { name = 'cpu', detail, passedOver = [] } = await probe('auto');
+  if (passedOver.length > 0) return { name, why: passedOver.join('; ') };
+  const [gpuPackage] = TENSORFLOW_PACKAGES;
+  switch (name) {
+    case 'tensorflow':
+      return { name, why: `${gpuPackage} is installed and sees a GPU` };
+    case 'engine':
+      return { name, why: `${gpuPackage} is not installed, and nothing else comes before the engine` };
+    default:
+      return { name, why: detail };
+  }
 }
 
 async function inspect(name: BackendName): Promise<BackendReport> {
@@ -45,10 +62,17 @@ async function inspect(name: BackendName): Promise<BackendReport> {
   if (optional && !optional.installed()) {
     return { name, state: 'not installed', detail: 'optional', install: optional.install };
   }
-  return { name, ...(await probe(name)), install: null };
+  const { state, detail } = await probe(name);
+  return { name, state, detail, install: null };
 }
 
-async function probe(name: BackendName): Promise<Pick<BackendReport, 'state' | 'detail'>> {
+interface Probed extends Pick<BackendReport, 'state' | 'detail'> {
+  /** What was started, and what `auto` passed over; only where something was. */
+  readonly name?: BackendName;
+  readonly passedOver?: readonly string[];
+}
+
+async function probe(name: BackendChoice): Promise<Probed> {
   const script = fileURLToPath(new URL('./probe.js', import.meta.url));
   try {
     const { stdout } = await promisify(execFile)(execPath, [script, name], { timeout: 60_000 });

@@ -7,11 +7,12 @@ import { firstLine } from './packages.ts';
 import { startBackend } from './start.ts';
 
 try {
-  const { detail } = await startBackend(argv[2]);
+  const passedOver: string[] = [];
+  const { name, detail } = await startBackend(argv[2], { warn: (message) => passedOver.push(message) });
   const square = tf.tidy(() => tf.matMul(tf.fill([2, 3], 2), tf.ones([3, 2])));
   const values = Array.from(await square.data());
   if (values.join() !== '6,6,6,6') throw new Error(`it computes wrongly: ${values.join(' ')} instead of 6 6 6 6`);
-  stdout.write(JSON.stringify({ state: 'ready', detail }));
+  stdout.write(JSON.stringify({ state: 'ready', name, detail, passedOver }));
 } catch (thrown) {
   stdout.write(
     JSON.stringify({ state: 'broken', detail: thrown instanceof InputError ? thrown.message : firstLine(thrown) }),

@@ -18,13 +18,8 @@ export async function startWebgpu(): Promise<string> {
     );
   }
   try {
-    const { create, globals } = (await importPackage('webgpu')) as unknown as Dawn;
-    Object.assign(globalThis, globals);
-    const gpu = create([]);
-    if ((await gpu.requestAdapter()) === null) throw new Error('no adapter was found');
-    // The property is a getter on Node 21 and later, and absent before.
-    Object.defineProperty(globalThis, 'navigator', { value: { gpu, userAgent: 'node' }, configurable: true });
-    await importPackage('@tensorflow/tfjs-backend-webgpu');
+    // Dawn ends the process once what it created is no longer held, so it is created once.
+    if (!tf.findBackendFactory('webgpu')) await registerDawn();
     if (!(await tf.setBackend('webgpu'))) throw new Error('TensorFlow.js did not accept the device');
   } catch (thrown) {
     throw new InputError(
@@ -32,6 +27,16 @@ export async function startWebgpu(): Promise<string> {
     );
   }
   return WEBGPU_PACKAGES.map((name) => `${name} ${installedVersion(name)}`).join(', ');
+}
+
+async function registerDawn(): Promise<void> {
+  const { create, globals } = (await importPackage('webgpu')) as unknown as Dawn;
+  Object.assign(globalThis, globals);
+  const gpu = create([]);
+  if ((await gpu.requestAdapter()) === null) throw new Error('no adapter was found');
+  // The property is a getter on Node 21 and later, and absent before.
+  Object.defineProperty(globalThis, 'navigator', { value: { gpu, userAgent: 'node' }, configurable: true });
+  await importPackage('@tensorflow/tfjs-backend-webgpu');
 }
 
 interface Dawn {

@@ -29,7 +29,7 @@ export const doctor = defineCommand({
           ...(install ? [`${' '.repeat(11)} ${' '.repeat(width)}  add it: ${install}`] : []),
         ]),
         '',
-        `--backend auto takes ${automatic}.`,
+        `--backend auto takes ${automatic.name}: ${automatic.why}.`,
       ].join('\n'),
     );
   },

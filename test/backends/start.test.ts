@@ -69,6 +69,7 @@ describe('starting a backend', () => {
     ]);
     expect(backends.map(({ name }) => name)).to.deep.equal([...BACKENDS]);
     for (const { state, install } of backends) expect(install !== null).to.equal(state === 'not installed');
-    expect(automatic).to.equal('engine');
+    expect(automatic.name).to.equal('engine');
+    expect(automatic.why).to.contain('@tensorflow/tfjs-node-gpu is not installed');
   });
 });
