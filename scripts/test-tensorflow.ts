@@ -66,7 +66,7 @@ step(`pip install ${TENSORFLOW}`, python, pip, 'It needs PyPI, and a Python for 
 
 mkdirSync(copy, { recursive: true });
 for (const name of ['dist', 'test']) rmSync(join(copy, name), { recursive: true, force: true });
-for (const name of ['package-lock.json', '.npmrc', 'dist', 'data', 'test/golden', 'test/data']) {
+for (const name of ['package-lock.json', '.npmrc', 'dist', 'data', 'test']) {
   cpSync(join(root, name), join(copy, name), { recursive: true });
 }
 // npm does not install what is an optional peer, so in the copy it is a dependency.

@@ -3,7 +3,7 @@ import { InputError } from '../core/errors.ts';
 import { firstLine, importPackage, installedVersion } from './packages.ts';
 
 export const WEBGPU_PACKAGES = ['@tensorflow/tfjs-backend-webgpu', 'webgpu'] as const;
-export const INSTALL_WEBGPU = 'npm install @tensorflow/tfjs-backend-webgpu@4.22.0 webgpu';
+export const INSTALL_WEBGPU = 'npm install --ignore-scripts @tensorflow/tfjs-backend-webgpu@4.22.0 webgpu';
 
 /**
  * Starts the backend `webgpu` on Dawn, the WebGPU implementation in the npm package `webgpu`.
