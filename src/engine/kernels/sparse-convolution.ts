@@ -30,6 +30,16 @@ export const problem = (batch: number, shape: ConvolutionShape): Problem => ({
   geometry: geometry(shape, padOf(shape)),
 });
 
+/** What a copy between a plain tensor and blocks moves, whichever way. */
+const moved = ({ batch }: Problem, of: Layout, [rows, width, channels]: readonly number[], planes: number) => ({
+  images: of.nb,
+  batch,
+  rows,
+  channels,
+  width,
+  planes,
+});
+
 /** Copies a plain tensor's images into blocks (of the planes of a strided convolution). */
 function pack(
   problem: Problem,
@@ -53,12 +63,7 @@ function pack(
       yTask: to.step,
       ...blockedFields('y', of),
       yPlane: channels * of.channel,
-      images: of.nb,
-      batch: problem.batch,
-      rows: height,
-      channels,
-      width,
-      planes: stride,
+      ...moved(problem, of, tensorShape, stride),
       columns: of.width + of.pad,
       interleaved: 0,
       pad: of.padBytes,
@@ -89,12 +94,7 @@ function unpack(
       ...asTarget(plainFields(plain)),
       yPixel: stride * 4 * channels,
       yPlane: 4 * channels,
-      images: of.nb,
-      batch: problem.batch,
-      rows: height,
-      channels,
-      width,
-      planes: stride,
+      ...moved(problem, of, tensorShape, stride),
       columns: width,
       interleaved: 1,
       pad: 0,
