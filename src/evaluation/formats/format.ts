@@ -57,3 +57,6 @@ export interface ModelFormat {
   /** @throws InputError if the file is damaged or does not fit the images */
   load(request: LoadRequest): Promise<LoadedModel>;
 }
+
+/** Told to the user of a model whose final softmax is left out. */
+export const SOFTMAX_NOTE = 'The softmax that ends it was taken off: attacks need logits.';

@@ -3,8 +3,8 @@ import type { Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/errors.ts';
 import { fitInput } from './fit-input.ts';
-import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
-import { countNonzeros, modelName, readSavedModel, topologyKind } from './model-json.ts';
+import { type LoadedModel, type LoadRequest, type ModelFormat, SOFTMAX_NOTE } from './format.ts';
+import { buildFailure, checkEnds, readSavedModel, recordOf, topologyKind } from './model-json.ts';
 
 /** A GraphModel of TensorFlow.js, as the converter makes it of a SavedModel: `model.json` and files of weights. */
 export const graphModel: ModelFormat = {
@@ -26,24 +26,18 @@ async function loadConverter(): Promise<typeof import('@tensorflow/tfjs-converte
 }
 
 async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
-  const { artifacts, sha256, bytes } = await readSavedModel(path);
+  const saved = await readSavedModel(path);
+  const { artifacts } = saved;
   const converter = await loadConverter();
   const logits = logitsNode(artifacts.modelTopology as Topology, artifacts.signature as Signature | undefined);
   let model: GraphModel<tf.io.IOHandlerSync>;
   try {
     model = converter.loadGraphModelSync(artifacts);
   } catch (error) {
-    throw new InputError(
-      `${path} cannot be built by tfjs-converter: ${(error as Error).message.split('\n')[0]} If it has operations of its own, wrap it with --module.`,
-      { cause: error },
-    );
+    throw buildFailure(path, 'tfjs-converter', 'operations', error);
   }
   try {
-    if (model.inputs.length !== 1 || model.outputs.length !== 1) {
-      throw new InputError(
-        `A classifier has one input and one output; ${path} has ${model.inputs.length} and ${model.outputs.length}. Wrap it with --module.`,
-      );
-    }
+    checkEnds(path, model);
     const [input] = model.inputs;
     const { inputShape, reshape, note } = fitInput(
       input.shape?.map((extent) => (extent > 0 ? extent : null)),
@@ -53,21 +47,14 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
     const kernels = Object.values(model.weights).flatMap((weights) => weights.filter(({ rank }) => rank >= 2));
     return {
       model: (batch) => tf.tidy(() => model.execute({ [input.name]: reshape(batch) }, output) as Tensor2D),
-      record: {
-        ...countNonzeros(kernels.filter(({ dtype }) => dtype === 'float32')),
-        checkpoint: modelName(path),
-        sha256,
-        bytes,
-        epoch: null,
-        step: null,
-        flops: null,
-      },
+      record: recordOf(
+        path,
+        saved,
+        kernels.filter(({ dtype }) => dtype === 'float32'),
+      ),
       inputShape,
       classes: null,
-      notes: [
-        ...(logits === null ? [] : ['The softmax that ends it was taken off: attacks need logits.']),
-        ...(note === null ? [] : [note]),
-      ],
+      notes: [logits === null ? null : SOFTMAX_NOTE, note].filter((text) => text !== null),
       dispose: () => model.dispose(),
     };
   } catch (error) {

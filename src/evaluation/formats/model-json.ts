@@ -93,6 +93,35 @@ const BYTES: Readonly<Record<string, number>> = {
 const bytesOf = ({ shape, dtype, quantization }: tf.io.WeightsManifestEntry): number =>
   sizeOf(shape) * (BYTES[quantization?.dtype ?? dtype] ?? Number.NaN);
 
+/** What to say where a library cannot build the model of a path. */
+export const buildFailure = (path: string, library: string, own: string, error: unknown): InputError =>
+  new InputError(
+    `${path} cannot be built by ${library}: ${(error as Error).message.split('\n')[0]} If it has ${own} of its own, wrap it with --module.`,
+    { cause: error },
+  );
+
+/** @throws InputError unless a model has one input and one output, as a classifier has */
+export function checkEnds(
+  path: string,
+  { inputs, outputs }: { readonly inputs: readonly unknown[]; readonly outputs: readonly unknown[] },
+): void {
+  if (inputs.length === 1 && outputs.length === 1) return;
+  throw new InputError(
+    `A classifier has one input and one output; ${path} has ${inputs.length} and ${outputs.length}. Wrap it with --module.`,
+  );
+}
+
+/** What a saved model is, as an evaluation records it; it says nothing of its training. */
+export const recordOf = (path: string, { sha256, bytes }: SavedModel, kernels: readonly tf.Tensor[]) => ({
+  ...countNonzeros(kernels),
+  checkpoint: modelName(path),
+  sha256,
+  bytes,
+  epoch: null,
+  step: null,
+  flops: null,
+});
+
 /** Weights and nonzeros among tensors, and the share of zeros. */
 export function countNonzeros(kernels: readonly tf.Tensor[]): { nonzeros: number; sparsity: number } {
   let nonzeros = 0;

@@ -7,7 +7,7 @@ import type { AppliedModel, AttackedModel } from '../../../attacks/types.ts';
 import { isMissing } from '../../checkpoints/atomic-file.ts';
 import { InputError } from '../../core/errors.ts';
 import { sha256Of } from './digest.ts';
-import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
+import { type LoadedModel, type LoadRequest, type ModelFormat, SOFTMAX_NOTE } from './format.ts';
 
 /**
  * An ES module that exports a `classifier`: a function from images [batch, height, width, channels] to logits, or anything
@@ -45,10 +45,7 @@ async function load({ path }: LoadRequest): Promise<LoadedModel> {
     },
     inputShape: null,
     classes: null,
-    notes: [
-      `${path} was run, as --module asks.`,
-      ...(applied ? ['The softmax that ends it was taken off: attacks need logits.'] : []),
-    ],
+    notes: [`${path} was run, as --module asks.`, ...(applied ? [SOFTMAX_NOTE] : [])],
     dispose: () => undefined,
   };
 }
