@@ -10,6 +10,12 @@ export const rowFields = ({ row, channel, height, channels, tiles, nb }: Layout,
   blocks: Math.ceil(images / nb),
 });
 
+/** Bytes of a channel's sums (assembly/channel-sums.ts). */
+export const SUM_BYTES = 48;
+
+/** A kernel's channel sums that nobody asks for. */
+export const NO_SUMS = { sums: 0, z: 0, zTask: 0, mean: 0, nb: 0, images: 0 } as const;
+
 /** A plain [image, row, column, channel] tensor as the source of a repack. */
 export const plainFields = ({ height, width, channels }: Layout) => ({
   xNb: 1,

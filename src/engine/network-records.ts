@@ -1,11 +1,14 @@
+/** The last fields of kernels that can sum up the channels of what they write (assembly/channel-sums.ts). */
+const CHANNEL_SUMS = ['sums', 'z', 'zTask', 'mean', 'nb', 'images'] as const;
+
 /** Argument records of the kernels on activation blocks (see records.ts); the docstrings are in assembly/. */
 // biome-ignore format: one kernel after another
 export const NETWORK_RECORDS = {
   channelStatistics: [
-    'x', 'xTask', 'xBlock', 'xRow', 'xChannel', 'blocks', 'rows', 'channels', 'tiles', 'nb', 'images', 'parts',
+    'x', 'xTask', 'block', 'row', 'channel', 'blocks', 'rows', 'channels', 'tiles', ...CHANNEL_SUMS,
   ],
   normalizationCoefficients: [
-    'parts', 'partCount', 'imagesPerPart', 'images', 'area', 'channels', 'chunk', 'mean', 'variance', 'gamma',
+    'sums', 'partCount', 'imagesPerPart', 'images', 'area', 'channels', 'chunk', 'mean', 'variance', 'gamma',
     'beta', 'scale', 'shift', 'inverse',
   ],
   affine: [
@@ -14,10 +17,10 @@ export const NETWORK_RECORDS = {
   ],
   channelGradientSums: [
     'd', 'dTask', 'z', 'zTask', 'block', 'row', 'channel', 'blocks', 'rows', 'channels', 'tiles', 'bits',
-    'bitsTask', 'mean', 'inverse', 'parts',
+    'bitsTask', 'mean', 'sums',
   ],
   gradientCoefficients: [
-    'parts', 'partCount', 'count', 'channels', 'chunk', 'mean', 'inverse', 'gamma', 'dGamma', 'dBeta', 'a', 'b', 'c',
+    'sums', 'partCount', 'count', 'channels', 'chunk', 'mean', 'inverse', 'gamma', 'dGamma', 'dBeta', 'a', 'b', 'c',
   ],
   affineGradient: [
     'd', 'dTask', 'z', 'zTask', 'y', 'yTask', 'block', 'row', 'channel', 'blocks', 'rows', 'channels', 'tiles',
@@ -26,7 +29,7 @@ export const NETWORK_RECORDS = {
   convolve: [
     'x', 'xTask', 'xBlock', 'y', 'yTask', 'yBlock', 'blocks', 'rows', 'tiles', 'channels', 'yRow', 'yChannel',
     'pad', 'slices', 'groups', 'pointers', 'records', 'rowTable', 'bias', 'biasStep', 'add', 'addTask',
-    'epilogue', 'bits', 'bitsTask', 'channelMajor',
+    'epilogue', 'bits', 'bitsTask', 'channelMajor', ...CHANNEL_SUMS,
   ],
   fillRows: [
     'records', 'pointers', 'groups', 'rows', 'channels', 'chunk', 'permutation', 'values', 'scale',

@@ -1,88 +1,32 @@
 // Per-channel kernels on activation blocks (see convolution.ts for the layout): statistics, y = scale · x + shift with
-// or without ReLU, and their gradients.
-//
-// Sums over a batch are taken in f32 lanes along one row of one channel (a few hundred values), promoted to f64 for the
-// task's part, and the parts are combined in order:
-//
-//   parts     [task][channel][f64 | f64]     mean and sum of squared differences from it, or two sums
+// or without ReLU, and their gradients. channel-sums.ts has the picture of the sums that tasks leave.
+import { addRow, ChannelSums, startSums, SUM_BYTES, sum64 } from './channel-sums';
 import { keepBits, multiplyAdd, part, positive, signBits, zero } from './common';
 
-// @ts-ignore: decorator
-@inline
-function sum64(v: v128): f64 {
-  return <f64>f32x4.extract_lane(v, 0) + <f64>f32x4.extract_lane(v, 1) +
-    (<f64>f32x4.extract_lane(v, 2) + <f64>f32x4.extract_lane(v, 3));
-}
-
+/** Its record goes on with the fields of ChannelSums. */
 @unmanaged
 class ChannelStatistics {
   x: usize;
   xTask: i32;
-  xBlock: i32;
-  xRow: i32;
-  xChannel: i32;
+  block: i32;
+  row: i32;
+  channel: i32;
   blocks: i32;
   rows: i32;
   channels: i32;
   tiles: i32;
-  nb: i32;
-  images: i32;
-  parts: usize;
 }
 
-/** Mean and sum of squared differences of each channel over a task's images (Chan et al. 1979); padding images excluded. */
+/** Statistics of each channel over a task's images; padding images excluded. */
 export function channelStatistics(task: i32, a: usize): void {
-  const args = changetype<ChannelStatistics>(a);
-  const x = part(args.x, args.xTask, task);
-  const parts = args.parts + ((<usize>task * args.channels) << 4);
-  memory.fill(parts, 0, <usize>args.channels << 4);
-  let count: f64 = 0;
+  const args = changetype<ChannelStatistics>(a), channelSums = changetype<ChannelSums>(a + offsetof<ChannelStatistics>());
+  const x = part(args.x, args.xTask, task), sums = startSums(channelSums, task, args.channels);
   for (let block = 0; block < args.blocks; block++) {
-    const valid = min(args.nb, args.images - (task * args.blocks + block) * args.nb);
-    if (valid <= 0) break;
-    const width = (args.tiles << 5) / args.nb;
-    const n = <f64>(width * valid);
     for (let h = 0; h < args.rows; h++) {
-      const total = count + n;
-      for (let c = 0; c < args.channels; c++) {
-        const row = x + block * args.xBlock + h * args.xRow + c * args.xChannel;
-        let mean: f64, squares: f64;
-        if (valid == args.nb) {
-          const end = row + (args.tiles << 7);
-          let s0 = f32x4.splat(0), s1 = s0;
-          for (let p = row; p < end; p += 32) {
-            s0 = f32x4.add(s0, v128.load(p));
-            s1 = f32x4.add(s1, v128.load(p, 16));
-          }
-          mean = (sum64(s0) + sum64(s1)) / n;
-          const m = f32x4.splat(<f32>mean);
-          s0 = f32x4.splat(0); s1 = s0;
-          for (let p = row; p < end; p += 32) {
-            const d0 = f32x4.sub(v128.load(p), m), d1 = f32x4.sub(v128.load(p, 16), m);
-            s0 = multiplyAdd(s0, d0, d0);
-            s1 = multiplyAdd(s1, d1, d1);
-          }
-          squares = sum64(s0) + sum64(s1);
-        } else {
-          let sum: f64 = 0;
-          for (let w = 0; w < width; w++) {
-            for (let i = 0; i < valid; i++) sum += <f64>load<f32>(row + ((w * args.nb + i) << 2));
-          }
-          mean = sum / n;
-          squares = 0;
-          for (let w = 0; w < width; w++) {
-            for (let i = 0; i < valid; i++) {
-              const d = <f64>load<f32>(row + ((w * args.nb + i) << 2)) - mean;
-              squares += d * d;
-            }
-          }
-        }
-        const p = parts + (<usize>c << 4);
-        const delta = mean - load<f64>(p);
-        store<f64>(p, load<f64>(p) + delta * n / total);
-        store<f64>(p, load<f64>(p, 8) + squares + delta * delta * count * n / total, 8);
-      }
-      count = total;
+      const offset = block * args.block + h * args.row;
+      addRow(
+        channelSums, sums, task, block, args.blocks, x + offset, offset, args.channels, args.channel, args.tiles,
+      );
     }
   }
 }
@@ -90,7 +34,7 @@ export function channelStatistics(task: i32, a: usize): void {
 @unmanaged
 class NormalizationCoefficients {
   /** 0: `mean` and `variance` are given */
-  parts: usize;
+  sums: usize;
   partCount: i32;
   imagesPerPart: i32;
   images: i32;
@@ -113,15 +57,17 @@ export function normalizationCoefficients(task: i32, a: usize): void {
   for (let c = task * args.chunk; c < end; c++) {
     const i = <usize>c << 2;
     let mean: f64 = 0, variance: f64 = 0;
-    if (args.parts) {
+    if (args.sums) {
       let count: f64 = 0, squares: f64 = 0;
       for (let p = 0; p < args.partCount; p++) {
         const n = <f64>(min(args.imagesPerPart, args.images - p * args.imagesPerPart) * args.area);
         if (n <= 0) break;
-        const at = args.parts + ((<usize>p * args.channels + c) << 4);
-        const total = count + n, delta = load<f64>(at) - mean;
+        const at = args.sums + (<usize>p * args.channels + c) * SUM_BYTES;
+        // Of the part alone, then of it and those before (Chan et al. 1983).
+        const moved = sum64(v128.load(at)) / n;
+        const total = count + n, delta = <f64>load<f32>(at, 32) + moved - mean;
         mean += delta * n / total;
-        squares += load<f64>(at, 8) + delta * delta * count * n / total;
+        squares += max<f64>(0, sum64(v128.load(at, 16)) - moved * moved * n) + delta * delta * count * n / total;
         count = total;
       }
       variance = squares / count;
@@ -220,17 +166,16 @@ class ChannelGradientSums {
   bits: usize;
   bitsTask: i32;
   mean: usize;
-  inverse: usize;
-  parts: usize;
+  sums: usize;
 }
 
-/** Sums of d and, unless z is 0, of d · (z − mean) · inverse over a task's images; d counts where `bits` are set. */
+/** Sums of d and, unless z is 0, of d · (z − mean) over a task's images; d counts where `bits` are set. */
 export function channelGradientSums(task: i32, a: usize): void {
   const args = changetype<ChannelGradientSums>(a);
   const d = part(args.d, args.dTask, task), z = part(args.z, args.zTask, task);
   let bits = part(args.bits, args.bitsTask, task);
-  const parts = args.parts + ((<usize>task * args.channels) << 4);
-  memory.fill(parts, 0, <usize>args.channels << 4);
+  const sums = args.sums + <usize>task * (args.channels * SUM_BYTES);
+  zero(sums, args.channels * SUM_BYTES);
   for (let block = 0; block < args.blocks; block++) {
     for (let h = 0; h < args.rows; h++) {
       for (let c = 0; c < args.channels; c++) {
@@ -260,12 +205,9 @@ export function channelGradientSums(task: i32, a: usize): void {
             t1 = multiplyAdd(t1, v7, f32x4.sub(v128.load(q, 112), mean));
           }
         }
-        const at = parts + (<usize>c << 4);
-        store<f64>(at, load<f64>(at) + sum64(s0) + sum64(s1));
-        if (args.z) {
-          const inverse = <f64>load<f32>(args.inverse + (<usize>c << 2));
-          store<f64>(at, load<f64>(at, 8) + (sum64(t0) + sum64(t1)) * inverse, 8);
-        }
+        const at = sums + c * SUM_BYTES;
+        v128.store(at, f32x4.add(v128.load(at), f32x4.add(s0, s1)));
+        v128.store(at, f32x4.add(v128.load(at, 16), f32x4.add(t0, t1)), 16);
       }
     }
   }
@@ -273,7 +215,7 @@ export function channelGradientSums(task: i32, a: usize): void {
 
 @unmanaged
 class GradientCoefficients {
-  parts: usize;
+  sums: usize;
   partCount: i32;
   /** values a channel over the batch; 0: the statistics are constants */
   count: i32;
@@ -299,14 +241,15 @@ export function gradientCoefficients(task: i32, p: usize): void {
     const i = <usize>c << 2;
     let sum: f64 = 0, dot: f64 = 0;
     for (let part = 0; part < args.partCount; part++) {
-      const at = args.parts + ((<usize>part * args.channels + c) << 4);
-      sum += load<f64>(at);
-      dot += load<f64>(at, 8);
+      const at = args.sums + (<usize>part * args.channels + c) * SUM_BYTES;
+      sum += sum64(v128.load(at));
+      dot += sum64(v128.load(at, 16));
     }
     store<f32>(args.dBeta + i, <f32>sum);
     if (!args.a) continue;
-    store<f32>(args.dGamma + i, <f32>dot);
     const inverse = <f64>load<f32>(args.inverse + i);
+    dot *= inverse;
+    store<f32>(args.dGamma + i, <f32>dot);
     const scale = <f64>load<f32>(args.gamma + i) * inverse;
     const slope = args.count ? -scale * inverse * dot / <f64>args.count : 0;
     const constant = args.count ? -scale * sum / <f64>args.count - slope * <f64>load<f32>(args.mean + i) : 0;

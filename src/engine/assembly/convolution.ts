@@ -19,8 +19,10 @@
 //
 // The input channels are cut into slices: what one tile reads of a slice stays in the first-level cache while it serves
 // all output channels. All slices but the first add to what the one before them wrote.
+import { addRow, ChannelSums, startSums } from './channel-sums';
 import { keepBits, multiplyAdd, part, positive, signBits, zero } from './common';
 
+/** Its record goes on with the fields of ChannelSums. */
 @unmanaged
 class Convolve {
   x: usize;
@@ -74,6 +76,8 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
   const last = args.slices - 1, channelMajor = args.channelMajor && last == 0;
   const outer = channelMajor ? channels : tiles, inner = channelMajor ? tiles : channels;
   let bitRow = part(args.bits, args.bitsTask, task);
+  const channelSums = changetype<ChannelSums>(changetype<usize>(args) + offsetof<Convolve>());
+  const sums = startSums(channelSums, task, channels);
   zero(y - pad, pad);
   for (let block = 0; block < args.blocks; block++) {
     for (let h = 0; h < rows; h++) {
@@ -108,6 +112,9 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
       }
       if (pad) for (let c = 0; c < channels; c++) zero(yRow + c * args.yChannel + (tiles << 7), pad);
       if (mode >= 2) bitRow += (channels * tiles) << 2;
+      if (channelSums.sums) {
+        addRow(channelSums, sums, task, block, args.blocks, yRow, yRow - y, channels, args.yChannel, tiles);
+      }
     }
   }
 }

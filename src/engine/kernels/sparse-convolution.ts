@@ -10,7 +10,7 @@ import {
 import type { EngineBackend } from '../backend.ts';
 import { ZEROS } from '../control.ts';
 import { fillWeights, weightGradient } from '../convolution.ts';
-import { asTarget, blockedFields, plainFields, rowFields } from '../fields.ts';
+import { asTarget, blockedFields, NO_SUMS, plainFields, rowFields } from '../fields.ts';
 import { type ConvolutionShape, type Geometry, geometry, type Layout, layout, padOf } from '../layout.ts';
 import type { Call } from '../records.ts';
 import type { Compiled } from '../rows.ts';
@@ -115,6 +115,7 @@ function convolveCall(
   return {
     kernel: 'convolve',
     fields: {
+      ...NO_SUMS,
       x: x.pointer,
       xTask: x.step,
       xBlock: from.block,

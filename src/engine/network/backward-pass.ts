@@ -1,8 +1,8 @@
-import { rowFields } from '../fields.ts';
+import { rowFields, SUM_BYTES } from '../fields.ts';
 import { bitsBlock, paddedBatch } from '../layout.ts';
 import { Arena } from './arena.ts';
 import { Builder, type Place, type Side } from './builder.ts';
-import { type Bits, type Coefficients, NO_BITS, type Places } from './forward-pass.ts';
+import { type Bits, NO_BITS, type Places, type Sums } from './forward-pass.ts';
 import { type Graph, inputsOf, type Node, type Value } from './graph.ts';
 import type { Field, PlanOptions } from './plan.ts';
 
@@ -121,27 +121,26 @@ export class Backward {
     this.add(x, { place, owned: true, masked });
   }
 
-  /** Sums of each channel's gradient, and of its product with the normalised z, over each task's images: their address. */
+  /** Sums of each channel's gradient, and of its products with z − mean, over each task's images. */
   channelSums(
     value: Value,
     d: Place,
     images: number,
-    { z, masked, numbers }: { z: Place | null; masked: boolean; numbers?: Coefficients },
-  ): Field {
+    { z, masked, mean }: { z: Place | null; masked: boolean; mean: Field },
+  ): Sums {
     const { builder } = this;
-    const bytes = (paddedBatch(this.options.batch) / images) * value.layout.channels * 16;
-    const parts = builder.at(builder.place('constants', bytes));
+    const tasks = paddedBatch(this.options.batch) / images;
+    const place = builder.place('constants', tasks * value.layout.channels * SUM_BYTES);
     builder.emit(images, 'channelGradientSums', {
       ...this.side('d', d, value, images),
       ...(z ? this.side('z', z, value, images) : builder.noSide('z')),
       ...rowFields(value.layout, images),
       block: value.layout.block,
       ...(masked ? NO_BITS : this.bits(value, images)),
-      mean: numbers?.mean ?? 0,
-      inverse: numbers?.inverse ?? 0,
-      parts,
+      mean,
+      sums: builder.at(place),
     });
-    return parts;
+    return { place, images, tasks };
   }
 
   #sum(value: Value, a: Contribution, b: Contribution | null, mask: boolean): Contribution {

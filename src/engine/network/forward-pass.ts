@@ -1,4 +1,5 @@
-import { bitsBlock } from '../layout.ts';
+import { NO_SUMS, SUM_BYTES } from '../fields.ts';
+import { bitsBlock, paddedBatch } from '../layout.ts';
 import { Arena } from './arena.ts';
 import { type ArenaName, Builder, type Place, type Side } from './builder.ts';
 import type { Graph, Node, Value } from './graph.ts';
@@ -21,6 +22,16 @@ export interface Places {
   readonly coefficients: ReadonlyMap<Node, Coefficients>;
 }
 
+/** Sums of a value's channels, or of its gradient's: so many tasks with so many images each have left theirs. */
+export interface Sums {
+  readonly place: Place;
+  readonly images: number;
+  readonly tasks: number;
+}
+
+/** The fields of a kernel that leaves sums. */
+export type SumFields = { readonly [F in keyof typeof NO_SUMS]: Field };
+
 /** Where the batch statistics of a batch-norm layer are. */
 export interface Statistics {
   readonly channels: number;
@@ -41,10 +52,14 @@ export class Forward {
   readonly choices = new Map<Node, Place>();
   readonly coefficients = new Map<Node, Coefficients>();
   readonly statistics = new Map<string, Statistics>();
+  /** What the kernels that write the inputs of batch norms leave for them. */
+  readonly sums = new Map<Value, Sums>();
   /** Nodes that have yet to read each value. */
   readonly #readers: number[];
   /** Inputs of convolutions and batch norms, for the gradients of their parameters. */
   readonly #needed: ReadonlySet<Value>;
+  /** Inputs of batch norms that need statistics. */
+  readonly #normalized: ReadonlySet<Value>;
 
   constructor(graph: Graph, options: PlanOptions) {
     const { nodes, consumers } = graph;
@@ -53,6 +68,8 @@ export class Forward {
     this.#readers = [...consumers];
     const parametric = nodes.filter((node) => node.kind === 'conv' || node.kind === 'batchNorm');
     this.#needed = new Set(options.keep === 'parameters' ? parametric.map(({ x }) => x) : []);
+    const norms = nodes.filter((node) => node.kind === 'batchNorm');
+    this.#normalized = new Set(options.norm === 'batch' ? norms.map(({ x }) => x) : []);
   }
 
   /** Where numbers lie that the backward pass needs, if there may be one. */
@@ -91,6 +108,16 @@ export class Forward {
   done(value: Value): void {
     this.#readers[value.id]--;
     if (this.#readers[value.id] === 0) this.builder.release(this.values.get(value) as Place);
+  }
+
+  /** What a kernel that writes `value` leaves for the batch norm that reads it, if one does. */
+  sumsOf(value: Value, images: number): SumFields {
+    if (!this.#normalized.has(value)) return NO_SUMS;
+    const { layout } = value;
+    const tasks = paddedBatch(this.options.batch) / images;
+    const place = this.builder.place('constants', tasks * layout.channels * SUM_BYTES);
+    this.sums.set(value, { place, images, tasks });
+    return { ...NO_SUMS, sums: this.builder.at(place), nb: layout.nb, images: this.options.batch };
   }
 
   /** The ReLU of a value, and its signs where a gradient may be asked for. */

@@ -92,12 +92,12 @@ export class Run {
     heap.float32(value(shift, this), mean.length).set(mean.map((center, i) => -center / std[i]));
   }
 
-  biasGradient({ name, geometry }: ConvNode, parts: Field, partCount: number): void {
+  biasGradient({ name, geometry }: ConvNode, sums: Field, partCount: number): void {
     const dBeta = this.gradient(`${name}.bias`);
     if (dBeta === undefined) return;
     const channels = geometry.outputs;
     this.#backend.pool.run(1, 'gradientCoefficients', {
-      parts: value(parts, this),
+      sums: value(sums, this),
       partCount,
       count: 0,
       channels,

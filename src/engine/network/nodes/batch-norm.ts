@@ -1,7 +1,6 @@
 import { rowFields } from '../../fields.ts';
-import { paddedBatch, SUPER_BLOCK } from '../../layout.ts';
 import type { Backward } from '../backward-pass.ts';
-import { type Coefficients, type Forward, NO_BITS } from '../forward-pass.ts';
+import { type Coefficients, type Forward, NO_BITS, type Sums } from '../forward-pass.ts';
 import type { NodeOf, Value } from '../graph.ts';
 import { type Field, type PlannedFields, value } from '../plan.ts';
 
@@ -68,28 +67,12 @@ export function forward(node: NodeOf<'batchNorm'>, pass: Forward): void {
     shift: floats(),
   };
   pass.coefficients.set(node, numbers);
-  const imagesPerPart = ofBatch ? builder.imagesFor(x.layout) : SUPER_BLOCK;
-  const partCount = paddedBatch(batch) / imagesPerPart;
-  let parts: Field = 0;
-  if (ofBatch) {
-    pass.statistics.set(name, { channels, mean: numbers.mean, variance: numbers.variance });
-    parts = builder.at(builder.place('constants', partCount * channels * 16));
-    const { row: xRow, channel: xChannel, ...rows } = rowFields(x.layout, imagesPerPart);
-    builder.emit(imagesPerPart, 'channelStatistics', {
-      ...pass.source('x', x, imagesPerPart),
-      xBlock: x.layout.block,
-      xRow,
-      xChannel,
-      ...rows,
-      nb: x.layout.nb,
-      images: batch,
-      parts,
-    });
-  }
+  if (ofBatch) pass.statistics.set(name, { channels, mean: numbers.mean, variance: numbers.variance });
+  const sums = ofBatch ? statistics(x, pass) : undefined;
   const fields: PlannedFields<'normalizationCoefficients'> = {
-    parts,
-    partCount,
-    imagesPerPart,
+    sums: sums ? builder.at(sums.place) : 0,
+    partCount: sums?.tasks ?? 0,
+    imagesPerPart: sums?.images ?? 0,
     images: batch,
     area: height * width,
     channels,
@@ -101,7 +84,22 @@ export function forward(node: NodeOf<'batchNorm'>, pass: Forward): void {
   // In a chain the numbers must be there before it starts.
   if (builder.chain) builder.emitFirst(channelTasks(channels), 'normalizationCoefficients', fields);
   else builder.emitAlone(channelTasks(channels), 'normalizationCoefficients', fields);
+  if (sums) builder.release(sums.place);
   affine(node, numbers, pass);
+}
+
+/** Sums for the statistics of `x`: what its kernel left, or those of a pass over it. */
+function statistics(x: Value, pass: Forward): Sums {
+  if (!pass.sums.has(x)) {
+    const images = pass.builder.imagesFor(x.layout);
+    pass.builder.emit(images, 'channelStatistics', {
+      ...pass.source('x', x, images),
+      ...rowFields(x.layout, images),
+      block: x.layout.block,
+      ...pass.sumsOf(x, images),
+    });
+  }
+  return pass.sums.get(x) as Sums;
 }
 
 /** dx = a · dy + b · x + c of each channel, with b = c = 0 where the statistics are constants. */
@@ -119,9 +117,8 @@ export function backward(node: AffineNode, pass: Backward): void {
   const learns = node.kind === 'batchNorm' && (pass.wants === 'parameters' || options.norm === 'batch');
   let factors: { readonly a: Field; readonly b: Field; readonly c: Field } = { a: numbers.scale, b: 0, c: 0 };
   if (learns) {
-    const parts = pass.channelSums(y, d.place, images, { z, masked, numbers });
-    const partCount = paddedBatch(options.batch) / images;
-    factors = learnedFactors(node, numbers, { parts, partCount }, pass);
+    const sums = pass.channelSums(y, d.place, images, { z, masked, mean: numbers.mean });
+    factors = learnedFactors(node, numbers, sums, pass);
   }
   if (pass.needs(x)) {
     const place = d.owned && d.place.users === 1 ? d.place : builder.activations(x.layout);
@@ -149,7 +146,7 @@ export function backward(node: AffineNode, pass: Backward): void {
 function learnedFactors(
   { name, x }: NodeOf<'batchNorm'>,
   { mean, inverse }: Coefficients,
-  sums: { readonly parts: Field; readonly partCount: number },
+  sums: Sums,
   { builder, options }: Backward,
 ) {
   const { channels, height, width } = x.layout;
@@ -161,7 +158,8 @@ function learnedFactors(
     (run) =>
       run.gradient(`${name}.${suffix}`) ?? value(unused, run);
   builder.emitAlone(channelTasks(channels), 'gradientCoefficients', {
-    ...sums,
+    sums: builder.at(sums.place),
+    partCount: sums.tasks,
     count: options.norm === 'batch' ? options.batch * height * width : 0,
     channels,
     chunk: CHANNEL_CHUNK,
@@ -172,5 +170,6 @@ function learnedFactors(
     dBeta: gradient('beta'),
     ...factors,
   });
+  builder.release(sums.place);
   return factors;
 }

@@ -1,6 +1,5 @@
 import { ZEROS } from '../../control.ts';
-import { rowFields } from '../../fields.ts';
-import { paddedBatch } from '../../layout.ts';
+import { NO_SUMS, rowFields } from '../../fields.ts';
 import type { Backward } from '../backward-pass.ts';
 import { type Forward, NO_BITS } from '../forward-pass.ts';
 import type { NodeOf, Value } from '../graph.ts';
@@ -55,6 +54,7 @@ export function forward(node: ConvNode, pass: Forward): void {
     biasStep: biased ? 4 : 0,
     epilogue: relu,
     ...signs,
+    ...pass.sumsOf(y, images),
   });
   pass.done(x);
   if (add) pass.done(add);
@@ -83,6 +83,7 @@ export function backward(node: ConvNode, pass: Backward): void {
       biasStep: 0,
       epilogue: masked ? 2 : 0,
       ...(masked ? pass.bits(x, images) : NO_BITS),
+      ...NO_SUMS,
     });
     if (before && before.place !== place) builder.release(before.place);
     pass.add(x, { place, owned: true, masked });
@@ -91,8 +92,8 @@ export function backward(node: ConvNode, pass: Backward): void {
   if (pass.wants === 'parameters') {
     const { batch } = pass.options;
     if (node.bias) {
-      const parts = pass.channelSums(y, d.place, images, { z: null, masked: true });
-      builder.defer((run) => run.biasGradient(node, parts, paddedBatch(batch) / images));
+      const sums = pass.channelSums(y, d.place, images, { z: null, masked: true, mean: ZEROS });
+      builder.defer((run) => run.biasGradient(node, builder.at(sums.place), sums.tasks));
     }
     const { x: xAt } = pass.side('x', pass.placeOf(x), x, images);
     const { d: dAt } = pass.side('d', d.place, y, images);
