@@ -82,6 +82,7 @@ export {
 } from './ops/network.ts';
 export { type Convolution, sparseConv2d } from './ops/sparse-conv2d.ts';
 export { sparseMatMul } from './ops/sparse-matmul.ts';
+export { type IndexMaps, type Term, weightedSum } from './ops/weighted-sum.ts';
 export { agent, agentCorrection, type Corrected, type Correction } from './optimizers/agent.ts';
 export { type CarryMaps, carry, carryMaps, carryState } from './optimizers/carry.ts';
 export { chain } from './optimizers/chain.ts';

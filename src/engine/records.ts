@@ -1,6 +1,7 @@
 import { DENSE_RECORDS } from './dense-records.ts';
 import { NETWORK_RECORDS } from './network-records.ts';
 import { TENSOR_RECORDS } from './tensor-records.ts';
+import { UPDATE_RECORDS } from './update-records.ts';
 
 /**
  * The argument records of the kernels: names in the order of the fields of the class of the same purpose in assembly/,
@@ -10,6 +11,7 @@ export const RECORDS = {
   ...TENSOR_RECORDS,
   ...NETWORK_RECORDS,
   ...DENSE_RECORDS,
+  ...UPDATE_RECORDS,
   /** y = max(x, 0) over `length` values, in tasks of `chunk` values. */
   relu: ['x', 'y', 'length', 'chunk'],
   /** What the machine can compute and move at most; for the bench. */

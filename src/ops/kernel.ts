@@ -20,18 +20,16 @@ export const runKernel = <Output extends Tensor | Tensor[]>(
  * Runs the current backend's kernel `name`, or `plain`, its definition by other ops, on a backend that has none.
  * Gradients that are registered under the name hold for both.
  */
-export function runKernelOr<Inputs extends NamedTensorMap, Attrs extends Attributes, Output extends Tensor>(
-  name: string,
-  plain: (inputs: Inputs, attrs: Attrs) => Output,
-  inputs: Inputs,
-  attrs: Attrs,
-): Output {
+export function runKernelOr<
+  Inputs extends NamedTensorMap | readonly Tensor[],
+  Attrs extends Attributes,
+  Output extends Tensor | Tensor[],
+>(name: string, plain: (inputs: Inputs, attrs: Attrs) => Output, inputs: Inputs, attrs: Attrs): Output {
   if (!hasKernel(name)) {
     tf.registerKernel({
       kernelName: name,
       backendName: tf.getBackend(),
-      kernelFunc: (call) =>
-        tf.tidy(() => plain(call.inputs as unknown as Inputs, call.attrs as unknown as Attrs)) as Tensor,
+      kernelFunc: (call) => tf.tidy(() => plain(call.inputs as unknown as Inputs, call.attrs as unknown as Attrs)),
     });
   }
   return runKernel<Output>(name, inputs, attrs);

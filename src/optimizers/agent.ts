@@ -1,10 +1,11 @@
-import * as tf from '@tensorflow/tfjs-core';
-import { mapTree, type Tensors } from '../core/params.ts';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { cloneTensors, type Tensors } from '../core/params.ts';
+import { type IndexMaps, weightedSum } from '../ops/weighted-sum.ts';
 import { chain, stateless } from './chain.ts';
 import { type LearningRate, type SgdOptions, sgd } from './sgd.ts';
 import type { GradientTransformation } from './types.ts';
 
-/** What corrects the gradient of one step, on the structures of the parameters it moves (`carry` brings it there). */
+/** What corrects the gradient of one step. */
 export interface Correction {
   /** g̃ = ∇L(θ̃) on the step's own batch */
   readonly snapshotGradient: Tensors;
@@ -12,6 +13,8 @@ export interface Correction {
   readonly snapshotMean: Tensors;
   /** What multiplies u − g̃: γ·c for AGENT. */
   readonly coefficient: number;
+  /** From the snapshot's structures onto those of the gradient (`carryMaps`); none if left out. */
+  readonly maps?: IndexMaps;
 }
 
 export interface Corrected {
@@ -19,18 +22,12 @@ export interface Corrected {
   readonly correction: Correction | null;
 }
 
-/** g + γc·(u − g̃); owned by the caller. */
+/** g + γc·(u − g̃); owned by the caller. Weights that the snapshot did not have keep their plain gradient. */
 export const correctGradient = (
   grads: Tensors,
-  { snapshotGradient, snapshotMean, coefficient }: Correction,
-): Record<string, tf.Tensor> =>
-  mapTree(
-    (g: tf.Tensor, snapshot: tf.Tensor, mean: tf.Tensor) =>
-      tf.tidy(() => tf.add(g, tf.mul(tf.sub(mean, snapshot), coefficient))),
-    grads,
-    snapshotGradient,
-    snapshotMean,
-  );
+  { snapshotGradient, snapshotMean, coefficient, maps }: Correction,
+): Record<string, Tensor> =>
+  weightedSum([1, grads], [coefficient, snapshotMean, maps], [-coefficient, snapshotGradient, maps]);
 
 /**
  * AGENT's correction, g ← g + γc·(u − g̃), the first of a chain: momentum and weight decay act on the corrected
@@ -38,9 +35,7 @@ export const correctGradient = (
  */
 export const agentCorrection = (): GradientTransformation<Corrected> =>
   stateless((grads, _params, { correction }) =>
-    correction === null || correction.coefficient === 0
-      ? mapTree((g) => tf.clone(g), grads)
-      : correctGradient(grads, correction),
+    correction === null || correction.coefficient === 0 ? cloneTensors(grads) : correctGradient(grads, correction),
   );
 
 /** SGD on corrected gradients; without a correction it is `sgd`, step for step. */

@@ -2,10 +2,11 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { isSparse, mapTree, type Params, type Tensors } from '../core/params.ts';
 import { indexMap, type Structure } from '../core/structure.ts';
+import { type IndexMaps, weightedSum } from '../ops/weighted-sum.ts';
 import type { OptimizerState } from './types.ts';
 
 /** For kernels by name, the index of every nonzero among those of another structure, −1 where that has none. */
-export type CarryMaps = Readonly<Record<string, Int32Array>>;
+export type CarryMaps = IndexMaps;
 
 /** Structures never change, so a map between two is made once and kept as long as both live. */
 const knownMaps = new WeakMap<Structure, WeakMap<Structure, Int32Array>>();
@@ -39,16 +40,12 @@ export const carryMaps = (from: Params, to: Params): CarryMaps =>
  * @param tree by parameter name; borrowed
  * @returns the whole tree, owned by the caller
  */
-export const carry = (tree: Tensors, maps: CarryMaps): Tensors =>
-  mapTree((tensor, map: Int32Array | undefined) => (map ? carryTensor(tensor, map) : tf.clone(tensor)), tree, maps);
+export const carry = (tree: Tensors, maps: CarryMaps): Tensors => {
+  const moving = Object.fromEntries(Object.entries(tree).filter(([name]) => name in maps));
+  const moved: Tensors = weightedSum([1, moving, maps]);
+  return mapTree((tensor, there: Tensor | undefined) => there ?? tf.clone(tensor), tree, moved);
+};
 
 /** `carry` of every slot of an optimizer's state. */
 export const carryState = (state: OptimizerState, maps: CarryMaps): OptimizerState =>
   mapTree((slot) => carry(slot, maps), state);
-
-/** A zero behind the last entry is what the indices −1 fetch. */
-const carryTensor = (tensor: Tensor, map: Int32Array): Tensor =>
-  tf.tidy(() => {
-    const indices = map.map((index) => (index < 0 ? tensor.size : index));
-    return tf.gather(tf.concat([tf.reshape(tensor, [-1]), tf.zeros([1])]), tf.tensor1d(indices, 'int32'));
-  });

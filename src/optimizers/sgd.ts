@@ -1,6 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
-import { isKernel, mapTree, type Params, type Tensors, trainables, withTrainables, zerosLike } from '../core/params.ts';
+import {
+  cloneTensors,
+  isKernel,
+  type Params,
+  type Tensors,
+  trainables,
+  withTrainables,
+  zerosLike,
+} from '../core/params.ts';
+import { weightedSum } from '../ops/weighted-sum.ts';
 import { chain, stateless } from './chain.ts';
 import type { GradientTransformation, OptimizerState } from './types.ts';
 
@@ -24,14 +33,12 @@ export const addDecayedWeights = ({
   scope = 'all',
 }: WeightDecayOptions): GradientTransformation<unknown> => {
   if (!(weightDecay >= 0)) throw new InputError(`Weight decay is a number of at least 0; ${weightDecay} came.`);
-  return stateless((grads, params) =>
-    Object.fromEntries(
-      Object.entries(grads).map(([name, gradient]) => {
-        const decays = weightDecay !== 0 && (scope === 'all' || isKernel(name));
-        return [name, decays ? tf.add(gradient, tf.mul(params[name], weightDecay)) : tf.clone(gradient)];
-      }),
-    ),
-  );
+  const decays = (name: string): boolean => weightDecay !== 0 && (scope === 'all' || isKernel(name));
+  return stateless((grads, params) => {
+    const decaying = Object.fromEntries(Object.entries(grads).filter(([name]) => decays(name)));
+    const decayed: Tensors = weightedSum([1, decaying], [weightDecay, params]);
+    return Object.fromEntries(Object.entries(grads).map(([name, g]) => [name, decayed[name] ?? tf.clone(g)]));
+  });
 };
 
 export interface TraceOptions {
@@ -50,12 +57,8 @@ export const trace = ({ decay, nesterov = false }: TraceOptions): GradientTransf
     init: (params) => ({ trace: zerosLike(params) }),
     update: (grads, state) =>
       tf.tidy(() => {
-        const moved = mapTree((g: tf.Tensor, v: tf.Tensor) => tf.add(tf.mul(v, decay), g), grads, state.trace);
-        const updates = mapTree(
-          (g: tf.Tensor, v: tf.Tensor) => (nesterov ? tf.add(g, tf.mul(v, decay)) : tf.clone(v)),
-          grads,
-          moved,
-        );
+        const moved = weightedSum([decay, state.trace], [1, grads]);
+        const updates = nesterov ? weightedSum([1, grads], [decay, moved]) : cloneTensors(moved);
         return { updates, state: { trace: moved } };
       }),
   };
@@ -63,7 +66,7 @@ export const trace = ({ decay, nesterov = false }: TraceOptions): GradientTransf
 
 /** update ← −lr·g */
 export const scaleByLearningRate = (): GradientTransformation<LearningRate> =>
-  stateless((grads, _params, { learningRate }) => mapTree((g) => tf.mul(g, -learningRate), grads));
+  stateless((grads, _params, { learningRate }) => weightedSum([-learningRate, grads]));
 
 export interface SgdOptions extends WeightDecayOptions {
   /** μ in [0, 1) */
@@ -90,10 +93,7 @@ export const sgd = ({
 
 /** Parameters moved by `updates`, on the same structures; owned by the caller. */
 export const applyUpdates = (params: Params, updates: Tensors): Params =>
-  withTrainables(
-    params,
-    mapTree((tensor: tf.Tensor, update: tf.Tensor) => tf.add(tensor, update), trainables(params), updates),
-  );
+  withTrainables(params, weightedSum([1, trainables(params)], [1, updates]));
 
 /** Frees every slot of an optimizer's state. */
 export const disposeState = (state: OptimizerState): void =>

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensors } from '../core/params.ts';
+import type { IndexMaps } from '../ops/weighted-sum.ts';
 import { correctGradient } from './agent.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function gradientVariance(gradients: readonly Tensors[]): Promise<n
   return variance;
 }
 
-/** The gradients of one batch: of the weights being trained and of the snapshot, on the same structures. */
+/** The gradients of one batch: of the weights being trained, and of the snapshot on its own structures. */
 export interface GradientPair {
   readonly gradient: Tensors;
   readonly snapshotGradient: Tensors;
@@ -32,15 +33,17 @@ export interface GradientPair {
  * The variance of the gradient without and with the correction g + γc·(u − g̃), over the same batches.
  *
  * @param pairs of at least two batches; borrowed
- * @param snapshotMean u, on the same structures; borrowed
+ * @param snapshotMean u, on the snapshot's structures; borrowed
+ * @param maps from these onto those of the weights being trained; none if left out
  */
 export async function compareVariance(
   pairs: readonly GradientPair[],
   snapshotMean: Tensors,
   coefficient: number,
+  maps?: IndexMaps,
 ): Promise<{ plain: number; corrected: number }> {
   const corrected = pairs.map(({ gradient, snapshotGradient }) =>
-    correctGradient(gradient, { snapshotGradient, snapshotMean, coefficient }),
+    correctGradient(gradient, { snapshotGradient, snapshotMean, coefficient, maps }),
   );
   const result = {
     plain: await gradientVariance(pairs.map(({ gradient }) => gradient)),

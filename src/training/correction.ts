@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { disposeTensors, mapTree, type Tensors, trainables } from '../core/params.ts';
 import { flops as flopsOf } from '../models/inspect.ts';
 import type { Correction } from '../optimizers/agent.ts';
-import { carry, carryMaps } from '../optimizers/carry.ts';
+import { carryMaps } from '../optimizers/carry.ts';
 import type { TrainingBatch } from './batches.ts';
 import { type Costs, gradientCosts, NO_COSTS } from './costs.ts';
 import type { StoredGradients } from './gradient-store.ts';
@@ -19,11 +19,11 @@ const upload = (stored: StoredGradients, like: Tensors): Tensors =>
   mapTree((tensor, values: Float32Array) => tf.tensor(values, tensor.shape), like, stored);
 
 /**
- * u and g̃ for one batch, carried onto the current structures: weights grown since the snapshot get no correction. Null
- * where nothing is corrected.
+ * u and g̃ for one batch, with the maps onto the current structures: weights grown since the snapshot get no correction.
+ * Null where nothing is corrected.
  *
  * @param stored g̃ of the batch, kept by the pre-pass; null: computed at the snapshot, on the batch as it is now
- * @returns tensors owned by the caller (`disposeCorrection`)
+ * @returns u belongs to the state, g̃ to the caller (`disposeCorrection`)
  */
 export async function correctionFor(
   task: Task,
@@ -33,28 +33,21 @@ export async function correctionFor(
 ): Promise<{ correction: Correction | null; costs: Costs }> {
   const { snapshot, meanGradient, params } = state;
   if (snapshot === null) return { correction: null, costs: NO_COSTS };
-  let gradients: Tensors;
+  let snapshotGradient: Tensors;
   let costs = NO_COSTS;
   if (stored) {
-    gradients = upload(stored, trainables(snapshot.params));
+    snapshotGradient = upload(stored, trainables(snapshot.params));
   } else {
     const result = lossGradients(task.program, task.objective, snapshot, batch);
     result.loss.dispose();
     disposeTensors(result.state);
-    gradients = result.gradients;
+    snapshotGradient = result.gradients;
     costs = gradientCosts(result.images, flopsOf(task.program, snapshot.params));
   }
   const maps = carryMaps(snapshot.params, params);
-  const snapshotGradient = carry(gradients, maps);
-  disposeTensors(gradients);
-  return {
-    correction: { snapshotGradient, snapshotMean: carry(meanGradient, maps), coefficient: coefficientOf(task, state) },
-    costs,
-  };
+  const coefficient = coefficientOf(task, state);
+  return { correction: { snapshotGradient, snapshotMean: meanGradient, coefficient, maps }, costs };
 }
 
-export function disposeCorrection(correction: Correction | null): void {
-  if (correction === null) return;
-  disposeTensors(correction.snapshotGradient);
-  disposeTensors(correction.snapshotMean);
-}
+export const disposeCorrection = (correction: Correction | null): void =>
+  disposeTensors(correction?.snapshotGradient ?? {});

@@ -1,7 +1,7 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
-import * as tf from '@tensorflow/tfjs-core';
-import { disposeTensors, mapTree, type Tensors } from '../core/params.ts';
+import type { Scalar } from '@tensorflow/tfjs-core';
+import { disposeTensors, type Tensors } from '../core/params.ts';
 import { flops as flopsOf } from '../models/inspect.ts';
+import { weightedSum } from '../ops/weighted-sum.ts';
 import { type Estimate, estimateCoefficient } from '../optimizers/coefficients.ts';
 import { prepasses, subsampleBatches } from '../optimizers/prepasses.ts';
 import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snapshot.ts';
@@ -93,7 +93,7 @@ export async function runPrepass(task: Task, state: TrainState, options: Prepass
     throw error;
   }
   const total = sum as Tensors | null;
-  const meanGradient = total ? mapTree((gradient) => tf.div(gradient, batches.length), total) : {};
+  const meanGradient = total ? weightedSum([1 / batches.length, total]) : {};
   if (total) disposeTensors(total);
   const estimate = !rule.adaptive
     ? null
@@ -175,13 +175,13 @@ async function prepassBatch(
 /** sum + gradients; both are taken over. */
 function accumulate(sum: Tensors | null, gradients: Tensors): Tensors {
   if (sum === null) return gradients;
-  const added = mapTree((a: Tensor, b: Tensor) => tf.add(a, b), sum, gradients);
+  const added = weightedSum([1, sum], [1, gradients]);
   disposeTensors(sum);
   disposeTensors(gradients);
   return added;
 }
 
-async function take(scalar: tf.Scalar): Promise<number> {
+async function take(scalar: Scalar): Promise<number> {
   const [value] = await scalar.data();
   scalar.dispose();
   return value;

@@ -2,7 +2,7 @@ import { disposeTensors } from '../core/params.ts';
 import type { Correction } from '../optimizers/agent.ts';
 import { compareVariance, type GradientPair } from '../optimizers/variance.ts';
 import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from './batches.ts';
-import { coefficientOf, correctionFor, disposeCorrection } from './correction.ts';
+import { correctionFor, disposeCorrection } from './correction.ts';
 import type { GradientStore } from './gradient-store.ts';
 import { lossGradients } from './loss-gradients.ts';
 import type { TrainState } from './state.ts';
@@ -43,7 +43,8 @@ export async function measureVariance(
     corrections.push(correction);
     pairs.push({ gradient: result.gradients, snapshotGradient: correction.snapshotGradient });
   }
-  const variance = await compareVariance(pairs, corrections[0].snapshotMean, coefficientOf(task, state));
+  const [{ snapshotMean, coefficient, maps }] = corrections;
+  const variance = await compareVariance(pairs, snapshotMean, coefficient, maps);
   for (const { gradient } of pairs) disposeTensors(gradient);
   for (const correction of corrections) disposeCorrection(correction);
   return variance;

@@ -23,3 +23,4 @@ export { arg, cumsum, reduce, reduceParts, softmax } from './reductions';
 export { copy, gather } from './copies';
 export { normalize } from './normalize';
 export { topK } from './sorting';
+export { weightedSum } from './update';

@@ -14,6 +14,7 @@ import { shapeKernels } from './shape.ts';
 import { sparseConvolutionKernels } from './sparse-convolution.ts';
 import { sparseMatMulKernels } from './sparse-matmul.ts';
 import { unaryKernels } from './unary.ts';
+import { weightedSum } from './weighted-sum.ts';
 
 const KERNELS: readonly EngineKernel[] = [
   relu,
@@ -33,6 +34,7 @@ const KERNELS: readonly EngineKernel[] = [
   ...batchNormKernels,
   runNetwork,
   runNetworkGradient,
+  weightedSum,
 ];
 
 /** Registers our kernels over the reference ones that the backend started with. */
