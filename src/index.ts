@@ -120,14 +120,14 @@ export {
   distributions,
   type KernelShape,
 } from './sparsity/distributions.ts';
-export { type GradualOptions, gradual } from './sparsity/gradual.ts';
+export { type GradualOptions, globally, gradual } from './sparsity/gradual.ts';
 export { type Method, type MethodName, type MethodOptions, methods, type Start } from './sparsity/methods.ts';
 export { globalMagnitudeCounts, prune } from './sparsity/prune.ts';
 export { type RewireOptions, rewire } from './sparsity/rewire.ts';
 export { type DropRuleName, dropRules, type GrowRuleName, growRules } from './sparsity/scores.ts';
 export { fixedSigns, type SignOf, type Signs } from './sparsity/signs.ts';
 export { sparsify } from './sparsity/sparsify.ts';
-export { type StartOptions as StartNetworkOptions, startNetwork } from './sparsity/start-network.ts';
+export { type Spread, type StartOptions as StartNetworkOptions, startNetwork } from './sparsity/start-network.ts';
 export type { MaskUpdate, Progress, Sparsifier } from './sparsity/types.ts';
 export {
   type Axes,

@@ -73,20 +73,21 @@ export function settingsOf(values: Readonly<Record<string, unknown>>): Readonly<
 }
 
 /**
- * What messages call settings: those that a file has by its names, all others by their flags.
+ * What messages call settings: those that a file has by its names and the file's, all others by their flags.
  *
- * @param file what the file says
+ * @param file what the file says, and where it lies
  * @param given what flags say
  */
 export const namesFor =
   (
-    file: Readonly<Record<string, unknown>>,
+    { path, says }: { readonly path?: string; readonly says: Readonly<Record<string, unknown>> },
     given: Readonly<Record<string, unknown>>,
     { seeds = false }: { readonly seeds?: boolean } = {},
   ): NameOf =>
   (setting) => {
-    if (setting in file && !(setting in given)) return setting;
-    return seeds && setting === 'seed' ? '--seeds' : flagOf(setting);
+    const several = seeds && setting === 'seed';
+    if (setting in says && !(setting in given)) return `${several ? 'seeds' : setting} (${path})`;
+    return several ? '--seeds' : flagOf(setting);
   };
 
 /** The settings of a sweep as what all runs share and what they differ in: lists of several values. */

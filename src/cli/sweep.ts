@@ -94,7 +94,8 @@ async function settingsFor(flags: FlagValues<typeof SWEEP_FLAGS> & Readonly<Reco
   const file = flags.config === undefined ? {} : await readConfigFile(flags.config, { lists: true });
   const { files, content, defaults } = await openFiles(flags);
   const given = { ...settingsOf({ ...flags, seed: flags.seeds }), ...content };
-  return { settings: { ...defaults, ...file, ...given }, files, nameOf: namesFor(file, given, { seeds: true }) };
+  const nameOf = namesFor({ path: flags.config, says: file }, given, { seeds: true });
+  return { settings: { ...defaults, ...file, ...given }, files, nameOf };
 }
 
 /** Starts the backend of the first job, and says which it is, so that every run records it. */

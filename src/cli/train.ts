@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { startBackend } from '../backends/start.ts';
 import { InputError, UsageError } from '../core/errors.ts';
-import { configHash, describe, parseConfig, type TrainConfig } from '../training/config.ts';
+import { configHash, describe, type NameOf, parseConfig, type TrainConfig } from '../training/config.ts';
 import { readRunConfig } from '../training/run-folder.ts';
 import type { TaskFiles } from '../training/task.ts';
 import { train as trainRun } from '../training/train.ts';
@@ -38,7 +38,7 @@ export const train = defineCommand({
     ['equipoise train --resume runs/NAME', 'go on with a run'],
   ],
   async run({ flags, json }, terminal) {
-    const { config, files } = await configOf(flags);
+    const { config, files, nameOf } = await configOf(flags);
     if (flags['print-config']) {
       terminal.print(JSON.stringify(config, null, 2));
       return;
@@ -56,6 +56,7 @@ export const train = defineCommand({
         signal: terminal.signal,
         onProgress: progress.update,
         resume: flags.resume !== undefined,
+        nameOf,
       });
     } finally {
       progress.stop();
@@ -88,14 +89,14 @@ async function startFor(
 /** The configuration that flags and files say, or that of the run to resume. */
 async function configOf(
   given: FlagValues<typeof TRAIN_FLAGS> & Readonly<Record<string, unknown>>,
-): Promise<{ readonly config: TrainConfig; readonly files: TaskFiles }> {
+): Promise<{ readonly config: TrainConfig; readonly files: TaskFiles; readonly nameOf: NameOf }> {
   const settings = settingsOf(given);
   const { files, content, defaults } = await openFiles(given);
   if (!given.resume) {
     const file = given.config === undefined ? {} : await readConfigFile(given.config);
     const flags = { ...settings, ...content };
-    const config = parseConfig({ ...defaults, ...file, ...flags }, { nameOf: namesFor(file, flags) });
-    return { config, files };
+    const nameOf = namesFor({ path: given.config, says: file }, flags);
+    return { config: parseConfig({ ...defaults, ...file, ...flags }, { nameOf }), files, nameOf };
   }
   const changed = Object.keys(settings).filter((name) => name !== 'backend');
   const extra = [...changed, ...(['config', 'out'] as const).filter((name) => given[name] !== undefined)];
@@ -108,7 +109,7 @@ async function configOf(
   if (config === null) {
     throw new InputError(`--resume takes the folder of a run; ${given.resume} has no config.json. Check the path.`);
   }
-  return { config, files };
+  return { config, files, nameOf: flagOf };
 }
 
 /** Says what the run is, and ends in its configuration's hash, so that other settings never share its folder. */

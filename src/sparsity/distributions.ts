@@ -49,7 +49,7 @@ export function checkSparsity(sparsity: number): void {
 const isConvolution = ({ shape }: KernelShape): boolean => shape.length === 4;
 
 /** The names of the kernels that the options keep dense. */
-function keptDense(
+export function keptDense(
   kernels: readonly KernelShape[],
   { firstConvolutionDense = false, lastLayerDense = false }: DistributionOptions,
 ): ReadonlySet<string> {

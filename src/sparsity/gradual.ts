@@ -2,13 +2,16 @@ import { InputError } from '../core/errors.ts';
 import { isKernel, isSparse, type Params, trainable } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
 import type { WeightCounts } from './distributions.ts';
-import { pruneWeights } from './prune.ts';
+import { globalMagnitudeCounts, pruneWeights } from './prune.ts';
 import { checkUpdateSchedule, type UpdateSchedule, updateTime } from './schedules.ts';
 import type { Progress, Sparsifier } from './types.ts';
 
+/** The weights that each kernel keeps of those it has, while a share in [0, 1] of all that will be pruned is still left. */
+export type CountsAt = (params: Params, left: number) => WeightCounts | Promise<WeightCounts>;
+
 export interface GradualOptions extends UpdateSchedule {
-  /** How many weights each kernel has in the end, as a distribution gives them. */
-  readonly counts: WeightCounts;
+  /** How many weights each kernel has in the end, as a distribution gives them, or at any time, by the weights themselves. */
+  readonly counts: WeightCounts | CountsAt;
 }
 
 /** (1 − time)³: what is still to be pruned, of all that will be, at a time in [0, 1] of the pruning. */
@@ -19,14 +22,16 @@ const lastStep = ({ end }: UpdateSchedule, { totalSteps }: Progress): number =>
   Math.max(1, Math.floor(end * totalSteps));
 
 /**
- * Gradual magnitude pruning: a dense network loses its smallest |w| at every update, kernel by kernel, the sparsity of
- * each rising from 0 to S_final as S_final · (1 − (1 − time)³); weights gone stay gone (Zhu and Gupta 2017,
- * https://arxiv.org/abs/1710.01878). The last update, at the end of the schedule, leaves exactly the counts asked for.
+ * Gradual magnitude pruning: a dense network loses its smallest |w| at every update, kernel by kernel or (`globally`) those
+ * of all kernels, the sparsity rising from 0 to S_final as S_final · (1 − (1 − time)³); weights gone stay gone (Zhu and
+ * Gupta 2017, https://arxiv.org/abs/1710.01878). The last update, at the end of the schedule, leaves exactly the counts asked for.
  *
  * @throws InputError for a schedule out of range
  */
 export function gradual(options: GradualOptions): Sparsifier {
   checkUpdateSchedule(options);
+  const { counts } = options;
+  const countsAt = typeof counts === 'function' ? counts : byKernel(counts);
   return {
     name: 'gradual',
     preserves: 'nothing',
@@ -36,25 +41,32 @@ export function gradual(options: GradualOptions): Sparsifier {
       const { step } = progress;
       return step === last || (step > options.begin && step < last && step % options.interval === 0);
     },
-    update: (params, progress) => {
+    update: async (params, progress) => {
       const time = progress.step >= lastStep(options, progress) ? 1 : updateTime(options, progress);
-      return pruneWeights(params, countsAt(params, options.counts, time));
+      return pruneWeights(params, await countsAt(params, cubic(time)));
     },
   };
 }
 
-/** size − (size − final) · (1 − (1 − time)³), rounded up and never more than there are. */
-function countsAt(params: Params, final: WeightCounts, time: number): WeightCounts {
-  return Object.fromEntries(
-    Object.entries(params)
-      .filter(([name]) => isKernel(name) && name in final)
-      .map(([name, param]) => {
-        const size = isSparse(param) ? sizeOf(param.structure.shape) : param.size;
-        const there = trainable(param).size;
-        if (final[name] > there) {
-          throw new InputError(`The kernel ${name} has ${there} weights left; pruning cannot end at ${final[name]}.`);
-        }
-        return [name, Math.min(there, final[name] + Math.ceil((size - final[name]) * cubic(time)))];
-      }),
-  );
-}
+/** The largest |w| of all kernels together, at so much of the sparsity; kernels in `dense` lose none. */
+export const globally =
+  (sparsity: number, dense: ReadonlySet<string>): CountsAt =>
+  (params, left) =>
+    globalMagnitudeCounts(params, (1 - left) * sparsity, dense);
+
+/** Of each kernel final + (size − final) · left, rounded up and never more than there are. */
+const byKernel =
+  (final: WeightCounts): CountsAt =>
+  (params, left) =>
+    Object.fromEntries(
+      Object.entries(params)
+        .filter(([name]) => isKernel(name) && name in final)
+        .map(([name, param]) => {
+          const size = isSparse(param) ? sizeOf(param.structure.shape) : param.size;
+          const there = trainable(param).size;
+          if (final[name] > there) {
+            throw new InputError(`The kernel ${name} has ${there} weights left; pruning cannot end at ${final[name]}.`);
+          }
+          return [name, Math.min(there, final[name] + Math.ceil((size - final[name]) * left))];
+        }),
+    );

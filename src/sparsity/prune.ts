@@ -49,29 +49,50 @@ export async function pruneWeights(params: Params, counts: WeightCounts): Promis
 }
 
 /**
- * The counts of global magnitude pruning: of all kernels' weights together the round((1 − sparsity) · size) largest |w|
- * are counted, kernel by kernel. A kernel may be left without weights.
+ * The counts of global magnitude pruning: the round((1 − sparsity) · size) largest |w| of all kernels together are counted,
+ * kernel by kernel. Each kernel keeps at least its largest weight, so that no layer falls silent.
  *
  * @param sparsity of the whole network, in [0, 1); zeros of sparse kernels included
+ * @param dense kernels that keep all they have, within that number
+ * @throws InputError if these, and one weight a kernel, are more than the sparsity leaves, or the network has fewer weights
  */
-export async function globalMagnitudeCounts(params: Params, sparsity: number): Promise<WeightCounts> {
+export async function globalMagnitudeCounts(
+  params: Params,
+  sparsity: number,
+  dense: ReadonlySet<string> = new Set(),
+): Promise<WeightCounts> {
   checkSparsity(sparsity);
   const kernels = Object.entries(params).filter(([name]) => isKernel(name));
-  const all = await Promise.all(kernels.map(async ([, param]) => (await trainable(param).data()) as Float32Array));
+  const scores = await Promise.all(
+    kernels.map(async ([name, param]) => {
+      const weights = magnitudes((await trainable(param).data()) as Float32Array);
+      if (dense.has(name)) return weights.fill(Number.POSITIVE_INFINITY);
+      for (const largest of indicesOfLargest(weights, Math.min(1, weights.length))) {
+        weights[largest] = Number.POSITIVE_INFINITY;
+      }
+      return weights;
+    }),
+  );
   const size = kernels.reduce(
     (sum, [, param]) => sum + (isSparse(param) ? sizeOf(param.structure.shape) : param.size),
     0,
   );
-  const pooled = new Float32Array(all.reduce((sum, weights) => sum + weights.length, 0));
+  const pooled = new Float32Array(scores.reduce((sum, weights) => sum + weights.length, 0));
   let offset = 0;
-  const ends = all.map((weights) => {
-    pooled.set(magnitudes(weights), offset);
+  const ends = scores.map((weights) => {
+    pooled.set(weights, offset);
     offset += weights.length;
     return offset;
   });
   const total = Math.round((1 - sparsity) * size);
   if (total > pooled.length) {
     throw new InputError(`A sparsity of ${sparsity} asks for ${total} weights, and the network has ${pooled.length}.`);
+  }
+  const needed = pooled.reduce((count, score) => count + (score === Number.POSITIVE_INFINITY ? 1 : 0), 0);
+  if (total < needed) {
+    throw new InputError(
+      `A sparsity of ${sparsity} leaves ${total} of ${size} weights, and ${needed} are needed for one weight a kernel${dense.size > 0 ? ` with ${[...dense].join(', ')} dense` : ''}; lower the sparsity.`,
+    );
   }
   const counts = kernels.map(() => 0);
   let kernel = 0;

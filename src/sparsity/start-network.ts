@@ -5,14 +5,19 @@ import {
   type DistributionOptions,
   distributions,
   type KernelShape,
+  keptDense,
 } from './distributions.ts';
 import { type MethodName, methods, type Start } from './methods.ts';
+import { globalMagnitudeCounts } from './prune.ts';
+
+/** Where the weights of a network are: a distribution, or, of methods that prune by magnitude, where its largest are. */
+export type Spread = DistributionName | 'global';
 
 export interface StartOptions extends Pick<Start, 'signs' | 'key'> {
   readonly method: MethodName;
   /** Of the network, in order of execution. */
   readonly kernels: readonly KernelShape[];
-  readonly distribution: DistributionName;
+  readonly distribution: Spread;
   readonly sparsity: number;
   readonly options?: DistributionOptions;
 }
@@ -23,10 +28,14 @@ export interface StartOptions extends Pick<Start, 'signs' | 'key'> {
  * @param dense initial weights, or those to prune; borrowed
  * @returns parameters owned by the caller
  */
-export function startNetwork(
+export async function startNetwork(
   dense: Params,
-  { method, kernels, distribution, sparsity, options, signs, key }: StartOptions,
+  { method, kernels, distribution, sparsity, options = {}, signs, key }: StartOptions,
 ): Promise<Params> {
+  if (distribution === 'global') {
+    const counts = await globalMagnitudeCounts(dense, sparsity, keptDense(kernels, options));
+    return methods[method].start(dense, { counts, signs, key });
+  }
   const counts = distributions[distribution](kernels, sparsity, options);
   const connected = distribution === 'bsr-net' ? bsrNetConnected(kernels, sparsity, options) : counts;
   return methods[method].start(dense, { counts, connected, signs, key });

@@ -7,7 +7,7 @@ import { formatEpsilon } from '../evaluation/epsilon.ts';
 import { objectives } from '../objectives/objectives.ts';
 import { methods } from '../sparsity/methods.ts';
 import { corrects, isAdversarial, isSparseMethod, uselessIn } from './conditions.ts';
-import { contradictions, explain, type NameOf } from './problems.ts';
+import { contradictions, explain, type NameOf, show } from './problems.ts';
 import { settingsOfRecipe } from './recipes.ts';
 import { CONFIG_VERSION, SETTINGS, type Setting, type TrainConfig, type TrainOptions } from './settings.ts';
 
@@ -173,6 +173,22 @@ export const configHash = (config: TrainConfig): string =>
     .update(JSON.stringify(sortKeys(config)))
     .digest('hex')
     .slice(0, 16);
+
+/**
+ * What differs between the configurations of two runs, in words. What only one of them has follows from the rest, and is
+ * named where nothing else differs.
+ */
+export function changesBetween(before: TrainConfig, now: TrainConfig, nameOf: NameOf = String): string[] {
+  const unwritten: TrainOptions = UNWRITTEN;
+  const differences = (Object.keys(SETTINGS) as Setting[])
+    .map((key) => ({ key, values: [before, now].map((config) => config[key] ?? unwritten[key]) }))
+    .filter(({ key }) => JSON.stringify(before[key]) !== JSON.stringify(now[key]));
+  const inBoth = differences.filter(({ values }) => !values.includes(undefined));
+  const words = (value: unknown) => (value === undefined ? 'not given' : show(value));
+  return (inBoth.length > 0 ? inBoth : differences).map(
+    ({ key, values: [was, is] }) => `${nameOf(key)} was ${words(was)}, now ${words(is)}`,
+  );
+}
 
 /** One line about a configuration for people, such as `vgg16 ×0.25 on cifar10, rigl 95 % (erk), agent, at linf 8/255 …`. */
 export function describe(config: TrainConfig): string {

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { methods } from '../sparsity/methods.ts';
 import { CONDITIONS, isAdversarial, usesExtraImages } from './conditions.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { CONFIG_VERSION, SETTINGS, type Setting, type TrainConfig, type TrainOptions } from './settings.ts';
@@ -39,6 +40,10 @@ const RULES: readonly Rule[] = [
   (_given, { distribution, layerSparsities }, name) =>
     distribution === 'per-layer' && layerSparsities === undefined
       ? `${name('distribution')} per-layer needs the sparsities of some kernels, such as ${name('layerSparsities')} conv1.kernel=0.5; none came.`
+      : null,
+  (_given, { method, distribution }, name) =>
+    distribution === 'global' && methods[method].givenWeights === undefined
+      ? `${name('distribution')} global keeps the largest weights of the network, so it applies to the methods one-shot and gradual; ${name('method')} ${method} draws its masks without a look at the weights. Choose another distribution, or one of these methods.`
       : null,
   (_given, { method, from }, name) =>
     method === 'one-shot' && from === undefined
@@ -143,6 +148,13 @@ function hint(key: string, value: unknown, issue: z.core.$ZodIssue): string {
   return '';
 }
 
-/** A value in a message; of a file's SHA-256 its beginning. */
-const show = (value: unknown): string =>
-  typeof value === 'object' ? JSON.stringify(value) : String(value).replace(/^([0-9a-f]{8})[0-9a-f]{56}$/, '$1…');
+/** A value in a message as a flag takes it; of a file's SHA-256 its beginning. */
+export function show(value: unknown): string {
+  if (Array.isArray(value)) return value.join(',');
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value)
+      .map(([key, entry]) => `${key}=${entry}`)
+      .join(',');
+  }
+  return String(value).replace(/^([0-9a-f]{8})[0-9a-f]{56}$/, '$1…');
+}

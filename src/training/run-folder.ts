@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { isMissing, writeAtomically } from '../checkpoints/atomic-file.ts';
 import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
 import { UsageError } from '../core/errors.ts';
-import { parseConfig, SETTINGS, type Setting, type TrainConfig } from './config.ts';
+import { changesBetween, type NameOf, parseConfig, type TrainConfig } from './config.ts';
 import { METRICS_HEADER } from './metrics.ts';
 import { NO_TIMES, type Times } from './stopwatch.ts';
 import type { TaskFiles } from './task.ts';
@@ -77,7 +77,7 @@ export async function readRunConfig(path: string): Promise<TrainConfig | null> {
 export async function inspectRunFolder(
   folder: RunFolder,
   config: TrainConfig,
-  { resume }: { readonly resume: boolean },
+  { resume, nameOf = String }: { readonly resume: boolean; readonly nameOf?: NameOf },
 ): Promise<{ checkpointed: boolean }> {
   const existing = await readRunConfig(folder.path);
   if (existing === null) return { checkpointed: false };
@@ -86,7 +86,7 @@ export async function inspectRunFolder(
       `${folder.path} holds a run already. Go on with it by --resume, or choose another folder with --out.`,
     );
   }
-  checkSame(folder, existing, config);
+  checkSame(folder, changesBetween(existing, config, nameOf));
   return { checkpointed: await hasCheckpoint(folder.last) };
 }
 
@@ -119,16 +119,10 @@ export async function createRunFolder(
   await writeAtomically(folder.metrics, METRICS_HEADER);
 }
 
-function checkSame({ path }: RunFolder, existing: TrainConfig, config: TrainConfig): void {
-  const different = (Object.keys(SETTINGS) as Setting[]).filter(
-    (key) => JSON.stringify(existing[key]) !== JSON.stringify(config[key]),
-  );
-  if (different.length === 0) return;
-  const changes = different.map(
-    (key) => `${key} was ${JSON.stringify(existing[key])}, now ${JSON.stringify(config[key])}`,
-  );
+function checkSame({ path }: RunFolder, changes: readonly string[]): void {
+  if (changes.length === 0) return;
   throw new UsageError(
-    `${path} holds a run of another configuration: ${changes.join('; ')}. Resume it without these changes, or choose another folder.`,
+    `${path} holds a run of another configuration: ${changes.join('; ')}. Resume it without ${changes.length === 1 ? 'this change' : 'these changes'}, or choose another folder.`,
   );
 }
 

@@ -4,7 +4,7 @@ import { objectives } from '../objectives/objectives.ts';
 import { coefficientRules } from '../optimizers/coefficients.ts';
 import { prepasses } from '../optimizers/prepasses.ts';
 import { schedules } from '../optimizers/schedules.ts';
-import { distributions } from '../sparsity/distributions.ts';
+import { type DistributionName, distributions } from '../sparsity/distributions.ts';
 import { methods } from '../sparsity/methods.ts';
 import { dropFractions } from '../sparsity/schedules.ts';
 
@@ -34,7 +34,9 @@ export const SETTINGS = {
   width: positive.describe('multiplies the number of channels of every hidden layer'),
   method: namesOf(methods).describe('how the sparse kernels are found'),
   sparsity: z.number().min(0).lt(1).describe('share of kernel weights that are zero'),
-  distribution: namesOf(distributions).describe('how the sparsity is spread over layers'),
+  distribution: z
+    .enum([...(Object.keys(distributions) as DistributionName[]), 'global'])
+    .describe('how the sparsity is spread over layers; global, of one-shot and gradual: to where weights are smallest'),
   layerSparsities: z
     .record(z.string(), z.number().min(0).lt(1))
     .describe(

@@ -16,7 +16,14 @@ import { type CoefficientRule, coefficientRules } from '../optimizers/coefficien
 import { type Schedule, schedules } from '../optimizers/schedules.ts';
 import type { LearningRate } from '../optimizers/sgd.ts';
 import type { GradientTransformation } from '../optimizers/types.ts';
-import { type DistributionOptions, distributions } from '../sparsity/distributions.ts';
+import {
+  type DistributionOptions,
+  distributions,
+  type KernelShape,
+  keptDense,
+  type WeightCounts,
+} from '../sparsity/distributions.ts';
+import { type CountsAt, globally } from '../sparsity/gradual.ts';
 import { methods } from '../sparsity/methods.ts';
 import { fixedSigns, type Signs } from '../sparsity/signs.ts';
 import type { Sparsifier } from '../sparsity/types.ts';
@@ -152,9 +159,7 @@ export async function openTask(config: TrainConfig, files: TaskFiles = {}): Prom
       ...(config.updateEnd !== undefined && { end: config.updateEnd }),
       ...(config.dropFraction !== undefined && { dropFraction: config.dropFraction }),
       ...(config.noise !== undefined && { noise: config.noise }),
-      ...(config.distribution !== undefined && {
-        counts: distributions[config.distribution](kernelsOf(program), config.sparsity, distributionOptions(config)),
-      }),
+      ...(config.distribution !== undefined && { counts: countsOf(config, kernelsOf(program)) }),
       signs,
     }),
     signs,
@@ -168,6 +173,15 @@ export async function openTask(config: TrainConfig, files: TaskFiles = {}): Prom
     batchesPerEpoch,
     totalSteps,
   };
+}
+
+/** How many weights each kernel has in the end, or where weights decide that, how many of those it has it keeps. */
+function countsOf(config: TrainConfig, kernels: readonly KernelShape[]): WeightCounts | CountsAt {
+  const { distribution = 'erk', sparsity } = config;
+  const options = distributionOptions(config);
+  return distribution === 'global'
+    ? globally(sparsity, keptDense(kernels, options))
+    : distributions[distribution](kernels, sparsity, options);
 }
 
 /** What the configuration says about where the weights are, beside the distribution. */

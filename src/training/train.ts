@@ -46,9 +46,9 @@ interface Run {
  * or a model that does not fit; DivergenceError if the loss or the weights are no longer finite, with the likely cause
  */
 export async function train(config: TrainConfig, options: TrainRunOptions): Promise<RunSummary> {
-  const { out, onProgress, resume = false } = options;
+  const { out, onProgress, resume = false, nameOf } = options;
   const folder = runFolder(out);
-  const { checkpointed } = await inspectRunFolder(folder, config, { resume });
+  const { checkpointed } = await inspectRunFolder(folder, config, { resume, nameOf });
   const files = { ...(await readInputs(folder)), ...given(options) };
   const task = await openTask(config, files);
   // What a run that was killed may have left.

@@ -1,4 +1,4 @@
-import type { TrainConfig } from './config.ts';
+import type { NameOf, TrainConfig } from './config.ts';
 import type { MetricRow } from './metrics.ts';
 import type { Times } from './stopwatch.ts';
 import type { TaskFiles } from './task.ts';
@@ -94,6 +94,8 @@ export interface TrainRunOptions extends TaskFiles {
   readonly onProgress?: (event: TrainEvent) => void;
   /** Goes on with the run in `out`; without it a folder that holds a run is refused. */
   readonly resume?: boolean;
+  /** What messages call a setting; its own name if left out. */
+  readonly nameOf?: NameOf;
 }
 
 /** How a run ended. */

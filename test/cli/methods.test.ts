@@ -64,7 +64,7 @@ describe('methods on the command line', () => {
       .trim()
       .split('\n')
       .map((line) => [...line.split(' ').slice(1), ...small, ...(line.includes('--epochs') ? [] : ['--epochs', '1'])]);
-    expect(lines).to.have.length(9);
+    expect(lines).to.have.length(10);
     lines.push([
       'sweep',
       '--from',
@@ -85,7 +85,7 @@ describe('methods on the command line', () => {
     expect(status, stderr).to.equal(0);
 
     const from = await sha256OfFile(run('dense', 'checkpoints/best.safetensors'));
-    for (const name of ['pruned', 'gradual']) {
+    for (const name of ['pruned', 'global', 'gradual']) {
       expect(config(name)).to.include({ from, dataset: 'synthetic', model: 'mlp', sparsity: 0.9 });
       expect(JSON.parse(readFileSync(run(name, 'inputs.json'), 'utf8'))).to.deep.equal({
         from: run('dense', 'checkpoints/best.safetensors'),
@@ -133,7 +133,7 @@ describe('methods on the command line', () => {
     const file = join(folder, 'wrong.yaml');
     writeFileSync(file, 'agentGamma: 0.2\n');
     expect(await messageOf('train', '--config', file)).to.equal(
-      'agentGamma 0.2 applies to the optimizer agent only; here --optimizer is sgd. Leave agentGamma out, or change that.',
+      `agentGamma (${file}) 0.2 applies to the optimizer agent only; here --optimizer is sgd. Leave agentGamma (${file}) out, or change that.`,
     );
     expect(await messageOf('train', '--config', file, '--agent-gamma', '0.3')).to.match(/^--agent-gamma 0\.3 applies/);
     expect(await messageOf('train', '--batch-size', '0')).to.equal('--batch-size must be above 0; 0 came.');
@@ -146,5 +146,28 @@ describe('methods on the command line', () => {
     );
     expect(await messageOf('train', '--method', 'one-shot', '--sparsity', '0.9')).to.match(/give a .* with --from\.$/);
     expect(await messageOf('train', '--cache-memory', '-1', '--backend', 'cpu')).to.match(/--cache-memory takes mega/);
+    expect(await messageOf('train', '--method', 'rigl', '--sparsity', '0.9', '--distribution', 'global')).to.match(
+      /^--distribution global .* applies to the methods one-shot and gradual; --method rigl draws its masks without/,
+    );
+  });
+
+  it('are refused on resuming a run under other ones, each by its flag and its place in a file', async () => {
+    const out = join(folder, 'resumed');
+    const base = ['train', '--dataset', 'synthetic', '--model', 'mlp', '--width', '0.1', '--sparsity', '0.9'];
+    const small = [...base, '--epochs', '1', '--train-limit', '32', '--backend', 'cpu', '--quiet', '--out', out];
+    const again = (...more: string[]) => messageOf(...small, '--resume', ...more);
+    await printed(...small);
+    expect(await again('--mask-update', 'instead-of-step', '--update-interval', '2')).to.equal(
+      `${out} holds a run of another configuration: --update-interval was 100, now 2; --mask-update was after-step, now instead-of-step. Resume it without these changes, or choose another folder.`,
+    );
+    // What only one of the methods has follows from them.
+    expect(await again('--method', 'static')).to.match(
+      /configuration: --method was rigl, now static\. Resume it without/,
+    );
+    const file = join(folder, 'changed.yaml');
+    writeFileSync(file, 'batchSize: 16\n');
+    expect(await again('--config', file)).to.match(
+      /: batchSize \(.*changed\.yaml\) was \d+, now 16\. Resume it without this/,
+    );
   });
 });

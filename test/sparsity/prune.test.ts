@@ -13,7 +13,7 @@ import {
 import { scatterValues } from '../../src/core/structure.ts';
 import { carry } from '../../src/optimizers/carry.ts';
 import { erk } from '../../src/sparsity/distributions.ts';
-import { cubic, gradual } from '../../src/sparsity/gradual.ts';
+import { cubic, globally, gradual } from '../../src/sparsity/gradual.ts';
 import { globalMagnitudeCounts, prune } from '../../src/sparsity/prune.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
@@ -68,6 +68,25 @@ describe('prune', () => {
     disposeParams(pruned);
     disposeParams(params);
   });
+
+  it('leaves no kernel without weights, keeps some dense within the budget, and says where that is too small', async () => {
+    const params = {
+      'a.kernel': tf.tensor2d([0.1, -0.2, 0.05, 0], [2, 2]),
+      'b.kernel': tf.tensor2d([3, -4, 5, 6], [2, 2]),
+    };
+    expect(await globalMagnitudeCounts(params, 0.5)).to.deep.equal({ 'a.kernel': 1, 'b.kernel': 3 });
+    const pruned = await prune(params, { 'a.kernel': 1, 'b.kernel': 3 });
+    expect(values(pruned['a.kernel'])).to.deep.equal([Math.fround(-0.2)]);
+    expect(await globalMagnitudeCounts(params, 0.25, new Set(['a.kernel']))).to.deep.equal({
+      'a.kernel': 4,
+      'b.kernel': 2,
+    });
+    expect((await rejection(globalMagnitudeCounts(params, 0.5, new Set(['a.kernel'])))).message).to.match(
+      /leaves 4 of 8 weights, and 5 are needed for one weight a kernel with a\.kernel dense/,
+    );
+    disposeParams(pruned);
+    disposeParams(params);
+  });
 });
 
 describe('gradual pruning', () => {
@@ -112,6 +131,27 @@ describe('gradual pruning', () => {
     expect(tf.memory().numTensors).to.equal(tensors);
     disposeParams(params);
     disposeTensors(momentum);
+  });
+
+  it('goes by the largest weights of all kernels, exactly as many at every update', async () => {
+    const sparsifier = gradual({ interval: 1, begin: 0, end: 1, counts: globally(0.9, new Set()) });
+    let params: Params = network();
+    const { size } = countWeights(params);
+    for (let step = 1; step <= 10; step++) {
+      const progress = { step, totalSteps: 10 };
+      const { params: next } = await sparsifier.update(params, progress, {}, seedKey(0));
+      const kept = Math.round((1 - 0.9 * (1 - cubic(step / 10))) * size);
+      expect(countWeights(next).nonzeros).to.equal(kept);
+      const of = (tree: Params) => [...values(tree['a.kernel']), ...values(tree['b.kernel'])].map(Math.abs);
+      expect(of(next).sort((a, b) => b - a)).to.deep.equal(
+        of(params)
+          .sort((a, b) => b - a)
+          .slice(0, kept),
+      );
+      disposeParams(params);
+      params = next;
+    }
+    disposeParams(params);
   });
 
   it('ends within the shortest training', () => {

@@ -182,7 +182,7 @@ describe('a training configuration', () => {
       { objective: 'natural', steps: 3 },
       /steps 3 applies to adversarial objectives only/,
     ],
-    ['milestones of a cosine', { milestones: [1, 2] }, /milestones \[1,2\] applies to the schedule multi-step only/],
+    ['milestones of a cosine', { milestones: [1, 2] }, /milestones 1,2 applies to the schedule multi-step only/],
     ['milestones out of order', { schedule: 'multi-step', milestones: [5, 2] }, /milestones must ascend/],
     ['a norm without customary radius', { dataset: 'folder', norm: 'l1' }, /epsilon must be given for dataset folder/],
     ['Nesterov without momentum', { momentum: 0, nesterov: true }, /nesterov true needs a momentum/],

@@ -138,52 +138,76 @@ describe('the training of every method', () => {
       ),
     );
 
-  for (const method of METHODS) {
-    it(`${method} has exactly the weights that it should after every step, and nothing beside them`, async () => {
-      const task = await forMethod(method);
-      const { config, program } = task;
+  /** What the weights of a run must be after every step: exactly those asked for, and nothing beside them. */
+  function weightLaw(task: Task, state: TrainState) {
+    const { config, program, sparsifier } = task;
+    const { distribution } = config;
+    const kernels = kernelsOf(program);
+    const sizes = Object.fromEntries(kernels.map(({ name, shape }) => [name, sizeOf(shape)]));
+    const sum = (counts: Readonly<Record<string, number>>) =>
+      Object.values(counts).reduce((total, count) => total + count, 0);
+    const preserves = sparsifier?.preserves ?? 'kernels';
+    let last = countsOf(state.params);
+    const global = distribution === 'global';
+    // Where weights decide which kernel has how many, their number in all is given, and it stays that of each.
+    const ofEach =
+      distribution === undefined
+        ? sizes
+        : global
+          ? last
+          : distributions[distribution](kernels, config.sparsity, distributionOptions(config));
+    const inAll = global ? Math.round((1 - config.sparsity) * sum(sizes)) : sum(ofEach);
+    const check = () => {
+      const counts = countsOf(state.params);
+      if (preserves === 'kernels') expect(counts).to.deep.equal(ofEach);
+      if (preserves === 'nothing') {
+        for (const name of Object.keys(counts))
+          expect(counts[name]).to.be.within(global ? 1 : ofEach[name], last[name]);
+        expect(sum(counts)).to.be.at.least(inAll);
+      } else {
+        expect(countWeights(state.params).nonzeros).to.equal(inAll);
+      }
+      last = counts;
+      for (const [name, param] of Object.entries(state.params)) {
+        const size = isSparse(param) ? param.structure.positions.length : param.size;
+        expect(trainables(state.params)[name].size, name).to.equal(size);
+        // What is not among the nonzeros has neither a value nor a momentum.
+        expect(state.optimizer.trace[name].size, name).to.equal(size);
+        if (!isSparse(param)) continue;
+        const { positions, shape } = param.structure;
+        expect(positions.every((position, i) => i === 0 || position > positions[i - 1])).to.equal(true);
+        expect(positions[positions.length - 1]).to.be.below(sizeOf(shape));
+      }
+    };
+    check();
+    return { check, atEnd: () => expect(countWeights(state.params).nonzeros).to.equal(inAll) };
+  }
+
+  const rows: readonly (readonly [method: MethodName, options: TrainOptions])[] = [
+    ...METHODS.map((method) => [method, {}] as const),
+    ['one-shot', { distribution: 'global' }],
+    ['gradual', { distribution: 'global', denseFirstConv: true, model: 'cnn', width: 0.03 }],
+  ];
+  for (const [method, options] of rows) {
+    const row = [method, ...Object.values(options)].join(' ');
+
+    it(`${row} has exactly the weights that it should after every step, and nothing beside them`, async () => {
+      const task = await forMethod(method, options);
       const state = await startState(task);
-      const kernels = kernelsOf(program);
-      const asked =
-        config.distribution === undefined
-          ? Object.fromEntries(kernels.map(({ name, shape }) => [name, sizeOf(shape)]))
-          : distributions[config.distribution](kernels, config.sparsity, distributionOptions(config));
-      const preserves = task.sparsifier?.preserves ?? 'kernels';
-      let last = countsOf(state.params);
-      const check = () => {
-        const counts = countsOf(state.params);
-        if (preserves === 'kernels') expect(counts).to.deep.equal(asked);
-        const total = Object.values(asked).reduce((sum, count) => sum + count, 0);
-        if (preserves === 'network') expect(countWeights(state.params).nonzeros).to.equal(total);
-        for (const name of Object.keys(counts)) {
-          if (preserves === 'nothing') expect(counts[name]).to.be.within(asked[name], last[name]);
-        }
-        last = counts;
-        for (const [name, param] of Object.entries(state.params)) {
-          const size = isSparse(param) ? param.structure.positions.length : param.size;
-          expect(trainables(state.params)[name].size, name).to.equal(size);
-          // What is not among the nonzeros has neither a value nor a momentum.
-          expect(state.optimizer.trace[name].size, name).to.equal(size);
-          if (!isSparse(param)) continue;
-          const { positions, shape } = param.structure;
-          expect(positions.every((position, i) => i === 0 || position > positions[i - 1])).to.equal(true);
-          expect(positions[positions.length - 1]).to.be.below(sizeOf(shape));
-        }
-      };
-      check();
-      for (let epoch = 0; epoch < config.epochs; epoch++) await eachStep(task, state, check);
-      if (preserves === 'nothing') expect(last).to.deep.equal(asked);
+      const { check, atEnd } = weightLaw(task, state);
+      for (let epoch = 0; epoch < task.config.epochs; epoch++) await eachStep(task, state, check);
+      atEnd();
       disposeTrainState(state);
     });
 
-    it(`${method} keeps masks, weights, momentum, signs, c, θ̃ and u through a checkpoint, bit for bit`, async () => {
-      const task = await forMethod(method);
+    it(`${row} keeps masks, weights, momentum, signs, c, θ̃ and u through a checkpoint, bit for bit`, async () => {
+      const task = await forMethod(method, options);
       const state = await startState(task);
       const file = join(base, 'state.safetensors');
       let seen = 0;
       await eachStep(task, state, async () => {
         await writeCheckpoint(file, toCheckpoint(task, state, 'cpu'));
-        const again = await forMethod(method);
+        const again = await forMethod(method, options);
         const restored = fromCheckpoint(again, restoreCheckpoint((await readCheckpoint(file)).stored)).state;
         expect(contentOf(restored)).to.deep.equal(contentOf(state));
         for (const { name, shape } of kernelsOf(task.program)) {
@@ -198,9 +222,9 @@ describe('the training of every method', () => {
       disposeTrainState(state);
     });
 
-    it(`${method} repeats under its seed, and no other`, async () => {
+    it(`${row} repeats under its seed, and no other`, async () => {
       const outcome = async (seed: number) => {
-        const task = await forMethod(method, { seed, epochs: 1 });
+        const task = await forMethod(method, { ...options, seed, epochs: 1 });
         const state = await startState(task);
         await eachStep(task, state, () => {});
         const content = contentOf(state);
@@ -409,10 +433,13 @@ describe('the training of every method', () => {
           const task = await forMethod(method, { objective, ...options, ...small });
           const tensors = tf.memory().numTensors;
           const state = await startState(task);
+          const { check, atEnd } = weightLaw(task, state);
           let loss = 0;
           await eachStep(task, state, () => {
+            check();
             loss = state.lossSum;
           });
+          atEnd();
           expect(loss).to.be.above(0).and.below(100);
           disposeTrainState(state);
           expect(tf.memory().numTensors).to.equal(tensors);
