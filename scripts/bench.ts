@@ -9,7 +9,7 @@ import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
-import { ENGINE, engineInfo, registerEngine } from '../src/engine/index.ts';
+import { ENGINE, engineInfo, type KernelBuild, registerEngine } from '../src/engine/index.ts';
 import { agent } from './bench/agent.ts';
 import { Disagreement } from './bench/agreement.ts';
 import { around } from './bench/around.ts';
@@ -37,6 +37,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     batch: { type: 'string', default: '128' },
     width: { type: 'string', default: '1' },
+    build: { type: 'string' },
   },
 });
 const [threads, rounds, batch, width] = [options.threads, options.rounds, options.batch, options.width].map(Number);
@@ -45,13 +46,12 @@ const unknown = names.find((name) => !SECTIONS.some((section) => section.name ==
 if (unknown !== undefined)
   throw new Error(`There is no section '${unknown}'; there are ${SECTIONS.map(({ name }) => name).join()}.`);
 
-await registerEngine({ threads });
+await registerEngine({ threads, build: options.build as KernelBuild | undefined });
 await tf.setBackend(ENGINE);
 const kernels: string = engineInfo()?.build ?? '';
-const flagged = process.execArgv.some((flag) => flag.includes('wasm-revectorize'));
-const build = flagged || kernels.includes('revec') ? 'revectorize' : 'plain';
+const build = kernels === 'relaxed-revec' ? 'revectorize' : 'plain';
 const node = `Node ${process.versions.node.split('.')[0]}`;
-const variant = [node, `kernels ${kernels}`, ...(flagged ? ['--experimental-wasm-revectorize'] : [])].join(', ');
+const variant = `${node}, kernels ${kernels}`;
 
 /** What stands in a section's place where the sides disagree. */
 function refusal(error: unknown): string {

@@ -5,7 +5,9 @@ import { firstLine, installedVersion } from './packages.ts';
 export interface StartOptions {
   /** Threads of the engine; default one for each core. */
   readonly threads?: number;
-  /** Told what `auto` passed over. */
+  /** Try the engine's kernels for an experimental flag of V8, and use them where they are faster. */
+  readonly revectorize?: boolean;
+  /** Told what `auto` passed over, and why `revectorize` was not heeded. */
   readonly warn?: (message: string) => void;
 }
 

@@ -42,7 +42,11 @@ export const attack = defineCommand({
     const spec = flags.attack === undefined ? undefined : oneAttack(flags.attack);
     const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
     checkRadii('epsilon', flags.epsilon === undefined ? undefined : [flags.epsilon]);
-    await startBackend(flags.backend ?? 'auto', { threads: flags.threads, warn: terminal.note });
+    await startBackend(flags.backend ?? 'auto', {
+      threads: flags.threads,
+      revectorize: flags.revectorize,
+      warn: terminal.note,
+    });
     const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'images/s');
     let examples: Examples;
     try {

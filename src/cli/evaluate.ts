@@ -52,7 +52,11 @@ export const evaluate = defineCommand({
     const attacks = attacksOf(flags, openSettings(flags));
     checkRadii('epsilon', flags.epsilon);
     const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
-    await startBackend(flags.backend ?? 'auto', { threads: flags.threads, warn: terminal.note });
+    await startBackend(flags.backend ?? 'auto', {
+      threads: flags.threads,
+      revectorize: flags.revectorize,
+      warn: terminal.note,
+    });
     const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'images/s');
     let lastLine = Date.now();
     let evaluations: Evaluation[];

@@ -38,6 +38,10 @@ export const BACKEND_FLAGS = {
   data: { kind: 'text', description: 'folder of the data sets, or of your own images' },
   backend: { kind: 'text', description: 'what computes (engine, tensorflow, webgpu, cpu, auto)' },
   threads: { kind: 'number', description: 'threads of the engine; default: one for each core' },
+  revectorize: {
+    kind: 'switch',
+    description: "faster kernels of the engine under an experimental flag of Node 24's V8, after a trial",
+  },
 } as const satisfies Flags;
 
 /** Flags of every command that trains. */

@@ -18,7 +18,11 @@ export const report = defineCommand({
   examples: [['equipoise report runs/sweep', 'results.csv, summary.csv, epochs-to-accuracy.csv and report.html']],
   async run({ positionals: [folder], flags, json }, terminal) {
     if (flags.gallery !== false)
-      await startBackend(flags.backend ?? 'auto', { threads: flags.threads, warn: terminal.note });
+      await startBackend(flags.backend ?? 'auto', {
+        threads: flags.threads,
+        revectorize: flags.revectorize,
+        warn: terminal.note,
+      });
     const written = await writeReport(folder, {
       out: flags.out,
       title: flags.title,

@@ -2,4 +2,4 @@
 import { startBackend } from '../backends/start.ts';
 import { serveJob } from '../sweeps/index.ts';
 
-serveJob((config, threads) => startBackend(config.backend, { threads }));
+serveJob((config, options) => startBackend(config.backend, options));

@@ -73,6 +73,7 @@ export const sweep = defineCommand({
                 count: flags.jobs,
                 entry: new URL('./sweep-process.js', import.meta.url),
                 threads: flags.threads,
+                revectorize: flags.revectorize,
               },
             }),
         signal: terminal.signal,
@@ -101,10 +102,10 @@ async function settingsFor(flags: FlagValues<typeof SWEEP_FLAGS> & Readonly<Reco
 /** Starts the backend of the first job, and says which it is, so that every run records it. */
 async function startSweep(
   [{ config }]: readonly Job[],
-  { threads }: FlagValues<typeof SWEEP_FLAGS>,
+  { threads, revectorize }: FlagValues<typeof SWEEP_FLAGS>,
   terminal: Terminal,
 ): Promise<string> {
-  const { name, detail } = await startBackend(config.backend, { threads, warn: terminal.note });
+  const { name, detail } = await startBackend(config.backend, { threads, revectorize, warn: terminal.note });
   if (config.backend === 'auto') terminal.note(`--backend auto takes ${name} (${detail})`);
   return name;
 }

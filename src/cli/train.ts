@@ -71,16 +71,16 @@ export const train = defineCommand({
  */
 async function startFor(
   config: TrainConfig,
-  { resume, out, threads, backend: asked }: FlagValues<typeof TRAIN_FLAGS>,
+  { resume, out, threads, revectorize, backend: asked }: FlagValues<typeof TRAIN_FLAGS>,
   terminal: Terminal,
 ): Promise<{ readonly resolved: TrainConfig; readonly out: string }> {
   if (resume) {
-    await startBackend(asked ?? config.backend, { threads, warn: terminal.note });
+    await startBackend(asked ?? config.backend, { threads, revectorize, warn: terminal.note });
     return { resolved: config, out: resume };
   }
   const earlier = resume !== undefined && out ? await readRunConfig(out) : null;
   const choice = config.backend === 'auto' && earlier !== null ? earlier.backend : config.backend;
-  const backend = await startBackend(choice, { threads, warn: terminal.note });
+  const backend = await startBackend(choice, { threads, revectorize, warn: terminal.note });
   if (choice === 'auto') terminal.note(`--backend auto takes ${backend.name} (${backend.detail})`);
   const resolved: TrainConfig = { ...config, backend: backend.name };
   return { resolved, out: out || join('runs', runName(resolved)) };

@@ -4,7 +4,7 @@ import { sizeOf } from '../core/structure.ts';
 import type { Heap } from './heap.ts';
 import type { Pool } from './pool.ts';
 import { RowsCache } from './rows.ts';
-import type { KernelBuild } from './wasm.ts';
+import { type KernelBuild, TILES } from './wasm.ts';
 
 type Values = Parameters<MathBackendCPU['write']>[0];
 type DataId = TensorInfo['dataId'];
@@ -50,6 +50,11 @@ export class EngineBackend extends MathBackendCPU {
     this.pool = pool;
     this.build = build;
     this.rows = new RowsCache(heap);
+  }
+
+  /** Register tiles that the kernels take at once where a row has so many. */
+  get tiles(): number {
+    return TILES[this.build];
   }
 
   /** Takes over `values`; a view of the heap, which a reference kernel may pass on, is copied. */

@@ -82,7 +82,7 @@ function rowRanges(starts: Int32Array): number[] {
 
 /** Writes Σ x · dy of every nonzero to `y`, in the structure's order. x and d: addresses of all blocks of the batch. */
 export function weightGradient(
-  { heap, pool }: EngineBackend,
+  { heap, pool }: Pick<EngineBackend, 'heap' | 'pool'>,
   compiled: Compiled,
   geometry: Geometry,
   images: number,

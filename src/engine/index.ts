@@ -7,7 +7,8 @@ import { MAX_THREADS } from './control.ts';
 import { Heap } from './heap.ts';
 import { registerKernels } from './kernels/index.ts';
 import { Pool } from './pool.ts';
-import { bestBuild, type KernelBuild, loadKernels } from './wasm.ts';
+import { whyNotRevectorized } from './revectorize.ts';
+import { BUILDS, bestBuild, type KernelBuild, loadKernels } from './wasm.ts';
 
 export type { KernelBuild } from './wasm.ts';
 
@@ -19,8 +20,18 @@ const PRIORITY = 10;
 export interface EngineOptions {
   /** Threads that run kernels, the main one among them; the number of processors (at most 64) by default. */
   readonly threads?: number;
-  /** The build of the kernels; the best that the runtime can run by default. Results depend on it. */
+  /**
+   * The build of the kernels; by default that of the engine that is registered already, else the best that every runtime
+   * of this version can run. Results depend on it.
+   */
   readonly build?: KernelBuild;
+  /**
+   * Take the build `relaxed-revec`, made for V8's experimental flag `--experimental-wasm-revectorize`, if a short trial in
+   * a process of its own computes the same with it, and faster. In place of `build`.
+   */
+  readonly revectorize?: boolean;
+  /** Told why `revectorize` was not heeded; console.warn by default. */
+  readonly warn?: (message: string) => void;
 }
 
 export interface EngineInfo {
@@ -34,14 +45,19 @@ const registered = (): EngineBackend | null => tf.findBackend(ENGINE) as EngineB
 
 /**
  * Registers the TensorFlow.js backend `'equipoise'` and starts its worker threads; `await tf.setBackend('equipoise')`
- * then uses it. Calling it again changes the number of threads, or does nothing. Workers do not keep a process alive.
+ * then uses it. Calling it again changes the number of threads or the build, or does nothing. Workers do not keep a process
+ * alive.
  */
 export async function registerEngine(options: EngineOptions = {}): Promise<void> {
-  const { threads = Math.min(availableParallelism(), MAX_THREADS), build = bestBuild() } = options;
+  const { threads = Math.min(availableParallelism(), MAX_THREADS) } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
     throw new InputError(`The engine takes 1 to ${MAX_THREADS} threads; ${threads} came.`);
   }
+  if (options.build !== undefined && !BUILDS.includes(options.build)) {
+    throw new InputError(`The engine's builds are ${BUILDS.join(', ')}; ${options.build} came.`);
+  }
   const existing = registered();
+  const build = await chosenBuild(options, existing?.build);
   if (existing?.pool.usable && existing.pool.threads === threads && existing.build === build) return;
   if (existing) await existing.pool.stopped();
   const heap = existing?.heap ?? new Heap();
@@ -54,6 +70,19 @@ export async function registerEngine(options: EngineOptions = {}): Promise<void>
   tf.registerBackend(ENGINE, () => new EngineBackend(heap, pool, build), PRIORITY);
   tf.copyRegisteredKernels('cpu', ENGINE);
   registerKernels(ENGINE);
+}
+
+/** The build that is asked for, or that the trial in another process allows. */
+async function chosenBuild(
+  { build, revectorize = false, warn = console.warn }: EngineOptions,
+  existing: KernelBuild | undefined,
+): Promise<KernelBuild> {
+  if (build !== undefined || !revectorize || existing === 'relaxed-revec') return build ?? existing ?? bestBuild();
+  const reason = await whyNotRevectorized();
+  if (reason === null) return 'relaxed-revec';
+  const ordinary = existing ?? bestBuild();
+  warn(`The engine runs its build ${ordinary}, not relaxed-revec as asked for: ${reason}.`);
+  return ordinary;
 }
 
 /** What the registered engine runs on; null where none is registered. */

@@ -22,12 +22,16 @@ export interface Layout {
 
 /** Images a super-block: the batch is filled up to a multiple of it with zero images. */
 export const SUPER_BLOCK = 32;
+/** Values of a register tile. */
 const TILE = 32;
 
-/** The smallest block for which a row of `width` pixels is a whole number of register tiles. */
-export function naturalBlock(width: number): number {
+/**
+ * The smallest block for which a row of `width` pixels is a whole number of register tiles, or of `tiles` of them if a
+ * block of 32 images or fewer can do that.
+ */
+export function naturalBlock(width: number, tiles = 1): number {
   let nb = 4;
-  while ((width * nb) % TILE !== 0) nb *= 2;
+  while (nb < SUPER_BLOCK && (width * nb) % (tiles * TILE) !== 0) nb *= 2;
   return nb;
 }
 
@@ -95,11 +99,15 @@ export function padOf(shape: ConvolutionShape): number {
   return Math.max(0, -left, outputWidth + right - planeWidth, right, planeWidth - left - outputWidth);
 }
 
-/** The layouts that a convolution works on. */
-export function geometry(shape: ConvolutionShape, pad: number): Geometry {
+/**
+ * The layouts that a convolution works on.
+ *
+ * @param tiles register tiles that the kernels take at once
+ */
+export function geometry(shape: ConvolutionShape, pad: number, tiles = 1): Geometry {
   const { kernel, stride, padding, input, output } = shape;
   const planeWidth = Math.ceil(input[1] / stride);
-  const nb = Math.max(naturalBlock(planeWidth), naturalBlock(output[1]));
+  const nb = Math.max(naturalBlock(planeWidth, tiles), naturalBlock(output[1], tiles));
   return {
     kernel,
     stride,

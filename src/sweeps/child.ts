@@ -2,9 +2,16 @@ import process from 'node:process';
 import type { TrainConfig } from '../training/config.ts';
 import { type JobEvent, type JobTask, runJob } from './job.ts';
 
+/** How a run's process starts its backend. */
+export interface ChildBackend {
+  readonly threads: number;
+  /** See `EngineOptions`. */
+  readonly revectorize: boolean;
+}
+
 /** What a sweep sends to a process that makes one of its runs. */
 export type ToChild =
-  | { readonly kind: 'run'; readonly task: JobTask; readonly threads: number }
+  | { readonly kind: 'run'; readonly task: JobTask; readonly backend: ChildBackend }
   /** Stop at the next safe point. */
   | { readonly kind: 'stop' };
 
@@ -17,9 +24,9 @@ export type FromChild =
 /**
  * Makes the run that the parent process sends, tells it what happens, and ends.
  *
- * @param start starts the backend of a configuration on so many threads
+ * @param start starts the backend of a configuration
  */
-export function serveJob(start: (config: TrainConfig, threads: number) => Promise<unknown>): void {
+export function serveJob(start: (config: TrainConfig, options: ChildBackend) => Promise<unknown>): void {
   const abort = new AbortController();
   const tell = (message: FromChild): void => void process.send?.(message);
   // The parent decides when to stop; a Ctrl-C goes to it too.
@@ -31,7 +38,7 @@ export function serveJob(start: (config: TrainConfig, threads: number) => Promis
       return;
     }
     try {
-      await start(message.task.config, message.threads);
+      await start(message.task.config, message.backend);
       const status = await runJob(message.task, {
         signal: abort.signal,
         onEvent: (event) => tell({ kind: 'event', event }),

@@ -28,6 +28,8 @@ export interface ChildProcesses {
   readonly entry: URL;
   /** Threads of all of them together; default one for each core. */
   readonly threads?: number;
+  /** See `EngineOptions`. */
+  readonly revectorize?: boolean;
 }
 
 /** What happens in a sweep. Jobs are told by their position among all, from 0. */
@@ -117,7 +119,7 @@ async function attempt(run: () => Promise<'done' | 'interrupted'>): Promise<JobS
 
 function runInChild(
   task: JobTask,
-  { entry, count, threads = availableParallelism() }: ChildProcesses,
+  { entry, count, threads = availableParallelism(), revectorize = false }: ChildProcesses,
   signal: AbortSignal | undefined,
   tell: (event: JobEvent) => void,
 ): Promise<'done' | 'interrupted'> {
@@ -142,7 +144,7 @@ function runInChild(
       );
     });
     signal?.addEventListener('abort', stop);
-    send({ kind: 'run', task, threads: Math.max(1, Math.floor(threads / count)) });
+    send({ kind: 'run', task, backend: { threads: Math.max(1, Math.floor(threads / count)), revectorize } });
     if (signal?.aborted) stop();
   });
 }

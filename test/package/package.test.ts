@@ -42,6 +42,8 @@ describe('the package', () => {
       'dist/src/engine/worker.js',
       'dist/src/engine/simd.wasm',
       'dist/src/engine/relaxed.wasm',
+      'dist/src/engine/relaxed-revec.wasm',
+      'dist/src/engine/revectorize-trial.js',
       'dist/src/ops/tfjs-gradients.js',
       'data/mnist10k/train-images-idx3-ubyte.gz',
       'data/mnist10k/t10k-labels-idx1-ubyte.gz',

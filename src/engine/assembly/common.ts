@@ -84,6 +84,7 @@ export function signBits(v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v
 // @ts-ignore: decorator
 @inline
 export function keepBits(v: v128, word: v128, index: i32): v128 {
-  const lanes = i32x4(1, 2, 4, 8);
-  return v128.and(v, i32x4.eq(v128.and(i32x4.shr_u(word, index << 2), lanes), lanes));
+  // No shift, whose count would differ between vectors: V8 could not make one 256-bit instruction of two.
+  const lanes = i32x4(1 << (index << 2), 2 << (index << 2), 4 << (index << 2), 8 << (index << 2));
+  return v128.and(v, i32x4.eq(v128.and(word, lanes), lanes));
 }

@@ -74,7 +74,9 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
   const rows = args.rows, tiles = args.tiles, channels = args.channels, pad = args.pad;
   const pointerStep = (args.groups + 1) << 2;
   const last = args.slices - 1, channelMajor = args.channelMajor && last == 0;
-  const outer = channelMajor ? channels : tiles, inner = channelMajor ? tiles : channels;
+  // Tiles are taken in pairs where that is as fast, and one is left over where their number is odd.
+  const steps = WIDE ? (tiles + 1) >> 1 : tiles;
+  const outer = channelMajor ? channels : steps, inner = channelMajor ? steps : channels;
   let bitRow = part(args.bits, args.bitsTask, task);
   const channelSums = changetype<ChannelSums>(changetype<usize>(args) + offsetof<Convolve>());
   const sums = startSums(channelSums, task, channels);
@@ -88,25 +90,16 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
       for (let i = 0; i < outer; i++) {
         for (let slice = 0; slice <= last; slice++) {
           for (let j = 0; j < inner; j++) {
-            const channel = channelMajor ? i : j, t = channelMajor ? j : i;
+            const channel = channelMajor ? i : j, step = channelMajor ? j : i, t = WIDE ? step << 1 : step;
             const pointers = args.pointers + (slice * channels + channel) * pointerStep;
             const from = args.records + <usize>load<u32>(pointers + first);
             const to = args.records + <usize>load<u32>(pointers + end);
             const source = xRow + (t << 7), target = yRow + channel * args.yChannel + (t << 7);
             const bits = bitRow + ((channel * tiles + t) << 2);
-            const bias = args.bias + channel * args.biasStep;
             const plain = mode == 0 || slice < last;
-            if (slice == 0 && !args.add) {
-              if (plain) plainTile(source, from, to, target, bias);
-              else if (mode == 1) reluTile(source, from, to, target, bias);
-              else if (mode == 2) reluBitsTile(source, from, to, target, bias, bits);
-              else maskedTile(source, from, to, target, bias, bits);
-            } else {
-              if (plain) plainSum(source, from, to, target);
-              else if (mode == 1) reluSum(source, from, to, target);
-              else if (mode == 2) reluBitsSum(source, from, to, target, bits);
-              else maskedSum(source, from, to, target, bits);
-            }
+            const bias = slice == 0 && !args.add ? args.bias + channel * args.biasStep : 0;
+            if (WIDE && t + 1 < tiles) wideTile(mode, plain, source, from, to, target, bias, bits);
+            else narrowTile(mode, plain, source, from, to, target, bias, bits);
           }
         }
       }
@@ -116,6 +109,42 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
         addRow(channelSums, sums, task, block, args.blocks, yRow, yRow - y, channels, args.yChannel, tiles);
       }
     }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function narrowTile(
+  mode: i32, plain: bool, x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize,
+): void {
+  if (bias) {
+    if (plain) plainTile(x, e, end, y, bias);
+    else if (mode == 1) reluTile(x, e, end, y, bias);
+    else if (mode == 2) reluBitsTile(x, e, end, y, bias, bits);
+    else maskedTile(x, e, end, y, bias, bits);
+  } else {
+    if (plain) plainSum(x, e, end, y);
+    else if (mode == 1) reluSum(x, e, end, y);
+    else if (mode == 2) reluBitsSum(x, e, end, y, bits);
+    else maskedSum(x, e, end, y, bits);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function wideTile(
+  mode: i32, plain: bool, x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize,
+): void {
+  if (bias) {
+    if (plain) widePlainTile(x, e, end, y, bias);
+    else if (mode == 1) wideReluTile(x, e, end, y, bias);
+    else if (mode == 2) wideReluBitsTile(x, e, end, y, bias, bits);
+    else wideMaskedTile(x, e, end, y, bias, bits);
+  } else {
+    if (plain) widePlainSum(x, e, end, y);
+    else if (mode == 1) wideReluSum(x, e, end, y);
+    else if (mode == 2) wideReluBitsSum(x, e, end, y, bits);
+    else wideMaskedSum(x, e, end, y, bits);
   }
 }
 
@@ -133,43 +162,80 @@ function startRow(args: Convolve, y: usize, add: usize): void {
   }
 }
 
-// A function for each epilogue, and whether it starts from a bias or from what is in y.
+// A function for each epilogue, and whether it starts from a bias or from what is in y; those of wide tiles are used only
+// where the compiler makes 256-bit instructions of pairs of vectors.
 function plainTile(x: usize, e: usize, end: usize, y: usize, bias: usize): void {
-  tile(0, x, e, end, y, bias, 0);
-}
-function reluTile(x: usize, e: usize, end: usize, y: usize, bias: usize): void {
-  tile(1, x, e, end, y, bias, 0);
-}
-function reluBitsTile(x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize): void {
-  tile(2, x, e, end, y, bias, bits);
-}
-function maskedTile(x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize): void {
-  tile(3, x, e, end, y, bias, bits);
+  tile(false, 0, x, e, end, y, bias, 0);
 }
 function plainSum(x: usize, e: usize, end: usize, y: usize): void {
-  tile(0, x, e, end, y, 0, 0);
+  tile(false, 0, x, e, end, y, 0, 0);
+}
+function reluTile(x: usize, e: usize, end: usize, y: usize, bias: usize): void {
+  tile(false, 1, x, e, end, y, bias, 0);
 }
 function reluSum(x: usize, e: usize, end: usize, y: usize): void {
-  tile(1, x, e, end, y, 0, 0);
+  tile(false, 1, x, e, end, y, 0, 0);
+}
+function reluBitsTile(x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize): void {
+  tile(false, 2, x, e, end, y, bias, bits);
 }
 function reluBitsSum(x: usize, e: usize, end: usize, y: usize, bits: usize): void {
-  tile(2, x, e, end, y, 0, bits);
+  tile(false, 2, x, e, end, y, 0, bits);
+}
+function maskedTile(x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize): void {
+  tile(false, 3, x, e, end, y, bias, bits);
 }
 function maskedSum(x: usize, e: usize, end: usize, y: usize, bits: usize): void {
-  tile(3, x, e, end, y, 0, bits);
+  tile(false, 3, x, e, end, y, 0, bits);
+}
+function widePlainTile(x: usize, e: usize, end: usize, y: usize, bias: usize): void {
+  tile(true, 0, x, e, end, y, bias, 0);
+}
+function widePlainSum(x: usize, e: usize, end: usize, y: usize): void {
+  tile(true, 0, x, e, end, y, 0, 0);
+}
+function wideReluTile(x: usize, e: usize, end: usize, y: usize, bias: usize): void {
+  tile(true, 1, x, e, end, y, bias, 0);
+}
+function wideReluSum(x: usize, e: usize, end: usize, y: usize): void {
+  tile(true, 1, x, e, end, y, 0, 0);
+}
+function wideReluBitsTile(x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize): void {
+  tile(true, 2, x, e, end, y, bias, bits);
+}
+function wideReluBitsSum(x: usize, e: usize, end: usize, y: usize, bits: usize): void {
+  tile(true, 2, x, e, end, y, 0, bits);
+}
+function wideMaskedTile(x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize): void {
+  tile(true, 3, x, e, end, y, bias, bits);
+}
+function wideMaskedSum(x: usize, e: usize, end: usize, y: usize, bits: usize): void {
+  tile(true, 3, x, e, end, y, 0, bits);
 }
 
-/** `bias`: address of what all sums start from, or 0 where they start from y. */
+/**
+ * One tile of a channel's row, or two side by side if `wide`.
+ *
+ * @param bias address of what all sums start from, or 0 where they start from y
+ */
 // @ts-ignore: decorator
 @inline
-function tile(mode: i32, x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize): void {
+function tile(wide: bool, mode: i32, x: usize, e: usize, end: usize, y: usize, bias: usize, bits: usize): void {
   let a0: v128, a1: v128, a2: v128, a3: v128, a4: v128, a5: v128, a6: v128, a7: v128;
+  let a8: v128, a9: v128, a10: v128, a11: v128, a12: v128, a13: v128, a14: v128, a15: v128;
   if (bias) {
     a0 = v128.load_splat<f32>(bias);
     a1 = a0; a2 = a0; a3 = a0; a4 = a0; a5 = a0; a6 = a0; a7 = a0;
+    a8 = a0; a9 = a0; a10 = a0; a11 = a0; a12 = a0; a13 = a0; a14 = a0; a15 = a0;
   } else {
     a0 = v128.load(y); a1 = v128.load(y, 16); a2 = v128.load(y, 32); a3 = v128.load(y, 48);
     a4 = v128.load(y, 64); a5 = v128.load(y, 80); a6 = v128.load(y, 96); a7 = v128.load(y, 112);
+    if (wide) {
+      a8 = v128.load(y, 128); a9 = v128.load(y, 144); a10 = v128.load(y, 160); a11 = v128.load(y, 176);
+      a12 = v128.load(y, 192); a13 = v128.load(y, 208); a14 = v128.load(y, 224); a15 = v128.load(y, 240);
+    } else {
+      a8 = a0; a9 = a0; a10 = a0; a11 = a0; a12 = a0; a13 = a0; a14 = a0; a15 = a0;
+    }
   }
   while (e < end) {
     const s = x + <usize>load<u32>(e), w = v128.load_splat<f32>(e, 4);
@@ -184,17 +250,39 @@ function tile(mode: i32, x: usize, e: usize, end: usize, y: usize, bias: usize, 
     a5 = multiplyAdd(a5, w, v128.load(s, 80));
     a6 = multiplyAdd(a6, w, v128.load(s, 96));
     a7 = multiplyAdd(a7, w, v128.load(s, 112));
+    if (wide) {
+      a8 = multiplyAdd(a8, w, v128.load(s, 128));
+      a9 = multiplyAdd(a9, w, v128.load(s, 144));
+      a10 = multiplyAdd(a10, w, v128.load(s, 160));
+      a11 = multiplyAdd(a11, w, v128.load(s, 176));
+      a12 = multiplyAdd(a12, w, v128.load(s, 192));
+      a13 = multiplyAdd(a13, w, v128.load(s, 208));
+      a14 = multiplyAdd(a14, w, v128.load(s, 224));
+      a15 = multiplyAdd(a15, w, v128.load(s, 240));
+    }
     e += 8;
   }
-  if (mode == 2) store<u32>(bits, signBits(a0, a1, a2, a3, a4, a5, a6, a7));
+  if (mode == 2) {
+    store<u32>(bits, signBits(a0, a1, a2, a3, a4, a5, a6, a7));
+    if (wide) store<u32>(bits, signBits(a8, a9, a10, a11, a12, a13, a14, a15), 4);
+  }
   if (mode == 1 || mode == 2) {
     a0 = positive(a0); a1 = positive(a1); a2 = positive(a2); a3 = positive(a3);
     a4 = positive(a4); a5 = positive(a5); a6 = positive(a6); a7 = positive(a7);
+    if (wide) {
+      a8 = positive(a8); a9 = positive(a9); a10 = positive(a10); a11 = positive(a11);
+      a12 = positive(a12); a13 = positive(a13); a14 = positive(a14); a15 = positive(a15);
+    }
   }
   if (mode == 3) {
     const word = v128.load_splat<u32>(bits);
     a0 = keepBits(a0, word, 0); a1 = keepBits(a1, word, 1); a2 = keepBits(a2, word, 2); a3 = keepBits(a3, word, 3);
     a4 = keepBits(a4, word, 4); a5 = keepBits(a5, word, 5); a6 = keepBits(a6, word, 6); a7 = keepBits(a7, word, 7);
+    if (wide) {
+      const next = v128.load_splat<u32>(bits, 4);
+      a8 = keepBits(a8, next, 0); a9 = keepBits(a9, next, 1); a10 = keepBits(a10, next, 2); a11 = keepBits(a11, next, 3);
+      a12 = keepBits(a12, next, 4); a13 = keepBits(a13, next, 5); a14 = keepBits(a14, next, 6); a15 = keepBits(a15, next, 7);
+    }
   }
   v128.store(y, a0);
   v128.store(y, a1, 16);
@@ -204,6 +292,16 @@ function tile(mode: i32, x: usize, e: usize, end: usize, y: usize, bias: usize, 
   v128.store(y, a5, 80);
   v128.store(y, a6, 96);
   v128.store(y, a7, 112);
+  if (wide) {
+    v128.store(y, a8, 128);
+    v128.store(y, a9, 144);
+    v128.store(y, a10, 160);
+    v128.store(y, a11, 176);
+    v128.store(y, a12, 192);
+    v128.store(y, a13, 208);
+    v128.store(y, a14, 224);
+    v128.store(y, a15, 240);
+  }
 }
 
 @unmanaged

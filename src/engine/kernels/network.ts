@@ -35,17 +35,18 @@ interface Plans {
 
 const plansOf = new WeakMap<Program, Map<string, Plans>>();
 
-/** Plans are made once a program, batch size and mode. */
+/** Plans are made once a program, batch size, mode and width of the kernels' tiles. */
 function plansFor(program: Program, options: PlanOptions): Plans {
   let plans = plansOf.get(program);
   if (plans === undefined) {
     plans = new Map();
     plansOf.set(program, plans);
   }
-  const key = `${options.batch} ${options.norm} ${options.keep}`;
+  const { batch, norm, keep, tiles } = options;
+  const key = `${batch} ${norm} ${keep} ${tiles}`;
   let made = plans.get(key);
   if (made === undefined) {
-    made = { forward: planForward(buildGraph(program, options.norm === 'folded'), options), backward: {} };
+    made = { forward: planForward(buildGraph(program, norm === 'folded', tiles), options), backward: {} };
     plans.set(key, made);
   }
   return made;
@@ -114,6 +115,7 @@ export const runNetwork = engineKernel<readonly TensorInfo[], RunNetworkAttribut
       batch,
       norm: training ? 'batch' : 'folded',
       keep: residuals ? (training ? 'parameters' : 'images') : 'nothing',
+      tiles: backend.tiles,
     });
     const logits = backend.allocate([batch, forward.graph.outputs]);
     // A residual layer's shortcut runs before its body.

@@ -24,10 +24,10 @@ export interface Problem {
   readonly geometry: Geometry;
 }
 
-export const problem = (batch: number, shape: ConvolutionShape): Problem => ({
+export const problem = (batch: number, shape: ConvolutionShape, { tiles }: EngineBackend): Problem => ({
   batch,
   shape,
-  geometry: geometry(shape, padOf(shape)),
+  geometry: geometry(shape, padOf(shape), tiles),
 });
 
 /** What a copy between a plain tensor and blocks moves, whichever way. */
@@ -205,24 +205,26 @@ export function filterGradient(
 }
 
 const sparseProblem = (
+  backend: EngineBackend,
   [batch, height, width, inputs]: readonly number[],
   { structure, stride, padding }: SparseConv2DAttributes,
 ): Problem => {
   const [kernelHeight, kernelWidth, , outputs] = structure.shape;
   const extent = (input: number, kernel: number) => Math.floor((input + 2 * padding - kernel) / stride) + 1;
-  return problem(batch, {
+  const shape: ConvolutionShape = {
     kernel: [kernelHeight, kernelWidth],
     stride,
     padding: [padding, padding],
     input: [height, width, inputs],
     output: [extent(height, kernelHeight), extent(width, kernelWidth), outputs],
-  });
+  };
+  return problem(batch, shape, backend);
 };
 
 const sparseConv2D = engineKernel<{ x: TensorInfo; values: TensorInfo }, SparseConv2DAttributes>(
   SparseConv2D,
   ({ inputs: { x, values }, attrs, backend }) => {
-    const p = sparseProblem(x.shape, attrs);
+    const p = sparseProblem(backend, x.shape, attrs);
     return convolve(backend, p, attrs.structure, values, x, [p.batch, ...p.shape.output]);
   },
 );
@@ -233,7 +235,7 @@ const sparseConv2DBackpropInput = engineKernel<
 >(SparseConv2DBackpropInput, ({ inputs: { dy, values }, attrs, backend }) =>
   convolve(
     backend,
-    sparseProblem(attrs.inputShape, attrs),
+    sparseProblem(backend, attrs.inputShape, attrs),
     attrs.structure,
     values,
     dy,
@@ -246,7 +248,9 @@ const sparseConv2DBackpropFilter = engineKernel<{ x: TensorInfo; dy: TensorInfo 
   SparseConv2DBackpropFilter,
   ({ inputs: { x, dy }, attrs, backend }) => {
     const { structure } = attrs;
-    return filterGradient(backend, sparseProblem(x.shape, attrs), structure, x, dy, [structure.positions.length]);
+    return filterGradient(backend, sparseProblem(backend, x.shape, attrs), structure, x, dy, [
+      structure.positions.length,
+    ]);
   },
 );
 

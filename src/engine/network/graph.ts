@@ -115,8 +115,9 @@ function padOfLayers(layers: readonly Layer[], input: ImageShape): number {
  * A program as nodes in order of execution, ReLUs and residual sums fused into what comes before them.
  *
  * @param fold whether a batch norm after a convolution is folded into it
+ * @param tiles register tiles that the kernels take at once
  */
-export function buildGraph(program: Program, fold: boolean): Graph {
+export function buildGraph(program: Program, fold: boolean, tiles = 1): Graph {
   const pad = padOfLayers(program.layers, program.inputShape);
   const nodes: Node[] = [];
   const values: Value[] = [];
@@ -159,7 +160,7 @@ export function buildGraph(program: Program, fold: boolean): Graph {
       switch (layer.kind) {
         case 'conv': {
           const { height, width, channels } = x.layout;
-          const g = geometry(convolutionShape(layer, [height, width, channels]), pad);
+          const g = geometry(convolutionShape(layer, [height, width, channels]), pad, tiles);
           let source = x;
           if (layer.stride > 1) {
             source = inPlanes(x, layer.stride, g.x);
@@ -224,7 +225,7 @@ export function buildGraph(program: Program, fold: boolean): Graph {
         }
         case 'maxPool': {
           const [height, width, channels] = outputShape(layer, [x.layout.height, x.layout.width, x.layout.channels]);
-          const y = value(layout(height, width, channels, pad, naturalBlock(width)));
+          const y = value(layout(height, width, channels, pad, naturalBlock(width, tiles)));
           nodes.push({ kind: 'maxPool', size: layer.size, x, y });
           x = y;
           break;
@@ -266,7 +267,7 @@ export function buildGraph(program: Program, fold: boolean): Graph {
   // A flat network reads its images as the features that they are.
   const flat = program.layers[0]?.kind === 'flatten';
   const input = value(
-    flat ? features(height * width * channels) : layout(height, width, channels, pad, naturalBlock(width)),
+    flat ? features(height * width * channels) : layout(height, width, channels, pad, naturalBlock(width, tiles)),
   );
   nodes.push({ kind: 'input', y: input });
   const output = run(flat ? program.layers.slice(1) : program.layers, input);

@@ -36,6 +36,8 @@ export interface PlanOptions {
   readonly norm: 'folded' | 'batch' | 'running';
   /** What a backward pass may be asked for. */
   readonly keep: 'nothing' | 'images' | 'parameters';
+  /** Register tiles that the kernels take at once. */
+  readonly tiles: number;
 }
 
 /** What to run, and the memory that it needs beside what is kept: once, or for each thread where `perThread`. */
