@@ -49,7 +49,7 @@ export class EngineBackend extends MathBackendCPU {
     this.heap = heap;
     this.pool = pool;
     this.build = build;
-    this.rows = new RowsCache(heap);
+    this.rows = new RowsCache(heap, (tasks, calls) => this.pool.runChain(tasks, calls));
   }
 
   /** Register tiles that the kernels take at once where a row has so many. */

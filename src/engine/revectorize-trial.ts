@@ -38,7 +38,7 @@ async function side(build: KernelBuild): Promise<{ run(): void; results(): reado
   const kernelShape = [3, 3, CHANNELS, CHANNELS];
   const size = sizeOf(kernelShape);
   const mask = structure(kernelShape, sample(foldIn(KEY, 'mask'), Math.round(DENSITY * size), size));
-  const compiled = new RowsCache(heap).get(mask, g);
+  const compiled = new RowsCache(heap, (tasks, calls) => pool.runChain(tasks, calls)).get(mask, g);
   const { forward, nonzeros } = compiled;
   const weights = normal(foldIn(KEY, 'weights'), nonzeros);
   const records = heap.float32(forward.records, 2 * nonzeros);

@@ -1,6 +1,7 @@
 import { type Structure, sizeOf } from '../core/structure.ts';
 import type { Heap } from './heap.ts';
 import type { Geometry, Layout } from './layout.ts';
+import type { Call } from './records.ts';
 
 /**
  * Compressed sparse rows in the heap, as the kernels read them (assembly/convolution.ts). There is a row for each output
@@ -15,33 +16,6 @@ export interface Rows {
   readonly rowTable: number;
   /** u32 a record: of the forward rows, the value's number; of the transposed ones, the number of the forward record. */
   readonly permutation: number;
-}
-
-/** The first record of each group of each row and the end, [rows · (groups + 1)], in records. */
-type Starts = Int32Array;
-
-/** Stable counting sort: the order of 0 … keys.length − 1 by key, and where each key starts. */
-function sortBy(keys: Int32Array, order: Int32Array, range: number): { order: Int32Array; starts: Int32Array } {
-  const starts = new Int32Array(range + 1);
-  for (const key of keys) starts[key + 1]++;
-  for (let key = 0; key < range; key++) starts[key + 1] += starts[key];
-  const next = starts.slice(0, range);
-  const sorted = new Int32Array(keys.length);
-  for (const item of order) sorted[next[keys[item]]++] = item;
-  return { order: sorted, starts };
-}
-
-const identity = (length: number): Int32Array => Int32Array.from({ length }, (_, i) => i);
-
-/** One end pointer more a row than there are groups; groups of a row follow each other. */
-function rowStarts(starts: Int32Array, rows: number, groups: number): Starts {
-  const pointers = new Int32Array(rows * (groups + 1));
-  for (let row = 0; row < rows; row++) {
-    for (let group = 0; group <= groups; group++) {
-      pointers[row * (groups + 1) + group] = starts[row * groups + group];
-    }
-  }
-  return pointers;
 }
 
 const TILE_BYTES = 128;
@@ -67,121 +41,67 @@ function sliceSize(
   return Math.ceil(channels / slices);
 }
 
-interface Offsets {
+/** What a direction's rows are before they lie in the heap. */
+interface Shape {
   readonly channels: number;
   readonly slices: number;
-  readonly groups: number;
-  readonly starts: Int32Array;
-  readonly offsets: Int32Array;
-  readonly permutation: Int32Array;
+  /** Channels a slice. */
+  readonly size: number;
   /** [row][first group, end group, byte offset of the input, 0] */
   readonly table: Int32Array;
 }
 
-const modulo = (a: number, b: number): number => ((a % b) + b) % b;
-
 /** Rows by slice and output channel; groups are rows of the kernel; within them by input channel and column. */
-function forwardRows({ positions }: Structure, g: Geometry): Offsets {
-  const [kernelHeight, kernelWidth] = g.kernel;
-  const n = positions.length;
-  const { inputs, outputs, stride, x, y } = g;
-  const size = sliceSize(x, g.kernel, inputs, n / outputs);
-  const slices = Math.ceil(inputs / size);
-  const inputOf = new Int32Array(n);
-  const groupOf = new Int32Array(n);
-  for (let i = 0; i < n; i++) {
-    const position = positions[i];
-    const site = Math.floor(position / outputs);
-    const input = site % inputs;
-    const row = Math.floor(input / size) * outputs + (position % outputs);
-    inputOf[i] = input;
-    groupOf[i] = row * kernelHeight + Math.floor(site / (inputs * kernelWidth));
-  }
-  const byInput = sortBy(inputOf, identity(n), inputs).order;
-  const { order, starts } = sortBy(groupOf, byInput, slices * outputs * kernelHeight);
-  const offsets = new Int32Array(n);
-  for (let i = 0; i < n; i++) {
-    const site = Math.floor(positions[order[i]] / outputs);
-    const kw = Math.floor(site / inputs) % kernelWidth;
-    const kh = Math.floor(site / (inputs * kernelWidth));
-    const column = kw - g.padding[1];
-    const plane = modulo(column, stride);
-    offsets[i] = kh * x.row + (plane * inputs + (site % inputs)) * x.channel + ((column - plane) / stride) * x.pixel;
-  }
+function forwardShape(nonzeros: number, { kernel, inputs, outputs, stride, padding, x, y }: Geometry): Shape {
+  const [height] = kernel;
+  const size = sliceSize(x, kernel, inputs, nonzeros / outputs);
   const table = new Int32Array(4 * y.height);
   for (let h = 0; h < y.height; h++) {
-    const top = h * stride - g.padding[0];
-    const first = Math.min(kernelHeight, Math.max(0, -top));
-    table.set([first, Math.max(first, Math.min(kernelHeight, x.height - top)), top * x.row, 0], 4 * h);
+    const top = h * stride - padding[0];
+    const first = Math.min(height, Math.max(0, -top));
+    table.set([first, Math.max(first, Math.min(height, x.height - top)), top * x.row, 0], 4 * h);
   }
-  return { channels: outputs, slices, groups: kernelHeight, starts, offsets, permutation: order, table };
+  return { channels: outputs, slices: Math.ceil(inputs / size), size, table };
 }
 
 /**
  * The transposed rows: by input channel (of a plane). Groups are the kernel's rows in the order of (kh mod stride, kh),
  * so that the rows which meet one row of the input follow each other.
  */
-function transposedRows({ positions }: Structure, permutation: Int32Array, g: Geometry): Offsets {
-  const [kernelHeight, kernelWidth] = g.kernel;
-  const n = positions.length;
-  const { inputs, outputs, stride, x, y } = g;
+function transposedShape(nonzeros: number, { kernel, inputs, outputs, stride, padding, x, y }: Geometry): Shape {
+  const [height] = kernel;
   const groupStart = Array.from({ length: stride + 1 }, (_, residue) => {
     let start = 0;
-    for (let r = 0; r < residue; r++) start += Math.ceil(Math.max(0, kernelHeight - r) / stride);
+    for (let r = 0; r < residue; r++) start += Math.ceil(Math.max(0, height - r) / stride);
     return start;
   });
-  const channels = stride * inputs;
-  const size = sliceSize(y, g.kernel, outputs, n / inputs);
-  const slices = Math.ceil(outputs / size);
-  const keys = new Int32Array(n);
-  const offsets = new Int32Array(n);
-  const unordered = new Int32Array(n);
-  for (let i = 0; i < n; i++) {
-    const position = positions[permutation[i]];
-    const output = position % outputs;
-    const site = Math.floor(position / outputs);
-    const kw = Math.floor(site / inputs) % kernelWidth;
-    const kh = Math.floor(site / (inputs * kernelWidth));
-    const column = kw - g.padding[1];
-    const plane = modulo(column, stride);
-    const step = Math.floor(kh / stride);
-    const row = Math.floor(output / size) * channels + plane * inputs + (site % inputs);
-    keys[i] = row * kernelHeight + groupStart[kh % stride] + step;
-    unordered[i] = -step * y.row + output * y.channel - ((column - plane) / stride) * y.pixel;
-  }
-  const { order, starts } = sortBy(keys, identity(n), slices * channels * kernelHeight);
-  for (let i = 0; i < n; i++) offsets[i] = unordered[order[i]];
+  const size = sliceSize(y, kernel, outputs, nonzeros / inputs);
   const table = new Int32Array(4 * x.height);
   for (let h = 0; h < x.height; h++) {
-    const residue = (h + g.padding[0]) % stride;
-    const base = Math.floor((h + g.padding[0]) / stride);
+    const residue = (h + padding[0]) % stride;
+    const base = Math.floor((h + padding[0]) / stride);
     const count = groupStart[residue + 1] - groupStart[residue];
     const first = Math.min(count, Math.max(0, base - y.height + 1));
     const end = Math.max(first, Math.min(count, base + 1));
     table.set([groupStart[residue] + first, groupStart[residue] + end, base * y.row, 0], 4 * h);
   }
-  return { channels, slices, groups: kernelHeight, starts, offsets, permutation: order, table };
+  return { channels: stride * inputs, slices: Math.ceil(outputs / size), size, table };
 }
 
-/** Copies rows into the heap; weights are not written yet. */
-function place(
+/** Memory for the rows of `nonzeros` records; `base` is what to free. */
+function allocateRows(
   heap: Heap,
-  { channels, slices, groups, starts, offsets, permutation, table }: Offsets,
-): Rows & { base: number } {
-  const n = offsets.length;
+  nonzeros: number,
+  groups: number,
+  { channels, slices, table }: Shape,
+): Rows & { readonly base: number } {
   const pointerWords = slices * channels * (groups + 1);
-  const base = heap.allocate(4 * (2 * n + n + pointerWords + table.length));
-  const records = base;
-  const permutationAt = records + 8 * n;
-  const pointers = permutationAt + 4 * n;
+  const base = heap.allocate(4 * (3 * nonzeros + pointerWords + table.length));
+  const permutation = base + 8 * nonzeros;
+  const pointers = permutation + 4 * nonzeros;
   const rowTable = pointers + 4 * pointerWords;
-  const words = heap.int32(records, 2 * n);
-  for (let i = 0; i < n; i++) words[2 * i] = offsets[i];
-  heap.int32(permutationAt, n).set(permutation);
-  const bytes = rowStarts(starts, slices * channels, groups).map((start) => 8 * start);
-  heap.int32(pointers, pointerWords).set(bytes);
   heap.int32(rowTable, table.length).set(table);
-  return { base, channels, slices, groups, pointers, records, rowTable, permutation: permutationAt };
+  return { base, channels, slices, groups, pointers, records: base, rowTable, permutation };
 }
 
 /** Identities of the tensors whose values the records hold. */
@@ -190,48 +110,55 @@ export type WeightKey = readonly (object | null)[];
 const sameKey = (a: WeightKey | undefined, b: WeightKey): boolean =>
   a?.length === b.length && b.every((part, i) => part === a[i]);
 
+/** Runs a chain of kernels on all threads (`Pool`). */
+export type RunChain = (tasks: number, calls: readonly Call[]) => void;
+
+export type Direction = 'forward' | 'transposed';
+
 /** A structure as the kernels read it for one geometry: rows by output channel and, when asked for, by input channel. */
 export class Compiled {
   readonly nonzeros: number;
   /** Of the dense kernel. */
   readonly size: number;
-  readonly forward: Rows;
   /** What the weights in the forward and in the transposed records were made of. */
   forwardKey: WeightKey | undefined;
   transposedKey: WeightKey | undefined;
-  /** Records before each of the forward rows, for splitting them into ranges of equal work. */
-  readonly rowStarts: Int32Array;
   readonly #heap: Heap;
+  readonly #run: RunChain;
   /** Weak, for the cache must not keep alive what its entries are freed with. */
   readonly #structure: WeakRef<Structure>;
   readonly #geometry: Geometry;
-  #transposed: Rows | undefined;
-  readonly #bases: number[] = [];
+  readonly #rows: Partial<Record<Direction, Rows & { readonly base: number }>> = {};
+  #rowStarts: Int32Array | undefined;
 
-  constructor(heap: Heap, structure: Structure, geometry: Geometry) {
+  constructor(heap: Heap, run: RunChain, structure: Structure, geometry: Geometry) {
     this.#heap = heap;
+    this.#run = run;
     this.#structure = new WeakRef(structure);
     this.#geometry = geometry;
     this.nonzeros = structure.positions.length;
     this.size = sizeOf(structure.shape);
-    const offsets = forwardRows(structure, geometry);
-    const { base, ...forward } = place(heap, offsets);
-    this.#bases.push(base);
-    this.forward = forward;
-    const { starts, channels, slices, groups } = offsets;
-    this.rowStarts = Int32Array.from({ length: slices * channels + 1 }, (_, row) => starts[row * groups]);
+  }
+
+  get forward(): Rows {
+    return this.#get('forward');
   }
 
   get transposed(): Rows {
-    if (this.#transposed === undefined) {
-      const structure = this.#structure.deref();
-      if (structure === undefined) throw new Error('A structure was used after its end.');
-      const permutation = this.#heap.int32(this.forward.permutation, this.nonzeros);
-      const { base, ...rows } = place(this.#heap, transposedRows(structure, permutation, this.#geometry));
-      this.#bases.push(base);
-      this.#transposed = rows;
+    return this.#get('transposed');
+  }
+
+  /** Records before each of the forward rows, for splitting them into ranges of equal work. */
+  get rowStarts(): Int32Array {
+    if (this.#rowStarts === undefined) {
+      const { pointers, slices, channels, groups } = this.forward;
+      const rows = slices * channels;
+      const words = this.#heap.int32(pointers, rows * (groups + 1));
+      this.#rowStarts = new Int32Array(rows + 1);
+      for (let row = 0; row < rows; row++) this.#rowStarts[row] = words[row * (groups + 1)] >> 3;
+      this.#rowStarts[rows] = this.nonzeros;
     }
-    return this.#transposed;
+    return this.#rowStarts;
   }
 
   hasForward(key: WeightKey): boolean {
@@ -242,9 +169,92 @@ export class Compiled {
     return sameKey(this.transposedKey, key);
   }
 
+  /** Makes one direction's rows of each, where they are not made yet, on all threads. */
+  static make(compiled: readonly Compiled[], direction: Direction): void {
+    const missing = compiled.filter((entry, i) => !entry.#rows[direction] && compiled.indexOf(entry) === i);
+    if (missing.length === 0) return;
+    const heap = missing[0].#heap;
+    const run = missing[0].#run;
+    const scratch: number[] = [];
+    const made: (Rows & { readonly base: number })[] = [];
+    try {
+      const calls = missing.map((entry, task) => {
+        const { rows, call } = entry.#plan(direction, task, scratch);
+        made.push(rows);
+        return call;
+      });
+      run(missing.length, calls);
+      missing.forEach((entry, i) => {
+        entry.#rows[direction] = made[i];
+      });
+    } catch (error) {
+      for (const { base } of made) heap.free(base);
+      throw error;
+    } finally {
+      for (const pointer of scratch) heap.free(pointer);
+    }
+  }
+
   free(): void {
-    for (const base of this.#bases) this.#heap.free(base);
-    this.#bases.length = 0;
+    for (const { base } of Object.values(this.#rows)) this.#heap.free(base);
+    delete this.#rows.forward;
+    delete this.#rows.transposed;
+  }
+
+  #get(direction: Direction): Rows {
+    Compiled.make([this], direction);
+    return this.#rows[direction] as Rows;
+  }
+
+  /** Allocates one direction's rows, and the call that fills them. */
+  #plan(direction: Direction, task: number, scratch: number[]): { rows: Rows & { readonly base: number }; call: Call } {
+    const structure = this.#structure.deref();
+    if (structure === undefined) throw new Error('A structure was used after its end.');
+    const heap = this.#heap;
+    const { positions } = structure;
+    const nonzeros = positions.length;
+    const { kernel, inputs, outputs, stride, padding, x, y } = this.#geometry;
+    const [height, width] = kernel;
+    const forward = direction === 'forward' ? undefined : this.forward;
+    const shape = (forward ? transposedShape : forwardShape)(nonzeros, this.#geometry);
+    const siteWords = forward ? 2 * height * width * inputs : height * width * inputs + 1;
+    const groupWords = shape.slices * shape.channels * height;
+    const at = heap.allocate(4 * (nonzeros + siteWords + groupWords));
+    scratch.push(at);
+    heap.int32(at, nonzeros).set(positions);
+    const rows = allocateRows(heap, nonzeros, height, shape);
+    const fields = {
+      task,
+      positions: at,
+      nonzeros,
+      height,
+      width,
+      inputs,
+      outputs,
+      stride,
+      left: padding[1],
+      size: shape.size,
+      slices: shape.slices,
+      pointers: rows.pointers,
+      records: rows.records,
+      permutation: rows.permutation,
+      scratch: at + 4 * nonzeros,
+    };
+    const call: Call = forward
+      ? {
+          kernel: 'transposedRows',
+          fields: {
+            ...fields,
+            yRow: y.row,
+            yChannel: y.channel,
+            yPixel: y.pixel,
+            sources: forward.permutation,
+            sourcePointers: forward.pointers,
+            sourceRows: forward.slices * forward.channels,
+          },
+        }
+      : { kernel: 'forwardRows', fields: { ...fields, xRow: x.row, xChannel: x.channel, xPixel: x.pixel } };
+    return { rows, call };
   }
 }
 
@@ -266,6 +276,7 @@ const geometryKey = (g: Geometry): string =>
 /** Compiled structures, by the structure's identity and the geometry; freed with the structure, or when memory is short. */
 export class RowsCache {
   readonly #heap: Heap;
+  readonly #run: RunChain;
   readonly #byStructure = new WeakMap<Structure, Map<string, Compiled>>();
   /** Every compiled structure, least recently used first. */
   readonly #all = new Set<Map<string, Compiled>>();
@@ -273,8 +284,10 @@ export class RowsCache {
   readonly #pinned = new Set<Map<string, Compiled>>();
   readonly #collected = new FinalizationRegistry<Map<string, Compiled>>((compiled) => this.#free(compiled));
 
-  constructor(heap: Heap) {
+  /** @param run used whenever rows are made */
+  constructor(heap: Heap, run: RunChain) {
     this.#heap = heap;
+    this.#run = run;
     heap.onFull = () => this.#freeOldest();
   }
 
@@ -305,7 +318,7 @@ export class RowsCache {
     const key = `${geometryKey(geometry)} ${owner}`;
     let entry = compiled.get(key);
     if (entry === undefined) {
-      entry = new Compiled(this.#heap, structure, geometry);
+      entry = new Compiled(this.#heap, this.#run, structure, geometry);
       compiled.set(key, entry);
     }
     return entry;

@@ -24,3 +24,4 @@ export { copy, gather } from './copies';
 export { normalize } from './normalize';
 export { topK } from './sorting';
 export { weightedSum } from './update';
+export { forwardRows, transposedRows } from './rows';

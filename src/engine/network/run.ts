@@ -4,7 +4,7 @@ import { BATCH_NORM_EPSILON } from '../../ops/network.ts';
 import type { EngineBackend } from '../backend.ts';
 import { denseKernel, fillWeights, weightGradient } from '../convolution.ts';
 import { paddedBatch } from '../layout.ts';
-import type { Compiled } from '../rows.ts';
+import { Compiled } from '../rows.ts';
 import type { Graph, NodeOf } from './graph.ts';
 import { type Field, type Plan, type Step, value } from './plan.ts';
 
@@ -140,6 +140,7 @@ export class Run {
   }
 
   #prepareKernels(transposed: boolean): void {
+    this.#makeRows(transposed);
     for (const node of this.#inputs.graph.nodes) {
       if (node.kind !== 'conv') continue;
       const name = `${node.name}.kernel`;
@@ -150,6 +151,18 @@ export class Run {
       if (node.norm === null && node.bias) this.#biases.set(node, this.tensor(`${node.name}.bias`));
       fillWeights(this.#backend, compiled, { values: this.#tensorInfo(name), scale }, transposed);
     }
+  }
+
+  /** The rows of all sparse kernels at once, each convolution's on a thread of its own. */
+  #makeRows(transposed: boolean): void {
+    const compiled = this.#inputs.graph.nodes.flatMap((node) => {
+      if (node.kind !== 'conv') return [];
+      const name = `${node.name}.kernel`;
+      const structure = this.#inputs.structures.get(name);
+      return structure ? [this.#backend.rows.get(structure, node.geometry, name)] : [];
+    });
+    Compiled.make(compiled, 'forward');
+    if (transposed) Compiled.make(compiled, 'transposed');
   }
 
   /** scale = γ / √(variance + ε) for the weights, and the bias (bias − mean) · scale + β. */
