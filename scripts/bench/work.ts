@@ -68,7 +68,8 @@ export function workOf({ kernel, fields }: Call, tasks: number, read: ReadWords)
       };
     }
     case 'weightGradient': {
-      const { blocks, tiles, xBlock, dBlock, rangeTable, ranges, nonzeros } = fields;
+      const { tiles, xBlock, dBlock, rangeTable, ranges, nonzeros } = fields;
+      const blocks = fields.taskBlocks > 0 ? fields.taskBlocks * tasks : fields.blocks;
       const channels = read(rangeTable, ranges + 1)[ranges];
       const { overRows } = countRecords({ ...fields, channels }, read);
       return {

@@ -1,6 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { denseStructure, type Structure } from '../core/structure.ts';
 import type { EngineBackend } from './backend.ts';
+import type { Heap } from './heap.ts';
 import type { Geometry } from './layout.ts';
 import type { Compiled, WeightKey } from './rows.ts';
 
@@ -107,12 +108,15 @@ export function weightGradient(
     heap.int32(rangeTable, ranges.length).set(ranges);
     pool.run(imageGroups * (ranges.length - 1), 'weightGradient', {
       x,
+      xTask: 0,
       xBlock: geometry.x.block,
       d,
+      dTask: 0,
       dBlock: geometry.y.block,
       dRow: geometry.y.row,
       dChannel: geometry.y.channel,
       blocks,
+      taskBlocks: 0,
       imageGroups,
       rows: geometry.y.height,
       tiles: geometry.y.tiles,
@@ -128,15 +132,52 @@ export function weightGradient(
       partials,
       nonzeros,
     });
-    pool.run(Math.ceil(nonzeros / RECORD_CHUNK), 'reduceWeightGradient', {
-      partials,
-      imageGroups,
-      nonzeros,
-      chunk: RECORD_CHUNK,
-      permutation: forward.permutation,
-      y,
-    });
+    addPartials({ pool }, compiled, partials, imageGroups, y);
   } finally {
     heap.free(base);
   }
 }
+
+/** Adds the partial gradients of groups of images in order, and writes them to `y` in the structure's order. */
+export function addPartials(
+  { pool }: Pick<EngineBackend, 'pool'>,
+  { nonzeros, forward }: Compiled,
+  partials: number,
+  imageGroups: number,
+  y: number,
+): void {
+  pool.run(Math.ceil(nonzeros / RECORD_CHUNK), 'reduceWeightGradient', {
+    partials,
+    imageGroups,
+    nonzeros,
+    chunk: RECORD_CHUNK,
+    permutation: forward.permutation,
+    y,
+  });
+}
+
+/** Addresses of a weight gradient that tasks compute in parts; `base` is what to free. */
+export interface PartialGradients {
+  readonly base: number;
+  readonly partials: number;
+  readonly scratch: number;
+  readonly scratchThread: number;
+  readonly rangeTable: number;
+}
+
+/** Room for the sums of `tasks` tasks, each of which takes all rows. */
+export function allocatePartials(heap: Heap, threads: number, compiled: Compiled, tasks: number): PartialGradients {
+  const { nonzeros, forward } = compiled;
+  const scratchThread = Math.ceil((BYTES_PER_SUM * nonzeros) / 128) * 128;
+  const base = heap.allocate(threads * scratchThread + 4 * tasks * nonzeros + 8);
+  const partials = base + threads * scratchThread;
+  const rangeTable = partials + 4 * tasks * nonzeros;
+  heap.int32(rangeTable, 2).set([0, forward.slices * forward.channels]);
+  return { base, partials, scratch: base, scratchThread, rangeTable };
+}
+
+/** Nonzeros of a kernel whose sums stay in the second-level cache beside a task's activations. */
+const LIGHT = 32768;
+
+/** Whether a kernel's gradient should be computed task by task. */
+export const isLight = (nonzeros: number): boolean => nonzeros <= LIGHT;

@@ -63,8 +63,8 @@ export const NETWORK_RECORDS = {
     'interleaved', 'pad',
   ],
   weightGradient: [
-    'x', 'xBlock', 'd', 'dBlock', 'dRow', 'dChannel', 'blocks', 'imageGroups', 'rows', 'tiles', 'ranges',
-    'rangeTable', 'channels', 'groups', 'pointers', 'records', 'rowTable', 'scratch', 'scratchThread', 'partials',
+    'x', 'xTask', 'xBlock', 'd', 'dTask', 'dBlock', 'dRow', 'dChannel', 'blocks', 'taskBlocks', 'imageGroups', 'rows',
+    'tiles', 'ranges', 'rangeTable', 'channels', 'groups', 'pointers', 'records', 'rowTable', 'scratch', 'scratchThread', 'partials',
     'nonzeros',
   ],
   reduceWeightGradient: [

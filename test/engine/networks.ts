@@ -72,6 +72,17 @@ export const programs: Readonly<Record<string, Program>> = {
       ...[norm('last', 4), relu, average, dense('head', 4, 4)],
     ],
   },
+  'what batch norm makes, read by poolings and planes': {
+    inputShape: [16, 16, 2],
+    classes: 3,
+    layers: [
+      ...[conv('first', 2, 5), norm('n1', 5), pool(2), conv('second', 5, 6, { bias: true }), relu, norm('n2', 6), relu],
+      ...[conv('third', 6, 7, { stride: 2 }), norm('n3', 7), relu],
+      { kind: 'residual', body: [conv('fourth', 7, 7), norm('n4', 7)], shortcut: [] },
+      ...[relu, pool(2), conv('fifth', 7, 4), norm('n5', 4), relu, average],
+      dense('head', 4, 3),
+    ],
+  },
   mlp: {
     inputShape: [5, 5, 1],
     classes: 4,
@@ -132,10 +143,20 @@ function weightsOf(program: Program, key: Key, density: number): { params: Param
   return { params, state };
 }
 
+export interface Everything {
+  readonly batch: number;
+  readonly training: boolean;
+  readonly density?: number;
+  /** Of the images, those that run; all by default. */
+  readonly rows?: number[];
+  /** Whether dense gradients are asked for beside those of the nonzeros; they take another way through the engine. */
+  readonly probing?: boolean;
+}
+
 /** Everything that a network gives on the current backend: logits, statistics, and all gradients. */
 export function everything(
   program: Program,
-  { batch, training, density = 0.4, rows }: { batch: number; training: boolean; density?: number; rows?: number[] },
+  { batch, training, density = 0.4, rows, probing = true }: Everything,
 ): Arrays {
   const key = seedKey('engine networks');
   const results: Record<string, Float32Array> = {};
@@ -163,13 +184,13 @@ export function everything(
     const probes: Record<string, Tensor> = {};
     for (const name of names) {
       const param = params[name];
-      if (isSparse(param)) probes[name] = tf.zeros([...param.structure.shape]);
+      if (probing && isSparse(param)) probes[name] = tf.zeros([...param.structure.shape]);
     }
     const probeNames = Object.keys(probes);
     const gradients = tf.grads((...given: Tensor[]) => {
       const moved = Object.fromEntries(names.map((name, i) => [name, given[i]]));
-      const probing = Object.fromEntries(probeNames.map((name, i) => [name, given[names.length + i]]));
-      const options = { training, probes: probing };
+      const probed = Object.fromEntries(probeNames.map((name, i) => [name, given[names.length + i]]));
+      const options = { training, probes: probed };
       return loss(runNetwork(program, withTrainables(params, moved), state, images, options).logits);
     })([...names.map((name) => tensors[name]), ...probeNames.map((name) => probes[name])]);
     names.forEach((name, i) => {

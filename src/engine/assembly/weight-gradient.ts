@@ -8,17 +8,21 @@
 //   partials  [image group][nonzero] f32         lanes summed at the end of the task
 //
 // The number of groups is fixed, and reduceWeightGradient adds them in order.
-import { multiplyAdd, sumLanes, thread } from './common';
+import { multiplyAdd, part, sumLanes, thread } from './common';
 
 @unmanaged
 class WeightGradient {
   x: usize;
+  xTask: i32;
   xBlock: i32;
   d: usize;
+  dTask: i32;
   dBlock: i32;
   dRow: i32;
   dChannel: i32;
   blocks: i32;
+  /** blocks of a task's own part of x and d, which is a group; 0: groups are cut from all `blocks` */
+  taskBlocks: i32;
   imageGroups: i32;
   rows: i32;
   tiles: i32;
@@ -40,7 +44,9 @@ export function weightGradient(task: i32, a: usize): void {
   const args = changetype<WeightGradient>(a);
   const group = task / args.ranges, range = args.rangeTable + ((task % args.ranges) << 2);
   const firstRow = load<i32>(range), endRow = load<i32>(range, 4);
-  const firstBlock = group * args.blocks / args.imageGroups, endBlock = (group + 1) * args.blocks / args.imageGroups;
+  const x = part(args.x, args.xTask, group), d = part(args.d, args.dTask, group);
+  const firstBlock = args.taskBlocks ? 0 : group * args.blocks / args.imageGroups;
+  const endBlock = args.taskBlocks ? args.taskBlocks : (group + 1) * args.blocks / args.imageGroups;
   const step = (args.groups + 1) << 2;
   const firstRecord = load<u32>(args.pointers + firstRow * step);
   const endRecord = load<u32>(args.pointers + (endRow - 1) * step + (args.groups << 2));
@@ -48,7 +54,9 @@ export function weightGradient(task: i32, a: usize): void {
   memory.fill(scratch, 0, (endRecord - firstRecord) << 1);
   for (let block = firstBlock; block < endBlock; block++) {
     for (let h = 0; h < args.rows; h++) {
-      for (let row = firstRow; row < endRow; row++) gradientRow(args, block, h, row, scratch, firstRecord);
+      for (let row = firstRow; row < endRow; row++) {
+        gradientRow(args, x + block * args.xBlock, d + block * args.dBlock, h, row, scratch, firstRecord);
+      }
     }
   }
   let sums = scratch, partial = args.partials + ((<usize>group * args.nonzeros) << 2) + (firstRecord >> 1);
@@ -60,14 +68,16 @@ export function weightGradient(task: i32, a: usize): void {
 
 // @ts-ignore: decorator
 @inline
-function gradientRow(args: WeightGradient, block: i32, h: i32, row: i32, scratch: usize, firstRecord: u32): void {
+function gradientRow(
+  args: WeightGradient, xBlock: usize, dBlock: usize, h: i32, row: i32, scratch: usize, firstRecord: u32,
+): void {
   const pointers = args.pointers + row * ((args.groups + 1) << 2);
   const entry = args.rowTable + (<usize>h << 4);
   const from = load<u32>(pointers + (<usize>load<u32>(entry) << 2));
   const to = load<u32>(pointers + (<usize>load<u32>(entry, 4) << 2));
   const sums = scratch + ((from - firstRecord) << 1);
-  let x = args.x + block * args.xBlock + load<i32>(entry, 8);
-  let d = args.d + block * args.dBlock + h * args.dRow + (row % args.channels) * args.dChannel;
+  let x = xBlock + load<i32>(entry, 8);
+  let d = dBlock + h * args.dRow + (row % args.channels) * args.dChannel;
   for (let t = 0; t < args.tiles; t++) {
     gradientTile(x, args.records + from, args.records + to, d, sums);
     x += 128; d += 128;

@@ -9,6 +9,7 @@ import {
   type RunNetworkGradientAttributes,
 } from '../../ops/network.ts';
 import type { EngineBackend } from '../backend.ts';
+import { isLight } from '../convolution.ts';
 import { OutOfMemory } from '../heap.ts';
 import { paddedBatch, SUPER_BLOCK } from '../layout.ts';
 import { planBackward } from '../network/backward.ts';
@@ -33,6 +34,9 @@ interface Plans {
   readonly backward: Partial<Record<Wants, Plan>>;
 }
 
+const KERNEL = '.kernel';
+const NONE: ReadonlySet<string> = new Set();
+
 const plansOf = new WeakMap<Program, Map<string, Plans>>();
 
 /** Plans are made once a program, batch size, mode and width of the kernels' tiles. */
@@ -42,8 +46,8 @@ function plansFor(program: Program, options: PlanOptions): Plans {
     plans = new Map();
     plansOf.set(program, plans);
   }
-  const { batch, norm, keep, tiles } = options;
-  const key = `${batch} ${norm} ${keep} ${tiles}`;
+  const { norm, tiles } = options;
+  const key = [options.batch, norm, options.keep, tiles, ...options.light].join(' ');
   let made = plans.get(key);
   if (made === undefined) {
     made = { forward: planForward(buildGraph(program, norm === 'folded', tiles), options), backward: {} };
@@ -74,6 +78,18 @@ function explainingMemory<T>(plan: ForwardPlan, run: () => T): T {
       `A batch of ${batch} images does not fit into the engine's heap (4 GB); ${fits} images would.`,
     );
   }
+}
+
+/** Names of the convolutions with few nonzeros, of whose kernels no dense gradient is asked for. */
+function lightConvolutions(
+  { parameterNames, probeNames, structures }: RunNetworkAttributes,
+  parameters: readonly TensorInfo[],
+): ReadonlySet<string> {
+  const light = parameterNames.filter((name, i) => {
+    const nonzeros = structures[i]?.positions.length ?? sizeOf(parameters[i].shape);
+    return name.endsWith(KERNEL) && isLight(nonzeros) && !probeNames.includes(name);
+  });
+  return new Set(light.map((name) => name.slice(0, -KERNEL.length)));
 }
 
 /** The inputs of both kernels by name. */
@@ -116,6 +132,7 @@ export const runNetwork = engineKernel<readonly TensorInfo[], RunNetworkAttribut
       norm: training ? 'batch' : 'folded',
       keep: residuals ? (training ? 'parameters' : 'images') : 'nothing',
       tiles: backend.tiles,
+      light: training ? lightConvolutions(attrs, inputs.slice(1)) : NONE,
     });
     const logits = backend.allocate([batch, forward.graph.outputs]);
     // A residual layer's shortcut runs before its body.
@@ -187,7 +204,12 @@ export const runNetworkGradient = engineKernel<readonly TensorInfo[], RunNetwork
         let kept: Residuals = { plan, saved };
         if (plan.options.norm === 'folded') {
           // What was kept is enough for the images only: run again, layer by layer, with the same statistics.
-          const { forward } = plansFor(program, { ...plan.options, norm: 'running', keep: 'parameters' });
+          const { forward } = plansFor(program, {
+            ...plan.options,
+            norm: 'running',
+            keep: 'parameters',
+            light: lightConvolutions(attrs, rest),
+          });
           const logits = backend.heap.allocate(4 * plan.options.batch * forward.graph.outputs);
           try {
             own = runForward(backend, forward, { ...named, images: backend.pointer(images), logits });

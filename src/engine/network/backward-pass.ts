@@ -1,9 +1,9 @@
-import { rowFields, SUM_BYTES } from '../fields.ts';
+import { NO_SUMS, rowFields, SUM_BYTES } from '../fields.ts';
 import { bitsBlock, paddedBatch } from '../layout.ts';
 import { Arena } from './arena.ts';
 import { Builder, type Place, type Side } from './builder.ts';
-import { type Bits, NO_BITS, type Places, type Sums } from './forward-pass.ts';
-import { type Graph, inputsOf, type Node, type Value } from './graph.ts';
+import { type Bits, type Coefficients, NO_BITS, type Places, type SumFields, type Sums } from './forward-pass.ts';
+import { type Graph, inputsOf, type Node, type NodeOf, type Value } from './graph.ts';
 import type { Field, PlanOptions } from './plan.ts';
 
 /** Gradients of the images, or of all parameters. */
@@ -16,6 +16,10 @@ export interface Contribution {
   readonly owned: boolean;
   /** Whether the value's ReLU has already been applied. */
   readonly masked: boolean;
+  /** Images a task of the kernel that wrote it; who reads a local place must have as many. */
+  readonly images?: number;
+  /** Writes it again, for a later chain; to be called once. */
+  readonly again?: () => Place;
 }
 
 /** What a backward pass needs to know of the forward pass. */
@@ -31,7 +35,10 @@ export class Backward {
   readonly wants: Wants;
   readonly builder: Builder;
   readonly places: Places;
+  /** What the kernels that write gradients of batch norms' results leave for them. */
+  readonly sums = new Map<Value, Sums>();
   readonly #graph: Graph;
+  readonly #producers: ReadonlyMap<Value, Node>;
   /** Values whose gradients are needed, and nodes that have parameters. */
   readonly #needs: { readonly values: ReadonlySet<Value>; readonly nodes: ReadonlySet<Node> };
   readonly #contributions = new Map<Value, Contribution[]>();
@@ -42,6 +49,7 @@ export class Backward {
     this.builder = new Builder(graph, options, new Arena());
     this.places = places;
     this.#graph = graph;
+    this.#producers = new Map(graph.nodes.flatMap((node) => (node.kind === 'output' ? [] : [[node.y, node] as const])));
     this.#needs = whatIsNeeded(graph, wants);
   }
 
@@ -85,7 +93,39 @@ export class Backward {
 
   /** Whether an op that writes the only contribution to the gradient of `value` should apply its ReLU. */
   masks(value: Value): boolean {
-    return value.relu && this.#graph.consumers[value.id] === 1;
+    return value.relu && this.only(value);
+  }
+
+  /** Whether one node alone reads `value`. */
+  only(value: Value): boolean {
+    return this.#graph.consumers[value.id] === 1;
+  }
+
+  /** The batch norm that made a value, where layers run one after another. */
+  normOf(value: Value): NodeOf<'batchNorm'> | undefined {
+    const node = this.#producers.get(value);
+    return this.builder.chain || node?.kind !== 'batchNorm' ? undefined : node;
+  }
+
+  /** Whether only the node that made `value` reads its gradient, in the chain that writes it. */
+  passes(value: Value): boolean {
+    const node = this.#producers.get(value);
+    if (this.builder.chain || node?.kind !== 'conv' || this.#graph.consumers[value.id] !== 1) return false;
+    return node.add === null && (this.wants === 'images' || this.options.light.has(node.name));
+  }
+
+  /** What a kernel leaves that writes the whole gradient of `value`, masked, for the batch norm which made it. */
+  sumsOf(value: Value, images: number): SumFields {
+    const norm = this.normOf(value);
+    if (!norm) return NO_SUMS;
+    const { batch } = this.options;
+    const { layout } = value;
+    const tasks = paddedBatch(batch) / images;
+    const place = this.builder.place('constants', tasks * layout.channels * SUM_BYTES);
+    this.sums.set(value, { place, images, tasks });
+    const { mean } = this.places.coefficients.get(norm) as Coefficients;
+    const z = this.side('z', this.placeOf(norm.x), norm.x, images);
+    return { sums: this.builder.at(place), ...z, mean, nb: layout.nb, images: batch };
   }
 
   /** A value's activations or their gradient as a side of a kernel. */
@@ -146,7 +186,7 @@ export class Backward {
   #sum(value: Value, a: Contribution, b: Contribution | null, mask: boolean): Contribution {
     const { builder } = this;
     const { layout } = value;
-    const images = builder.imagesFor(layout);
+    const images = a.images ?? builder.imagesFor(layout);
     const place = a.owned ? a.place : b?.owned ? b.place : builder.activations(layout);
     builder.emit(images, 'combine', {
       ...this.side('a', a.place, value, images),
@@ -159,7 +199,7 @@ export class Backward {
       ...(mask ? this.bits(value, images) : NO_BITS),
     });
     for (const term of [a, b]) if (term && term.place !== place) builder.release(term.place);
-    return { place, owned: true, masked: mask };
+    return { place, owned: true, masked: mask, images };
   }
 }
 

@@ -13,8 +13,12 @@ import {
 } from './plan.ts';
 import type { Run } from './run.ts';
 
-/** `saved` is kept for the backward pass, `scratch` may be one for each thread, `constants` are shared by all. */
-export type ArenaName = 'saved' | 'scratch' | 'constants';
+/**
+ * `saved` is kept for the backward pass; `scratch` holds the whole batch, or where a task runs the whole network, one task's
+ * images for each thread; `local` holds one task's images for each thread, for the length of a chain; `constants` are shared
+ * by all.
+ */
+export type ArenaName = 'saved' | 'scratch' | 'local' | 'constants';
 
 /** Some bytes in one of the arenas, freed when the last user lets go. */
 export interface Place {
@@ -23,6 +27,8 @@ export interface Place {
   readonly bytes: number;
   /** From the place's first byte to what it holds: zero columns lie before the first block. */
   readonly lead: number;
+  /** Of local places: the chain that may use it. */
+  readonly chain: number;
   users: number;
 }
 
@@ -46,12 +52,12 @@ export class Builder {
   /** Of a chain: images a task, and tasks. */
   readonly #taskImages: number;
   readonly #tasks: number;
-  readonly scratch = new Arena();
-  readonly constants = new Arena();
-  readonly saved: Arena;
+  readonly #arenas: { readonly [Name in ArenaName]: Arena };
   readonly #steps: Step[] = [];
   #calls: PlannedCall[] = [];
   #images = 0;
+  /** The number of the current chain. */
+  #chainNumber = 0;
   /** Steps that follow the current chain, and places that are free after them. */
   #deferred: Step[] = [];
   #released: Place[] = [];
@@ -61,16 +67,23 @@ export class Builder {
     this.chain = norm === 'folded';
     this.#taskImages = imagesPerTask(graph, batch);
     this.#tasks = Math.ceil(batch / this.#taskImages);
-    this.saved = saved;
+    this.#arenas = { saved, scratch: new Arena(), local: new Arena(), constants: new Arena() };
+  }
+
+  /** Bytes of what is kept for the backward pass. */
+  get savedBytes(): number {
+    return this.#arenas.saved.size;
   }
 
   /** The plan of what was added. */
   finish(): Plan {
     this.barrier();
+    const { scratch, local, constants } = this.#arenas;
     return {
       steps: this.#steps,
-      scratchBytes: this.scratch.size,
-      constantBytes: this.constants.size,
+      scratchBytes: scratch.size,
+      localBytes: local.size,
+      constantBytes: constants.size,
       perThread: this.chain,
     };
   }
@@ -87,8 +100,7 @@ export class Builder {
 
   /** Adds a kernel that reads, of what the ops before it wrote, only its own task's images. */
   emit<Name extends KernelName>(images: number, kernel: Name, fields: PlannedFields<Name>): void {
-    if (this.#images !== images && !this.chain) this.barrier();
-    this.#images = images;
+    this.#joinChain(images);
     this.#calls.push(plannedCall(kernel, fields));
   }
 
@@ -121,6 +133,7 @@ export class Builder {
     }
     this.#steps.push(...this.#deferred);
     this.#calls = [];
+    this.#chainNumber++;
     this.#deferred = [];
     this.#images = 0;
     for (const place of this.#released) this.#freeNow(place);
@@ -129,13 +142,24 @@ export class Builder {
 
   place(arena: ArenaName, bytes: number, lead = 0): Place {
     const total = lead + bytes;
-    return { arena, offset: this.#arena(arena).allocate(total), bytes: total, lead, users: 1 };
+    const offset = this.#arenas[arena].allocate(total);
+    return { arena, offset, bytes: total, lead, chain: this.#chainNumber, users: 1 };
   }
 
   /** Room for one value's activations: of the whole batch, or of one task for each thread. */
   activations(of: Layout, arena: ArenaName = 'scratch'): Place {
     const blocks = this.chain && arena === 'scratch' ? Math.ceil(this.#taskImages / of.nb) : this.blocks(of);
     return this.place(arena, blocks * of.block, guard(of));
+  }
+
+  /**
+   * Room for the activations of one task's images, for each thread: to be written and read by kernels of one chain, all with
+   * as many images a task. Nothing is allocated before a chain with another number of images has ended.
+   */
+  localActivations(of: Layout, images: number): Place {
+    if (this.chain) return this.activations(of);
+    this.#joinChain(images);
+    return this.place('local', Math.ceil(images / of.nb) * of.block, guard(of));
   }
 
   /** The address of `length` new f32. */
@@ -147,7 +171,7 @@ export class Builder {
     place.users--;
     if (place.users > 0 || place.arena === 'saved') return;
     // Within a chain of one thread what is free can be used at once; else another task may still read it.
-    if (this.chain) this.#freeNow(place);
+    if (this.chain || place.arena === 'local') this.#freeNow(place);
     else this.#released.push(place);
   }
 
@@ -158,8 +182,11 @@ export class Builder {
 
   /** A value's activations as two fields of a kernel: their address, and the distance between two tasks' parts. */
   side<Name extends string>(name: Name, place: Place, { layout }: Value, images: number): Side<Name> {
-    const perThread = this.chain && place.arena === 'scratch';
-    const step = perThread ? () => -this.scratch.size : Math.ceil(images / layout.nb) * layout.block;
+    const { arena } = place;
+    if (arena === 'local' && place.chain !== this.#chainNumber)
+      throw new Error(`The ${name} of a chain that has ended.`);
+    const perThread = arena === 'local' || (this.chain && arena === 'scratch');
+    const step = perThread ? () => -this.#arenas[arena].size : Math.ceil(images / layout.nb) * layout.block;
     return { [name]: this.at(place), [`${name}Task`]: step } as Side<Name>;
   }
 
@@ -168,12 +195,14 @@ export class Builder {
     return { [name]: 0, [`${name}Task`]: 0 } as Side<Name>;
   }
 
-  #arena(name: ArenaName): Arena {
-    return name === 'saved' ? this.saved : name === 'scratch' ? this.scratch : this.constants;
+  /** Goes on with the current chain, or starts another where its tasks have other images. */
+  #joinChain(images: number): void {
+    if (!this.chain && this.#images > 0 && this.#images !== images) this.barrier();
+    this.#images = images;
   }
 
   #freeNow(place: Place): void {
-    this.#arena(place.arena).free(place.offset, place.bytes);
+    this.#arenas[place.arena].free(place.offset, place.bytes);
   }
 }
 

@@ -2,7 +2,8 @@ import { NO_SUMS, SUM_BYTES } from '../fields.ts';
 import { bitsBlock, paddedBatch } from '../layout.ts';
 import { Arena } from './arena.ts';
 import { type ArenaName, Builder, type Place, type Side } from './builder.ts';
-import type { Graph, Node, Value } from './graph.ts';
+import { passingValues } from './chains.ts';
+import { type Graph, inputsOf, type Node, type Value } from './graph.ts';
 import type { Field, PlanOptions } from './plan.ts';
 
 /** Per-channel numbers of a batch-norm or normalisation layer. */
@@ -58,6 +59,7 @@ export class Forward {
   readonly #readers: number[];
   /** Inputs of convolutions and batch norms, for the gradients of their parameters. */
   readonly #needed: ReadonlySet<Value>;
+  readonly #passing: ReadonlyMap<Value, Node>;
   /** Inputs of batch norms that need statistics. */
   readonly #normalized: ReadonlySet<Value>;
 
@@ -66,8 +68,10 @@ export class Forward {
     this.options = options;
     this.builder = new Builder(graph, options, new Arena());
     this.#readers = [...consumers];
+    this.#passing = passingValues(graph, options);
     const parametric = nodes.filter((node) => node.kind === 'conv' || node.kind === 'batchNorm');
-    this.#needed = new Set(options.keep === 'parameters' ? parametric.map(({ x }) => x) : []);
+    const read = options.keep === 'parameters' ? parametric.map(({ x }) => x) : [];
+    this.#needed = new Set(read.filter((x) => !this.#passing.has(x)));
     const norms = nodes.filter((node) => node.kind === 'batchNorm');
     this.#normalized = new Set(options.norm === 'batch' ? norms.map(({ x }) => x) : []);
   }
@@ -87,9 +91,19 @@ export class Forward {
     return value ? this.source('add', value, images) : this.builder.noSide('add');
   }
 
+  /** Images a task of the elementwise op that writes `value`: those of its reader, where that reads it in the same chain. */
+  imagesTo(value: Value): number {
+    const next = this.#passing.get(value);
+    const written = next && next.kind !== 'output' ? [next.y] : [];
+    return this.builder.imagesFor(value.layout, ...[...written, ...(next ? inputsOf(next) : [])].map((v) => v.layout));
+  }
+
   /** The side of a value that a node writes. */
   target<Name extends string>(name: Name, value: Value, images: number): Side<Name> {
-    const place = this.builder.activations(value.layout, this.#needed.has(value) ? 'saved' : 'scratch');
+    const { builder } = this;
+    const place = this.#passing.has(value)
+      ? builder.localActivations(value.layout, images)
+      : builder.activations(value.layout, this.#needed.has(value) ? 'saved' : 'scratch');
     this.values.set(value, place);
     return this.builder.side(name, place, value, images);
   }
@@ -97,7 +111,8 @@ export class Forward {
   /** The same for a result that may take the place of an input which no one else reads. */
   targetOver<Name extends string>(name: Name, input: Value, value: Value, images: number): Side<Name> {
     const place = this.values.get(input) as Place;
-    if (this.#readers[input.id] > 1 || this.#needed.has(value) || place.arena !== 'scratch') {
+    const elsewhere = this.#needed.has(value) || this.#passing.has(value);
+    if (this.#readers[input.id] > 1 || elsewhere || place.arena !== 'scratch') {
       return this.target(name, value, images);
     }
     place.users++;

@@ -39,7 +39,7 @@ export function planForward(graph: Graph, options: PlanOptions): ForwardPlan {
     ...builder.finish(),
     options,
     graph,
-    savedBytes: builder.saved.size,
+    savedBytes: builder.savedBytes,
     statistics,
     places: { values, bits, choices, coefficients },
   };

@@ -38,12 +38,19 @@ export interface PlanOptions {
   readonly keep: 'nothing' | 'images' | 'parameters';
   /** Register tiles that the kernels take at once. */
   readonly tiles: number;
+  /**
+   * Convolutions with so few nonzeros that the gradient of their kernel is taken task by task, in the chain that computes the
+   * gradient of their output; their inputs are computed again where that is an elementwise pass.
+   */
+  readonly light: ReadonlySet<string>;
 }
 
 /** What to run, and the memory that it needs beside what is kept: once, or for each thread where `perThread`. */
 export interface Plan {
   readonly steps: readonly Step[];
   readonly scratchBytes: number;
+  /** For each thread. */
+  readonly localBytes: number;
   readonly constantBytes: number;
   readonly perThread: boolean;
 }

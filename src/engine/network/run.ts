@@ -2,13 +2,26 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Structure } from '../../core/structure.ts';
 import { BATCH_NORM_EPSILON } from '../../ops/network.ts';
 import type { EngineBackend } from '../backend.ts';
-import { denseKernel, fillWeights, weightGradient } from '../convolution.ts';
+import {
+  addPartials,
+  allocatePartials,
+  denseKernel,
+  fillWeights,
+  type PartialGradients,
+  weightGradient,
+} from '../convolution.ts';
 import { paddedBatch } from '../layout.ts';
 import { Compiled } from '../rows.ts';
 import type { Graph, NodeOf } from './graph.ts';
 import { type Field, type Plan, type Step, value } from './plan.ts';
 
 type ConvNode = NodeOf<'conv'>;
+
+/** A convolution whose kernel's gradient so many tasks compute in parts. */
+export interface LightGradient {
+  readonly node: ConvNode;
+  readonly tasks: number;
+}
 
 /** What a run reads and writes: tensors by name, addresses of the others. */
 export interface RunInputs {
@@ -30,7 +43,7 @@ export interface RunInputs {
 
 /** One execution of a plan: resolves its fields and runs its steps. */
 export class Run {
-  readonly bases = { saved: 0, scratch: 0, constants: 0 };
+  readonly bases = { saved: 0, scratch: 0, local: 0, constants: 0 };
   readonly images: number;
   readonly logits: number;
   readonly dLogits: number;
@@ -40,6 +53,7 @@ export class Run {
   /** Rows of each convolution, and the address of its bias. */
   readonly #rows = new Map<ConvNode, Compiled>();
   readonly #biases = new Map<ConvNode, number>();
+  readonly #partials = new Map<ConvNode, PartialGradients>();
   readonly #allocated: number[] = [];
 
   constructor(backend: EngineBackend, inputs: RunInputs) {
@@ -58,6 +72,7 @@ export class Run {
     rows.pinning(() => {
       try {
         this.bases.scratch = this.#allocate(plan.scratchBytes * (plan.perThread ? pool.threads : 1));
+        this.bases.local = this.#allocate(plan.localBytes * pool.threads);
         this.bases.constants = this.#allocate(plan.constantBytes);
         this.#prepareKernels(transposed);
         for (const step of plan.steps) this.#step(step);
@@ -125,6 +140,24 @@ export class Run {
       const dense = this.#backend.rows.get(denseKernel(shape), geometry);
       weightGradient(this.#backend, dense, geometry, ...addresses, probe);
     }
+  }
+
+  /** Where a light convolution's tasks leave the gradient of its kernel. */
+  partialGradients({ node, tasks }: LightGradient): PartialGradients {
+    const found = this.#partials.get(node);
+    if (found) return found;
+    const { heap, pool } = this.#backend;
+    const made = allocatePartials(heap, pool.threads, this.rows(node), tasks);
+    this.#partials.set(node, made);
+    this.#allocated.push(made.base);
+    return made;
+  }
+
+  /** Adds up what the tasks have left. */
+  addPartialGradients({ node, tasks }: LightGradient): void {
+    const gradient = this.gradient(`${node.name}.kernel`);
+    if (gradient === undefined) return;
+    addPartials(this.#backend, this.rows(node), this.partialGradients({ node, tasks }).partials, tasks, gradient);
   }
 
   #tensorInfo(name: string): TensorInfo {

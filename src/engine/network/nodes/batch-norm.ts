@@ -1,5 +1,6 @@
 import { rowFields } from '../../fields.ts';
-import type { Backward } from '../backward-pass.ts';
+import type { Backward, Contribution } from '../backward-pass.ts';
+import type { Place } from '../builder.ts';
 import { type Coefficients, type Forward, NO_BITS, type Sums } from '../forward-pass.ts';
 import type { NodeOf, Value } from '../graph.ts';
 import { type Field, type PlannedFields, value } from '../plan.ts';
@@ -24,7 +25,7 @@ function affine(node: AffineNode, { scale, shift }: Coefficients, pass: Forward)
   const { x, y } = node;
   const { builder } = pass;
   const add = addedTo(node);
-  const images = builder.imagesFor(x.layout);
+  const images = pass.imagesTo(y);
   builder.emit(images, 'affine', {
     ...pass.source('x', x, images),
     ...pass.added(add, images),
@@ -102,6 +103,27 @@ function statistics(x: Value, pass: Forward): Sums {
   return pass.sums.get(x) as Sums;
 }
 
+/** The result again from what was kept, for kernels of the current chain. */
+export function again(node: NodeOf<'batchNorm'>, images: number, pass: Backward): Place {
+  const { x, y } = node;
+  const { builder } = pass;
+  const place = builder.localActivations(y.layout, images);
+  const { scale, shift } = pass.places.coefficients.get(node) as Coefficients;
+  builder.emit(images, 'affine', {
+    ...pass.side('x', pass.placeOf(x), x, images),
+    ...builder.noSide('add'),
+    ...pass.side('y', place, y, images),
+    ...rowFields(y.layout, images),
+    block: y.layout.block,
+    pad: y.layout.padBytes,
+    scale,
+    shift,
+    relu: y.relu ? 1 : 0,
+    ...NO_BITS,
+  });
+  return place;
+}
+
 /** dx = a · dy + b · x + c of each channel, with b = c = 0 where the statistics are constants. */
 export function backward(node: AffineNode, pass: Backward): void {
   const { x, y } = node;
@@ -110,21 +132,22 @@ export function backward(node: AffineNode, pass: Backward): void {
   if (!d) return;
   if (add) pass.share(add, d.place);
   const { builder, options } = pass;
-  const images = builder.imagesFor(x.layout);
+  const images = d.images ?? builder.imagesFor(x.layout);
   const numbers = pass.places.coefficients.get(node) as Coefficients;
   const z = pass.places.values.get(x) ?? null;
   const masked = d.masked || !y.relu;
   const learns = node.kind === 'batchNorm' && (pass.wants === 'parameters' || options.norm === 'batch');
   let factors: { readonly a: Field; readonly b: Field; readonly c: Field } = { a: numbers.scale, b: 0, c: 0 };
   if (learns) {
-    const sums = pass.channelSums(y, d.place, images, { z, masked, mean: numbers.mean });
+    const sums = pass.sums.get(y) ?? pass.channelSums(y, d.place, images, { z, masked, mean: numbers.mean });
     factors = learnedFactors(node, numbers, sums, pass);
   }
+  const dy = d.again ? d.again() : d.place;
   if (pass.needs(x)) {
-    const place = d.owned && d.place.users === 1 ? d.place : builder.activations(x.layout);
+    const place = placeForGradient(node, { ...d, place: dy }, images, pass);
     const constant = factors.b === 0 || z === null;
     builder.emit(images, 'affineGradient', {
-      ...pass.side('d', d.place, y, images),
+      ...pass.side('d', dy, y, images),
       ...(constant ? builder.noSide('z') : pass.side('z', z, x, images)),
       ...pass.side('y', place, x, images),
       ...rowFields(x.layout, images),
@@ -135,11 +158,19 @@ export function backward(node: AffineNode, pass: Backward): void {
       ...(masked ? NO_BITS : pass.bits(y, images)),
       ...factors,
     });
-    pass.add(x, { place, owned: true, masked: false });
-    if (place !== d.place) builder.release(d.place);
+    pass.add(x, { place, owned: true, masked: false, images });
+    if (place !== dy) builder.release(dy);
   } else {
-    builder.release(d.place);
+    builder.release(dy);
   }
+}
+
+/** Where the gradient of x goes: in the place of that of y, or where only kernels of the current chain read it. */
+function placeForGradient({ x }: AffineNode, dy: Contribution, images: number, pass: Backward): Place {
+  const { builder } = pass;
+  const own = dy.owned && dy.place.users === 1;
+  if (pass.passes(x)) return own && dy.place.arena === 'local' ? dy.place : builder.localActivations(x.layout, images);
+  return own && dy.place.arena !== 'local' ? dy.place : builder.activations(x.layout);
 }
 
 /** The gradients of γ and β from the channels' sums, and the factors of the input gradient. */

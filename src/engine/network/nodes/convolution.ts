@@ -1,9 +1,13 @@
 import { ZEROS } from '../../control.ts';
+import type { PartialGradients } from '../../convolution.ts';
 import { NO_SUMS, rowFields } from '../../fields.ts';
+import { paddedBatch } from '../../layout.ts';
 import type { Backward } from '../backward-pass.ts';
+import type { Place } from '../builder.ts';
 import { type Forward, NO_BITS } from '../forward-pass.ts';
 import type { NodeOf, Value } from '../graph.ts';
 import type { Field } from '../plan.ts';
+import { again } from './batch-norm.ts';
 
 type ConvNode = NodeOf<'conv'>;
 type Direction = 'forward' | 'transposed';
@@ -69,11 +73,12 @@ export function backward(node: ConvNode, pass: Backward): void {
   const d = pass.take(y, true);
   if (!d) return;
   const { builder } = pass;
-  const images = builder.imagesFor(x.layout, y.layout);
+  const images = d.images ?? builder.imagesFor(x.layout, y.layout);
   if (pass.needs(x)) {
     const before = pass.before(x);
     const place = before?.owned ? before.place : builder.activations(x.layout);
     const masked = before ? x.relu : pass.masks(x);
+    const whole = before !== undefined || pass.only(x);
     builder.emit(images, 'convolve', {
       ...convolveFields(node, 'transposed', y, x, images),
       ...pass.side('x', d.place, y, images),
@@ -83,21 +88,68 @@ export function backward(node: ConvNode, pass: Backward): void {
       biasStep: 0,
       epilogue: masked ? 2 : 0,
       ...(masked ? pass.bits(x, images) : NO_BITS),
-      ...NO_SUMS,
+      ...(whole ? pass.sumsOf(x, images) : NO_SUMS),
     });
     if (before && before.place !== place) builder.release(before.place);
     pass.add(x, { place, owned: true, masked });
   }
   if (add) pass.share(add, d.place);
   if (pass.wants === 'parameters') {
-    const { batch } = pass.options;
+    const { options } = pass;
     if (node.bias) {
       const sums = pass.channelSums(y, d.place, images, { z: null, masked: true, mean: ZEROS });
       builder.defer((run) => run.biasGradient(node, builder.at(sums.place), sums.tasks));
     }
-    const { x: xAt } = pass.side('x', pass.placeOf(x), x, images);
-    const { d: dAt } = pass.side('d', d.place, y, images);
-    builder.defer((run) => run.kernelGradients(node, batch, xAt, dAt));
+    if (options.light.has(node.name)) {
+      lightGradient(node, d.place, images, pass);
+    } else {
+      const { x: xAt } = pass.side('x', pass.placeOf(x), x, images);
+      const { d: dAt } = pass.side('d', d.place, y, images);
+      builder.defer((run) => run.kernelGradients(node, options.batch, xAt, dAt));
+    }
   }
   builder.release(d.place);
+}
+
+/** Gradients of the kernel's nonzeros, each task's in the chain that wrote dy, then added up. */
+function lightGradient(node: ConvNode, d: Place, images: number, pass: Backward): void {
+  const { x, y, geometry } = node;
+  const { builder } = pass;
+  const norm = pass.placeOf(x).arena === 'saved' ? undefined : pass.normOf(x);
+  const place = norm ? again(norm, images, pass) : pass.placeOf(x);
+  const light = { node, tasks: paddedBatch(pass.options.batch) / images };
+  const rows =
+    (field: 'channels' | 'groups' | 'pointers' | 'records' | 'rowTable'): Field =>
+    (run) =>
+      run.rows(node).forward[field];
+  const partial =
+    (field: keyof PartialGradients): Field =>
+    (run) =>
+      run.partialGradients(light)[field];
+  builder.emit(images, 'weightGradient', {
+    ...pass.side('x', place, x, images),
+    xBlock: geometry.x.block,
+    ...pass.side('d', d, y, images),
+    dBlock: geometry.y.block,
+    dRow: geometry.y.row,
+    dChannel: geometry.y.channel,
+    blocks: 0,
+    taskBlocks: Math.ceil(images / geometry.y.nb),
+    imageGroups: light.tasks,
+    rows: geometry.y.height,
+    tiles: geometry.y.tiles,
+    ranges: 1,
+    rangeTable: partial('rangeTable'),
+    channels: rows('channels'),
+    groups: rows('groups'),
+    pointers: rows('pointers'),
+    records: rows('records'),
+    rowTable: rows('rowTable'),
+    scratch: partial('scratch'),
+    scratchThread: partial('scratchThread'),
+    partials: partial('partials'),
+    nonzeros: (run) => run.rows(node).nonzeros,
+  });
+  builder.defer((run) => run.addPartialGradients(light));
+  if (norm) builder.release(place);
 }

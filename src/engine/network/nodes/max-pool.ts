@@ -40,19 +40,37 @@ export function forward(node: NodeOf<'maxPool'>, pass: Forward): void {
 export function backward(node: NodeOf<'maxPool'>, pass: Backward): void {
   const { x, y, size } = node;
   const { builder } = pass;
-  pass.through(
-    node,
-    (images, dx, dy) =>
-      builder.emit(images, 'maxPoolGradient', {
-        ...pass.side('x', dx, x, images),
-        ...pass.side('y', dy, y, images),
-        ...poolFields(x.layout, y.layout, images),
-        size,
-        pad: x.layout.padBytes,
-        choices: builder.at(pass.places.choices.get(node) as Place),
-        choicesTask: choicesTask(node, images),
-        relu: 0,
-      }),
-    x.relu,
-  );
+  const emit = (images: number, dx: Place, dy: Place): void =>
+    builder.emit(images, 'maxPoolGradient', {
+      ...pass.side('x', dx, x, images),
+      ...pass.side('y', dy, y, images),
+      ...poolFields(x.layout, y.layout, images),
+      size,
+      pad: x.layout.padBytes,
+      choices: builder.at(pass.places.choices.get(node) as Place),
+      choicesTask: choicesTask(node, images),
+      relu: 0,
+    });
+  const norm = pass.normOf(x);
+  if (!norm || norm.add || !pass.only(x)) {
+    pass.through(node, emit, x.relu);
+    return;
+  }
+  // A batch norm reads dx once for its sums and once for its own gradient: cheaper to make twice than to write and read.
+  const d = pass.take(y, true);
+  if (!d) return;
+  const images = builder.imagesFor(x.layout, y.layout);
+  const write = (): Place => {
+    const place = builder.localActivations(x.layout, images);
+    emit(images, place, d.place);
+    return place;
+  };
+  const place = write();
+  const again = (): Place => {
+    builder.release(place);
+    const second = write();
+    builder.release(d.place);
+    return second;
+  };
+  pass.add(x, { place, owned: true, masked: x.relu, images, again });
 }
