@@ -36,14 +36,31 @@ const keyOf = (name: string): string => {
   return `${name.slice(0, dot)}/${name.slice(dot + 1)}`;
 };
 
+/** The layer that normalises images. */
+const NORMALIZATION = 'normalize';
+
+/** The values of its weights by their names; none where images go in as they are. */
+function normalizationOf({ normalize }: Network['record']['model']): Readonly<Record<string, readonly number[]>> {
+  if (normalize === undefined) return {};
+  const { mean, std } = normalize;
+  return {
+    [`${NORMALIZATION}/gamma`]: mean.map(() => 1),
+    [`${NORMALIZATION}/beta`]: mean.map(() => 0),
+    [`${NORMALIZATION}/moving_mean`]: mean,
+    [`${NORMALIZATION}/moving_variance`]: std.map((value) => value * value),
+  };
+}
+
 /** The network as a LayersModel, which the caller disposes. */
 export async function layersModelOf({ record, values }: Network): Promise<LayersModel> {
   const layers = await loadLayers();
   const program = buildModel(record.model.name, record.model);
   const model = assemble(layers, program);
+  const normalization = normalizationOf(record.model);
   const declared = new Map([...parametersOf(program), ...statisticsOf(program)].map((one) => [keyOf(one.name), one]));
   for (const layer of model.layers) {
     const tensors = layer.weights.map(({ originalName }) => {
+      if (originalName in normalization) return tf.tensor1d([...normalization[originalName]]);
       const { name, shape } = declared.get(originalName) as Declared;
       return tf.tensor(values[name], [...shape]);
     });
@@ -65,8 +82,12 @@ function assemble({ layers, input, model }: Layers, { inputShape, layers: record
   const add = (layer: Layer, x: SymbolicTensor): SymbolicTensor => {
     const zeros = { kernelInitializer: 'zeros', biasInitializer: 'zeros' } as const;
     switch (layer.kind) {
-      case 'normalize':
-        throw new InputError('A network that normalises its images itself has no form as a LayersModel.');
+      case 'normalize': {
+        // 1 · (x − mean) / √(std² + 0) + 0: batch norm that neither learns nor moves. Without its scale tfjs finds no gradient.
+        const norm = layers.batchNormalization({ name: NORMALIZATION, epsilon: 0 });
+        norm.trainable = false;
+        return norm.apply(x) as SymbolicTensor;
+      }
       case 'conv': {
         const { name, size, stride, padding, filters, bias } = layer;
         const padded =

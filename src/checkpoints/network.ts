@@ -6,6 +6,7 @@ import { isKernel, isSparse, type Param, type Params, type Tensors } from '../co
 import { gatherValues, type Structure, scatterValues, structure } from '../core/structure.ts';
 import { parametersOf, statisticsOf } from '../models/inspect.ts';
 import { buildModel } from '../models/models.ts';
+import { modelSchema } from './stored.ts';
 import type { Checkpoint, Json } from './types.ts';
 
 /**
@@ -110,12 +111,7 @@ export function networkOnly(checkpoint: Checkpoint): Checkpoint {
 
 const json = z.record(z.string(), z.json());
 const recordSchema = z.object({
-  model: z.object({
-    name: z.string(),
-    width: z.number(),
-    inputShape: z.tuple([z.int(), z.int(), z.int()]),
-    classes: z.int(),
-  }),
+  model: modelSchema,
   config: json,
   epoch: z.int().min(0),
   step: z.int().min(0),

@@ -38,15 +38,19 @@ const metadataSchema = z.object({
   sha256: z.string().length(DIGEST_DIGITS),
 });
 
+/** Which network weights belong to, as files say it. */
+export const modelSchema = z.object({
+  name: z.string(),
+  width: z.number(),
+  inputShape: z.tuple([z.int(), z.int(), z.int()]),
+  classes: z.int(),
+  normalize: z.object({ mean: z.array(z.number()), std: z.array(z.number()) }).optional(),
+});
+
 const jsonRecord = z.record(z.string(), z.json());
 const partsSchema = z.object({
   config: jsonRecord,
-  model: z.object({
-    name: z.string(),
-    width: z.number(),
-    inputShape: z.tuple([z.int(), z.int(), z.int()]),
-    classes: z.int(),
-  }),
+  model: modelSchema,
   epoch: z.int().min(0),
   step: z.int().min(0),
   progress: jsonRecord,

@@ -38,7 +38,7 @@ export async function openFiles({ from: target, 'extra-images': extraImages }: F
 
 async function describedBy(checkpoint: string): Promise<OpenedFiles['defaults']> {
   const { model, config } = (await readCheckpoint(checkpoint)).stored;
-  return { dataset: config.dataset, model: model.name, width: model.width };
+  return { dataset: config.dataset, model: model.name, width: model.width, ...model.normalize };
 }
 
 const MEGABYTE = 2 ** 20;

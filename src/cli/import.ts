@@ -12,6 +12,8 @@ const MODEL_FLAGS = {
   width: { kind: 'number', description: 'multiplies its channels; default: 1' },
   images: { kind: 'numbers', description: 'height, width and channels of its images; default: 32,32,3' },
   classes: { kind: 'number', description: 'its number of classes; default: 10' },
+  mean: { kind: 'numbers', description: 'what it subtracts from pixels in [0, 1], one number a channel' },
+  std: { kind: 'numbers', description: 'what it divides them by after that' },
 } as const satisfies Flags;
 
 export const importCommand = defineCommand({
@@ -43,9 +45,16 @@ export const importCommand = defineCommand({
 });
 
 /** @throws UsageError for flags that describe no network */
-function modelOf({ model: name, width, images, classes }: FlagValues<typeof MODEL_FLAGS>): ModelRecord | undefined {
+function modelOf({
+  model: name,
+  width,
+  images,
+  classes,
+  mean,
+  std,
+}: FlagValues<typeof MODEL_FLAGS>): ModelRecord | undefined {
   if (name === undefined) {
-    const left = Object.entries({ width, images, classes }).find(([, value]) => value !== undefined);
+    const left = Object.entries({ width, images, classes, mean, std }).find(([, value]) => value !== undefined);
     if (left) throw new UsageError(`--${left[0]} describes a network; give its name too, as --model resnet18.`);
     return undefined;
   }
@@ -53,5 +62,9 @@ function modelOf({ model: name, width, images, classes }: FlagValues<typeof MODE
   if (more.length > 0 || ![rows, columns, channels].every((extent) => Number.isInteger(extent) && extent > 0)) {
     throw new UsageError(`--images takes height, width and channels, such as 32,32,3; ${images} came.`);
   }
-  return { name, width: width ?? 1, inputShape: [rows, columns, channels], classes: classes ?? 10 };
+  if ((mean === undefined) !== (std === undefined)) {
+    throw new UsageError(`--mean and --std come together; only --${mean ? 'mean' : 'std'} came.`);
+  }
+  const shape = { width: width ?? 1, inputShape: [rows, columns, channels], classes: classes ?? 10 } as const;
+  return { name, ...shape, ...(mean && std && { normalize: { mean, std } }) };
 }

@@ -90,11 +90,14 @@ export const namesFor =
     return several ? '--seeds' : flagOf(setting);
   };
 
+/** Whether one value of a setting is a list. */
+const isList = (name: string): boolean => NAMES.includes(name as Setting) && SCHEMAS[name as Setting].type === 'array';
+
 /** The settings of a sweep as what all runs share and what they differ in: lists of several values. */
 export function gridOf(settings: Readonly<Record<string, unknown>>): Grid {
   const values = Object.entries(settings).map(([name, value]): [string, readonly unknown[]] => [
     name,
-    Array.isArray(value) && name !== 'milestones' ? value : [value],
+    Array.isArray(value) && !isList(name) ? value : [value],
   ]);
   return {
     settings: Object.fromEntries(

@@ -1,10 +1,11 @@
-import { UsageError } from '../core/errors.ts';
+import { InputError, UsageError } from '../core/errors.ts';
 import type { Program } from '../ops/network.ts';
 import { cnn } from './cnn.ts';
 import { lenet5 } from './lenet5.ts';
 import { lenet300, mlp } from './mlp.ts';
+import { preactresnet18 } from './preact-resnet.ts';
 import { resnet18, resnet34, resnet50 } from './resnet.ts';
-import type { ModelBuilder, ModelOptions } from './types.ts';
+import type { ModelBuilder, ModelOptions, Normalization } from './types.ts';
 import { vgg16, vgg16Bsr } from './vgg.ts';
 import { wideResnet } from './wide-resnet.ts';
 
@@ -19,6 +20,7 @@ export const models = {
   resnet18,
   resnet34,
   resnet50,
+  preactresnet18,
   'wrn-16-4': wideResnet(16, 4),
   'wrn-28-2': wideResnet(28, 2),
   'wrn-28-4': wideResnet(28, 4),
@@ -45,8 +47,28 @@ export function modelBuilder(name: string): ModelBuilder {
 }
 
 /**
- * The network of a model by its name.
+ * The network of a model by its name, normalising its images first where the options say so.
  *
  * @throws UsageError if there is no such model; InputError if the images are too small or an option is out of range
  */
-export const buildModel = (name: string, options: ModelOptions): Program => modelBuilder(name)(options);
+export function buildModel(name: string, options: ModelOptions): Program {
+  const program = modelBuilder(name)(options);
+  const { normalize } = options;
+  if (normalize === undefined) return program;
+  checkNormalization(normalize, options.inputShape[2]);
+  return { ...program, layers: [{ kind: 'normalize', ...normalize }, ...program.layers] };
+}
+
+/** @throws InputError unless there is a mean and a deviation above 0 for each channel */
+function checkNormalization({ mean, std }: Normalization, channels: number): void {
+  if ([mean, std].some(({ length }) => length !== channels)) {
+    throw new InputError(
+      `Normalising images of ${channels} channels takes as many means and standard deviations; ${mean.length} and ${std.length} came.`,
+    );
+  }
+  if (![...mean, ...std].every(Number.isFinite) || std.some((value) => value <= 0)) {
+    throw new InputError(
+      `Images are normalised by finite means and standard deviations above 0; ${mean} and ${std} came.`,
+    );
+  }
+}

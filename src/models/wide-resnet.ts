@@ -1,21 +1,8 @@
 import { UsageError } from '../core/errors.ts';
 import type { Layer } from '../ops/network.ts';
 import { batchNorm, checkOptions, conv, dense, globalAveragePool, program, relu, scaled } from './layers.ts';
+import { preactivationBlock } from './preactivation.ts';
 import type { ModelBuilder } from './types.ts';
-
-/** A pre-activation block: batch norm and ReLU come before each convolution, and before the shortcut's. */
-function block(name: string, inputs: number, outputs: number, stride: number): Layer[] {
-  const activation = [batchNorm(`${name}.bn1`, inputs), relu];
-  const body = [
-    conv(`${name}.conv1`, inputs, outputs, 3, stride),
-    batchNorm(`${name}.bn2`, outputs),
-    relu,
-    conv(`${name}.conv2`, outputs, outputs),
-  ];
-  return inputs === outputs && stride === 1
-    ? [{ kind: 'residual', body: [...activation, ...body], shortcut: [] }]
-    : [...activation, { kind: 'residual', body, shortcut: [conv(`${name}.convShortcut`, inputs, outputs, 1, stride)] }];
-}
 
 /**
  * WRN-depth-widen (Zagoruyko and Komodakis 2016): three stages of (depth − 4) / 6 blocks with 16, 32 and 64 times
@@ -37,7 +24,9 @@ export function wideResnet(depth: number, widen: number): ModelBuilder {
     for (const stage of [1, 2, 3]) {
       const outputs = scaled(16 * 2 ** (stage - 1) * widen, options.width);
       for (let i = 0; i < (depth - 4) / 6; i++) {
-        layers.push(...block(`block${stage}.layer.${i}`, inputs, outputs, stage > 1 && i === 0 ? 2 : 1));
+        const stride = stage > 1 && i === 0 ? 2 : 1;
+        const shape = { inputs, outputs, stride, shortcut: 'convShortcut' };
+        layers.push(...preactivationBlock(`block${stage}.layer.${i}`, shape));
         inputs = outputs;
       }
     }

@@ -71,7 +71,7 @@ function withRecipe({ recipe, ...given }: TrainOptions): TrainOptions {
 }
 
 /** Settings without a default. */
-type Undecided = 'recipe' | 'layerSparsities' | 'from' | 'extraImages' | 'trainLimit' | 'testLimit';
+type Undecided = 'recipe' | 'mean' | 'std' | 'layerSparsities' | 'from' | 'extraImages' | 'trainLimit' | 'testLimit';
 
 function resolve(given: TrainOptions): TrainConfig {
   const dataset = given.dataset ?? 'mnist10k';

@@ -41,6 +41,10 @@ const RULES: readonly Rule[] = [
     distribution === 'per-layer' && layerSparsities === undefined
       ? `${name('distribution')} per-layer needs the sparsities of some kernels, such as ${name('layerSparsities')} conv1.kernel=0.5; none came.`
       : null,
+  ({ mean, std }, _config, name) =>
+    mean?.length !== std?.length
+      ? `${name('mean')} and ${name('std')} come together, a number for each channel; ${mean ? `${name('mean')} ${show(mean)}` : `no ${name('mean')}`} and ${std ? `${name('std')} ${show(std)}` : `no ${name('std')}`} came.`
+      : null,
   (_given, { method, distribution }, name) =>
     distribution === 'global' && methods[method].givenWeights === undefined
       ? `${name('distribution')} global keeps the largest weights of the network, so it applies to the methods one-shot and gradual; ${name('method')} ${method} draws its masks without a look at the weights. Choose another distribution, or one of these methods.`

@@ -1,8 +1,10 @@
-import { datasets } from '../data/datasets.ts';
+import { type DatasetName, datasets } from '../data/datasets.ts';
+
 import type { TrainOptions } from './settings.ts';
 
 /** What a recipe's settings follow: those of the user where they are given, else the recipe's own. */
 interface Occasion {
+  readonly dataset: DatasetName;
   readonly epochs: number;
   readonly model: string;
   readonly method: NonNullable<TrainOptions['method']>;
@@ -13,7 +15,7 @@ interface Occasion {
  * The schedule of a paper, as its authors' code has it. What follows the data set there too (the attack, augmentation) is
  * left to the data set's own defaults, which for CIFAR and SVHN are those of these papers.
  */
-interface Recipe extends Occasion {
+interface Recipe extends Omit<Occasion, 'dataset'> {
   /** The network, of colour images of 32 × 32 pixels; other data sets keep their own. */
   readonly model: string;
   readonly settings: (occasion: Occasion) => TrainOptions;
@@ -25,6 +27,29 @@ const SGD = { batchSize: 128, lr: 0.1, momentum: 0.9 } as const;
 
 /** A tenth of the learning rate at half and again at three quarters of the epochs: the default milestones. */
 const HALF_AND_THREE_QUARTERS = { schedule: 'multi-step', decayFactor: 0.1 } as const;
+
+/** What a network does to pixels first. */
+type Normalization = Required<Pick<TrainOptions, 'mean' | 'std'>>;
+
+/** Of the training images of CIFAR-100, as torchvision's examples give them. */
+const CIFAR100: Normalization = {
+  mean: [0.5070751592371323, 0.48654887331495095, 0.4409178433670343],
+  std: [0.2673342858792401, 0.2564384629170883, 0.27615047132568404],
+};
+
+const CIFAR10_MEAN = [0.4914, 0.4822, 0.4465];
+
+/** What Liu et al. divide by is the mean of each image's own deviation. */
+const ITOP_NORMALIZATION: { readonly [Name in DatasetName]?: Normalization } = {
+  cifar10: { mean: CIFAR10_MEAN, std: [0.2023, 0.1994, 0.201] },
+  cifar100: CIFAR100,
+};
+
+const RICE_NORMALIZATION: { readonly [Name in DatasetName]?: Normalization } = {
+  cifar10: { mean: CIFAR10_MEAN, std: [0.2471, 0.2435, 0.2616] },
+  cifar100: CIFAR100,
+  svhn: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+};
 
 /** Steps after which masks stay, of those of a run, in google-research/rigl. */
 const RIGL_END = 75_000 / 97_656;
@@ -86,8 +111,9 @@ export const recipes: { readonly [Name in RecipeName]: Recipe } = {
     model: 'vgg16',
     method: 'rigl-itop',
     objective: 'natural',
-    settings: () => ({
+    settings: ({ dataset }) => ({
       ...SGD,
+      ...ITOP_NORMALIZATION[dataset],
       nesterov: true,
       sparsity: 0.95,
       distribution: 'erk',
@@ -98,10 +124,17 @@ export const recipes: { readonly [Name in RecipeName]: Recipe } = {
   /** Rice et al. (2020), as locuslab/robust_overfitting: a dense network, whose robust accuracy overfits after the first fall. */
   rice2020: {
     epochs: 200,
-    model: 'resnet18',
+    model: 'preactresnet18',
     method: 'dense',
     objective: 'at',
-    settings: () => ({ ...SGD, ...HALF_AND_THREE_QUARTERS, weightDecay: 5e-4, attackBn: 'train' }),
+    settings: ({ dataset }) => ({
+      ...SGD,
+      ...RICE_NORMALIZATION[dataset],
+      ...(dataset === 'svhn' && { lr: 0.01 }),
+      ...HALF_AND_THREE_QUARTERS,
+      weightDecay: 5e-4,
+      attackBn: 'train',
+    }),
   },
 };
 
@@ -112,8 +145,17 @@ export function settingsOfRecipe(name: RecipeName, given: TrainOptions): TrainOp
   const { method = recipe.method } = given;
   const own = isSmallPhotos(dataset) ? { model: recipe.model } : {};
   const { model = '' } = { ...own, ...given };
-  const settings = recipe.settings({ epochs, model, method, objective });
-  return { dataset, epochs, objective, ...own, ...(method !== 'dense' && { method }), ...settings };
+  const settings = recipe.settings({ dataset, epochs, model, method, objective });
+  return {
+    dataset,
+    epochs,
+    objective,
+    ...own,
+    ...(method !== 'dense' && { method }),
+    ...settings,
+    // Given weights go on in the network that they are of.
+    ...(given.from !== undefined && { mean: undefined, std: undefined }),
+  };
 }
 
 /** Whether a data set has the images that the networks of the papers are made for. */

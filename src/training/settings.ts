@@ -32,6 +32,11 @@ export const SETTINGS = {
   dataset: z.enum(datasetNames as readonly [DatasetName, ...DatasetName[]]).describe('data set'),
   model: z.string().min(1).describe('network: mlp, cnn, vgg16, resnet18, …'),
   width: positive.describe('multiplies the number of channels of every hidden layer'),
+  mean: z
+    .array(z.number())
+    .min(1)
+    .describe('subtracted from pixels by the network, one number a channel; attacks still see pixels'),
+  std: z.array(positive).min(1).describe('what it divides them by after that'),
   method: namesOf(methods).describe('how the sparse kernels are found'),
   sparsity: z.number().min(0).lt(1).describe('share of kernel weights that are zero'),
   distribution: z
@@ -101,6 +106,8 @@ export type TrainOptions = { readonly [K in Setting]?: z.infer<(typeof SETTINGS)
 /** Settings that only some configurations have. */
 type Conditional =
   | 'recipe'
+  | 'mean'
+  | 'std'
   | 'layerSparsities'
   | 'firstStageDensity'
   | 'dropSchedule'

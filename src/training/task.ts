@@ -113,11 +113,13 @@ function runKeys(seed: number): RunKeys {
 export async function openTask(config: TrainConfig, files: TaskFiles = {}): Promise<Task> {
   const dataset = await loadDataset(config.dataset, { directory: files.dataDirectory });
   const indices = trainingIndices(dataset, config.trainLimit);
+  const { mean, std } = config;
   const model: ModelRecord = {
     name: config.model,
     inputShape: dataset.imageShape,
     classes: dataset.classes.length,
     width: config.width,
+    ...(mean && std && { normalize: { mean, std } }),
   };
   const program = buildModel(config.model, model);
   const keys = runKeys(config.seed);

@@ -3,7 +3,7 @@ import { InputError } from '../core/errors.ts';
 import { disposeParams, disposeTensors, isSparse, sparsityOf } from '../core/params.ts';
 import { checkTestSplit } from '../data/load.ts';
 import { checkWeights } from '../models/inspect.ts';
-import type { Weights } from '../models/types.ts';
+import type { Normalization, Weights } from '../models/types.ts';
 import { checkedFile } from './fingerprint.ts';
 import type { Task } from './task.ts';
 
@@ -13,7 +13,7 @@ import type { Task } from './task.ts';
  * @throws InputError if the file is not given or not the one that is named, if its weights do not fit the network, are
  * sparse where the method goes on from dense ones, or have seen the data set's test images
  */
-export async function trainedWeights({ config, program, from }: Task): Promise<Weights> {
+export async function trainedWeights({ config, program, model, from }: Task): Promise<Weights> {
   const path = await checkedFile(from ?? undefined, config.from ?? '', {
     what: 'The checkpoint to start from',
     option: 'from (--from)',
@@ -23,6 +23,7 @@ export async function trainedWeights({ config, program, from }: Task): Promise<W
   try {
     if (typeof loaded.config.dataset === 'string') checkTestSplit(loaded.config.dataset, config.dataset);
     checkWeights(program, params, state);
+    checkNormalization(loaded.model.normalize, model.normalize);
     if (config.method === 'dense' && Object.values(params).some(isSparse)) throw sparse(loaded);
   } catch (error) {
     disposeParams(params);
@@ -31,6 +32,16 @@ export async function trainedWeights({ config, program, from }: Task): Promise<W
     throw error;
   }
   return { params, state };
+}
+
+/** Weights would fit a network that normalises its images in another way, and mean something else there. */
+function checkNormalization(theirs: Normalization | undefined, ours: Normalization | undefined): void {
+  const words = (one: Normalization | undefined) =>
+    one === undefined ? 'does not normalise its images' : `normalises its images by mean ${one.mean}, std ${one.std}`;
+  if (words(theirs) === words(ours)) return;
+  throw new InputError(
+    `its network ${words(theirs)}, and the one to train ${words(ours)}. Give mean and std (--mean, --std) as there, or leave them out with --from.`,
+  );
 }
 
 const sparse = ({ params }: LoadedModel): InputError => {

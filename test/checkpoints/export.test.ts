@@ -32,7 +32,10 @@ const key = seedKey('export');
 /** A checkpoint with weights everywhere, every second kernel sparse, and everything that training adds. */
 function checkpointOf(name: string): Checkpoint {
   const inputShape: [number, number, number] = name.startsWith('vgg') ? [32, 32, 3] : [16, 20, 3];
-  const model = { name, width: name === 'mlp' || name.startsWith('lenet') ? 0.1 : 1 / 16, inputShape, classes: 7 };
+  const width = name === 'mlp' || name.startsWith('lenet') ? 0.1 : 1 / 16;
+  // One that normalises its images.
+  const normalize = { mean: [0.4914, 0.4822, 0.4465], std: [0.2471, 0.2435, 0.2616] };
+  const model = { name, width, inputShape, classes: 7, ...(name === 'preactresnet18' && { normalize }) };
   const program = buildModel(name, model);
   let kernels = 0;
   const params: Params = Object.fromEntries(
@@ -100,7 +103,17 @@ describe('an exported network', function () {
     return path;
   }
 
-  for (const name of ['mlp', 'cnn', 'lenet5', 'vgg16', 'vgg16-bsr', 'resnet18', 'resnet50', 'wrn-16-4'] as const) {
+  for (const name of [
+    'mlp',
+    'cnn',
+    'lenet5',
+    'vgg16',
+    'vgg16-bsr',
+    'resnet18',
+    'resnet50',
+    'preactresnet18',
+    'wrn-16-4',
+  ] as const) {
     it(`of ${name} comes back bit by bit from every format, and gives the same logits there`, async () => {
       const checkpoint = await written(name);
       const tensors = tf.memory().numTensors;
@@ -122,7 +135,7 @@ describe('an exported network', function () {
 
   it('covers every kind of network in these tests', () => {
     const kinds = new Set((Object.keys(models) as ModelName[]).map((name) => name.replace(/[-\d].*$/, '')));
-    expect([...kinds].sort()).to.deep.equal(['cnn', 'lenet', 'mlp', 'resnet', 'vgg', 'wrn']);
+    expect([...kinds].sort()).to.deep.equal(['cnn', 'lenet', 'mlp', 'preactresnet', 'resnet', 'vgg', 'wrn']);
   });
 
   it('is the same bytes every time', async () => {

@@ -74,6 +74,7 @@ describe('models', () => {
     ['resnet18', cifar, 11_173_962],
     ['resnet34', cifar, 21_282_122],
     ['resnet50', cifar, 23_520_842],
+    ['preactresnet18', cifar, 11_172_170],
     ['wrn-28-4', cifar, 5_849_050],
     ['wrn-28-10', cifar, 36_479_194],
     ['wrn-34-10', cifar, 46_160_474],

@@ -566,6 +566,11 @@ describe('the training of every method', () => {
       const narrow = configOf({ method: 'one-shot', width: 0.2 });
       const shape = await rejection(train(narrow, { out: join(base, 'none'), ...files }));
       expect(shape.message).to.match(/the checkpoint to start from: .*fc1\.kernel of shape/);
+      const shifted = configOf({ method: 'one-shot', mean: [0.5], std: [0.25] });
+      const pixels = await rejection(train(shifted, { out: join(base, 'none'), ...files }));
+      expect(pixels.message).to.match(
+        /its network does not normalise its images, and the one to train normalises its images by mean 0\.5, std 0\.25/,
+      );
       const out = join(base, 'pruned');
       const from = await sha256OfFile(runFolder(out).last);
       const dense = tinyConfig({ sparsity: 0, from });

@@ -55,6 +55,8 @@ const SCHEDULES: { readonly [Name in RecipeName]: Partial<TrainConfig> } = {
   itop: {
     ...CIFAR,
     model: 'vgg16',
+    mean: [0.4914, 0.4822, 0.4465],
+    std: [0.2023, 0.1994, 0.201],
     objective: 'natural',
     epochs: 250,
     method: 'rigl-itop',
@@ -72,7 +74,9 @@ const SCHEDULES: { readonly [Name in RecipeName]: Partial<TrainConfig> } = {
   rice2020: {
     ...CIFAR,
     ...ATTACK,
-    model: 'resnet18',
+    model: 'preactresnet18',
+    mean: [0.4914, 0.4822, 0.4465],
+    std: [0.2471, 0.2435, 0.2616],
     objective: 'at',
     epochs: 200,
     method: 'dense',
@@ -155,6 +159,13 @@ describe('a recipe', () => {
   it('rigl moves the weights at mask updates of SET, as the authors do', () => {
     expect(parseConfig({ recipe: 'rigl' }).maskUpdate).to.equal('instead-of-step');
     expect(parseConfig({ recipe: 'rigl', method: 'set' }).maskUpdate).to.equal(undefined);
+  });
+
+  it('rice2020 normalises by the data set, and learns SVHN at a tenth of the rate', () => {
+    const svhn = parseConfig({ recipe: 'rice2020', dataset: 'svhn' });
+    expect(svhn).to.deep.include({ lr: 0.01, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] });
+    expect(parseConfig({ recipe: 'rice2020', dataset: 'cifar100' }).mean?.[0]).to.be.closeTo(0.50708, 1e-5);
+    expect(parseConfig({ recipe: 'rice2020', dataset: 'folder', epsilon: 0.1 })).not.to.have.any.keys('mean', 'std');
   });
 
   it('itop trains SET-ITOP at its own interval', () => {

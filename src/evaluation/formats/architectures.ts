@@ -28,6 +28,12 @@ interface Family {
 /** The families of networks whose weights can be read; a new one is a row. */
 const FAMILIES: readonly Family[] = [
   {
+    expected: 'pre-activation ResNet-18 (conv1, layer1.0.bn1, layer1.0.conv1, layer2.0.shortcut.0, …, bn, linear)',
+    renames: { fc: 'linear' },
+    recognises: (shapes) => shapes.has('layer1.0.conv1.weight') && shapes.has('bn.weight'),
+    build: buildPreactResnet,
+  },
+  {
     expected: 'ResNet (conv1, bn1, layer1.0.conv1, layer2.0.shortcut.0, …, linear)',
     renames: { 'layer*.*.downsample': 'layer*.*.shortcut', fc: 'linear' },
     recognises: (shapes) => shapes.has('layer1.0.conv1.weight'),
@@ -167,6 +173,21 @@ function buildResnet(shapes: Shapes, inputShape: PixelShape): Architecture {
   }
   const options = { inputShape, classes: outputsOf(shapes, 'linear.weight'), width: stem[0] / 64 };
   return { name, program: buildModel(name, options) };
+}
+
+function buildPreactResnet(shapes: Shapes, inputShape: PixelShape): Architecture {
+  const stages = [1, 2, 3, 4].map((stage) => indicesBelow(shapes, `layer${stage}.`).length);
+  if (String(stages) !== '2,2,2,2' || shapes.has('layer1.0.conv3.weight')) {
+    throw new InputError(
+      `Of pre-activation ResNets Equipoise knows that of 18 layers, stages of 2, 2, 2, 2 basic blocks; these weights have stages of ${stages.join(', ')}${shapes.has('layer1.0.conv3.weight') ? ' bottlenecks' : ''}. Wrap the model with --module.`,
+    );
+  }
+  const options = {
+    inputShape,
+    classes: outputsOf(shapes, 'linear.weight'),
+    width: outputsOf(shapes, 'conv1.weight') / 64,
+  };
+  return { name: 'preactresnet18', program: buildModel('preactresnet18', options) };
 }
 
 function buildWideResnet(shapes: Shapes, inputShape: PixelShape): Architecture {
