@@ -1,6 +1,16 @@
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { type DataType, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../core/structure.ts';
+import {
+  type Blocks,
+  copyImages,
+  type Form,
+  formBytes,
+  leadBytes,
+  type Place,
+  sameForm,
+  sameImages,
+} from './blocks.ts';
 import type { Heap } from './heap.ts';
 import type { Pool } from './pool.ts';
 import { RowsCache } from './rows.ts';
@@ -22,6 +32,10 @@ interface TensorData {
   pointer?: number;
   /** Frees what the tensor stands for, if that is not its place in the heap. */
   release?: () => void;
+  /** Where the values lie in blocks; several places where several forms of them were asked for. */
+  blocks?: Blocks[];
+  /** The form that the tensor was made in, if it was made in blocks. */
+  readonly form?: Form;
 }
 
 const shared = (values: Values | undefined): boolean =>
@@ -43,6 +57,10 @@ export class EngineBackend extends MathBackendCPU {
   readonly rows: RowsCache;
   /** Tensors that the current kernel has made. */
   #made: DataId[] | undefined;
+  /** Blocks that can be done without, for their values lie elsewhere too; the least recently used first. */
+  readonly #copies = new Map<Blocks, TensorData>();
+  /** Blocks that the current kernel works on. */
+  readonly #pinned = new Set<Blocks>();
 
   constructor(heap: Heap, pool: Pool, build: KernelBuild) {
     super();
@@ -50,6 +68,8 @@ export class EngineBackend extends MathBackendCPU {
     this.pool = pool;
     this.build = build;
     this.rows = new RowsCache(heap, (tasks, calls) => this.pool.runChain(tasks, calls));
+    const freeRows = heap.onFull;
+    heap.onFull = () => this.#freeCopy() || freeRows();
   }
 
   /** Register tiles that the kernels take at once where a row has so many. */
@@ -78,6 +98,10 @@ export class EngineBackend extends MathBackendCPU {
     const data = this.data.has(dataId) ? (this.data.get(dataId) as TensorData) : undefined;
     const released = super.disposeData(dataId, force);
     if (released && data) {
+      for (const blocks of data.blocks ?? []) {
+        this.#copies.delete(blocks);
+        this.heap.free(blocks.base);
+      }
       if (data.release) data.release();
       else if (data.pointer !== undefined) this.heap.free(data.pointer);
     }
@@ -119,6 +143,7 @@ export class EngineBackend extends MathBackendCPU {
       throw error;
     } finally {
       this.#made = outer;
+      if (outer === undefined) this.#pinned.clear();
     }
   }
 
@@ -129,40 +154,49 @@ export class EngineBackend extends MathBackendCPU {
    * @param inputs what `write` reads; kept until then
    */
   defer(shape: readonly number[], inputs: readonly TensorInfo[], write: (pointer: number) => void): TensorInfo {
-    const [size, dataId] = [sizeOf(shape), {}];
     for (const input of inputs) this.incRef(input.dataId);
     const release = () => {
       for (const input of inputs) if (this.disposeData(input.dataId)) engine().removeDataId(input.dataId, this);
     };
-    const settle = (): TensorData => {
-      const pointer = this.heap.allocate(BYTES.float32 * size);
-      try {
-        write(pointer);
-      } catch (error) {
-        this.heap.free(pointer);
-        throw error;
-      }
-      Object.defineProperties(data, {
-        pointer: { value: pointer },
-        values: { value: this.#view(pointer, size, 'float32') },
-        release: { value: undefined },
-      });
-      release();
-      return data;
-    };
-    const data: TensorData = {
-      get values() {
-        return settle().values;
+    return this.#add(shape, this.#later(sizeOf(shape), write, release));
+  }
+
+  /** A new float32 tensor that `write` fills in blocks of a form; a plain copy is made when someone first reads it. */
+  makeInBlocks(shape: readonly number[], form: Form, write: (pointer: number) => void): TensorInfo {
+    const blocks = this.#allocateBlocks(form);
+    const settled = () => this.#copies.set(blocks, data);
+    const unpack = (pointer: number) => this.#copyImages(blocks, { pointer });
+    const data: TensorData = Object.assign(
+      this.#later(sizeOf(shape), unpack, () => {}, settled),
+      {
+        form,
+        blocks: [blocks],
       },
-      get pointer() {
-        return settle().pointer;
-      },
-      dtype: 'float32',
-      refCount: 1,
-      release,
-    };
-    this.data.set(dataId, data);
-    return { dataId, shape: [...shape], dtype: 'float32' };
+    );
+    const tensor = this.#add(shape, data);
+    this.#made?.push(tensor.dataId);
+    write(blocks.pointer);
+    return tensor;
+  }
+
+  /** The form in blocks that a tensor was made in; undefined where it was made plain. */
+  formOf({ dataId }: TensorInfo): Form | undefined {
+    return (this.data.get(dataId) as TensorData).form;
+  }
+
+  /**
+   * The address of a float32 tensor's values in blocks of a form, for the current kernel. They are copied from where they
+   * lie if need be; the copy stays with the tensor until memory is short.
+   */
+  blocks(tensor: TensorInfo, form: Form): number {
+    const data = this.data.get(tensor.dataId) as TensorData;
+    data.blocks ??= [];
+    const own = data.blocks.find((blocks) => sameForm(blocks.form, form));
+    const blocks = own ?? this.#copyInto(form, tensor, data.blocks);
+    if (!own) data.blocks.push(blocks);
+    this.#pinned.add(blocks);
+    if (!own || this.#copies.delete(blocks)) this.#copies.set(blocks, data);
+    return blocks.pointer;
   }
 
   /** An empty tensor whose disposal calls `release`. */
@@ -186,6 +220,84 @@ export class EngineBackend extends MathBackendCPU {
     data.pointer = pointer;
     data.values = inHeap as Values;
     return pointer;
+  }
+
+  #add(shape: readonly number[], data: TensorData): TensorInfo {
+    const dataId = {};
+    this.data.set(dataId, data);
+    return { dataId, shape: [...shape], dtype: 'float32' };
+  }
+
+  /** A tensor whose plain values `write` writes when they are first asked for; `release` ends what it needs until then. */
+  #later(size: number, write: (pointer: number) => void, release: () => void, settled = () => {}): TensorData {
+    const settle = (): TensorData => {
+      const pointer = this.heap.allocate(BYTES.float32 * size);
+      try {
+        write(pointer);
+      } catch (error) {
+        this.heap.free(pointer);
+        throw error;
+      }
+      Object.defineProperties(data, {
+        pointer: { value: pointer },
+        values: { value: this.#view(pointer, size, 'float32') },
+        release: { value: undefined },
+      });
+      release();
+      settled();
+      return data;
+    };
+    const data: TensorData = {
+      get values() {
+        return settle().values;
+      },
+      get pointer() {
+        return settle().pointer;
+      },
+      dtype: 'float32',
+      refCount: 1,
+      release,
+    };
+    return data;
+  }
+
+  #allocateBlocks(form: Form): Blocks {
+    const base = this.heap.allocate(formBytes(form));
+    return { form, base, pointer: base + leadBytes(form) };
+  }
+
+  /** A tensor's values in new blocks, copied from others where no more than planes change, else from the plain tensor. */
+  #copyInto(form: Form, tensor: TensorInfo, others: readonly Blocks[]): Blocks {
+    const near = others.find(
+      (blocks) => sameImages(blocks.form.shape, form.shape) && (blocks.form.planes === 1 || form.planes === 1),
+    );
+    if (near) this.#pinned.add(near);
+    const from: Place = near ?? { pointer: this.pointer(tensor) };
+    const blocks = this.#allocateBlocks(form);
+    try {
+      this.#copyImages(from, blocks);
+    } catch (error) {
+      this.heap.free(blocks.base);
+      throw error;
+    }
+    return blocks;
+  }
+
+  #copyImages(from: Place, to: Place): void {
+    const form = (from.form ?? to.form) as Form;
+    const { tasks, call } = copyImages(form.shape, from, to);
+    this.pool.runChain(tasks, [call]);
+  }
+
+  #freeCopy(): boolean {
+    for (const [blocks, data] of this.#copies) {
+      if (this.#pinned.has(blocks)) continue;
+      this.#copies.delete(blocks);
+      data.blocks = data.blocks?.filter((other) => other !== blocks);
+      this.heap.free(blocks.base);
+      return true;
+    }
+    return false;
   }
 
   #view(pointer: number, length: number, dtype: HeapType) {

@@ -37,12 +37,12 @@ export const asTarget = ({ xNb, xBlock, xRow, xChannel, xPixel, xPlane }: Return
 });
 
 type Side = 'x' | 'y';
-type SideFields<S extends Side> = {
-  readonly [F in 'Nb' | 'Block' | 'Row' | 'Channel' | 'Pixel' | 'Plane' as `${S}${F}`]: number;
-};
+export type Strides = Readonly<Record<'Nb' | 'Block' | 'Row' | 'Channel' | 'Pixel' | 'Plane', number>>;
+type SideFields<S extends Side> = { readonly [F in keyof Strides as `${S}${F}`]: number };
 
-const sideFields = <S extends Side>(side: S, fields: Readonly<Record<string, number>>): SideFields<S> =>
-  Object.fromEntries(Object.entries(fields).map(([name, number]) => [side + name, number])) as SideFields<S>;
+/** The strides of one side of a repack by the names of its fields. */
+export const sideFields = <S extends Side>(side: S, strides: Strides): SideFields<S> =>
+  Object.fromEntries(Object.entries(strides).map(([name, number]) => [side + name, number])) as SideFields<S>;
 
 /** Blocks as a side of a repack; with `planes` > 1, the columns of each plane lie that far apart. */
 export const blockedFields = <S extends Side>(side: S, of: Layout, planes = 1): SideFields<S> =>

@@ -3,6 +3,12 @@
 //
 //   image n    block n / nb, lane n % nb
 //   column w   of plane q, index j:  w = planes · j + q
+//
+// Four channels of four images change between [image][channel] and [channel][image] in registers. They are taken in tiles
+// of 16 channels by 8 columns, so that each cache line of the plain tensor is used whole while it is in the cache:
+//
+//   plain    image 0   |c0|c1|c2|c3| … c15|      blocks    channel 0   |n0|n1|n2|n3|  next column …
+//            image 1   |c0|c1|c2|c3|                       channel 1   |n0|n1|n2|n3|
 import { part, zero } from './common';
 
 @unmanaged
@@ -23,9 +29,11 @@ class Repack {
   yChannel: i32;
   yPixel: i32;
   yPlane: i32;
-  /** images a task, and of the whole batch: those beyond are zero */
+  /** images a task */
   images: i32;
-  batch: i32;
+  /** images that x holds, zero beyond, and that y has room for, dropped beyond */
+  xImages: i32;
+  yImages: i32;
   rows: i32;
   channels: i32;
   width: i32;
@@ -37,46 +45,106 @@ class Repack {
   pad: i32;
 }
 
+const TILE_CHANNELS: i32 = 16;
+const TILE_COLUMNS: i32 = 8;
+
 export function repack(task: i32, a: usize): void {
   const args = changetype<Repack>(a);
   const x0 = part(args.x, args.xTask, task), y0 = part(args.y, args.yTask, task);
-  const valid = args.batch - task * args.images, xPixel = args.xPixel, yPixel = args.yPixel;
+  const first = task * args.images;
+  const held = args.xImages - first, images = min(args.images, args.yImages - first);
+  const xBlocked = args.xNb > 1, yBlocked = args.yNb > 1;
   if (args.pad) zero(y0 - args.pad, args.pad);
   for (let h = 0; h < args.rows; h++) {
     for (let q = 0; q < args.planes; q++) {
       const count = (args.width - q + args.planes - 1) / args.planes;
       const columns = args.interleaved ? (args.columns - q + args.planes - 1) / args.planes : args.columns;
-      for (let c = 0; c < args.channels; c++) {
-        const xOffset = h * args.xRow + q * args.xPlane + c * args.xChannel;
-        const yOffset = h * args.yRow + q * args.yPlane + c * args.yChannel;
-        for (let n = 0; n < args.images; n += 4) {
-          if (args.xNb > 1 && args.yNb > 1) {
-            let x = x0 + (n / args.xNb) * args.xBlock + ((n % args.xNb) << 2) + xOffset;
-            let y = y0 + (n / args.yNb) * args.yBlock + ((n % args.yNb) << 2) + yOffset;
-            for (let j = 0; j < count; j++, x += xPixel, y += yPixel) v128.store(y, v128.load(x));
-            for (let j = count; j < columns; j++, y += yPixel) v128.store(y, f32x4.splat(0));
-          } else if (args.yNb > 1) {
-            const x = x0 + n * args.xBlock + xOffset;
-            let y = y0 + (n / args.yNb) * args.yBlock + ((n % args.yNb) << 2) + yOffset;
-            const m = min(4, valid - n);
-            for (let j = 0; j < columns; j++, y += yPixel) {
-              v128.store(y, f32x4.splat(0));
-              if (j < count) {
-                for (let i = 0; i < m; i++) store<f32>(y + (i << 2), load<f32>(x + i * args.xBlock + j * xPixel));
-              }
-            }
-          } else {
-            const x = x0 + (n / args.xNb) * args.xBlock + ((n % args.xNb) << 2) + xOffset;
-            const y = y0 + n * args.yBlock + yOffset;
-            const m = min(4, valid - n);
-            for (let i = 0; i < m; i++) {
-              for (let j = 0; j < count; j++) {
-                store<f32>(y + i * args.yBlock + j * yPixel, load<f32>(x + (i << 2) + j * xPixel));
-              }
-            }
+      for (let n = 0; n < images; n += 4) {
+        const x = x0 + (n / args.xNb) * args.xBlock + ((n % args.xNb) << 2) + h * args.xRow + q * args.xPlane;
+        const y = y0 + (n / args.yNb) * args.yBlock + ((n % args.yNb) << 2) + h * args.yRow + q * args.yPlane;
+        if (!yBlocked) blocksToPlain(args, x, y, count, min(4, images - n));
+        else {
+          const copied = n < held ? count : 0;
+          if (xBlocked) blocksToBlocks(args, x, y, copied);
+          else if (copied) plainToBlocks(args, x, y, copied, min(4, held - n));
+          for (let c = 0; c < args.channels; c++) {
+            let to = y + c * args.yChannel + copied * args.yPixel;
+            for (let j = copied; j < columns; j++, to += args.yPixel) v128.store(to, f32x4.splat(0));
           }
         }
       }
+    }
+  }
+}
+
+/** Four images of `count` columns. */
+function blocksToBlocks(args: Repack, x: usize, y: usize, count: i32): void {
+  const xPixel = args.xPixel, yPixel = args.yPixel;
+  for (let c = 0; c < args.channels; c++) {
+    let from = x + c * args.xChannel, to = y + c * args.yChannel;
+    for (let j = 0; j < count; j++, from += xPixel, to += yPixel) v128.store(to, v128.load(from));
+  }
+}
+
+/** Up to four images of `count` columns, the others zero. */
+function plainToBlocks(args: Repack, x: usize, y: usize, count: i32, images: i32): void {
+  const image = args.xBlock, xPixel = args.xPixel, yPixel = args.yPixel, yChannel = args.yChannel;
+  const bulk = images == 4 && args.xChannel == 4 ? args.channels & ~3 : 0;
+  for (let j0 = 0; j0 < count; j0 += TILE_COLUMNS) {
+    const j1 = min(j0 + TILE_COLUMNS, count);
+    for (let tile = 0; tile < bulk; tile += TILE_CHANNELS) {
+      const end = min(tile + TILE_CHANNELS, bulk);
+      for (let c = tile; c < end; c += 4) {
+        let from = x + (c << 2) + j0 * xPixel, to = y + c * yChannel + j0 * yPixel;
+        for (let j = j0; j < j1; j++, from += xPixel, to += yPixel) {
+          const v0 = v128.load(from), v1 = v128.load(from + image);
+          const v2 = v128.load(from + 2 * image), v3 = v128.load(from + 3 * image);
+          const a = v128.shuffle<i32>(v0, v1, 0, 4, 1, 5), b = v128.shuffle<i32>(v2, v3, 0, 4, 1, 5);
+          const d = v128.shuffle<i32>(v0, v1, 2, 6, 3, 7), e = v128.shuffle<i32>(v2, v3, 2, 6, 3, 7);
+          v128.store(to, v128.shuffle<i64>(a, b, 0, 2));
+          v128.store(to + yChannel, v128.shuffle<i64>(a, b, 1, 3));
+          v128.store(to + 2 * yChannel, v128.shuffle<i64>(d, e, 0, 2));
+          v128.store(to + 3 * yChannel, v128.shuffle<i64>(d, e, 1, 3));
+        }
+      }
+    }
+  }
+  for (let c = bulk; c < args.channels; c++) {
+    let from = x + c * args.xChannel, to = y + c * yChannel;
+    for (let j = 0; j < count; j++, from += xPixel, to += yPixel) {
+      v128.store(to, f32x4.splat(0));
+      for (let i = 0; i < images; i++) store<f32>(to + (i << 2), load<f32>(from + i * image));
+    }
+  }
+}
+
+/** Up to four images of `count` columns. */
+function blocksToPlain(args: Repack, x: usize, y: usize, count: i32, images: i32): void {
+  const image = args.yBlock, xPixel = args.xPixel, yPixel = args.yPixel, xChannel = args.xChannel;
+  const bulk = images == 4 && args.yChannel == 4 ? args.channels & ~3 : 0;
+  for (let j0 = 0; j0 < count; j0 += TILE_COLUMNS) {
+    const j1 = min(j0 + TILE_COLUMNS, count);
+    for (let tile = 0; tile < bulk; tile += TILE_CHANNELS) {
+      const end = min(tile + TILE_CHANNELS, bulk);
+      for (let c = tile; c < end; c += 4) {
+        let from = x + c * xChannel + j0 * xPixel, to = y + (c << 2) + j0 * yPixel;
+        for (let j = j0; j < j1; j++, from += xPixel, to += yPixel) {
+          const v0 = v128.load(from), v1 = v128.load(from + xChannel);
+          const v2 = v128.load(from + 2 * xChannel), v3 = v128.load(from + 3 * xChannel);
+          const a = v128.shuffle<i32>(v0, v1, 0, 4, 1, 5), b = v128.shuffle<i32>(v2, v3, 0, 4, 1, 5);
+          const d = v128.shuffle<i32>(v0, v1, 2, 6, 3, 7), e = v128.shuffle<i32>(v2, v3, 2, 6, 3, 7);
+          v128.store(to, v128.shuffle<i64>(a, b, 0, 2));
+          v128.store(to + image, v128.shuffle<i64>(a, b, 1, 3));
+          v128.store(to + 2 * image, v128.shuffle<i64>(d, e, 0, 2));
+          v128.store(to + 3 * image, v128.shuffle<i64>(d, e, 1, 3));
+        }
+      }
+    }
+  }
+  for (let c = bulk; c < args.channels; c++) {
+    let from = x + c * xChannel, to = y + c * args.yChannel;
+    for (let j = 0; j < count; j++, from += xPixel, to += yPixel) {
+      for (let i = 0; i < images; i++) store<f32>(to + i * image, load<f32>(from + (i << 2)));
     }
   }
 }

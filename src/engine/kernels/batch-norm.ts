@@ -1,5 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
+import { affineInBlocks, channelForm } from './in-blocks.ts';
 import { CHUNK, engineKernel, reference } from './kernel.ts';
 
 interface Inputs {
@@ -24,7 +25,6 @@ const batchNorm = engineKernel<Inputs, { varianceEpsilon?: number }>('FusedBatch
   if (!ours) return reference('FusedBatchNorm', call);
   const { heap, pool } = backend;
   const { varianceEpsilon = 0.001 } = attrs;
-  const source = backend.pointer(x);
   const values = (tensor: TensorInfo) => heap.float32(backend.pointer(tensor), channels);
   const [means, variances, scales, offsets] = [
     values(mean),
@@ -32,6 +32,14 @@ const batchNorm = engineKernel<Inputs, { varianceEpsilon?: number }>('FusedBatch
     scale && values(scale),
     offset && values(offset),
   ];
+  const factor = (c: number) => (scales?.[c] ?? 1) / Math.sqrt(variances[c] + varianceEpsilon);
+  const form = channelForm(backend, x, mean);
+  if (form) {
+    const scale = Float32Array.from({ length: channels }, (_, c) => factor(c));
+    const shift = scale.map((s, c) => (offsets?.[c] ?? 0) - s * means[c]);
+    return affineInBlocks(backend, x, form, scale, shift);
+  }
+  const source = backend.pointer(x);
   const period = channels * repeats(channels);
   const coefficients = heap.allocate(12 * period);
   try {
@@ -39,7 +47,7 @@ const batchNorm = engineKernel<Inputs, { varianceEpsilon?: number }>('FusedBatch
     for (let i = 0; i < period; i++) {
       const c = i % channels;
       table[i] = means[c];
-      table[period + i] = (scales?.[c] ?? 1) / Math.sqrt(variances[c] + varianceEpsilon);
+      table[period + i] = factor(c);
       table[2 * period + i] = offsets?.[c] ?? 0;
     }
     const chunk = period * Math.max(1, Math.floor(CHUNK / period));

@@ -3,7 +3,9 @@ import { backend_util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend } from '../backend.ts';
 import type { Fields } from '../records.ts';
+import { binaryInBlocks, type RunFlat } from './binary-in-blocks.ts';
 import { merged, repeated, type Walk } from './dimensions.ts';
+import { commonForm, mapBlocks } from './in-blocks.ts';
 import { CHUNK, chunks, type EngineKernel, engineKernel, reference } from './kernel.ts';
 
 interface Operation {
@@ -69,8 +71,16 @@ function broadcast(
 
 export const binaryKernels: readonly EngineKernel[] = Object.entries(OPERATIONS).map(([name, operation]) =>
   engineKernel<{ a: TensorInfo; b: TensorInfo }>(name, (call) => {
-    const { a, b } = call.inputs;
-    return broadcast(call.backend, operation, a, b) ?? reference(name, call);
+    const { inputs, backend } = call;
+    const { a, b } = inputs;
+    const flatly: RunFlat = (left, right, y, length, strides) =>
+      backend.pool.run(
+        chunks(length),
+        'binary',
+        fieldsOf(operation.float32, left, right, y, length, flat(length, ...strides)),
+      );
+    const inBlocks = binaryInBlocks(backend, name, a, b, flatly);
+    return inBlocks ?? broadcast(backend, operation, a, b) ?? reference(name, call);
   }),
 );
 
@@ -147,16 +157,18 @@ export const addN = engineKernel<TensorInfo[]>('AddN', (call) => {
   const tensors = Object.values(call.inputs);
   if (tensors.some((x) => x.dtype !== 'float32') || tensors.length < 2) return reference('AddN', call);
   const { backend } = call;
-  const length = sizeOf(tensors[0].shape);
-  const [first, ...others] = tensors.map((x) => backend.pointer(x));
-  const { pointer, ...y } = backend.allocate(tensors[0].shape);
-  const walk = flat(length, 1, 1);
-  backend.pool.runChain(
-    chunks(length),
-    others.map((b, i) => ({
-      kernel: 'binary' as const,
-      fields: fieldsOf(OPERATIONS.Add.float32, i === 0 ? first : pointer, b, pointer, length, walk),
-    })),
-  );
-  return y;
+  const add = ([first, ...others]: readonly number[], y: number, length: number) => {
+    const walk = flat(length, 1, 1);
+    backend.pool.runChain(
+      chunks(length),
+      others.map((b, i) => ({
+        kernel: 'binary' as const,
+        fields: fieldsOf(OPERATIONS.Add.float32, i === 0 ? first : y, b, y, length, walk),
+      })),
+    );
+  };
+  const form = commonForm(backend, tensors);
+  if (form) return mapBlocks(backend, tensors, form, add);
+  const sources = tensors.map((x) => backend.pointer(x));
+  return backend.make(tensors[0].shape, (y) => add(sources, y, sizeOf(tensors[0].shape)));
 });

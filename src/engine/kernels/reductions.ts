@@ -2,6 +2,8 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend, HeapType } from '../backend.ts';
+import type { Form } from '../blocks.ts';
+import { channelSums, commonForm } from './in-blocks.ts';
 import { CHUNK, type EngineCall, type EngineKernel, engineKernel, reference } from './kernel.ts';
 import { transposed } from './shape.ts';
 
@@ -95,6 +97,10 @@ interface Attributes {
   readonly keepDims?: boolean;
 }
 
+/** Whether all but the channels of images in blocks is reduced. */
+const leavesChannels = (shape: readonly number[], axes: readonly number[], form: Form): boolean =>
+  shape.at(-1) === form.shape[3] && shape.every((_, i) => axes.includes(i) === i < shape.length - 1);
+
 type Call = EngineCall<{ x: TensorInfo }, Attributes>;
 
 /** A reduction of one of `types`. */
@@ -107,6 +113,10 @@ const reduction = (name: string, operation: Operation, types: readonly string[],
       ? x.shape.map((size, i) => (axes.includes(i) ? 1 : size))
       : x.shape.filter((_, i) => !axes.includes(i));
     if (!types.includes(x.dtype) || sizeOf(x.shape) === 0) return reference(name, call);
+    const form = operation === 'sum' ? commonForm(backend, [x]) : undefined;
+    if (form && leavesChannels(x.shape, axes, form)) {
+      return backend.make(shape, (y) => channelSums(backend, x, form, mean ? sizeOf(shape) / sizeOf(x.shape) : 1, y));
+    }
     const result = withMiddle(backend, x, axes, (middle) =>
       reduced(backend, middle, operation, mean ? middle.length : 1, shape),
     );

@@ -8,104 +8,37 @@ import {
   type SparseConv2DBackpropInputAttributes,
 } from '../../ops/sparse-conv2d.ts';
 import type { EngineBackend } from '../backend.ts';
+import { blockCount, copyImages, type Form, imagesForm, type Place, padFor } from '../blocks.ts';
 import { ZEROS } from '../control.ts';
 import { fillWeights, weightGradient } from '../convolution.ts';
-import { asTarget, blockedFields, NO_SUMS, plainFields, rowFields } from '../fields.ts';
-import { type ConvolutionShape, type Geometry, geometry, type Layout, layout, padOf } from '../layout.ts';
+import { NO_SUMS, rowFields } from '../fields.ts';
+import { type ConvolutionShape, type Geometry, geometry, type Layout, padOf } from '../layout.ts';
 import type { Call } from '../records.ts';
 import type { Compiled } from '../rows.ts';
 import { engineKernel } from './kernel.ts';
 import { inScratch, type Part } from './scratch.ts';
 
-/** A convolution of tensors [batch, height, width, channels]. */
+/** A convolution of tensors [batch, height, width, channels], and how they lie in the blocks that it works on. */
 export interface Problem {
-  readonly batch: number;
-  readonly shape: ConvolutionShape;
   readonly geometry: Geometry;
+  readonly x: Form;
+  readonly y: Form;
 }
 
-export const problem = (batch: number, shape: ConvolutionShape, { tiles }: EngineBackend): Problem => ({
-  batch,
-  shape,
-  geometry: geometry(shape, padOf(shape), tiles),
-});
-
-/** What a copy between a plain tensor and blocks moves, whichever way. */
-const moved = ({ batch }: Problem, of: Layout, [rows, width, channels]: readonly number[], planes: number) => ({
-  images: of.nb,
-  batch,
-  rows,
-  channels,
-  width,
-  planes,
-});
-
-/** Copies a plain tensor's images into blocks (of the planes of a strided convolution). */
-function pack(
-  problem: Problem,
-  from: number,
-  tensorShape: readonly number[],
-  to: Part,
-  of: Layout,
-  stride: number,
-): Call {
-  const [height, width, channels] = tensorShape;
-  const plain = layout(height, width, channels, 0, 4);
+export function problem(batch: number, shape: ConvolutionShape, { tiles }: EngineBackend): Problem {
+  const { input, output, stride } = shape;
+  const g = geometry(shape, Math.max(padOf(shape), padFor(input[1])), tiles);
   return {
-    kernel: 'repack',
-    fields: {
-      x: from,
-      xTask: of.nb * height * width * channels * 4,
-      ...plainFields(plain),
-      xPixel: stride * 4 * channels,
-      xPlane: 4 * channels,
-      y: to.pointer,
-      yTask: to.step,
-      ...blockedFields('y', of),
-      yPlane: channels * of.channel,
-      ...moved(problem, of, tensorShape, stride),
-      columns: of.width + of.pad,
-      interleaved: 0,
-      pad: of.padBytes,
-    },
-  };
-}
-
-/** The way back. */
-function unpack(
-  problem: Problem,
-  from: Part,
-  of: Layout,
-  to: number,
-  tensorShape: readonly number[],
-  stride: number,
-): Call {
-  const [height, width, channels] = tensorShape;
-  const plain = layout(height, width, channels, 0, 4);
-  return {
-    kernel: 'repack',
-    fields: {
-      x: from.pointer,
-      xTask: from.step,
-      ...blockedFields('x', of),
-      xPlane: channels * of.channel,
-      y: to,
-      yTask: of.nb * height * width * channels * 4,
-      ...asTarget(plainFields(plain)),
-      yPixel: stride * 4 * channels,
-      yPlane: 4 * channels,
-      ...moved(problem, of, tensorShape, stride),
-      columns: width,
-      interleaved: 1,
-      pad: 0,
-    },
+    geometry: g,
+    x: { shape: [batch, ...input], layout: g.x, planes: stride },
+    y: { shape: [batch, ...output], layout: g.y, planes: 1 },
   };
 }
 
 function convolveCall(
   compiled: Compiled,
   direction: 'forward' | 'transposed',
-  x: Part,
+  x: number,
   from: Layout,
   y: Part,
   to: Layout,
@@ -116,8 +49,8 @@ function convolveCall(
     kernel: 'convolve',
     fields: {
       ...NO_SUMS,
-      x: x.pointer,
-      xTask: x.step,
+      x,
+      xTask: from.block,
       xBlock: from.block,
       y: y.pointer,
       yTask: y.step,
@@ -139,42 +72,55 @@ function convolveCall(
   };
 }
 
-/** The convolution of x, or with `direction` transposed the gradient of its input at dy; a new tensor of `outputShape`. */
+/** The convolution of x; a new tensor of `outputShape`. */
 export function convolve(
   backend: EngineBackend,
-  problem: Problem,
+  { geometry, x: from, y: to }: Problem,
   structure: Structure,
   values: TensorInfo,
   x: TensorInfo,
   outputShape: readonly number[],
-  direction: 'forward' | 'transposed' = 'forward',
 ): TensorInfo {
-  const { geometry, shape, batch } = problem;
   return backend.rows.pinning(() => {
     const compiled = backend.rows.get(structure, geometry);
-    const transposed = direction === 'transposed';
-    fillWeights(backend, compiled, { values }, transposed);
-    const source = backend.pointer(x);
-    return backend.make(outputShape, (pointer) =>
-      inScratch(backend, [geometry.x, geometry.y], 'thread', ([inner, outer]) => {
-        const tasks = Math.ceil(batch / geometry.y.nb);
-        const { stride } = shape;
-        backend.pool.runChain(
-          tasks,
-          transposed
-            ? [
-                pack(problem, source, shape.output, outer, geometry.y, 1),
-                convolveCall(compiled, direction, outer, geometry.y, inner, geometry.x),
-                unpack(problem, inner, geometry.x, pointer, shape.input, stride),
-              ]
-            : [
-                pack(problem, source, shape.input, inner, geometry.x, stride),
-                convolveCall(compiled, direction, inner, geometry.x, outer, geometry.y),
-                unpack(problem, outer, geometry.y, pointer, shape.output, 1),
-              ],
-        );
-      }),
-    );
+    fillWeights(backend, compiled, { values }, false);
+    const source = backend.blocks(x, from);
+    return backend.makeInBlocks(outputShape, to, (pointer) => {
+      const y = { pointer, step: geometry.y.block };
+      backend.pool.runChain(blockCount(to), [convolveCall(compiled, 'forward', source, geometry.x, y, geometry.y)]);
+    });
+  });
+}
+
+/** The gradient of a convolution's input; a new tensor of `inputShape`. */
+export function inputGradient(
+  backend: EngineBackend,
+  { geometry, x: to, y: from }: Problem,
+  structure: Structure,
+  values: TensorInfo,
+  dy: TensorInfo,
+  inputShape: readonly number[],
+): TensorInfo {
+  return backend.rows.pinning(() => {
+    const compiled = backend.rows.get(structure, geometry);
+    fillWeights(backend, compiled, { values }, true);
+    const source = backend.blocks(dy, from);
+    const tasks = blockCount(from);
+    const into = (y: Part) => convolveCall(compiled, 'transposed', source, geometry.y, y, geometry.x);
+    if (to.planes === 1) {
+      return backend.makeInBlocks(inputShape, to, (pointer) =>
+        backend.pool.runChain(tasks, [into({ pointer, step: geometry.x.block })]),
+      );
+    }
+    // The planes' columns go to their places while they are in a thread's cache.
+    const form = imagesForm(to.shape, geometry.x.pad, backend.tiles);
+    const gather = (target: Place) =>
+      inScratch(backend, geometry.x, (planes) =>
+        backend.pool.runChain(tasks, [into(planes), copyImages(to.shape, { form: to, ...planes }, target).call]),
+      );
+    return form.layout.nb <= geometry.x.nb
+      ? backend.makeInBlocks(inputShape, form, (pointer) => gather({ form, pointer }))
+      : backend.make(inputShape, (pointer) => gather({ pointer }));
   });
 }
 
@@ -187,19 +133,13 @@ export function filterGradient(
   dy: TensorInfo,
   outputShape: readonly number[],
 ): TensorInfo {
-  const { geometry, shape, batch } = problem;
+  const { geometry } = problem;
   return backend.rows.pinning(() => {
     const compiled = backend.rows.get(structure, geometry);
-    const [xAt, dAt] = [backend.pointer(x), backend.pointer(dy)];
-    const tasks = Math.ceil(batch / geometry.y.nb);
+    const [xAt, dAt] = [backend.blocks(x, problem.x), backend.blocks(dy, problem.y)];
+    const images = blockCount(problem.y) * geometry.y.nb;
     return backend.make(outputShape, (pointer) =>
-      inScratch(backend, [geometry.x, geometry.y], tasks, ([inner, outer]) => {
-        backend.pool.runChain(tasks, [
-          pack(problem, xAt, shape.input, inner, geometry.x, shape.stride),
-          pack(problem, dAt, shape.output, outer, geometry.y, 1),
-        ]);
-        weightGradient(backend, compiled, geometry, tasks * geometry.y.nb, inner.pointer, outer.pointer, pointer);
-      }),
+      weightGradient(backend, compiled, geometry, images, xAt, dAt, pointer),
     );
   });
 }
@@ -225,24 +165,17 @@ const sparseConv2D = engineKernel<{ x: TensorInfo; values: TensorInfo }, SparseC
   SparseConv2D,
   ({ inputs: { x, values }, attrs, backend }) => {
     const p = sparseProblem(backend, x.shape, attrs);
-    return convolve(backend, p, attrs.structure, values, x, [p.batch, ...p.shape.output]);
+    return convolve(backend, p, attrs.structure, values, x, p.y.shape);
   },
 );
 
 const sparseConv2DBackpropInput = engineKernel<
   { dy: TensorInfo; values: TensorInfo },
   SparseConv2DBackpropInputAttributes
->(SparseConv2DBackpropInput, ({ inputs: { dy, values }, attrs, backend }) =>
-  convolve(
-    backend,
-    sparseProblem(backend, attrs.inputShape, attrs),
-    attrs.structure,
-    values,
-    dy,
-    attrs.inputShape,
-    'transposed',
-  ),
-);
+>(SparseConv2DBackpropInput, ({ inputs: { dy, values }, attrs, backend }) => {
+  const { structure, inputShape } = attrs;
+  return inputGradient(backend, sparseProblem(backend, inputShape, attrs), structure, values, dy, inputShape);
+});
 
 const sparseConv2DBackpropFilter = engineKernel<{ x: TensorInfo; dy: TensorInfo }, SparseConv2DAttributes>(
   SparseConv2DBackpropFilter,

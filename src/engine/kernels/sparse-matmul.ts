@@ -8,7 +8,7 @@ import {
 import type { EngineBackend } from '../backend.ts';
 import type { ConvolutionShape } from '../layout.ts';
 import { engineKernel } from './kernel.ts';
-import { convolve, filterGradient, type Problem, problem } from './sparse-convolution.ts';
+import { convolve, filterGradient, inputGradient, type Problem, problem } from './sparse-convolution.ts';
 
 /** x [batch, inputs] times a kernel [inputs, outputs], as a convolution of images of one pixel. */
 const product = (backend: EngineBackend, batch: number, [inputs, outputs]: readonly number[]): Problem => {
@@ -36,7 +36,7 @@ const sparseMatMulBackpropInput = engineKernel<{ dy: TensorInfo; values: TensorI
   ({ inputs: { dy, values }, attrs: { structure }, backend }) => {
     const [batch] = dy.shape;
     const shape = [batch, structure.shape[0]];
-    return convolve(backend, product(backend, batch, structure.shape), structure, values, dy, shape, 'transposed');
+    return inputGradient(backend, product(backend, batch, structure.shape), structure, values, dy, shape);
   },
 );
 

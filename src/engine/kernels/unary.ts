@@ -1,6 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend } from '../backend.ts';
+import { commonForm, mapBlocks } from './in-blocks.ts';
 import { CHUNK, chunks, type EngineKernel, engineKernel, reference } from './kernel.ts';
 
 /** The operations of the kernel `unary`, in the order of their numbers. */
@@ -37,6 +38,15 @@ interface Bounds {
 const NONE: Bounds = { low: 0, high: 0 };
 const RELU6: Bounds = { low: 0, high: 6 };
 
+const MOVES_ZERO: ReadonlySet<Operation> = new Set(['Rsqrt', 'Reciprocal', 'Exp', 'Log', 'Sigmoid', 'Softplus']);
+
+/** Whether f(0) = 0, as the zeros in blocks ask for. */
+function keepsZero(operation: Operation, { low, high }: Bounds): boolean {
+  if (operation === 'Step') return low === 0;
+  if (operation === 'ClipByValue') return low <= 0 && high >= 0;
+  return !MOVES_ZERO.has(operation);
+}
+
 interface Attributes {
   /** Step: the value where x ≤ 0; LeakyRelu: the slope there. */
   readonly alpha?: number;
@@ -64,10 +74,13 @@ const unary = (name: string, operation: Operation, bounds?: Bounds): EngineKerne
     if (x.dtype !== 'float32') return reference(name, call);
     const { backend } = call;
     const { alpha = 0, clipValueMin = alpha, clipValueMax = 0 } = { ...call.attrs };
+    const limits = bounds ?? { low: clipValueMin, high: clipValueMax };
+    const form = keepsZero(operation, limits) ? commonForm(backend, [x]) : undefined;
+    if (form) {
+      return mapBlocks(backend, [x], form, ([from], y, length) => apply(backend, operation, from, y, length, limits));
+    }
     const source = backend.pointer(x);
-    return backend.make(x.shape, (y) => {
-      apply(backend, operation, source, y, sizeOf(x.shape), bounds ?? { low: clipValueMin, high: clipValueMax });
-    });
+    return backend.make(x.shape, (y) => apply(backend, operation, source, y, sizeOf(x.shape), limits));
   });
 
 export const unaryKernels: readonly EngineKernel[] = [

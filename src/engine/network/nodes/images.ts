@@ -1,11 +1,12 @@
 import { asTarget, blockedFields, plainFields } from '../../fields.ts';
+import { paddedBatch } from '../../layout.ts';
 import type { Backward } from '../backward-pass.ts';
 import type { Forward } from '../forward-pass.ts';
 import type { NodeOf, Value } from '../graph.ts';
 
 /** The fields of a repack between images as a plain tensor and blocks. */
-const between = ({ layout: { height, width, channels } }: Value, images: number, batch: number) =>
-  ({ images, batch, rows: height, channels, width, planes: 1, interleaved: 0 }) as const;
+const between = ({ layout: { height, width, channels } }: Value, images: number) =>
+  ({ images, rows: height, channels, width, planes: 1, interleaved: 0 }) as const;
 
 const bytes = ({ layout: { height, width, channels } }: Value, images: number): number =>
   images * height * width * channels * 4;
@@ -20,7 +21,9 @@ export function forward({ y }: NodeOf<'input'>, pass: Forward): void {
     ...plainFields(y.layout),
     ...pass.target('y', y, images),
     ...blockedFields('y', y.layout),
-    ...between(y, images, options.batch),
+    ...between(y, images),
+    xImages: options.batch,
+    yImages: paddedBatch(options.batch),
     columns: y.layout.width + y.layout.pad,
     pad: y.layout.padBytes,
   });
@@ -39,7 +42,9 @@ export function backward({ y }: NodeOf<'input'>, pass: Backward): void {
     y: (run) => run.dImages,
     yTask: bytes(y, images),
     ...asTarget(plainFields(y.layout)),
-    ...between(y, images, options.batch),
+    ...between(y, images),
+    xImages: paddedBatch(options.batch),
+    yImages: options.batch,
     columns: y.layout.width,
     pad: 0,
   });

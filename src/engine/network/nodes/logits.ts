@@ -1,4 +1,5 @@
 import { asTarget, blockedFields, plainFields } from '../../fields.ts';
+import { paddedBatch } from '../../layout.ts';
 import type { Backward } from '../backward-pass.ts';
 import type { Forward } from '../forward-pass.ts';
 import type { NodeOf } from '../graph.ts';
@@ -18,7 +19,8 @@ export function forward({ x }: NodeOf<'output'>, pass: Forward): void {
     ...asTarget(plainFields(x.layout)),
     ...ONE_PIXEL,
     images,
-    batch: options.batch,
+    xImages: paddedBatch(options.batch),
+    yImages: options.batch,
     channels,
   });
   pass.done(x);
@@ -38,7 +40,8 @@ export function backward({ x }: NodeOf<'output'>, pass: Backward): void {
     ...blockedFields('y', x.layout),
     ...ONE_PIXEL,
     images,
-    batch: options.batch,
+    xImages: options.batch,
+    yImages: paddedBatch(options.batch),
     channels,
   });
   pass.add(x, { place, owned: true, masked: false });

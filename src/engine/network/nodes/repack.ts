@@ -1,12 +1,16 @@
 import { blockedFields, flatFields } from '../../fields.ts';
+import { paddedBatch } from '../../layout.ts';
 import type { Backward } from '../backward-pass.ts';
 import type { Forward } from '../forward-pass.ts';
 import type { NodeOf } from '../graph.ts';
 
 type RepackNode = NodeOf<'repack'>;
 
-const common = ({ x, planes }: RepackNode, images: number, batch: number) =>
-  ({ images, batch, rows: x.layout.height, channels: x.layout.channels, width: x.layout.width, planes }) as const;
+function common({ x: { layout }, planes }: RepackNode, images: number, batch: number) {
+  const { height: rows, channels, width } = layout;
+  const all = paddedBatch(batch);
+  return { images, xImages: all, yImages: all, rows, channels, width, planes } as const;
+}
 
 /** The side that is seen as the original image: of planes, the columns lie that far apart. */
 const imageSide = <Side extends 'x' | 'y'>(side: Side, { form, planes, x }: RepackNode) =>
