@@ -49,16 +49,19 @@ export function connectedWeights(
   signOf: SignOf,
   noise?: Float32Array,
 ): Connected {
-  const indices = new Int32Array(positions.length);
+  const from = new Int32Array(positions.length);
+  const stay = new Int32Array(positions.length);
   const moved = new Float32Array(positions.length);
   let count = 0;
   for (let i = 0; i < positions.length; i++) {
     const sign = signOf(positions[i]);
-    moved[i] = noise ? values[i] + sign * noise[i] : values[i];
-    if (sign * moved[i] > 0) indices[count++] = i;
+    const value = noise ? Math.fround(values[i] + sign * noise[i]) : values[i];
+    if (!(sign * value > 0)) continue;
+    from[count] = i;
+    stay[count] = positions[i];
+    moved[count++] = value;
   }
-  const from = indices.slice(0, count);
-  return { from, positions: from.map((i) => positions[i]), values: Float32Array.from(from, (i) => moved[i]) };
+  return { from: from.slice(0, count), positions: stay.slice(0, count), values: moved.slice(0, count) };
 }
 
 /**
@@ -138,6 +141,12 @@ function merge(structure: Structure, connected: Connected, grown: Int32Array, si
   return { param: { structure: { shape: structure.shape, positions }, values: tf.tensor1d(values) }, carried };
 }
 
+/** In place. */
+function scaled(xs: Float32Array, factor: number): Float32Array {
+  for (let i = 0; i < xs.length; i++) xs[i] *= factor;
+  return xs;
+}
+
 /**
  * BSR-Net's rewiring (Özdenizci and Legenstein 2021, http://proceedings.mlr.press/v139/ozdenizci21a.html), after Deep
  * Rewiring (Bellec et al. 2018): after every step noise is added to the active θ, weights with θ ≤ 0 are gone, and as
@@ -165,8 +174,7 @@ export function bsrNet({ signs, noise }: BsrNetOptions): Sparsifier {
         if (!isSparse(param)) continue;
         const { structure } = param;
         const before = (await param.values.data()) as Float32Array;
-        const jitter =
-          scale > 0 ? normal(foldIn(foldIn(key, name), 'noise'), before.length).map((x) => x * scale) : undefined;
+        const jitter = scale > 0 ? scaled(normal(foldIn(foldIn(key, name), 'noise'), before.length), scale) : undefined;
         const connected = connectedWeights(structure, before, signs(name, sizeOf(structure.shape)), jitter);
         gone += before.length - connected.positions.length;
         sites.push({ name, structure, connected });
@@ -206,8 +214,13 @@ export function startBsrNet(dense: Params, { signs, connected, total }: BsrNetSt
     if (!isSparse(param)) return [];
     const { structure } = param;
     const { positions } = structure;
-    const from = Int32Array.from(positions, (_, i) => i);
-    const values = Float32Array.from(positions, signs(name, sizeOf(structure.shape)));
+    const signOf = signs(name, sizeOf(structure.shape));
+    const from = new Int32Array(positions.length);
+    const values = new Float32Array(positions.length);
+    for (let i = 0; i < positions.length; i++) {
+      from[i] = i;
+      values[i] = signOf(positions[i]);
+    }
     return [{ name, structure, connected: { positions, values, from } }];
   });
   const there = Object.values(connected).reduce((sum, count) => sum + count, 0);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { copyParam, isKernel, isSparse, type Param, type Params, trainable } from '../core/params.ts';
-import { sizeOf } from '../core/structure.ts';
+import { pick, sizeOf } from '../core/structure.ts';
 import { checkSparsity, type WeightCounts } from './distributions.ts';
 import { magnitudes } from './scores.ts';
 import { indicesOfLargest } from './select.ts';
@@ -40,9 +40,9 @@ export async function pruneWeights(params: Params, counts: WeightCounts): Promis
     const before = (await weights.data()) as Float32Array;
     const keep = indicesOfLargest(magnitudes(before), count);
     const [shape, positions] = isSparse(param)
-      ? [param.structure.shape, keep.map((index) => param.structure.positions[index])]
+      ? [param.structure.shape, pick(param.structure.positions, keep)]
       : [param.shape, keep];
-    pruned[name] = { structure: { shape, positions }, values: tf.tensor1d(Float32Array.from(keep, (i) => before[i])) };
+    pruned[name] = { structure: { shape, positions }, values: tf.tensor1d(pick(before, keep)) };
     carried[name] = keep;
   }
   return { params: pruned, carried };

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { foldIn, type Key } from '../core/key.ts';
 import { copyParam, isSparse, type Param, type SparseParam, type Tensors } from '../core/params.ts';
-import { indexMap, sizeOf } from '../core/structure.ts';
+import { indexMap, pick, sizeOf } from '../core/structure.ts';
 import {
   checkUpdateSchedule,
   type DropFractionName,
@@ -80,12 +80,13 @@ async function rewireKernel(
 ): Promise<{ param: SparseParam; carried: Int32Array }> {
   const before = (await values.data()) as Float32Array;
   const keep = dropRules[drop](before, before.length - count, foldIn(key, 'drop'));
-  const kept = keep.map((index) => structure.positions[index]);
+  const kept = pick(structure.positions, keep);
   const site = { size: sizeOf(structure.shape), kept, gradient, key: foldIn(key, 'grow') };
   const grown = growRules[grow].choose(site, count);
   const after = { shape: structure.shape, positions: mergeSorted(kept, grown) };
   const carried = indexMap(structure, after);
-  const weights = Float32Array.from(carried, (index) => (index < 0 ? 0 : before[index]));
+  const weights = new Float32Array(carried.length);
+  for (let i = 0; i < weights.length; i++) if (carried[i] >= 0) weights[i] = before[carried[i]];
   return { param: { structure: after, values: tf.tensor1d(weights) }, carried };
 }
 

@@ -1,5 +1,5 @@
 import { type Key, sample } from '../core/key.ts';
-import { indicesOfLargest } from './select.ts';
+import { indicesOfLargestKeys, magnitudeKeys } from './select.ts';
 
 /** Which weights of a kernel stay: indices among its nonzeros, ascending, `keep` of them. */
 export type DropRule = (values: Float32Array, keep: number, key: Key) => Int32Array;
@@ -32,7 +32,7 @@ export type DropRuleName = 'magnitude' | 'random';
 
 export const dropRules: { readonly [Name in DropRuleName]: DropRule } = {
   /** The smallest |w| go. */
-  magnitude: (values, keep) => indicesOfLargest(magnitudes(values), keep),
+  magnitude: (values, keep) => indicesOfLargestKeys(magnitudeKeys(values), keep),
   random: (values, keep, key) => sample(key, keep, values.length),
 };
 
@@ -43,9 +43,9 @@ export const growRules: { readonly [Name in GrowRuleName]: GrowRule } = {
   gradientMagnitude: {
     needsGradient: true,
     choose: ({ kept, gradient }, count) => {
-      const scores = magnitudes(gradient);
-      for (const position of kept) scores[position] = Number.NEGATIVE_INFINITY;
-      return indicesOfLargest(scores, count);
+      const keys = magnitudeKeys(gradient);
+      for (let i = 0; i < kept.length; i++) keys[kept[i]] = 0;
+      return indicesOfLargestKeys(keys, count);
     },
   },
   /** Free positions drawn uniformly (SET). */
@@ -57,9 +57,11 @@ export const growRules: { readonly [Name in GrowRuleName]: GrowRule } = {
 
 /** The positions of the free places with these ranks, both ascending: rank r is the r-th position that is not kept. */
 export function freePositions(ranks: Int32Array, kept: Int32Array): Int32Array {
+  const places = new Int32Array(ranks.length);
   let before = 0;
-  return ranks.map((rank) => {
-    while (before < kept.length && kept[before] <= rank + before) before++;
-    return rank + before;
-  });
+  for (let i = 0; i < ranks.length; i++) {
+    while (before < kept.length && kept[before] <= ranks[i] + before) before++;
+    places[i] = ranks[i] + before;
+  }
+  return places;
 }

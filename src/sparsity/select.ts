@@ -5,6 +5,14 @@ function orderedBits(scores: Float32Array): Uint32Array {
   return bits;
 }
 
+/** The same for |x|, each at least 1. */
+export function magnitudeKeys(xs: Float32Array): Uint32Array {
+  const keys = new Uint32Array(xs.length);
+  const bits = new Uint32Array(xs.buffer, xs.byteOffset, xs.length);
+  for (let i = 0; i < keys.length; i++) keys[i] = (bits[i] & 0x7fffffff) + 1;
+  return keys;
+}
+
 /** The bucket that holds the `rank`-th largest (from 1), and the rank of that one within it. */
 function bucketOf(histogram: Uint32Array, rank: number): { bucket: number; rank: number } {
   let bucket = histogram.length - 1;
@@ -14,12 +22,15 @@ function bucketOf(histogram: Uint32Array, rank: number): { bucket: number; rank:
 
 /**
  * The indices of the `count` largest scores, ascending; of equal scores those that come first, so the result is the same
- * everywhere. Linear in the number of scores: one histogram of their upper 16 bits, one of the lower (radix selection).
+ * everywhere.
  */
-export function indicesOfLargest(scores: Float32Array, count: number): Int32Array {
+export const indicesOfLargest = (scores: Float32Array, count: number): Int32Array =>
+  indicesOfLargestKeys(orderedBits(scores), count);
+
+/** The same for unsigned integers, in linear time: one histogram of their upper 16 bits, one of the lower (radix selection). */
+export function indicesOfLargestKeys(bits: Uint32Array, count: number): Int32Array {
   const chosen = new Int32Array(count);
   if (count === 0) return chosen;
-  const bits = orderedBits(scores);
   const upper = new Uint32Array(1 << 16);
   for (let i = 0; i < bits.length; i++) upper[bits[i] >>> 16]++;
   const high = bucketOf(upper, count);

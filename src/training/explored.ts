@@ -14,7 +14,7 @@ export const explore = (explored: Explored, params: Params, before: Params = {})
       const bits = explored[name]?.slice() ?? new Uint8Array(Math.ceil(size / 8));
       const wasDense = name in before && !isSparse(before[name]);
       if (wasDense) for (let position = 0; position < size; position++) bits[position >> 3] |= 1 << (position & 7);
-      for (const position of positions) bits[position >> 3] |= 1 << (position & 7);
+      for (let i = 0; i < positions.length; i++) bits[positions[i] >> 3] |= 1 << (positions[i] & 7);
       return [[name, bits]];
     }),
   );

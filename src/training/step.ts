@@ -123,10 +123,13 @@ async function updateMasks(
   disposeParams(state.params);
   disposeState(state.optimizer);
   Object.assign(state, { params, optimizer, explored } satisfies Partial<TrainState>);
-  return Object.values(carried).reduce(
-    (sum, map) => sum + map.reduce((grown, from) => grown + (from < 0 ? 1 : 0), 0),
-    0,
-  );
+  return Object.values(carried).reduce((sum, map) => sum + countGrown(map), 0);
+}
+
+function countGrown(map: Int32Array): number {
+  let grown = 0;
+  for (let i = 0; i < map.length; i++) if (map[i] < 0) grown++;
+  return grown;
 }
 
 /** The multiply-adds of the dense gradients of probed kernels, beside those at the nonzeros. */

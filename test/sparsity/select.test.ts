@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { indicesOfLargest, mergeSorted } from '../../src/sparsity/select.ts';
+import { indicesOfLargest, indicesOfLargestKeys, magnitudeKeys, mergeSorted } from '../../src/sparsity/select.ts';
 
 describe('indicesOfLargest', () => {
   it('finds what sorting finds, the first of equal scores', () => {
@@ -13,6 +13,20 @@ describe('indicesOfLargest', () => {
           scores[b] > scores[a] ? 1 : scores[b] < scores[a] ? -1 : a - b,
         );
         expect([...indicesOfLargest(scores, count)]).to.deep.equal(order.slice(0, count).sort((a, b) => a - b));
+      }),
+    );
+  });
+
+  it('finds the same by the keys of magnitudes, also in a part of a longer array', () => {
+    const score = fc.oneof(fc.float({ noNaN: true }), fc.constantFrom(0, -0, 1, -1, 1e-45, Number.NEGATIVE_INFINITY));
+    fc.assert(
+      fc.property(fc.array(score, { minLength: 1, maxLength: 60 }), fc.nat(60), (list, wanted) => {
+        const all = Float32Array.from(list);
+        const scores = all.subarray(1);
+        const count = Math.min(wanted, scores.length);
+        expect(indicesOfLargestKeys(magnitudeKeys(scores), count)).to.deep.equal(
+          indicesOfLargest(scores.map(Math.abs), count),
+        );
       }),
     );
   });
