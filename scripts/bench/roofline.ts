@@ -18,7 +18,7 @@ export interface Kind {
 
 /** Kernels by name, convolutions also by the height of what they write or, of weight gradients, read. */
 function kindOf({ call }: Executed): string {
-  if (call.kernel === 'convolve' || call.kernel === 'weightGradient') {
+  if (call.kernel === 'convolve' || call.kernel === 'convolveDense' || call.kernel === 'weightGradient') {
     return `${call.kernel}, ${call.fields.rows} rows`;
   }
   return call.kernel;

@@ -18,6 +18,7 @@ const F32 = 4;
 const RECORD = 8;
 
 interface SparseRows {
+  readonly slices?: number;
   readonly groups: number;
   readonly channels: number;
   readonly pointers: number;
@@ -27,16 +28,15 @@ interface SparseRows {
 
 /** Nonzeros of the kernel, and how many of them meet the image summed over the output's rows (edge rows meet fewer). */
 export function countRecords(
-  { groups, channels, pointers, rowTable, rows }: SparseRows,
+  { slices = 1, groups, channels, pointers, rowTable, rows }: SparseRows,
   read: ReadWords,
 ): { nonzeros: number; overRows: number } {
   const step = groups + 1;
-  const starts = read(pointers, channels * step);
+  const starts = read(pointers, slices * channels * step);
   const table = read(rowTable, 4 * rows);
   const between = (first: number, end: number): number => {
     let bytes = 0;
-    for (let channel = 0; channel < channels; channel++)
-      bytes += starts[channel * step + end] - starts[channel * step + first];
+    for (let row = 0; row < slices * channels; row++) bytes += starts[row * step + end] - starts[row * step + first];
     return bytes / RECORD;
   };
   const known = new Map<string, number>();
@@ -65,6 +65,17 @@ export function workOf({ kernel, fields }: Call, tasks: number, read: ReadWords)
       return {
         flops: 2 * TILE * tiles * blocks * tasks * overRows,
         bytes: xBlock * blocks * tasks + written + RECORD * nonzeros,
+      };
+    }
+    case 'convolveDense': {
+      const { blocks, rows, channels, planes, tiles, depth, xBlock, rowTable } = fields;
+      const table = read(rowTable, 4 * planes * rows);
+      let overRows = 0;
+      for (let i = 0; i < table.length; i += 4) overRows += (table[i + 1] - table[i]) * (channels / planes);
+      const written = F32 * TILE * tiles * rows * channels * blocks * tasks;
+      return {
+        flops: 2 * TILE * tiles * blocks * tasks * overRows,
+        bytes: xBlock * blocks * tasks + written + F32 * channels * depth,
       };
     }
     case 'weightGradient': {

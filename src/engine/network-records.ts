@@ -31,6 +31,14 @@ export const NETWORK_RECORDS = {
     'pad', 'slices', 'groups', 'pointers', 'records', 'rowTable', 'bias', 'biasStep', 'add', 'addTask',
     'epilogue', 'bits', 'bitsTask', 'channelMajor', ...CHANNEL_SUMS,
   ],
+  convolveDense: [
+    'x', 'xTask', 'xBlock', 'y', 'yTask', 'yBlock', 'blocks', 'rows', 'tiles', 'channels', 'yRow', 'yChannel',
+    'pad', 'planes', 'depth', 'panels', 'offsets', 'rowTable', 'bias', 'biasStep', 'add', 'addTask',
+    'epilogue', 'bits', 'bitsTask', 'groupMajor', ...CHANNEL_SUMS,
+  ],
+  fillPanels: [
+    'panels', 'planes', 'channels', 'depth', 'sources', 'valueStep', 'values', 'scale', 'transposed',
+  ],
   fillRows: [
     'records', 'pointers', 'groups', 'rows', 'channels', 'chunk', 'permutation', 'values', 'scale',
   ],

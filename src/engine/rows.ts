@@ -107,7 +107,7 @@ function allocateRows(
 /** Identities of the tensors whose values the records hold. */
 export type WeightKey = readonly (object | null)[];
 
-const sameKey = (a: WeightKey | undefined, b: WeightKey): boolean =>
+export const sameKey = (a: WeightKey | undefined, b: WeightKey): boolean =>
   a?.length === b.length && b.every((part, i) => part === a[i]);
 
 /** Runs a chain of kernels on all threads (`Pool`). */
@@ -258,7 +258,7 @@ export class Compiled {
   }
 }
 
-const geometryKey = (g: Geometry): string =>
+export const geometryKey = (g: Geometry): string =>
   [
     ...g.kernel,
     g.stride,
@@ -273,16 +273,21 @@ const geometryKey = (g: Geometry): string =>
     g.y.width,
   ].join();
 
+/** What is made of a structure and lies in the heap. */
+interface Owner {
+  free(): void;
+}
+
 /** Compiled structures, by the structure's identity and the geometry; freed with the structure, or when memory is short. */
 export class RowsCache {
   readonly #heap: Heap;
   readonly #run: RunChain;
-  readonly #byStructure = new WeakMap<Structure, Map<string, Compiled>>();
+  readonly #byStructure = new WeakMap<Structure, Map<string, Owner>>();
   /** Every compiled structure, least recently used first. */
-  readonly #all = new Set<Map<string, Compiled>>();
+  readonly #all = new Set<Map<string, Owner>>();
   /** Compiled structures that a job which is being prepared reads. */
-  readonly #pinned = new Set<Map<string, Compiled>>();
-  readonly #collected = new FinalizationRegistry<Map<string, Compiled>>((compiled) => this.#free(compiled));
+  readonly #pinned = new Set<Map<string, Owner>>();
+  readonly #collected = new FinalizationRegistry<Map<string, Owner>>((compiled) => this.#free(compiled));
 
   /** @param run used whenever rows are made */
   constructor(heap: Heap, run: RunChain) {
@@ -306,6 +311,15 @@ export class RowsCache {
    * @param owner who fills them with weights; kernels of one job that share a structure need a name each
    */
   get(structure: Structure, geometry: Geometry, owner = ''): Compiled {
+    return this.entry(
+      structure,
+      `rows ${geometryKey(geometry)} ${owner}`,
+      () => new Compiled(this.#heap, this.#run, structure, geometry),
+    );
+  }
+
+  /** What `make` once made of a structure; the key says what that is. */
+  entry<Made extends Owner>(structure: Structure, key: string, make: () => Made): Made {
     let compiled = this.#byStructure.get(structure);
     if (compiled === undefined) {
       compiled = new Map();
@@ -315,10 +329,9 @@ export class RowsCache {
     this.#pinned.add(compiled);
     this.#all.delete(compiled);
     this.#all.add(compiled);
-    const key = `${geometryKey(geometry)} ${owner}`;
-    let entry = compiled.get(key);
+    let entry = compiled.get(key) as Made | undefined;
     if (entry === undefined) {
-      entry = new Compiled(this.#heap, this.#run, structure, geometry);
+      entry = make();
       compiled.set(key, entry);
     }
     return entry;
@@ -338,7 +351,7 @@ export class RowsCache {
     return false;
   }
 
-  #free(compiled: Map<string, Compiled>): void {
+  #free(compiled: Map<string, Owner>): void {
     for (const entry of compiled.values()) entry.free();
     compiled.clear();
     this.#all.delete(compiled);

@@ -12,19 +12,8 @@ import { buildGraph } from '../../src/engine/network/graph.ts';
 import { apply, init } from '../../src/models/index.ts';
 import { conv, dense, flatten, relu } from '../../src/models/layers.ts';
 import { type Program, runNetwork } from '../../src/ops/network.ts';
-import { type Arrays, everything, programs } from './networks.ts';
+import { type Arrays, difference, everything, on, programs } from './networks.ts';
 import { forgetStructures } from './same.ts';
-
-async function on(backend: 'cpu' | 'equipoise', threads: number, run: () => Arrays): Promise<Arrays> {
-  await registerEngine({ threads });
-  await tf.setBackend(backend);
-  return run();
-}
-
-const difference = (a: Float32Array, b: Float32Array): number => {
-  const squares = (f: (i: number) => number) => b.reduce((sum, _, i) => sum + f(i) ** 2, 0);
-  return Math.sqrt(squares((i) => a[i] - b[i]) / (squares((i) => b[i]) + 1e-12));
-};
 
 describe('engine networks', () => {
   after(async () => {
@@ -105,6 +94,7 @@ describe('engine networks', () => {
         norm: 'folded',
         keep: 'images',
         light: new Set(),
+        dense: new Set(),
         tiles: 1,
       });
       return Math.max(...steps.map((step) => (step.kind === 'job' ? step.tasks : 0)));

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, type Key, normal, sample, seedKey, uniform } from '../../src/core/key.ts';
 import { isSparse, type Params, type Tensors, trainables, withTrainables } from '../../src/core/params.ts';
 import { sizeOf, structure } from '../../src/core/structure.ts';
+import { registerEngine } from '../../src/engine/index.ts';
 import { type Layer, type Program, runNetwork } from '../../src/ops/network.ts';
 
 const conv = (name: string, inputs: number, filters: number, options: Partial<Extract<Layer, { kind: 'conv' }>> = {}) =>
@@ -202,3 +203,16 @@ export function everything(
   });
   return results;
 }
+
+/** What `run` gives on a backend, the engine with so many threads. */
+export async function on(backend: 'cpu' | 'equipoise', threads: number, run: () => Arrays): Promise<Arrays> {
+  await registerEngine({ threads });
+  await tf.setBackend(backend);
+  return run();
+}
+
+/** Relative l2 distance. */
+export const difference = (a: Float32Array, b: Float32Array): number => {
+  const squares = (f: (i: number) => number) => b.reduce((sum, _, i) => sum + f(i) ** 2, 0);
+  return Math.sqrt(squares((i) => a[i] - b[i]) / (squares((i) => b[i]) + 1e-12));
+};

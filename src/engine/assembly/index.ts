@@ -6,6 +6,7 @@ export { unary } from './elementwise';
 export { binary } from './broadcast';
 export { cast, logical, select } from './logic';
 export { convolve, fillRows, fillTransposed } from './convolution';
+export { convolveDense, fillPanels } from './dense-blocks';
 export { denseConvolve, packPanels } from './dense';
 export { denseFilterGradient, sumPartials } from './dense-gradient';
 export { depthwiseConvolve, depthwiseFilterGradient } from './depthwise';

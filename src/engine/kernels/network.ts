@@ -46,8 +46,8 @@ function plansFor(program: Program, options: PlanOptions): Plans {
     plans = new Map();
     plansOf.set(program, plans);
   }
-  const { norm, tiles } = options;
-  const key = [options.batch, norm, options.keep, tiles, ...options.light].join(' ');
+  const { norm, tiles, light, dense } = options;
+  const key = [options.batch, norm, options.keep, tiles, 'light', ...light, 'dense', ...dense].join(' ');
   let made = plans.get(key);
   if (made === undefined) {
     made = { forward: planForward(buildGraph(program, norm === 'folded', tiles), options), backward: {} };
@@ -80,17 +80,22 @@ function explainingMemory<T>(plan: ForwardPlan, run: () => T): T {
   }
 }
 
-/** Names of the convolutions with few nonzeros, of whose kernels no dense gradient is asked for. */
-function lightConvolutions(
-  { parameterNames, probeNames, structures }: RunNetworkAttributes,
-  parameters: readonly TensorInfo[],
-): ReadonlySet<string> {
+/** Names of the sparse convolutions with few nonzeros, of whose kernels no dense gradient is asked for. */
+function lightConvolutions({ parameterNames, probeNames, structures }: RunNetworkAttributes): ReadonlySet<string> {
   const light = parameterNames.filter((name, i) => {
-    const nonzeros = structures[i]?.positions.length ?? sizeOf(parameters[i].shape);
-    return name.endsWith(KERNEL) && isLight(nonzeros) && !probeNames.includes(name);
+    const structure = structures[i];
+    return structure && isLight(structure.positions.length) && !probeNames.includes(name);
   });
   return new Set(light.map((name) => name.slice(0, -KERNEL.length)));
 }
+
+/** Names of the convolutions whose kernels have every weight. */
+const denseConvolutions = ({ parameterNames, structures }: RunNetworkAttributes): ReadonlySet<string> =>
+  new Set(
+    parameterNames
+      .filter((name, i) => name.endsWith(KERNEL) && !structures[i])
+      .map((name) => name.slice(0, -KERNEL.length)),
+  );
 
 /** The inputs of both kernels by name. */
 function namedTensors(
@@ -132,7 +137,8 @@ export const runNetwork = engineKernel<readonly TensorInfo[], RunNetworkAttribut
       norm: training ? 'batch' : 'folded',
       keep: residuals ? (training ? 'parameters' : 'images') : 'nothing',
       tiles: backend.tiles,
-      light: training ? lightConvolutions(attrs, inputs.slice(1)) : NONE,
+      light: training ? lightConvolutions(attrs) : NONE,
+      dense: denseConvolutions(attrs),
     });
     const logits = backend.allocate([batch, forward.graph.outputs]);
     // A residual layer's shortcut runs before its body.
@@ -208,7 +214,7 @@ export const runNetworkGradient = engineKernel<readonly TensorInfo[], RunNetwork
             ...plan.options,
             norm: 'running',
             keep: 'parameters',
-            light: lightConvolutions(attrs, rest),
+            light: lightConvolutions(attrs),
           });
           const logits = backend.heap.allocate(4 * plan.options.batch * forward.graph.outputs);
           try {

@@ -34,6 +34,8 @@ export interface PlanOptions {
    * `running`: one layer after another over the whole batch.
    */
   readonly norm: 'folded' | 'batch' | 'running';
+  /** Convolutions whose kernels have every weight. */
+  readonly dense: ReadonlySet<string>;
   /** What a backward pass may be asked for. */
   readonly keep: 'nothing' | 'images' | 'parameters';
   /** Register tiles that the kernels take at once. */

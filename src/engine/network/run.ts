@@ -10,6 +10,7 @@ import {
   type PartialGradients,
   weightGradient,
 } from '../convolution.ts';
+import { DenseKernel } from '../dense-blocks.ts';
 import { paddedBatch } from '../layout.ts';
 import { Compiled } from '../rows.ts';
 import type { Graph, NodeOf } from './graph.ts';
@@ -50,8 +51,9 @@ export class Run {
   readonly dImages: number;
   readonly #backend: EngineBackend;
   readonly #inputs: RunInputs;
-  /** Rows of each convolution, and the address of its bias. */
+  /** Rows of each sparse convolution, panels of each dense one, and the address of the bias. */
   readonly #rows = new Map<ConvNode, Compiled>();
+  readonly #panels = new Map<ConvNode, DenseKernel>();
   readonly #biases = new Map<ConvNode, number>();
   readonly #partials = new Map<ConvNode, PartialGradients>();
   readonly #allocated: number[] = [];
@@ -90,6 +92,10 @@ export class Run {
 
   rows(node: ConvNode): Compiled {
     return this.#rows.get(node) as Compiled;
+  }
+
+  panels(node: ConvNode): DenseKernel {
+    return this.#panels.get(node) as DenseKernel;
   }
 
   bias(node: ConvNode): number {
@@ -134,11 +140,12 @@ export class Run {
     const { geometry, shape } = node;
     const addresses = [paddedBatch(batch), value(x, this), value(d, this)] as const;
     const gradient = this.gradient(name);
-    if (gradient !== undefined) weightGradient(this.#backend, this.rows(node), geometry, ...addresses, gradient);
-    const probe = this.#inputs.probes?.get(name);
-    if (probe !== undefined) {
+    const sparse = this.#rows.get(node);
+    const all = this.#inputs.probes?.get(name) ?? (sparse ? undefined : gradient);
+    if (sparse && gradient !== undefined) weightGradient(this.#backend, sparse, geometry, ...addresses, gradient);
+    if (all !== undefined) {
       const dense = this.#backend.rows.get(denseKernel(shape), geometry);
-      weightGradient(this.#backend, dense, geometry, ...addresses, probe);
+      weightGradient(this.#backend, dense, geometry, ...addresses, all);
     }
   }
 
@@ -177,12 +184,19 @@ export class Run {
     for (const node of this.#inputs.graph.nodes) {
       if (node.kind !== 'conv') continue;
       const name = `${node.name}.kernel`;
-      const structure = this.#inputs.structures.get(name) ?? denseKernel(node.shape);
-      const compiled = this.#backend.rows.get(structure, node.geometry, name);
-      this.#rows.set(node, compiled);
       const scale = node.norm === null ? undefined : this.#foldNorm(node, node.norm);
       if (node.norm === null && node.bias) this.#biases.set(node, this.tensor(`${node.name}.bias`));
-      fillWeights(this.#backend, compiled, { values: this.#tensorInfo(name), scale }, transposed);
+      const weights = { values: this.#tensorInfo(name), scale };
+      const structure = this.#inputs.structures.get(name);
+      if (structure) {
+        const compiled = this.#backend.rows.get(structure, node.geometry, name);
+        this.#rows.set(node, compiled);
+        fillWeights(this.#backend, compiled, weights, transposed);
+      } else {
+        const kernel = DenseKernel.of(this.#backend, denseKernel(node.shape), node.geometry, name);
+        this.#panels.set(node, kernel);
+        kernel.fill(this.#backend, transposed ? 'transposed' : 'forward', weights);
+      }
     }
   }
 

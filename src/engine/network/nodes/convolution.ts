@@ -1,23 +1,67 @@
 import { ZEROS } from '../../control.ts';
 import type { PartialGradients } from '../../convolution.ts';
+import type { Panels } from '../../dense-blocks.ts';
 import { NO_SUMS, rowFields } from '../../fields.ts';
 import { paddedBatch } from '../../layout.ts';
+import type { Direction } from '../../rows.ts';
 import type { Backward } from '../backward-pass.ts';
-import type { Place } from '../builder.ts';
-import { type Forward, NO_BITS } from '../forward-pass.ts';
+import type { Place, Side } from '../builder.ts';
+import { type Bits, type Forward, NO_BITS, type SumFields } from '../forward-pass.ts';
 import type { NodeOf, Value } from '../graph.ts';
 import type { Field } from '../plan.ts';
 import { again } from './batch-norm.ts';
 
 type ConvNode = NodeOf<'conv'>;
-type Direction = 'forward' | 'transposed';
 
 /** Share of nonzeros above which, on rows of several tiles, x stays in cache while all output channels read it. */
 const TILE_MAJOR_DENSITY = 0.03;
+/** Bytes of a dense kernel's weights that stay in cache while every row meets them all. */
+const CACHED_WEIGHTS = 256 << 10;
 
-/** The fields of a convolution from one value's layout to another's, with the node's rows or the transposed ones. */
-function convolveFields(node: ConvNode, direction: Direction, from: Value, to: Value, images: number) {
+/** What both kernels read and write, from one value's layout to another's; without the weights. */
+interface Sides extends Side<'x'>, Side<'y'>, Side<'add'>, Bits, SumFields {
+  readonly bias: Field;
+  readonly biasStep: number;
+  readonly epilogue: number;
+}
+
+/** Emits the convolution from one value's layout to another's, with the node's weights or the transposed ones. */
+function convolve(
+  node: ConvNode,
+  direction: Direction,
+  { builder, options }: Pick<Forward, 'builder' | 'options'>,
+  [from, to]: readonly [Value, Value],
+  images: number,
+  sides: Sides,
+): void {
   const { row: yRow, channel: yChannel, ...rows } = rowFields(to.layout, images);
+  const pad = to.layout.padBytes;
+  const blocks = { xBlock: from.layout.block, yBlock: to.layout.block, ...rows, yRow, yChannel, pad };
+  if (options.dense.has(node.name)) {
+    const of =
+      (field: keyof Panels): Field =>
+      (run) =>
+        run.panels(node).panels(direction)[field];
+    const [planes, depth, panels, offsets, rowTable] = [
+      of('planes'),
+      of('depth'),
+      of('panels'),
+      of('offsets'),
+      of('rowTable'),
+    ];
+    const groupMajor: Field = (run) => (run.panels(node).panels(direction).bytes > CACHED_WEIGHTS ? 1 : 0);
+    builder.emit(images, 'convolveDense', {
+      ...blocks,
+      ...sides,
+      planes,
+      depth,
+      panels,
+      offsets,
+      rowTable,
+      groupMajor,
+    });
+    return;
+  }
   const of =
     (field: 'slices' | 'groups' | 'pointers' | 'records' | 'rowTable'): Field =>
     (run) =>
@@ -26,20 +70,16 @@ function convolveFields(node: ConvNode, direction: Direction, from: Value, to: V
     const { nonzeros, size } = run.rows(node);
     return to.layout.tiles > 1 && nonzeros > TILE_MAJOR_DENSITY * size ? 0 : 1;
   };
-  return {
-    xBlock: from.layout.block,
-    yBlock: to.layout.block,
-    ...rows,
-    yRow,
-    yChannel,
-    pad: to.layout.padBytes,
+  builder.emit(images, 'convolve', {
+    ...blocks,
+    ...sides,
     slices: of('slices'),
     groups: of('groups'),
     pointers: of('pointers'),
     records: of('records'),
     rowTable: of('rowTable'),
     channelMajor,
-  };
+  });
 }
 
 /** y = W ∗ x + bias (+ add), then ReLU; batch norm is folded into W and the bias where the graph says so. */
@@ -49,8 +89,7 @@ export function forward(node: ConvNode, pass: Forward): void {
   const images = builder.imagesFor(x.layout, y.layout);
   const { relu, ...signs } = pass.relu(y, images);
   const biased = node.bias || node.norm !== null;
-  builder.emit(images, 'convolve', {
-    ...convolveFields(node, 'forward', x, y, images),
+  convolve(node, 'forward', pass, [x, y], images, {
     ...pass.source('x', x, images),
     ...pass.added(add, images),
     ...(add ? pass.targetOver('y', add, y, images) : pass.target('y', y, images)),
@@ -79,8 +118,7 @@ export function backward(node: ConvNode, pass: Backward): void {
     const place = before?.owned ? before.place : builder.activations(x.layout);
     const masked = before ? x.relu : pass.masks(x);
     const whole = before !== undefined || pass.only(x);
-    builder.emit(images, 'convolve', {
-      ...convolveFields(node, 'transposed', y, x, images),
+    convolve(node, 'transposed', pass, [y, x], images, {
       ...pass.side('x', d.place, y, images),
       ...(before ? pass.side('add', before.place, x, images) : builder.noSide('add')),
       ...pass.side('y', place, x, images),

@@ -1,0 +1,184 @@
+import type { Structure } from '../core/structure.ts';
+import type { EngineBackend } from './backend.ts';
+import type { Weights } from './convolution.ts';
+import type { Heap } from './heap.ts';
+import type { Geometry } from './layout.ts';
+import { type Direction, geometryKey, sameKey, type WeightKey } from './rows.ts';
+
+/** What a convolution of blocks with a kernel that has every weight reads beside them (assembly/dense-blocks.ts). */
+export interface Panels {
+  readonly planes: number;
+  /** Of each plane. */
+  readonly channels: number;
+  readonly depth: number;
+  readonly panels: number;
+  readonly offsets: number;
+  readonly rowTable: number;
+  /** [plane][k]: the first channel's weight in the kernel, in bytes, and from one channel to the next. */
+  readonly sources: number;
+  readonly valueStep: number;
+  /** Bytes of the weights. */
+  readonly bytes: number;
+}
+
+/** Output channels that share what they read; fewer where there are no more. */
+const WIDE = 6;
+const NARROW = 3;
+
+const groupWidth = (channels: number): number => (channels > NARROW ? WIDE : NARROW);
+
+/** Groups of all planes. */
+export const groupsOf = ({ planes, channels }: Pick<Panels, 'planes' | 'channels'>): number =>
+  planes * Math.ceil(channels / groupWidth(channels));
+
+/** Weight k of a group: where it lies in the kernel, and from an output to what it is multiplied with. */
+interface Step {
+  readonly source: number;
+  readonly offset: number;
+}
+
+interface Table {
+  readonly channels: number;
+  readonly valueStep: number;
+  /** By plane; of each row of the kernel in the order in which outputs meet them. */
+  readonly planes: readonly (readonly Step[])[];
+  /** [plane][row][first k, end k, byte offset of the input, 0] */
+  readonly rows: Int32Array;
+}
+
+/** A column of the kernel that meets one plane of a strided convolution's input, `shift` columns from the output's. */
+interface Column {
+  readonly kw: number;
+  readonly plane: number;
+  readonly shift: number;
+}
+
+function columnsOf({ kernel: [, width], stride, padding: [, left] }: Geometry): Column[] {
+  return Array.from({ length: width }, (_, kw) => {
+    const shift = Math.floor((kw - left) / stride);
+    return { kw, plane: kw - left - shift * stride, shift };
+  });
+}
+
+const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
+
+function forwardTable(g: Geometry): Table {
+  const { inputs, outputs, x, y, stride } = g;
+  const [kernelHeight, kernelWidth] = g.kernel;
+  const columns = columnsOf(g);
+  const steps = range(kernelHeight).flatMap((kh) =>
+    range(inputs).flatMap((input) =>
+      columns.map(({ kw, plane, shift }) => ({
+        source: 4 * ((kh * kernelWidth + kw) * inputs + input) * outputs,
+        offset: kh * x.row + (plane * inputs + input) * x.channel + shift * x.pixel,
+      })),
+    ),
+  );
+  const perRow = inputs * kernelWidth;
+  const rows = range(y.height).flatMap((h) => {
+    const top = h * stride - g.padding[0];
+    const first = Math.min(kernelHeight, Math.max(0, -top));
+    const end = Math.max(first, Math.min(kernelHeight, x.height - top));
+    return [first * perRow, end * perRow, top * x.row, 0];
+  });
+  return { channels: outputs, valueStep: 4, planes: [steps], rows: Int32Array.from(rows) };
+}
+
+/** The kernel's rows that meet one row of the input follow each other: they are in the order of (kh mod stride, kh). */
+function transposedTable(g: Geometry): Table {
+  const { inputs, outputs, x, y, stride } = g;
+  const [kernelHeight, kernelWidth] = g.kernel;
+  const order = range(stride).flatMap((residue) => range(kernelHeight).filter((kh) => kh % stride === residue));
+  const rows: number[] = [];
+  const planes = range(stride).map((plane) => {
+    const columns = columnsOf(g).filter((column) => column.plane === plane);
+    const perRow = outputs * columns.length;
+    for (let h = 0; h < x.height; h++) {
+      const residue = (h + g.padding[0]) % stride;
+      const base = Math.floor((h + g.padding[0]) / stride);
+      const meeting = order.filter((kh) => {
+        const row = base - Math.floor(kh / stride);
+        return kh % stride === residue && row >= 0 && row < y.height;
+      });
+      const first = meeting.length === 0 ? 0 : order.indexOf(meeting[0]);
+      rows.push(first * perRow, (first + meeting.length) * perRow, base * y.row, 0);
+    }
+    return order.flatMap((kh) =>
+      range(outputs).flatMap((output) =>
+        columns.map(({ kw, shift }) => ({
+          source: 4 * ((kh * kernelWidth + kw) * inputs * outputs + output),
+          offset: -Math.floor(kh / stride) * y.row + output * y.channel - shift * y.pixel,
+        })),
+      ),
+    );
+  });
+  return { channels: inputs, valueStep: 4 * outputs, planes, rows: Int32Array.from(rows) };
+}
+
+/** Copies tables into the heap, with room for the weights. */
+function place(heap: Heap, { channels, valueStep, planes, rows }: Table): Panels & { readonly base: number } {
+  const depth = Math.max(...planes.map((steps) => steps.length));
+  const shape = { planes: planes.length, channels, depth };
+  const bytes = 4 * groupsOf(shape) * groupWidth(channels) * depth;
+  const words = planes.length * depth;
+  const panels = heap.allocate(bytes + 4 * (2 * words + rows.length));
+  const offsets = panels + bytes;
+  const sources = offsets + 4 * words;
+  const rowTable = sources + 4 * words;
+  planes.forEach((steps, plane) => {
+    heap.int32(offsets + 4 * plane * depth, steps.length).set(steps.map(({ offset }) => offset));
+    heap.int32(sources + 4 * plane * depth, depth).fill(0);
+    heap.int32(sources + 4 * plane * depth, steps.length).set(steps.map(({ source }) => source));
+  });
+  heap.int32(rowTable, rows.length).set(rows);
+  return { ...shape, panels, offsets, rowTable, sources, valueStep, bytes, base: panels };
+}
+
+/** A kernel that has every weight as the kernels on blocks read it for one geometry. */
+export class DenseKernel {
+  readonly #heap: Heap;
+  readonly #geometry: Geometry;
+  readonly #placed: Partial<Record<Direction, Panels & { readonly base: number }>> = {};
+  /** What the weights in the panels were made of. */
+  readonly #keys: Partial<Record<Direction, WeightKey>> = {};
+
+  constructor(heap: Heap, geometry: Geometry) {
+    this.#heap = heap;
+    this.#geometry = geometry;
+  }
+
+  /** The kernel of a geometry; `owner` tells kernels of one job apart that share the structure of all weights. */
+  static of({ heap, rows }: EngineBackend, all: Structure, geometry: Geometry, owner: string): DenseKernel {
+    return rows.entry(all, `dense ${geometryKey(geometry)} ${owner}`, () => new DenseKernel(heap, geometry));
+  }
+
+  panels(direction: Direction): Panels {
+    const table = direction === 'forward' ? forwardTable : transposedTable;
+    this.#placed[direction] ??= place(this.#heap, table(this.#geometry));
+    return this.#placed[direction];
+  }
+
+  /** Writes the weights into the panels, unless they are there already. */
+  fill(backend: EngineBackend, direction: Direction, { values, scale }: Weights): void {
+    const key: WeightKey = [values.dataId, ...(scale?.key ?? [])];
+    const panels = this.panels(direction);
+    if (sameKey(this.#keys[direction], key)) return;
+    const { planes, channels, depth, sources, valueStep } = panels;
+    backend.pool.run(groupsOf(panels), 'fillPanels', {
+      panels: panels.panels,
+      planes,
+      channels,
+      depth,
+      sources,
+      valueStep,
+      values: backend.pointer(values),
+      scale: scale?.pointer ?? 0,
+      transposed: direction === 'transposed' ? this.#geometry.outputs : 0,
+    });
+    this.#keys[direction] = key;
+  }
+
+  free(): void {
+    for (const placed of Object.values(this.#placed)) this.#heap.free(placed.base);
+  }
+}
