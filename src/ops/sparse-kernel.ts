@@ -4,11 +4,12 @@ import { type Structure, sizeOf } from '../core/structure.ts';
 
 /** The dense kernel of a structure and its values; differentiable in neither, the sparse ops define their own gradients. */
 export const scatter = ({ shape, positions }: Structure, values: Tensor): Tensor =>
-  tf.tidy(() =>
-    tf.reshape(tf.scatterND(tf.tensor2d(positions, [positions.length, 1], 'int32'), values, [sizeOf(shape)]), [
-      ...shape,
-    ]),
-  );
+  tf.tidy(() => {
+    // WebGPU cannot bind an empty buffer.
+    if (positions.length === 0) return tf.zeros([...shape]);
+    const indices = tf.tensor2d(positions, [positions.length, 1], 'int32');
+    return tf.reshape(tf.scatterND(indices, values, [sizeOf(shape)]), [...shape]);
+  });
 
 /** The values at a structure's nonzeros of a dense kernel or its gradient. */
 export const gather = ({ positions }: Structure, dense: Tensor): Tensor1D =>

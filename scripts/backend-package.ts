@@ -1,0 +1,87 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { env, execPath, exit } from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+/** What runs on every backend: the laws and the golden vectors of each folder, and training. */
+const SUITES = [
+  'core/params',
+  'ops/*',
+  'models/*',
+  'optimizers/*',
+  'objectives/*',
+  'sparsity/*',
+  'checkpoints/*',
+  'attacks/!(alone)',
+  'evaluation/evaluate',
+  'training/laws',
+  'training/train',
+  'backends/agreement',
+];
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A folder of the project for what a suite installs; git ignores those named here. */
+export function scratchFolder(name: '.tensorflow' | '.webgpu'): string {
+  const scratch = join(root, name);
+  mkdirSync(scratch, { recursive: true });
+  return scratch;
+}
+
+/** Runs a step of `npm run SCRIPT` to its end; where it fails, so does the whole. */
+export function step(script: string, what: string, file: string, args: readonly string[], cwd: string, remedy: string) {
+  console.log(`-- ${what}`);
+  const { status, error } = spawnSync(file, args, {
+    cwd,
+    stdio: 'inherit',
+    env: { ...env, npm_config_loglevel: 'error' },
+  });
+  if (status === 0) return;
+  console.error(`${script} cannot run: ${what} failed (${error?.message ?? `exit code ${status}`}). ${remedy}`);
+  exit(1);
+}
+
+/** A copy of this package, as it was built, with packages beside it that are its optional peers. */
+export interface BackendPackage {
+  readonly folder: string;
+  /** The program of its command line. */
+  readonly equipoise: string;
+}
+
+/** Makes the copy in a scratch folder, or brings the one there up to date. */
+export function copyPackage(script: string, scratch: string, peers: readonly string[]): BackendPackage {
+  const folder = join(scratch, 'package');
+  mkdirSync(folder, { recursive: true });
+  for (const name of ['dist', 'test']) rmSync(join(folder, name), { recursive: true, force: true });
+  for (const name of ['package-lock.json', '.npmrc', 'dist', 'data', 'test']) {
+    cpSync(join(root, name), join(folder, name), { recursive: true });
+  }
+  // npm does not install what is an optional peer, so in the copy it is a dependency.
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  for (const name of peers) {
+    manifest.dependencies[name] = manifest.peerDependencies[name];
+    delete manifest.peerDependencies[name];
+  }
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest, null, 2));
+  const install = `npm install with ${peers.join(' and ')}`;
+  step(script, install, 'npm', ['install', '--ignore-scripts'], folder, 'It needs the npm registry.');
+  return { folder, equipoise: join(folder, manifest.bin.equipoise) };
+}
+
+/** Runs the suites for every backend, and `more` of dist/test, on one backend in a copy; returns the exit code. */
+export function runSuites(
+  { folder }: BackendPackage,
+  backend: string,
+  more: readonly string[] = [],
+  environment: NodeJS.ProcessEnv = {},
+): number {
+  const mocha = join(folder, 'node_modules', 'mocha', 'bin', 'mocha.js');
+  const files = [...SUITES.map((suite) => `${suite}.test.js`), ...more].map((file) => `dist/test/${file}`);
+  const { status } = spawnSync(execPath, [mocha, '--no-config', '--timeout', '120000', '--reporter', 'dot', ...files], {
+    cwd: folder,
+    stdio: 'inherit',
+    env: { ...env, EQUIPOISE_TEST_BACKEND: backend, ...environment },
+  });
+  return status ?? 1;
+}
