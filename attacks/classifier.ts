@@ -15,7 +15,7 @@ export interface ClassifierOptions {
   /** How the model takes its images; default `NHWC`. */
   readonly layout?: 'NHWC' | 'NCHW';
   /**
-   * What the model returns. `auto` (default) takes a final softmax off a LayersModel, and where the first outputs are
+   * What the model returns. `auto` (default) takes a final softmax or sigmoid off a LayersModel, and where the first outputs are
    * probabilities all the same, warns and takes their logarithms.
    */
   readonly output?: 'auto' | 'logits' | 'probabilities';

@@ -1,12 +1,12 @@
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
-import { withoutSoftmax } from './softmax.ts';
+import { withoutFinalActivation } from './final-activation.ts';
 import type { AppliedModel, AttackedModel, Classifier } from './types.ts';
 
 /**
  * A model as a function from images to logits; anything with `apply` is called as `apply(images, { training: false })`,
- * so that it changes neither mode nor statistics, and a softmax that ends a LayersModel is taken off. The function throws
+ * so that it changes neither mode nor statistics, and a softmax or sigmoid that ends a LayersModel is taken off. The function throws
  * unless [batch, classes] come back.
  */
 export function classifierOf(model: AttackedModel): Classifier {
@@ -37,8 +37,8 @@ export function classifierOf(model: AttackedModel): Classifier {
 function runOf(model: AttackedModel): (images: Tensor4D) => unknown {
   if (typeof model === 'function') return model as Classifier;
   if (typeof (model as AppliedModel | undefined)?.apply === 'function') {
-    const { apply } = withoutSoftmax(model) ?? { apply: model.apply.bind(model) };
-    return (images) => apply(images, { training: false });
+    const logits = withoutFinalActivation(model)?.model ?? model;
+    return (images) => logits.apply(images, { training: false });
   }
   throw new InputError(
     'A model is a function (images) => logits, or has a method apply(images, { training }) as a LayersModel does.',

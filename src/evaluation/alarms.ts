@@ -76,7 +76,9 @@ const ALARMS = {
       ? raised(
           `Every output lies in [0, 1] and sums to 1 over the classes${returnsProbabilities ? '; their logarithms were attacked, which lose what was rounded to 0 or 1' : ''}. Attacks need logits: remove the final softmax.`,
         )
-      : ok('Outputs are not probabilities.'),
+      : inUnitInterval(probe.logits)
+        ? raised('Every output lies in [0, 1], as after a sigmoid. Attacks need logits: remove what squashes them.')
+        : ok('Outputs are not probabilities.'),
 
   'outputs that are not numbers': ({ predictions }) => {
     const broken = predictions.filter((prediction) => prediction < 0).length;
@@ -236,6 +238,12 @@ const helpOf = (name: string): string =>
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
     .replaceAll(' ', '-')}`;
+
+/** Of fewer numbers it could be chance. */
+const ENOUGH_OUTPUTS = 20;
+
+const inUnitInterval = (outputs: Float32Array): boolean =>
+  outputs.length >= ENOUGH_OUTPUTS && outputs.every((value) => value >= 0 && value <= 1);
 
 function rowsAreProbabilities(outputs: Float32Array, classes: number): boolean {
   for (let start = 0; start < outputs.length; start += classes) {

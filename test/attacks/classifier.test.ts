@@ -80,6 +80,24 @@ describe('classifier', () => {
     });
   }
 
+  it('takes a sigmoid off too', () => {
+    const squashed = (activation: 'linear' | 'sigmoid') =>
+      layers.sequential({
+        layers: [
+          layers.layers.flatten({ inputShape: [...SHAPE] }),
+          layers.layers.dense({
+            units: 3,
+            activation,
+            kernelInitializer: layers.initializers.randomNormal({ seed: 3 }),
+          }),
+        ],
+      });
+    const images = someImages(2);
+    const expected = squashed('linear').predict(images) as Tensor2D;
+    const logits = classifier(squashed('sigmoid'))(images);
+    expect(Array.from(logits.dataSync())).to.deep.equal(Array.from(expected.dataSync()));
+  });
+
   it('leaves a LayersModel that ends in logits alone', () => {
     const { logits } = softmaxModels();
     const images = someImages(3);

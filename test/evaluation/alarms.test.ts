@@ -127,6 +127,7 @@ describe('the alarms', () => {
       'a final softmax',
       (images) => tf.tidy(() => tf.softmax(ordinary(images)) as Tensor2D),
     ],
+    ['probabilities instead of logits', 'a final sigmoid', (images) => tf.tidy(() => tf.sigmoid(ordinary(images)))],
     [
       'outputs that are not numbers',
       'a division by 0',

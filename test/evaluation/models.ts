@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
+import type { Squashing } from '../../attacks/final-activation.ts';
 import { foldIn, normal, seedKey } from '../../src/core/key.ts';
 import { sizeOf } from '../../src/core/structure.ts';
 import type { Dataset } from '../../src/data/types.ts';
@@ -71,14 +72,14 @@ const weightsOf = (shape: readonly number[], name: string): Float32Array =>
   normal(foldIn(seedKey(9), name), sizeOf(shape)).map((value) => value / 2);
 
 /** A small convolutional LayersModel with batch norm, built the same way every time. */
-export function smallLayersModel({ softmax, inputShape }: { softmax: boolean; inputShape: number[] }): LayersModel {
+export function smallLayersModel({ ending, inputShape }: { ending?: Squashing; inputShape: number[] }): LayersModel {
   const model = sequential({
     layers: [
       layers.conv2d({ inputShape, filters: 4, kernelSize: 3, strides: 2, padding: 'same', name: 'conv' }),
       layers.batchNormalization({ name: 'bn' }),
       layers.activation({ activation: 'relu' }),
       layers.flatten(),
-      layers.dense({ units: 2, name: 'out', ...(softmax ? { activation: 'softmax' as const } : {}) }),
+      layers.dense({ units: 2, name: 'out', ...(ending ? { activation: ending } : {}) }),
     ],
   });
   const weights = model.weights.map(({ originalName, shape }) => {
@@ -112,6 +113,8 @@ interface Node {
   readonly attr?: Readonly<Record<string, unknown>>;
 }
 
+const OPS: Readonly<Record<Squashing, string>> = { softmax: 'Softmax', sigmoid: 'Sigmoid' };
+
 /** Base64, as the converter writes texts. */
 const text = (value: string): string => Buffer.from(value).toString('base64');
 const float = { type: 'DT_FLOAT' };
@@ -119,9 +122,9 @@ const sizes = (shape: readonly number[]) => ({ shape: { dim: shape.map((size) =>
 
 /**
  * The graph that the converter makes of a small convolutional network: input, convolution, bias, ReLU, mean over height and
- * width, matrix product, bias, and a softmax with an identity behind it.
+ * width, matrix product, bias, and a softmax or sigmoid with an identity behind it.
  */
-export async function saveGraphModel(folder: string, { softmax }: { softmax: boolean }): Promise<void> {
+export async function saveGraphModel(folder: string, { ending }: { ending?: Squashing } = {}): Promise<void> {
   await mkdir(folder, { recursive: true });
   const weights: readonly (readonly [string, readonly number[], 'float32' | 'int32', ArrayLike<number>])[] = [
     ['conv/kernel', [3, 3, 1, 4], 'float32', weightsOf([3, 3, 1, 4], 'kernel')],
@@ -167,8 +170,8 @@ export async function saveGraphModel(folder: string, { softmax }: { softmax: boo
       attr: { transpose_a: { b: false }, transpose_b: { b: false }, T: float },
     },
     { name: 'dense/BiasAdd', op: 'BiasAdd', input: ['dense/MatMul', 'dense/bias'], attr: { T: float } },
-    ...(softmax ? [{ name: 'softmax', op: 'Softmax', input: ['dense/BiasAdd'], attr: { T: float } }] : []),
-    { name: 'Identity', op: 'Identity', input: [softmax ? 'softmax' : 'dense/BiasAdd'], attr: { T: float } },
+    ...(ending ? [{ name: ending, op: OPS[ending], input: ['dense/BiasAdd'], attr: { T: float } }] : []),
+    { name: 'Identity', op: 'Identity', input: [ending ?? 'dense/BiasAdd'], attr: { T: float } },
   ];
   const data = Buffer.concat(
     weights.map(([, , dtype, values]) =>

@@ -96,7 +96,7 @@ describe('an image’s adversarial example', () => {
       digits,
       (use) =>
         withFolder(async (folder) => {
-          const model = smallLayersModel({ softmax: true, inputShape: [4, 4, 1] });
+          const model = smallLayersModel({ ending: 'softmax', inputShape: [4, 4, 1] });
           await saveLayersModel(model, join(folder, 'model'));
           model.dispose();
           await use(join(folder, 'model'));
@@ -107,7 +107,7 @@ describe('an image’s adversarial example', () => {
       digits,
       (use) =>
         withFolder(async (folder) => {
-          await saveGraphModel(join(folder, 'model'), { softmax: true });
+          await saveGraphModel(join(folder, 'model'), { ending: 'softmax' });
           await use(join(folder, 'model'));
         }),
     ],

@@ -1,3 +1,4 @@
+import type { Squashing } from '../../../attacks/final-activation.ts';
 import type { AttackedModel, NormName } from '../../../attacks/types.ts';
 import type { PixelShape } from '../../data/types.ts';
 import type { EvaluatedTarget } from '../types.ts';
@@ -58,5 +59,6 @@ export interface ModelFormat {
   load(request: LoadRequest): Promise<LoadedModel>;
 }
 
-/** Told to the user of a model whose final softmax is left out. */
-export const SOFTMAX_NOTE = 'The softmax that ends it was taken off: attacks need logits.';
+/** Told to the user of a model whose final activation is left out. */
+export const takenOff = (activation: Squashing): string =>
+  `The ${activation} that ends it was taken off: attacks need logits.`;

@@ -1,9 +1,10 @@
 import type { GraphModel } from '@tensorflow/tfjs-converter';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import type { Squashing } from '../../../attacks/final-activation.ts';
 import { InputError } from '../../core/errors.ts';
 import { fitInput } from './fit-input.ts';
-import { type LoadedModel, type LoadRequest, type ModelFormat, SOFTMAX_NOTE } from './format.ts';
+import { type LoadedModel, type LoadRequest, type ModelFormat, takenOff } from './format.ts';
 import { buildFailure, checkEnds, readSavedModel, recordOf, topologyKind } from './model-json.ts';
 
 /** A GraphModel of TensorFlow.js, as the converter makes it of a SavedModel: `model.json` and files of weights. */
@@ -29,12 +30,12 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
   const saved = await readSavedModel(path);
   const { artifacts } = saved;
   const converter = await loadConverter();
-  const logits = logitsNode(artifacts.modelTopology as Topology, artifacts.signature as Signature | undefined);
+  const logits = logitsNodeOf(artifacts.modelTopology as Topology, artifacts.signature as Signature | undefined);
   let model: GraphModel<tf.io.IOHandlerSync>;
   try {
     model = converter.loadGraphModelSync(artifacts);
   } catch (error) {
-    throw buildFailure(path, 'tfjs-converter', 'operations', error);
+    throw buildFailure(path, 'tfjs-converter', 'If it has operations of its own, wrap it with --module.', error);
   }
   try {
     checkEnds(path, model);
@@ -43,7 +44,7 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
       input.shape?.map((extent) => (extent > 0 ? extent : null)),
       images?.imageShape ?? null,
     );
-    const output = logits ?? model.outputs[0].name;
+    const output = logits?.name ?? model.outputs[0].name;
     const kernels = Object.values(model.weights).flatMap((weights) => weights.filter(({ rank }) => rank >= 2));
     return {
       model: (batch) => tf.tidy(() => model.execute({ [input.name]: reshape(batch) }, output) as Tensor2D),
@@ -54,7 +55,7 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
       ),
       inputShape,
       classes: null,
-      notes: [logits === null ? null : SOFTMAX_NOTE, note].filter((text) => text !== null),
+      notes: [logits === null ? null : takenOff(logits.activation), note].filter((text) => text !== null),
       dispose: () => model.dispose(),
     };
   } catch (error) {
@@ -77,8 +78,14 @@ interface Signature {
   readonly outputs?: Readonly<Record<string, { readonly name: string }>>;
 }
 
-/** The node that feeds the softmax which ends a graph; null where none ends it. */
-function logitsNode({ node = [] }: Topology, signature: Signature | undefined): string | null {
+/** By the operation of the node that ends a graph. */
+const SQUASHING: Readonly<Record<string, Squashing>> = { Softmax: 'softmax', Sigmoid: 'sigmoid' };
+
+/** The node that feeds the softmax or sigmoid which ends a graph; null where neither does. */
+function logitsNodeOf(
+  { node = [] }: Topology,
+  signature: Signature | undefined,
+): { readonly name: string; readonly activation: Squashing } | null {
   const nodes = new Map(node.map((one) => [one.name, one]));
   const used = new Set(node.flatMap(({ input = [] }) => input.map(nodeName)));
   const named = Object.values(signature?.outputs ?? {}).map(({ name }) => nodeName(name));
@@ -86,7 +93,8 @@ function logitsNode({ node = [] }: Topology, signature: Signature | undefined): 
   if (ends.length !== 1) return null;
   let end = nodes.get(ends[0]);
   while (end?.op === 'Identity') end = nodes.get(nodeName(end.input?.[0] ?? ''));
-  return end?.op === 'Softmax' ? nodeName(end.input?.[0] ?? '') : null;
+  const activation = SQUASHING[end?.op ?? ''];
+  return activation === undefined ? null : { name: nodeName(end?.input?.[0] ?? ''), activation };
 }
 
 /** The node of a tensor: `dense/BiasAdd` of `dense/BiasAdd:0` and of `^dense/BiasAdd`. */

@@ -1,11 +1,11 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { withoutSoftmax } from '../../../attacks/softmax.ts';
+import { withoutFinalActivation } from '../../../attacks/final-activation.ts';
 import type { AppliedModel } from '../../../attacks/types.ts';
 import { loadLayers } from '../../checkpoints/layers-file.ts';
 import { parseRecord } from '../../checkpoints/network.ts';
 import { fitInput } from './fit-input.ts';
-import { type LoadedModel, type LoadRequest, type ModelFormat, SOFTMAX_NOTE } from './format.ts';
+import { type LoadedModel, type LoadRequest, type ModelFormat, takenOff } from './format.ts';
 import { buildFailure, checkEnds, readSavedModel, recordOf, topologyKind } from './model-json.ts';
 import { type Training, trainingOf } from './network.ts';
 
@@ -24,13 +24,13 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
   try {
     model = await layers.loadLayersModel({ load: async () => artifacts });
   } catch (error) {
-    throw buildFailure(path, 'tfjs-layers', 'layers', error);
+    throw buildFailure(path, 'tfjs-layers', remedyFor(artifacts.modelTopology), error);
   }
   try {
     checkEnds(path, model);
     const { inputShape, reshape, note } = fitInput(model.inputs[0].shape, images?.imageShape ?? null);
-    const logits = withoutSoftmax(model);
-    const applied: AppliedModel = logits ?? model;
+    const logits = withoutFinalActivation(model);
+    const applied: AppliedModel = logits?.model ?? model;
     const kernels = model.weights.map((weight) => weight.read()).filter(({ rank }) => rank >= 2);
     return {
       model: (batch) => applied.apply(reshape(batch), { training: false }) as Tensor as never,
@@ -38,13 +38,22 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
       inputShape,
       classes: model.outputs[0].shape.at(-1) ?? null,
       ...trainingIn(artifacts.userDefinedMetadata, path),
-      notes: [logits ? SOFTMAX_NOTE : null, note].filter((text) => text !== null),
+      notes: [logits ? takenOff(logits.activation) : null, note].filter((text) => text !== null),
       dispose: () => void model.dispose(),
     };
   } catch (error) {
     model.dispose();
     throw error;
   }
+}
+
+/** What to do about a model that tfjs-layers cannot build. */
+function remedyFor(topology: unknown): string {
+  const { keras_version: keras } = topology as { readonly keras_version?: unknown };
+  const convert = 'convert what model.export() writes to a GraphModel with tensorflowjs_converter';
+  return String(keras).startsWith('3.')
+    ? `Keras ${keras} wrote it, whose layers tfjs-layers does not read: ${convert}.`
+    : `If it has layers that TensorFlow.js lacks, ${convert}, or wrap it with --module.`;
 }
 
 /** What a model that Equipoise exported says of its training; others say nothing. */

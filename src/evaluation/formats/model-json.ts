@@ -94,11 +94,12 @@ const bytesOf = ({ shape, dtype, quantization }: tf.io.WeightsManifestEntry): nu
   sizeOf(shape) * (BYTES[quantization?.dtype ?? dtype] ?? Number.NaN);
 
 /** What to say where a library cannot build the model of a path. */
-export const buildFailure = (path: string, library: string, own: string, error: unknown): InputError =>
-  new InputError(
-    `${path} cannot be built by ${library}: ${(error as Error).message.split('\n')[0]} If it has ${own} of its own, wrap it with --module.`,
-    { cause: error },
-  );
+export const buildFailure = (path: string, library: string, remedy: string, error: unknown): InputError =>
+  new InputError(`${path} cannot be built by ${library}: ${reasonIn(error)} ${remedy}`, { cause: error });
+
+/** The first sentence of a message; tfjs-layers goes on with a list of what may be the reason. */
+const reasonIn = (error: unknown): string =>
+  (error as Error).message.split('\n')[0].replace(/ This may be due to one of the following reasons:$/, '');
 
 /** @throws InputError unless a model has one input and one output, as a classifier has */
 export function checkEnds(

@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
-import { withoutSoftmax } from '../../../attacks/softmax.ts';
+import { withoutFinalActivation } from '../../../attacks/final-activation.ts';
 import type { AppliedModel, AttackedModel } from '../../../attacks/types.ts';
 import { isMissing } from '../../checkpoints/atomic-file.ts';
 import { InputError } from '../../core/errors.ts';
 import { sha256Of } from './digest.ts';
-import { type LoadedModel, type LoadRequest, type ModelFormat, SOFTMAX_NOTE } from './format.ts';
+import { type LoadedModel, type LoadRequest, type ModelFormat, takenOff } from './format.ts';
 
 /**
  * An ES module that exports a `classifier`: a function from images [batch, height, width, channels] to logits, or anything
@@ -30,9 +30,9 @@ async function load({ path }: LoadRequest): Promise<LoadedModel> {
     throw new InputError(`The module ${path} failed as it was run: ${(error as Error).message}`, { cause: error });
   }
   const model = await classifierIn(path, exported);
-  const applied = typeof model === 'function' ? undefined : withoutSoftmax(model);
+  const logits = typeof model === 'function' ? undefined : withoutFinalActivation(model);
   return {
-    model: applied ?? model,
+    model: logits?.model ?? model,
     record: {
       checkpoint: basename(path),
       sha256: sha256Of(bytes),
@@ -45,7 +45,7 @@ async function load({ path }: LoadRequest): Promise<LoadedModel> {
     },
     inputShape: null,
     classes: null,
-    notes: [`${path} was run, as --module asks.`, ...(applied ? [SOFTMAX_NOTE] : [])],
+    notes: [`${path} was run, as --module asks.`, ...(logits ? [takenOff(logits.activation)] : [])],
     dispose: () => undefined,
   };
 }

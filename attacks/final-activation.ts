@@ -18,19 +18,32 @@ function finalLayer(model: unknown): FinalLayer | undefined {
   return finalLayer(layer) ?? layer;
 }
 
+/** What ends many models and squashes their logits into [0, 1]; neither changes which class is the largest. */
+export type Squashing = 'softmax' | 'sigmoid';
+
 /**
- * A LayersModel without the softmax that ends it, since probabilities saturate and their gradients vanish. Undefined where no final softmax is found. The layer's activation is replaced while the model runs, which is
- * synchronous, and is put back whatever happens.
+ * A LayersModel without the softmax or sigmoid that ends it, since probabilities saturate and their gradients vanish.
+ * Undefined where it ends in neither. The layer's activation is replaced while the model runs, which is synchronous, and is put
+ * back whatever happens.
  */
-export function withoutSoftmax(model: AppliedModel): AppliedModel | undefined {
+export function withoutFinalActivation(
+  model: AppliedModel,
+): { readonly model: AppliedModel; readonly activation: Squashing } | undefined {
   const layer = finalLayer(model);
   if (!layer) return undefined;
   if (layer.getClassName() === 'Softmax') {
     const call = (inputs: unknown) => inputs;
-    return { apply: (...given) => replaced(layer, 'call', call, () => model.apply(...given)) };
+    return {
+      model: { apply: (...given) => replaced(layer, 'call', call, () => model.apply(...given)) },
+      activation: 'softmax',
+    };
   }
-  if (layer.activation?.getClassName() !== 'softmax') return undefined;
-  return { apply: (...given) => replaced(layer, 'activation', IDENTITY, () => model.apply(...given)) };
+  const activation = layer.activation?.getClassName();
+  if (activation !== 'softmax' && activation !== 'sigmoid') return undefined;
+  return {
+    model: { apply: (...given) => replaced(layer, 'activation', IDENTITY, () => model.apply(...given)) },
+    activation,
+  };
 }
 
 /** Runs `work` while a property of a layer is another. */
