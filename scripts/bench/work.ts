@@ -103,7 +103,10 @@ export function workOf({ kernel, fields }: Call, tasks: number, read: ReadWords)
       const { images, channels, height, width, size } = fields;
       const large = images * channels * height * width * tasks;
       const small = large / size ** 2;
-      return { flops: kernel === 'maxPool' ? large : 0, bytes: F32 * (large + small) + small };
+      // The gradient of a batch norm before the pooling, if it is part of it, reads z and does 4 operations a value.
+      const normalized = kernel === 'maxPoolGradient' && fields.z !== 0;
+      const flops = kernel === 'maxPool' ? (fields.scale === 0 ? 1 : 3) : normalized ? 4 : 0;
+      return { flops: flops * large, bytes: F32 * ((normalized ? 2 : 1) * large + small) + small };
     }
     case 'averagePool':
     case 'averagePoolGradient': {

@@ -51,11 +51,15 @@ export const NETWORK_RECORDS = {
   ],
   maxPool: [
     'x', 'xTask', 'xBlock', 'xRow', 'xChannel', 'xNb', 'y', 'yTask', 'yBlock', 'yRow', 'yChannel', 'yNb', 'images',
-    'channels', 'height', 'width', 'size', 'pad', 'choices', 'choicesTask', 'relu',
+    'channels', 'height', 'width', 'size', 'pad', 'choices', 'choicesTask', 'relu', 'scale', 'shift',
   ],
   maxPoolGradient: [
     'x', 'xTask', 'xBlock', 'xRow', 'xChannel', 'xNb', 'y', 'yTask', 'yBlock', 'yRow', 'yChannel', 'yNb', 'images',
-    'channels', 'height', 'width', 'size', 'pad', 'choices', 'choicesTask', 'relu',
+    'channels', 'height', 'width', 'size', 'pad', 'choices', 'choicesTask', 'z', 'zTask', 'a', 'b', 'c', 'batch',
+  ],
+  maxPoolGradientSums: [
+    'x', 'xTask', 'xBlock', 'xRow', 'xChannel', 'xNb', 'y', 'yTask', 'yBlock', 'yRow', 'yChannel', 'yNb', 'images',
+    'channels', 'height', 'width', 'size', 'choices', 'choicesTask', 'mean', 'sums',
   ],
   averagePool: [
     'x', 'xTask', 'xBlock', 'xRow', 'xChannel', 'xNb', 'y', 'yTask', 'yBlock', 'yChannel', 'yNb', 'images',

@@ -16,7 +16,7 @@ export {
   affine, affineGradient, channelGradientSums, channelStatistics, gradientCoefficients, normalizationCoefficients,
 } from './batch-norm';
 export { combine } from './pointwise';
-export { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling';
+export { averagePool, averagePoolGradient, maxPool, maxPoolGradient, maxPoolGradientSums } from './pooling';
 export { repack } from './repack';
 export { hang, trap } from './diagnostics';
 export { multiplyAdds, triad } from './limits';

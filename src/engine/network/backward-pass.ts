@@ -2,6 +2,7 @@ import { NO_SUMS, rowFields, SUM_BYTES } from '../fields.ts';
 import { bitsBlock, paddedBatch } from '../layout.ts';
 import { Arena } from './arena.ts';
 import { Builder, type Place, type Side } from './builder.ts';
+import { type Passing, passingValues, pooledNorm } from './chains.ts';
 import { type Bits, type Coefficients, NO_BITS, type Places, type SumFields, type Sums } from './forward-pass.ts';
 import { type Graph, inputsOf, type Node, type NodeOf, type Value } from './graph.ts';
 import type { Field, PlanOptions } from './plan.ts';
@@ -18,8 +19,12 @@ export interface Contribution {
   readonly masked: boolean;
   /** Images a task of the kernel that wrote it; who reads a local place must have as many. */
   readonly images?: number;
-  /** Writes it again, for a later chain; to be called once. */
-  readonly again?: () => Place;
+}
+
+/** The gradient of what a max pooling made. */
+export interface Pooled {
+  readonly pool: NodeOf<'maxPool'>;
+  readonly place: Place;
 }
 
 /** What a backward pass needs to know of the forward pass. */
@@ -37,7 +42,10 @@ export class Backward {
   readonly places: Places;
   /** What the kernels that write gradients of batch norms' results leave for them. */
   readonly sums = new Map<Value, Sums>();
+  /** Gradients of what max poolings made of a batch norm's result, which is the key. */
+  readonly pooled = new Map<Value, Pooled>();
   readonly #graph: Graph;
+  readonly #passing: ReadonlyMap<Value, Passing>;
   readonly #producers: ReadonlyMap<Value, Node>;
   /** Values whose gradients are needed, and nodes that have parameters. */
   readonly #needs: { readonly values: ReadonlySet<Value>; readonly nodes: ReadonlySet<Node> };
@@ -49,6 +57,7 @@ export class Backward {
     this.builder = new Builder(graph, options, new Arena());
     this.places = places;
     this.#graph = graph;
+    this.#passing = passingValues(graph, options);
     this.#producers = new Map(graph.nodes.flatMap((node) => (node.kind === 'output' ? [] : [[node.y, node] as const])));
     this.#needs = whatIsNeeded(graph, wants);
   }
@@ -107,6 +116,11 @@ export class Backward {
     return this.builder.chain || node?.kind !== 'batchNorm' ? undefined : node;
   }
 
+  /** The batch norm whose result the max pooling that reads it computes itself. */
+  pooledNorm(value: Value): NodeOf<'batchNorm'> | undefined {
+    return pooledNorm(value, this.#passing);
+  }
+
   /** Whether only the node that made `value` reads its gradient, in the chain that writes it. */
   passes(value: Value): boolean {
     const node = this.#producers.get(value);
@@ -118,14 +132,18 @@ export class Backward {
   sumsOf(value: Value, images: number): SumFields {
     const norm = this.normOf(value);
     if (!norm) return NO_SUMS;
-    const { batch } = this.options;
-    const { layout } = value;
-    const tasks = paddedBatch(batch) / images;
-    const place = this.builder.place('constants', tasks * layout.channels * SUM_BYTES);
-    this.sums.set(value, { place, images, tasks });
+    const { nb } = value.layout;
+    const sums = this.newSums(value, images);
+    this.sums.set(value, sums);
     const { mean } = this.places.coefficients.get(norm) as Coefficients;
     const z = this.side('z', this.placeOf(norm.x), norm.x, images);
-    return { sums: this.builder.at(place), ...z, mean, nb: layout.nb, images: batch };
+    return { sums: this.builder.at(sums.place), ...z, mean, nb, images: this.options.batch };
+  }
+
+  /** Room for the sums of a value's gradient. */
+  newSums({ layout }: Value, images: number): Sums {
+    const tasks = paddedBatch(this.options.batch) / images;
+    return { place: this.builder.place('constants', tasks * layout.channels * SUM_BYTES), images, tasks };
   }
 
   /** A value's activations or their gradient as a side of a kernel. */
@@ -169,8 +187,7 @@ export class Backward {
     { z, masked, mean }: { z: Place | null; masked: boolean; mean: Field },
   ): Sums {
     const { builder } = this;
-    const tasks = paddedBatch(this.options.batch) / images;
-    const place = builder.place('constants', tasks * value.layout.channels * SUM_BYTES);
+    const sums = this.newSums(value, images);
     builder.emit(images, 'channelGradientSums', {
       ...this.side('d', d, value, images),
       ...(z ? this.side('z', z, value, images) : builder.noSide('z')),
@@ -178,9 +195,9 @@ export class Backward {
       block: value.layout.block,
       ...(masked ? NO_BITS : this.bits(value, images)),
       mean,
-      sums: builder.at(place),
+      sums: builder.at(sums.place),
     });
-    return { place, images, tasks };
+    return sums;
   }
 
   #sum(value: Value, a: Contribution, b: Contribution | null, mask: boolean): Contribution {

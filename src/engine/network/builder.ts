@@ -175,6 +175,11 @@ export class Builder {
     else this.#released.push(place);
   }
 
+  /** Whether all but one have read what a place holds, so that this one may write over it; not while steps after the chain are to read. */
+  isLeft({ users, arena }: Place): boolean {
+    return users === 1 && arena !== 'saved' && this.#deferred.length === 0;
+  }
+
   /** A place's address. */
   at({ arena, offset, lead }: Place): Field {
     return (run) => run.bases[arena] + offset + lead;

@@ -1,32 +1,63 @@
-import { type Graph, inputsOf, type Node, type Value } from './graph.ts';
+import { type Graph, inputsOf, type Node, type NodeOf, type Value } from './graph.ts';
 import type { PlanOptions } from './plan.ts';
 
-/** Whether a node that comes right after a batch norm, the only one to read its result, needs it for no longer than a chain. */
-function isPassing(next: Node, added: boolean, { keep, light }: PlanOptions): boolean {
+/** Whether a value is a batch norm's of what is kept alone, so that a chain can compute it again. */
+const isNormalized = (value: Value, { nodes }: Graph): boolean =>
+  nodes.some((node) => node.kind === 'batchNorm' && node.y === value && node.add === null);
+
+/** Whether the gradient of a convolution's kernel computes what the convolution reads again. */
+const readsAgain = ({ name, x }: NodeOf<'conv'>, graph: Graph, { light }: PlanOptions): boolean =>
+  light.has(name) && isNormalized(x, graph);
+
+/** Values that are kept for the gradients of parameters: what convolutions and batch norms read, unless it is computed again. */
+export function keptValues(graph: Graph, options: PlanOptions): ReadonlySet<Value> {
+  if (options.keep !== 'parameters') return new Set();
+  const read = graph.nodes.flatMap((node) => {
+    if (node.kind === 'batchNorm' || (node.kind === 'conv' && !readsAgain(node, graph, options))) return [node.x];
+    return [];
+  });
+  return new Set(read);
+}
+
+/** Whether `next`, which reads the result of the batch norm before it, needs it for no longer than a chain. */
+function readsAtOnce(next: Node, result: Value): boolean {
   switch (next.kind) {
     case 'maxPool':
     case 'averagePool':
     case 'repack':
       return true;
     case 'conv':
-      // Its kernel's gradient reads it again: computed from what batch norm keeps, which is not enough where something was added.
-      return next.add === null && (keep !== 'parameters' || (light.has(next.name) && !added));
+      return next.add !== result;
     default:
       return false;
   }
 }
 
+/** A batch norm and the node that reads its result in the same chain. */
+export interface Passing {
+  readonly norm: NodeOf<'batchNorm'>;
+  readonly reader: Node;
+}
+
 /**
  * Results of batch norm that are never written to memory for the whole batch, where layers run one after another: the next
- * node reads them in the chain that made them.
+ * node, the only one to read them, does so in the chain that made them.
  */
-export function passingValues({ nodes, consumers }: Graph, options: PlanOptions): ReadonlyMap<Value, Node> {
-  const passing = new Map<Value, Node>();
+export function passingValues(graph: Graph, options: PlanOptions): ReadonlyMap<Value, Passing> {
+  const { nodes, consumers } = graph;
+  const passing = new Map<Value, Passing>();
   if (options.norm === 'folded') return passing;
+  const kept = keptValues(graph, options);
   nodes.forEach((node, i) => {
-    const next = nodes[i + 1];
-    if (node.kind !== 'batchNorm' || consumers[node.y.id] !== 1 || !inputsOf(next).includes(node.y)) return;
-    if (isPassing(next, node.add !== null, options)) passing.set(node.y, next);
+    if (node.kind !== 'batchNorm' || consumers[node.y.id] !== 1 || kept.has(node.y)) return;
+    const reader = nodes[i + 1];
+    if (inputsOf(reader).includes(node.y) && readsAtOnce(reader, node.y)) passing.set(node.y, { norm: node, reader });
   });
   return passing;
+}
+
+/** The batch norm whose result a max pooling computes itself, and nothing else reads. */
+export function pooledNorm(x: Value, passing: ReadonlyMap<Value, Passing>): NodeOf<'batchNorm'> | undefined {
+  const pair = passing.get(x);
+  return pair?.reader.kind === 'maxPool' && pair.norm.add === null ? pair.norm : undefined;
 }

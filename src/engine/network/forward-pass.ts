@@ -2,8 +2,8 @@ import { NO_SUMS, SUM_BYTES } from '../fields.ts';
 import { bitsBlock, paddedBatch } from '../layout.ts';
 import { Arena } from './arena.ts';
 import { type ArenaName, Builder, type Place, type Side } from './builder.ts';
-import { passingValues } from './chains.ts';
-import { type Graph, inputsOf, type Node, type Value } from './graph.ts';
+import { keptValues, type Passing, passingValues, pooledNorm } from './chains.ts';
+import { type Graph, inputsOf, type Node, type NodeOf, type Value } from './graph.ts';
 import type { Field, PlanOptions } from './plan.ts';
 
 /** Per-channel numbers of a batch-norm or normalisation layer. */
@@ -57,9 +57,9 @@ export class Forward {
   readonly sums = new Map<Value, Sums>();
   /** Nodes that have yet to read each value. */
   readonly #readers: number[];
-  /** Inputs of convolutions and batch norms, for the gradients of their parameters. */
+  /** Inputs of convolutions and batch norms that the gradients of their parameters read. */
   readonly #needed: ReadonlySet<Value>;
-  readonly #passing: ReadonlyMap<Value, Node>;
+  readonly #passing: ReadonlyMap<Value, Passing>;
   /** Inputs of batch norms that need statistics. */
   readonly #normalized: ReadonlySet<Value>;
 
@@ -69,9 +69,7 @@ export class Forward {
     this.builder = new Builder(graph, options, new Arena());
     this.#readers = [...consumers];
     this.#passing = passingValues(graph, options);
-    const parametric = nodes.filter((node) => node.kind === 'conv' || node.kind === 'batchNorm');
-    const read = options.keep === 'parameters' ? parametric.map(({ x }) => x) : [];
-    this.#needed = new Set(read.filter((x) => !this.#passing.has(x)));
+    this.#needed = keptValues(graph, options);
     const norms = nodes.filter((node) => node.kind === 'batchNorm');
     this.#normalized = new Set(options.norm === 'batch' ? norms.map(({ x }) => x) : []);
   }
@@ -93,9 +91,15 @@ export class Forward {
 
   /** Images a task of the elementwise op that writes `value`: those of its reader, where that reads it in the same chain. */
   imagesTo(value: Value): number {
-    const next = this.#passing.get(value);
-    const written = next && next.kind !== 'output' ? [next.y] : [];
-    return this.builder.imagesFor(value.layout, ...[...written, ...(next ? inputsOf(next) : [])].map((v) => v.layout));
+    const reader = this.#passing.get(value)?.reader;
+    const written = reader && reader.kind !== 'output' ? [reader.y] : [];
+    const read = reader ? inputsOf(reader) : [];
+    return this.builder.imagesFor(value.layout, ...[...written, ...read].map(({ layout }) => layout));
+  }
+
+  /** The batch norm whose result the max pooling that reads it computes itself. */
+  pooledNorm(value: Value): NodeOf<'batchNorm'> | undefined {
+    return pooledNorm(value, this.#passing);
   }
 
   /** The side of a value that a node writes. */

@@ -1,9 +1,10 @@
 import { rowFields } from '../../fields.ts';
-import type { Backward, Contribution } from '../backward-pass.ts';
+import type { Backward, Contribution, Pooled } from '../backward-pass.ts';
 import type { Place } from '../builder.ts';
 import { type Coefficients, type Forward, NO_BITS, type Sums } from '../forward-pass.ts';
 import type { NodeOf, Value } from '../graph.ts';
 import { type Field, type PlannedFields, value } from '../plan.ts';
+import { pooledGradient, pooledImages, pooledSums } from './max-pool.ts';
 
 type AffineNode = NodeOf<'batchNorm' | 'normalize'>;
 
@@ -86,7 +87,7 @@ export function forward(node: NodeOf<'batchNorm'>, pass: Forward): void {
   if (builder.chain) builder.emitFirst(channelTasks(channels), 'normalizationCoefficients', fields);
   else builder.emitAlone(channelTasks(channels), 'normalizationCoefficients', fields);
   if (sums) builder.release(sums.place);
-  affine(node, numbers, pass);
+  if (!pass.pooledNorm(node.y)) affine(node, numbers, pass);
 }
 
 /** Sums for the statistics of `x`: what its kernel left, or those of a pass over it. */
@@ -127,6 +128,11 @@ export function again(node: NodeOf<'batchNorm'>, images: number, pass: Backward)
 /** dx = a · dy + b · x + c of each channel, with b = c = 0 where the statistics are constants. */
 export function backward(node: AffineNode, pass: Backward): void {
   const { x, y } = node;
+  const pooled = pass.pooled.get(y);
+  if (pooled && node.kind === 'batchNorm') {
+    backwardFromPool(node, pooled, pass);
+    return;
+  }
   const add = addedTo(node);
   const d = pass.take(y, add !== null);
   if (!d) return;
@@ -142,12 +148,11 @@ export function backward(node: AffineNode, pass: Backward): void {
     const sums = pass.sums.get(y) ?? pass.channelSums(y, d.place, images, { z, masked, mean: numbers.mean });
     factors = learnedFactors(node, numbers, sums, pass);
   }
-  const dy = d.again ? d.again() : d.place;
   if (pass.needs(x)) {
-    const place = placeForGradient(node, { ...d, place: dy }, images, pass);
+    const place = placeForGradient(node, d, images, pass);
     const constant = factors.b === 0 || z === null;
     builder.emit(images, 'affineGradient', {
-      ...pass.side('d', dy, y, images),
+      ...pass.side('d', d.place, y, images),
       ...(constant ? builder.noSide('z') : pass.side('z', z, x, images)),
       ...pass.side('y', place, x, images),
       ...rowFields(x.layout, images),
@@ -159,18 +164,34 @@ export function backward(node: AffineNode, pass: Backward): void {
       ...factors,
     });
     pass.add(x, { place, owned: true, masked: false, images });
-    if (place !== dy) builder.release(dy);
+    if (place !== d.place) builder.release(d.place);
   } else {
-    builder.release(dy);
+    builder.release(d.place);
   }
+}
+
+/** The same where a max pooling computed the result itself: the gradient at the chosen pixels is never written out. */
+function backwardFromPool(node: NodeOf<'batchNorm'>, pooled: Pooled, pass: Backward): void {
+  const { x } = node;
+  const { builder } = pass;
+  const numbers = pass.places.coefficients.get(node) as Coefficients;
+  const z = pass.placeOf(x);
+  const sums = pooledSums(pooled, z, numbers.mean, pass);
+  const factors = learnedFactors(node, numbers, sums, pass);
+  if (pass.needs(x)) {
+    const images = pooledImages(pooled, pass);
+    const place = pass.passes(x) ? builder.localActivations(x.layout, images) : builder.activations(x.layout);
+    pooledGradient(pooled, z, place, factors, pass);
+    pass.add(x, { place, owned: true, masked: false, images });
+  }
+  builder.release(pooled.place);
 }
 
 /** Where the gradient of x goes: in the place of that of y, or where only kernels of the current chain read it. */
 function placeForGradient({ x }: AffineNode, dy: Contribution, images: number, pass: Backward): Place {
   const { builder } = pass;
-  const own = dy.owned && dy.place.users === 1;
-  if (pass.passes(x)) return own && dy.place.arena === 'local' ? dy.place : builder.localActivations(x.layout, images);
-  return own && dy.place.arena !== 'local' ? dy.place : builder.activations(x.layout);
+  if (pass.passes(x)) return builder.localActivations(x.layout, images);
+  return dy.owned && dy.place.users === 1 ? dy.place : builder.activations(x.layout);
 }
 
 /** The gradients of γ and β from the channels' sums, and the factors of the input gradient. */

@@ -115,7 +115,8 @@ export function backward(node: ConvNode, pass: Backward): void {
   const images = d.images ?? builder.imagesFor(x.layout, y.layout);
   if (pass.needs(x)) {
     const before = pass.before(x);
-    const place = before?.owned ? before.place : builder.activations(x.layout);
+    const over = before && (before.owned || builder.isLeft(before.place));
+    const place = over ? before.place : builder.activations(x.layout);
     const masked = before ? x.relu : pass.masks(x);
     const whole = before !== undefined || pass.only(x);
     convolve(node, 'transposed', pass, [y, x], images, {

@@ -1,7 +1,7 @@
 import { poolFields } from '../../fields.ts';
-import type { Backward } from '../backward-pass.ts';
+import type { Backward, Pooled } from '../backward-pass.ts';
 import type { Place } from '../builder.ts';
-import type { Forward } from '../forward-pass.ts';
+import type { Coefficients, Forward, Sums } from '../forward-pass.ts';
 import type { NodeOf } from '../graph.ts';
 import type { Field } from '../plan.ts';
 
@@ -12,11 +12,14 @@ const choiceBlock = ({ y: { layout } }: NodeOf<'maxPool'>): number =>
 const choicesTask = (node: NodeOf<'maxPool'>, images: number): number =>
   Math.ceil(images / node.y.layout.nb) * choiceBlock(node);
 
-/** The maxima of windows, and which pixels they were where a gradient may be asked for. */
+/** The maxima of windows, and which pixels they were where a gradient may be asked for; a batch norm before may be part of it. */
 export function forward(node: NodeOf<'maxPool'>, pass: Forward): void {
   const { x, y, size } = node;
   const { builder, options } = pass;
   const images = builder.imagesFor(x.layout, y.layout);
+  const norm = pass.pooledNorm(x);
+  const source = norm?.x ?? x;
+  const { scale, shift } = norm ? (pass.coefficients.get(norm) as Coefficients) : { scale: 0, shift: 0 };
   let choices: Field = 0;
   if (options.keep !== 'nothing') {
     const place = builder.place('saved', builder.blocks(y.layout) * choiceBlock(node));
@@ -24,7 +27,7 @@ export function forward(node: NodeOf<'maxPool'>, pass: Forward): void {
     choices = builder.at(place);
   }
   builder.emit(images, 'maxPool', {
-    ...pass.source('x', x, images),
+    ...pass.source('x', source, images),
     ...pass.target('y', y, images),
     ...poolFields(x.layout, y.layout, images),
     size,
@@ -32,45 +35,88 @@ export function forward(node: NodeOf<'maxPool'>, pass: Forward): void {
     choices,
     choicesTask: choicesTask(node, images),
     relu: x.relu ? 1 : 0,
+    scale,
+    shift,
   });
-  pass.done(x);
+  pass.done(source);
 }
+
+/** The choices that the forward pass left. */
+const choicesOf = (node: NodeOf<'maxPool'>, images: number, { builder, places }: Backward) => ({
+  choices: builder.at(places.choices.get(node) as Place),
+  choicesTask: choicesTask(node, images),
+});
+
+const NO_NORM = { z: 0, zTask: 0, a: 0, b: 0, c: 0 } as const;
 
 /** The gradient goes to the chosen pixel: to none where a ReLU before the pool had no positive one. */
 export function backward(node: NodeOf<'maxPool'>, pass: Backward): void {
   const { x, y, size } = node;
-  const { builder } = pass;
-  const emit = (images: number, dx: Place, dy: Place): void =>
-    builder.emit(images, 'maxPoolGradient', {
-      ...pass.side('x', dx, x, images),
-      ...pass.side('y', dy, y, images),
-      ...poolFields(x.layout, y.layout, images),
-      size,
-      pad: x.layout.padBytes,
-      choices: builder.at(pass.places.choices.get(node) as Place),
-      choicesTask: choicesTask(node, images),
-      relu: 0,
-    });
-  const norm = pass.normOf(x);
-  if (!norm || norm.add || !pass.only(x)) {
-    pass.through(node, emit, x.relu);
+  const { builder, options } = pass;
+  if (pass.pooledNorm(x)) {
+    const d = pass.take(y, true);
+    if (d) pass.pooled.set(x, { pool: node, place: d.place });
     return;
   }
-  // A batch norm reads dx once for its sums and once for its own gradient: cheaper to make twice than to write and read.
-  const d = pass.take(y, true);
-  if (!d) return;
+  pass.through(
+    node,
+    (images, dx, dy) =>
+      builder.emit(images, 'maxPoolGradient', {
+        ...pass.side('x', dx, x, images),
+        ...pass.side('y', dy, y, images),
+        ...poolFields(x.layout, y.layout, images),
+        size,
+        pad: x.layout.padBytes,
+        ...choicesOf(node, images, pass),
+        ...NO_NORM,
+        batch: options.batch,
+      }),
+    x.relu,
+  );
+}
+
+/** Images a task of the pooling's gradient. */
+export const pooledImages = ({ pool: { x, y } }: Pooled, { builder }: Backward): number =>
+  builder.imagesFor(x.layout, y.layout);
+
+/** The sums that the batch norm before the pooling needs of its gradient: z is what it read, of that mean. */
+export function pooledSums({ pool, place }: Pooled, z: Place, mean: Field, pass: Backward): Sums {
+  const { x, y, size } = pool;
+  const { builder } = pass;
   const images = builder.imagesFor(x.layout, y.layout);
-  const write = (): Place => {
-    const place = builder.localActivations(x.layout, images);
-    emit(images, place, d.place);
-    return place;
-  };
-  const place = write();
-  const again = (): Place => {
-    builder.release(place);
-    const second = write();
-    builder.release(d.place);
-    return second;
-  };
-  pass.add(x, { place, owned: true, masked: x.relu, images, again });
+  const sums = pass.newSums(x, images);
+  builder.emit(images, 'maxPoolGradientSums', {
+    ...pass.side('x', z, x, images),
+    ...pass.side('y', place, y, images),
+    ...poolFields(x.layout, y.layout, images),
+    size,
+    ...choicesOf(pool, images, pass),
+    mean,
+    sums: builder.at(sums.place),
+  });
+  return sums;
+}
+
+/** The gradient of what the batch norm before the pooling read, a · dx + b · z + c, to `dz`. */
+export function pooledGradient(
+  { pool, place }: Pooled,
+  z: Place,
+  dz: Place,
+  factors: { readonly a: Field; readonly b: Field; readonly c: Field },
+  pass: Backward,
+): void {
+  const { x, y, size } = pool;
+  const { builder, options } = pass;
+  const images = builder.imagesFor(x.layout, y.layout);
+  builder.emit(images, 'maxPoolGradient', {
+    ...pass.side('x', dz, x, images),
+    ...pass.side('z', z, x, images),
+    ...pass.side('y', place, y, images),
+    ...poolFields(x.layout, y.layout, images),
+    size,
+    pad: x.layout.padBytes,
+    ...choicesOf(pool, images, pass),
+    ...factors,
+    batch: options.batch,
+  });
 }
