@@ -119,19 +119,21 @@ function runName(config: TrainConfig): string {
   return [dataset, model, sparse, objective, optimizer, `seed${seed}`, configHash(config).slice(0, 8)].join('-');
 }
 
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 function report(summary: RunSummary, data: string | undefined, json: boolean, terminal: Terminal): void {
   if (json) terminal.print(JSON.stringify(summary, null, 2));
   const { status, out, epoch, step, last, best } = summary;
   if (status === 'interrupted') {
     terminal.note(
-      `Saved after ${epoch} epochs, at step ${step}. Go on with:\n  equipoise train --resume ${out}${data === undefined ? '' : ` --data ${data}`}`,
+      `Saved after ${counted(epoch, 'epoch')}, at step ${step}. Go on with:\n  equipoise train --resume ${out}${data === undefined ? '' : ` --data ${data}`}`,
     );
     return;
   }
   if (json) return;
   terminal.print(
     [
-      `trained ${epoch} epochs, ${step} steps`,
+      `trained ${counted(epoch, 'epoch')}, ${counted(step, 'step')}`,
       ...(last === null || last.validation_clean_accuracy === null
         ? []
         : [

@@ -63,7 +63,7 @@ export function buildModel(name: string, options: ModelOptions): Program {
 function checkNormalization({ mean, std }: Normalization, channels: number): void {
   if ([mean, std].some(({ length }) => length !== channels)) {
     throw new InputError(
-      `Normalising images of ${channels} channels takes as many means and standard deviations; ${mean.length} and ${std.length} came.`,
+      `Normalising images of ${channels} ${channels === 1 ? 'channel' : 'channels'} takes as many means and standard deviations; ${mean.length} and ${std.length} came.`,
     );
   }
   if (![...mean, ...std].every(Number.isFinite) || std.some((value) => value <= 0)) {

@@ -228,3 +228,6 @@ export const curveChart = (
     },
   ],
 });
+
+/** Colours of sparsities, in order. */
+export const levelColor = (index: number): string => `var(--level-${index % 6})`;

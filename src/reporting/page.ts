@@ -1,17 +1,11 @@
 import { formatEpsilon } from '../evaluation/epsilon.ts';
 import { type Evaluation, UNION } from '../evaluation/types.ts';
 import { SETTINGS, type Setting } from '../training/config.ts';
+import { epsilonSection, nameOf, sparsitySection } from './accuracy-sections.ts';
+import { coefficientSection, epochsSection, learningSection } from './curve-sections.ts';
 import type { Gallery, GalleryImage } from './gallery.ts';
 import { groupBy } from './group-by.ts';
 import { type Html, Html as HtmlText, html } from './html.ts';
-import {
-  coefficientSection,
-  epochsSection,
-  epsilonSection,
-  learningSection,
-  nameOf,
-  sparsitySection,
-} from './page-charts.ts';
 import { type Column, details, htmlDocument, table } from './page-parts.ts';
 import { showPictures, showVerdict } from './pictures.ts';
 import { bySparsity, headlineCells, type ReportData } from './report-data.ts';

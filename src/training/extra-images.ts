@@ -19,7 +19,7 @@ export async function readExtraImages(
   path: string | undefined,
 ): Promise<Split> {
   const file = await checkedFile(path, config.extraImages ?? '', {
-    what: 'The file of extra images',
+    what: 'the file of extra images',
     option: 'extraImages (--extra-images)',
   });
   const { images, labels } = (await readSafetensors(file, ['images', 'labels'])).tensors;

@@ -36,7 +36,7 @@ export async function checkedFile(
   const found = await sha256OfFile(path);
   if (found !== sha256) {
     throw new InputError(
-      `${what} is the one of SHA-256 ${sha256}, and ${path} has ${found}. Give the file that the run was started with, or start another run.`,
+      `Here ${what} is the one of SHA-256 ${sha256}, and ${path} has ${found}. Give the file that the run was started with, or start another run.`,
     );
   }
   return path;

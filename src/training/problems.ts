@@ -85,18 +85,20 @@ const RULES: readonly Rule[] = [
     norm === 'linf' && epsilon > 1
       ? `${name('epsilon')} ${epsilon} came; in linf it is at most 1, in pixel units of [0, 1]. Did you mean ${epsilon}/255?`
       : null,
+  (_given, { stepSize = 0, norm }, name) =>
+    norm === 'linf' && stepSize > 1
+      ? `${name('stepSize')} ${stepSize} came; in linf it is at most 1, in pixel units of [0, 1]. Did you mean ${stepSize}/255?`
+      : null,
   (_given, { milestones }, name) =>
     milestones?.some((epoch, i) => i > 0 && epoch <= milestones[i - 1])
       ? `${name('milestones')} must ascend, as 50,75 do; ${milestones.join(',')} came.`
       : null,
   (_given, { milestones, epochs }, name) =>
     milestones?.some((epoch) => epoch > epochs)
-      ? `${name('milestones')} ${milestones.join(',')} reach beyond the ${epochs} epochs of the run, where the learning rate would never fall; give epochs of the run, or more ${name('epochs')}.`
+      ? `${name('milestones')} ${milestones.join(',')} ${milestones.length === 1 ? 'reaches' : 'reach'} beyond the ${epochs} epochs of the run, where the learning rate would never fall; give epochs of the run, or more ${name('epochs')}.`
       : null,
   (_given, { nesterov, momentum }, name) =>
-    nesterov && momentum === 0
-      ? `${name('nesterov')} true needs a momentum above 0; ${name('momentum')} 0 came.`
-      : null,
+    nesterov && momentum === 0 ? `${name('nesterov')} needs a momentum above 0; ${name('momentum')} 0 came.` : null,
 ];
 
 /** A zod issue in words: the setting, what came, what is allowed. */
@@ -145,6 +147,9 @@ function hint(key: string, value: unknown, issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_value' && typeof value === 'string') {
     const near = didYouMean(value, issue.values.map(String));
     return near ? ` Did you mean ${near}?` : '';
+  }
+  if (key === 'mean' && typeof value === 'number' && value > 1) {
+    return ` Pixels lie in [0, 1]: did you mean ${value}/255?`;
   }
   if ((key === 'sparsity' || key === 'layerSparsities') && typeof value === 'number' && value > 1 && value < 100) {
     return ` Sparsity is a fraction: did you mean ${value / 100}?`;

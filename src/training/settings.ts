@@ -33,7 +33,7 @@ export const SETTINGS = {
   model: z.string().min(1).describe('network: mlp, cnn, vgg16, resnet18, …'),
   width: positive.describe('multiplies the number of channels of every hidden layer'),
   mean: z
-    .array(z.number())
+    .array(fraction)
     .min(1)
     .describe('subtracted from pixels by the network, one number a channel; attacks still see pixels'),
   std: z.array(positive).min(1).describe('what it divides them by after that'),

@@ -15,7 +15,7 @@ import type { Task } from './task.ts';
  */
 export async function trainedWeights({ config, program, model, from }: Task): Promise<Weights> {
   const path = await checkedFile(from ?? undefined, config.from ?? '', {
-    what: 'The checkpoint to start from',
+    what: 'the checkpoint to start from',
     option: 'from (--from)',
   });
   const loaded = await loadModel(path);

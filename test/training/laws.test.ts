@@ -557,7 +557,7 @@ describe('the training of every method', () => {
       expect((await train(config, { out, resume: true })).status).to.equal('done');
 
       const missing = await rejection(train(config, { out: join(base, 'none') }));
-      expect(missing.message).to.match(/names The checkpoint to start from by its SHA-256, .*give the file as from/);
+      expect(missing.message).to.match(/names the checkpoint to start from by its SHA-256, .*give the file as from/);
       const other = await rejection(train(config, { out: join(base, 'none'), from: runFolder(out).last }));
       expect(other.message).to.match(/is the one of SHA-256 .*, and .*last\.safetensors has/);
     });

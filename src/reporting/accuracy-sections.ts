@@ -1,0 +1,106 @@
+import { formatEpsilon } from '../evaluation/epsilon.ts';
+import { UNION } from '../evaluation/types.ts';
+import { epsilonChart, type Line, levelColor, type Point, sparsityChart } from './charts.ts';
+import { type Html, html } from './html.ts';
+import { chart, details, legend, table } from './page-parts.ts';
+import { bySparsity, headlineCells, type ReportData } from './report-data.ts';
+import type { Series } from './series.ts';
+import type { MeanAndDeviation, SummaryCell } from './summary.ts';
+import { formatSparsity, formatSpread } from './table.ts';
+
+const sparsityOf = ({ setting }: SummaryCell): number => setting.sparsity ?? 0;
+
+const bar = ({ mean: y, deviation }: MeanAndDeviation): Pick<Point, 'y' | 'low' | 'high'> => {
+  const half = Number.isNaN(deviation) ? 0 : deviation;
+  return { y, low: Math.max(0, y - half), high: Math.min(1, y + half) };
+};
+
+/** Clean and robust accuracy against sparsity; nets trained without defence and without sparsity are levels. */
+export async function sparsitySection(data: ReportData): Promise<Html> {
+  const cells = headlineCells(data);
+  const ticks = [...new Set(cells.map(sparsityOf))].map(formatSparsity);
+  const isLevel = (series: Series) =>
+    series.undefended && cells.filter(({ setting }) => series.matches(setting)).every((cell) => sparsityOf(cell) === 0);
+  const lines = data.series.filter((series) => !isLevel(series));
+  const levels = data.series.filter(isLevel);
+  const draw = (kind: 'clean' | 'robust') =>
+    sparsityChart(
+      lines.flatMap((series) =>
+        cells
+          .filter(({ setting }) => series.matches(setting))
+          .map((cell) => ({ series: series.name, x: formatSparsity(sparsityOf(cell)), ...bar(cell[kind]) })),
+      ),
+      lines,
+      ticks,
+      levels.flatMap((series) =>
+        cells
+          .filter(({ setting }) => series.matches(setting))
+          .map((cell) => ({ label: series.name, color: series.color, y: cell[kind].mean })),
+      ),
+    );
+  const words = (kind: 'clean' | 'robust') =>
+    `${kind === 'clean' ? 'Clean' : 'Robust'} accuracy against sparsity. ${cells
+      .map((cell) => `${nameOf(data.series, cell)} at ${formatSparsity(sparsityOf(cell))}: ${formatSpread(cell[kind])}`)
+      .join('; ')}.`;
+  return html`${legend([...lines, ...levels.map((series) => ({ ...series, dashed: true }))])}
+<div class="charts">
+${await chart(`Robust accuracy, ε ${formatEpsilon(data.threat?.epsilon ?? 0)}`, words('robust'), draw('robust'))}
+${await chart('Clean accuracy', words('clean'), draw('clean'))}
+</div>
+<p class="muted small">Points are means over seeds, bars one standard deviation over seeds (none for a single seed). Robust means right both without attack and under every attack that was run.</p>`;
+}
+
+export const nameOf = (series: readonly Series[], { setting }: SummaryCell): string =>
+  series.find(({ matches }) => matches(setting))?.name ?? setting.optimizer;
+
+/** Robust accuracy against the attack's radius; null where only one radius was evaluated. */
+export async function epsilonSection(data: ReportData): Promise<Html | null> {
+  const cells = data.cells.filter(
+    ({ setting }) =>
+      setting.attack === UNION && setting.checkpoint === data.checkpoint && setting.norm === data.threat?.norm,
+  );
+  const epsilons = [...new Set(cells.map(({ setting }) => setting.epsilon ?? 0))].sort((a, b) => a - b);
+  if (epsilons.length < 2) return null;
+  const sparsities = [...new Set(cells.toSorted(bySparsity).map(sparsityOf))];
+  const ticks = epsilons.map((value) => ({ value, label: formatEpsilon(value) }));
+  const pointsOf = (series: Series, name: (cell: SummaryCell) => string) =>
+    cells
+      .filter(({ setting }) => series.matches(setting))
+      .map((cell) => ({ series: name(cell), x: cell.setting.epsilon ?? 0, ...bar(cell.robust) }));
+  const undefended = data.series.filter((series) => series.undefended);
+  const levels: Line[] = sparsities.map((sparsity, i) => ({ name: formatSparsity(sparsity), color: levelColor(i) }));
+  const charts = await Promise.all(
+    data.series
+      .filter((series) => !series.undefended)
+      .map((series) => {
+        const points = [
+          ...pointsOf(series, (cell) => formatSparsity(sparsityOf(cell))),
+          ...undefended.flatMap((other) => pointsOf(other, () => other.name)),
+        ];
+        return chart(
+          series.name,
+          `Robust accuracy of ${series.name} against the radius of the attack, a line a sparsity.`,
+          epsilonChart(points, [...levels, ...undefended], ticks),
+        );
+      }),
+  );
+  return html`<h2 id="epsilon">Robust accuracy against ε</h2>
+<p>The same nets under attacks of different strength (${data.threat?.norm ?? ''}, union of all attacks). Accuracy at ε 0 is clean accuracy; a curve that does not fall towards 0 would be a sign of masked gradients.</p>
+${legend([...levels, ...undefended])}
+<div class="charts">${charts}</div>
+${details(
+  'Figures',
+  table(
+    null,
+    [
+      { title: 'net', left: true, cell: (cell: SummaryCell) => nameOf(data.series, cell) },
+      { title: 'sparsity', cell: (cell) => formatSparsity(sparsityOf(cell)) },
+      { title: 'ε', cell: ({ setting }) => formatEpsilon(setting.epsilon ?? 0) },
+      { title: 'seeds', cell: ({ rows }) => rows.length },
+      { title: 'images', cell: ({ setting }) => setting.n },
+      { title: 'robust', cell: ({ robust }) => formatSpread(robust) },
+    ],
+    cells,
+  ),
+)}`;
+}
