@@ -18,10 +18,15 @@ export interface Kind {
 
 /** Kernels by name, convolutions also by the height of what they write or, of weight gradients, read. */
 function kindOf({ call }: Executed): string {
-  if (call.kernel === 'convolve' || call.kernel === 'convolveDense' || call.kernel === 'weightGradient') {
-    return `${call.kernel}, ${call.fields.rows} rows`;
+  switch (call.kernel) {
+    case 'convolve':
+    case 'convolveDense':
+    case 'weightGradient':
+    case 'weightGradientDense':
+      return `${call.kernel}, ${call.fields.rows} rows`;
+    default:
+      return call.kernel;
   }
-  return call.kernel;
 }
 
 /** Adds up calls of the same kind, the longest first. */

@@ -88,6 +88,16 @@ export function workOf({ kernel, fields }: Call, tasks: number, read: ReadWords)
         bytes: (xBlock + dBlock) * blocks + (RECORD + F32) * nonzeros,
       };
     }
+    case 'weightGradientDense': {
+      const { allBlocks, rows, tiles, outputs, depth, xBlock, dBlock, rowTable } = fields;
+      const table = read(rowTable, 4 * rows);
+      let overRows = 0;
+      for (let i = 0; i < table.length; i += 4) overRows += (table[i + 1] - table[i]) * outputs;
+      return {
+        flops: 2 * TILE * tiles * allBlocks * overRows,
+        bytes: (xBlock + dBlock) * allBlocks + F32 * outputs * depth,
+      };
+    }
     case 'affine':
       return elementwise(activations(fields, tasks), 2, 2);
     case 'channelStatistics':

@@ -5,19 +5,18 @@ import type { Heap } from './heap.ts';
 import type { Geometry } from './layout.ts';
 import { type Direction, geometryKey, sameKey, type WeightKey } from './rows.ts';
 
-/** What a convolution of blocks with a kernel that has every weight reads beside them (assembly/dense-blocks.ts). */
-export interface Panels {
+/** What a convolution of blocks with a kernel that has every weight reads beside weights (assembly/dense-blocks.ts). */
+export interface Tables {
   readonly planes: number;
   /** Of each plane. */
   readonly channels: number;
   readonly depth: number;
-  readonly panels: number;
   readonly offsets: number;
   readonly rowTable: number;
   /** [plane][k]: the first channel's weight in the kernel, in bytes, and from one channel to the next. */
   readonly sources: number;
   readonly valueStep: number;
-  /** Bytes of the weights. */
+  /** Bytes of the panels of weights. */
   readonly bytes: number;
 }
 
@@ -28,7 +27,7 @@ const NARROW = 3;
 const groupWidth = (channels: number): number => (channels > NARROW ? WIDE : NARROW);
 
 /** Groups of all planes. */
-export const groupsOf = ({ planes, channels }: Pick<Panels, 'planes' | 'channels'>): number =>
+export const groupsOf = ({ planes, channels }: Pick<Tables, 'planes' | 'channels'>): number =>
   planes * Math.ceil(channels / groupWidth(channels));
 
 /** Weight k of a group: where it lies in the kernel, and from an output to what it is multiplied with. */
@@ -115,31 +114,31 @@ function transposedTable(g: Geometry): Table {
   return { channels: inputs, valueStep: 4 * outputs, planes, rows: Int32Array.from(rows) };
 }
 
-/** Copies tables into the heap, with room for the weights. */
-function place(heap: Heap, { channels, valueStep, planes, rows }: Table): Panels & { readonly base: number } {
+/** Copies tables into the heap. */
+function place(heap: Heap, { channels, valueStep, planes, rows }: Table): Tables {
   const depth = Math.max(...planes.map((steps) => steps.length));
   const shape = { planes: planes.length, channels, depth };
-  const bytes = 4 * groupsOf(shape) * groupWidth(channels) * depth;
   const words = planes.length * depth;
-  const panels = heap.allocate(bytes + 4 * (2 * words + rows.length));
-  const offsets = panels + bytes;
+  const offsets = heap.allocate(4 * (2 * words + rows.length));
   const sources = offsets + 4 * words;
   const rowTable = sources + 4 * words;
+  heap.int32(offsets, 2 * words).fill(0);
   planes.forEach((steps, plane) => {
     heap.int32(offsets + 4 * plane * depth, steps.length).set(steps.map(({ offset }) => offset));
-    heap.int32(sources + 4 * plane * depth, depth).fill(0);
     heap.int32(sources + 4 * plane * depth, steps.length).set(steps.map(({ source }) => source));
   });
   heap.int32(rowTable, rows.length).set(rows);
-  return { ...shape, panels, offsets, rowTable, sources, valueStep, bytes, base: panels };
+  const bytes = 4 * groupsOf(shape) * groupWidth(channels) * depth;
+  return { ...shape, offsets, rowTable, sources, valueStep, bytes };
 }
 
 /** A kernel that has every weight as the kernels on blocks read it for one geometry. */
 export class DenseKernel {
   readonly #heap: Heap;
   readonly #geometry: Geometry;
-  readonly #placed: Partial<Record<Direction, Panels & { readonly base: number }>> = {};
-  /** What the weights in the panels were made of. */
+  readonly #tables: Partial<Record<Direction, Tables>> = {};
+  /** Addresses of the weights, and what they were made of. */
+  readonly #panels: Partial<Record<Direction, number>> = {};
   readonly #keys: Partial<Record<Direction, WeightKey>> = {};
 
   constructor(heap: Heap, geometry: Geometry) {
@@ -147,25 +146,36 @@ export class DenseKernel {
     this.#geometry = geometry;
   }
 
-  /** The kernel of a geometry; `owner` tells kernels of one job apart that share the structure of all weights. */
+  /**
+   * The kernel of a geometry.
+   *
+   * @param all the structure of all weights
+   * @param owner who fills it with weights: tells kernels of equal shape apart
+   */
   static of({ heap, rows }: EngineBackend, all: Structure, geometry: Geometry, owner: string): DenseKernel {
     return rows.entry(all, `dense ${geometryKey(geometry)} ${owner}`, () => new DenseKernel(heap, geometry));
   }
 
-  panels(direction: Direction): Panels {
+  tables(direction: Direction): Tables {
     const table = direction === 'forward' ? forwardTable : transposedTable;
-    this.#placed[direction] ??= place(this.#heap, table(this.#geometry));
-    return this.#placed[direction];
+    this.#tables[direction] ??= place(this.#heap, table(this.#geometry));
+    return this.#tables[direction];
+  }
+
+  /** The address of the weights, panel by panel. */
+  panels(direction: Direction): number {
+    this.#panels[direction] ??= this.#heap.allocate(this.tables(direction).bytes);
+    return this.#panels[direction];
   }
 
   /** Writes the weights into the panels, unless they are there already. */
   fill(backend: EngineBackend, direction: Direction, { values, scale }: Weights): void {
     const key: WeightKey = [values.dataId, ...(scale?.key ?? [])];
-    const panels = this.panels(direction);
     if (sameKey(this.#keys[direction], key)) return;
-    const { planes, channels, depth, sources, valueStep } = panels;
-    backend.pool.run(groupsOf(panels), 'fillPanels', {
-      panels: panels.panels,
+    const tables = this.tables(direction);
+    const { planes, channels, depth, sources, valueStep } = tables;
+    backend.pool.run(groupsOf(tables), 'fillPanels', {
+      panels: this.panels(direction),
       planes,
       channels,
       depth,
@@ -179,6 +189,7 @@ export class DenseKernel {
   }
 
   free(): void {
-    for (const placed of Object.values(this.#placed)) this.#heap.free(placed.base);
+    for (const { offsets } of Object.values(this.#tables)) this.#heap.free(offsets);
+    for (const panels of Object.values(this.#panels)) this.#heap.free(panels);
   }
 }

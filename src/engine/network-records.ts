@@ -36,6 +36,10 @@ export const NETWORK_RECORDS = {
     'pad', 'planes', 'depth', 'panels', 'offsets', 'rowTable', 'bias', 'biasStep', 'add', 'addTask',
     'epilogue', 'bits', 'bitsTask', 'groupMajor', ...CHANNEL_SUMS,
   ],
+  weightGradientDense: [
+    'x', 'xTask', 'xBlock', 'd', 'dTask', 'dBlock', 'dRow', 'dChannel', 'blocks', 'allBlocks', 'rows', 'tiles',
+    'chunkBlocks', 'chunkRows', 'outputs', 'ranges', 'depth', 'perRow', 'offsets', 'sources', 'rowTable', 'partials',
+  ],
   fillPanels: [
     'panels', 'planes', 'channels', 'depth', 'sources', 'valueStep', 'values', 'scale', 'transposed',
   ],

@@ -37,9 +37,9 @@ export const programs: Readonly<Record<string, Program>> = {
     ],
   },
   'pooling with a remainder': {
-    inputShape: [7, 10, 1],
+    inputShape: [7, 10, 2],
     classes: 2,
-    layers: [conv('first', 1, 3, { size: 1, padding: 0 }), norm('norm', 3), pool(3), flatten, dense('head', 18, 2)],
+    layers: [conv('first', 2, 3, { size: 1, padding: 0 }), norm('norm', 3), pool(3), flatten, dense('head', 18, 2)],
   },
   resnet: {
     inputShape: [8, 8, 3],

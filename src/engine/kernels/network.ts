@@ -80,11 +80,14 @@ function explainingMemory<T>(plan: ForwardPlan, run: () => T): T {
   }
 }
 
-/** Names of the sparse convolutions with few nonzeros, of whose kernels no dense gradient is asked for. */
-function lightConvolutions({ parameterNames, probeNames, structures }: RunNetworkAttributes): ReadonlySet<string> {
+/** Names of the convolutions with few nonzeros, of whose kernels no dense gradient is asked for. */
+function lightConvolutions(
+  { parameterNames, probeNames, structures }: RunNetworkAttributes,
+  parameters: readonly TensorInfo[],
+): ReadonlySet<string> {
   const light = parameterNames.filter((name, i) => {
-    const structure = structures[i];
-    return structure && isLight(structure.positions.length) && !probeNames.includes(name);
+    const nonzeros = structures[i]?.positions.length ?? sizeOf(parameters[i].shape);
+    return name.endsWith(KERNEL) && isLight(nonzeros) && !probeNames.includes(name);
   });
   return new Set(light.map((name) => name.slice(0, -KERNEL.length)));
 }
@@ -137,7 +140,7 @@ export const runNetwork = engineKernel<readonly TensorInfo[], RunNetworkAttribut
       norm: training ? 'batch' : 'folded',
       keep: residuals ? (training ? 'parameters' : 'images') : 'nothing',
       tiles: backend.tiles,
-      light: training ? lightConvolutions(attrs) : NONE,
+      light: training ? lightConvolutions(attrs, inputs.slice(1)) : NONE,
       dense: denseConvolutions(attrs),
     });
     const logits = backend.allocate([batch, forward.graph.outputs]);
@@ -214,7 +217,7 @@ export const runNetworkGradient = engineKernel<readonly TensorInfo[], RunNetwork
             ...plan.options,
             norm: 'running',
             keep: 'parameters',
-            light: lightConvolutions(attrs),
+            light: lightConvolutions(attrs, rest),
           });
           const logits = backend.heap.allocate(4 * plan.options.batch * forward.graph.outputs);
           try {

@@ -11,6 +11,7 @@ import {
   weightGradient,
 } from '../convolution.ts';
 import { DenseKernel } from '../dense-blocks.ts';
+import { addPartialSums, denseWeightGradient } from '../dense-blocks-gradient.ts';
 import { paddedBatch } from '../layout.ts';
 import { Compiled } from '../rows.ts';
 import type { Graph, NodeOf } from './graph.ts';
@@ -51,9 +52,9 @@ export class Run {
   readonly dImages: number;
   readonly #backend: EngineBackend;
   readonly #inputs: RunInputs;
-  /** Rows of each sparse convolution, panels of each dense one, and the address of the bias. */
+  /** Rows of each sparse convolution, the kernel of each dense one, and the address of the bias. */
   readonly #rows = new Map<ConvNode, Compiled>();
-  readonly #panels = new Map<ConvNode, DenseKernel>();
+  readonly #dense = new Map<ConvNode, DenseKernel>();
   readonly #biases = new Map<ConvNode, number>();
   readonly #partials = new Map<ConvNode, PartialGradients>();
   readonly #allocated: number[] = [];
@@ -94,8 +95,8 @@ export class Run {
     return this.#rows.get(node) as Compiled;
   }
 
-  panels(node: ConvNode): DenseKernel {
-    return this.#panels.get(node) as DenseKernel;
+  dense(node: ConvNode): DenseKernel {
+    return this.#dense.get(node) as DenseKernel;
   }
 
   bias(node: ConvNode): number {
@@ -144,8 +145,8 @@ export class Run {
     const all = this.#inputs.probes?.get(name) ?? (sparse ? undefined : gradient);
     if (sparse && gradient !== undefined) weightGradient(this.#backend, sparse, geometry, ...addresses, gradient);
     if (all !== undefined) {
-      const dense = this.#backend.rows.get(denseKernel(shape), geometry);
-      weightGradient(this.#backend, dense, geometry, ...addresses, all);
+      const dense = DenseKernel.of(this.#backend, denseKernel(shape), geometry, name);
+      denseWeightGradient(this.#backend, dense, geometry, ...addresses, all);
     }
   }
 
@@ -165,6 +166,13 @@ export class Run {
     const gradient = this.gradient(`${node.name}.kernel`);
     if (gradient === undefined) return;
     addPartials(this.#backend, this.rows(node), this.partialGradients({ node, tasks }).partials, tasks, gradient);
+  }
+
+  /** The same of a light convolution whose kernel has every weight. */
+  addPartialSums({ node, tasks }: LightGradient, partials: Field): void {
+    const gradient = this.gradient(`${node.name}.kernel`);
+    if (gradient === undefined) return;
+    addPartialSums(this.#backend.pool, node.geometry, value(partials, this), tasks, gradient);
   }
 
   #tensorInfo(name: string): TensorInfo {
@@ -194,7 +202,7 @@ export class Run {
         fillWeights(this.#backend, compiled, weights, transposed);
       } else {
         const kernel = DenseKernel.of(this.#backend, denseKernel(node.shape), node.geometry, name);
-        this.#panels.set(node, kernel);
+        this.#dense.set(node, kernel);
         kernel.fill(this.#backend, transposed ? 'transposed' : 'forward', weights);
       }
     }

@@ -1,14 +1,16 @@
 import { ZEROS } from '../../control.ts';
 import type { PartialGradients } from '../../convolution.ts';
-import type { Panels } from '../../dense-blocks.ts';
+import type { Tables } from '../../dense-blocks.ts';
+import { gradientFields, partialBytes } from '../../dense-blocks-gradient.ts';
 import { NO_SUMS, rowFields } from '../../fields.ts';
 import { paddedBatch } from '../../layout.ts';
 import type { Direction } from '../../rows.ts';
 import type { Backward } from '../backward-pass.ts';
-import type { Place, Side } from '../builder.ts';
+import type { Builder, Place, Side } from '../builder.ts';
 import { type Bits, type Forward, NO_BITS, type SumFields } from '../forward-pass.ts';
 import type { NodeOf, Value } from '../graph.ts';
 import type { Field } from '../plan.ts';
+import type { LightGradient } from '../run.ts';
 import { again } from './batch-norm.ts';
 
 type ConvNode = NodeOf<'conv'>;
@@ -39,26 +41,18 @@ function convolve(
   const blocks = { xBlock: from.layout.block, yBlock: to.layout.block, ...rows, yRow, yChannel, pad };
   if (options.dense.has(node.name)) {
     const of =
-      (field: keyof Panels): Field =>
+      (field: keyof Tables): Field =>
       (run) =>
-        run.panels(node).panels(direction)[field];
-    const [planes, depth, panels, offsets, rowTable] = [
-      of('planes'),
-      of('depth'),
-      of('panels'),
-      of('offsets'),
-      of('rowTable'),
-    ];
-    const groupMajor: Field = (run) => (run.panels(node).panels(direction).bytes > CACHED_WEIGHTS ? 1 : 0);
+        run.dense(node).tables(direction)[field];
     builder.emit(images, 'convolveDense', {
       ...blocks,
       ...sides,
-      planes,
-      depth,
-      panels,
-      offsets,
-      rowTable,
-      groupMajor,
+      planes: of('planes'),
+      depth: of('depth'),
+      panels: (run) => run.dense(node).panels(direction),
+      offsets: of('offsets'),
+      rowTable: of('rowTable'),
+      groupMajor: (run) => (run.dense(node).tables(direction).bytes > CACHED_WEIGHTS ? 1 : 0),
     });
     return;
   }
@@ -150,13 +144,45 @@ export function backward(node: ConvNode, pass: Backward): void {
   builder.release(d.place);
 }
 
-/** Gradients of the kernel's nonzeros, each task's in the chain that wrote dy, then added up. */
+/** The gradient of the kernel, each task's in the chain that wrote dy, then added up. */
 function lightGradient(node: ConvNode, d: Place, images: number, pass: Backward): void {
-  const { x, y, geometry } = node;
-  const { builder } = pass;
+  const { x, y } = node;
+  const { builder, options } = pass;
   const norm = pass.placeOf(x).arena === 'saved' ? undefined : pass.normOf(x);
   const place = norm ? again(norm, images, pass) : pass.placeOf(x);
-  const light = { node, tasks: paddedBatch(pass.options.batch) / images };
+  const sides = { ...pass.side('x', place, x, images), ...pass.side('d', d, y, images) };
+  const light = { node, tasks: paddedBatch(options.batch) / images };
+  const emit = options.dense.has(node.name) ? emitDenseGradient : emitSparseGradient;
+  emit(light, images, sides, builder);
+  if (norm) builder.release(place);
+}
+
+function emitDenseGradient(light: LightGradient, images: number, sides: Side<'x' | 'd'>, builder: Builder): void {
+  const { node, tasks } = light;
+  const { geometry } = node;
+  const table =
+    (field: keyof Tables): Field =>
+    (run) =>
+      run.dense(node).tables('forward')[field];
+  const blocks = Math.ceil(images / geometry.y.nb);
+  const partials = builder.at(builder.place('constants', partialBytes(geometry, tasks)));
+  builder.emit(images, 'weightGradientDense', {
+    ...sides,
+    ...gradientFields(geometry),
+    offsets: table('offsets'),
+    sources: table('sources'),
+    rowTable: table('rowTable'),
+    blocks,
+    allBlocks: tasks * blocks,
+    ranges: 1,
+    partials,
+  });
+  builder.defer((run) => run.addPartialSums(light, partials));
+}
+
+function emitSparseGradient(light: LightGradient, images: number, sides: Side<'x' | 'd'>, builder: Builder): void {
+  const { node, tasks } = light;
+  const { geometry } = node;
   const rows =
     (field: 'channels' | 'groups' | 'pointers' | 'records' | 'rowTable'): Field =>
     (run) =>
@@ -166,15 +192,14 @@ function lightGradient(node: ConvNode, d: Place, images: number, pass: Backward)
     (run) =>
       run.partialGradients(light)[field];
   builder.emit(images, 'weightGradient', {
-    ...pass.side('x', place, x, images),
+    ...sides,
     xBlock: geometry.x.block,
-    ...pass.side('d', d, y, images),
     dBlock: geometry.y.block,
     dRow: geometry.y.row,
     dChannel: geometry.y.channel,
     blocks: 0,
     taskBlocks: Math.ceil(images / geometry.y.nb),
-    imageGroups: light.tasks,
+    imageGroups: tasks,
     rows: geometry.y.height,
     tiles: geometry.y.tiles,
     ranges: 1,
@@ -190,5 +215,4 @@ function lightGradient(node: ConvNode, d: Place, images: number, pass: Backward)
     nonzeros: (run) => run.rows(node).nonzeros,
   });
   builder.defer((run) => run.addPartialGradients(light));
-  if (norm) builder.release(place);
 }
