@@ -68,9 +68,42 @@ function problemOf(shape: Shape, sparsity: number, batch: number): Problem {
 
 const dispose = ({ values, x, dy }: Problem): void => tf.dispose([values, x, dy]);
 
+/**
+ * Where x and dy come from, and y and dx go to: plain tensors, read as such, or other ops of the engine, which pass images on
+ * in its own order.
+ */
+const PLACES = ['plain', 'chain'] as const;
+type Place = (typeof PLACES)[number];
+
+/** A convolution that changes nothing. */
+function copied(x: Tensor4D): Tensor4D {
+  const channels = x.shape[3];
+  const diagonal = Int32Array.from({ length: channels }, (_, i) => i * (channels + 1));
+  return sparseConv2d(x, structure([1, 1, channels, channels], diagonal), tf.ones([channels]), {
+    stride: 1,
+    padding: 0,
+  });
+}
+
+interface Given {
+  readonly x: Tensor4D;
+  readonly dy: Tensor4D;
+}
+
+/** x and dy as no one has read them yet: a copy of another order may be kept with a tensor. */
+const given = ({ x, dy }: Problem, place: Place): Given =>
+  tf.tidy(() =>
+    place === 'chain' ? { x: copied(x), dy: copied(dy) } : { x: tf.add<Tensor4D>(x, 0), dy: tf.add<Tensor4D>(dy, 0) },
+  );
+
+interface Results {
+  readonly y: Tensor;
+  readonly dx: Tensor;
+  readonly dw: Tensor;
+}
+
 /** y, dx and the gradient of the values, as `tf.grads` gives them to anyone. */
-function passes(problem: Problem): { y: Tensor; dx: Tensor; dw: Tensor } {
-  const { shape, structure, values, x, dy } = problem;
+function passes({ shape, structure, values }: Problem, { x, dy }: Given): Results {
   let y: Tensor | undefined;
   const [dx, dw] = tf.grads((input: Tensor, weights: Tensor) => {
     const output = sparseConv2d(input as Tensor4D, structure, weights as Tensor1D, shape.conv);
@@ -80,18 +113,28 @@ function passes(problem: Problem): { y: Tensor; dx: Tensor; dw: Tensor } {
   return { y: y as unknown as Tensor, dx, dw };
 }
 
-/** Computes and lets go: a backend may put off what no one reads, so one value of each is read. */
-function finish(tensors: readonly Tensor[]): void {
-  for (const tensor of tensors) {
+/** Lets go of the results. Of plain ones a value each is read: a backend may put off what no one reads. */
+function finish({ y, dx, dw }: Results, place: Place): void {
+  for (const tensor of place === 'plain' ? [y, dx, dw] : [dw]) {
     const one = tf.tidy(() => tf.slice(tf.reshape(tensor, [-1]), 0, 1));
     one.dataSync();
     one.dispose();
   }
-  tf.dispose([...tensors]);
+  tf.dispose([y, dx, dw]);
 }
 
-async function compare(rival: Rival, problem: Problem, side: string): Promise<number> {
-  const { y, dx, dw } = passes(problem);
+/** What `run` gives on x and dy of their own. */
+async function withGiven<T>(problem: Problem, place: Place, run: (inputs: Given) => T | Promise<T>): Promise<T> {
+  const inputs = given(problem, place);
+  try {
+    return await run(inputs);
+  } finally {
+    tf.dispose([inputs.x, inputs.dy]);
+  }
+}
+
+async function compare(rival: Rival, problem: Problem, side: string, place: Place): Promise<number> {
+  const { y, dx, dw } = await withGiven(problem, place, (inputs) => passes(problem, inputs));
   const ours: Arrays = {
     y: y.dataSync() as Float32Array,
     dx: dx.dataSync() as Float32Array,
@@ -105,6 +148,17 @@ async function compare(rival: Rival, problem: Problem, side: string): Promise<nu
   });
 }
 
+/** SparseProp's two kernels on NCHW tensors, and one on tensors in its own order. */
+const SPARSEPROP_NCHW = ['sparseprop over batch', 'sparseprop over columns'];
+const SPARSEPROP_OWN_ORDER = 'batch-last sparseprop';
+
+const nameOf = (place: Place): string => `equipoise, ${place}`;
+
+const ourSide = (problem: Problem, place: Place): Side => ({
+  name: nameOf(place),
+  run: () => withGiven(problem, place, (inputs) => milliseconds(() => finish(passes(problem, inputs), place))),
+});
+
 const pythonSide = (rival: Rival, side: string): Side => ({
   name: side,
   run: async () => {
@@ -115,10 +169,13 @@ const pythonSide = (rival: Rival, side: string): Side => ({
 
 const KERNELS = ['convolve', 'weightGradient'] as const;
 
-/** Milliseconds of the kernels themselves, without copying to and from their layout: forward, input, weights. */
+/** Milliseconds of the kernels themselves in a chain: forward, input, weights. */
 async function kernelTimes(problem: Problem, rounds: number): Promise<{ y: number; dx: number; dw: number }> {
   const runs: (readonly Executed[])[] = [];
-  for (let i = 0; i <= rounds; i++) runs.push(await profiled(() => finish(Object.values(passes(problem)))));
+  for (let i = 0; i <= rounds; i++) {
+    const run = (inputs: Given) => profiled(() => finish(passes(problem, inputs), 'chain'));
+    runs.push(await withGiven(problem, 'chain', run));
+  }
   const executed = fastest(runs.slice(1));
   const times = (kernel: (typeof KERNELS)[number]): number[] =>
     executed.flatMap(({ call, milliseconds }) => (call.kernel === kernel ? [milliseconds] : []));
@@ -126,23 +183,23 @@ async function kernelTimes(problem: Problem, rounds: number): Promise<{ y: numbe
   return { y, dx: sum(dx), dw: sum(times('weightGradient')) };
 }
 
+/** How many times as long SparseProp takes: as ours, and with both given and giving their own order. */
+interface Advantage extends Readonly<Record<Place, number>> {
+  readonly ownOrders: number;
+}
+
 interface Measured {
   readonly cells: readonly string[];
-  /** Over SparseProp, and of the kernels alone; NaN without it. */
-  readonly advantage: number;
-  readonly kernelAdvantage: number;
+  /** Undefined without SparseProp. */
+  readonly advantage: Advantage | undefined;
 }
 
 async function measure(shape: Shape, sparsity: number, context: Context): Promise<Measured> {
   const { python, rounds, build } = context;
   const problem = problemOf(shape, sparsity, context.batch);
   const { stride, padding } = shape.conv;
-  const ours: Side = {
-    name: 'equipoise',
-    run: () => milliseconds(() => finish(Object.values(passes(problem)))),
-  };
-  const sides: Side[] = [ours];
-  const sparseprop = python?.versions.sparseprop ? ['sparseprop over batch', 'sparseprop over columns'] : [];
+  const ours = PLACES.map((place) => ourSide(problem, place));
+  const theirs: Side[] = [];
   if (python) {
     const file = python.store('layer', {
       x: storedTensor(problem.x),
@@ -154,46 +211,44 @@ async function measure(shape: Shape, sparsity: number, context: Context): Promis
       },
     });
     await python.ask({ do: 'layer', file, stride, padding });
-    sides.push(...[...FORMATS, ...sparseprop].map((side) => pythonSide(python, side)));
+    const names = python.versions.sparseprop ? [...FORMATS, ...SPARSEPROP_NCHW, SPARSEPROP_OWN_ORDER] : FORMATS;
+    theirs.push(...names.map((side) => pythonSide(python, side)));
   }
-  const times = await takeTurns(sides, rounds, {
+  const times = await takeTurns([...ours, ...theirs], rounds, {
     choose: async (warmUp) => {
-      const formats = fastestOf(sides, FORMATS)(warmUp);
-      const chosen = python && sparseprop.length > 0 ? fastestOf(formats, sparseprop)(warmUp) : formats;
-      for (const { name } of chosen) if (python && name !== ours.name) await compare(python, problem, name);
-      return chosen;
+      const chosen = fastestOf(fastestOf(theirs, FORMATS)(warmUp), SPARSEPROP_NCHW)(warmUp);
+      for (const { name } of chosen) for (const place of PLACES) await compare(python as Rival, problem, name, place);
+      return [...ours, ...chosen];
     },
   });
-  const own = timesOf(times, 'equipoise');
-  const pytorch = FORMATS.flatMap((format) => timesOf(times, format));
-  const rival = timesOf(times, 'sparseprop');
   const kernels = await kernelTimes(problem, rounds);
   dispose(problem);
+  const [plain, chain] = PLACES.map((place) => timesOf(times, nameOf(place)));
+  const pytorch = FORMATS.flatMap((format) => timesOf(times, format));
+  const rival = timesOf(times, 'sparseprop');
   const parts = [kernels.y, kernels.dx, kernels.dw].map(number).join(' + ');
-  const advantage = min(rival) / min(own);
-  const kernelAdvantage = min(rival) / (kernels.y + kernels.dx + kernels.dw);
-  const cells = [`${label(shape)}, ${percent(sparsity)}`, number(min(own)), number(median(own)), parts];
-  if (pytorch.length > 0) cells.push(number(min(pytorch)), ratio(min(pytorch) / min(own)));
-  if (rival.length > 0) {
-    cells.push(
-      number(min(rival)),
-      ratio(advantage),
-      ratio(median(rival) / median(own)),
-      ratio(kernelAdvantage),
-      verdict(advantage, SPARSEPROP[build].each),
-    );
-  }
-  const timed = rival.length > 0;
-  return { cells, advantage: timed ? advantage : Number.NaN, kernelAdvantage: timed ? kernelAdvantage : Number.NaN };
+  const cells = [`${label(shape)}, ${percent(sparsity)}`, number(min(chain)), number(median(chain)), parts];
+  if (pytorch.length > 0) cells.push(number(min(pytorch)), ratio(min(pytorch) / min(chain)));
+  if (rival.length === 0) return { cells: [...cells, number(min(plain))], advantage: undefined };
+
+  const ownOrder = Math.min(min(rival), min(timesOf(times, SPARSEPROP_OWN_ORDER)));
+  const advantage: Advantage = {
+    chain: min(rival) / min(chain),
+    plain: min(rival) / min(plain),
+    ownOrders: ownOrder / min(chain),
+  };
+  cells.push(number(min(rival)), ratio(advantage.chain), ratio(median(rival) / median(chain)));
+  cells.push(verdict(advantage.chain, SPARSEPROP[build].each), number(ownOrder), ratio(advantage.ownOrders));
+  cells.push(number(min(plain)), ratio(advantage.plain));
+  return { cells, advantage };
 }
 
 function headerOf({ python }: Context): string[] {
-  const header = ['forward and backward', 'Equipoise min, ms', 'median', 'its kernels y + dx + dw'];
+  const header = ['forward and backward', 'in a chain: min, ms', 'median', 'its kernels y + dx + dw'];
   if (python) header.push('PyTorch min', 'ratio');
-  if (python?.versions.sparseprop) {
-    header.push('SparseProp min', 'ratio of minima', 'of medians', 'kernels alone', '');
-  }
-  return header;
+  if (!python?.versions.sparseprop) return [...header, 'plain: min, ms'];
+  header.push('SparseProp min', 'ratio of minima', 'of medians', '', 'SparseProp, batch last', 'ratio');
+  return [...header, 'plain: min, ms', 'SparseProp / plain'];
 }
 
 /** Single layers of VGG16 and ResNet-18, forward and backward, against PyTorch and SparseProp. */
@@ -209,9 +264,11 @@ export const layers: Section = {
       context.log(`  ${label(shape)} timed`);
     }
     await context.python?.ask({ do: 'unload' });
-    const timed = measured.filter(({ advantage }) => !Number.isNaN(advantage));
-    const advantages = timed.map(({ advantage }) => advantage);
-    const ofKernels = timed.map(({ kernelAdvantage }) => kernelAdvantage);
+    const advantages = measured.flatMap(({ advantage }) => advantage ?? []);
+    const over = (side: keyof Advantage): string => {
+      const ratios = advantages.map((advantage) => advantage[side]);
+      return `${ratio(geometricMean(ratios))}, smallest ${ratio(min(ratios))}`;
+    };
     const { mean } = SPARSEPROP[context.build];
     return [
       '### Single layers',
@@ -223,7 +280,7 @@ export const layers: Section = {
       '',
       ...(advantages.length > 0
         ? [
-            `Against SparseProp, geometric mean over shapes and sparsities: ${ratio(geometricMean(advantages))} (${verdict(geometricMean(advantages), mean)}); smallest ${ratio(min(advantages))}. This is the public op on plain NHWC tensors, copied into blocks and back; its kernels alone, as inside a network: ${ratio(geometricMean(ofKernels))}, smallest ${ratio(min(ofKernels))}.`,
+            `Against SparseProp, geometric means over shapes and sparsities: in a chain ${over('chain')} (${verdict(geometricMean(advantages.map(({ chain }) => chain)), mean)}); in a chain, and SparseProp in one without batch norm and pooling, ${over('ownOrders')}; from and to plain tensors ${over('plain')}.`,
           ]
         : []),
     ].join('\n');

@@ -207,10 +207,16 @@ class DenseLayer:
 
 
 class SparsePropLayer:
-    """One of SparseProp's two kernels: vectorised over the batch, or over the output's columns."""
+    """One of SparseProp's two kernels: vectorised over the batch, or over the output's columns.
 
-    def __init__(self, tensors, stride, padding, over_columns):
+    The first works on images in an order with the batch last. It leaves its results in that order, in which ReLU keeps them;
+    PyTorch's batch norm and pooling return NCHW, which it copies into its order again.
+    """
+
+    def __init__(self, tensors, stride, padding, over_columns=False, batch_last=False):
         self.x, self.dy = (nchw(tensors[name]) for name in ("x", "dy"))
+        if batch_last:
+            self.x, self.dy = (t.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2) for t in (self.x, self.dy))
         self.x.requires_grad_(True)
         kernel = to_torch(tensors["kernel"])
         self.shape = kernel.shape
@@ -254,8 +260,9 @@ class Rival:
         tensors = read_safetensors(file)
         self.layers = {side: DenseLayer(tensors, stride, padding, FORMATS[side]) for side in FORMATS}
         if SPARSEPROP:
-            self.layers["sparseprop over batch"] = SparsePropLayer(tensors, stride, padding, False)
-            self.layers["sparseprop over columns"] = SparsePropLayer(tensors, stride, padding, True)
+            self.layers["sparseprop over batch"] = SparsePropLayer(tensors, stride, padding)
+            self.layers["sparseprop over columns"] = SparsePropLayer(tensors, stride, padding, over_columns=True)
+            self.layers["batch-last sparseprop"] = SparsePropLayer(tensors, stride, padding, batch_last=True)
 
     def check_layer(self, side, out):
         layer = self.layers[side]
