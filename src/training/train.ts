@@ -5,7 +5,6 @@ import { restoreCheckpoint } from '../checkpoints/stored.ts';
 import { UsageError } from '../core/errors.ts';
 import { countWeights, sparsityOf, trainables } from '../core/params.ts';
 import { backendName } from '../ops/backend-name.ts';
-import type { Sparsifier } from '../sparsity/types.ts';
 import { configHash, type TrainConfig } from './config.ts';
 import { type Surroundings, trainEpoch } from './epoch.ts';
 import { DivergenceError, Interrupted } from './errors.ts';
@@ -22,6 +21,7 @@ import {
   readInputs,
   runFolder,
 } from './run-folder.ts';
+import { startWarnings } from './start-warnings.ts';
 import { disposeTrainState, fromCheckpoint, startState, type TrainState, toCheckpoint } from './state.ts';
 import { type Stopwatch, stopwatch } from './stopwatch.ts';
 import { openTask, type Task, type TaskFiles } from './task.ts';
@@ -84,18 +84,8 @@ async function startRun(task: Task, folder: RunFolder, files: TaskFiles, report:
     sparsity: sparsityOf(state.params),
     nonzeros: countWeights(state.params).nonzeros,
   });
-  if (task.sparsifier && !everRewires(task.sparsifier, task.totalSteps)) {
-    const { updateInterval = 1, updateBegin = 0 } = task.config;
-    const first = updateInterval * Math.max(1, Math.ceil((updateBegin * task.totalSteps) / updateInterval));
-    const message = `The masks never change: the first update would come after step ${first}, and updates end in a run of ${task.totalSteps} steps before. Set a shorter updateInterval (--update-interval), or use method static.`;
-    await report({ kind: 'warning', epoch: 0, step: 0, message });
-  }
+  for (const message of startWarnings(task)) await report({ kind: 'warning', epoch: 0, step: 0, message });
   return { task, folder, state, watch: stopwatch(), report, last: null };
-}
-
-function everRewires(sparsifier: Sparsifier, totalSteps: number): boolean {
-  for (let step = 1; step <= totalSteps; step++) if (sparsifier.updatesAt({ step, totalSteps })) return true;
-  return false;
 }
 
 async function resumeRun(task: Task, folder: RunFolder, report: Report): Promise<Run> {

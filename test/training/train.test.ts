@@ -73,6 +73,21 @@ describe('training', () => {
     expect(rewiring.events.some(({ kind }) => kind === 'warning')).to.equal(false);
   });
 
+  it('warns when a snapshot of AGENT falls right behind a mask update', async () => {
+    const warnings = async (options: TrainOptions) =>
+      (await run({ objective: 'natural', epochs: 3, ...options })).events.flatMap((event) =>
+        event.kind === 'warning' ? [event.message] : [],
+      );
+    const [message, ...others] = await warnings({ optimizer: 'agent', updateInterval: 2 });
+    expect(others).to.deep.equal([]);
+    expect(message).to.match(
+      /snapshot of 2 epochs, the first is epoch 2, .* no factor in common with the 4 steps.*it is 2/,
+    );
+    expect((await warnings({ optimizer: 'agent', updateInterval: 8 }))[0]).to.match(/snapshot of epoch 3 is/);
+    expect(await warnings({ optimizer: 'agent', updateInterval: 3 })).to.deep.equal([]);
+    expect(await warnings({ updateInterval: 2 })).to.deep.equal([]);
+  });
+
   it('leaves a folder of config.json, metrics.csv with a row an epoch, events.jsonl and two checkpoints', async () => {
     const { out } = await run({ optimizer: 'agent' });
     const { config, metrics, events, last, best } = runFolder(out);

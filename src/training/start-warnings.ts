@@ -1,0 +1,28 @@
+import type { Task } from './task.ts';
+
+/** What is allowed but hardly meant, told when a run starts. */
+export const startWarnings = (task: Task): string[] =>
+  [masksNeverChange(task), snapshotsBehindUpdates(task)].filter((message) => message !== null);
+
+function masksNeverChange({ sparsifier, config, totalSteps }: Task): string | null {
+  if (sparsifier === null) return null;
+  for (let step = 1; step <= totalSteps; step++) if (sparsifier.updatesAt({ step, totalSteps })) return null;
+  const { updateInterval = 1, updateBegin = 0 } = config;
+  const first = updateInterval * Math.max(1, Math.ceil((updateBegin * totalSteps) / updateInterval));
+  return `The masks never change: the first update would come after step ${first}, and updates end in a run of ${totalSteps} steps before. Set a shorter updateInterval (--update-interval), or use method static.`;
+}
+
+/**
+ * Weights grow at 0, so a channel that was empty and grew is all zeros in a snapshot that is taken at once. Batch norm
+ * multiplies its gradient there by 1/√ε, and the epoch's corrections with it.
+ */
+function snapshotsBehindUpdates({ sparsifier, rule, config, totalSteps, batchesPerEpoch }: Task): string | null {
+  if (!rule.corrects || sparsifier?.preserves !== 'kernels') return null;
+  const epochs: number[] = [];
+  for (let epoch = 1; epoch < config.epochs; epoch++) {
+    if (sparsifier.updatesAt({ step: epoch * batchesPerEpoch, totalSteps })) epochs.push(epoch + 1);
+  }
+  if (epochs.length === 0) return null;
+  const when = epochs.length === 1 ? `epoch ${epochs[0]}` : `${epochs.length} epochs, the first is epoch ${epochs[0]},`;
+  return `The snapshot of ${when} is taken right behind a mask update. A channel that was empty and just grew is all zeros there; batch norm makes its gradient huge, and every correction of the epoch carries it. Choose an updateInterval (--update-interval) that has no factor in common with the ${batchesPerEpoch} steps of an epoch; now it is ${config.updateInterval}.`;
+}
