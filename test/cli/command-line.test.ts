@@ -58,7 +58,7 @@ describe('the command line', () => {
     ['a command that resembles none', ['xyzzy'], /Commands are .*doctor/],
     ['an unknown flag', ['doctor', '--jsn'], /has no flag --jsn. Did you mean --json\?/],
     ['a flag that resembles none', ['doctor', '--frobnicate=1'], /no flag --frobnicate. See equipoise doctor --help/],
-    ['an argument too many', ['doctor', 'now'], /does not take now/],
+    ['an argument too many', ['doctor', '.', 'now'], /does not take now/],
   ];
   for (const [title, args, message] of wrongUses) {
     it(`answers ${title} with exit code 2, one message and no stack trace`, () => {
