@@ -21,8 +21,9 @@ export async function sparsitySection(data: ReportData): Promise<Html> {
   const ticks = [...new Set(cells.map(sparsityOf))].map(formatSparsity);
   const isLevel = (series: Series) =>
     series.undefended && cells.filter(({ setting }) => series.matches(setting)).every((cell) => sparsityOf(cell) === 0);
-  const lines = data.series.filter((series) => !isLevel(series));
-  const levels = data.series.filter(isLevel);
+  const drawn = data.series.filter((series) => cells.some(({ setting }) => series.matches(setting)));
+  const lines = drawn.filter((series) => !isLevel(series));
+  const levels = drawn.filter(isLevel);
   const draw = (kind: 'clean' | 'robust') =>
     sparsityChart(
       lines.flatMap((series) =>
@@ -53,12 +54,17 @@ ${await chart('Clean accuracy', words('clean'), draw('clean'))}
 export const nameOf = (series: readonly Series[], { setting }: SummaryCell): string =>
   series.find(({ matches }) => matches(setting))?.name ?? setting.optimizer;
 
-/** Robust accuracy against the attack's radius; null where only one radius was evaluated. */
+/** Robust accuracy against the attack's radius, of nets that were evaluated at several; null where none was. */
 export async function epsilonSection(data: ReportData): Promise<Html | null> {
-  const cells = data.cells.filter(
+  const evaluated = data.cells.filter(
     ({ setting }) =>
       setting.attack === UNION && setting.checkpoint === data.checkpoint && setting.norm === data.threat?.norm,
   );
+  const cellsOf = (series: Series) => evaluated.filter(({ setting }) => series.matches(setting));
+  const several = data.series.filter(
+    (series) => new Set(cellsOf(series).map(({ setting }) => setting.epsilon)).size > 1,
+  );
+  const cells = evaluated.filter(({ setting }) => several.some((series) => series.matches(setting)));
   const epsilons = [...new Set(cells.map(({ setting }) => setting.epsilon ?? 0))].sort((a, b) => a - b);
   if (epsilons.length < 2) return null;
   const sparsities = [...new Set(cells.toSorted(bySparsity).map(sparsityOf))];
@@ -67,10 +73,10 @@ export async function epsilonSection(data: ReportData): Promise<Html | null> {
     cells
       .filter(({ setting }) => series.matches(setting))
       .map((cell) => ({ series: name(cell), x: cell.setting.epsilon ?? 0, ...bar(cell.robust) }));
-  const undefended = data.series.filter((series) => series.undefended);
+  const undefended = several.filter((series) => series.undefended);
   const levels: Line[] = sparsities.map((sparsity, i) => ({ name: formatSparsity(sparsity), color: levelColor(i) }));
   const charts = await Promise.all(
-    data.series
+    several
       .filter((series) => !series.undefended)
       .map((series) => {
         const points = [

@@ -16,7 +16,7 @@ export interface Line {
   readonly dash?: readonly number[];
 }
 
-const PERCENT_AXIS = { format: '.0%', tickCount: 5 } as const;
+const PERCENT_AXIS = { format: '.2~%', tickCount: 5 } as const;
 
 const dashOf = (lines: readonly Line[]) => ({
   field: 'series',

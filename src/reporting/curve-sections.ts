@@ -192,8 +192,15 @@ export async function epochsSection(data: ReportData): Promise<Html | null> {
     .filter((group) => group.some(({ run }) => run.optimizer !== 'sgd' && run.objective !== 'natural'))
     .sort((a, b) => a[0].run.sparsity - b[0].run.sparsity);
   if (compared.length === 0) return null;
-  const titleOf = ([{ run }]: (typeof compared)[number]): string =>
+  const plainTitle = ([{ run }]: (typeof compared)[number]): string =>
     panelTitle(data, { sparsity: run.sparsity, method: run.method as TrainConfig['method'] });
+  // Panels of one sparsity and method are told apart by what else differs.
+  const titleOf = (group: (typeof compared)[number]): string => {
+    const title = plainTitle(group);
+    const plain = group.find(({ run }) => run.optimizer === 'sgd') ?? group[0];
+    const alone = compared.filter((other) => plainTitle(other) === title).length === 1;
+    return [title, !alone && data.identities.get(plain.run.run)?.variant].filter(Boolean).join(', ');
+  };
   const lines = shortLines(data.series);
   const charts = await Promise.all(
     compared.map((group) =>

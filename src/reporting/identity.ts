@@ -28,6 +28,13 @@ const without = (config: TrainConfig, names: readonly Setting[]): string =>
 
 const SHORT: { readonly [S in Setting]?: string } = { agentGamma: 'γ', agentAlpha: 'α', agentAttackSteps: 'K' };
 
+/** Settings whose defaults follow others: where they do in all runs, those name a run. */
+const FOLLOWING: { readonly [S in Setting]?: readonly Setting[] } = {
+  stepSize: ['dataset', 'norm', 'epsilon', 'steps'],
+  milestones: ['epochs'],
+  decayEvery: ['epochs'],
+};
+
 const written = (config: TrainConfig, name: Setting): string => JSON.stringify(config[name] ?? null);
 
 const shownValue = (name: Setting, config: TrainConfig): string => {
@@ -37,6 +44,12 @@ const shownValue = (name: Setting, config: TrainConfig): string => {
     : String(value);
 };
 
+/** Numbers by size, anything else by how it is written, so that of equally usual values every group takes the same. */
+function compareWritten(a: string, b: string): number {
+  const [x, y]: unknown[] = [JSON.parse(a), JSON.parse(b)];
+  return typeof x === 'number' && typeof y === 'number' ? x - y : a.localeCompare(b);
+}
+
 /** The identities of runs by name. */
 export function identitiesOf(
   runs: readonly { readonly name: string; readonly config: TrainConfig }[],
@@ -45,13 +58,22 @@ export function identitiesOf(
   const usual = (name: Setting, group: typeof runs): string => {
     const values = [...new Set(group.map(({ config }) => written(config, name)))];
     const count = (value: string) => runs.filter(({ config }) => written(config, name) === value).length;
-    return values.reduce((best, value) => (count(value) > count(best) ? value : best));
+    return values.toSorted((a, b) => count(b) - count(a) || compareWritten(a, b))[0];
   };
+  const follows = (name: Setting): boolean => {
+    const others = FOLLOWING[name];
+    const keyOf = ({ config }: (typeof runs)[number]) => JSON.stringify(others?.map((other) => config[other]));
+    return (
+      others !== undefined &&
+      groupBy(runs, keyOf).every((group) =>
+        group.every(({ config }) => written(config, name) === written(group[0].config, name)),
+      )
+    );
+  };
+  const naming = (Object.keys(SETTINGS) as Setting[]).filter((name) => !IRRELEVANT.includes(name) && !follows(name));
   return new Map(
     groups.flatMap((group) => {
-      const reference = (Object.keys(SETTINGS) as Setting[])
-        .filter((name) => !IRRELEVANT.includes(name))
-        .map((name) => ({ name, value: usual(name, group) }));
+      const reference = naming.map((name) => ({ name, value: usual(name, group) }));
       return group.map(({ name, config }): [string, RunIdentity] => [
         name,
         {

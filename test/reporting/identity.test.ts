@@ -41,6 +41,24 @@ describe('what a run is averaged and compared with', () => {
     ).map(({ variant }) => variant);
     expect(variants).to.deep.equal(['', 'epochs 12', '', 'γ 0.3', '', '']);
   });
+
+  it('has the same name in every group where values are equally usual, without what follows from them', () => {
+    const radii = [
+      { epsilon: 0.05 },
+      { epsilon: 0.1 },
+      { epsilon: 0.1, sparsity: 0.95 },
+      { epsilon: 0.05, sparsity: 0.95 },
+    ];
+    const steps = { steps: 3 };
+    expect(identify(...radii.map((radius) => ({ ...steps, ...radius }))).map(({ variant }) => variant)).to.deep.equal([
+      '',
+      'epsilon 0.1',
+      'epsilon 0.1',
+      '',
+    ]);
+    const steeper = { epsilon: 0.1, ...steps, stepSize: 0.01, seed: 1 };
+    expect(identify({ epsilon: 0.1, ...steps }, steeper).map(({ variant }) => variant !== '')).to.include(true);
+  });
 });
 
 describe('a report of runs that differ in a setting without a column', () => {
