@@ -30,7 +30,7 @@ export interface Column<Row> {
 /** A table whose first column names its rows; wide ones scroll by themselves. */
 export function table<Row>(caption: string | null, columns: readonly Column<Row>[], rows: readonly Row[]): Html {
   const alignment = ({ left, wrap }: Column<Row>) => (wrap ? 'wrap' : left ? 'left' : '');
-  return html`<div class="scroll"><table>${caption === null ? null : html`<caption>${caption}</caption>`}
+  return html`<div class="scroll"><table>${caption === null ? null : html`<caption><span>${caption}</span></caption>`}
 <thead><tr>${columns.map((column) => html`<th scope="col" class="${column.left || column.wrap ? 'left' : ''}">${column.title}</th>`)}</tr></thead>
 <tbody>${rows.map(
     (row) =>

@@ -39,7 +39,7 @@ a { color: var(--agent); }
 .tile dt { color: var(--muted); font-size: 0.9rem; }
 .tile dd { margin: 0; }
 .tile .figure { font-size: 2.1rem; line-height: 1.25; font-weight: 650; font-variant-numeric: tabular-nums; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 14px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 14px; }
 .charts.small-multiples { grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 14px 16px; min-width: 0; }
 figcaption { font-weight: 600; font-size: 0.95rem; margin-bottom: 8px; }
@@ -52,6 +52,7 @@ svg.swatch { height: 4px; border-top: 0; border-radius: 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--muted); padding: 4px 0 8px; }
+caption > span { position: sticky; left: 0; display: inline-block; max-width: calc(100vw - 5rem); }
 th, td { text-align: right; padding: 6px 10px; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { font-weight: 600; color: var(--muted); }
 tbody th { color: var(--text); }
