@@ -1,14 +1,13 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { denseStructure, type Structure } from '../core/structure.ts';
 import type { EngineBackend } from './backend.ts';
-import type { Heap } from './heap.ts';
 import type { Geometry } from './layout.ts';
 import type { Compiled, WeightKey } from './rows.ts';
 
 /** Records that one task of a fill or reduction takes. */
 const RECORD_CHUNK = 32768;
-/** Bytes of partial sums that one task of a weight gradient keeps in cache: 16 a nonzero. */
-const GRADIENT_SCRATCH = 256 << 10;
+/** Records whose partial sums one task of a weight gradient keeps in cache, and the bytes of each for a tile. */
+const RANGE_RECORDS = 16384;
 const BYTES_PER_SUM = 16;
 /** Groups of images whose weight gradients are summed apart and then added in order. */
 const IMAGE_GROUPS = 8;
@@ -75,7 +74,7 @@ function rowRanges(starts: Int32Array): number[] {
   const ranges = [0];
   for (let row = 1; row < rows; row++) {
     const records = starts[row + 1] - starts[ranges[ranges.length - 1]];
-    if (records * BYTES_PER_SUM > GRADIENT_SCRATCH) ranges.push(row);
+    if (records > RANGE_RECORDS) ranges.push(row);
   }
   ranges.push(rows);
   return ranges;
@@ -83,7 +82,7 @@ function rowRanges(starts: Int32Array): number[] {
 
 /** Writes Σ x · dy of every nonzero to `y`, in the structure's order. x and d: addresses of all blocks of the batch. */
 export function weightGradient(
-  { heap, pool }: Pick<EngineBackend, 'heap' | 'pool'>,
+  { heap, pool, tiles }: Pick<EngineBackend, 'heap' | 'pool' | 'tiles'>,
   compiled: Compiled,
   geometry: Geometry,
   images: number,
@@ -98,7 +97,7 @@ export function weightGradient(
   const ranges = rowRanges(rowStarts);
   let scratchThread = 0;
   for (let i = 1; i < ranges.length; i++) {
-    scratchThread = Math.max(scratchThread, BYTES_PER_SUM * (rowStarts[ranges[i]] - rowStarts[ranges[i - 1]]));
+    scratchThread = Math.max(scratchThread, tiles * BYTES_PER_SUM * (rowStarts[ranges[i]] - rowStarts[ranges[i - 1]]));
   }
   scratchThread = Math.ceil(scratchThread / 128) * 128;
   const base = heap.allocate(pool.threads * scratchThread + 4 * imageGroups * nonzeros + 4 * ranges.length);
@@ -166,9 +165,13 @@ export interface PartialGradients {
 }
 
 /** Room for the sums of `tasks` tasks, each of which takes all rows. */
-export function allocatePartials(heap: Heap, threads: number, compiled: Compiled, tasks: number): PartialGradients {
+export function allocatePartials(
+  { heap, pool: { threads }, tiles }: Pick<EngineBackend, 'heap' | 'pool' | 'tiles'>,
+  compiled: Compiled,
+  tasks: number,
+): PartialGradients {
   const { nonzeros, forward } = compiled;
-  const scratchThread = Math.ceil((BYTES_PER_SUM * nonzeros) / 128) * 128;
+  const scratchThread = Math.ceil((tiles * BYTES_PER_SUM * nonzeros) / 128) * 128;
   const base = heap.allocate(threads * scratchThread + 4 * tasks * nonzeros + 8);
   const partials = base + threads * scratchThread;
   const rangeTable = partials + 4 * tasks * nonzeros;

@@ -11,7 +11,7 @@ import { bitsBlock, type ConvolutionShape, geometry, type Layout, padOf } from '
 import { Pool } from './pool.ts';
 import type { Trial } from './revectorize.ts';
 import { RowsCache } from './rows.ts';
-import { type KernelBuild, loadKernels } from './wasm.ts';
+import { type KernelBuild, loadKernels, TILES } from './wasm.ts';
 
 const CHANNELS = 96;
 const SIZE = 16;
@@ -71,7 +71,7 @@ async function side(build: KernelBuild): Promise<{ run(): void; results(): reado
     run: () => {
       convolve(y, 1);
       convolve(masked, 2);
-      weightGradient({ heap, pool }, compiled, g, IMAGES, x, y, dw);
+      weightGradient({ heap, pool, tiles: TILES[build] }, compiled, g, IMAGES, x, y, dw);
     },
     results: () => [
       heap.float32(y, (blocks * g.y.block) / 4),

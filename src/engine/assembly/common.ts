@@ -37,6 +37,22 @@ export function zero(pointer: usize, bytes: i32): void {
   for (; pointer < end; pointer += 16) v128.store(pointer, f32x4.splat(0));
 }
 
+/**
+ * Where the rows of the input end, in its block, that the output's row of an entry of a table of rows reads, or a little
+ * beyond: all of the block where the table does not say how far apart rows are.
+ */
+// @ts-ignore: decorator
+@inline
+export function endOfRows(entry: usize, hasNext: bool, groups: i32, block: i32): i32 {
+  const offset = load<i32>(entry, 8);
+  return hasNext ? min(block, offset + groups * (load<i32>(entry, 24) - offset)) : block;
+}
+
+/** Reads a word of each cache line: what is soon read in no order comes from memory in order, and faster. */
+export function touch(pointer: usize, bytes: i32): void {
+  for (const end = pointer + bytes; pointer < end; pointer += 64) load<u32>(pointer);
+}
+
 /** Four floats, or the first `count` of them with zeros after: as many as there are before the end of something. */
 // @ts-ignore: decorator
 @inline

@@ -20,7 +20,7 @@
 // The input channels are cut into slices: what one tile reads of a slice stays in the first-level cache while it serves
 // all output channels. All slices but the first add to what the one before them wrote.
 import { addRow, ChannelSums, startSums } from './channel-sums';
-import { keepBits, multiplyAdd, part, positive, signBits, zero } from './common';
+import { endOfRows, keepBits, multiplyAdd, part, positive, signBits, touch, zero } from './common';
 
 /** Its record goes on with the fields of ChannelSums. */
 @unmanaged
@@ -82,10 +82,16 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
   const sums = startSums(channelSums, task, channels);
   zero(y - pad, pad);
   for (let block = 0; block < args.blocks; block++) {
+    let touchedEnd = 0;
     for (let h = 0; h < rows; h++) {
       const entry = args.rowTable + (<usize>h << 4);
       const first = <usize>load<u32>(entry) << 2, end = <usize>load<u32>(entry, 4) << 2;
       const xRow = x + block * args.xBlock + load<i32>(entry, 8), yRow = y + block * args.yBlock + h * args.yRow;
+      const seen = endOfRows(entry, h + 1 < rows, args.groups, args.xBlock);
+      if (seen > touchedEnd) {
+        touch(x + block * args.xBlock + touchedEnd, seen - touchedEnd);
+        touchedEnd = seen;
+      }
       if (args.add) startRow(args, yRow, add + block * args.yBlock + h * args.yRow);
       for (let i = 0; i < outer; i++) {
         for (let slice = 0; slice <= last; slice++) {

@@ -154,8 +154,7 @@ export class Run {
   partialGradients({ node, tasks }: LightGradient): PartialGradients {
     const found = this.#partials.get(node);
     if (found) return found;
-    const { heap, pool } = this.#backend;
-    const made = allocatePartials(heap, pool.threads, this.rows(node), tasks);
+    const made = allocatePartials(this.#backend, this.rows(node), tasks);
     this.#partials.set(node, made);
     this.#allocated.push(made.base);
     return made;
