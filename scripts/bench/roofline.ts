@@ -21,6 +21,7 @@ function kindOf({ call }: Executed): string {
   switch (call.kernel) {
     case 'convolve':
     case 'convolveDense':
+    case 'convolveWinograd':
     case 'weightGradient':
     case 'weightGradientDense':
       return `${call.kernel}, ${call.fields.rows} rows`;

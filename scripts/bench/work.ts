@@ -88,6 +88,15 @@ export function workOf({ kernel, fields }: Call, tasks: number, read: ReadWords)
         bytes: (xBlock + dBlock) * blocks + (RECORD + F32) * nonzeros,
       };
     }
+    case 'convolveWinograd': {
+      const { blocks, rows, channels, inputs, tiles, xBlock, yBlock } = fields;
+      // 16 products of channels for every 2×2 outputs; the transforms around them are not counted.
+      const pixels = TILE * tiles * rows * blocks * tasks;
+      return {
+        flops: 2 * 4 * pixels * inputs * channels,
+        bytes: (xBlock + yBlock) * blocks * tasks + F32 * 16 * inputs * channels,
+      };
+    }
     case 'weightGradientDense': {
       const { allBlocks, rows, tiles, outputs, depth, xBlock, dBlock, rowTable } = fields;
       const table = read(rowTable, 4 * rows);

@@ -1,6 +1,7 @@
 import type { Structure } from '../core/structure.ts';
 import type { EngineBackend } from './backend.ts';
 import type { Weights } from './convolution.ts';
+import { usesWinograd, winogradBytes, winogradGroups, winogradSource } from './dense-winograd.ts';
 import type { Heap } from './heap.ts';
 import type { Geometry } from './layout.ts';
 import { type Direction, geometryKey, sameKey, type WeightKey } from './rows.ts';
@@ -132,18 +133,26 @@ function place(heap: Heap, { channels, valueStep, planes, rows }: Table): Tables
   return { ...shape, offsets, rowTable, sources, valueStep, bytes };
 }
 
+interface Addresses {
+  readonly values: number;
+  readonly scale: number;
+}
+
 /** A kernel that has every weight as the kernels on blocks read it for one geometry. */
 export class DenseKernel {
+  /** Whether its convolutions run by Winograd's algorithm. */
+  readonly winograd: boolean;
   readonly #heap: Heap;
   readonly #geometry: Geometry;
   readonly #tables: Partial<Record<Direction, Tables>> = {};
   /** Addresses of the weights, and what they were made of. */
-  readonly #panels: Partial<Record<Direction, number>> = {};
+  readonly #weights: Partial<Record<Direction, number>> = {};
   readonly #keys: Partial<Record<Direction, WeightKey>> = {};
 
   constructor(heap: Heap, geometry: Geometry) {
     this.#heap = heap;
     this.#geometry = geometry;
+    this.winograd = usesWinograd(geometry);
   }
 
   /**
@@ -162,34 +171,52 @@ export class DenseKernel {
     return this.#tables[direction];
   }
 
-  /** The address of the weights, panel by panel. */
-  panels(direction: Direction): number {
-    this.#panels[direction] ??= this.#heap.allocate(this.tables(direction).bytes);
-    return this.#panels[direction];
+  /** The address of the weights, panel by panel or transformed. */
+  weights(direction: Direction): number {
+    const { winograd } = this;
+    this.#weights[direction] ??= this.#heap.allocate(
+      winograd ? winogradBytes(this.#geometry, direction) : this.tables(direction).bytes,
+    );
+    return this.#weights[direction];
   }
 
-  /** Writes the weights into the panels, unless they are there already. */
+  /** Writes the weights into the heap as the convolution reads them, unless they are there already. */
   fill(backend: EngineBackend, direction: Direction, { values, scale }: Weights): void {
     const key: WeightKey = [values.dataId, ...(scale?.key ?? [])];
     if (sameKey(this.#keys[direction], key)) return;
+    const from = { values: backend.pointer(values), scale: scale?.pointer ?? 0 };
+    if (this.winograd) this.#fillWinograd(backend, direction, from);
+    else this.#fillPanels(backend, direction, from);
+    this.#keys[direction] = key;
+  }
+
+  #fillWinograd({ pool }: EngineBackend, direction: Direction, { values, scale }: Addresses): void {
+    const { inputs, outputs } = this.#geometry;
+    pool.run(winogradGroups(this.#geometry, direction), 'fillWinograd', {
+      weights: this.weights(direction),
+      ...(direction === 'forward' ? { inputs, channels: outputs } : { inputs: outputs, channels: inputs }),
+      ...winogradSource(this.#geometry, direction, values),
+      scale,
+    });
+  }
+
+  #fillPanels({ pool }: EngineBackend, direction: Direction, from: Addresses): void {
     const tables = this.tables(direction);
     const { planes, channels, depth, sources, valueStep } = tables;
-    backend.pool.run(groupsOf(tables), 'fillPanels', {
-      panels: this.panels(direction),
+    pool.run(groupsOf(tables), 'fillPanels', {
+      panels: this.weights(direction),
       planes,
       channels,
       depth,
       sources,
       valueStep,
-      values: backend.pointer(values),
-      scale: scale?.pointer ?? 0,
+      ...from,
       transposed: direction === 'transposed' ? this.#geometry.outputs : 0,
     });
-    this.#keys[direction] = key;
   }
 
   free(): void {
     for (const { offsets } of Object.values(this.#tables)) this.#heap.free(offsets);
-    for (const panels of Object.values(this.#panels)) this.#heap.free(panels);
+    for (const weights of Object.values(this.#weights)) this.#heap.free(weights);
   }
 }

@@ -36,6 +36,14 @@ export const NETWORK_RECORDS = {
     'pad', 'planes', 'depth', 'panels', 'offsets', 'rowTable', 'bias', 'biasStep', 'add', 'addTask',
     'epilogue', 'bits', 'bitsTask', 'groupMajor', ...CHANNEL_SUMS,
   ],
+  convolveWinograd: [
+    'x', 'xTask', 'xBlock', 'xRow', 'xChannel', 'y', 'yTask', 'yBlock', 'blocks', 'rows', 'tiles', 'inputs', 'channels',
+    'yRow', 'yChannel', 'pixel', 'pad', 'chunk', 'weights', 'scratch', 'scratchTask', 'bias', 'biasStep', 'add',
+    'addTask', 'epilogue', 'bits', 'bitsTask', ...CHANNEL_SUMS,
+  ],
+  fillWinograd: [
+    'weights', 'inputs', 'channels', 'values', 'placeStep', 'inputStep', 'channelStep', 'scale', 'transposed',
+  ],
   weightGradientDense: [
     'x', 'xTask', 'xBlock', 'd', 'dTask', 'dBlock', 'dRow', 'dChannel', 'blocks', 'allBlocks', 'rows', 'tiles',
     'chunkBlocks', 'chunkRows', 'outputs', 'ranges', 'depth', 'perRow', 'offsets', 'sources', 'rowTable', 'partials',

@@ -25,6 +25,11 @@ const cases: readonly Case[] = [
   { image: [4, 4, 11], filters: 14, size: 1 },
   { image: [2, 2, 8], filters: 15, size: 3 },
   { image: [1, 1, 5], filters: 4, size: 3 },
+  // By Winograd's algorithm: 1, 2 and more vectors of images a pixel, several tiles a row, channels that fill no group.
+  { image: [2, 8, 33], filters: 32, size: 3 },
+  { image: [4, 4, 32], filters: 35, size: 3 },
+  { image: [2, 6, 34], filters: 33, size: 3 },
+  { image: [2, 2, 40], filters: 36, size: 3 },
 ];
 
 const programOf = ({ image, filters, size, stride = 1, padding = (size - 1) / 2 }: Case): Program => ({

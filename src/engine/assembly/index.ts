@@ -7,6 +7,7 @@ export { binary } from './broadcast';
 export { cast, logical, select } from './logic';
 export { convolve, fillRows, fillTransposed } from './convolution';
 export { convolveDense, fillPanels } from './dense-blocks';
+export { convolveWinograd, fillWinograd } from './dense-winograd';
 export { weightGradientDense } from './dense-blocks-gradient';
 export { denseConvolve, packPanels } from './dense';
 export { denseFilterGradient, sumPartials } from './dense-gradient';

@@ -162,6 +162,18 @@ export class Builder {
     return this.place('local', Math.ceil(images / of.nb) * of.block, guard(of));
   }
 
+  /** Bytes that the next kernel's tasks use, for each thread. */
+  room(bytes: number, images: number): Place {
+    if (this.chain) return this.place('scratch', bytes);
+    this.#joinChain(images);
+    return this.place('local', bytes);
+  }
+
+  /** The fields of such bytes. */
+  roomFields(place: Place): { readonly scratch: Field; readonly scratchTask: Field } {
+    return { scratch: this.at(place), scratchTask: () => -this.#arenas[place.arena].size };
+  }
+
   /** The address of `length` new f32. */
   floats(length: number, arena: ArenaName = 'constants'): Field {
     return this.at(this.place(arena, 4 * length));

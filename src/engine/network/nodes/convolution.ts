@@ -2,6 +2,7 @@ import { ZEROS } from '../../control.ts';
 import type { PartialGradients } from '../../convolution.ts';
 import type { Tables } from '../../dense-blocks.ts';
 import { gradientFields, partialBytes } from '../../dense-blocks-gradient.ts';
+import { usesWinograd, winogradChunk } from '../../dense-winograd.ts';
 import { NO_SUMS, rowFields } from '../../fields.ts';
 import { paddedBatch } from '../../layout.ts';
 import type { Direction } from '../../rows.ts';
@@ -39,6 +40,24 @@ function convolve(
   const { row: yRow, channel: yChannel, ...rows } = rowFields(to.layout, images);
   const pad = to.layout.padBytes;
   const blocks = { xBlock: from.layout.block, yBlock: to.layout.block, ...rows, yRow, yChannel, pad };
+  if (options.dense.has(node.name) && usesWinograd(node.geometry)) {
+    const { channels: inputs, row: xRow, channel: xChannel } = from.layout;
+    const { chunk, bytes } = winogradChunk(to.layout, images, inputs, to.layout.channels);
+    const room = builder.room(bytes, images);
+    builder.emit(images, 'convolveWinograd', {
+      ...blocks,
+      ...sides,
+      ...builder.roomFields(room),
+      xRow,
+      xChannel,
+      inputs,
+      pixel: to.layout.pixel,
+      chunk,
+      weights: (run) => run.dense(node).weights(direction),
+    });
+    builder.release(room);
+    return;
+  }
   if (options.dense.has(node.name)) {
     const of =
       (field: keyof Tables): Field =>
@@ -49,7 +68,7 @@ function convolve(
       ...sides,
       planes: of('planes'),
       depth: of('depth'),
-      panels: (run) => run.dense(node).panels(direction),
+      panels: (run) => run.dense(node).weights(direction),
       offsets: of('offsets'),
       rowTable: of('rowTable'),
       groupMajor: (run) => (run.dense(node).tables(direction).bytes > CACHED_WEIGHTS ? 1 : 0),
