@@ -69,19 +69,25 @@ export function copyPackage(script: string, scratch: string, peers: readonly str
   return { folder, equipoise: join(folder, manifest.bin.equipoise) };
 }
 
-/** Runs the suites for every backend, and `more` of dist/test, on one backend in a copy; returns the exit code. */
+interface SuiteOptions {
+  /** Further files of dist/test. */
+  readonly more?: readonly string[];
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly timeoutMs?: number;
+}
+
+/** Runs the suites for every backend on one of them, in a copy; returns the exit code. */
 export function runSuites(
   { folder }: BackendPackage,
   backend: string,
-  more: readonly string[] = [],
-  environment: NodeJS.ProcessEnv = {},
+  { more = [], environment, timeoutMs = 120_000 }: SuiteOptions,
 ): number {
   const mocha = join(folder, 'node_modules', 'mocha', 'bin', 'mocha.js');
   const files = [...SUITES.map((suite) => `${suite}.test.js`), ...more].map((file) => `dist/test/${file}`);
-  const { status } = spawnSync(execPath, [mocha, '--no-config', '--timeout', '120000', '--reporter', 'dot', ...files], {
-    cwd: folder,
-    stdio: 'inherit',
-    env: { ...env, EQUIPOISE_TEST_BACKEND: backend, ...environment },
-  });
+  const { status } = spawnSync(
+    execPath,
+    [mocha, '--no-config', '--timeout', String(timeoutMs), '--reporter', 'dot', ...files],
+    { cwd: folder, stdio: 'inherit', env: { ...env, EQUIPOISE_TEST_BACKEND: backend, ...environment } },
+  );
   return status ?? 1;
 }

@@ -35,4 +35,9 @@ const linked = copyPackage(SCRIPT, scratch, ['@tensorflow/tfjs-node']);
 const link = [linked.equipoise, 'link-tensorflow', '--python', python];
 step(SCRIPT, 'equipoise link-tensorflow', execPath, link, linked.folder, 'What it needs is said above.');
 
-exit(runSuites(linked, 'tensorflow', ['tensorflow/*.tensorflow.js'], { EQUIPOISE_TEST_PYTHON: python }));
+exit(
+  runSuites(linked, 'tensorflow', {
+    more: ['tensorflow/*.tensorflow.js'],
+    environment: { EQUIPOISE_TEST_PYTHON: python },
+  }),
+);

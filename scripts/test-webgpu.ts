@@ -22,4 +22,5 @@ if (state !== 'ready') {
   exit(detail.includes(NO_ADAPTER) ? 0 : 1);
 }
 console.log(`-- ${detail}`);
-exit(runSuites(copy, 'webgpu', ['webgpu/*.webgpu.js']));
+// A software adapter takes minutes for AutoAttack.
+exit(runSuites(copy, 'webgpu', { more: ['webgpu/*.webgpu.js'], timeoutMs: 900_000 }));
