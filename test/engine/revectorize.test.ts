@@ -35,9 +35,8 @@ describe('engine kernels for 256-bit instructions', () => {
       expect(build).to.equal('relaxed-revec');
     } else {
       expect(warnings).to.have.length(1);
-      expect(warnings[0]).to.match(
-        new RegExp(`^The engine runs its build ${bestBuild()}, not relaxed-revec .*: .{10}`),
-      );
+      // Not that the trial itself failed.
+      expect(warnings[0]).to.match(/not relaxed-revec as asked for: (it is not faster|Node .* has no relaxed SIMD)/);
       expect(build).to.equal(bestBuild());
     }
   });

@@ -35,12 +35,13 @@ export interface Place {
 const guard = ({ padBytes }: Layout): number => Math.ceil(padBytes / 128) * 128;
 
 /**
- * Images that a task takes through the whole network: fewer where a batch is small, so that there are tasks for several
- * threads; but not where all layers are flat, for their blocks would be filled in part. Never by the number of threads.
+ * Images that a task takes through the whole network: few, so that what one layer writes is in cache when the next reads it,
+ * and fewer where a batch is small, so that there are tasks for several threads; but not where all layers are flat, for their
+ * blocks would be filled in part. Never by the number of threads.
  */
 function imagesPerTask({ values }: Graph, batch: number): number {
   const flat = values.every(({ layout }) => layout.height * layout.width === 1);
-  const most = flat || batch > 96 ? SUPER_BLOCK : batch > 16 ? 16 : 8;
+  const most = flat ? SUPER_BLOCK : batch > 16 ? 16 : 8;
   return Math.min(most, Math.ceil(batch / 4) * 4);
 }
 
