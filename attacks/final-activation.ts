@@ -1,3 +1,4 @@
+import { replaced } from './replaced.ts';
 import type { AppliedModel } from './types.ts';
 
 /** The parts of a TensorFlow.js layer that its activation hangs on. */
@@ -44,21 +45,4 @@ export function withoutFinalActivation(
     model: { apply: (...given) => replaced(layer, 'activation', IDENTITY, () => model.apply(...given)) },
     activation,
   };
-}
-
-/** Runs `work` while a property of a layer is another. */
-function replaced<Name extends 'activation' | 'call', Result>(
-  layer: FinalLayer,
-  name: Name,
-  value: FinalLayer[Name],
-  work: () => Result,
-): Result {
-  const own = Object.getOwnPropertyDescriptor(layer, name);
-  Object.defineProperty(layer, name, { value, configurable: true, writable: true, enumerable: true });
-  try {
-    return work();
-  } finally {
-    if (own) Object.defineProperty(layer, name, own);
-    else Reflect.deleteProperty(layer, name);
-  }
 }

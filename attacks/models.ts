@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
 import { withoutFinalActivation } from './final-activation.ts';
 import type { AppliedModel, AttackedModel, Classifier } from './types.ts';
+import { withWholeBatchNorms } from './whole-batch-norms.ts';
 
 /**
  * A model as a function from images to logits; anything with `apply` is called as `apply(images, { training: false })`,
@@ -37,7 +38,7 @@ export function classifierOf(model: AttackedModel): Classifier {
 function runOf(model: AttackedModel): (images: Tensor4D) => unknown {
   if (typeof model === 'function') return model as Classifier;
   if (typeof (model as AppliedModel | undefined)?.apply === 'function') {
-    const logits = withoutFinalActivation(model)?.model ?? model;
+    const logits = withWholeBatchNorms(withoutFinalActivation(model)?.model ?? model, model);
     return (images) => logits.apply(images, { training: false });
   }
   throw new InputError(

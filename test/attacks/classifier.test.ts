@@ -169,6 +169,35 @@ describe('classifier', () => {
     expect(weights()).to.deep.equal(before);
   });
 
+  it('has gradients through batch norms without scale and offset, nested ones too', () => {
+    const [scale, center] = [false, false];
+    const norm = (options: object) => layers.layers.batchNormalization({ inputShape: [...SHAPE], ...options });
+    const dense = layers.layers.dense({
+      units: 3,
+      kernelInitializer: layers.initializers.randomNormal({ seed: 1 }),
+      activation: 'softmax',
+    });
+    const part = layers.sequential({ layers: [norm({ scale, center })] });
+    const input = layers.input({ shape: [...SHAPE] });
+    const normed = norm({ scale }).apply(part.apply(input)) as layers.SymbolicTensor;
+    const outputs = dense.apply(layers.layers.flatten().apply(normed)) as layers.SymbolicTensor;
+    const model = layers.model({ inputs: input, outputs });
+    const [kernel, bias] = dense.getWeights();
+    const images = someImages(2);
+    const factor = 1 / Math.sqrt(1 + 1e-3);
+    const expected = (x: Tensor4D) =>
+      tf.add(tf.matMul(tf.mul(tf.reshape(x, [2, -1]), factor ** 2), kernel as Tensor2D), bias) as Tensor2D;
+    const gradientOf = (logits: (x: Tensor4D) => Tensor2D) =>
+      tf
+        .grad((x) => tf.sum(tf.square(logits(x as Tensor4D))))(images)
+        .dataSync();
+    const actual = gradientOf(classifier(model));
+    gradientOf(expected).forEach((value, i) => {
+      expect(actual[i]).to.be.closeTo(value, 1e-4);
+    });
+    expect((part.layers[0] as { gamma?: unknown }).gamma ?? null).to.equal(null);
+  });
+
   it('says which option does not fit', () => {
     const images = someImages(1);
     expect(() => classifier(seen, { std: 0 })).to.throw(InputError, /std of numbers above 0/);

@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { withoutFinalActivation } from '../../../attacks/final-activation.ts';
-import type { AppliedModel } from '../../../attacks/types.ts';
+import { withWholeBatchNorms } from '../../../attacks/whole-batch-norms.ts';
 import { loadLayers } from '../../checkpoints/layers-file.ts';
 import { parseRecord } from '../../checkpoints/network.ts';
 import { fitInput } from './fit-input.ts';
@@ -30,7 +30,7 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
     checkEnds(path, model);
     const { inputShape, reshape, note } = fitInput(model.inputs[0].shape, images?.imageShape ?? null);
     const logits = withoutFinalActivation(model);
-    const applied: AppliedModel = logits?.model ?? model;
+    const applied = withWholeBatchNorms(logits?.model ?? model, model);
     const kernels = model.weights.map((weight) => weight.read()).filter(({ rank }) => rank >= 2);
     return {
       model: (batch) => applied.apply(reshape(batch), { training: false }) as Tensor as never,
