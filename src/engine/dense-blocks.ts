@@ -191,10 +191,8 @@ export class DenseKernel {
   }
 
   #fillWinograd({ pool }: EngineBackend, direction: Direction, { values, scale }: Addresses): void {
-    const { inputs, outputs } = this.#geometry;
     pool.run(winogradGroups(this.#geometry, direction), 'fillWinograd', {
       weights: this.weights(direction),
-      ...(direction === 'forward' ? { inputs, channels: outputs } : { inputs: outputs, channels: inputs }),
       ...winogradSource(this.#geometry, direction, values),
       scale,
     });

@@ -20,6 +20,7 @@ export const usesWinograd = ({ kernel, stride, padding, inputs, outputs, x, y }:
   y.width % 2 === 0 &&
   Math.min(inputs, outputs) >= CHANNELS;
 
+/** Channels that are read and written. */
 const sides = ({ inputs, outputs }: Geometry, direction: Direction) =>
   direction === 'forward' ? { inputs, channels: outputs } : { inputs: outputs, channels: inputs };
 
@@ -33,11 +34,12 @@ export const winogradBytes = (geometry: Geometry, direction: Direction): number 
 
 /** Where the weights of a kernel at `values` are, for the kernel that transforms them. */
 export function winogradSource(geometry: Geometry, direction: Direction, values: number) {
-  const { inputs, outputs } = geometry;
-  const place = 4 * inputs * outputs;
+  const place = 4 * geometry.inputs * geometry.outputs;
+  const output = 4 * geometry.outputs;
+  const channels = sides(geometry, direction);
   return direction === 'forward'
-    ? { values, placeStep: place, inputStep: 4 * outputs, channelStep: 4, transposed: 0 }
-    : { values: values + 8 * place, placeStep: -place, inputStep: 4, channelStep: 4 * outputs, transposed: 1 };
+    ? { ...channels, values, placeStep: place, inputStep: output, channelStep: 4, transposed: 0 }
+    : { ...channels, values: values + 8 * place, placeStep: -place, inputStep: 4, channelStep: output, transposed: 1 };
 }
 
 /** Pairs of rows that a task takes at a time, and the bytes of their transforms. */

@@ -21,60 +21,38 @@ const TILE_MAJOR_DENSITY = 0.03;
 /** Bytes of a dense kernel's weights that stay in cache while every row meets them all. */
 const CACHED_WEIGHTS = 256 << 10;
 
-/** What both kernels read and write, from one value's layout to another's; without the weights. */
+/** A convolution from one value's layout to another's, with the node's weights or the transposed ones. */
+interface Convolution {
+  readonly node: ConvNode;
+  readonly direction: Direction;
+  readonly from: Value;
+  readonly to: Value;
+  /** Of a task. */
+  readonly images: number;
+}
+
+/** What its kernel reads and writes beside the weights. */
 interface Sides extends Side<'x'>, Side<'y'>, Side<'add'>, Bits, SumFields {
   readonly bias: Field;
   readonly biasStep: number;
   readonly epilogue: number;
 }
 
-/** Emits the convolution from one value's layout to another's, with the node's weights or the transposed ones. */
-function convolve(
-  node: ConvNode,
-  direction: Direction,
-  { builder, options }: Pick<Forward, 'builder' | 'options'>,
-  [from, to]: readonly [Value, Value],
-  images: number,
-  sides: Sides,
-): void {
+/** Emits the kernel for the node's weights: few of them, or all. */
+function convolve(of: Convolution, { builder, options }: Pick<Forward, 'builder' | 'options'>, sides: Sides): void {
+  const { geometry, name } = of.node;
+  const emit = !options.dense.has(name) ? emitSparse : usesWinograd(geometry) ? emitWinograd : emitDense;
+  emit(of, builder, { ...sides, ...blockFields(of) });
+}
+
+function blockFields({ from, to, images }: Convolution) {
   const { row: yRow, channel: yChannel, ...rows } = rowFields(to.layout, images);
-  const pad = to.layout.padBytes;
-  const blocks = { xBlock: from.layout.block, yBlock: to.layout.block, ...rows, yRow, yChannel, pad };
-  if (options.dense.has(node.name) && usesWinograd(node.geometry)) {
-    const { channels: inputs, row: xRow, channel: xChannel } = from.layout;
-    const { chunk, bytes } = winogradChunk(to.layout, images, inputs, to.layout.channels);
-    const room = builder.room(bytes, images);
-    builder.emit(images, 'convolveWinograd', {
-      ...blocks,
-      ...sides,
-      ...builder.roomFields(room),
-      xRow,
-      xChannel,
-      inputs,
-      pixel: to.layout.pixel,
-      chunk,
-      weights: (run) => run.dense(node).weights(direction),
-    });
-    builder.release(room);
-    return;
-  }
-  if (options.dense.has(node.name)) {
-    const of =
-      (field: keyof Tables): Field =>
-      (run) =>
-        run.dense(node).tables(direction)[field];
-    builder.emit(images, 'convolveDense', {
-      ...blocks,
-      ...sides,
-      planes: of('planes'),
-      depth: of('depth'),
-      panels: (run) => run.dense(node).weights(direction),
-      offsets: of('offsets'),
-      rowTable: of('rowTable'),
-      groupMajor: (run) => (run.dense(node).tables(direction).bytes > CACHED_WEIGHTS ? 1 : 0),
-    });
-    return;
-  }
+  return { xBlock: from.layout.block, yBlock: to.layout.block, ...rows, yRow, yChannel, pad: to.layout.padBytes };
+}
+
+type Blocks = Sides & ReturnType<typeof blockFields>;
+
+function emitSparse({ node, direction, to, images }: Convolution, builder: Builder, blocks: Blocks): void {
   const of =
     (field: 'slices' | 'groups' | 'pointers' | 'records' | 'rowTable'): Field =>
     (run) =>
@@ -85,7 +63,6 @@ function convolve(
   };
   builder.emit(images, 'convolve', {
     ...blocks,
-    ...sides,
     slices: of('slices'),
     groups: of('groups'),
     pointers: of('pointers'),
@@ -95,6 +72,39 @@ function convolve(
   });
 }
 
+function emitDense({ node, direction, images }: Convolution, builder: Builder, blocks: Blocks): void {
+  const of =
+    (field: keyof Tables): Field =>
+    (run) =>
+      run.dense(node).tables(direction)[field];
+  builder.emit(images, 'convolveDense', {
+    ...blocks,
+    planes: of('planes'),
+    depth: of('depth'),
+    panels: (run) => run.dense(node).weights(direction),
+    offsets: of('offsets'),
+    rowTable: of('rowTable'),
+    groupMajor: (run) => (run.dense(node).tables(direction).bytes > CACHED_WEIGHTS ? 1 : 0),
+  });
+}
+
+function emitWinograd({ node, direction, from, to, images }: Convolution, builder: Builder, blocks: Blocks): void {
+  const { channels: inputs, row: xRow, channel: xChannel } = from.layout;
+  const { chunk, bytes } = winogradChunk(to.layout, images, inputs, to.layout.channels);
+  const room = builder.room(bytes, images);
+  builder.emit(images, 'convolveWinograd', {
+    ...blocks,
+    ...builder.roomFields(room),
+    xRow,
+    xChannel,
+    inputs,
+    pixel: to.layout.pixel,
+    chunk,
+    weights: (run) => run.dense(node).weights(direction),
+  });
+  builder.release(room);
+}
+
 /** y = W ∗ x + bias (+ add), then ReLU; batch norm is folded into W and the bias where the graph says so. */
 export function forward(node: ConvNode, pass: Forward): void {
   const { x, add, y } = node;
@@ -102,7 +112,7 @@ export function forward(node: ConvNode, pass: Forward): void {
   const images = builder.imagesFor(x.layout, y.layout);
   const { relu, ...signs } = pass.relu(y, images);
   const biased = node.bias || node.norm !== null;
-  convolve(node, 'forward', pass, [x, y], images, {
+  convolve({ node, direction: 'forward', from: x, to: y, images }, pass, {
     ...pass.source('x', x, images),
     ...pass.added(add, images),
     ...(add ? pass.targetOver('y', add, y, images) : pass.target('y', y, images)),
@@ -132,7 +142,7 @@ export function backward(node: ConvNode, pass: Backward): void {
     const place = over ? before.place : builder.activations(x.layout);
     const masked = before ? x.relu : pass.masks(x);
     const whole = before !== undefined || pass.only(x);
-    convolve(node, 'transposed', pass, [y, x], images, {
+    convolve({ node, direction: 'transposed', from: y, to: x, images }, pass, {
       ...pass.side('x', d.place, y, images),
       ...(before ? pass.side('add', before.place, x, images) : builder.noSide('add')),
       ...pass.side('y', place, x, images),
