@@ -53,7 +53,7 @@ export {
 export * from './data/index.ts';
 export * from './engine/index.ts';
 export { type AttackSpec, attackLabel, type ProtocolName, parseAttacks, protocol } from './evaluation/attacks.ts';
-export { type EvaluateOptions, evaluate, type ModelOptions } from './evaluation/evaluate.ts';
+export { evaluate } from './evaluation/evaluate.ts';
 export {
   type Example,
   type Examples,
@@ -62,6 +62,7 @@ export {
   makeExamples,
 } from './evaluation/examples.ts';
 export { type Accuracy, type Interval, wilson } from './evaluation/intervals.ts';
+export type { EvaluateOptions, ModelOptions } from './evaluation/options.ts';
 export type { Preprocessing } from './evaluation/preprocessing.ts';
 export { type LoadOptions, loadTarget, type ModelSource, type Target } from './evaluation/target.ts';
 export type { AttackResult, AttackStage, Evaluation } from './evaluation/types.ts';

@@ -33,11 +33,16 @@ export async function writeAtomically(
     if (keepPrevious) await keep(path);
     await rename(temporary, path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
-    throw new InputError(`${path} cannot be written: ${(error as Error).message}.`, { cause: error });
+    throw unwritable(path, error);
   }
   await syncDirectory(dirname(path));
 }
+
+/** What to throw where a file could not be written: in words where the system did not let it, else the error itself. */
+export const unwritable = (path: string, error: unknown): unknown =>
+  (error as NodeJS.ErrnoException).syscall === undefined
+    ? error
+    : new InputError(`${path} cannot be written: ${(error as Error).message}.`, { cause: error });
 
 /** Gives the file at `path`, if there is one, its second name, without a moment in which it has none. */
 async function keep(path: string): Promise<void> {

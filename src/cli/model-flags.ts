@@ -1,5 +1,5 @@
 import { UsageError } from '../core/errors.ts';
-import type { ModelOptions } from '../evaluation/evaluate.ts';
+import type { ModelOptions } from '../evaluation/options.ts';
 import type { ChannelOrder, Layout, Preprocessing } from '../evaluation/preprocessing.ts';
 import type { ModelSource } from '../evaluation/target.ts';
 import type { Flags, FlagValues } from './flags.ts';

@@ -1,5 +1,5 @@
 import type { NormName } from '../../attacks/types.ts';
-import { InputError } from '../core/errors.ts';
+import { UsageError } from '../core/errors.ts';
 
 /** Equal but for the rounding of single precision. */
 const near = (value: number, round: number): boolean => Math.abs(value - round) <= 1e-7 * Math.abs(round);
@@ -18,13 +18,13 @@ export function formatEpsilon(epsilon: number): string {
   return String(Number(epsilon.toPrecision(4)));
 }
 
-/** @throws InputError for a radius that is none, or that is meant in grey levels */
+/** @throws UsageError for a radius that is none, or that is meant in grey levels */
 export function checkEpsilon(norm: NormName, epsilon: number): void {
   if (!(epsilon >= 0 && Number.isFinite(epsilon))) {
-    throw new InputError(`epsilon must be 0 or more; ${epsilon} came.`);
+    throw new UsageError(`epsilon must be 0 or more; ${epsilon} came.`);
   }
   if (norm === 'linf' && epsilon > 1) {
-    throw new InputError(
+    throw new UsageError(
       `In linf epsilon is at most 1, in pixel units of [0, 1]; ${epsilon} came. Did you mean ${formatEpsilon(epsilon)}/255?`,
     );
   }

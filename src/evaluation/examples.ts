@@ -10,17 +10,10 @@ import { batchesOf, batchImages, batchLabels, type Dataset, type PixelShape, tes
 import { backendName } from '../ops/backend-name.ts';
 import { type AttackSpec, attackLabel, buildAttack } from './attacks.ts';
 import { checkEpsilon } from './epsilon.ts';
-import {
-  checkFit,
-  type EvaluateOptions,
-  loadWith,
-  type ModelOptions,
-  namedData,
-  testData,
-  threatOf,
-  warnOfOtherFiles,
-} from './evaluate.ts';
+import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from './loading.ts';
+import type { EvaluateOptions, ModelOptions } from './options.ts';
 import { predict } from './predict.ts';
+import { threatOf } from './settings.ts';
 import { type ModelSource, modelFiles } from './target.ts';
 import type { EvaluatedDataset, EvaluatedTarget } from './types.ts';
 import { version } from './version.ts';

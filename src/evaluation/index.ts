@@ -12,7 +12,7 @@ export {
 } from './attacks.ts';
 export { packBits, unpackBits } from './bits.ts';
 export { formatEpsilon } from './epsilon.ts';
-export { type EvaluateOptions, evaluate, evaluateTarget, type ModelOptions } from './evaluate.ts';
+export { evaluate, evaluateTarget } from './evaluate.ts';
 export {
   type Example,
   type Examples,
@@ -24,6 +24,7 @@ export {
 export type { FormatName } from './formats/index.ts';
 export { type Accuracy, accuracyOf, type Interval, wilson } from './intervals.ts';
 export { type EvaluationProgress, type Measurement, type MeasureOptions, measure } from './measure.ts';
+export type { EvaluateOptions, ModelOptions } from './options.ts';
 export type { Preprocessing } from './preprocessing.ts';
 export { mergeEvaluation, readEvaluations, recordEvaluation } from './record.ts';
 export {

@@ -8,11 +8,14 @@ import type { CellState, MeasureState } from './measure.ts';
  * is removed when the evaluation is done.
  */
 
-const VERSION = 1;
+const VERSION = 2;
 
 /** Where the evaluation of one checkpoint is kept while it runs, given where its result goes. */
 export const interruptedPath = (out: string, checkpoint: string): string =>
   `${out.replace(/\.json$/, '')}.${checkpoint}.interrupted.json`;
+
+/** What a state belongs to: the model, the images and every setting, by what messages call them. */
+export type Identity = Readonly<Record<string, unknown>>;
 
 interface StoredCell extends Omit<CellState, 'survived' | 'standing'> {
   readonly survived: string;
@@ -21,13 +24,12 @@ interface StoredCell extends Omit<CellState, 'survived' | 'standing'> {
 
 interface Stored extends Omit<MeasureState, 'predictions' | 'cells'> {
   readonly version: number;
-  readonly identity: string;
+  readonly identity: Identity;
   readonly predictions: readonly number[];
   readonly cells: readonly StoredCell[];
 }
 
-/** @param identity what the state belongs to: the model, the images and every setting */
-export async function writeInterrupted(path: string, identity: string, state: MeasureState): Promise<void> {
+export async function writeInterrupted(path: string, identity: Identity, state: MeasureState): Promise<void> {
   const stored: Stored = {
     version: VERSION,
     identity,
@@ -42,8 +44,14 @@ export async function writeInterrupted(path: string, identity: string, state: Me
   await writeAtomically(path, `${JSON.stringify(stored)}\n`);
 }
 
-/** The state in a file; null where there is none, or none of this identity. */
-export async function readInterrupted(path: string, identity: string): Promise<MeasureState | null> {
+/**
+ * The state in a file; null where there is none, or what is there cannot be read; where it belongs to something else, the
+ * names of what differs.
+ */
+export async function readInterrupted(
+  path: string,
+  identity: Identity,
+): Promise<MeasureState | readonly string[] | null> {
   let stored: Stored;
   try {
     stored = JSON.parse(await readFile(path, 'utf8'));
@@ -51,7 +59,11 @@ export async function readInterrupted(path: string, identity: string): Promise<M
     if (isMissing(error) || error instanceof SyntaxError) return null;
     throw error;
   }
-  if (stored.version !== VERSION || stored.identity !== identity) return null;
+  if (stored.version !== VERSION) return null;
+  const others = Object.keys(identity).filter(
+    (name) => JSON.stringify(identity[name]) !== JSON.stringify(stored.identity[name]),
+  );
+  if (others.length > 0) return others;
   const { predictions, cells, done, seen } = stored;
   const n = predictions.length;
   return {

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { norms } from '../../attacks/index.ts';
 import type { Attack, Classifier, Cost, NormName } from '../../attacks/types.ts';
 import { addCosts, underAttack } from '../../attacks/under-attack.ts';
-import { InputError } from '../core/errors.ts';
+import { InputError, UsageError } from '../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../core/key.ts';
 import { batchesOf, batchImages, batchLabels, type Dataset, testIndices } from '../data/index.ts';
 import { type Alarm, type AttackEvidence, checkAlarms, type Evidence } from './alarms.ts';
@@ -424,9 +424,9 @@ function checkOptions({ epsilons, attacks, batchSize, limit, norm }: MeasureOpti
   for (const epsilon of epsilons) {
     checkEpsilon(norm, epsilon);
   }
-  for (const [name, value] of Object.entries({ batchSize, limit })) {
+  for (const [flag, value] of Object.entries({ '--batch-size': batchSize, '--test-limit': limit })) {
     if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-      throw new InputError(`${name} must be a whole number of at least 1; ${value} came.`);
+      throw new UsageError(`${flag} must be a whole number of at least 1; ${value} came.`);
     }
   }
   if (n === 0) throw new InputError('The split to evaluate on has no images.');

@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import type { Cost } from '../../attacks/types.ts';
+import { addCosts } from '../../attacks/under-attack.ts';
 import { isMissing, writeAtomically } from '../checkpoints/atomic-file.ts';
 import { InputError } from '../core/errors.ts';
 import type { Alarm } from './alarms.ts';
@@ -19,7 +21,7 @@ export async function readEvaluations(path: string): Promise<Evaluation[]> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (isMissing(error)) return [];
-    throw error;
+    throw new InputError(`${path} cannot be read as evaluations: ${(error as Error).message}. Name another file.`);
   }
   try {
     const { version, evaluations } = JSON.parse(text) as { version: number; evaluations: Evaluation[] };
@@ -76,10 +78,12 @@ function combine(old: Evaluation, added: Evaluation): Evaluation {
     ...added,
     attacks: withUnions([...attacks.values()]),
     alarms: added.alarms.map((alarm, i) => worse(alarm, old.alarms[i])),
-    forwardPasses: old.forwardPasses + added.forwardPasses,
-    inputGradients: old.inputGradients + added.inputGradients,
+    ...[...attacks.values()].filter((result) => old.attacks.includes(result)).reduce(addCosts, costOf(added)),
   };
 }
+
+/** What was measured last, its accuracy without attack and its alarms included; attacks kept from before come on top. */
+const costOf = ({ forwardPasses, inputGradients }: Evaluation): Cost => ({ forwardPasses, inputGradients });
 
 const SEVERITY = { raised: 2, ok: 1, 'not checked': 0 } as const;
 

@@ -1,6 +1,6 @@
 import { mkdir, open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing, temporaryOf } from '../checkpoints/atomic-file.ts';
+import { isMissing, temporaryOf, unwritable } from '../checkpoints/atomic-file.ts';
 import { layOutSafetensors, type SafetensorsLayout, type TensorSpec } from '../checkpoints/safetensors.ts';
 import { InputError } from '../core/errors.ts';
 import { sizeOf } from '../core/structure.ts';
@@ -66,27 +66,31 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
     return layout;
   };
 
+  const put = async (path: string, made: AttackedBatch): Promise<void> => {
+    const layout = begun.get(path) ?? (await begin(path, made));
+    begun.set(path, layout);
+    const { start, samples, survived, adversarial } = made;
+    const parts: Readonly<Record<string, [bytesEach: number, data: ArrayBufferView]>> = {
+      adversarial: [4 * sizeOf(imageShape), Float32Array.from(await adversarial.data())],
+      indices: [8, BigInt64Array.from(samples, BigInt)],
+      labels: [8, BigInt64Array.from(samples, (sample) => BigInt(test.labels[sample]))],
+      survived: [1, Uint8Array.from(survived, Number)],
+    };
+    const file = await open(temporaryOf(path), 'r+');
+    try {
+      for (const [name, [bytesEach, { buffer, byteLength }]] of Object.entries(parts)) {
+        const at = (layout.offsets.get(name) ?? 0) + start * bytesEach;
+        await file.write(new Uint8Array(buffer), 0, byteLength, at);
+      }
+    } finally {
+      await file.close();
+    }
+  };
+
   return {
     async write(made) {
       const path = join(folder, fileName(prefix, made));
-      const layout = begun.get(path) ?? (await begin(path, made));
-      begun.set(path, layout);
-      const { start, samples, survived, adversarial } = made;
-      const put: Readonly<Record<string, [bytesEach: number, data: ArrayBufferView]>> = {
-        adversarial: [4 * sizeOf(imageShape), Float32Array.from(await adversarial.data())],
-        indices: [8, BigInt64Array.from(samples, BigInt)],
-        labels: [8, BigInt64Array.from(samples, (sample) => BigInt(test.labels[sample]))],
-        survived: [1, Uint8Array.from(survived, Number)],
-      };
-      const file = await open(temporaryOf(path), 'r+');
-      try {
-        for (const [name, [bytesEach, { buffer, byteLength }]] of Object.entries(put)) {
-          const at = (layout.offsets.get(name) ?? 0) + start * bytesEach;
-          await file.write(new Uint8Array(buffer), 0, byteLength, at);
-        }
-      } finally {
-        await file.close();
-      }
+      await put(path, made).catch((error) => Promise.reject(unwritable(path, error)));
     },
     async finish(attacks) {
       for (const attack of attacks) {

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
 import { attackLabel, PROTOCOLS } from '../evaluation/attacks.ts';
-import { type EvaluateOptions, evaluate } from '../evaluation/evaluate.ts';
+import { evaluate } from '../evaluation/evaluate.ts';
 import type { EvaluationProgress } from '../evaluation/measure.ts';
+import type { EvaluateOptions } from '../evaluation/options.ts';
 import { readEvaluations } from '../evaluation/record.ts';
 import { checkpointFiles, checkpointIdentity } from '../evaluation/target.ts';
 import type { TrainConfig } from '../training/config.ts';
@@ -58,7 +59,7 @@ export async function runJob(task: JobTask, { signal, onEvent }: JobOptions = {}
   try {
     await evaluate(out, {
       ...evaluation,
-      resume: true,
+      resume: 'if-same',
       dataDirectory: options.dataDirectory,
       signal,
       onProgress: (progress) => onEvent?.({ kind: 'evaluate', progress }),

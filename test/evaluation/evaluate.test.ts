@@ -136,7 +136,7 @@ describe('an evaluation', () => {
     ['no radius', { epsilons: [] }, /at least one epsilon/],
     ['a negative radius', { epsilons: [-0.1] }, /epsilon must be 0 or more; -0.1 came/],
     ['a radius in steps of 255', { epsilons: [8] }, /Did you mean 8\/255/],
-    ['a broken batch size', { batchSize: 0 }, /batchSize must be a whole number/],
+    ['a broken batch size', { batchSize: 0 }, /--batch-size must be a whole number/],
     ['a broken limit', { limit: 2.5 }, /limit must be a whole number/],
   ];
   for (const [what, change, message] of wrong) {
@@ -298,6 +298,21 @@ describe('the evaluation of a run', () => {
       expect(attacks[2].robust.correct).to.be.at.most(Math.min(attacks[0].robust.correct, attacks[1].robust.correct));
     }));
 
+  it('counts what it cost once, however often an attack is run', () =>
+    withRun(async (folder) => {
+      const record = async () => readFile(join(folder, 'evaluation.json'), 'utf8');
+      await evaluate(folder, { dataset: data, attacks: parseAttacks('fgsm') });
+      const once = await record();
+      await evaluate(folder, { dataset: data, attacks: parseAttacks('fgsm') });
+      expect(await record()).to.equal(once);
+      await evaluate(folder, { dataset: data, attacks: parseAttacks('pgd-5') });
+      const [{ attacks, inputGradients }] = await readEvaluations(join(folder, 'evaluation.json'));
+      const [fgsm, pgd] = attacks;
+      const [{ inputGradients: first }] = JSON.parse(once).evaluations as Evaluation[];
+      expect(inputGradients - pgd.inputGradients).to.equal(first);
+      expect(first).to.be.above(fgsm.inputGradients);
+    }));
+
   it('evaluates equal weights once', () =>
     withRun(
       async (folder) => {
@@ -350,6 +365,19 @@ describe('the evaluation of a run', () => {
         await evaluate(folder, { dataset: data, attacks: parseAttacks('fgsm') });
       },
       /evaluation\.json cannot be read as evaluations/,
+    ],
+    [
+      'a folder for the record, before any attack',
+      (folder) => evaluate(folder, { dataset: data, out: folder, onProgress: () => expect.fail('it began') }),
+      /cannot be read as evaluations: .*Name another file/,
+    ],
+    [
+      'a file for the folder of examples',
+      async (folder) => {
+        await writeFile(join(folder, 'taken'), '');
+        await evaluate(folder, { dataset: data, attacks: parseAttacks('fgsm'), saveExamples: join(folder, 'taken') });
+      },
+      /taken\/best-fgsm-linf-0\.1\.safetensors cannot be written/,
     ],
   ];
   for (const [what, act, message] of wrong) {

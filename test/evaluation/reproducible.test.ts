@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { decodeSafetensors } from '../../src/checkpoints/safetensors.ts';
-import { InputError } from '../../src/core/errors.ts';
+import { InputError, UsageError } from '../../src/core/errors.ts';
 import { seedKey } from '../../src/core/key.ts';
 import { batchImages, batchLabels } from '../../src/data/index.ts';
 import type { Dataset } from '../../src/data/types.ts';
 import { registerEngine } from '../../src/engine/index.ts';
 import { buildAttack, parseAttacks } from '../../src/evaluation/attacks.ts';
-import { type EvaluateOptions, evaluate } from '../../src/evaluation/evaluate.ts';
+import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { measure } from '../../src/evaluation/measure.ts';
+import type { EvaluateOptions } from '../../src/evaluation/options.ts';
 import { readEvaluations } from '../../src/evaluation/record.ts';
 import { loadTarget } from '../../src/evaluation/target.ts';
 import { rejection } from '../rejection.ts';
@@ -240,15 +241,29 @@ describe('an interrupted evaluation', () => {
       expect(readdirSync(saveExamples)).to.have.length(8);
     }));
 
-  it('begins anew where it was of other settings, or what was kept is damaged', () =>
+  it('of other settings is not touched, but says what differs', () =>
+    withRun(async (folder) => {
+      const path = join(folder, 'checkpoints', 'best.safetensors');
+      const kept = join(folder, 'evaluation.best.interrupted.json');
+      await stopped(path, 5, {});
+      const before = await readFile(kept, 'utf8');
+      const others = { ...options, seed: 3, attacks: parseAttacks('fgsm') };
+      const error = await rejection(evaluate(path, { ...others, resume: true }));
+      expect(error).to.be.instanceOf(UsageError);
+      expect(error.message).to.match(/differs in the attacks, --seed\. .*leave out --resume/);
+      expect(await readFile(kept, 'utf8')).to.equal(before);
+    }));
+
+  it('begins anew where that is asked of other settings, or what was kept is damaged', () =>
     withRun(async (folder) => {
       const path = join(folder, 'checkpoints', 'best.safetensors');
       const [expected] = await evaluate(path, { ...options, out: join(folder, 'whole.json'), seed: 3 });
       const out = join(folder, 'evaluation.json');
-      for (const damage of [
-        async () => undefined,
-        () => writeFile(join(folder, 'evaluation.best.interrupted.json'), '{"version":1,'),
-      ]) {
+      const cases: [resume: true | 'if-same', damage: () => Promise<void>][] = [
+        ['if-same', async () => undefined],
+        [true, () => writeFile(join(folder, 'evaluation.best.interrupted.json'), '{"version":2,')],
+      ];
+      for (const [resume, damage] of cases) {
         await stopped(path, 5, { out });
         await damage();
         const warnings: string[] = [];
@@ -256,7 +271,7 @@ describe('an interrupted evaluation', () => {
           ...options,
           seed: 3,
           out,
-          resume: true,
+          resume,
           warn: (message) => warnings.push(message),
         });
         expect(resumed.attacks).to.deep.equal(expected.attacks);

@@ -1,0 +1,88 @@
+import { InputError } from '../core/errors.ts';
+import { batchImages, checkTestSplit, type Dataset, loadDataset } from '../data/index.ts';
+import type { ModelOptions } from './options.ts';
+import { logitsOf } from './predict.ts';
+import { loadTarget, type ModelFile, type Target } from './target.ts';
+
+/** The data set asked for; null where none was. */
+export const namedData = async ({ dataset, dataDirectory }: ModelOptions): Promise<Dataset | null> =>
+  typeof dataset === 'string' ? loadDataset(dataset, { directory: dataDirectory }) : (dataset ?? null);
+
+/** A model with the preprocessing asked for, its notes told. */
+export async function loadWith(
+  file: ModelFile,
+  images: Dataset | null,
+  { preprocessing, names, warn }: ModelOptions,
+): Promise<Target> {
+  const target = await loadTarget(file, { preprocessing, names, images: images ?? undefined });
+  for (const warning of target.warnings) warn?.(warning);
+  return target;
+}
+
+/** The data set that a model was trained on. */
+export async function testData(target: Target, { dataDirectory }: ModelOptions): Promise<Dataset> {
+  if (target.trainedOn === null) {
+    throw new InputError('This model does not say what it was trained on: name a data set to test on, with --dataset.');
+  }
+  return loadDataset(target.trainedOn.name, { directory: dataDirectory });
+}
+
+/** Tells where a model was trained on files of the same name but other content. */
+export function warnOfOtherFiles(
+  path: string,
+  { trainedOn }: Target,
+  { name, sha256 }: Dataset,
+  warn?: (message: string) => void,
+): void {
+  if (trainedOn?.name === name && trainedOn.sha256 !== null && trainedOn.sha256 !== sha256) {
+    warn?.(`${path} was trained on other files of ${name} than those it is evaluated on: their SHA-256 differ.`);
+  }
+}
+
+/**
+ * Checks that a model takes the images of a data set and tells its classes apart, by one of them.
+ *
+ * @throws InputError for images of another shape, or another number of classes, than the model's, or for images that the
+ * model was trained on
+ */
+export async function checkFit(target: Target, dataset: Dataset): Promise<void> {
+  const { inputShape, classes, record, trainedOn } = target;
+  if (trainedOn !== null) checkTestSplit(trainedOn.name, dataset.name);
+  const { layout, labelOffset } = record.preprocessing ?? {};
+  const [height, width, channels] = dataset.imageShape;
+  const given = layout === 'nchw' ? [channels, height, width] : [height, width, channels];
+  const other = layout === 'nchw' ? [height, width, channels] : [channels, height, width];
+  const describe = (count: number | null) =>
+    `The model of ${record.checkpoint} takes ${inputShape === null ? 'images' : `images [${inputShape.join(', ')}]`}${count === null ? '' : ` of ${count} classes`}; ${dataset.name} has images [${given.join(', ')}] of ${dataset.classes.length} classes.`;
+  if (inputShape !== null && String(inputShape) !== String(given)) {
+    const remedy =
+      String(inputShape) === String(other)
+        ? `Give --layout=${layout === 'nchw' ? 'nhwc' : 'nchw'}.`
+        : 'Evaluate it on the data set it was trained on.';
+    throw new InputError(`${describe(classes)} ${remedy}`);
+  }
+  const outputs = classes ?? (await countOutputs(target, dataset));
+  if (outputs === dataset.classes.length || (outputs > dataset.classes.length && labelOffset !== undefined)) return;
+  const spare =
+    outputs > dataset.classes.length
+      ? `If its outputs from number N on are those of ${dataset.name}, give --label-offset N.`
+      : 'Evaluate it on the data set it was trained on.';
+  throw new InputError(`${describe(outputs)} ${spare}`);
+}
+
+/** How many outputs a model has for an image of a data set. */
+async function countOutputs(target: Target, { test, imageShape, name }: Dataset): Promise<number> {
+  const image = batchImages(test, [0], imageShape);
+  const { labelOffset: _, ...pixels } = target.record.preprocessing ?? {};
+  try {
+    return (await logitsOf(target.preprocessedBy(pixels), image)).length;
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new InputError(
+      `The model of ${target.record.checkpoint} cannot take an image of ${name}, [${imageShape.join(', ')}]: ${(error as Error).message} Check --layout, or wrap it with --module.`,
+      { cause: error },
+    );
+  } finally {
+    image.dispose();
+  }
+}

@@ -1,0 +1,46 @@
+import type { NormName } from '../../attacks/types.ts';
+import type { Dataset } from '../data/index.ts';
+import type { AttackSpec } from './attacks.ts';
+import type { EvaluationProgress } from './measure.ts';
+import type { Preprocessing } from './preprocessing.ts';
+
+/** How a model is loaded and given images. */
+export interface ModelOptions {
+  /** The data set to test on, loaded or by name; default: that of the model's training. */
+  readonly dataset?: Dataset | string;
+  /** Where data sets lie. */
+  readonly dataDirectory?: string;
+  /** What is done to pixels before a model sees them; default: nothing, pixels in [0, 1]. */
+  readonly preprocessing?: Preprocessing;
+  /** File of other names for a model's weights. */
+  readonly names?: string;
+  /** Told what is odd but no reason to stop. */
+  readonly warn?: (message: string) => void;
+}
+
+export interface EvaluateOptions extends ModelOptions {
+  /** Default: the protocol `quick`. */
+  readonly attacks?: readonly AttackSpec[];
+  /** Default: that of the model's training. */
+  readonly norm?: NormName;
+  /** Radii in pixel units of [0, 1]; default: that of the model's training. */
+  readonly epsilons?: readonly number[];
+  /** Use only so many test images, balanced over the classes; default: what the model's training says, else all. */
+  readonly testLimit?: number;
+  /** Names every random number of the attacks; default 0. */
+  readonly seed?: number;
+  readonly batchSize?: number;
+  /** The accuracy without attack that the model is known to have, as a fraction; another one stops the evaluation. */
+  readonly expectClean?: number;
+  /** File that the result is added to; default: evaluation.json of the checkpoint's run. False writes nothing. */
+  readonly out?: string | false;
+  /**
+   * Goes on with an interrupted evaluation, and takes what was done from the file of results. One of other settings is an
+   * error, or with `if-same` begun anew.
+   */
+  readonly resume?: boolean | 'if-same';
+  /** Folder to write the adversarial examples of every attack into. */
+  readonly saveExamples?: string;
+  readonly onProgress?: (progress: EvaluationProgress & { readonly checkpoint: string }) => void;
+  readonly signal?: AbortSignal;
+}

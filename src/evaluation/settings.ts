@@ -1,0 +1,26 @@
+import type { NormName } from '../../attacks/types.ts';
+import { UsageError } from '../core/errors.ts';
+import { PROTOCOLS } from './attacks.ts';
+import type { MeasureOptions } from './measure.ts';
+import type { EvaluateOptions } from './options.ts';
+import type { Target } from './target.ts';
+
+/** What is measured, with the defaults that the model's training gives. */
+export function settingsOf(target: Target, options: EvaluateOptions) {
+  const { attacks = PROTOCOLS.quick, seed = 0, batchSize = 256 } = options;
+  const limit = options.testLimit ?? target.testLimit ?? undefined;
+  return { ...threatOf(target, options), attacks, seed, batchSize, limit } satisfies MeasureOptions;
+}
+
+/** Radius and norm: those asked for, else those of the model's training; a radius belongs to its norm. */
+export function threatOf(
+  { threat }: Target,
+  options: Pick<EvaluateOptions, 'norm' | 'epsilons'>,
+): { norm: NormName; epsilons: readonly number[] } {
+  const norm = options.norm ?? threat?.norm ?? 'linf';
+  if (options.epsilons) return { norm, epsilons: options.epsilons };
+  if (threat?.norm === norm) return { norm, epsilons: [threat.epsilon] };
+  throw new UsageError(
+    `An evaluation in ${norm} needs an epsilon, such as --epsilon 8/255: the model was not trained against ${norm}.`,
+  );
+}
