@@ -3,15 +3,17 @@ import { startBackend } from '../backends/start.ts';
 import { importModel } from '../checkpoints/import.ts';
 import type { ModelRecord } from '../checkpoints/types.ts';
 import { UsageError } from '../core/errors.ts';
+import type { PixelShape } from '../data/types.ts';
+import { inferModel } from '../evaluation/formats/infer-model.ts';
 import { defineCommand } from './command.ts';
 import type { Flags, FlagValues } from './flags.ts';
 import { byteSize } from './format.ts';
 
 const MODEL_FLAGS = {
-  model: { kind: 'text', description: 'the network of a state dict that does not say: resnet18, vgg16, …' },
-  width: { kind: 'number', description: 'multiplies its channels; default: 1' },
+  model: { kind: 'text', description: 'the network of a state dict; default: told by names and shapes of its weights' },
+  width: { kind: 'number', description: 'with --model: multiplies its channels; default: 1' },
   images: { kind: 'numbers', description: 'height, width and channels of its images; default: 32,32,3' },
-  classes: { kind: 'number', description: 'its number of classes; default: 10' },
+  classes: { kind: 'number', description: 'with --model: its number of classes; default: 10' },
   mean: { kind: 'numbers', description: 'what it subtracts from pixels in [0, 1], one number a channel' },
   std: { kind: 'numbers', description: 'what it divides them by after that' },
 } as const satisfies Flags;
@@ -26,11 +28,12 @@ export const importCommand = defineCommand({
   },
   examples: [
     ['equipoise import best-pytorch.safetensors', 'a checkpoint again, bit by bit'],
-    ['equipoise import weights.safetensors --model resnet18 --out resnet18.safetensors', 'weights of PyTorch'],
+    ['equipoise import weights.safetensors --out resnet18.safetensors', 'weights of PyTorch'],
   ],
   async run({ positionals: [file], flags, json }, terminal) {
     const out = flags.out ?? join(dirname(file), `${basename(file, extname(file))}-checkpoint.safetensors`);
-    const expected = modelOf(flags);
+    const inferred = flags.model === undefined ? await inferModel(file, imagesOf(flags)) : undefined;
+    const expected = modelOf(flags, inferred);
     // Nothing is computed, so no other backend is worth its start.
     await startBackend('cpu');
     const imported = await importModel(file, { out, model: expected });
@@ -40,31 +43,40 @@ export const importCommand = defineCommand({
     }
     const { model, sparsity, bytes } = imported;
     const sparse = sparsity === 0 ? 'dense' : `${Number((100 * sparsity).toFixed(2))} % sparse`;
-    terminal.print(`${out}\n${byteSize(bytes)}; ${model.name}, ${sparse}\nnext: equipoise evaluate ${out}`);
+    const { name, width, inputShape, classes } = model;
+    const network = `${name}, width ${Number(width.toPrecision(4))}, images ${inputShape.join('×')}, ${classes} classes`;
+    terminal.print(`${out}\n${byteSize(bytes)}; ${network}, ${sparse}\nnext: equipoise evaluate ${out}`);
   },
 });
 
-/** @throws UsageError for flags that describe no network */
-function modelOf({
-  model: name,
-  width,
-  images,
-  classes,
-  mean,
-  std,
-}: FlagValues<typeof MODEL_FLAGS>): ModelRecord | undefined {
+/**
+ * The network that the flags describe, or else the one that the weights are of.
+ *
+ * @throws UsageError for flags that describe no network
+ */
+function modelOf(
+  { model: name, width, images, classes, mean, std }: FlagValues<typeof MODEL_FLAGS>,
+  inferred: ModelRecord | undefined,
+): ModelRecord | undefined {
   if (name === undefined) {
-    const left = Object.entries({ width, images, classes, mean, std }).find(([, value]) => value !== undefined);
+    const unused = inferred === undefined ? { width, images, classes, mean, std } : { width, classes };
+    const left = Object.entries(unused).find(([, value]) => value !== undefined);
     if (left) throw new UsageError(`--${left[0]} describes a network; give its name too, as --model resnet18.`);
-    return undefined;
-  }
-  const [rows, columns, channels, ...more] = images ?? [32, 32, 3];
-  if (more.length > 0 || ![rows, columns, channels].every((extent) => Number.isInteger(extent) && extent > 0)) {
-    throw new UsageError(`--images takes height, width and channels, such as 32,32,3; ${images} came.`);
   }
   if ((mean === undefined) !== (std === undefined)) {
     throw new UsageError(`--mean and --std come together; only --${mean ? 'mean' : 'std'} came.`);
   }
-  const shape = { width: width ?? 1, inputShape: [rows, columns, channels], classes: classes ?? 10 } as const;
-  return { name, ...shape, ...(mean && std && { normalize: { mean, std } }) };
+  const shape = { width: width ?? 1, inputShape: imagesOf({ images }) ?? [32, 32, 3], classes: classes ?? 10 } as const;
+  const network = name === undefined ? inferred : { name, ...shape };
+  return network && { ...network, ...(mean && std && { normalize: { mean, std } }) };
+}
+
+/** @throws UsageError for what is no shape of images */
+function imagesOf({ images }: Pick<FlagValues<typeof MODEL_FLAGS>, 'images'>): PixelShape | undefined {
+  if (images === undefined) return undefined;
+  const [rows, columns, channels] = images;
+  if (images.length !== 3 || !images.every((extent) => Number.isInteger(extent) && extent > 0)) {
+    throw new UsageError(`--images takes height, width and channels, such as 32,32,3; ${images} came.`);
+  }
+  return [rows, columns, channels];
 }

@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { UsageError } from '../../src/core/errors.ts';
@@ -40,7 +41,7 @@ describe('equipoise export and import', () => {
     const { code, stdout } = equipoise(['import', 'run/export/best-layers', '--out', 'back.safetensors'], folder);
     expect(code).to.equal(0);
     expect(stdout).to.match(
-      /^back\.safetensors\n[\d.]+ kB; mlp, 90(\.\d+)? % sparse\nnext: equipoise evaluate back\.safetensors\n$/,
+      /^back\.safetensors\n[\d.]+ kB; mlp, width 0\.1, images \d+×\d+×\d+, \d+ classes, 90(\.\d+)? % sparse\nnext: equipoise evaluate back\.safetensors\n$/,
     );
     expect(
       readFileSync(join(folder, 'back.safetensors')).equals(
@@ -62,6 +63,13 @@ describe('equipoise export and import', () => {
     );
     expect(json).to.deep.include({ file: 'json.safetensors', sparsity: json.sparsity });
     expect(json.model).to.include({ name: 'mlp', width: 0.1 });
+  });
+
+  it('tells which network the weights of PyTorch are of', () => {
+    const weights = fileURLToPath(new URL('../../../test/evaluation/foreign/resnet18.safetensors', import.meta.url));
+    const { code, stdout } = equipoise(['import', weights, '--out', 'foreign.safetensors'], folder);
+    expect(code).to.equal(0);
+    expect(stdout).to.contain('resnet18, width 0.0625, images 32×32×3, 10 classes, dense');
   });
 
   const failures: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [

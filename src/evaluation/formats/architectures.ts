@@ -11,6 +11,8 @@ export type Shapes = ReadonlyMap<string, readonly number[]>;
 export interface Architecture {
   /** Such as `resnet18`. */
   readonly name: string;
+  /** Of its channels to those of the published network. */
+  readonly width: number;
   readonly program: Program;
 }
 
@@ -172,7 +174,7 @@ function buildResnet(shapes: Shapes, inputShape: PixelShape): Architecture {
     );
   }
   const options = { inputShape, classes: outputsOf(shapes, 'linear.weight'), width: stem[0] / 64 };
-  return { name, program: buildModel(name, options) };
+  return { name, width: options.width, program: buildModel(name, options) };
 }
 
 function buildPreactResnet(shapes: Shapes, inputShape: PixelShape): Architecture {
@@ -187,7 +189,7 @@ function buildPreactResnet(shapes: Shapes, inputShape: PixelShape): Architecture
     classes: outputsOf(shapes, 'linear.weight'),
     width: outputsOf(shapes, 'conv1.weight') / 64,
   };
-  return { name: 'preactresnet18', program: buildModel('preactresnet18', options) };
+  return { name: 'preactresnet18', width: options.width, program: buildModel('preactresnet18', options) };
 }
 
 function buildWideResnet(shapes: Shapes, inputShape: PixelShape): Architecture {
@@ -196,7 +198,7 @@ function buildWideResnet(shapes: Shapes, inputShape: PixelShape): Architecture {
   const widen = Math.max(1, Math.round(outputsOf(shapes, 'block1.layer.0.conv1.weight') / stem));
   const name = `wrn-${depth}-${widen}`;
   const options = { inputShape, classes: outputsOf(shapes, 'fc.weight'), width: stem / 16 };
-  return { name, program: buildModel(name, options) };
+  return { name, width: options.width, program: buildModel(name, options) };
 }
 
 /**
@@ -246,7 +248,11 @@ function buildVgg(shapes: Shapes, inputShape: PixelShape): Architecture {
     layers.push(...(i === 0 ? [] : [relu]), dense(`dense${convolutions.length + 1 + i}`, inputs, units));
   });
   const classes = outputsOf(shapes, linear[linear.length - 1] ?? '');
-  return { name: `vgg${convolutions.length + linear.length}`, program: { inputShape, classes, layers } };
+  return {
+    name: `vgg${convolutions.length + linear.length}`,
+    width: outputsOf(shapes, 'features.0.weight') / 64,
+    program: { inputShape, classes, layers },
+  };
 }
 
 /** Weights of the fully connected layers, in order. */
@@ -276,7 +282,8 @@ function buildSmall(shapes: Shapes, inputShape: PixelShape): Architecture {
     const options = { inputShape, classes: classesOfSmall(shapes), width: 1 };
     const full = pytorchTensors(buildModel(name, options))[0].layout.shape[0];
     const first = ['conv1.weight', 'fc1.weight'].find((weight) => shapes.has(weight)) ?? '';
-    return [{ name, program: buildModel(name, { ...options, width: outputsOf(shapes, first) / full }) }];
+    const width = outputsOf(shapes, first) / full;
+    return [{ name, width, program: buildModel(name, { ...options, width }) }];
   });
   const misfits = (program: Program) =>
     pytorchTensors(program).filter(({ key, layout }) => String(shapes.get(key)) !== String(layout.shape)).length;

@@ -107,7 +107,7 @@ function stateDict(tensors: Readonly<Record<string, StoredTensor>>): {
 /** Every tensor of a network in our layout; the bias of a convolution before batch norm goes into its running mean. */
 function readTensors(
   path: string,
-  { name: model, program }: Architecture,
+  { name: model, program }: Pick<Architecture, 'name' | 'program'>,
   entry: (key: string) => StoredTensor | undefined,
 ): Readonly<Record<string, Float32Array>> {
   const declared = pytorchTensors(program);
