@@ -2,3 +2,4 @@
 // `tf.grad` works too. The file is bundled by scripts/build.mjs.
 import './tfjs-gradients.js';
 import './batch-norm-gradient.ts';
+import './reduction-gradients.ts';
