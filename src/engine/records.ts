@@ -16,6 +16,7 @@ export const RECORDS = {
   relu: ['x', 'y', 'length', 'chunk'],
   /** What the machine can compute and move at most; for the bench. */
   multiplyAdds: ['y', 'steps'],
+  meet: ['arrived', 'threads'],
   triad: ['x', 'z', 'y', 'bytes', 'repeats'],
   /** Fails in task `task`; for tests. */
   trap: ['task'],

@@ -21,7 +21,7 @@ export { combine } from './pointwise';
 export { averagePool, averagePoolGradient, maxPool, maxPoolGradient, maxPoolGradientSums } from './pooling';
 export { repack } from './repack';
 export { hang, trap } from './diagnostics';
-export { multiplyAdds, triad } from './limits';
+export { meet, multiplyAdds, triad } from './limits';
 export { arg, cumsum, reduce, reduceParts, softmax } from './reductions';
 export { copy, gather } from './copies';
 export { normalize } from './normalize';

@@ -55,6 +55,20 @@ function sum(
 }
 
 @unmanaged
+class Meet {
+  /** address of a 32-bit 0 */
+  arrived: usize;
+  threads: i32;
+}
+
+/** Ends when as many threads have come as there are tasks: all that such a job takes is handing it to them and back. */
+export function meet(task: i32, a: usize): void {
+  const args = changetype<Meet>(a);
+  atomic.add<i32>(args.arrived, 1);
+  while (atomic.load<i32>(args.arrived) < args.threads) {}
+}
+
+@unmanaged
 class Triad {
   x: usize;
   z: usize;
