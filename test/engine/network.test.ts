@@ -7,11 +7,12 @@ import { seedKey, uniform } from '../../src/core/key.ts';
 import { disposeTensors } from '../../src/core/params.ts';
 import { sizeOf } from '../../src/core/structure.ts';
 import { engineInfo, registerEngine } from '../../src/engine/index.ts';
+import { planBackward } from '../../src/engine/network/backward.ts';
 import { planForward } from '../../src/engine/network/forward.ts';
 import { buildGraph } from '../../src/engine/network/graph.ts';
-import { apply, init } from '../../src/models/index.ts';
-import { conv, dense, flatten, relu } from '../../src/models/layers.ts';
-import { type Program, runNetwork } from '../../src/ops/network.ts';
+import { apply, buildModel, init } from '../../src/models/index.ts';
+import { batchNorm, conv, dense, flatten, relu } from '../../src/models/layers.ts';
+import { type Layer, type Program, runNetwork } from '../../src/ops/network.ts';
 import { type Arrays, difference, everything, on, programs } from './networks.ts';
 import { forgetStructures } from './same.ts';
 
@@ -85,6 +86,44 @@ describe('engine networks', () => {
     const expected = await on('cpu', 1, run);
     const actual = await on('equipoise', 2, run);
     expect(difference(actual.gradient, expected.gradient)).to.be.below(2e-5);
+  });
+
+  it('takes the variance of a channel whose mean is a thousand times its deviation', async () => {
+    const program: Program = {
+      inputShape: [16, 16, 1],
+      classes: 2,
+      layers: [{ ...conv('a', 1, 8), bias: true } as Layer, batchNorm('n', 8), relu, flatten, dense('head', 2048, 2)],
+    };
+    const run = (): Arrays =>
+      tf.tidy(() => {
+        const { params, state } = init(program, seedKey('weights'));
+        const images = tf.tensor4d(uniform(seedKey('images'), 37 * 256), [37, 16, 16, 1]);
+        const far = { ...params, 'a.bias': tf.linspace(-300, 300, 8) };
+        const { state: after } = runNetwork(program, far, state, images, { training: true });
+        return Object.fromEntries(Object.entries(after).map(([name, x]) => [name, x.dataSync() as Float32Array]));
+      });
+    const expected = await on('cpu', 1, run);
+    const actual = await on('equipoise', 2, run);
+    for (const [name, values] of Object.entries(expected)) {
+      expect(difference(actual[name], values), name).to.be.below(1e-4);
+    }
+  });
+
+  it('keeps of a residual network neither what batch norm makes within blocks nor its gradients', () => {
+    const program = buildModel('resnet18', { inputShape: [32, 32, 3], classes: 10, width: 1 });
+    const graph = buildGraph(program, false, 1);
+    const plan = (light: ReadonlySet<string>) => {
+      const forward = planForward(graph, {
+        ...{ batch: 32, norm: 'batch', keep: 'parameters', tiles: 1, dense: new Set() },
+        light,
+      });
+      return { kept: forward.savedBytes, scratch: planBackward(forward, 'parameters').scratchBytes };
+    };
+    const [all, none] = [graph.nodes.flatMap((node) => (node.kind === 'conv' ? [node.name] : [])), []].map((names) =>
+      plan(new Set(names)),
+    );
+    expect(all.kept / none.kept).to.be.below(0.76);
+    expect(all.scratch).to.be.below(none.scratch);
   });
 
   it('cuts batches into tasks for several threads, in evaluation mode', () => {
