@@ -8,14 +8,19 @@ const source = readdirSync(folder)
   .map((file) => readFileSync(new URL(file, folder), 'utf8'))
   .join('\n');
 
+function fieldsOfClass(name: string): string[] {
+  const fields = new RegExp(`^(?:export )?class ${name} \\{\\n(.*?)^\\}`, 'ms').exec(source)?.[1] ?? '';
+  return [...fields.matchAll(/^ {2}(\w+): \w+;/gm)].map(([, field]) => field);
+}
+
 /** The fields of the class that a kernel reads its arguments as; undefined for one that reads none. */
 function fieldsOf(kernel: KernelName): string[] | undefined {
   const body = new RegExp(`^export function ${kernel}\\(.*?^\\}`, 'ms').exec(source)?.[0];
   expect(body, `${kernel} is not in assembly/`).to.be.a('string');
   const name = /changetype<(\w+)>/.exec(body ?? '')?.[1];
   if (name === undefined) return undefined;
-  const fields = new RegExp(`^class ${name} \\{\\n(.*?)^\\}`, 'ms').exec(source)?.[1] ?? '';
-  return [...fields.matchAll(/^ {2}(\w+): \w+;/gm)].map(([, field]) => field);
+  const rest = new RegExp(`goes on with the fields of (\\w+)\\. \\*/\\n@unmanaged\\nclass ${name} `).exec(source)?.[1];
+  return [name, ...(rest === undefined ? [] : [rest])].flatMap(fieldsOfClass);
 }
 
 describe('engine records', () => {
