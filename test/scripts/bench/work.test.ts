@@ -3,8 +3,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { engine, fastest, profiled } from '../../../scripts/bench/profile.ts';
 import type { Work } from '../../../scripts/bench/work.ts';
+import { seedKey } from '../../../src/core/key.ts';
+import { disposeParams, disposeTensors } from '../../../src/core/params.ts';
 import { structure } from '../../../src/core/structure.ts';
 import { ENGINE, registerEngine } from '../../../src/engine/index.ts';
+import { init } from '../../../src/models/index.ts';
+import { conv, dense, globalAveragePool, program } from '../../../src/models/layers.ts';
+import { runNetwork } from '../../../src/ops/network.ts';
 import { sparseConv2d } from '../../../src/ops/sparse-conv2d.ts';
 
 describe('counting the work of kernels', () => {
@@ -48,6 +53,29 @@ describe('counting the work of kernels', () => {
     const column = 4 * 4 * 8;
     // Rows of 8 pixels and one of padding are read, rows of 8 pixels written, two records read.
     expect(counted.get('convolve')?.bytes).to.equal(9 * column + 8 * column + 2 * 8);
+  });
+
+  it('counts the products of dense kernels: of each weight, or of the 16 points of 2×2 outputs', async () => {
+    const flops = new Map<string, number>();
+    for (const channels of [2, 32]) {
+      const options = { inputShape: [8, 8, channels], classes: 2, width: 1 } as const;
+      const layers = [conv('conv', channels, channels), globalAveragePool, dense('head', channels, 2)];
+      const network = program('small', options, layers);
+      const { params, state } = init(network, seedKey('work'));
+      const images = tf.ones<tf.Rank.R4>([4, 8, 8, channels]);
+      const executed = await profiled(() =>
+        tf.dispose(runNetwork(network, params, state, images, { training: false }).logits),
+      );
+      for (const { call, work } of executed) {
+        if (work && !flops.has(call.kernel)) flops.set(call.kernel, work.flops);
+      }
+      disposeParams(params);
+      disposeTensors(state);
+      images.dispose();
+    }
+    // Two of eight rows meet two rows of the kernel, the others three; columns of zeros are computed.
+    expect(flops.get('convolveDense')).to.equal(2 * 4 * 8 * (2 * 2 + 6 * 3) * 3 * 2 * 2);
+    expect(flops.get('convolveWinograd')).to.equal(2 * 4 * 16 * 16 * 32 * 32);
   });
 
   it('takes the fastest time of each call over profiles of the same calls', async () => {
