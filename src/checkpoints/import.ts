@@ -23,13 +23,18 @@ export interface Imported {
  *
  * @param path a safetensors file, or a folder with a LayersModel
  * @param model which network a state dict is of, where its file does not say; kernels of mostly zeros become sparse
+ * @param nameInFile the names of its weights in the file, where they are others than the network's
  * @throws InputError if there is nothing, it is damaged, or it belongs to no known network
  */
 export async function importModel(
   path: string,
-  { out, model }: { readonly out: string; readonly model?: ModelRecord },
+  {
+    out,
+    model,
+    nameInFile,
+  }: { readonly out: string; readonly model?: ModelRecord; readonly nameInFile?: ReadonlyMap<string, string> },
 ): Promise<Imported> {
-  const checkpoint = await readNetwork(path, model);
+  const checkpoint = await readNetwork(path, model, nameInFile);
   try {
     const bytes = await encodeCheckpoint(checkpoint);
     await writeAtomically(out, bytes, { keepPrevious: true });
@@ -40,7 +45,11 @@ export async function importModel(
   }
 }
 
-async function readNetwork(path: string, model?: ModelRecord): Promise<Checkpoint> {
+async function readNetwork(
+  path: string,
+  model?: ModelRecord,
+  nameInFile?: ReadonlyMap<string, string>,
+): Promise<Checkpoint> {
   const found = await stat(path).catch(() => null);
   if (found === null) {
     throw new InputError(`There is no ${path}. Give a .safetensors file, or the folder of a LayersModel.`);
@@ -51,7 +60,9 @@ async function readNetwork(path: string, model?: ModelRecord): Promise<Checkpoin
     return checkpointOf(decodeLayers({ modelJson: modelJson.toString('utf8'), weights }, folder));
   }
   const bytes = await readFile(path);
-  if (decodeSafetensors(bytes, path).metadata.format !== FORMAT) return checkpointOf(decodePytorch(bytes, path, model));
+  if (decodeSafetensors(bytes, path).metadata.format !== FORMAT) {
+    return checkpointOf(decodePytorch(bytes, path, model, nameInFile));
+  }
   const { optimizer, snapshot, meanGradient, ...checkpoint } = restoreCheckpoint(decodeCheckpoint(bytes, path));
   for (const tree of [...Object.values(optimizer), meanGradient]) disposeTensors(tree);
   if (snapshot) {

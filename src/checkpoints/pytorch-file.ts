@@ -34,15 +34,22 @@ export function encodePytorch({ record, values }: Network): Uint8Array {
  *
  * @param source what messages call the file
  * @param model which network it is, where the file does not say
+ * @param nameInFile the names of its tensors in the file, where they are others than the network's
  * @throws InputError if neither says, or the tensors are not those of the network
  */
-export function decodePytorch(bytes: Uint8Array, source: string, model?: ModelRecord): Network {
+export function decodePytorch(
+  bytes: Uint8Array,
+  source: string,
+  model?: ModelRecord,
+  nameInFile: ReadonlyMap<string, string> = new Map(),
+): Network {
   const { metadata, tensors } = decodeSafetensors(bytes, source);
   const record = recordIn(metadata, source, model);
   const program = buildModel(record.model.name, record.model);
+  const nameOf = (key: string) => nameInFile.get(key) ?? key;
   const values = Object.fromEntries(
     pytorchTensors(program).map(({ name, key, layout }) => {
-      const stored = tensors[key];
+      const stored = tensors[nameOf(key)];
       if (stored === undefined) {
         throw new InputError(`${source} has no tensor ${key} [${layout.shape}], which ${record.model.name} needs.`);
       }
@@ -54,7 +61,7 @@ export function decodePytorch(bytes: Uint8Array, source: string, model?: ModelRe
       return [name, Float32Array.from(fromPytorch(stored.data, layout))];
     }),
   );
-  const known = new Set(pytorchTensors(program).map(({ key }) => key));
+  const known = new Set(pytorchTensors(program).map(({ key }) => nameOf(key)));
   const strange = Object.keys(tensors).find((key) => !known.has(key) && !key.endsWith('num_batches_tracked'));
   if (strange !== undefined) {
     throw new InputError(`${source} has a tensor ${strange}, which ${record.model.name} does not have.`);

@@ -33,10 +33,10 @@ export const importCommand = defineCommand({
   async run({ positionals: [file], flags, json }, terminal) {
     const out = flags.out ?? join(dirname(file), `${basename(file, extname(file))}-checkpoint.safetensors`);
     const inferred = flags.model === undefined ? await inferModel(file, imagesOf(flags)) : undefined;
-    const expected = modelOf(flags, inferred);
+    const expected = modelOf(flags, inferred?.model);
     // Nothing is computed, so no other backend is worth its start.
     await startBackend('cpu');
-    const imported = await importModel(file, { out, model: expected });
+    const imported = await importModel(file, { out, model: expected, nameInFile: inferred?.nameInFile });
     if (json) {
       terminal.print(JSON.stringify({ file: out, ...imported }, null, 2));
       return;

@@ -1,7 +1,8 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoints/safetensors.ts';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { equipoise } from './equipoise.ts';
@@ -65,11 +66,17 @@ describe('equipoise export and import', () => {
     expect(json.model).to.include({ name: 'mlp', width: 0.1 });
   });
 
-  it('tells which network the weights of PyTorch are of', () => {
+  it('tells which network the weights of PyTorch are of, also behind a prefix', () => {
     const weights = fileURLToPath(new URL('../../../test/evaluation/foreign/resnet18.safetensors', import.meta.url));
     const { code, stdout } = equipoise(['import', weights, '--out', 'foreign.safetensors'], folder);
     expect(code).to.equal(0);
     expect(stdout).to.contain('resnet18, width 0.0625, images 32×32×3, 10 classes, dense');
+    const { tensors } = decodeSafetensors(readFileSync(weights), weights);
+    const prefixed = Object.entries(tensors).map(([name, tensor]) => [`module.${name}`, tensor] as const);
+    writeFileSync(join(folder, 'parallel.safetensors'), encodeSafetensors(Object.fromEntries(prefixed), {}));
+    expect(equipoise(['import', 'parallel.safetensors', '--out', 'again.safetensors'], folder).code).to.equal(0);
+    const bytes = (name: string) => readFileSync(join(folder, name));
+    expect(bytes('again.safetensors').equals(bytes('foreign.safetensors'))).to.equal(true);
   });
 
   const failures: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
