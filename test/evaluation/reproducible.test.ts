@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { memoryUsage } from 'node:process';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { decodeSafetensors } from '../../src/checkpoints/safetensors.ts';
@@ -8,6 +9,7 @@ import { InputError, UsageError } from '../../src/core/errors.ts';
 import { seedKey } from '../../src/core/key.ts';
 import { batchImages, batchLabels } from '../../src/data/index.ts';
 import type { Dataset } from '../../src/data/types.ts';
+import type { EngineBackend } from '../../src/engine/backend.ts';
 import { registerEngine } from '../../src/engine/index.ts';
 import { buildAttack, parseAttacks } from '../../src/evaluation/attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
@@ -314,6 +316,39 @@ describe('an evaluation of many images, or few', () => {
     expect([clean.n, attacks[0].robust.n]).to.deep.equal([count, count]);
     expect(most).to.be.below(12 * bytesOf);
     expect(tf.memory().numBytes).to.equal(before);
+  });
+
+  it("of 10,000 takes no more of the engine's heap and of the process than of the first thousand", async () => {
+    await onEngine(2);
+    const { heap } = tf.backend() as EngineBackend;
+    const count = 10_000;
+    const images = new Uint8Array(count * 16).map((_, i) => (i * 31) % 256);
+    const dataset = { ...tinyData(), test: { count, images, labels: new Uint8Array(count).map((_, i) => i % 2) } };
+    const kernel = tf.randomNormal<tf.Rank.R4>([3, 3, 1, 8], 0, 1, 'float32', 1);
+    const used = heap.used;
+    const seen: { readonly heap: number; readonly resident: number }[] = [];
+    const model = (batch: tf.Tensor4D) => {
+      seen.push({ heap: heap.memory.buffer.byteLength, resident: memoryUsage().rss });
+      return tf.tidy(() => {
+        const features = tf.mean(tf.relu(tf.conv2d(batch, kernel, 1, 'same')), [1, 2]);
+        return tf.slice(features, [0, 0], [-1, 2]) as tf.Tensor2D;
+      });
+    };
+    const { attacks } = await measure(model, dataset, {
+      norm: 'linf',
+      epsilons: [0.1],
+      attacks: parseAttacks('pgd-3'),
+      batchSize: 100,
+    });
+    expect(attacks[0].robust.n).to.equal(count);
+    const [early, last] = [seen[Math.floor(seen.length / 10)], seen[seen.length - 1]];
+    expect(last.heap).to.equal(early.heap);
+    // What V8 keeps of garbage and compiled code; ten thousand images of float32 at every step would be far more.
+    expect(last.resident - early.resident).to.be.below(100 * 2 ** 20);
+    kernel.dispose();
+    expect(heap.used).to.equal(used);
+    await registerEngine({ threads: 1 });
+    await tf.setBackend('cpu');
   });
 
   it('of one image works, right or wrong', async () => {
