@@ -117,18 +117,18 @@ describe('equipoise attack', () => {
     expect([fell, ...images.map(({ distance }) => distance)]).to.deep.equal([0, 0, 0, 0]);
   });
 
-  const failures: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
-    { args: ['run', '--epsilon', '8'], says: /epsilon is at most 1, in pixel units/ },
-    { args: ['run', '--norm', 'l2'], says: /needs an epsilon/ },
-    { args: ['nowhere'], says: /There is no nowhere/ },
-    { args: ['run', '--out', 'run/config.json'], says: /run\/config\.json\/test-\d+\.png cannot be written/ },
+  const failures: readonly { readonly args: readonly string[]; readonly code: number; readonly says: RegExp }[] = [
+    { args: ['run', '--epsilon', '8'], code: 2, says: /epsilon is at most 1, in pixel units/ },
+    { args: ['run', '--norm', 'l2'], code: 2, says: /needs an epsilon/ },
+    { args: ['nowhere'], code: 1, says: /There is no nowhere/ },
+    { args: ['run', '--out', 'run/config.json'], code: 1, says: /run\/config\.json\/test-\d+\.png cannot be written/ },
   ];
-  for (const { args, says } of failures) {
+  for (const { args, code, says } of failures) {
     it(`fails at ${args.join(' ')} with one message, and writes nothing`, () => {
       const before = contents(folder);
       const outcome = equipoise(['attack', ...args, ...cpu], folder);
       expect(outcome.stderr).to.match(says);
-      expect([outcome.code, outcome.stdout]).to.deep.equal([1, '']);
+      expect([outcome.code, outcome.stdout]).to.deep.equal([code, '']);
       expect(outcome.stderr).not.to.match(/\n {4}at /);
       expect(contents(folder)).to.deep.equal(before);
     });
