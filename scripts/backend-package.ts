@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { env, execPath, exit } from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -45,30 +45,28 @@ export function step(script: string, what: string, file: string, args: readonly 
   exit(1);
 }
 
-/** A copy of this package, as it was built, with packages beside it that are its optional peers. */
+/** A copy of this package, as it was built, with optional peers beside it. */
 export interface BackendPackage {
   readonly folder: string;
   /** The program of its command line. */
   readonly equipoise: string;
 }
 
-/** Makes the copy in a scratch folder, or brings the one there up to date. */
-export function copyPackage(script: string, scratch: string, peers: readonly string[]): BackendPackage {
+/**
+ * Makes the copy in a scratch folder, or brings the one there up to date.
+ *
+ * @param install the command that adds the peers, as messages give it to users
+ */
+export function copyPackage(script: string, scratch: string, install: string): BackendPackage {
   const folder = join(scratch, 'package');
   mkdirSync(folder, { recursive: true });
   for (const name of ['dist', 'test']) rmSync(join(folder, name), { recursive: true, force: true });
-  for (const name of ['package-lock.json', '.npmrc', 'dist', 'data', 'test']) {
+  for (const name of ['package-lock.json', 'package.json', '.npmrc', 'dist', 'data', 'test']) {
     cpSync(join(root, name), join(folder, name), { recursive: true });
   }
-  // npm does not install what is an optional peer, so in the copy it is a dependency.
-  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  for (const name of peers) {
-    manifest.dependencies[name] = manifest.peerDependencies[name];
-    delete manifest.peerDependencies[name];
-  }
-  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest, null, 2));
-  const install = `npm install with ${peers.join(' and ')}`;
-  step(script, install, 'npm', ['install', '--ignore-scripts'], folder, 'It needs the npm registry.');
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const [npm, ...args] = install.split(' ');
+  step(script, install, npm, args, folder, 'It needs the npm registry.');
   return { folder, equipoise: join(folder, manifest.bin.equipoise) };
 }
 

@@ -10,6 +10,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { argv, execPath, exit } from 'node:process';
 import { parseArgs } from 'node:util';
+import { installCommand } from '../src/backends/packages.ts';
 import { copyPackage, runSuites, scratchFolder, step } from './backend-package.ts';
 
 const SCRIPT = 'test:tensorflow';
@@ -31,7 +32,7 @@ const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '
 const needsPyPi = 'It needs PyPI, and a Python for which that wheel is made.';
 step(SCRIPT, `pip install ${TENSORFLOW}`, python, pip, scratch, needsPyPi);
 
-const linked = copyPackage(SCRIPT, scratch, ['@tensorflow/tfjs-node']);
+const linked = copyPackage(SCRIPT, scratch, installCommand('@tensorflow/tfjs-node@4.22.0'));
 const link = [linked.equipoise, 'link-tensorflow', '--python', python];
 step(SCRIPT, 'equipoise link-tensorflow', execPath, link, linked.folder, 'What it needs is said above.');
 

@@ -8,12 +8,12 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { execPath, exit } from 'node:process';
-import { NO_ADAPTER, WEBGPU_PACKAGES } from '../src/backends/webgpu.ts';
+import { INSTALL_WEBGPU, NO_ADAPTER } from '../src/backends/webgpu.ts';
 import { copyPackage, runSuites, scratchFolder } from './backend-package.ts';
 
 const SCRIPT = 'test:webgpu';
 
-const copy = copyPackage(SCRIPT, scratchFolder('.webgpu'), WEBGPU_PACKAGES);
+const copy = copyPackage(SCRIPT, scratchFolder('.webgpu'), INSTALL_WEBGPU);
 const probe = join(copy.folder, 'dist', 'src', 'backends', 'probe.js');
 const found = execFileSync(execPath, [probe, 'webgpu'], { encoding: 'utf8' });
 const { state, detail } = JSON.parse(found.slice(found.lastIndexOf('{"state"')));

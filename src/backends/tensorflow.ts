@@ -3,7 +3,7 @@ import util from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { bindingFault, type TensorflowPackage, tensorflowPackage } from './link/binding.ts';
-import { firstLine, importPackage } from './packages.ts';
+import { firstLine, importPackage, installCommand } from './packages.ts';
 import { supplyNumericPadding } from './tensorflow-convolutions.ts';
 
 /** In the order in which they are tried. */
@@ -11,7 +11,7 @@ export const TENSORFLOW_PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tf
 
 /** The commands that add the backend. */
 export const installTensorflow = (name: string): string =>
-  `npm install --ignore-scripts ${name}@4.22.0 && npx equipoise link-tensorflow${name.endsWith('gpu') ? ' --gpu' : ''}`;
+  `${installCommand(`${name}@4.22.0`)} && npx equipoise link-tensorflow${name.endsWith('gpu') ? ' --gpu' : ''}`;
 
 export interface TensorflowOptions {
   /** Whether a start on the CPU counts as none. */

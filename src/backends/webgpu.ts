@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
-import { firstLine, importPackage, installedVersion } from './packages.ts';
+import { firstLine, importPackage, installCommand, installedVersion } from './packages.ts';
 import { dawnsTurn, supplyReads } from './webgpu-reading.ts';
 import { supplyLongSums } from './webgpu-sums.ts';
 
 export const WEBGPU_PACKAGES = ['@tensorflow/tfjs-backend-webgpu', 'webgpu'] as const;
-export const INSTALL_WEBGPU = 'npm install --ignore-scripts @tensorflow/tfjs-backend-webgpu@4.22.0 webgpu';
+export const INSTALL_WEBGPU = installCommand('@tensorflow/tfjs-backend-webgpu@4.22.0', 'webgpu');
 
 /** What an error says where the machine offers none. */
 export const NO_ADAPTER = 'no adapter was found';

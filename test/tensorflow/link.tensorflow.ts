@@ -70,7 +70,7 @@ describe('linking TensorFlow', () => {
         { CXX: 'no-such-compiler' },
       ],
       [
-        /@tensorflow\/tfjs-node-gpu is not installed.*npm install --ignore-scripts @tensorflow\/tfjs-node-gpu/,
+        /@tensorflow\/tfjs-node-gpu is not installed.*npm install --save-optional --ignore-scripts @tensorflow\/tfjs-node-gpu/,
         ['--gpu'],
         {},
       ],

@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { execPath, versions } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { InputError } from '../../core/errors.ts';
+import { installCommand } from '../packages.ts';
 import { howItEnded, runProgram } from '../run-program.ts';
 import { installTensorflow, TENSORFLOW_PACKAGES } from '../tensorflow.ts';
 import { linkRecord, type TensorflowPackage, tensorflowPackage } from './binding.ts';
@@ -108,7 +109,7 @@ function packageToLink(gpu: boolean): TensorflowPackage {
   }
   if (sourcesOf(found).some((source) => !existsSync(source))) {
     throw new InputError(
-      `${found.name} ${found.version} in ${found.folder} lacks the sources of its binding. Install it again: npm install --ignore-scripts ${found.name}@4.22.0`,
+      `${found.name} ${found.version} in ${found.folder} lacks the sources of its binding. Install it again: ${installCommand(`${found.name}@4.22.0`)}`,
     );
   }
   try {
