@@ -86,6 +86,20 @@ function blocksToBlocks(args: Repack, x: usize, y: usize, count: i32): void {
   }
 }
 
+/** Writes four rows of four values, `fromStep` bytes apart, as columns, `toStep` bytes apart. */
+// @ts-ignore: decorator
+@inline
+function transpose(from: usize, fromStep: i32, to: usize, toStep: i32): void {
+  const v0 = v128.load(from), v1 = v128.load(from + fromStep);
+  const v2 = v128.load(from + 2 * fromStep), v3 = v128.load(from + 3 * fromStep);
+  const a = v128.shuffle<i32>(v0, v1, 0, 4, 1, 5), b = v128.shuffle<i32>(v2, v3, 0, 4, 1, 5);
+  const d = v128.shuffle<i32>(v0, v1, 2, 6, 3, 7), e = v128.shuffle<i32>(v2, v3, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<i64>(a, b, 0, 2));
+  v128.store(to + toStep, v128.shuffle<i64>(a, b, 1, 3));
+  v128.store(to + 2 * toStep, v128.shuffle<i64>(d, e, 0, 2));
+  v128.store(to + 3 * toStep, v128.shuffle<i64>(d, e, 1, 3));
+}
+
 /** Up to four images of `count` columns, the others zero. */
 function plainToBlocks(args: Repack, x: usize, y: usize, count: i32, images: i32): void {
   const image = args.xBlock, xPixel = args.xPixel, yPixel = args.yPixel, yChannel = args.yChannel;
@@ -97,14 +111,7 @@ function plainToBlocks(args: Repack, x: usize, y: usize, count: i32, images: i32
       for (let c = tile; c < end; c += 4) {
         let from = x + (c << 2) + j0 * xPixel, to = y + c * yChannel + j0 * yPixel;
         for (let j = j0; j < j1; j++, from += xPixel, to += yPixel) {
-          const v0 = v128.load(from), v1 = v128.load(from + image);
-          const v2 = v128.load(from + 2 * image), v3 = v128.load(from + 3 * image);
-          const a = v128.shuffle<i32>(v0, v1, 0, 4, 1, 5), b = v128.shuffle<i32>(v2, v3, 0, 4, 1, 5);
-          const d = v128.shuffle<i32>(v0, v1, 2, 6, 3, 7), e = v128.shuffle<i32>(v2, v3, 2, 6, 3, 7);
-          v128.store(to, v128.shuffle<i64>(a, b, 0, 2));
-          v128.store(to + yChannel, v128.shuffle<i64>(a, b, 1, 3));
-          v128.store(to + 2 * yChannel, v128.shuffle<i64>(d, e, 0, 2));
-          v128.store(to + 3 * yChannel, v128.shuffle<i64>(d, e, 1, 3));
+          transpose(from, image, to, yChannel);
         }
       }
     }
@@ -129,14 +136,7 @@ function blocksToPlain(args: Repack, x: usize, y: usize, count: i32, images: i32
       for (let c = tile; c < end; c += 4) {
         let from = x + c * xChannel + j0 * xPixel, to = y + (c << 2) + j0 * yPixel;
         for (let j = j0; j < j1; j++, from += xPixel, to += yPixel) {
-          const v0 = v128.load(from), v1 = v128.load(from + xChannel);
-          const v2 = v128.load(from + 2 * xChannel), v3 = v128.load(from + 3 * xChannel);
-          const a = v128.shuffle<i32>(v0, v1, 0, 4, 1, 5), b = v128.shuffle<i32>(v2, v3, 0, 4, 1, 5);
-          const d = v128.shuffle<i32>(v0, v1, 2, 6, 3, 7), e = v128.shuffle<i32>(v2, v3, 2, 6, 3, 7);
-          v128.store(to, v128.shuffle<i64>(a, b, 0, 2));
-          v128.store(to + image, v128.shuffle<i64>(a, b, 1, 3));
-          v128.store(to + 2 * image, v128.shuffle<i64>(d, e, 0, 2));
-          v128.store(to + 3 * image, v128.shuffle<i64>(d, e, 1, 3));
+          transpose(from, xChannel, to, image);
         }
       }
     }
