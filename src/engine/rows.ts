@@ -28,7 +28,7 @@ const SLICE_NONZEROS = 50;
  * How many of `channels` input channels make a slice: all of them, unless a tile's window of them is too large for the
  * cache.
  */
-function sliceSize(
+export function sliceSize(
   from: Layout,
   [height, width]: Geometry['kernel'],
   channels: number,

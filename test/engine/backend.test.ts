@@ -1,29 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import type { EngineBackend } from '../../src/engine/backend.ts';
-import { type Heap, OutOfMemory } from '../../src/engine/heap.ts';
 import { engineInfo, registerEngine } from '../../src/engine/index.ts';
 import '../../src/ops/gradients.ts';
+import { leaving } from './filled-heap.ts';
 import { forgetStructures } from './same.ts';
 
 const bytes = (): number => engineInfo()?.bytes ?? Number.NaN;
-
-/** Fills the heap but for one hole of `hole` bytes; returns a function that frees it again. */
-function leaving(heap: Heap, hole: number): () => void {
-  const free = heap.allocate(hole);
-  const filled: number[] = [];
-  for (let size = 2 ** 28; size >= 2 ** 12; size /= 4) {
-    try {
-      while (true) filled.push(heap.allocate(size));
-    } catch (error) {
-      expect(error).to.be.instanceOf(OutOfMemory);
-    }
-  }
-  heap.free(free);
-  return () => {
-    for (const pointer of filled) heap.free(pointer);
-  };
-}
 
 describe('engine backend', () => {
   before(async () => {

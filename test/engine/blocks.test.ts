@@ -8,9 +8,9 @@ import { foldIn, sample } from '../../src/core/key.ts';
 import { type Structure, sizeOf, structure } from '../../src/core/structure.ts';
 import type { EngineBackend } from '../../src/engine/backend.ts';
 import { type Form, span } from '../../src/engine/blocks.ts';
-import { OutOfMemory } from '../../src/engine/heap.ts';
 import { engineInfo, registerEngine } from '../../src/engine/index.ts';
 import { sparseConv2d } from '../../src/ops/sparse-conv2d.ts';
+import { leaving } from './filled-heap.ts';
 import { expectSame, forgetStructures, key, numbers, on, withGradients } from './same.ts';
 
 const backend = (): EngineBackend => tf.backend() as EngineBackend;
@@ -129,24 +129,6 @@ const chain =
 function raw(tensor: Tensor, form: Form): Float32Array {
   const engine = backend();
   return engine.heap.float32(engine.blocks(tensor, form) - form.layout.padBytes, span(form)).slice();
-}
-
-/** Fills the heap but for one hole of `hole` bytes; returns a function that frees it again. */
-function leaving(hole: number): () => void {
-  const { heap } = backend();
-  const free = heap.allocate(hole);
-  const filled: number[] = [];
-  for (let size = 2 ** 28; size >= 2 ** 7; size /= 2) {
-    try {
-      while (true) filled.push(heap.allocate(size));
-    } catch (error) {
-      expect(error).to.be.instanceOf(OutOfMemory);
-    }
-  }
-  heap.free(free);
-  return () => {
-    for (const pointer of filled) heap.free(pointer);
-  };
 }
 
 describe('tensors in blocks', () => {
@@ -285,14 +267,14 @@ describe('tensors in blocks', () => {
     y.dispose();
 
     // Room for the result and a copy of x in blocks: the plain values can only come in place of that copy.
-    const release = leaving(2.2 * size);
+    const release = leaving(backend().heap, 2.2 * size);
     const again = run();
     expect([...again.dataSync()]).to.deep.equal([...expected]);
     again.dispose();
     release();
 
     const unread = run();
-    const full = leaving(0);
+    const full = leaving(backend().heap, 0);
     expect(run).to.throw(/MB left/);
     expect(() => unread.dataSync()).to.throw(/MB left/);
     full();

@@ -1,5 +1,6 @@
 import type { Structure } from '../../src/core/structure.ts';
-import type { Geometry, Layout } from '../../src/engine/layout.ts';
+import type { Geometry } from '../../src/engine/layout.ts';
+import { sliceSize } from '../../src/engine/rows.ts';
 
 /*
  * Compressed sparse rows by sorting in plain TypeScript: what the kernels that make them must give.
@@ -30,29 +31,6 @@ export function rowStarts(starts: Int32Array, rows: number, groups: number): Sta
     }
   }
   return pointers;
-}
-
-const TILE_BYTES = 128;
-/** Bytes that a tile reads again and again for one output channel after another: they should stay in level-1 cache. */
-const WINDOW = 28 << 10;
-/** Nonzeros of one output channel that are worth a slice of their own, for it reads and writes a tile of the output. */
-const SLICE_NONZEROS = 50;
-
-/**
- * How many of `channels` input channels make a slice: all of them, unless a tile's window of them is too large for the
- * cache.
- */
-function sliceSize(
-  from: Layout,
-  [height, width]: Geometry['kernel'],
-  channels: number,
-  nonzerosPerRow: number,
-): number {
-  const bytes = height * Math.min(from.channel, TILE_BYTES + (width - 1) * from.pixel);
-  if (channels * bytes <= 1.5 * WINDOW) return channels;
-  const least = Math.ceil((SLICE_NONZEROS * channels) / Math.max(1, nonzerosPerRow));
-  const slices = Math.ceil(channels / Math.max(Math.floor(WINDOW / bytes), least, 1));
-  return Math.ceil(channels / slices);
 }
 
 export interface Offsets {
