@@ -1,7 +1,7 @@
 // Does AGENT help? Makes the runs of docs/study-plan.md that are missing, then its tables; stopped anywhere, it goes on
 // from there.
 //
-//   npm run study [-- --out runs/study --data FOLDER --jobs 2 --docs docs/results.md]
+//   npm run study [-- --out runs/study --data FOLDER --jobs 2 --revectorize --docs docs/results.md]
 //   npm run study -- --plan      prints the configurations of the runs that are determined so far
 //   npm run study -- --tables    only writes the tables and the page of what is done
 
@@ -38,6 +38,7 @@ const { values: options } = parseArgs({
     out: { type: 'string', default: join('runs', 'study') },
     data: { type: 'string' },
     jobs: { type: 'string', default: '2' },
+    revectorize: { type: 'boolean', default: false },
     commit: { type: 'string' },
     docs: { type: 'string' },
     plan: { type: 'boolean', default: false },
@@ -125,7 +126,8 @@ async function readBuilds(): Promise<string[]> {
 async function recordBuild(): Promise<void> {
   const build = options.commit ?? currentCommit();
   const made = build === null ? `version ${version()}` : `commit ${build}`;
-  await appendFile(sessions, `${made}, Node ${process.version}, ${cpus()[0].model.trim()}\n`);
+  const kernels = options.revectorize ? ' with --revectorize' : '';
+  await appendFile(sessions, `${made}${kernels}, Node ${process.version}, ${cpus()[0].model.trim()}\n`);
 }
 
 /** Null outside a checkout. */
@@ -176,7 +178,12 @@ async function make(runs: readonly StudyRun[], { diverged }: Stand): Promise<boo
     out: runsFolder,
     dataDirectory: options.data,
     evaluation: runs[0].part === 'rate' ? null : { attacks: [ATTACK], testLimit: TEST_IMAGES },
-    processes: { count, threads: count, entry: new URL('../src/cli/sweep-process.js', import.meta.url) },
+    processes: {
+      count,
+      threads: count,
+      revectorize: options.revectorize,
+      entry: new URL('../src/cli/sweep-process.js', import.meta.url),
+    },
     signal: abort.signal,
     onEvent: show,
   });
