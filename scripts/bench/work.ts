@@ -59,8 +59,8 @@ export function workOf({ kernel, fields }: Call, tasks: number, read: ReadWords)
   });
   switch (kernel) {
     case 'convolve': {
-      const { blocks, rows, channels, slices, tiles, xBlock } = fields;
-      const { nonzeros, overRows } = countRecords({ ...fields, channels: slices * channels }, read);
+      const { blocks, rows, channels, tiles, xBlock } = fields;
+      const { nonzeros, overRows } = countRecords(fields, read);
       const written = F32 * TILE * tiles * rows * channels * blocks * tasks;
       return {
         flops: 2 * TILE * tiles * blocks * tasks * overRows,

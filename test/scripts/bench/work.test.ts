@@ -5,7 +5,7 @@ import { engine, fastest, profiled } from '../../../scripts/bench/profile.ts';
 import type { Work } from '../../../scripts/bench/work.ts';
 import { seedKey } from '../../../src/core/key.ts';
 import { disposeParams, disposeTensors } from '../../../src/core/params.ts';
-import { structure } from '../../../src/core/structure.ts';
+import { denseStructure, type Structure, structure } from '../../../src/core/structure.ts';
 import { ENGINE, registerEngine } from '../../../src/engine/index.ts';
 import { init } from '../../../src/models/index.ts';
 import { conv, dense, globalAveragePool, program } from '../../../src/models/layers.ts';
@@ -18,12 +18,14 @@ describe('counting the work of kernels', () => {
     await tf.setBackend(ENGINE);
   });
 
-  /** Work by kernel of one convolution 3×3 of 4 images 8×8, one nonzero in the middle and one in a corner. */
-  async function convolution(): Promise<Map<string, Work>> {
+  /** One nonzero in the middle and one in a corner. */
+  const TWO = structure([3, 3, 1, 1], Int32Array.of(0, 4));
+
+  /** Work by kernel, of the first call, of one convolution of 4 images 8×8. */
+  async function convolution(kernel: Structure): Promise<Map<string, Work>> {
     const counted = new Map<string, Work>();
-    const x = tf.ones<tf.Rank.R4>([4, 8, 8, 1]);
-    const values = tf.ones<tf.Rank.R1>([2]);
-    const kernel = structure([3, 3, 1, 1], Int32Array.of(0, 4));
+    const x = tf.ones<tf.Rank.R4>([4, 8, 8, kernel.shape[2]]);
+    const values = tf.ones<tf.Rank.R1>([kernel.positions.length]);
     const gradients = tf.grads((input: tf.Tensor, weights: tf.Tensor) =>
       sparseConv2d(input as tf.Tensor4D, kernel, weights as tf.Tensor1D, { stride: 1, padding: 1 }),
     );
@@ -33,13 +35,13 @@ describe('counting the work of kernels', () => {
       dw.dataSync();
       tf.dispose([dx, dw]);
     });
-    for (const { call, work } of executed) if (work) counted.set(call.kernel, work);
+    for (const { call, work } of executed) if (work && !counted.has(call.kernel)) counted.set(call.kernel, work);
     tf.dispose([x, values]);
     return counted;
   }
 
   it('counts two operations a nonzero, pixel and image, without the rows where a nonzero meets padding', async () => {
-    const counted = await convolution();
+    const counted = await convolution(TWO);
     const pixels = 4 * 8 * 8;
     const inCorner = 4 * 7 * 8;
     expect(counted.get('convolve')?.flops).to.equal(2 * (pixels + inCorner));
@@ -48,8 +50,18 @@ describe('counting the work of kernels', () => {
     expect(counted.get('weightGradient')?.flops).to.be.above(0);
   });
 
+  it('counts every slice of the input channels once', async () => {
+    const channels = 256;
+    const counted = await convolution(denseStructure([3, 3, channels, 1]));
+    // Two of eight rows meet two rows of the kernel, the others three.
+    const flops = 2 * 4 * 8 * (2 * 2 + 6 * 3) * 3 * channels;
+    expect(counted.get('convolve')?.flops).to.equal(flops);
+    expect((counted.get('weightGradient')?.flops ?? 0) % flops).to.equal(0);
+    expect(counted.get('weightGradient')?.flops).to.be.above(0);
+  });
+
   it('counts each value once, read or written', async () => {
-    const counted = await convolution();
+    const counted = await convolution(TWO);
     const column = 4 * 4 * 8;
     // Rows of 8 pixels and one of padding are read, rows of 8 pixels written, two records read.
     expect(counted.get('convolve')?.bytes).to.equal(9 * column + 8 * column + 2 * 8);
