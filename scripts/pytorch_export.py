@@ -4,13 +4,14 @@
     equipoise export net.safetensors --to pytorch --out export.safetensors
     python scripts/pytorch_export.py export.safetensors      # needs torch, numpy and safetensors
 
-Knows the resnet18 and wrn-10-1 of the golden vectors, and any vgg16, which it only loads and runs.
+Knows the resnet18 and wrn-10-1 of the golden vectors, the preactresnet18 that lies beside them, and any vgg16, which it only
+loads and runs.
 """
 import json
 import sys
 
 import torch
-from pytorch_weights import ResNet18, Wrn10, golden
+from pytorch_weights import PreActResNet18, ResNet18, Wrn10, golden, test
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
@@ -41,11 +42,16 @@ state = load_file(path)
 model, reference = {
     "resnet18": lambda: (ResNet18(), "resnet18"),
     "wrn-10-1": lambda: (Wrn10(), "wrn10_1"),
+    "preactresnet18": lambda: (PreActResNet18(), "preactresnet18"),
     "vgg16": lambda: (Vgg16(state), None),
 }[name]()
 print(name, model.load_state_dict(state, strict=True))
 with torch.no_grad():
     logits = model.eval()((golden["images"].float() / 255).permute(0, 3, 1, 2))
 if reference is not None:
-    difference = (logits - golden[f"{reference}.torch.eval.logits"]).abs().max().item()
+    if reference == "preactresnet18":
+        expected = torch.tensor(json.loads((test / "evaluation" / "foreign" / "preactresnet18.json").read_text())["logits"])
+    else:
+        expected = golden[f"{reference}.torch.eval.logits"]
+    difference = (logits - expected).abs().max().item()
     print(f"logits within {difference:.1e} of the golden ones")

@@ -1,12 +1,14 @@
-"""Writes the networks of test/golden/models as PyTorch's own state dicts: test/evaluation/foreign/*.safetensors.
+"""Writes the networks of test/golden/models, and one more, as PyTorch's own state dicts: test/evaluation/foreign/*.safetensors.
 
     python scripts/pytorch_weights.py      # needs torch, numpy and safetensors
 
 The modules are those of the code that these networks are known from (kuangliu/pytorch-cifar, yaodongyu/TRADES), in the
 widths of the golden vectors. Each takes the golden weights, is held to the golden logits, and is saved as users save
 theirs, by `safetensors.torch.save_file`. The VGG has the biases that PyTorch gives a convolution, absorbed by the running
-means, and sits in `nn.DataParallel`, whose prefix `module.` its names keep.
+means, and sits in `nn.DataParallel`, whose prefix `module.` its names keep. The pre-activation ResNet (locuslab/robust_overfitting)
+is not among the golden vectors: its weights are drawn here, and its logits for their images written beside them.
 """
+import json
 from pathlib import Path
 
 import torch
@@ -54,6 +56,38 @@ class ResNet18(nn.Module):
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
             out = layer(out)
         return self.linear(F.avg_pool2d(out, 4).flatten(1))
+
+
+class PreActBlock(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.bn1, self.conv1 = nn.BatchNorm2d(inputs), conv3(inputs, outputs, stride)
+        self.bn2, self.conv2 = nn.BatchNorm2d(outputs), conv3(outputs, outputs)
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False))
+
+    def forward(self, x):
+        activated = F.relu(self.bn1(x))
+        shortcut = self.shortcut(activated) if hasattr(self, "shortcut") else x
+        return self.conv2(F.relu(self.bn2(self.conv1(activated)))) + shortcut
+
+
+class PreActResNet18(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = conv3(3, 4)
+        widths = [4, 4, 8, 16, 32]
+        for i in range(1, 5):
+            stride = 1 if i == 1 else 2
+            blocks = [PreActBlock(widths[i - 1], widths[i], stride), PreActBlock(widths[i], widths[i], 1)]
+            setattr(self, f"layer{i}", nn.Sequential(*blocks))
+        self.bn, self.linear = nn.BatchNorm2d(32), nn.Linear(32, 10)
+
+    def forward(self, x):
+        out = self.conv1(x)
+        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
+            out = layer(out)
+        return self.linear(F.avg_pool2d(F.relu(self.bn(out)), 4).flatten(1))
 
 
 class WideBlock(nn.Module):
@@ -158,6 +192,20 @@ def fill(model, network):
     return model.eval()
 
 
+def drawn(model):
+    """The model with weights of its own, and batch norms that are not those of a start."""
+    torch.manual_seed(18)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+        elif isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.weight.data, module.running_var):
+                tensor.uniform_(0.5, 1.5)
+            for tensor in (module.bias.data, module.running_mean):
+                tensor.normal_(0, 0.2)
+    return model.eval()
+
+
 def main():
     out = test / "evaluation" / "foreign"
     images = (golden["images"].float() / 255).permute(0, 3, 1, 2)
@@ -169,6 +217,11 @@ def main():
         saved = nn.DataParallel(model) if network == "vgg16" else model
         save_file(saved.state_dict(), out / f"{network}.safetensors")
         print(f"{network}: logits within {difference:.1e} of the golden ones")
+    model = drawn(PreActResNet18())
+    save_file(model.state_dict(), out / "preactresnet18.safetensors")
+    with torch.no_grad():
+        logits = {"torch": torch.__version__, "logits": model(images).tolist()}
+    (out / "preactresnet18.json").write_text(json.dumps(logits) + "\n")
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 import {
   goldenImages,
-  goldenTensor,
   graphLogits,
   halvesLayersModel,
   pytorchFile,
+  pytorchLogits,
   saveGraphModel,
   saveLayersModel,
   smallLayersModel,
@@ -58,12 +58,13 @@ describe('weights of PyTorch', () => {
     ['vgg16', 'vgg16', 0],
     ['resnet18', 'resnet18', 0],
     ['wrn10_1', 'wrn-10-1', 0],
+    ['preactresnet18', 'preactresnet18', 0],
   ] as const) {
     it(`of ${network}, saved by PyTorch, give PyTorch's logits, and leave no tensor behind`, async () => {
       const before = tf.memory().numTensors;
       const batch = batchImages(images.test, [0, 1, 2, 3, 4, 5, 6, 7], [32, 32, 3]);
       const logits = await logitsAt(pytorchFile(network), { images }, batch);
-      expect(difference(logits, goldenTensor(`${network}.torch.eval.logits`))).to.be.below(1e-4);
+      expect(difference(logits, pytorchLogits(network))).to.be.below(1e-4);
       const target = await loadTarget(pytorchFile(network), { images });
       expect(target.warnings.join()).to.contain(`read as a ${model}`);
       expect(target).to.deep.include({ inputShape: [32, 32, 3], classes: 10, trainedOn: null });
@@ -93,7 +94,7 @@ describe('weights of PyTorch', () => {
     const batch = batchImages(images.test, [0, 1, 2, 3, 4, 5, 6, 7], [32, 32, 3]);
     const logits = await logitsAt(path, { images, ...options }, batch);
     batch.dispose();
-    expect(difference(logits, goldenTensor(`${network}.torch.eval.logits`))).to.be.below(tolerance);
+    expect(difference(logits, pytorchLogits(network))).to.be.below(tolerance);
   };
 
   it('may be named as torchvision does, below a wrapper and with its normalisation beside them', () =>

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +11,17 @@ import { sizeOf } from '../../src/core/structure.ts';
 import type { Dataset } from '../../src/data/types.ts';
 import { golden, toTensor } from '../golden.ts';
 
-/** A network of the golden vectors as PyTorch saved it. */
-export const pytorchFile = (network: string): string =>
-  fileURLToPath(new URL(`../../../test/evaluation/foreign/${network}.safetensors`, import.meta.url));
+const foreign = (file: string): string =>
+  fileURLToPath(new URL(`../../../test/evaluation/foreign/${file}`, import.meta.url));
+
+/** A network of the golden vectors, or the pre-activation ResNet, as PyTorch saved it. */
+export const pytorchFile = (network: string): string => foreign(`${network}.safetensors`);
+
+/** PyTorch's logits of such a network for the golden images; owned by the caller. */
+export function pytorchLogits(network: string): tf.Tensor {
+  if (network !== 'preactresnet18') return goldenTensor(`${network}.torch.eval.logits`);
+  return tf.tensor2d(JSON.parse(readFileSync(foreign(`${network}.json`), 'utf8')).logits);
+}
 
 /** Runs `use` with a new folder, then removes it. */
 export async function withFolder<Result>(use: (folder: string) => Promise<Result>): Promise<Result> {
