@@ -151,6 +151,23 @@ export const EXPLORATIONS = {
     title: 'A-X, published-bsr',
     settings: { ...AGENT, agentPrepass: 'published-bsr' },
   },
+  'plain-rate-0.06': {
+    cell: 'bsr-net-90',
+    title: 'X, rate 0.06',
+    settings: { optimizer: 'sgd', lr: 0.06 },
+  },
+  'published-rate-0.06': {
+    cell: 'bsr-net-90',
+    title: 'A-X, published, rate 0.06',
+    settings: { ...AGENT, agentPrepass: 'published', lr: 0.06 },
+    against: 'plain-rate-0.06',
+  },
+  'matched-rate-0.06': {
+    cell: 'bsr-net-90',
+    title: 'A-X, matched, K = 1, rate 0.06',
+    settings: { ...AGENT, ...MATCHED, lr: 0.06 },
+    against: 'plain-rate-0.06',
+  },
 } as const satisfies Record<string, Exploration>;
 
 export type ExplorationName = keyof typeof EXPLORATIONS;
@@ -246,7 +263,7 @@ export function plannedRuns(known: Known): StudyRun[] {
       const { cell, settings } = EXPLORATIONS[arm];
       const lr = chosenRate(known, cell, 'plain');
       if (lr === null) return runs;
-      runs.push(run('exploratory', cell, arm, runName(cell, arm, seed), { ...settings, lr, seed }));
+      runs.push(run('exploratory', cell, arm, runName(cell, arm, seed), { lr, ...settings, seed }));
     }
   }
   return runs;
