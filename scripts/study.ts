@@ -6,13 +6,12 @@
 //   npm run study -- --tables    only writes the tables and the page of what is done
 
 import { spawnSync } from 'node:child_process';
-import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeAtomically } from '../src/checkpoints/atomic-file.ts';
 import { UsageError } from '../src/core/errors.ts';
-import type { AttackSpec } from '../src/evaluation/attacks.ts';
 import { version } from '../src/evaluation/version.ts';
 import {
   collectReport,
@@ -26,12 +25,9 @@ import {
 import { datasetTitle } from '../src/reporting/runs.ts';
 import { runSweep, type SweepEvent } from '../src/sweeps/index.ts';
 import { readRunConfig } from '../src/training/run-folder.ts';
-import { jobOfRun, type Known, plannedRuns, type StudyRun } from './study/design.ts';
+import { ATTACK, jobOfRun, type Known, plannedRuns, type StudyRun, TEST_IMAGES, TOTALS } from './study/design.ts';
 import { hasDiverged, knownFrom, outcomesOf, studyEpochs } from './study/outcomes.ts';
 import { progress, replaceSection, type StudyState, studySection } from './study/text.ts';
-
-const ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce', stepSize: null };
-const TEST_IMAGES = 5000;
 
 const { values: options } = parseArgs({
   options: {
@@ -48,6 +44,7 @@ const { values: options } = parseArgs({
 const { out } = options;
 const runsFolder = join(out, 'runs');
 const abort = new AbortController();
+const WHOLE = TOTALS.rate + TOTALS.primary + TOTALS.exploratory;
 
 const say = (line: string): void => console.log(`${new Date().toISOString().slice(0, 19)}  ${line}`);
 
@@ -60,7 +57,7 @@ interface Stand {
 /** What the folder holds. */
 async function read(): Promise<Stand> {
   await mkdir(runsFolder, { recursive: true });
-  const records = await readRuns(runsFolder).catch(() => []);
+  const records = (await readdir(runsFolder)).length === 0 ? [] : await readRuns(runsFolder);
   const diverged = new Set<string>();
   for (const { name, folder } of records) if (await hasDiverged(folder)) diverged.add(name);
   return { records, diverged, known: knownFrom(records, diverged) };
@@ -196,7 +193,12 @@ async function study(): Promise<boolean> {
   for (let before = 0; ; ) {
     const stand = await read();
     const plan = plannedRuns(stand.known);
-    if (plan.length === before) return true;
+    if (plan.length === before) {
+      if (before === WHOLE) return true;
+      throw new UsageError(
+        `The plan ends at ${before} of ${WHOLE} runs: what the next one depends on is not known. Diverged in the first epoch: ${[...stand.diverged].join(', ') || 'none'}.`,
+      );
+    }
     await checkFolders(plan);
     const rates = plan.filter(({ part }) => part === 'rate');
     const others = plan.filter(({ part }) => part !== 'rate');

@@ -19,10 +19,10 @@ export interface Outcome {
   readonly last: Accuracies;
   /** Gradient evaluations of training: an image's gradient by its pixels or by the weights counts one each. */
   readonly gradients: number;
-  /** Of training, on the clock. */
-  readonly seconds: number;
-  /** Variance of the corrected gradient over that of the plain one, mean over the epochs; null without correction. */
-  readonly varianceRatio: number | null;
+  /** Multiply-adds of training at the nonzeros, those of further forward passes included. */
+  readonly work: number;
+  /** Variance of the corrected gradient over that of the plain one, epoch by epoch; empty without correction. */
+  readonly varianceRatios: readonly number[];
   /** AGENT's c in the last epoch. */
   readonly coefficient: number | null;
 }
@@ -35,6 +35,7 @@ export interface Accuracies {
 /** What X is given as much of as A-X takes. */
 export const BASES = { epochs: 'equal epochs', gradients: 'equal gradient evaluations' } as const;
 export type Basis = keyof typeof BASES;
+export const bases = Object.keys(BASES) as readonly Basis[];
 
 /** The chance of a false difference among all primary comparisons that is accepted, and of missing a true one. */
 export const ALPHA = 0.05;
@@ -48,16 +49,20 @@ export interface Comparison {
   /** Seeds of the design, and those of which both runs are there. */
   readonly planned: number;
   readonly seeds: readonly number[];
-  /** In robust accuracy; null below one pair. */
+  /** In robust accuracy of the chosen checkpoint, seed by seed. */
+  readonly differences: readonly number[];
+  /** Their mean, and that of the last checkpoint; null below one pair. */
   readonly difference: PairedDifference | null;
-  /** Two-sided, before and after Holm's adjustment over all primary questions; NaN below two pairs. */
+  readonly lastDifference: PairedDifference | null;
+  /** Two-sided; NaN below two pairs. */
   readonly p: number;
+  /** After Holm's adjustment over all primary questions, of which open ones count with p = 1; NaN of those. */
   readonly adjusted: number;
   /** At Holm's first level, alpha over the number of primary questions, and at alpha; NaN below two pairs. */
   readonly smallest: { readonly family: number; readonly alone: number };
   readonly verdict: 'distinguishable' | 'not distinguishable' | 'open';
-  /** Gradient evaluations and seconds of A-X over those of X, over the pairs. */
-  readonly cost: { readonly gradients: number; readonly seconds: number };
+  /** Gradient evaluations and multiply-adds of A-X over those of X, over the pairs. */
+  readonly cost: { readonly gradients: number; readonly work: number };
 }
 
 const control = (arm: AgentArm, basis: Basis): PrimaryArm => (basis === 'epochs' ? 'plain' : `plain-as-${arm}`);
@@ -83,13 +88,13 @@ export function pairsOf(
 
 type Pairs = ReturnType<typeof pairsOf>;
 
-/** A-X minus X in robust accuracy of the chosen checkpoint; null without a pair. */
-export const robustDifference = (pairs: Pairs): PairedDifference | null =>
+/** A-X minus X in robust accuracy of the chosen checkpoint, or of the last one; null without a pair. */
+export const robustDifference = (pairs: Pairs, checkpoint: 'best' | 'last' = 'best'): PairedDifference | null =>
   pairs.length === 0
     ? null
     : pairedDifference(
-        pairs.map(({ treated }) => treated.best.robust),
-        pairs.map(({ control: other }) => other.best.robust),
+        pairs.map(({ treated }) => treated[checkpoint].robust),
+        pairs.map(({ control: other }) => other[checkpoint].robust),
       );
 
 const differencesOf = (pairs: Pairs): number[] =>
@@ -98,7 +103,7 @@ const differencesOf = (pairs: Pairs): number[] =>
 /** The primary questions with what is known of their answers, the p-values of all of them adjusted together. */
 export function primaryComparisons(outcomes: readonly Outcome[]): Comparison[] {
   const questions = cellNames.flatMap((cell) =>
-    agentArms.flatMap((arm) => (['epochs', 'gradients'] as const).map((basis) => ({ cell, arm, basis }))),
+    agentArms.flatMap((arm) => bases.map((basis) => ({ cell, arm, basis }))),
   );
   const answers = questions.map(({ cell, arm, basis }) => {
     const pairs = pairsOf(outcomes, cell, arm, control(arm, basis));
@@ -108,32 +113,30 @@ export function primaryComparisons(outcomes: readonly Outcome[]): Comparison[] {
     const known = error > 1e-12;
     return {
       pairs,
-      difference: robustDifference(pairs),
+      differences,
+      open: pairs.length < CELLS[cell].seeds,
       p: known ? studentTails(mean(differences) / error, degrees) : Number.NaN,
       smallest: (alpha: number) => (known ? smallestDetectable(error, degrees, { alpha, power: POWER }) : Number.NaN),
     };
   });
-  const adjusted = holm(answers.map(({ p }) => (Number.isNaN(p) ? 1 : p)));
+  // A verdict that is shown stays, whatever the answers to come.
+  const adjusted = holm(answers.map(({ p, open }) => (open || Number.isNaN(p) ? 1 : p)));
   return questions.map((question, i) => {
-    const { pairs, difference, p, smallest } = answers[i];
-    const planned = CELLS[question.cell].seeds;
+    const { pairs, differences, open, p, smallest } = answers[i];
     const ratio = (of: (outcome: Outcome) => number): number =>
       mean(pairs.map(({ treated }) => of(treated))) / mean(pairs.map(({ control: other }) => of(other)));
     return {
       ...question,
-      planned,
+      planned: CELLS[question.cell].seeds,
       seeds: pairs.map(({ seed }) => seed),
-      difference,
+      differences,
+      difference: robustDifference(pairs),
+      lastDifference: robustDifference(pairs, 'last'),
       p,
-      adjusted: Number.isNaN(p) ? Number.NaN : adjusted[i],
+      adjusted: open || Number.isNaN(p) ? Number.NaN : adjusted[i],
       smallest: { family: smallest(ALPHA / questions.length), alone: smallest(ALPHA) },
-      verdict:
-        pairs.length < planned
-          ? 'open'
-          : !Number.isNaN(p) && adjusted[i] <= ALPHA
-            ? 'distinguishable'
-            : 'not distinguishable',
-      cost: { gradients: ratio(({ gradients }) => gradients), seconds: ratio(({ seconds }) => seconds) },
+      verdict: open ? 'open' : adjusted[i] <= ALPHA ? 'distinguishable' : 'not distinguishable',
+      cost: { gradients: ratio(({ gradients }) => gradients), work: ratio(({ work }) => work) },
     };
   });
 }
@@ -152,11 +155,16 @@ export interface PooledDifference {
 }
 
 /**
- * The secondary question, over all cells: the mean of the cells' mean differences, with the spread within cells pooled,
+ * The secondary question, over several cells: the mean of the cells' mean differences, with the spread within cells pooled,
  * s² = Σ (d − d̄_cell)² / Σ (n_cell − 1), and standard error s · √(Σ 1 / n_cell) / cells. Null without a pair.
  */
-export function pooledDifference(outcomes: readonly Outcome[], arm: AgentArm, basis: Basis): PooledDifference | null {
-  const groups = cellNames
+export function pooledDifference(
+  outcomes: readonly Outcome[],
+  arm: AgentArm,
+  basis: Basis,
+  over: readonly CellName[] = cellNames,
+): PooledDifference | null {
+  const groups = over
     .map((cell) => differencesOf(pairsOf(outcomes, cell, arm, control(arm, basis))))
     .filter(({ length }) => length > 0);
   if (groups.length === 0) return null;

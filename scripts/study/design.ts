@@ -1,3 +1,4 @@
+import type { AttackSpec } from '../../src/evaluation/attacks.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
 import { applicable, configHash, parseConfig, type TrainConfig, type TrainOptions } from '../../src/training/config.ts';
 
@@ -23,6 +24,10 @@ export const SHARED = {
   backend: 'engine',
   checkpointEvery: 120,
 } as const satisfies TrainOptions;
+
+/** What every run is measured by, on this many test images, balanced over the classes. */
+export const ATTACK = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce', stepSize: null } as const satisfies AttackSpec;
+export const TEST_IMAGES = 5000;
 
 /** Learning rates to choose from, at `RATE_SEED`, which is not reported. */
 export const RATES = [0.02, 0.06, 0.18] as const;
@@ -190,7 +195,7 @@ export interface StudyRun {
 export interface Known {
   /** Best robust validation accuracy; −1 where the run diverged. */
   readonly scores: ReadonlyMap<string, number>;
-  /** Gradient evaluations, counted in images. */
+  /** Gradient evaluations an epoch, counted in images; of runs that diverged too. */
   readonly gradients: ReadonlyMap<string, number>;
 }
 

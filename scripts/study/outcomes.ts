@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { UNION } from '../../src/evaluation/types.ts';
+import { attackLabel } from '../../src/evaluation/attacks.ts';
 import { type EpochsToAccuracy, epochsToAccuracy } from '../../src/reporting/epochs-to-accuracy.ts';
 import { costedRun, type RunRecord } from '../../src/reporting/runs.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
 import type { Accuracies, Outcome } from './analysis.ts';
-import type { Known, StudyRun } from './design.ts';
+import { ATTACK, type Known, SHARED, type StudyRun, TEST_IMAGES } from './design.ts';
 
 /** A run of the design with what it left behind. */
 export interface StudyRecord {
@@ -14,9 +14,12 @@ export interface StudyRecord {
 
 const isFinished = ({ config, metrics }: RunRecord): boolean => metrics.at(-1)?.epoch === config.epochs;
 
-/** Gradient evaluations of a whole run. */
+/** Gradient evaluations so far. */
 const gradientsOf = ({ metrics }: RunRecord): number =>
   (metrics.at(-1)?.input_gradients ?? 0) + (metrics.at(-1)?.weight_gradients ?? 0);
+
+/** They are the same in every epoch. */
+const gradientsAnEpoch = (record: RunRecord): number => gradientsOf(record) / (record.metrics.at(-1)?.epoch ?? 0);
 
 /** Whether a run stopped because its loss was no longer finite. */
 export async function hasDiverged(folder: string): Promise<boolean> {
@@ -37,7 +40,11 @@ export function knownFrom(records: readonly RunRecord[], diverged: ReadonlySet<s
       ...finished.map((record) => [record.name, score(record)] as const),
       ...[...diverged].map((name) => [name, -1] as const),
     ]),
-    gradients: new Map(finished.map((record) => [record.name, gradientsOf(record)])),
+    gradients: new Map(
+      records
+        .filter((record) => record.metrics.length > 0 && (isFinished(record) || diverged.has(record.name)))
+        .map((record) => [record.name, gradientsAnEpoch(record)]),
+    ),
   };
 }
 
@@ -55,23 +62,24 @@ export const outcomesOf = (records: readonly StudyRecord[]): Outcome[] =>
         best,
         last,
         gradients: gradientsOf(record),
-        seconds: record.metrics.at(-1)?.seconds ?? Number.NaN,
-        varianceRatio: meanOf(record, 'variance_ratio'),
+        work: record.metrics.at(-1)?.flops ?? Number.NaN,
+        varianceRatios: record.metrics.flatMap((row) => row.variance_ratio ?? []),
         coefficient: record.metrics.at(-1)?.c ?? null,
       },
     ];
   });
 
+/** Under the study's own attack; null before it was made, whatever other evaluations there are. */
 function accuracies({ evaluations }: RunRecord, checkpoint: string): Accuracies | null {
-  const evaluation = evaluations.find(({ target }) => target.checkpoint === checkpoint);
-  const union = evaluation?.attacks.find(({ attack }) => attack === UNION);
-  return evaluation && union ? { clean: evaluation.clean.value, robust: union.robust.value } : null;
-}
-
-/** Over the epochs that have it; null where none has. */
-function meanOf({ metrics }: RunRecord, column: 'variance_ratio'): number | null {
-  const values = metrics.flatMap((row) => row[column] ?? []);
-  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+  for (const { target, split, clean, attacks } of evaluations) {
+    if (target.checkpoint !== checkpoint || split !== 'test' || clean.n !== TEST_IMAGES) continue;
+    const made = attacks.find(
+      ({ attack, norm, epsilon }) =>
+        attack === attackLabel(ATTACK) && norm === SHARED.norm && epsilon === SHARED.epsilon,
+    );
+    if (made) return { clean: clean.value, robust: made.robust.value };
+  }
+  return null;
 }
 
 /** Epochs to accuracy of the finished runs that are attacked in training; the target of a cell is that of X. */

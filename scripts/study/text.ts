@@ -1,12 +1,15 @@
 import type { EpochsToAccuracy } from '../../src/reporting/epochs-to-accuracy.ts';
-import { mean, standardDeviation } from '../../src/reporting/statistics.ts';
-import { percent } from '../../src/reporting/table.ts';
+import { mean, smallestDetectable, standardDeviation } from '../../src/reporting/statistics.ts';
+import { percent, signed } from '../../src/reporting/table.ts';
+import { median } from '../bench/statistics.ts';
 import {
   ALPHA,
   BASES,
   type Basis,
+  bases,
   type Comparison,
   type Outcome,
+  POWER,
   type PooledDifference,
   pairsOf,
   pooledDifference,
@@ -14,11 +17,11 @@ import {
   robustDifference,
 } from './analysis.ts';
 import {
-  type AgentArm,
   ARMS,
   agentArms,
   armNames,
   CELLS,
+  type CellName,
   cellNames,
   chosenRate,
   EXPLORATIONS,
@@ -62,19 +65,19 @@ const table = (header: readonly string[], rows: readonly (readonly string[])[]):
     ? ''
     : [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
-/** In points of per cent, with its sign. */
-const points = (fraction: number): string =>
-  Number.isNaN(fraction) ? '–' : `${fraction < 0 ? '−' : '+'}${percent(Math.abs(fraction))}`;
-const unsigned = (fraction: number): string => (Number.isNaN(fraction) ? '–' : percent(fraction));
+/** In points of per cent. */
 const interval = ({ mean: center, low, high }: { mean: number; low: number; high: number }): string =>
-  Number.isNaN(low) ? points(center) : `${points(center)} [${points(low)}, ${points(high)}]`;
+  Number.isNaN(low) ? signed(center) : `${signed(center)} [${signed(low)}, ${signed(high)}]`;
 const times = (ratio: number): string => (Number.isNaN(ratio) ? '–' : `${ratio.toFixed(2)}×`);
 const probability = (p: number): string => (Number.isNaN(p) ? '–' : p < 0.001 ? '< 0.001' : p.toFixed(3));
 const spread = (values: readonly number[]): string => {
   const deviation = standardDeviation(values);
   return Number.isNaN(deviation) ? percent(mean(values)) : `${percent(mean(values))} ± ${percent(deviation)}`;
 };
-const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+const are = (count: number): string => `${count} ${count === 1 ? 'is' : 'are'}`;
+const millions = (values: readonly number[], digits: number): string => `${(mean(values) / 1e6).toFixed(digits)} M`;
+const listed = (names: readonly string[]): string =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 
 /** How far the study has come, as a sentence. */
 export function progress({ known, outcomes, diverged }: StudyState): string {
@@ -112,13 +115,16 @@ function outcomesTable({ outcomes }: StudyState): string {
   return table(['', 'arm', 'seeds', ...OUTCOME_COLUMNS], rows);
 }
 
-const OUTCOME_COLUMNS = ['clean', 'robust', 'robust, last epoch', 'gradient evaluations', 'seconds'];
+const OUTCOME_COLUMNS = ['clean', 'robust', 'robust, last epoch', 'gradient evaluations', 'multiply-adds'];
 const outcomeCells = (runs: readonly Outcome[]): string[] => [
   spread(runs.map(({ best }) => best.clean)),
   spread(runs.map(({ best }) => best.robust)),
   spread(runs.map(({ last }) => last.robust)),
-  `${(mean(runs.map(({ gradients }) => gradients)) / 1e6).toFixed(2)} M`,
-  mean(runs.map(({ seconds }) => seconds)).toFixed(0),
+  millions(
+    runs.map(({ gradients }) => gradients),
+    2,
+  ),
+  `${(mean(runs.map(({ work }) => work)) / 1e12).toFixed(2)} T`,
 ];
 
 const comparisonsTable = (comparisons: readonly Comparison[]): string =>
@@ -128,49 +134,60 @@ const comparisonsTable = (comparisons: readonly Comparison[]): string =>
       'AGENT',
       'at',
       'pairs',
+      'seed by seed',
       'A-X − X, points',
       'p, Holm',
       'could have shown',
       'verdict',
+      'last epoch',
       'gradient evaluations',
-      'seconds',
+      'multiply-adds',
     ],
-    comparisons.flatMap(({ cell, arm, basis, planned, seeds, difference, adjusted, smallest, verdict, cost }) =>
-      difference === null
-        ? []
-        : [
-            [
-              CELLS[cell].title,
-              arm,
-              BASES[basis],
-              `${seeds.length} of ${planned}`,
-              interval(difference),
-              probability(adjusted),
-              `${unsigned(smallest.family)} (${unsigned(smallest.alone)})`,
-              verdict,
-              times(cost.gradients),
-              times(cost.seconds),
-            ],
-          ],
-    ),
+    comparisons.flatMap((comparison) => {
+      const { cell, arm, basis, planned, seeds, differences, difference, lastDifference } = comparison;
+      const { adjusted, smallest, verdict, cost } = comparison;
+      if (difference === null || lastDifference === null) return [];
+      return [
+        [
+          CELLS[cell].title,
+          arm,
+          BASES[basis],
+          `${seeds.length} of ${planned}`,
+          differences.map(signed).join(' '),
+          interval(difference),
+          probability(adjusted),
+          `${percent(smallest.family)} (${percent(smallest.alone)})`,
+          verdict,
+          interval(lastDifference),
+          times(cost.gradients),
+          times(cost.work),
+        ],
+      ];
+    }),
   );
 
-const allPooled = (outcomes: readonly Outcome[]): PooledDifference[] =>
-  agentArms.flatMap((arm) =>
-    (['epochs', 'gradients'] as const).flatMap((basis) => pooledDifference(outcomes, arm, basis) ?? []),
-  );
+/** The cells that means are taken over, and how they are called. */
+const POOLS: readonly { readonly title: string; readonly cells: readonly CellName[] }[] = [
+  { title: 'all', cells: cellNames },
+  { title: 'without BSR-Net', cells: cellNames.filter((name) => name !== 'bsr-net-90') },
+];
 
-const pooledTable = (pooled: readonly PooledDifference[]): string =>
+const allPooled = (outcomes: readonly Outcome[], cells: readonly CellName[] = cellNames): PooledDifference[] =>
+  agentArms.flatMap((arm) => bases.flatMap((basis) => pooledDifference(outcomes, arm, basis, cells) ?? []));
+
+const pooledTable = (outcomes: readonly Outcome[]): string =>
   table(
-    ['AGENT', 'at', 'cells', 'pairs', 'A-X − X, points', 'could have shown'],
-    pooled.map((entry) => [
-      entry.arm,
-      BASES[entry.basis],
-      String(entry.cells),
-      String(entry.pairs),
-      interval(entry),
-      unsigned(entry.smallest),
-    ]),
+    ['cells', 'AGENT', 'at', 'pairs', 'A-X − X, points', 'could have shown'],
+    POOLS.flatMap(({ title, cells }) =>
+      allPooled(outcomes, cells).map((entry) => [
+        entry.cells === cells.length ? title : `${title}: ${entry.cells} of ${cells.length}`,
+        entry.arm,
+        BASES[entry.basis],
+        String(entry.pairs),
+        interval(entry),
+        percent(entry.smallest),
+      ]),
+    ),
   );
 
 function epochsTable({ epochs, runs }: StudyState): string {
@@ -182,7 +199,7 @@ function epochsTable({ epochs, runs }: StudyState): string {
       });
       if (group.length === 0) return [];
       const reached = group.filter((entry) => entry.reached);
-      const gradients = reached.map(({ at }) => (at.inputGradients + at.weightGradients) / 1e6);
+      const gradients = reached.map(({ at }) => at.inputGradients + at.weightGradients);
       return [
         [
           CELLS[cell].title,
@@ -190,7 +207,7 @@ function epochsTable({ epochs, runs }: StudyState): string {
           `${percent(group[0].target)} %`,
           `${reached.length} of ${group.length}`,
           reached.length === 0 ? '–' : mean(reached.map(({ at }) => at.epoch)).toFixed(1),
-          reached.length === 0 ? '–' : `${mean(gradients).toFixed(2)} M`,
+          reached.length === 0 ? '–' : millions(gradients, 2),
         ],
       ];
     }),
@@ -216,7 +233,10 @@ function explorationTable({ outcomes }: StudyState): string {
         spread(runs.map(({ best }) => best.clean)),
         spread(runs.map(({ best }) => best.robust)),
         difference === null ? '–' : interval(difference),
-        `${(mean(runs.map(({ gradients }) => gradients)) / 1e6).toFixed(2)} M`,
+        millions(
+          runs.map(({ gradients }) => gradients),
+          2,
+        ),
       ],
     ];
   });
@@ -228,7 +248,7 @@ function varianceTable({ outcomes }: StudyState): string {
   const rows = cellNames.flatMap((cell) =>
     arms.flatMap((arm) => {
       const runs = outcomes.filter(
-        (outcome) => outcome.cell === cell && outcome.arm === arm && outcome.varianceRatio !== null,
+        (outcome) => outcome.cell === cell && outcome.arm === arm && outcome.varianceRatios.length > 1,
       );
       if (runs.length === 0) return [];
       const { title } = arm in ARMS ? ARMS[arm as keyof typeof ARMS] : EXPLORATIONS[arm as keyof typeof EXPLORATIONS];
@@ -238,101 +258,127 @@ function varianceTable({ outcomes }: StudyState): string {
           CELLS[cell].title,
           title,
           String(runs.length),
-          mean(runs.flatMap(({ varianceRatio }) => varianceRatio ?? [])).toFixed(3),
+          mean(runs.map(({ varianceRatios }) => varianceRatios[0])).toFixed(2),
+          mean(runs.map(({ varianceRatios }) => median(varianceRatios.slice(1)))).toFixed(2),
           coefficients.length === 0 ? '–' : mean(coefficients).toFixed(2),
         ],
       ];
     }),
   );
-  return table(['', 'arm', 'seeds', 'corrected variance over plain', 'c at the end'], rows);
+  return table(
+    ['', 'arm', 'seeds', 'corrected variance over plain: first epoch', 'median of the others', 'c at the end'],
+    rows,
+  );
 }
 
 /** Whether AGENT pays, as far as the runs show, in plain words. */
 export function verdictOf(outcomes: readonly Outcome[]): string {
   const comparisons = primaryComparisons(outcomes);
-  const paired = comparisons.filter(({ seeds }) => seeds.length > 0);
-  if (paired.length === 0) return 'No pair of runs with and without AGENT is complete yet, so nothing can be said.';
-  const pooled = allPooled(outcomes);
-  const cost = (arm: AgentArm): string => {
-    const costs = paired.filter((comparison) => comparison.arm === arm && comparison.basis === 'epochs');
-    if (costs.length === 0) return '';
-    const of = (key: 'gradients' | 'seconds') => times(mean(costs.map((comparison) => comparison.cost[key])));
-    return `\`${arm}\` took ${of('gradients')} the gradient evaluations and ${of('seconds')} the seconds of X`;
-  };
+  if (comparisons.every(({ seeds }) => seeds.length === 0)) {
+    return 'No pair of runs with and without AGENT is complete yet, so nothing can be said.';
+  }
   return [
     countSentence(comparisons),
-    ...(['epochs', 'gradients'] as const).map((basis) => basisSentence(basis, pooled)),
-    `The price, at equal epochs: ${agentArms.map(cost).filter(Boolean).join('; ')}.`,
-    conclusion(comparisons, pooled),
-  ].join(' ');
+    ...agentArms.map((arm) => armSentences(comparisons.filter((comparison) => comparison.arm === arm))),
+    pooledSentence(allPooled(outcomes)),
+  ]
+    .filter(Boolean)
+    .join(' ');
 }
 
 function countSentence(comparisons: readonly Comparison[]): string {
   const decided = comparisons.filter(({ verdict }) => verdict !== 'open');
-  const shown = decided.filter(({ verdict }) => verdict === 'distinguishable');
-  const better = shown.filter(({ difference }) => (difference?.mean ?? 0) > 0).length;
   const open = comparisons.length - decided.length;
   const stand =
     open === 0
       ? `All ${comparisons.length} primary comparisons are decided`
-      : `Of ${comparisons.length} primary comparisons ${open} are open`;
-  if (decided.length === 0) return `${stand}: what follows is a look before the end, and decides nothing.`;
+      : `Of ${comparisons.length} primary comparisons ${are(open)} open`;
+  if (decided.length === 0) return `${stand}: the figures below are a look before the end, and decide nothing.`;
+  const { better, worse, same } = sorted(decided);
   return (
-    `${stand}; ${plural(better, 'difference')} in favour of AGENT and ${shown.length - better} against it ` +
-    `${shown.length === 1 ? 'is' : 'are'} distinguishable, ${decided.length - shown.length} are not.`
+    `${stand}. Of those decided ${are(better.length)} distinguishable in favour of AGENT, ${worse.length} against it, ` +
+    `and ${are(same.length)} not distinguishable.`
   );
 }
 
-type Standing = 'gains' | 'loses' | 'unclear' | 'unknown';
-
-/** What the interval of a mean over cells says. */
-const standingOf = ({ low, high }: PooledDifference): Standing =>
-  Number.isNaN(low) ? 'unknown' : low > 0 ? 'gains' : high < 0 ? 'loses' : 'unclear';
-
-const STANDING: { readonly [S in Standing]: (entry: PooledDifference) => string } = {
-  gains: () => 'a gain',
-  loses: () => 'a loss',
-  unclear: ({ smallest }) =>
-    `not told from no correction, where a true difference of ${unsigned(smallest)} points would have shown with a chance of 80 %`,
-  unknown: () => 'a single pair a cell, which says nothing',
-};
-
-/** What the means over cells say on one basis. */
-function basisSentence(basis: Basis, pooled: readonly PooledDifference[]): string {
-  const entries = pooled.filter((entry) => entry.basis === basis);
-  if (entries.length === 0) return `At ${BASES[basis]} no pair is complete yet.`;
-  const parts = entries.map(
-    (entry) =>
-      `\`${entry.arm}\` ${interval(entry)} points over ${plural(entry.pairs, 'pair')} in ${plural(entry.cells, 'cell')}: ${STANDING[standingOf(entry)](entry)}`,
-  );
-  return `At ${BASES[basis]}, A-X minus X in robust accuracy as a mean over cells (unadjusted): ${parts.join('; ')}.`;
+interface Sorted {
+  readonly better: readonly Comparison[];
+  readonly worse: readonly Comparison[];
+  readonly same: readonly Comparison[];
 }
 
-/** In which currency AGENT pays. */
-function conclusion(comparisons: readonly Comparison[], pooled: readonly PooledDifference[]): string {
-  const soFar = comparisons.some(({ verdict }) => verdict === 'open') ? 'So far' : 'In the end';
-  const arms = (basis: Basis, standing: Standing): string =>
-    pooled
-      .filter((entry) => entry.basis === basis && standingOf(entry) === standing)
-      .map(({ arm }) => `\`${arm}\``)
-      .join(' and ');
-  const pays = arms('gradients', 'gains');
-  const paysInEpochs = arms('epochs', 'gains');
-  const harms = arms('epochs', 'loses');
-  if (pooled.every((entry) => standingOf(entry) === 'unknown')) return `${soFar} there is no evidence either way.`;
-  if (pays) return `${soFar} ${pays} pays in computation: X with as many gradient evaluations stays behind.`;
-  const open = pooled.every((entry) => entry.basis === 'epochs' || standingOf(entry) === 'unknown');
-  if (open) {
-    const seen = paysInEpochs ? `${paysInEpochs} pays in epochs` : harms ? `${harms} does harm` : 'no gain is seen';
-    return `${soFar}, at equal epochs, ${seen}; what it does for the same computation is not known yet.`;
-  }
-  const instead =
-    arms('gradients', 'loses') !== ''
-      ? 'training X longer for the same gradient evaluations brings more'
-      : 'no gain over training X longer for the same gradient evaluations is seen';
-  if (paysInEpochs) return `${soFar} ${paysInEpochs} pays in epochs alone, and not in computation: ${instead}.`;
-  if (harms) return `${soFar} AGENT pays in no currency here, and ${harms} does harm; ${instead}.`;
-  return `${soFar} no currency is seen in which AGENT pays here, and it costs further gradient evaluations; ${instead}.`;
+/** Decided comparisons by what they found. */
+function sorted(comparisons: readonly Comparison[]): Sorted {
+  const shown = comparisons.filter(({ verdict }) => verdict === 'distinguishable');
+  return {
+    better: shown.filter(({ difference }) => (difference?.mean ?? 0) > 0),
+    worse: shown.filter(({ difference }) => (difference?.mean ?? 0) < 0),
+    same: comparisons.filter(({ verdict }) => verdict === 'not distinguishable'),
+  };
+}
+
+/** What the comparisons of one arm of AGENT found, what that arm costs, and in which currency it pays. */
+function armSentences(comparisons: readonly Comparison[]): string {
+  const [{ arm }] = comparisons;
+  const of = (basis: Basis): Sorted => sorted(comparisons.filter((comparison) => comparison.basis === basis));
+  const [atEpochs, atGradients] = [of('epochs'), of('gradients')];
+  const clauses = (
+    [
+      [atEpochs, 'epochs'],
+      [atGradients, 'gradients'],
+    ] as const
+  ).flatMap(([found, basis]) => {
+    const clause = clauseOf(found);
+    return clause === '' ? [] : [`at ${BASES[basis]} ${clause}`];
+  });
+  const costs = comparisons.filter(({ basis, seeds }) => basis === 'epochs' && seeds.length > 0);
+  const price =
+    costs.length === 0
+      ? ''
+      : `\`${arm}\` took ${times(mean(costs.map(({ cost }) => cost.gradients)))} the gradient evaluations of X in as many epochs, and ${times(mean(costs.map(({ cost }) => cost.work)))} its multiply-adds.`;
+  if (clauses.length === 0) return price;
+  return `\`${arm}\` is ${clauses.join('; ')}. ${price} ${currency(atEpochs, atGradients)}`;
+}
+
+function clauseOf({ better, worse, same }: Sorted): string {
+  const cells = (of: readonly Comparison[]): string => listed(of.map(({ cell }) => CELLS[cell].title));
+  return [
+    better.length > 0 && `better than X in ${cells(better)}`,
+    worse.length > 0 && `worse than X in ${cells(worse)}`,
+    same.length > 0 && `not distinguishable from X in ${cells(same)}`,
+  ]
+    .filter(Boolean)
+    .join(', ');
+}
+
+/** Whether and in what an arm pays, by its decided comparisons. */
+function currency(atEpochs: Sorted, atGradients: Sorted): string {
+  const gains = atEpochs.better.length + atGradients.better.length;
+  const losses = atEpochs.worse.length + atGradients.worse.length;
+  if (gains > 0 && losses > 0) return 'So it helps in some of these comparisons and does harm in others.';
+  if (losses > 0) return 'So it pays in no currency here, and does harm.';
+  if (atGradients.better.length > 0) return 'So it pays there in computation: X trained for as long stays behind.';
+  if (atEpochs.better.length === 0) return 'So no currency is seen in which it pays here.';
+  return atGradients.same.length > 0
+    ? 'So it pays in epochs, and in computation no gain over training X for longer is seen.'
+    : 'So it pays in epochs; what it does for the same computation is not decided.';
+}
+
+/** The secondary question. */
+function pooledSentence(pooled: readonly PooledDifference[]): string {
+  const known = pooled.filter(({ low }) => !Number.isNaN(low));
+  if (known.length === 0) return '';
+  const parts = known.map((entry) => `\`${entry.arm}\` at ${BASES[entry.basis]} ${interval(entry)}`);
+  return `Secondary, as a mean over cells with an interval that is not adjusted, in points of robust accuracy: ${parts.join('; ')}.`;
+}
+
+/** How many standard errors a difference must have, for the two numbers of seeds. */
+function powerSentence(questions: number): string {
+  const needed = (seeds: number): string =>
+    smallestDetectable(1, seeds - 1, { alpha: ALPHA / questions, power: POWER }).toFixed(0);
+  const seeds = [...new Set(cellNames.map((cell) => CELLS[cell].seeds))];
+  const parts = seeds.map((count) => `${count} seeds ${needed(count)}`);
+  return `At Holm's first level a true difference must be so many standard errors to be found with that chance: with ${parts.join(', with ')}. So three seeds can hardly decide anything alone.`;
 }
 
 /** The section on the study. */
@@ -353,28 +399,38 @@ export function studySection(state: StudyState): string {
       'Primary comparisons',
       `Robust accuracy of the checkpoint of best robust validation accuracy: mean paired difference over seeds with its ` +
         `95 % t interval; p adjusted by Holm over all ${comparisons.length} questions; the smallest true difference that ` +
-        `would have been found with a chance of 80 % at Holm's first level (and at a level of ${ALPHA} alone); what A-X took over what X took. ` +
-        'A comparison with pairs to come is open, whatever its figures.',
+        `would have been found with a chance of 80 % at Holm's first level (and at a level of ${ALPHA} alone); the same ` +
+        'difference of the last epoch’s checkpoint; what A-X took over what X took. A comparison with pairs to come is ' +
+        'open, whatever its figures. Intervals are over seeds of training, on one set of test images and one held-out set ' +
+        `that chooses the checkpoint. ${powerSentence(comparisons.length)}`,
       comparisonsTable(comparisons),
     ),
     ...part(
       'Over all cells',
-      'The mean of the cells’ mean differences, their spread within cells pooled, with a 95 % t interval that is not adjusted.',
-      pooledTable(allPooled(outcomes)),
+      'The mean of the cells’ mean differences, their spread within cells pooled, as if it were the same in all, with a ' +
+        '95 % t interval that is not adjusted. BSR-Net’s learning rate is the one that AGENT bore least where each arm was ' +
+        'tuned: hence the means without it, which were not planned.',
+      pooledTable(outcomes),
     ),
     ...part(
       'All arms',
-      'Per cent of the test images, mean ± standard deviation over seeds; gradient evaluations and seconds of training. ' +
-        'Seconds are of the clock, on a machine that did other things beside: compare gradient evaluations.',
+      'Per cent of the test images, mean ± standard deviation over seeds; gradient evaluations and multiply-adds of ' +
+        'training. Seconds are not given, for the machine did other things beside: [performance](performance.md) has them.',
       outcomesTable(state),
     ),
     ...part(
       'Epochs to accuracy',
       'The target is what X ends with on validation images, mean over its seeds; reached where two epochs in a row are at ' +
-        'or above it. Epochs and gradient evaluations are means over the runs that reached it.',
+        'or above it. Epochs and gradient evaluations are means over the runs that reached it. On 500 images this is a coarse ' +
+        'figure: X itself comes there long before its end.',
       epochsTable(state),
     ),
-    ...part('Learning rates', 'Best robust validation accuracy at a seed that is not reported.', ratesTable(state)),
+    ...part(
+      'Learning rates',
+      'Best robust validation accuracy at a seed that is not reported. On 500 images one has a standard error of about 2 ' +
+        'points: rates that differ by less are chosen by chance.',
+      ratesTable(state),
+    ),
     ...part(
       'Exploratory',
       'Not part of the question; intervals are not adjusted, and a difference here is a reason to ask again, not a result.',

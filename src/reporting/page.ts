@@ -163,7 +163,7 @@ function differencesSection(data: ReportData): Html | null {
       cell: ({ cleanDifference }) => cleanDifference && formatDifference(cleanDifference),
     },
   ];
-  return html`<div class="card">${table('Mean difference over paired seeds with its 95 % t interval. With few seeds intervals are wide: what cannot be told apart may still differ.', columns, cells)}</div>`;
+  return html`<div class="card">${table('Mean difference over paired seeds with its 95 % t interval, each for itself: of twenty without any difference one is called distinguishable by chance. With few seeds intervals are wide: what cannot be told apart may still differ.', columns, cells)}</div>`;
 }
 
 function gallerySection(gallery: Gallery): Html {

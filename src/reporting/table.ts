@@ -51,7 +51,11 @@ export const formatSummaryTable = (cells: readonly SummaryCell[]): string =>
     6,
   );
 
-const signed = (fraction: number): string => `${fraction < 0 ? '−' : '+'}${percent(Math.abs(fraction))}`;
+/** In points of per cent with their sign, such as `+1.2`; 0 has none. */
+export function signed(fraction: number): string {
+  const size = percent(Math.abs(fraction));
+  return Number.isNaN(fraction) || Number(size) === 0 ? size : `${fraction < 0 ? '−' : '+'}${size}`;
+}
 
 /** Such as `+1.2 points [−0.4, +2.8], 5 seeds: not distinguishable`. */
 export function formatDifference({ n, mean, low, high, distinguishable }: PairedDifference): string {
