@@ -1,5 +1,5 @@
 import { InputError } from '../core/errors.ts';
-import { isKernel, isSparse, type Params, trainable } from '../core/params.ts';
+import { isKernel, isSparse, type Param, type Params, sparsityOf, trainable } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
 import type { WeightCounts } from './distributions.ts';
 import { globalMagnitudeCounts, pruneWeights } from './prune.ts';
@@ -22,9 +22,10 @@ const lastStep = ({ end }: UpdateSchedule, { totalSteps }: Progress): number =>
   Math.max(1, Math.floor(end * totalSteps));
 
 /**
- * Gradual magnitude pruning: a dense network loses its smallest |w| at every update, kernel by kernel or (`globally`) those
- * of all kernels, the sparsity rising from 0 to S_final as S_final · (1 − (1 − time)³); weights gone stay gone (Zhu and
- * Gupta 2017, https://arxiv.org/abs/1710.01878). The last update, at the end of the schedule, leaves exactly the counts asked for.
+ * Gradual magnitude pruning: a network loses its smallest |w| at every update, kernel by kernel or (`globally`) those of
+ * all kernels, the sparsity rising from 0 to S_final as S_final · (1 − (1 − time)³); weights gone stay gone (Zhu and Gupta
+ * 2017, https://arxiv.org/abs/1710.01878). One that is sparse already loses none until that curve has come to where it
+ * stands. The last update, at the end of the schedule, leaves exactly the counts asked for.
  *
  * @throws InputError for a schedule out of range
  */
@@ -52,21 +53,40 @@ export function gradual(options: GradualOptions): Sparsifier {
 export const globally =
   (sparsity: number, dense: ReadonlySet<string>): CountsAt =>
   (params, left) =>
-    globalMagnitudeCounts(params, (1 - left) * sparsity, dense);
+    globalMagnitudeCounts(params, Math.max((1 - left) * sparsity, Math.min(sparsity, sparsityOf(params))), dense);
+
+/**
+ * Whether each kernel has the weights that it is to keep in the end, or more.
+ *
+ * @param params dense or sparse; borrowed
+ * @throws InputError if one has fewer: pruning takes weights and gives none
+ */
+export function checkEnoughToPrune(params: Params, final: WeightCounts): void {
+  for (const [name, count] of Object.entries(final)) {
+    if (!(name in params)) continue;
+    const there = trainable(params[name]).size;
+    if (count <= there) continue;
+    const size = sizeOfKernel(params[name]);
+    const share = (weights: number) => Number((1 - weights / size).toFixed(4));
+    throw new InputError(
+      `The kernel ${name} has ${there} of its ${size} weights left, a sparsity of ${share(there)}; pruning gives none back, so it cannot end at ${count} (${share(count)}). Start from a denser network, end at a higher sparsity, or take another distribution.`,
+    );
+  }
+}
+
+const sizeOfKernel = (param: Param): number => (isSparse(param) ? sizeOf(param.structure.shape) : param.size);
 
 /** Of each kernel final + (size − final) · left, rounded up and never more than there are. */
 const byKernel =
   (final: WeightCounts): CountsAt =>
-  (params, left) =>
-    Object.fromEntries(
+  (params, left) => {
+    checkEnoughToPrune(params, final);
+    return Object.fromEntries(
       Object.entries(params)
         .filter(([name]) => isKernel(name) && name in final)
-        .map(([name, param]) => {
-          const size = isSparse(param) ? sizeOf(param.structure.shape) : param.size;
-          const there = trainable(param).size;
-          if (final[name] > there) {
-            throw new InputError(`The kernel ${name} has ${there} weights left; pruning cannot end at ${final[name]}.`);
-          }
-          return [name, Math.min(there, final[name] + Math.ceil((size - final[name]) * left))];
-        }),
+        .map(([name, param]) => [
+          name,
+          Math.min(trainable(param).size, final[name] + Math.ceil((sizeOfKernel(param) - final[name]) * left)),
+        ]),
     );
+  };

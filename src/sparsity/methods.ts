@@ -3,7 +3,7 @@ import type { Key } from '../core/key.ts';
 import { copyParams, type Params } from '../core/params.ts';
 import { type BsrNetOptions, bsrNet, startBsrNet } from './bsr-net.ts';
 import type { WeightCounts } from './distributions.ts';
-import { type GradualOptions, gradual } from './gradual.ts';
+import { checkEnoughToPrune, type GradualOptions, gradual } from './gradual.ts';
 import { prune } from './prune.ts';
 import { type RewireOptions, rewire } from './rewire.ts';
 import type { Signs } from './signs.ts';
@@ -125,12 +125,15 @@ export const methods: { readonly [Name in MethodName]: Method } = {
     sparsifier: ({ signs, ...options } = {}) =>
       bsrNet({ ...BSR_NET_DEFAULTS, ...options, signs: required(signs, 'bsr-net', 'its signs, fixedSigns(key)') }),
   },
-  /** From dense by magnitude, step by step (Zhu and Gupta 2017, https://arxiv.org/abs/1710.01878). */
+  /** From dense, or less sparse, by magnitude, step by step (Zhu and Gupta 2017, https://arxiv.org/abs/1710.01878). */
   gradual: {
     sparse: true,
     defaults: GRADUAL_DEFAULTS,
     givenWeights: 'taken',
-    start: asItIs,
+    start: async (given, { counts }) => {
+      checkEnoughToPrune(given, counts);
+      return copyParams(given);
+    },
     sparsifier: ({ counts, ...options } = {}) =>
       gradual({ ...GRADUAL_DEFAULTS, ...options, counts: required(counts, 'gradual', 'the counts it ends at') }),
   },

@@ -12,9 +12,10 @@ import {
 } from '../../src/core/params.ts';
 import { scatterValues } from '../../src/core/structure.ts';
 import { carry } from '../../src/optimizers/carry.ts';
-import { erk } from '../../src/sparsity/distributions.ts';
-import { cubic, globally, gradual } from '../../src/sparsity/gradual.ts';
+import { erk, uniform, type WeightCounts } from '../../src/sparsity/distributions.ts';
+import { type CountsAt, cubic, globally, gradual } from '../../src/sparsity/gradual.ts';
 import { globalMagnitudeCounts, prune } from '../../src/sparsity/prune.ts';
+import { type Spread, startNetwork } from '../../src/sparsity/start-network.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 
@@ -152,6 +153,51 @@ describe('gradual pruning', () => {
       params = next;
     }
     disposeParams(params);
+  });
+
+  const spreads: readonly (readonly [string, CountsAt | WeightCounts])[] = [
+    ['a distribution', uniform(KERNELS, 0.8, { firstConvolutionDense: false })],
+    ['the whole network', globally(0.8, new Set())],
+  ];
+  for (const [over, counts] of spreads) {
+    it(`takes a network that is sparse already, over ${over}, and leaves it alone until the curve is there`, async () => {
+      const sparsifier = gradual({ interval: 1, begin: 0, end: 1, counts });
+      const dense = network();
+      let params = await prune(dense, uniform(KERNELS, 0.5, { firstConvolutionDense: false }));
+      const { size, nonzeros: start } = countWeights(params);
+      for (let step = 1; step <= 10; step++) {
+        const { params: next } = await sparsifier.update(params, { step, totalSteps: 10 }, {}, seedKey(0));
+        const onTheCurve = (1 - 0.8 * (1 - cubic(step / 10))) * size;
+        expect(countWeights(next).nonzeros).to.be.closeTo(Math.min(start, onTheCurve), 3);
+        disposeParams(params);
+        params = next;
+      }
+      expect(countWeights(params).nonzeros).to.be.closeTo(0.2 * size, 1);
+      for (const tree of [params, dense]) disposeParams(tree);
+    });
+  }
+
+  it('refuses at the start a network that has fewer weights than it is to end with', async () => {
+    const params = network();
+    const kernels = KERNELS;
+    const sparse = await prune(params, uniform(kernels, 0.5, { firstConvolutionDense: false }));
+    const tensors = tf.memory().numTensors;
+    const start = (distribution: Spread, sparsity: number) =>
+      startNetwork(sparse, {
+        method: 'gradual',
+        kernels,
+        distribution,
+        sparsity,
+        options: { firstConvolutionDense: false },
+        key: seedKey(0),
+      });
+    expect((await rejection(start('uniform', 0.4))).message).to.match(
+      /^The kernel a\.kernel has 72 of its 144 weights left, a sparsity of 0\.5; .* cannot end at 87 \(0\.3958\)/,
+    );
+    expect((await rejection(start('global', 0.4))).message).to.match(/asks for 125 weights, and .* 104 of 208 left/);
+    expect(tf.memory().numTensors).to.equal(tensors);
+    disposeParams(await start('uniform', 0.5));
+    for (const tree of [sparse, params]) disposeParams(tree);
   });
 
   it('ends within the shortest training', () => {

@@ -1,4 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -546,6 +547,26 @@ describe('the training of every method', () => {
         disposeTrainState(state);
       });
     }
+
+    it('goes on from a sparse one under gradual, and refuses before it starts one that is too sparse', async () => {
+      const half = join(base, 'half');
+      await train(configOf({ method: 'one-shot', sparsity: 0.5, epochs: 1 }), { out: half, ...files });
+      const from = runFolder(half).last;
+      const sha256 = await sha256OfFile(from);
+      const goOn = (sparsity: number, distribution: 'global' | 'erk', out: string) =>
+        train(tinyConfig({ method: 'gradual', sparsity, distribution, from: sha256, updateInterval: 1 }), {
+          out,
+          from,
+        });
+      for (const distribution of ['global', 'erk'] as const) {
+        const { last } = await goOn(0.9, distribution, join(base, `half-${distribution}`));
+        expect(last?.sparsity).to.be.closeTo(0.9, 0.002);
+        const none = join(base, 'none');
+        const tooSparse = await rejection(goOn(0.4, distribution, none));
+        expect(tooSparse.message).to.match(/(kernel|network) has \d+ of (its )?\d+ (weights )?left.*gives none back/);
+        expect(existsSync(none)).to.equal(false);
+      }
+    });
 
     it('finds it again in a resume that does not name it, and refuses another file', async () => {
       const out = join(base, 'pruned');
