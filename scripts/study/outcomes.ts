@@ -24,7 +24,8 @@ const gradientsAnEpoch = (record: RunRecord): number => gradientsOf(record) / (r
 /** Whether a run stopped because its loss was no longer finite. */
 export async function hasDiverged(folder: string): Promise<boolean> {
   const events = await readFile(runFolder(folder).events, 'utf8').catch(() => '');
-  return /^\{"kind":"failed"/.test(events.trimEnd().split('\n').at(-1) ?? '');
+  const last = events.trimEnd().split('\n').at(-1) ?? '';
+  return /^\{"kind":"failed"/.test(last) && !/"cause":"error"/.test(last);
 }
 
 /**

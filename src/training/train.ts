@@ -139,6 +139,8 @@ async function runToEnd(
       return summary(run, 'interrupted');
     }
     if (error instanceof DivergenceError) throw await explained(error, run);
+    // Where that cannot be written either, the first error is the one to tell.
+    await fail(run, 'error', error instanceof Error ? error.message : String(error)).catch(() => {});
     throw error;
   }
   await report({ kind: 'end', epoch: state.epoch, step: state.step });
@@ -189,14 +191,16 @@ async function checkFinite({ state, task }: Run): Promise<void> {
   );
 }
 
-async function explained(error: DivergenceError, { folder, state, report }: Run): Promise<DivergenceError> {
-  const good = (await hasCheckpoint(folder.last))
-    ? `The last good checkpoint is ${folder.last}.`
-    : 'There is no checkpoint yet.';
+async function explained(error: DivergenceError, run: Run): Promise<DivergenceError> {
+  const { last } = run.folder;
+  const good = (await hasCheckpoint(last)) ? `The last good checkpoint is ${last}.` : 'There is no checkpoint yet.';
   const message = `${error.message} ${good}`;
-  await report({ kind: 'failed', epoch: state.epoch, step: state.step, message });
+  await fail(run, 'divergence', message);
   return new DivergenceError(message);
 }
+
+const fail = ({ state, report }: Run, cause: 'divergence' | 'error', message: string): Promise<void> =>
+  report({ kind: 'failed', epoch: state.epoch, step: state.step, cause, message });
 
 const summary = ({ task, folder, state, last }: Run, status: RunSummary['status']): RunSummary => ({
   status,

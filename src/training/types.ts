@@ -80,7 +80,14 @@ export type TrainEvent =
       readonly times: Times;
     }
   | { readonly kind: 'warning'; readonly epoch: number; readonly step: number; readonly message: string }
-  | { readonly kind: 'failed'; readonly epoch: number; readonly step: number; readonly message: string }
+  | {
+      readonly kind: 'failed';
+      readonly epoch: number;
+      readonly step: number;
+      /** Numbers that are no longer finite, which every repetition comes to; or anything else, such as a full disk. */
+      readonly cause: 'divergence' | 'error';
+      readonly message: string;
+    }
   | { readonly kind: 'interrupted'; readonly epoch: number; readonly step: number }
   | { readonly kind: 'end'; readonly epoch: number; readonly step: number };
 

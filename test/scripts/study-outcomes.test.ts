@@ -1,10 +1,14 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { plannedRuns, type StudyRun } from '../../scripts/study/design.ts';
-import { knownFrom, outcomesOf, studyEpochs } from '../../scripts/study/outcomes.ts';
+import { hasDiverged, knownFrom, outcomesOf, studyEpochs } from '../../scripts/study/outcomes.ts';
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
 import { CLAIM, type Evaluation } from '../../src/evaluation/types.ts';
 import type { RunRecord } from '../../src/reporting/runs.ts';
 import { METRIC_COLUMNS, type MetricRow } from '../../src/training/metrics.ts';
+import { runFolder } from '../../src/training/run-folder.ts';
 
 const row = (values: Partial<MetricRow>): MetricRow =>
   ({ ...Object.fromEntries(METRIC_COLUMNS.map((column) => [column, null])), ...values }) as MetricRow;
@@ -100,6 +104,20 @@ describe('what the folders of the study tell', () => {
       coefficient: 0.5,
     });
     expect(outcome.varianceRatios).to.deep.equal([0.8, ...Array.from({ length: 14 }, () => 0.9)]);
+  });
+
+  it('takes a run for diverged by its last event, and not where another error ended it', async () => {
+    const out = await mkdtemp(join(tmpdir(), 'equipoise-'));
+    const divergedAfter = async (...events: readonly object[]) => {
+      await writeFile(runFolder(out).events, events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+      return hasDiverged(out);
+    };
+    const failed = { kind: 'failed', epoch: 0, step: 3, message: 'The loss was NaN' };
+    expect(await divergedAfter(failed)).to.equal(true);
+    expect(await divergedAfter({ ...failed, cause: 'divergence' })).to.equal(true);
+    expect(await divergedAfter({ ...failed, cause: 'error' })).to.equal(false);
+    expect(await divergedAfter(failed, { kind: 'resume' })).to.equal(false);
+    await rm(out, { recursive: true });
   });
 
   it('compares epochs to accuracy with X alone, not with what was trained longer', () => {

@@ -284,6 +284,19 @@ describe('training', () => {
     expect(await hasCheckpoint(runFolder(out).last)).to.equal(false);
   });
 
+  it('leaves a failed event behind that tells a divergence from any other error', async () => {
+    const failure = async (options: TrainOptions, onProgress?: (event: TrainEvent) => void) => {
+      const out = folder();
+      await train(tinyConfig(options), { out, onProgress }).catch(() => {});
+      return JSON.parse((await readFile(runFolder(out).events, 'utf8')).trimEnd().split('\n').at(-1) ?? '');
+    };
+    expect(await failure({ lr: 1e30 })).to.include({ kind: 'failed', cause: 'divergence' });
+    const stopped = await failure({}, ({ kind, step }) => {
+      if (kind === 'step' && step === 3) throw new Error('the listener gave up');
+    });
+    expect(stopped).to.include({ kind: 'failed', cause: 'error', step: 3, message: 'the listener gave up' });
+  });
+
   it('writes nothing when the data are missing or the network cannot be so sparse', async () => {
     const out = folder();
     const missing = train(tinyConfig({ dataset: 'cifar10' }), { out, dataDirectory: join(base, 'nowhere') });
