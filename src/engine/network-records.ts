@@ -8,8 +8,8 @@ export const NETWORK_RECORDS = {
     'x', 'xTask', 'block', 'row', 'channel', 'blocks', 'rows', 'channels', 'tiles', ...CHANNEL_SUMS,
   ],
   normalizationCoefficients: [
-    'sums', 'partCount', 'imagesPerPart', 'images', 'area', 'channels', 'chunk', 'mean', 'variance', 'gamma',
-    'beta', 'scale', 'shift', 'inverse',
+    'sums', 'partCount', 'imagesPerPart', 'images', 'area', 'channels', 'chunk', 'runningMean', 'runningVariance',
+    'mean', 'movedMean', 'movedVariance', 'gamma', 'beta', 'scale', 'shift', 'inverse',
   ],
   affine: [
     'x', 'xTask', 'y', 'yTask', 'block', 'row', 'channel', 'blocks', 'rows', 'channels', 'tiles', 'pad', 'scale',

@@ -69,12 +69,10 @@ export interface NetworkResult {
   readonly state: Tensors;
 }
 
-/** The batch-norm layers of a program in order of execution; `area` is the values that one image gives each channel. */
-export const batchNorms = (program: Program): { name: string; channels: number; area: number }[] =>
-  [...eachShape(program.layers, program.inputShape)].flatMap(({ layer, input }) =>
-    layer.kind === 'batchNorm'
-      ? [{ name: layer.name, channels: layer.channels, area: input.length === 1 ? 1 : input[0] * input[1] }]
-      : [],
+/** The names of the batch-norm layers of a program in order of execution. */
+export const batchNorms = (program: Program): string[] =>
+  [...eachShape(program.layers, program.inputShape)].flatMap(({ layer }) =>
+    layer.kind === 'batchNorm' ? [layer.name] : [],
   );
 
 /**
@@ -195,9 +193,9 @@ function movedStatistics(name: string, state: Tensors, mean: Tensor, variance: T
  * The whole network as one kernel.
  *
  * RunNetwork takes the list [images, ...parameters, ...state, ...probes] and gives the list
- * [logits, residuals, mean, variance, mean, variance, …], one pair a batch-norm layer in training mode. `residuals` is a
- * tensor of the backend's own that stands for whatever its backward pass needs; disposing it frees that. It may be empty
- * where `residuals` is false in the attributes.
+ * [logits, residuals, mean, variance, mean, variance, …], the running statistics after the batch of each batch-norm layer in
+ * training mode. `residuals` is a tensor of the backend's own that stands for whatever its backward pass needs; disposing
+ * it frees that. It may be empty where `residuals` is false in the attributes.
  *
  * RunNetworkGradient takes [dLogits, residuals, images, ...parameters, ...state] and gives, as `wants` says, the list
  * [dImages] or one gradient for each parameter and then each probe. Gradients of sparse parameters are [nonzeros].
@@ -250,15 +248,12 @@ function runNetworkKernel(
   const [logits, residuals, ...statistics] = runKernel<Tensor[]>(RunNetwork, inputs, attributes);
   residuals.dispose();
   if (!training) return { logits: logits as Tensor2D, state };
-  const newState = tf.tidy(() =>
-    Object.assign(
-      {},
-      ...batchNorms(program).map(({ name, area }, i) =>
-        movedStatistics(name, state, statistics[2 * i], statistics[2 * i + 1], area * images.shape[0]),
-      ),
-    ),
-  ) as Tensors;
-  for (const tensor of statistics) tensor.dispose();
+  const newState = Object.fromEntries(
+    batchNorms(program).flatMap((name, i) => [
+      [`${name}.moving_mean`, statistics[2 * i]],
+      [`${name}.moving_variance`, statistics[2 * i + 1]],
+    ]),
+  );
   for (const tensor of Object.values(newState)) tf.keep(tensor);
   return { logits: logits as Tensor2D, state: newState };
 }

@@ -33,7 +33,7 @@ export function channelStatistics(task: i32, a: usize): void {
 
 @unmanaged
 class NormalizationCoefficients {
-  /** 0: `mean` and `variance` are given */
+  /** 0: the running statistics serve */
   sums: usize;
   partCount: i32;
   imagesPerPart: i32;
@@ -41,8 +41,12 @@ class NormalizationCoefficients {
   area: i32;
   channels: i32;
   chunk: i32;
+  runningMean: usize;
+  runningVariance: usize;
+  /** written if there are sums */
   mean: usize;
-  variance: usize;
+  movedMean: usize;
+  movedVariance: usize;
   gamma: usize;
   beta: usize;
   scale: usize;
@@ -50,7 +54,16 @@ class NormalizationCoefficients {
   inverse: usize;
 }
 
-/** scale = γ / √(variance + ε), shift = β − mean · scale, inverse = 1 / √(variance + ε); mean and biased variance of the batch. */
+// @ts-ignore: decorator
+@inline
+function moved(running: usize, ofBatch: f64): f32 {
+  return <f32>(0.9 * <f64>load<f32>(running) + 0.1 * ofBatch);
+}
+
+/**
+ * scale = γ / √(variance + ε), shift = β − mean · scale, inverse = 1 / √(variance + ε). By the batch's mean and biased variance
+ * if there are `sums`, which also move the running statistics, the variance unbiased: 0.9 · running + 0.1 · batch.
+ */
 export function normalizationCoefficients(task: i32, a: usize): void {
   const args = changetype<NormalizationCoefficients>(a);
   const end = min((task + 1) * args.chunk, args.channels);
@@ -64,18 +77,19 @@ export function normalizationCoefficients(task: i32, a: usize): void {
         if (n <= 0) break;
         const at = args.sums + (<usize>p * args.channels + c) * SUM_BYTES;
         // Of the part alone, then of it and those before (Chan et al. 1983).
-        const moved = sum64(v128.load(at)) / n;
-        const total = count + n, delta = <f64>load<f32>(at, 32) + moved - mean;
+        const offset = sum64(v128.load(at)) / n;
+        const total = count + n, delta = <f64>load<f32>(at, 32) + offset - mean;
         mean += delta * n / total;
-        squares += max<f64>(0, sum64(v128.load(at, 16)) - moved * moved * n) + delta * delta * count * n / total;
+        squares += max<f64>(0, sum64(v128.load(at, 16)) - offset * offset * n) + delta * delta * count * n / total;
         count = total;
       }
       variance = squares / count;
       store<f32>(args.mean + i, <f32>mean);
-      store<f32>(args.variance + i, <f32>variance);
+      store<f32>(args.movedMean + i, moved(args.runningMean + i, mean));
+      store<f32>(args.movedVariance + i, moved(args.runningVariance + i, squares / max<f64>(1, count - 1)));
     } else {
-      mean = <f64>load<f32>(args.mean + i);
-      variance = <f64>load<f32>(args.variance + i);
+      mean = <f64>load<f32>(args.runningMean + i);
+      variance = <f64>load<f32>(args.runningVariance + i);
     }
     const inverse = 1 / sqrt<f64>(variance + 1e-5);
     const scale = <f64>load<f32>(args.gamma + i) * inverse;

@@ -145,9 +145,7 @@ export const runNetwork = engineKernel<readonly TensorInfo[], RunNetworkAttribut
     });
     const logits = backend.allocate([batch, forward.graph.outputs]);
     // A residual layer's shortcut runs before its body.
-    const normalized = (training ? batchNorms(program) : []).map(
-      ({ name }) => forward.statistics.get(name) as Statistics,
-    );
+    const normalized = (training ? batchNorms(program) : []).map((name) => forward.statistics.get(name) as Statistics);
     const statistics = normalized.flatMap(({ channels }) => [
       backend.allocate([channels]),
       backend.allocate([channels]),

@@ -9,7 +9,6 @@ import type { Field, PlanOptions } from './plan.ts';
 /** Per-channel numbers of a batch-norm or normalisation layer. */
 export interface Coefficients {
   readonly mean: Field;
-  readonly variance: Field;
   readonly inverse: Field;
   readonly scale: Field;
   readonly shift: Field;
@@ -33,7 +32,7 @@ export interface Sums {
 /** The fields of a kernel that leaves sums. */
 export type SumFields = { readonly [F in keyof typeof NO_SUMS]: Field };
 
-/** Where the batch statistics of a batch-norm layer are. */
+/** Where the running statistics of a batch-norm layer are after the batch. */
 export interface Statistics {
   readonly channels: number;
   readonly mean: Field;

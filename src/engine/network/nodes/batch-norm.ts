@@ -47,7 +47,7 @@ export function forwardNormalize(node: NodeOf<'normalize'>, pass: Forward): void
   const { builder } = pass;
   const { channels } = node.x.layout;
   const [scale, shift] = [builder.floats(channels, pass.persistent), builder.floats(channels, pass.persistent)];
-  const numbers: Coefficients = { scale, shift, mean: 0, variance: 0, inverse: 0 };
+  const numbers: Coefficients = { scale, shift, mean: 0, inverse: 0 };
   builder.first((run) => run.writeNormalization(node, scale, shift));
   affine(node, numbers, pass);
   pass.coefficients.set(node, numbers);
@@ -61,15 +61,16 @@ export function forward(node: NodeOf<'batchNorm'>, pass: Forward): void {
   const { channels, height, width } = x.layout;
   const ofBatch = options.norm === 'batch';
   const floats = (): Field => builder.floats(channels, pass.persistent);
+  const [runningMean, runningVariance] = [parameter(`${name}.moving_mean`), parameter(`${name}.moving_variance`)];
   const numbers: Coefficients = {
-    mean: ofBatch ? floats() : parameter(`${name}.moving_mean`),
-    variance: ofBatch ? floats() : parameter(`${name}.moving_variance`),
+    mean: ofBatch ? floats() : runningMean,
     inverse: floats(),
     scale: floats(),
     shift: floats(),
   };
   pass.coefficients.set(node, numbers);
-  if (ofBatch) pass.statistics.set(name, { channels, mean: numbers.mean, variance: numbers.variance });
+  const [movedMean, movedVariance]: Field[] = ofBatch ? [floats(), floats()] : [0, 0];
+  if (ofBatch) pass.statistics.set(name, { channels, mean: movedMean, variance: movedVariance });
   const sums = ofBatch ? statistics(x, pass) : undefined;
   const fields: PlannedFields<'normalizationCoefficients'> = {
     sums: sums ? builder.at(sums.place) : 0,
@@ -79,6 +80,10 @@ export function forward(node: NodeOf<'batchNorm'>, pass: Forward): void {
     area: height * width,
     channels,
     chunk: CHANNEL_CHUNK,
+    runningMean,
+    runningVariance,
+    movedMean,
+    movedVariance,
     gamma: parameter(`${name}.gamma`),
     beta: parameter(`${name}.beta`),
     ...numbers,
