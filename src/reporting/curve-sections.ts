@@ -1,3 +1,4 @@
+import { seesOtherExamples } from '../training/conditions.ts';
 import type { TrainConfig } from '../training/config.ts';
 import type { MetricColumn, MetricRow } from '../training/metrics.ts';
 import { type CurvePoint, curveChart, type Line, levelColor } from './charts.ts';
@@ -169,8 +170,9 @@ export async function coefficientSection(data: ReportData): Promise<Html | null>
       ),
     ]),
   );
+  const biased = corrected.some(({ config }) => seesOtherExamples(config));
   return html`<h2 id="coefficient">The correction</h2>
-<p>How much of the snapshot's gradient is taken over (c), and what that does to the variance of the gradient: below 1 the correction reduces it.</p>
+<p>How much of the snapshot's gradient is taken over (c), and what that does to the variance of the gradient: below 1 the correction reduces it.${biased ? ' The ratio is blind to bias: where a pre-pass saw other examples than the steps (published, published-bsr), it does not say whether the corrected gradient still points where that of training does.' : ''}</p>
 ${legend(lines)}
 <div class="charts small-multiples">${charts}</div>`;
 }

@@ -119,3 +119,13 @@ function has(option: keyof MethodOptions) {
 export function corrects({ optimizer }: Pick<TrainConfig, 'optimizer'>): boolean {
   return optimizer !== 'sgd';
 }
+
+/** Whether the pre-pass sees other examples than the steps, so that u − g̃ has a mean other than 0. */
+export function seesOtherExamples(config: TrainConfig): boolean {
+  const { agentPrepass, agentAttackSteps, steps, augment } = config;
+  if (agentPrepass === undefined || prepasses[agentPrepass].keepsGradients) return false;
+  const attacked = isAdversarial(config);
+  return prepasses[agentPrepass].examples === 'clean'
+    ? attacked || augment !== 'none'
+    : attacked && agentAttackSteps !== steps;
+}

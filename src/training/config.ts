@@ -5,6 +5,8 @@ import { datasets } from '../data/datasets.ts';
 import type { DatasetDefaults } from '../data/defaults.ts';
 import { formatEpsilon } from '../evaluation/epsilon.ts';
 import { objectives } from '../objectives/objectives.ts';
+import { AGENT_DEFAULTS, coefficientRules } from '../optimizers/coefficients.ts';
+import type { PrepassName } from '../optimizers/prepasses.ts';
 import { methods } from '../sparsity/methods.ts';
 import { corrects, isAdversarial, isSparseMethod, uselessIn } from './conditions.ts';
 import { contradictions, explain, type NameOf, show } from './problems.ts';
@@ -102,11 +104,11 @@ function resolve(given: TrainOptions): TrainConfig {
     updateEnd: rewiring?.end ?? 0,
     extraShare: 0.5,
     ...UNWRITTEN,
-    agentPrepass: 'published',
+    agentPrepass: usualPrepass({ optimizer, objective }),
     agentAttackSteps: steps,
     agentPrepassShare: 0.2,
-    agentGamma: 0.1,
-    agentAlpha: 0.3,
+    agentGamma: AGENT_DEFAULTS.gamma,
+    agentAlpha: AGENT_DEFAULTS.alpha,
     objective,
     beta: objectives[objective]().beta ?? 0,
     awpGamma: 0,
@@ -145,6 +147,15 @@ function resolve(given: TrainOptions): TrainConfig {
       ([key, value]) => !useless.includes(key as Setting) && value !== unwritten[key as Setting],
     ),
   ) as TrainConfig;
+}
+
+/**
+ * AGENT's is what its authors publish, whose u is of clean images. A rule that takes all or most of u − g̃ whatever c would be
+ * pulled to clean training by that, so where training attacks it gets the u of its own examples.
+ */
+function usualPrepass({ optimizer, objective }: Pick<TrainConfig, 'optimizer' | 'objective'>): PrepassName {
+  const { corrects, adaptive } = coefficientRules[optimizer];
+  return corrects && !adaptive && isAdversarial({ objective }) ? 'matched' : 'published';
 }
 
 /** `given` without the settings that do not apply to the configuration it leads to: a cell of a sweep's grid. */

@@ -1,7 +1,7 @@
 import { sparsityOf } from '../core/params.ts';
 import { balanced } from '../data/split.ts';
-import { prepasses } from '../optimizers/prepasses.ts';
 import { batchesOfEpoch } from './batches.ts';
+import { unusualCoefficient } from './correction.ts';
 import { throwIfAborted, yieldToEvents } from './errors.ts';
 import type { Report } from './event-log.ts';
 import { explorationRate } from './explored.ts';
@@ -98,16 +98,15 @@ async function prepare(
     store,
     onBatch: (batch: number, batches: number) => void report({ kind: 'prepass', ...at, batch, batches }),
   };
-  if (state.batch > 0) {
-    const { keepsGradients } = prepasses[task.config.agentPrepass ?? 'published'];
-    return keepsGradients ? recomputeStored(task, state, state.batch, options) : null;
-  }
+  if (state.batch > 0) return task.prepass.keepsGradients ? recomputeStored(task, state, state.batch, options) : null;
   await report({ kind: 'prepass-start', ...at });
   const found = await runPrepass(task, state, options);
   adoptPrepass(state, found);
   if (found.estimate?.value === null) {
     await report({ kind: 'warning', ...at, message: `c stays ${state.c}: ${found.estimate.reason}.` });
   }
+  const unusual = unusualCoefficient(task, state);
+  if (unusual !== null) await report({ kind: 'warning', ...at, message: unusual });
   await report({ kind: 'prepass-end', ...at, c: state.c, cHat: state.cHat });
   return found.stored;
 }

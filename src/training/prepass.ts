@@ -2,8 +2,8 @@ import type { Scalar } from '@tensorflow/tfjs-core';
 import { disposeTensors, type Tensors } from '../core/params.ts';
 import { flops as flopsOf } from '../models/inspect.ts';
 import { weightedSum } from '../ops/weighted-sum.ts';
-import { type Estimate, estimateCoefficient } from '../optimizers/coefficients.ts';
-import { prepasses, subsampleBatches } from '../optimizers/prepasses.ts';
+import { AGENT_DEFAULTS, type Estimate, estimateCoefficient } from '../optimizers/coefficients.ts';
+import { subsampleBatches } from '../optimizers/prepasses.ts';
 import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snapshot.ts';
 import { batchesOfEpoch, disposeBatch, drawBatch, type TrainingBatch, withAdversarial } from './batches.ts';
 import { addCosts, type Costs, forwardCosts, gradientCosts, NO_COSTS } from './costs.ts';
@@ -54,10 +54,10 @@ export interface PrepassOptions {
  * @param state borrowed and not changed
  */
 export async function runPrepass(task: Task, state: TrainState, options: PrepassOptions): Promise<Prepass> {
-  const { program, objective, rule, config } = task;
+  const { program, objective, rule, prepass: look } = task;
+  const { agentAlpha: alpha = AGENT_DEFAULTS.alpha } = task.config;
   const weights = { params: state.params, state: state.statistics };
   const previous = state.snapshot && { params: state.snapshot.params, state: state.snapshot.state };
-  const look = prepasses[config.agentPrepass ?? 'published'];
   const batches = seenBatches(task, state.epoch);
   const stored = look.keepsGradients ? gradientStore(options.store) : null;
   const lossesNow: number[] = [];
@@ -104,9 +104,7 @@ export async function runPrepass(task: Task, state: TrainState, options: Prepass
     snapshot: takeSnapshot(weights.params, weights.state),
     meanGradient,
     estimate,
-    c: estimate
-      ? look.coefficient({ c: state.c, estimate, alpha: config.agentAlpha ?? 0, epoch: state.epoch })
-      : state.c,
+    c: estimate ? look.coefficient({ c: state.c, estimate, alpha, epoch: state.epoch }) : state.c,
     stored,
     costs,
   };
@@ -153,9 +151,9 @@ export async function recomputeStored(
 
 /** The batches of the epoch that its pre-pass sees. */
 function seenBatches(task: Task, epoch: number): Int32Array[] {
-  const { agentPrepass = 'published', agentPrepassShare = 1 } = task.config;
+  const { agentPrepassShare = 1 } = task.config;
   const batches = batchesOfEpoch(task, epoch);
-  if (!prepasses[agentPrepass].subsamples) return batches;
+  if (!task.prepass.subsamples) return batches;
   return Array.from(subsampleBatches(batches.length, agentPrepassShare, task.keys.data(epoch)), (i) => batches[i]);
 }
 
@@ -166,7 +164,7 @@ async function prepassBatch(
   indices: Int32Array,
   watch: Stopwatch,
 ): Promise<{ batch: TrainingBatch; costs: Costs }> {
-  const replayed = prepasses[task.config.agentPrepass ?? 'published'].examples === 'epoch';
+  const replayed = task.prepass.examples === 'epoch';
   const drawn = drawBatch(task, epoch, indices, { augmented: replayed });
   const attack = replayed ? task.attacks.prepass(epoch) : null;
   return watch.attack(() => withAdversarial(task, attack, { params, state: statistics }, epoch, drawn));

@@ -1,8 +1,11 @@
+import { isAdversarial } from './conditions.ts';
 import type { Task } from './task.ts';
 
 /** What is allowed but hardly meant, told when a run starts. */
 export const startWarnings = (task: Task): string[] =>
-  [masksNeverChange(task), snapshotsBehindUpdates(task)].filter((message) => message !== null);
+  [masksNeverChange(task), snapshotsBehindUpdates(task), pulledToCleanTraining(task)].filter(
+    (message) => message !== null,
+  );
 
 function masksNeverChange({ sparsifier, config, totalSteps }: Task): string | null {
   if (sparsifier === null) return null;
@@ -25,4 +28,10 @@ function snapshotsBehindUpdates({ sparsifier, rule, config, totalSteps, batchesP
   if (epochs.length === 0) return null;
   const when = epochs.length === 1 ? `epoch ${epochs[0]}` : `${epochs.length} epochs, the first is epoch ${epochs[0]},`;
   return `The snapshot of ${when} is taken right behind a mask update. A channel that was empty and just grew is all zeros there; batch norm makes its gradient huge, and every correction of the epoch carries it. Choose an updateInterval (--update-interval) that has no factor in common with the ${batchesPerEpoch} steps of an epoch; now it is ${config.updateInterval}.`;
+}
+
+/** Under attack the g̃ of a step is of adversarial examples, and a u of clean ones is not its mean. */
+function pulledToCleanTraining({ rule, prepass, config }: Task): string | null {
+  if (!rule.corrects || rule.adaptive || prepass.examples === 'epoch' || !isAdversarial(config)) return null;
+  return `The pre-pass ${config.agentPrepass} sees clean images, and ${config.optimizer} adds all or most of u − g̃ at every step, g̃ being of adversarial examples: training is pulled to that on clean images, and robust accuracy may stay near 0. Take agentPrepass matched (--agent-prepass matched), the default here.`;
 }

@@ -13,6 +13,7 @@ import type { Objective } from '../objectives/types.ts';
 import type { Program } from '../ops/network.ts';
 import { agent, type Corrected } from '../optimizers/agent.ts';
 import { type CoefficientRule, coefficientRules } from '../optimizers/coefficients.ts';
+import { type PrepassRule, prepasses } from '../optimizers/prepasses.ts';
 import { type Schedule, schedules } from '../optimizers/schedules.ts';
 import type { LearningRate } from '../optimizers/sgd.ts';
 import type { GradientTransformation } from '../optimizers/types.ts';
@@ -57,6 +58,8 @@ export interface Task {
   readonly optimizer: GradientTransformation<LearningRate & Corrected>;
   /** What multiplies u − g̃. */
   readonly rule: CoefficientRule;
+  /** What the pass before an epoch looks at; there is none where `rule` corrects nothing. */
+  readonly prepass: PrepassRule;
   /** Null where masks never change. */
   readonly sparsifier: Sparsifier | null;
   /** Of the weights of a method that fixes them. */
@@ -154,6 +157,7 @@ export async function openTask(config: TrainConfig, files: TaskFiles = {}): Prom
       scope: config.weightDecayScope,
     }),
     rule: coefficientRules[config.optimizer],
+    prepass: prepasses[config.agentPrepass ?? 'published'],
     sparsifier: methods[config.method].sparsifier({
       ...(config.updateBegin !== undefined && { begin: Math.round(config.updateBegin * totalSteps) }),
       ...(config.dropSchedule !== undefined && { dropFractionSchedule: config.dropSchedule }),

@@ -66,6 +66,16 @@ describe('the page', () => {
     expect(page).to.contain('other logits &lt;twice&gt;');
   });
 
+  it('says that the variance is blind to bias, where a pre-pass saw other examples than the steps', async () => {
+    const blind = 'The ratio is blind to bias';
+    expect(page).to.contain(blind);
+    const natural = runs.map((run) => ({
+      ...run,
+      config: { ...run.config, objective: 'natural', augment: 'none' } as const,
+    }));
+    expect(await renderPage(collectReport(natural, 'T', null))).not.to.contain(blind);
+  });
+
   it('says what its figures do not compare with, that they are bounds, and which alarms were raised', () => {
     expect(page).to.contain('do not compare with published MNIST');
     expect(page).to.contain('upper bound');

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { UsageError } from '../../src/core/errors.ts';
 import type { MethodName } from '../../src/sparsity/methods.ts';
-import { configHash, describe as describeConfig, parseConfig } from '../../src/training/config.ts';
+import { seesOtherExamples } from '../../src/training/conditions.ts';
+import { configHash, describe as describeConfig, parseConfig, type TrainOptions } from '../../src/training/config.ts';
 
 const problemOf = (input: unknown): string => {
   try {
@@ -51,6 +52,34 @@ describe('a training configuration', () => {
         },
       ),
     );
+  });
+
+  it('takes the pre-pass of the authors, and a matched one where all of a biased correction would be taken', () => {
+    const prepassOf = (optimizer: string, objective: string) => parseConfig({ optimizer, objective }).agentPrepass;
+    for (const optimizer of ['agent', 'svrg', 'alpha-svrg']) {
+      expect(prepassOf(optimizer, 'natural')).to.equal('published');
+      for (const objective of ['at', 'trades']) {
+        expect(prepassOf(optimizer, objective)).to.equal(optimizer === 'agent' ? 'published' : 'matched');
+      }
+    }
+    expect(parseConfig({ optimizer: 'svrg', steps: 3 })).to.include({ agentPrepass: 'matched', agentAttackSteps: 3 });
+    expect(parseConfig({ optimizer: 'svrg', agentPrepass: 'published' }).agentPrepass).to.equal('published');
+  });
+
+  it('knows where a pre-pass sees other examples than the steps', () => {
+    const cases: readonly (readonly [TrainOptions, boolean])[] = [
+      [{ optimizer: 'sgd' }, false],
+      [{ optimizer: 'agent' }, true],
+      [{ optimizer: 'agent', agentPrepass: 'published-bsr' }, true],
+      [{ optimizer: 'agent', objective: 'natural', augment: 'none' }, false],
+      [{ optimizer: 'agent', objective: 'natural', augment: 'shift' }, true],
+      [{ optimizer: 'agent', agentPrepass: 'matched', agentAttackSteps: 1 }, false],
+      [{ optimizer: 'agent', agentPrepass: 'subsampled' }, false],
+      [{ optimizer: 'agent', agentPrepass: 'subsampled', agentAttackSteps: 1 }, true],
+    ];
+    for (const [options, other] of cases) {
+      expect(seesOtherExamples(parseConfig(options)), JSON.stringify(options)).to.equal(other);
+    }
   });
 
   it('has no settings that do not apply', () => {

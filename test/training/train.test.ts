@@ -10,9 +10,11 @@ import { InputError } from '../../src/core/errors.ts';
 import { disposeParams, disposeTensors, isSparse, sparsityOf, trainables } from '../../src/core/params.ts';
 import { batchesOfEpoch, disposeBatch, drawBatch } from '../../src/training/batches.ts';
 import type { TrainOptions } from '../../src/training/config.ts';
+import { coefficientOf, unusualCoefficient } from '../../src/training/correction.ts';
 import { DivergenceError } from '../../src/training/errors.ts';
 import { runPrepass } from '../../src/training/prepass.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
+import { startWarnings } from '../../src/training/start-warnings.ts';
 import { disposeTrainState, startState } from '../../src/training/state.ts';
 import { stopwatch } from '../../src/training/stopwatch.ts';
 import { openTask } from '../../src/training/task.ts';
@@ -197,6 +199,35 @@ describe('training', () => {
       const { events } = await run({ optimizer: 'agent', method: 'static', epochs: 1, batchSize: 64 });
       expect(events.find((event) => event.kind === 'prepass-end')).to.include({ c: 0.1, cHat: null });
       expect(events.find((event) => event.kind === 'warning')?.message).to.match(/c stays 0\.1: .*at least 2 batches/);
+    });
+
+    it('warns of an estimate beyond ±2 or a c below 0, once in each such epoch, and corrects by it all the same', async () => {
+      const { events } = await run({ optimizer: 'agent', sparsity: 0.95, objective: 'natural', epochs: 6, lr: 0.5 });
+      const ends = events.flatMap((event) => (event.kind === 'prepass-end' ? [event] : []));
+      const unusual = ends.filter(({ c, cHat }) => c < 0 || Math.abs(cHat ?? 0) > 2).map(({ epoch }) => epoch);
+      expect(unusual.length).to.be.within(1, 5);
+      const warned = events.flatMap((event) => (event.kind === 'warning' && event.epoch > 0 ? [event] : []));
+      expect(warned.map(({ epoch }) => epoch)).to.deep.equal(unusual);
+      const task = await openTask(tinyConfig({ optimizer: 'agent' }));
+      const state = { ...(await startState(task)), c: -11.31, cHat: -38.54 };
+      expect(unusualCoefficient(task, state)).to.match(/^ĉ is -38\.5, c -11\.3 and .*, γ·c, -1\.13; /);
+      expect(unusualCoefficient(task, { ...state, c: 0.9, cHat: 2 })).to.equal(null);
+      expect(unusualCoefficient(task, { ...state, c: 0.9, cHat: 2.1 })).to.match(/^ĉ is 2\.1/);
+      expect(unusualCoefficient(task, { ...state, cHat: null })).to.match(/^c -11\.3/);
+      expect(coefficientOf(task, state)).to.be.closeTo(-1.131, 1e-9);
+      disposeTrainState(state);
+    });
+
+    it('warns of a full correction towards clean images under attack, which is no default', async () => {
+      const warnings = async (options: TrainOptions) => startWarnings(await openTask(tinyConfig(options)));
+      for (const optimizer of ['svrg', 'alpha-svrg'] as const) {
+        const [message, ...others] = await warnings({ optimizer, agentPrepass: 'published', method: 'static' });
+        expect(others).to.deep.equal([]);
+        expect(message).to.match(new RegExp(`^The pre-pass published sees clean images, and ${optimizer} adds`));
+        expect(await warnings({ optimizer, method: 'static' })).to.deep.equal([]);
+        expect(await warnings({ optimizer, method: 'static', objective: 'natural' })).to.deep.equal([]);
+      }
+      expect(await warnings({ optimizer: 'agent', method: 'static' })).to.deep.equal([]);
     });
 
     it('corrects by amounts that sum to 0 over a matched epoch', async () => {
