@@ -5,25 +5,33 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type Classifier, pgd } from '../../attacks/index.ts';
 import { foldIn, seedKey } from '../../src/core/key.ts';
 import { isSparse } from '../../src/core/params.ts';
-import { ENGINE } from '../../src/engine/index.ts';
+import { ENGINE, engineInfo } from '../../src/engine/index.ts';
 import { RunNetwork, RunNetworkGradient, runNetwork } from '../../src/ops/network.ts';
 import { actionsOf } from './actions.ts';
 import type { Context, Section } from './context.ts';
+import { FORMATS } from './duel.ts';
 import { disposeNet, type Net, randomBatch, randomNet, storedNet } from './nets.ts';
 import { engine } from './profile.ts';
 import { startPython } from './rival.ts';
 import { median, min } from './statistics.ts';
-import { markdownTable, number, percent } from './table.ts';
+import { markdownTable, number } from './table.ts';
 import { verdict, verdictAtMost } from './targets.ts';
 import { milliseconds, takeTurns } from './turns.ts';
 
 const MOST_SPARSE = 0.99;
+/** PGD-10 attacks of which the fastest is taken apart. */
+const ATTACKS = 10;
 const JOBS = 5000;
-/** Long enough for workers that wait to fall asleep. */
-const SLEEP_MS = 2;
-const JOBS_AFTER_SLEEP = 200;
+/** What the main thread does alone for so long, as JavaScript does between jobs; workers sleep after a tenth of it. */
+const ALONE_MS = 1;
+const JOBS_AFTER_SLEEP = 500;
 
 type Row = readonly [what: string, figure: string, verdict: string];
+
+const workAlone = (): void => {
+  const end = performance.now() + ALONE_MS;
+  while (performance.now() < end);
+};
 
 /** Microseconds of a job that ends when every thread has come: of workers that wait for the next one, and of sleeping ones. */
 function handOff(): Row[] {
@@ -38,16 +46,15 @@ function handOff(): Row[] {
       pool.run(threads, 'meet', { arrived, threads });
       return 1000 * (performance.now() - start);
     });
-  const nothing = new Int32Array(new SharedArrayBuffer(4));
   times(JOBS, () => {});
   const waiting = times(JOBS, () => {});
-  const asleep = times(JOBS_AFTER_SLEEP, () => void Atomics.wait(nothing, 0, 0, SLEEP_MS));
+  const asleep = times(JOBS_AFTER_SLEEP, workAlone);
   heap.free(arrived);
   const what = `hand-off to ${threads} threads and back`;
   const figures = (all: readonly number[]): string => `${number(min(all))} / ${number(median(all))} µs`;
   return [
     [`${what} (minimum / median)`, figures(waiting), verdictAtMost(median(waiting), 5, ' µs')],
-    [`${what}, after ${SLEEP_MS} ms without work (minimum / median)`, figures(asleep), ''],
+    [`${what}, after ${ALONE_MS} ms of the main thread alone (minimum / median)`, figures(asleep), ''],
   ];
 }
 
@@ -75,56 +82,91 @@ async function insideNetworks(work: () => Promise<void>): Promise<number> {
 }
 
 /** The share of a PGD-10 attack at 99 % that is not the network: signs, projections, the loss, tfjs itself. */
-async function outsideNetwork({ batch: size, width, rounds }: Context): Promise<Row> {
+async function outsideNetwork({ batch: size, width }: Context): Promise<Row> {
   const net = randomNet('vgg16', MOST_SPARSE, width);
   const batch = randomBatch(size);
   const actions = actionsOf(net, batch);
   await actions.perturb();
-  const shares: number[] = [];
-  for (let i = 0; i < rounds; i++) {
+  const runs: { total: number; inside: number }[] = [];
+  for (let i = 0; i < ATTACKS; i++) {
     let inside = 0;
     const total = await milliseconds(async () => {
       inside = await insideNetworks(actions.perturb);
     });
-    shares.push(1 - inside / total);
+    runs.push({ total, inside });
   }
   actions.dispose();
   disposeNet(net);
-  const share = min(shares);
+  const [fastest] = runs.toSorted((a, b) => a.total - b.total);
+  const share = 100 * (1 - fastest.inside / fastest.total);
   return [
-    'share of PGD-10 at 99 % outside the network',
-    percent(share),
-    verdictAtMost(Math.round(100 * share), 10, ' %'),
+    'share of PGD-10 at 99 % outside the network, in the fastest run',
+    `${number(share)} %`,
+    verdictAtMost(share, 10, ' %'),
   ];
 }
 
-/** Peak resident memory of a process that trains ResNet-18 at 99 %. */
-async function memory({ batch, width, threads, python, pythonPath, folder }: Context): Promise<Row> {
+/** Megabytes of a process: what its imports take, and its peak in all. */
+interface Memory {
+  readonly imports: number;
+  readonly peak: number;
+}
+
+const ownMemory = ({ batch, width, threads }: Context): Memory => {
   const script = fileURLToPath(new URL('./memory-of-step.js', import.meta.url));
-  const parameters = ['resnet18', MOST_SPARSE, width, batch, threads].map(String);
-  const ours = Number(
-    execFileSync(process.execPath, [...process.execArgv, script, ...parameters], { encoding: 'utf8' }),
-  );
-  const what = 'peak resident memory, ResNet-18 step at 99 %';
-  if (!python || pythonPath === undefined) return [what, `${number(ours)} MiB`, ''];
-  const rival = await startPython(pythonPath, folder, threads);
-  try {
-    const net = randomNet('resnet18', MOST_SPARSE, width);
-    const file = rival.store('memory', storedNet(net, randomBatch(batch)));
-    await rival.ask({ do: 'load', net: net.name, file, program: net.program, sides: ['contiguous'] });
-    for (let i = 0; i < 2; i++) {
-      await rival.ask({ do: 'time', net: net.name, side: 'contiguous', action: 'step', steps: 0 });
+  const parameters = ['resnet18', MOST_SPARSE, width, batch, threads, engineInfo()?.build].map(String);
+  const answer = execFileSync(process.execPath, [...process.execArgv, script, ...parameters], { encoding: 'utf8' });
+  return JSON.parse(answer) as Memory;
+};
+
+/** Of the same two steps in PyTorch, each memory format in a process of its own; the smaller peak. */
+async function rivalMemory(python: string, { batch, width, threads, folder }: Context): Promise<Memory> {
+  const net = randomNet('resnet18', MOST_SPARSE, width);
+  const tensors = storedNet(net, randomBatch(batch));
+  const { name, program } = net;
+  disposeNet(net);
+  const peaks: Memory[] = [];
+  for (const side of FORMATS) {
+    const rival = await startPython(python, folder, threads);
+    try {
+      await rival.ask({ do: 'load', net: name, file: rival.store('memory', tensors), program, sides: [side] });
+      for (let i = 0; i < 2; i++) await rival.ask({ do: 'time', net: name, side, action: 'step' });
+      const { imports, peak } = await rival.ask({ do: 'memory' });
+      peaks.push({ imports: Number(imports), peak: Number(peak) });
+    } finally {
+      rival.stop();
     }
-    disposeNet(net);
-    const theirs = Number((await rival.ask({ do: 'memory' })).megabytes);
-    return [
-      `${what}, over PyTorch's`,
-      `${number(ours)} / ${number(theirs)} MiB`,
-      verdictAtMost(Math.round(100 * (ours / theirs)), 50, ' %'),
-    ];
-  } finally {
-    rival.stop();
   }
+  return peaks.toSorted((a, b) => a.peak - b.peak)[0];
+}
+
+/**
+ * Peak resident memory of a process that trains ResNet-18 at 99 %. What counts is what comes on top of imports: of PyTorch's
+ * a good part are libraries for devices that are not there.
+ */
+async function memory(context: Context): Promise<Row[]> {
+  const what = 'peak resident memory, ResNet-18 step at 99 %';
+  const above = ({ imports, peak }: Memory): number => peak - imports;
+  const ours = ownMemory(context);
+  if (context.pythonPath === undefined)
+    return [
+      [`${what}, above that of imports`, `${number(above(ours))} MiB`, ''],
+      [`${what}, in all`, `${number(ours.peak)} MiB`, ''],
+    ];
+  const theirs = await rivalMemory(context.pythonPath, context);
+  const share = (100 * above(ours)) / above(theirs);
+  return [
+    [
+      `${what}, above that of imports, over PyTorch's`,
+      `${number(above(ours))} / ${number(above(theirs))} MiB: ${number(share)} %`,
+      verdictAtMost(share, 50, ' %'),
+    ],
+    [
+      `${what}, in all`,
+      `${number(ours.peak)} / ${number(theirs.peak)} MiB: ${number((100 * ours.peak) / theirs.peak)} %`,
+      '',
+    ],
+  ];
 }
 
 /** A random network with its own predictions as labels falls quickly in a large ball: solved images leave the batch. */
@@ -160,11 +202,7 @@ function storage({ width }: Context): Row {
   }
   disposeNet(net);
   const share = (100 * sparse) / dense;
-  return [
-    'VGG16 at 99 % stored sparse, over dense',
-    `${number(share)} %`,
-    verdictAtMost(Number(share.toFixed(2)), 3, ' %'),
-  ];
+  return ['VGG16 at 99 % stored sparse, over dense', `${number(share)} %`, verdictAtMost(share, 3, ' %')];
 }
 
 async function help({ rounds }: Context): Promise<Row> {
@@ -173,7 +211,7 @@ async function help({ rounds }: Context): Promise<Row> {
   for (let i = 0; i <= rounds; i++) {
     times.push(await milliseconds(() => void spawnSync(process.execPath, [main, '--help'], { stdio: 'ignore' })));
   }
-  return ['equipoise --help', `${number(min(times))} ms`, verdictAtMost(min(times), 300, ' ms')];
+  return ['equipoise --help (minimum)', `${number(min(times))} ms`, verdictAtMost(min(times), 300, ' ms')];
 }
 
 /** What is to be reached beside the kernels. */
@@ -183,7 +221,7 @@ export const around: Section = {
     const rows = [
       ...handOff(),
       await outsideNetwork(context),
-      await memory(context),
+      ...(await memory(context)),
       storage(context),
       await help(context),
       await compaction(context),

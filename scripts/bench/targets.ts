@@ -62,7 +62,7 @@ export const verdict = (value: number, required: number): string =>
 
 /** Whether a figure that should be at most `limit` is, and how far it is beyond. */
 export const verdictAtMost = (value: number, limit: number, unit = ''): string =>
-  value <= limit ? `≤ ${limit}${unit}: met` : `≤ ${limit}${unit}: ${(100 * (value / limit - 1)).toFixed(0)} % above`;
+  value <= limit ? `≤ ${limit}${unit}: met` : `≤ ${limit}${unit}: ${Math.ceil(100 * (value / limit - 1))} % above`;
 
 /** Where a ratio stands between what is required and what is hoped for. */
 export function standing(value: number, { required, goal }: Target): string {

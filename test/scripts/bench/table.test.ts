@@ -31,6 +31,7 @@ describe("the bench's tables", () => {
     expect(verdict(2.5, 2.5)).to.equal('≥ 2.5×: met');
     expect(verdictAtMost(4, 5, ' µs')).to.equal('≤ 5 µs: met');
     expect(verdictAtMost(6, 5, ' µs')).to.equal('≤ 5 µs: 20 % above');
+    expect(verdictAtMost(10.04, 10, ' %')).to.equal('≤ 10 %: 1 % above');
   });
 
   it('hold other networks to ratios within 20 % of those of VGG16', () => {
