@@ -23,17 +23,35 @@ function check(what: string, difference: number, limit: number): number {
 /** Relative l2 differences of a whole network by what was compared; weight gradients are those of all kernels as one. */
 export type Differences = ReadonlyMap<string, number>;
 
+export interface CompareOptions {
+  /** The forms of the rival that may be timed; those of PyTorch are memory formats. */
+  readonly sides?: readonly string[];
+  /** Where no gradient of the rival will be timed. */
+  readonly logitsOnly?: boolean;
+}
+
 /**
- * Loads a network into a rival and compares what both compute.
+ * Loads a network into a rival and compares what both compute, each form of the rival for itself.
  *
- * @param logitsOnly where no gradient of the rival will be timed
  * @throws Disagreement
  */
-export async function loadAndCompare(rival: Rival, net: Net, batch: Batch, logitsOnly = false): Promise<Differences> {
-  const { program } = net;
-  await rival.ask({ do: 'load', net: net.name, file: rival.store('net', storedNet(net, batch)), program });
-  const theirs = await rival.askForTensors({ do: 'check', net: net.name });
+export async function loadAndCompare(
+  rival: Rival,
+  net: Net,
+  batch: Batch,
+  { sides = [''], logitsOnly = false }: CompareOptions = {},
+): Promise<Differences[]> {
+  const { name, program } = net;
+  await rival.ask({ do: 'load', net: name, file: rival.store('net', storedNet(net, batch)), program });
   const ours = computed(net, batch);
+  const all: Differences[] = [];
+  for (const side of sides) {
+    all.push(compareNetwork(net, ours, await rival.askForTensors({ do: 'check', net: name, side }), logitsOnly));
+  }
+  return all;
+}
+
+function compareNetwork({ params }: Net, ours: Arrays, theirs: Arrays, logitsOnly: boolean): Differences {
   const differences = new Map([
     ['logits', check('logits', relativeDistance(ours.logits, theirs.logits), LIMITS.logits)],
   ]);
@@ -41,7 +59,7 @@ export async function loadAndCompare(rival: Rival, net: Net, batch: Batch, logit
   const compare = (what: string, ours: ArrayLike<number>, theirs: ArrayLike<number>): void =>
     void differences.set(what, check(what, relativeDistance(ours, theirs), LIMITS.networkGradient));
   compare('input gradient', ours.images, theirs.images);
-  const kernels = Object.entries(net.params).filter(([name]) => name in theirs);
+  const kernels = Object.entries(params).filter(([name]) => name in theirs);
   if (kernels.length > 0) {
     const expected = kernels.map(([name, param]) =>
       isSparse(param) ? gatherValues(param.structure, theirs[name]) : theirs[name],

@@ -6,23 +6,26 @@ import { fastestOf, milliseconds, type Side, type Times, takeTurns } from './tur
 
 export const FORMATS = ['contiguous', 'channels_last'] as const;
 const PYTORCH = 'pytorch ';
+/** Rounds that decide between a rival's forms, after a run of each that does not count. */
+export const JUDGED = 2;
 
 /** Times of one side; `pytorch` and the like find the form of it that was timed. */
 export const timesOf = (times: Times, name: string): readonly number[] =>
   times.get(name) ?? [...times].find(([side]) => side.startsWith(name))?.[1] ?? [];
 
 export interface Duel {
-  /** Of every network by its name, and of PyTorch's faster memory format. */
+  /** Of every network by its name, and of PyTorch's memory format that is faster at the action. */
   readonly times: ReadonlyMap<Action, Times>;
-  /** From PyTorch, one a network; empty without it. */
+  /** From PyTorch, one for each of its memory formats and network; empty without it. */
   readonly differences: readonly Differences[];
 }
 
 /**
  * Compares networks of one shape with PyTorch, then times them and PyTorch in turns. PyTorch takes one turn a round, for a
- * dense network with masks costs it the same whatever they are. Takes over the networks.
+ * dense network with masks costs it the same whatever they are, in the memory format that was faster in `JUDGED` rounds
+ * before. Takes over the networks.
  *
- * @param actions of which the first has a round of warm-up, to find PyTorch's faster memory format; a PGD step has none
+ * @param actions those that a PGD step consists of before it: it is long, so it has no warm-up of its own, and one judged round
  */
 export async function duel(
   nets: readonly Net[],
@@ -33,30 +36,34 @@ export async function duel(
   const { python, rounds } = context;
   const differences: Differences[] = [];
   for (const net of python ? nets : []) {
-    differences.push(await loadAndCompare(python as NonNullable<typeof python>, net, batch));
-    context.log(`  ${net.name} agrees with PyTorch: ${describeDifferences(differences.slice(-1))}`);
+    differences.push(...(await loadAndCompare(python as NonNullable<typeof python>, net, batch, { sides: FORMATS })));
+    context.log(`  ${net.name} agrees with PyTorch: ${describeDifferences(differences.slice(-FORMATS.length))}`);
   }
   const engines = nets.map((net) => ({ net, actions: actionsOf(net, batch) }));
   const times = new Map<Action, Times>();
-  let formats: readonly string[] = python ? FORMATS : [];
   for (const action of actions) {
-    const theirs = formats.map((side) =>
-      rivalSide(python as NonNullable<typeof python>, PYTORCH + side, {
-        net: nets[nets.length - 1].name,
-        side,
-        action,
-        steps: PGD_STEPS,
-      }),
-    );
+    const warmUp = action !== 'pgd';
+    const theirs = python
+      ? [
+          await fastestOf(
+            FORMATS.map((side) =>
+              rivalSide(python, PYTORCH + side, {
+                net: nets[nets.length - 1].name,
+                side,
+                action,
+                steps: PGD_STEPS,
+              }),
+            ),
+            warmUp ? JUDGED : 1,
+            { warmUp },
+          ),
+        ]
+      : [];
     const ours = engines.map(
       ({ net, actions }): Side => ({ name: net.name, run: () => milliseconds(actions[action]) }),
     );
-    const sides = [...theirs, ...ours];
-    const names = theirs.map(({ name }) => name);
-    const timed = await takeTurns(sides, rounds, { warmUp: action !== 'pgd', choose: fastestOf(sides, names) });
-    times.set(action, timed);
-    if (action === 'attack') formats = FORMATS.filter((side) => timed.has(PYTORCH + side));
-    context.log(`  ${action} timed`);
+    times.set(action, await takeTurns([...theirs, ...ours], rounds, { warmUp }));
+    context.log(`  ${action} timed${theirs.map(({ name }) => `, ${name}`).join('')}`);
   }
   for (const { actions } of engines) actions.dispose();
   for (const net of nets) disposeNet(net);

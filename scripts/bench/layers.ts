@@ -2,12 +2,13 @@ import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, normal, sample, seedKey } from '../../src/core/key.ts';
 import { gatherValues, type Structure, scatterValues, sizeOf, structure } from '../../src/core/structure.ts';
+import type { KernelName } from '../../src/engine/records.ts';
 import { buildModel } from '../../src/models/index.ts';
 import { eachShape, type Layer } from '../../src/ops/network.ts';
 import { sparseConv2d } from '../../src/ops/sparse-conv2d.ts';
 import { compareLayer } from './agreement.ts';
 import type { Context, Section } from './context.ts';
-import { FORMATS, timesOf } from './duel.ts';
+import { FORMATS, JUDGED, timesOf } from './duel.ts';
 import { storedTensor } from './nets.ts';
 import { type Executed, fastest, profiled } from './profile.ts';
 import type { Arrays, Rival } from './rival.ts';
@@ -88,13 +89,20 @@ function copied(x: Tensor4D): Tensor4D {
 interface Given {
   readonly x: Tensor4D;
   readonly dy: Tensor4D;
+  readonly values: Tensor1D;
 }
 
-/** x and dy as no one has read them yet: a copy of another order may be kept with a tensor. */
-const given = ({ x, dy }: Problem, place: Place): Given =>
-  tf.tidy(() =>
-    place === 'chain' ? { x: copied(x), dy: copied(dy) } : { x: tf.add<Tensor4D>(x, 0), dy: tf.add<Tensor4D>(dy, 0) },
-  );
+/**
+ * Tensors as no one has read them yet: a copy of x or dy in another order may be kept with the tensor, and the records that
+ * kernels read are made of new values, which a training step has each time.
+ */
+const given = ({ x, dy, values }: Problem, place: Place): Given =>
+  tf.tidy(() => ({
+    ...(place === 'chain'
+      ? { x: copied(x), dy: copied(dy) }
+      : { x: tf.add<Tensor4D>(x, 0), dy: tf.add<Tensor4D>(dy, 0) }),
+    values: tf.add<Tensor1D>(values, 0),
+  }));
 
 interface Results {
   readonly y: Tensor;
@@ -103,7 +111,7 @@ interface Results {
 }
 
 /** y, dx and the gradient of the values, as `tf.grads` gives them to anyone. */
-function passes({ shape, structure, values }: Problem, { x, dy }: Given): Results {
+function passes({ shape, structure }: Problem, { x, dy, values }: Given): Results {
   let y: Tensor | undefined;
   const [dx, dw] = tf.grads((input: Tensor, weights: Tensor) => {
     const output = sparseConv2d(input as Tensor4D, structure, weights as Tensor1D, shape.conv);
@@ -123,13 +131,13 @@ function finish({ y, dx, dw }: Results, place: Place): void {
   tf.dispose([y, dx, dw]);
 }
 
-/** What `run` gives on x and dy of their own. */
+/** What `run` gives on tensors of its own. */
 async function withGiven<T>(problem: Problem, place: Place, run: (inputs: Given) => T | Promise<T>): Promise<T> {
   const inputs = given(problem, place);
   try {
     return await run(inputs);
   } finally {
-    tf.dispose([inputs.x, inputs.dy]);
+    tf.dispose([inputs.x, inputs.dy, inputs.values]);
   }
 }
 
@@ -167,25 +175,52 @@ const pythonSide = (rival: Rival, side: string): Side => ({
   },
 });
 
-const KERNELS = ['convolve', 'weightGradient'] as const;
+interface KernelTimes {
+  readonly y: number;
+  readonly dx: number;
+  readonly dw: number;
+  /** Writing new values into the records that the kernels read. */
+  readonly records: number;
+}
 
-/** Milliseconds of the kernels themselves in a chain: forward, input, weights. */
-async function kernelTimes(problem: Problem, rounds: number): Promise<{ y: number; dx: number; dw: number }> {
+/** Milliseconds of the kernels themselves in a chain. */
+async function kernelTimes(problem: Problem, rounds: number): Promise<KernelTimes> {
   const runs: (readonly Executed[])[] = [];
   for (let i = 0; i <= rounds; i++) {
     const run = (inputs: Given) => profiled(() => finish(passes(problem, inputs), 'chain'));
     runs.push(await withGiven(problem, 'chain', run));
   }
   const executed = fastest(runs.slice(1));
-  const times = (kernel: (typeof KERNELS)[number]): number[] =>
-    executed.flatMap(({ call, milliseconds }) => (call.kernel === kernel ? [milliseconds] : []));
+  const times = (...kernels: readonly KernelName[]): number[] =>
+    executed.flatMap(({ call, milliseconds }) => (kernels.includes(call.kernel) ? [milliseconds] : []));
   const [y, ...dx] = times('convolve');
-  return { y, dx: sum(dx), dw: sum(times('weightGradient')) };
+  return { y, dx: sum(dx), dw: sum(times('weightGradient')), records: sum(times('fillRows', 'fillTransposed')) };
 }
 
 /** How many times as long SparseProp takes: as ours, and with both given and giving their own order. */
 interface Advantage extends Readonly<Record<Place, number>> {
   readonly ownOrders: number;
+}
+
+/** PyTorch and SparseProp on a layer, each in its fastest form, after they were seen to compute the same. */
+async function rivalsOf(problem: Problem, python: Rival): Promise<Side[]> {
+  const { shape, structure, x, dy, values } = problem;
+  const file = python.store('layer', {
+    x: storedTensor(x),
+    dy: storedTensor(dy),
+    kernel: { dtype: 'F32', shape: structure.shape, data: scatterValues(structure, values.dataSync()) },
+  });
+  const { stride, padding } = shape.conv;
+  await python.ask({ do: 'layer', file, stride, padding });
+  const fastest = (names: readonly string[]): Promise<Side> =>
+    fastestOf(
+      names.map((name) => pythonSide(python, name)),
+      JUDGED,
+    );
+  const sides = [await fastest(FORMATS)];
+  if (python.versions.sparseprop) sides.push(await fastest(SPARSEPROP_NCHW), pythonSide(python, SPARSEPROP_OWN_ORDER));
+  for (const { name } of sides) for (const place of PLACES) await compare(python, problem, name, place);
+  return sides;
 }
 
 interface Measured {
@@ -197,36 +232,15 @@ interface Measured {
 async function measure(shape: Shape, sparsity: number, context: Context): Promise<Measured> {
   const { python, rounds, build } = context;
   const problem = problemOf(shape, sparsity, context.batch);
-  const { stride, padding } = shape.conv;
   const ours = PLACES.map((place) => ourSide(problem, place));
-  const theirs: Side[] = [];
-  if (python) {
-    const file = python.store('layer', {
-      x: storedTensor(problem.x),
-      dy: storedTensor(problem.dy),
-      kernel: {
-        dtype: 'F32',
-        shape: problem.structure.shape,
-        data: scatterValues(problem.structure, problem.values.dataSync()),
-      },
-    });
-    await python.ask({ do: 'layer', file, stride, padding });
-    const names = python.versions.sparseprop ? [...FORMATS, ...SPARSEPROP_NCHW, SPARSEPROP_OWN_ORDER] : FORMATS;
-    theirs.push(...names.map((side) => pythonSide(python, side)));
-  }
-  const times = await takeTurns([...ours, ...theirs], rounds, {
-    choose: async (warmUp) => {
-      const chosen = fastestOf(fastestOf(theirs, FORMATS)(warmUp), SPARSEPROP_NCHW)(warmUp);
-      for (const { name } of chosen) for (const place of PLACES) await compare(python as Rival, problem, name, place);
-      return [...ours, ...chosen];
-    },
-  });
+  const theirs = python ? await rivalsOf(problem, python) : [];
+  const times = await takeTurns([...ours, ...theirs], rounds);
   const kernels = await kernelTimes(problem, rounds);
   dispose(problem);
   const [plain, chain] = PLACES.map((place) => timesOf(times, nameOf(place)));
   const pytorch = FORMATS.flatMap((format) => timesOf(times, format));
   const rival = timesOf(times, 'sparseprop');
-  const parts = [kernels.y, kernels.dx, kernels.dw].map(number).join(' + ');
+  const parts = [kernels.y, kernels.dx, kernels.dw, kernels.records].map(number).join(' + ');
   const cells = [`${label(shape)}, ${percent(sparsity)}`, number(min(chain)), number(median(chain)), parts];
   if (pytorch.length > 0) cells.push(number(min(pytorch)), ratio(min(pytorch) / min(chain)));
   if (rival.length === 0) return { cells: [...cells, number(min(plain))], advantage: undefined };
@@ -244,7 +258,7 @@ async function measure(shape: Shape, sparsity: number, context: Context): Promis
 }
 
 function headerOf({ python }: Context): string[] {
-  const header = ['forward and backward', 'in a chain: min, ms', 'median', 'its kernels y + dx + dw'];
+  const header = ['forward and backward', 'in a chain: min, ms', 'median', 'its kernels y + dx + dw + records'];
   if (python) header.push('PyTorch min', 'ratio');
   if (!python?.versions.sparseprop) return [...header, 'plain: min, ms'];
   header.push('SparseProp min', 'ratio of minima', 'of medians', '', 'SparseProp, batch last', 'ratio');

@@ -6,12 +6,12 @@ One request a line on stdin, one answer a line on stdout, both JSON; tensors go 
 of TensorFlow.js: images [batch, height, width, channels], kernels [height, width, inputs, outputs] or [inputs, units].
 
     {"do": "load", "net", "file", "program"}           a network (src/ops/network.ts) with its parameters, images, labels
-    {"do": "check", "net", "out"}                      logits, input gradient, weight gradients -> a file
-    {"do": "time", "net", "side", "action", "steps"}   milliseconds of one forward, attack, step or pgd
+    {"do": "check", "net", "side", "out"}              logits, input gradient, weight gradients -> a file
+    {"do": "time", "net", "side", "action", "steps"}   milliseconds of one attack, step or pgd
     {"do": "layer", "file", "stride", "padding"}       one convolution: x, kernel, dy
     {"do": "check-layer", "side", "out"}               y, dx, dw -> a file
     {"do": "time-layer", "side"}                       milliseconds of its forward and backward pass
-    {"do": "memory"}                                   peak resident megabytes of this process
+    {"do": "memory"}                                   peak resident megabytes: in all, and of the imports
     {"do": "unload"}                                   forgets networks and the layer
 """
 import json
@@ -35,6 +35,18 @@ except ImportError:
 
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 TYPES = {"F32": np.float32, "I32": np.int32}
+
+
+def peak_megabytes():
+    """getrusage's figure, the only one elsewhere, is on Linux at least that of the process that started this one."""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+IMPORTS = peak_megabytes()
 
 
 def read_safetensors(path):
@@ -141,11 +153,6 @@ class Net:
         self.masks = [(weight, (weight != 0).float()) for weight in weights if (weight == 0).any()]
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
 
-    def forward(self):
-        self.model.eval()
-        with torch.no_grad():
-            return self.model(self.images)
-
     def input_gradient(self, images):
         """No weight gradient is asked for: a fair rival in the attack."""
         self.model.eval().requires_grad_(False)
@@ -177,8 +184,8 @@ class Net:
                 weight.mul_(mask)
 
     def run(self, action, steps):
-        {"forward": self.forward, "attack": lambda: self.input_gradient(self.images),
-         "step": lambda: self.step(self.images), "pgd": lambda: self.step(self.perturb(steps))}[action]()
+        {"attack": lambda: self.input_gradient(self.images), "step": lambda: self.step(self.images),
+         "pgd": lambda: self.step(self.perturb(steps))}[action]()
 
     def check(self):
         logits, gradient = self.input_gradient(self.images)
@@ -249,10 +256,10 @@ class Rival:
         tensors = read_safetensors(file)
         self.nets[net] = {side: Net(tensors, program, FORMATS[side]) for side in sides}
 
-    def check(self, net, out):
-        write_safetensors(out, self.nets[net]["contiguous"].check())
+    def check(self, net, side, out):
+        write_safetensors(out, self.nets[net][side].check())
 
-    def time(self, net, side, action, steps):
+    def time(self, net, side, action, steps=0):
         elapsed, _ = milliseconds(lambda: self.nets[net][side].run(action, steps))
         return {"milliseconds": elapsed}
 
@@ -277,7 +284,7 @@ class Rival:
         return {"forward": forward, "backward": backward}
 
     def memory(self):
-        return {"megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        return {"imports": IMPORTS, "peak": peak_megabytes()}
 
     def unload(self):
         self.nets, self.layers = {}, {}

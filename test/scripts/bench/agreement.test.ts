@@ -52,12 +52,14 @@ describe('the comparison before anything is timed', () => {
       net,
       batch,
     );
-    expect([...differences]).to.deep.equal([
-      ['logits', 0],
-      ['input gradient', 0],
-      ['weight gradients', 0],
+    expect(differences.map((each) => [...each])).to.deep.equal([
+      [
+        ['logits', 0],
+        ['input gradient', 0],
+        ['weight gradients', 0],
+      ],
     ]);
-    expect(describeDifferences([differences])).to.equal('logits 0e+0, input gradient 0e+0, weight gradients 0e+0');
+    expect(describeDifferences(differences)).to.equal('logits 0e+0, input gradient 0e+0, weight gradients 0e+0');
   });
 
   for (const [what, name] of [
@@ -75,6 +77,22 @@ describe('the comparison before anything is timed', () => {
       expect(error.message).to.match(new RegExp(`disagree on ${what}: .* Nothing is timed`));
     });
   }
+
+  it('refuses a side of which one form differs', async () => {
+    const asked: unknown[] = [];
+    const honest = rival(() => {});
+    const twoForms: Rival = {
+      ...honest,
+      askForTensors: async (request) => {
+        asked.push(request.side);
+        const answer = { ...(await honest.askForTensors(request)) };
+        return request.side === 'wrong' ? { ...answer, logits: answer.logits.map((value) => value + 1) } : answer;
+      },
+    };
+    const error = await rejection(loadAndCompare(twoForms, net, batch, { sides: ['right', 'wrong'] }));
+    expect(error).to.be.instanceOf(Disagreement);
+    expect(asked).to.deep.equal(['right', 'wrong']);
+  });
 
   it('holds single layers to a hundred thousandth', () => {
     const ours = { y: Float32Array.of(1, 1), dx: Float32Array.of(2) };
