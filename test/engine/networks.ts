@@ -107,7 +107,7 @@ function* flat(layers: readonly Layer[]): Generator<Layer> {
 }
 
 /** Makes parameters and statistics on the current backend; `density` of each kernel but the first; dense ones are plain tensors. */
-function weightsOf(program: Program, key: Key, density: number): { params: Params; state: Tensors } {
+export function weightsOf(program: Program, key: Key, density: number): { params: Params; state: Tensors } {
   const params: Record<string, Params[string]> = {};
   const state: Record<string, Tensor> = {};
   let first = true;

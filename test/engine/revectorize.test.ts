@@ -9,7 +9,7 @@ import { engineInfo, registerEngine } from '../../src/engine/index.ts';
 import { judge } from '../../src/engine/revectorize.ts';
 import { bestBuild } from '../../src/engine/wasm.ts';
 
-const SUITES = ['kernels', 'network'];
+const SUITES = ['kernels', 'network', 'not-a-number'];
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 

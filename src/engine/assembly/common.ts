@@ -13,10 +13,18 @@ export function multiplyAdd(accumulator: v128, weight: v128, x: v128): v128 {
   return RELAXED ? f32x4.relaxed_madd(weight, x, accumulator) : f32x4.add(accumulator, f32x4.mul(weight, x));
 }
 
+/** max(x, 0); NaN stays NaN, −0 becomes 0. */
 // @ts-ignore: decorator
 @inline
 export function positive(x: v128): v128 {
-  return v128.and(x, f32x4.gt(x, f32x4.splat(0)));
+  return v128.andnot(x, f32x4.le(x, f32x4.splat(0)));
+}
+
+/** The larger of two, NaN where either is: pmax gives its first operand then, so that one of both orders gives the NaN. */
+// @ts-ignore: decorator
+@inline
+export function larger(a: v128, b: v128): v128 {
+  return v128.or(f32x4.pmax(a, b), f32x4.pmax(b, a));
 }
 
 /**
@@ -83,16 +91,23 @@ export function sumLanes(v: v128): f32 {
   return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
 }
 
-/** One bit for each lane of 8 vectors that is greater than 0; lane 0 of the first vector is bit 0. */
+/** One bit for each lane that positive() keeps, those of NaN among them: they share its comparison. */
+// @ts-ignore: decorator
+@inline
+export function keptLanes(v: v128): i32 {
+  return i32x4.bitmask(f32x4.le(v, f32x4.splat(0))) ^ 15;
+}
+
+/** The same for 8 vectors; lane 0 of the first is bit 0. */
 // @ts-ignore: decorator
 @inline
 export function signBits(v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, v6: v128, v7: v128): u32 {
   const zeros = f32x4.splat(0);
-  return <u32>(
-    i32x4.bitmask(f32x4.gt(v0, zeros)) | (i32x4.bitmask(f32x4.gt(v1, zeros)) << 4) |
-    (i32x4.bitmask(f32x4.gt(v2, zeros)) << 8) | (i32x4.bitmask(f32x4.gt(v3, zeros)) << 12) |
-    (i32x4.bitmask(f32x4.gt(v4, zeros)) << 16) | (i32x4.bitmask(f32x4.gt(v5, zeros)) << 20) |
-    (i32x4.bitmask(f32x4.gt(v6, zeros)) << 24) | (i32x4.bitmask(f32x4.gt(v7, zeros)) << 28)
+  return <u32>~(
+    i32x4.bitmask(f32x4.le(v0, zeros)) | (i32x4.bitmask(f32x4.le(v1, zeros)) << 4) |
+    (i32x4.bitmask(f32x4.le(v2, zeros)) << 8) | (i32x4.bitmask(f32x4.le(v3, zeros)) << 12) |
+    (i32x4.bitmask(f32x4.le(v4, zeros)) << 16) | (i32x4.bitmask(f32x4.le(v5, zeros)) << 20) |
+    (i32x4.bitmask(f32x4.le(v6, zeros)) << 24) | (i32x4.bitmask(f32x4.le(v7, zeros)) << 28)
   );
 }
 

@@ -11,7 +11,7 @@
 // k goes over the rows of the kernel, then the channels of x, then the kernel's columns. Planes are those of a strided
 // convolution's input, whose gradients meet different columns of the kernel; else there is one.
 import { addRow, ChannelSums, startSums } from './channel-sums';
-import { keepBits, multiplyAdd, part, positive, zero } from './common';
+import { keepBits, keptLanes, multiplyAdd, part, positive, zero } from './common';
 
 /** Channels of a group, and of the one of a plane that has no more. */
 const GROUP = 6;
@@ -125,8 +125,7 @@ function plus(v: v128, p: usize): v128 {
 function finish(args: ConvolveDense, v0: v128, v1: v128, y: usize, bits: usize): void {
   const epilogue = args.epilogue;
   if (epilogue == 1) {
-    const none = f32x4.splat(0);
-    if (args.bits) store<u8>(bits, i32x4.bitmask(f32x4.gt(v0, none)) | (i32x4.bitmask(f32x4.gt(v1, none)) << 4));
+    if (args.bits) store<u8>(bits, keptLanes(v0) | (keptLanes(v1) << 4));
     v0 = positive(v0); v1 = positive(v1);
   } else if (epilogue == 2) {
     const signs = v128.load_splat<u8>(bits);

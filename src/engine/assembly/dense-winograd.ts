@@ -15,7 +15,7 @@
 //
 // A point is one of the 16 products; for each, m is a matrix product. convolution.ts has the picture of a block.
 import { addRow, ChannelSums, startSums } from './channel-sums';
-import { keepBits, multiplyAdd, part, positive, zero } from './common';
+import { keepBits, keptLanes, multiplyAdd, part, positive, zero } from './common';
 
 /** Channels of y that share what they read of v. */
 const GROUP = 6;
@@ -241,7 +241,7 @@ function finish(args: ConvolveWinograd, v: v128, y: usize, add: usize, signs: us
   const epilogue = args.epilogue, byte = signs + (i >> 1), odd = i & 1;
   if (epilogue == 1) {
     if (args.bits) {
-      const four = i32x4.bitmask(f32x4.gt(v, f32x4.splat(0)));
+      const four = keptLanes(v);
       store<u8>(byte, odd ? load<u8>(byte) | (four << 4) : four);
     }
     v = positive(v);

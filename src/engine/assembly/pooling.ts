@@ -3,7 +3,7 @@
 //
 //   choices   [output vector][4 × u8]     which pixel of the window was the (first) maximum; 255: none, the gradient ends
 import { SUM_BYTES } from './channel-sums';
-import { multiplyAdd, part, positive, zero } from './common';
+import { larger, multiplyAdd, part, positive, zero } from './common';
 
 @unmanaged
 class MaxPool {
@@ -72,17 +72,17 @@ export function maxPool(task: i32, a: usize): void {
             const v1 = loadScaled(p + xPixel, scaled, scale, shift), v2 = loadScaled(p + xRow, scaled, scale, shift);
             const v3 = loadScaled(p + xRow + xPixel, scaled, scale, shift);
             index = chosen(v1, best, index, 1);
-            best = f32x4.pmax(best, v1);
+            best = larger(best, v1);
             index = chosen(v2, best, index, 2);
-            best = f32x4.pmax(best, v2);
+            best = larger(best, v2);
             index = chosen(v3, best, index, 3);
-            best = f32x4.pmax(best, v3);
+            best = larger(best, v3);
           } else {
             for (let i = 0, k = 0; i < size; i++, p += xRow) {
               for (let j = 0; j < size; j++, k++) {
                 const v = loadScaled(p + j * xPixel, scaled, scale, shift);
                 index = chosen(v, best, index, k);
-                best = f32x4.pmax(best, v);
+                best = larger(best, v);
               }
             }
           }

@@ -1,7 +1,7 @@
 // Pooling of plain tensors [image][row][column][channel] over windows of any size, stride and padding: four channels at a
 // time, a window clipped to the image. Gradients go to all of an image's inputs at once, for windows may overlap, so their
 // tasks are images, or where there are few, some of their channels.
-import { loadLanes, storeLanes } from './common';
+import { larger, loadLanes, storeLanes } from './common';
 
 @unmanaged
 class PoolWindows {
@@ -80,7 +80,7 @@ function maximum(args: PoolWindows, x: usize, rows: i32, columns: i32, lanes: i3
   const pixel = args.channels << 2, row = args.width * pixel;
   let best = f32x4.splat(-Infinity);
   for (let h = 0; h < rows; h++, x += row) {
-    for (let w = 0; w < columns; w++) best = f32x4.pmax(best, loadLanes(x + w * pixel, lanes));
+    for (let w = 0; w < columns; w++) best = larger(best, loadLanes(x + w * pixel, lanes));
   }
   return best;
 }
