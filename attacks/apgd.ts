@@ -5,6 +5,7 @@ import { type Bounds, checkBounds, checkCount, checkEpsilon, checkShare } from '
 import { meets, type ReadGoal, takeGoal } from './goals.ts';
 import { dlr, dlrOrMargin, type LossName, lossOf } from './losses.ts';
 import { type Norm, normOf } from './norms/index.ts';
+import { checkOptions, type OptionNames } from './options.ts';
 import { type Attempt, type Clean, type Problem, pixelsOf, streamOf } from './problem.ts';
 import { ledger, type Outcome, type Search, searching } from './search.ts';
 import { rankTargets, towards } from './target-classes.ts';
@@ -31,6 +32,17 @@ export interface ApgdOptions {
   readonly bounds?: Bounds;
 }
 
+const SHARED_OPTIONS: OptionNames<Omit<ApgdOptions, 'loss'>> = {
+  name: true,
+  norm: true,
+  epsilon: true,
+  steps: true,
+  restarts: true,
+  rho: true,
+  passes: true,
+  bounds: true,
+};
+
 /**
  * Auto-PGD (Croce and Hein 2020, arXiv:2003.01690): projected gradient ascent with momentum that chooses its step sizes.
  * From a random point of the sphere, with a step η of 2 · epsilon,
@@ -47,6 +59,7 @@ export interface ApgdOptions {
  * Throws InputError for options out of range and for the norm l1.
  */
 export function apgd(options: ApgdOptions): Attack {
+  checkOptions('apgd', options, { ...SHARED_OPTIONS, loss: true });
   const { loss = 'cross-entropy', restarts = 1 } = options;
   const { name = NAMES[String(loss)] ?? 'apgd' } = options;
   checkCount('restarts', restarts, 1);
@@ -64,8 +77,11 @@ export function apgd(options: ApgdOptions): Attack {
 const NAMES: Readonly<Record<string, string>> = { 'cross-entropy': 'apgd-ce', dlr: 'apgd-dlr' };
 
 /** APGD on the difference of logits ratio, which needs 3 classes: see `apgd` and `dlr`. */
-export const apgdDlr = ({ name = 'apgd-dlr', ...options }: Omit<ApgdOptions, 'loss'>): Attack =>
-  apgd({ ...options, name, loss: dlr });
+export function apgdDlr(options: Omit<ApgdOptions, 'loss'>): Attack {
+  checkOptions('apgdDlr', options, SHARED_OPTIONS);
+  const { name = 'apgd-dlr' } = options;
+  return apgd({ ...options, name, loss: dlr });
+}
 
 export interface ApgdTOptions extends Omit<ApgdOptions, 'loss'> {
   /** Classes aimed at, the likeliest first; default 9, at most all but one. */
@@ -79,7 +95,9 @@ export interface ApgdTOptions extends Omit<ApgdOptions, 'loss'> {
  *
  * Given a targeted goal it aims at that class alone.
  */
-export function apgdT({ name = 'apgd-t', targets = 9, restarts = 1, ...options }: ApgdTOptions): Attack {
+export function apgdT(options: ApgdTOptions): Attack {
+  checkOptions('apgdT', options, { ...SHARED_OPTIONS, targets: true });
+  const { name = 'apgd-t', targets = 9, restarts = 1 } = options;
   checkCount('targets', targets, 1);
   checkCount('restarts', restarts, 1);
   return autoPgd({ ...options, name }, (ascent) => ({

@@ -4,6 +4,7 @@ import { type Cascade, cascade } from './cascade.ts';
 import type { Bounds } from './checks.ts';
 import { fabT } from './fab.ts';
 import { dlrOrMargin } from './losses.ts';
+import { checkOptions, type OptionNames } from './options.ts';
 import { square } from './square.ts';
 import type { Attack, NormName } from './types.ts';
 
@@ -27,11 +28,27 @@ export interface AutoAttackOptions {
 type Shared = Omit<AutoAttackOptions, 'name' | 'version'>;
 
 const versions = {
-  standard: (o) => [apgd(o), apgdT(o), fabT(o), square(o)],
-  rand: (o) => [apgd({ ...o, passes: 20 }), apgd({ ...o, name: 'apgd-dlr', loss: dlrOrMargin, passes: 20 })],
+  standard: ({ queries, ...o }) => {
+    const { steps: _, ...withoutSteps } = o;
+    return [apgd(o), apgdT(o), fabT(o), square({ ...withoutSteps, queries })];
+  },
+  rand: ({ queries: _, ...o }) => [
+    apgd({ ...o, passes: 20 }),
+    apgd({ ...o, name: 'apgd-dlr', loss: dlrOrMargin, passes: 20 }),
+  ],
 } as const satisfies Readonly<Record<string, (shared: Shared) => readonly Attack[]>>;
 
 export type AutoAttackVersion = keyof typeof versions;
+
+const OPTIONS: OptionNames<AutoAttackOptions> = {
+  name: true,
+  norm: true,
+  epsilon: true,
+  version: true,
+  steps: true,
+  queries: true,
+  bounds: true,
+};
 
 /**
  * AutoAttack (Croce and Hein 2020, arXiv:2003.01690), a cascade in which each attack runs on the images that are still
@@ -41,7 +58,9 @@ export type AutoAttackVersion = keyof typeof versions;
  *
  * `run` tells what each attack did.
  */
-export function autoattack({ name, version = 'standard', ...shared }: AutoAttackOptions): Cascade {
+export function autoattack(options: AutoAttackOptions): Cascade {
+  checkOptions('autoattack', options, OPTIONS);
+  const { name, version = 'standard', ...shared } = options;
   if (!Object.hasOwn(versions, version)) {
     throw new InputError(`version is one of ${Object.keys(versions).join(', ')}; ${version} came.`);
   }

@@ -1,7 +1,12 @@
-import { type PgdOptions, pgd } from './pgd.ts';
+import { checkOptions } from './options.ts';
+import { type PgdOptions, pgd, STEP_OPTIONS } from './pgd.ts';
 import type { Attack } from './types.ts';
 
 export type BimOptions = Omit<PgdOptions, 'randomStart' | 'restarts'>;
 
 /** The basic iterative method (Kurakin et al. 2017, arXiv:1607.02533): `pgd` that starts at the image. */
-export const bim = ({ name = 'bim', ...options }: BimOptions): Attack => pgd({ ...options, name, randomStart: false });
+export function bim(options: BimOptions): Attack {
+  checkOptions('bim', options, STEP_OPTIONS);
+  const { name = 'bim' } = options;
+  return pgd({ ...options, name, randomStart: false });
+}

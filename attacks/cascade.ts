@@ -8,7 +8,8 @@ import { holding } from './held.ts';
 import { lossAndLogits } from './loss-gradient.ts';
 import { crossEntropy } from './losses.ts';
 import { classifierOf } from './models.ts';
-import { report, samplesOf, sizeOf } from './problem.ts';
+import { checkOptions, type OptionNames } from './options.ts';
+import { checkPerturb, report, samplesOf, sizeOf } from './problem.ts';
 import { takeRows } from './rows.ts';
 import { success } from './success.ts';
 import type { Attack, AttackedModel, Cost, Goal, PerturbOptions } from './types.ts';
@@ -41,6 +42,8 @@ export interface CascadeOptions {
   readonly bounds?: Bounds;
 }
 
+const OPTIONS: OptionNames<CascadeOptions> = { name: true, bounds: true };
+
 /**
  * Several attacks in a row, each only on the images that none before it has solved; whether one is solved is what the model
  * predicts for the very image returned. Attack `name` has the key `foldIn(key, name)`.
@@ -51,6 +54,7 @@ export interface CascadeOptions {
  * @param attacks of one norm and epsilon, with different names, at least one
  */
 export function cascade(attacks: readonly Attack[], options: CascadeOptions = {}): Cascade {
+  checkOptions('cascade', options, OPTIONS);
   const { name = 'cascade', bounds = [0, 1] } = options;
   checkBounds(bounds);
   if (attacks.length === 0) throw new InputError('A cascade is made of at least one attack; none came.');
@@ -88,6 +92,7 @@ const runAll = (
   options: PerturbOptions,
 ): Promise<CascadeResult> =>
   holding(async ({ hold }) => {
+    checkPerturb(options);
     const { key = seedKey(0), mode = 'evaluate', start, onCost } = options;
     // Also of the images that the model gets wrong, which no attack sees.
     const clean = await readPixels(images, bounds);

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
 import { type Bounds, checkBounds } from './checks.ts';
 import { classifierOf } from './models.ts';
+import { checkOptions, type OptionNames } from './options.ts';
 import type { AttackedModel, Classifier } from './types.ts';
 
 export interface ClassifierOptions {
@@ -23,6 +24,15 @@ export interface ClassifierOptions {
   readonly warn?: (message: string) => void;
 }
 
+const OPTIONS: OptionNames<ClassifierOptions> = {
+  bounds: true,
+  mean: true,
+  std: true,
+  layout: true,
+  output: true,
+  warn: true,
+};
+
 /**
  * The model as attacks need it: a function from pixels in [0, 1], NHWC, to logits. It owns the preprocessing,
  *
@@ -35,6 +45,7 @@ export interface ClassifierOptions {
  * Throws InputError for options that do not fit, at the first call for those that do not fit the images.
  */
 export function classifier(model: AttackedModel, options: ClassifierOptions = {}): Classifier {
+  checkOptions('classifier', options, OPTIONS);
   const { layout = 'NHWC', output = 'auto', warn = console.warn } = options;
   checkOneOf('layout', layout, ['NHWC', 'NCHW']);
   checkOneOf('output', output, ['auto', 'logits', 'probabilities']);

@@ -5,6 +5,7 @@ import { type Bounds, checkBounds, checkCap, checkCount, checkPositive } from '.
 import { meets, takeGoal } from './goals.ts';
 import { cwMarginUpTo } from './losses.ts';
 import { norms } from './norms/index.ts';
+import { checkOptions, type OptionNames } from './options.ts';
 import { type Attempt, type Clean, type Problem, pixelsOf } from './problem.ts';
 import { ledger, type Outcome, searching } from './search.ts';
 import type { Attack, NormName } from './types.ts';
@@ -30,6 +31,18 @@ export interface CwL2Options {
   readonly bounds?: Bounds;
 }
 
+const OPTIONS: OptionNames<CwL2Options> = {
+  name: true,
+  norm: true,
+  epsilon: true,
+  steps: true,
+  searchSteps: true,
+  initialConstant: true,
+  learningRate: true,
+  confidence: true,
+  bounds: true,
+};
+
 /**
  * The attack of Carlini and Wagner in l2 (2017, arXiv:1608.04644), a smallest perturbation: Adam on w,
  *
@@ -43,6 +56,7 @@ export interface CwL2Options {
  * random, and both modes are the same.
  */
 export function cwL2(options: CwL2Options = {}): Attack {
+  checkOptions('cwL2', options, OPTIONS);
   const {
     name = 'cw-l2',
     norm = 'l2',

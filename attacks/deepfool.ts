@@ -5,6 +5,7 @@ import { type Bounds, checkBounds, checkCap, checkCount, checkPositive } from '.
 import { meets, type ReadGoal } from './goals.ts';
 import { cwMargin, logitDifference } from './losses.ts';
 import { norms } from './norms/index.ts';
+import { checkOptions, type OptionNames } from './options.ts';
 import { type Attempt, type Clean, type Problem, pixelsOf } from './problem.ts';
 import { ledger, type Outcome, searching } from './search.ts';
 import { rankTargets } from './target-classes.ts';
@@ -27,6 +28,16 @@ export interface DeepFoolOptions {
   readonly bounds?: Bounds;
 }
 
+const OPTIONS: OptionNames<DeepFoolOptions> = {
+  name: true,
+  norm: true,
+  epsilon: true,
+  steps: true,
+  overshoot: true,
+  candidates: true,
+  bounds: true,
+};
+
 /**
  * DeepFool (Moosavi-Dezfooli et al. 2016, arXiv:1511.04599): steps to the nearest boundary of the label y, each taken as
  * linear, until the class changes. In l2, with f_k = z_k − z_y and w_k its gradient,
@@ -40,6 +51,7 @@ export interface DeepFoolOptions {
  * goal goes to the boundary z_t = max_{j≠t} z_j. Nothing is random, and both modes are the same.
  */
 export function deepFool(options: DeepFoolOptions = {}): Attack {
+  checkOptions('deepFool', options, OPTIONS);
   const {
     name = 'deepfool',
     norm = 'l2',

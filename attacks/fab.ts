@@ -5,6 +5,7 @@ import { type Bounds, checkBounds, checkCap, checkCount, checkShare } from './ch
 import { meets } from './goals.ts';
 import { cwMargin, logitDifference } from './losses.ts';
 import { norms } from './norms/index.ts';
+import { checkOptions, type OptionNames } from './options.ts';
 import { type Attempt, type Clean, type Problem, pixelsOf } from './problem.ts';
 import { ledger, type Outcome, searching } from './search.ts';
 import { rankTargets, towards } from './target-classes.ts';
@@ -31,6 +32,18 @@ export interface FabTOptions {
   readonly bounds?: Bounds;
 }
 
+const OPTIONS: OptionNames<FabTOptions> = {
+  name: true,
+  norm: true,
+  epsilon: true,
+  steps: true,
+  targets: true,
+  largestBias: true,
+  overshoot: true,
+  backward: true,
+  bounds: true,
+};
+
 /**
  * The targeted fast adaptive boundary attack, FAB-T (Croce and Hein 2020, arXiv:1907.02044): a smallest perturbation
  * that changes the class. Each step takes the boundary between the label y and a target t as the hyperplane π where
@@ -45,6 +58,7 @@ export interface FabTOptions {
  * class alone, at the boundary z_t = max_{j≠t} z_j. Both modes are the same.
  */
 export function fabT(options: FabTOptions = {}): Attack {
+  checkOptions('fabT', options, OPTIONS);
   const {
     name = 'fab-t',
     norm = 'linf',

@@ -2,6 +2,7 @@ import { type Bounds, checkBounds, checkEpsilon, checkPositive } from './checks.
 import { ascend } from './gradient-ascent.ts';
 import { type LossName, lossOf } from './losses.ts';
 import { normOf } from './norms/index.ts';
+import { checkOptions, type OptionNames } from './options.ts';
 import type { Attack, Loss, NormName } from './types.ts';
 
 export interface FgsmOptions {
@@ -21,6 +22,16 @@ export interface FgsmOptions {
   readonly bounds?: Bounds;
 }
 
+const OPTIONS: OptionNames<FgsmOptions> = {
+  name: true,
+  norm: true,
+  epsilon: true,
+  randomStart: true,
+  stepSize: true,
+  loss: true,
+  bounds: true,
+};
+
 /**
  * The fast gradient sign method (Goodfellow et al. 2015, arXiv:1412.6572): x + epsilon · steepest(∇ loss(x)), one step
  * along the sign of the gradient in linf, the normalised gradient in l2, its largest pixels in l1, clipped to the bounds.
@@ -29,6 +40,7 @@ export interface FgsmOptions {
  * In mode `evaluate` an image that already meets the goal comes back unchanged; any other comes back after the step.
  */
 export function fgsm(options: FgsmOptions): Attack {
+  checkOptions('fgsm', options, OPTIONS);
   const {
     name = 'fgsm',
     norm = 'linf',

@@ -1,6 +1,7 @@
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
+import { meant } from './meant.ts';
 import type { Goal, Loss } from './types.ts';
 
 // Every loss is what the attack increases: an untargeted one pushes away from the label, a targeted one to the target.
@@ -134,7 +135,7 @@ export function lossOf(loss: LossName | Loss): Loss {
   if (typeof loss === 'function') return loss;
   if (!Object.hasOwn(losses, loss)) {
     throw new InputError(
-      `loss is one of ${Object.keys(losses).join(', ')}, or a function of (logits, goal, cleanLogits); ${loss} came.`,
+      `loss is one of ${Object.keys(losses).join(', ')}, or a function of (logits, goal, cleanLogits); ${loss} came.${meant(String(loss), Object.keys(losses))}`,
     );
   }
   return losses[loss];

@@ -1,4 +1,5 @@
-import { type PgdOptions, pgd } from './pgd.ts';
+import { checkOptions } from './options.ts';
+import { type PgdOptions, pgd, STEP_OPTIONS } from './pgd.ts';
 import type { Attack } from './types.ts';
 
 export type MiFgsmOptions = Omit<PgdOptions, 'randomStart' | 'restarts'>;
@@ -7,5 +8,8 @@ export type MiFgsmOptions = Omit<PgdOptions, 'randomStart' | 'restarts'>;
  * The momentum iterative method (Dong et al. 2018, arXiv:1710.06081): `bim` along the accumulated gradient, v ← momentum ·
  * v + g / mean |g|. `momentum` is 1 by default.
  */
-export const miFgsm = ({ name = 'mi-fgsm', momentum = 1, ...options }: MiFgsmOptions): Attack =>
-  pgd({ ...options, name, momentum, randomStart: false });
+export function miFgsm(options: MiFgsmOptions): Attack {
+  checkOptions('miFgsm', options, STEP_OPTIONS);
+  const { name = 'mi-fgsm', momentum = 1 } = options;
+  return pgd({ ...options, name, momentum, randomStart: false });
+}

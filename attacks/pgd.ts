@@ -3,6 +3,7 @@ import { type Bounds, checkBounds, checkCount, checkEpsilon, checkPositive } fro
 import { ascend } from './gradient-ascent.ts';
 import { type LossName, lossOf } from './losses.ts';
 import { normOf } from './norms/index.ts';
+import { checkOptions, type OptionNames } from './options.ts';
 import type { Attack, Loss, NormName } from './types.ts';
 
 export interface PgdOptions {
@@ -28,6 +29,20 @@ export interface PgdOptions {
   readonly bounds?: Bounds;
 }
 
+/** Those that make sense without a random start. */
+export const STEP_OPTIONS = {
+  name: true,
+  norm: true,
+  epsilon: true,
+  steps: true,
+  stepSize: true,
+  momentum: true,
+  loss: true,
+  bounds: true,
+} as const;
+
+const OPTIONS: OptionNames<PgdOptions> = { ...STEP_OPTIONS, randomStart: true, restarts: true };
+
 /**
  * Projected gradient descent (Madry et al. 2018, arXiv:1706.06083): from a random point of the ball, `steps` times
  *
@@ -43,6 +58,7 @@ export interface PgdOptions {
  * Throws InputError for options out of range, images beyond `bounds`, and labels that the model does not have.
  */
 export function pgd(options: PgdOptions): Attack {
+  checkOptions('pgd', options, OPTIONS);
   const {
     name = 'pgd',
     norm = 'linf',

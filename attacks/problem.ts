@@ -5,6 +5,7 @@ import { foldIn, type Key, seedKey } from '../src/core/key.ts';
 import { type Bounds, checkImages, readPixels } from './checks.ts';
 import { checkClasses, type ReadGoal, readGoal } from './goals.ts';
 import { classifierOf } from './models.ts';
+import { checkOptions, type OptionNames } from './options.ts';
 import type { AttackedModel, Classifier, Cost, Goal, PerturbOptions } from './types.ts';
 
 /** A batch under attack, in plain memory. */
@@ -39,6 +40,21 @@ export interface Attempt {
   readonly restart: number;
 }
 
+const PERTURB_OPTIONS: OptionNames<PerturbOptions> = {
+  key: true,
+  samples: true,
+  start: true,
+  mode: true,
+  onCost: true,
+};
+
+/** Throws InputError for options that `perturb` does not have, and for a mode that there is not. */
+export function checkPerturb(options: PerturbOptions): void {
+  checkOptions('perturb', options, PERTURB_OPTIONS);
+  const { mode = 'evaluate' } = options;
+  if (mode !== 'evaluate' && mode !== 'train') throw new InputError(`mode is evaluate or train; ${mode} came.`);
+}
+
 /** Reads and checks what `perturb` was given. */
 export async function readProblem(
   bounds: Bounds,
@@ -47,6 +63,7 @@ export async function readProblem(
   goal: Goal | Tensor1D,
   options: PerturbOptions,
 ): Promise<Problem> {
+  checkPerturb(options);
   checkImages(images);
   const [batch] = images.shape;
   return {

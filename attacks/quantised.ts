@@ -4,7 +4,8 @@ import { InputError } from '../src/core/errors.ts';
 import { type Bounds, checkBounds, checkCount, readPixels } from './checks.ts';
 import { disposeGoal, goalTensors, type ReadGoal, readGoal, takeGoal } from './goals.ts';
 import { holding } from './held.ts';
-import { pixelsOf, samplesOf, sizeOf } from './problem.ts';
+import { checkOptions, type OptionNames } from './options.ts';
+import { checkPerturb, pixelsOf, samplesOf, sizeOf } from './problem.ts';
 import { takeRows } from './rows.ts';
 import { success } from './success.ts';
 import type { Attack, AttackedModel, NormName, PerturbOptions } from './types.ts';
@@ -18,6 +19,8 @@ export interface QuantisedOptions {
   readonly bounds?: Bounds;
 }
 
+const OPTIONS: OptionNames<QuantisedOptions> = { name: true, levels: true, bounds: true };
+
 /**
  * An attack whose examples survive being saved as images of bytes: every pixel has one of `levels` values, the float32
  * number nearest to low + (high − low) · k / 255. The ball holds in whole levels: the distance of the k, times
@@ -30,6 +33,7 @@ export interface QuantisedOptions {
  * Throws InputError for images that are not made of such levels themselves.
  */
 export function quantised(attack: Attack, options: QuantisedOptions = {}): Attack {
+  checkOptions('quantised', options, OPTIONS);
   const { name = `${attack.name}-uint8`, levels = 256, bounds = [0, 1] } = options;
   checkBounds(bounds);
   checkCount('levels', levels, 2);
@@ -48,6 +52,7 @@ export function quantised(attack: Attack, options: QuantisedOptions = {}): Attac
     norm,
     epsilon,
     perturb: async (model, images, goal, given = {}) => {
+      checkPerturb(given);
       const pixels = await readPixels(images, bounds);
       checkLevels(pixels, grid);
       const [batch] = images.shape;

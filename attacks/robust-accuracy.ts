@@ -5,6 +5,7 @@ import { foldIn, type Key, seedKey } from '../src/core/key.ts';
 import { checkCount, checkImages } from './checks.ts';
 import { readClasses } from './goals.ts';
 import { holding } from './held.ts';
+import { checkOptions, type OptionNames } from './options.ts';
 import { takeRows } from './rows.ts';
 import { success } from './success.ts';
 import type { Attack, AttackedModel, Cost } from './types.ts';
@@ -31,6 +32,14 @@ export interface RobustAccuracyOptions {
   /** Told after every batch how many of the n images are done. */
   readonly onProgress?: (done: number, n: number) => void;
 }
+
+const OPTIONS: OptionNames<RobustAccuracyOptions> = {
+  key: true,
+  batchSize: true,
+  samples: true,
+  cascade: true,
+  onProgress: true,
+};
 
 /** Accuracies are fractions of all n images; a robust one is an upper bound, under the attacks that were run. */
 export interface RobustAccuracy {
@@ -68,6 +77,7 @@ export async function robustAccuracy(
   labels: Tensor1D | ArrayLike<number>,
   options: RobustAccuracyOptions = {},
 ): Promise<RobustAccuracy> {
+  checkOptions('robustAccuracy', options, OPTIONS);
   const { key = seedKey(0), batchSize = 128, cascade = false, onProgress } = options;
   const named = nameAttacks(attacks);
   const classes = await readLabels(images, labels);

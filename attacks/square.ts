@@ -6,6 +6,7 @@ import { type Bounds, checkBounds, checkCount, checkEpsilon, checkPositive } fro
 import { meets, takeGoal } from './goals.ts';
 import { type LossName, lossOf } from './losses.ts';
 import { norms } from './norms/index.ts';
+import { checkOptions, type OptionNames } from './options.ts';
 import { type Attempt, type Clean, imageShape, type Problem, pixelsOf, streamOf } from './problem.ts';
 import { faces } from './region.ts';
 import { ledger, type Outcome, searching } from './search.ts';
@@ -32,6 +33,18 @@ export interface SquareOptions {
   readonly bounds?: Bounds;
 }
 
+const OPTIONS: OptionNames<SquareOptions> = {
+  name: true,
+  norm: true,
+  epsilon: true,
+  queries: true,
+  initialShare: true,
+  rescale: true,
+  restarts: true,
+  loss: true,
+  bounds: true,
+};
+
 /**
  * The Square attack (Andriushchenko et al. 2020, arXiv:1912.00049): random search by squares at random places, which asks
  * only for logits. A query that raises the loss is kept. It starts at vertical stripes of ±ε in linf, at a grid of peaks
@@ -44,6 +57,7 @@ export interface SquareOptions {
  * Throws InputError for options out of range and for the norm l1.
  */
 export function square(options: SquareOptions): Attack {
+  checkOptions('square', options, OPTIONS);
   const {
     name = 'square',
     norm = 'linf',

@@ -39,11 +39,23 @@ export interface Outcome {
   readonly milliseconds: number;
 }
 
-/** The attack of a request; an option that it does not have is left out. */
 function attackOf({ attack, norm, epsilon, steps, bytes }: Request): Attack {
-  const options = { norm, epsilon, steps, queries: steps };
-  const made = (attacks[attack] as (options: object) => Attack)(options);
+  const made = (attacks[attack] as (options: object) => Attack)({ norm, epsilon, ...lengthOf(attack, steps) });
   return bytes ? quantised(made) : made;
+}
+
+/** The options that say how long an attack runs. */
+function lengthOf(attack: AttackName, steps: number): object {
+  switch (attack) {
+    case 'fgsm':
+      return {};
+    case 'square':
+      return { queries: steps };
+    case 'autoattack':
+      return { steps, queries: steps };
+    default:
+      return { steps };
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
+import { didYouMean } from '../core/did-you-mean.ts';
 import { UsageError } from '../core/errors.ts';
 import { addDataset, type DatasetInfo, datasetInfo, datasetNames, datasetOf, fetchDataset } from '../data/index.ts';
-import { didYouMean } from '../training/did-you-mean.ts';
 import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
 import { byteSize } from './format.ts';

@@ -1,6 +1,6 @@
 import yargs from 'yargs';
+import { didYouMean } from '../core/did-you-mean.ts';
 import { UsageError } from '../core/errors.ts';
-import { didYouMean } from '../training/did-you-mean.ts';
 import type { Command, Invocation } from './command.ts';
 import { COMMANDS, type CommandEntry } from './commands.ts';
 import { COMMON_FLAGS, type Flags, readFlags } from './flags.ts';

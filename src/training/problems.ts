@@ -1,7 +1,7 @@
 import type { z } from 'zod';
+import { didYouMean } from '../core/did-you-mean.ts';
 import { methods } from '../sparsity/methods.ts';
 import { CONDITIONS, isAdversarial, usesExtraImages } from './conditions.ts';
-import { didYouMean } from './did-you-mean.ts';
 import { CONFIG_VERSION, SETTINGS, type Setting, type TrainConfig, type TrainOptions } from './settings.ts';
 
 /** What people call a setting: in a file `batchSize`, on the command line `--batch-size`. */

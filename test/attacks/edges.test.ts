@@ -5,13 +5,13 @@ import { expect } from 'chai';
 import { type Attack, type AttackName, attackNorms, attacks, norms, success } from '../../attacks/index.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { useBackend } from '../backend.ts';
-import { rejection, smoothNet } from './nets.ts';
+import { lengthOf, rejection, smoothNet } from './nets.ts';
 
 const attackNames = Object.keys(attacks) as AttackName[];
 
 /** An attack with few steps. */
 const make = (name: AttackName, norm: string, epsilon: number): Attack =>
-  (attacks[name] as (options: object) => Attack)({ norm, epsilon, ...(name !== 'fgsm' && { steps: 5, queries: 40 }) });
+  (attacks[name] as (options: object) => Attack)({ norm, epsilon, ...lengthOf(name, { steps: 5, queries: 40 }) });
 
 const members = attackNames.flatMap((name) => attackNorms[name].map((norm) => ({ name, norm })));
 

@@ -3,11 +3,22 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import {
   type AttackedModel,
+  type AttackName,
+  apgd,
+  attackNorms,
+  attacks,
+  autoattack,
+  cascade,
+  classifier,
+  cwL2,
   fgsm,
   type Goal,
   type Loss,
+  miFgsm,
   type PerturbOptions,
   pgd,
+  quantised,
+  square,
   success,
 } from '../../attacks/index.ts';
 import { InputError } from '../../src/core/errors.ts';
@@ -39,10 +50,50 @@ describe('bad input to an attack', () => {
     ],
     ['bounds that are none', () => pgd({ epsilon: 0.1, bounds: [1, 1] }), /bounds are \[lowest pixel, highest pixel\]/],
     ['restarts without randomness', () => pgd({ epsilon: 0.1, restarts: 2, randomStart: false }), /set randomStart/],
+    ["a norm as foolbox's", () => pgd({ epsilon: 0.1, norm: 'Linf' as 'linf' }), /Linf came\. Did you mean linf\?/],
+    ['a norm as a number', () => apgd({ epsilon: 0.1, norm: 2 as never }), /2 came\. Did you mean l2\?/],
+    ['a loss by its initials', () => pgd({ epsilon: 0.1, loss: 'ce' as 'kl' }), /Did you mean cross-entropy\?/],
+    ['a number for options', () => pgd((8 / 255) as never), /pgd takes its options as a record.*; 0\.03/],
   ];
   for (const [title, make, message] of options) {
     it(`${title} is refused when the attack is made`, () => {
       expect(make).to.throw(InputError, message);
+    });
+  }
+
+  for (const name of Object.keys(attacks) as AttackName[]) {
+    it(`${name} refuses an option that it does not have`, () => {
+      const norm = attackNorms[name][0];
+      const make = () => attacks[name]({ norm, epsilon: 0.1, restart: 20 } as never);
+      expect(make).to.throw(InputError, /has no option restart\..* Its options are .*epsilon/);
+    });
+  }
+
+  const foreign: [make: (options: never) => unknown, option: string, meant: string][] = [
+    [pgd, 'alpha', 'stepSize'],
+    [pgd, 'eps_iter', 'stepSize'],
+    [pgd, 'num_steps', 'steps'],
+    [pgd, 'nb_iter', 'steps'],
+    [pgd, 'iters', 'steps'],
+    [pgd, 'eps', 'epsilon'],
+    [pgd, 'random_start', 'randomStart'],
+    [pgd, 'rand_init', 'randomStart'],
+    [pgd, 'restart', 'restarts'],
+    [pgd, 'ord', 'norm'],
+    [miFgsm, 'decay', 'momentum'],
+    [apgd, 'eot_iter', 'passes'],
+    [square, 'n_queries', 'queries'],
+    [square, 'steps', 'queries'],
+    [autoattack, 'n_queries', 'queries'],
+    [cwL2, 'kappa', 'confidence'],
+    [cwL2, 'lr', 'learningRate'],
+    [(options) => classifier((x) => tf.zeros([x.shape[0], 2]), options), 'stds', 'std'],
+    [(options) => quantised(pgd({ epsilon: 0.1 }), options), 'level', 'levels'],
+    [(options) => cascade([pgd({ epsilon: 0.1 })], options), 'clip_min', 'bounds'],
+  ];
+  for (const [make, option, meant] of foreign) {
+    it(`${option} is refused, with what it is called here: ${meant}`, () => {
+      expect(() => make({ [option]: 1 } as never)).to.throw(InputError, `no option ${option}. Did you mean ${meant}?`);
     });
   }
 
@@ -89,6 +140,12 @@ describe('bad input to an attack', () => {
       'samples of another number',
       { perturb: () => ({ samples: [1, 2] }) },
       /samples are the 3 images' numbers.*2 came/,
+    ],
+    ['an unknown option', { perturb: () => ({ seed: 3 }) as PerturbOptions }, /no option seed. Did you mean key\?/],
+    [
+      'an unknown mode',
+      { perturb: () => ({ mode: 'training' as 'train' }) },
+      /mode is evaluate or train; training came/,
     ],
     [
       'a start of another shape',

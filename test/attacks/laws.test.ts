@@ -19,9 +19,9 @@ import {
 } from '../../attacks/index.ts';
 import { seedKey } from '../../src/core/key.ts';
 import { expectSamePixels, useBackend } from '../backend.ts';
-import { smoothNet } from './nets.ts';
+import { lengthOf, smoothNet } from './nets.ts';
 
-/** What the laws vary; an attack ignores the options that it does not have. */
+/** What the laws vary; an attack is given those that it has. */
 interface Given {
   readonly norm: NormName;
   readonly epsilon: number | null;
@@ -69,9 +69,13 @@ const traits: Readonly<Record<AttackName, Traits>> = {
 };
 
 function make(name: AttackName, options: Given): Attack {
-  const { steps = traits[name].steps, ...others } = options;
-  const counted = steps === undefined ? others : { ...others, steps, queries: 5 * steps };
-  return (attacks[name] as (options: Given) => Attack)(counted);
+  const { losses: withLoss, steps: few } = traits[name];
+  const { steps = few, loss, ...others } = options;
+  return (attacks[name] as (options: Given) => Attack)({
+    ...others,
+    ...(withLoss && { loss }),
+    ...(steps !== undefined && lengthOf(name, { steps, queries: 5 * steps })),
+  });
 }
 
 const RADIUS: Record<NormName, number> = { linf: 0.08, l2: 0.25, l1: 0.8 };

@@ -1,5 +1,6 @@
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import type { AttackName } from '../../attacks/attacks.ts';
 import type { Classifier } from '../../attacks/types.ts';
 import { foldIn, normal, seedKey, uniform } from '../../src/core/key.ts';
 import { golden, toTensor } from '../golden.ts';
@@ -63,4 +64,18 @@ export async function rejection(promise: Promise<unknown>): Promise<Error> {
     return error as Error;
   }
   throw new Error('The promise was fulfilled.');
+}
+
+/** Those of the options of an attack's length that it has. */
+export function lengthOf(name: AttackName, { steps, queries }: { readonly steps: number; readonly queries: number }) {
+  switch (name) {
+    case 'fgsm':
+      return {};
+    case 'square':
+      return { queries };
+    case 'autoattack':
+      return { steps, queries };
+    default:
+      return { steps };
+  }
 }

@@ -126,6 +126,8 @@ describe('robustAccuracy', () => {
     expect(twice).to.be.instanceOf(InputError);
     expect(twice.message).to.match(/Two attacks are called pgd/);
     expect((await run(attacks, net.images, [1, 2])).message).to.match(/\[5\].*2 came/);
+    const foreign = robustAccuracy(net.classifier, attacks, net.images, net.labels, { batch_size: 2 } as never);
+    expect((await rejection(foreign)).message).to.match(/no option batch_size\. Did you mean batchSize\?/);
     const none = tf.zeros([0, 3, 3, 2]) as Tensor4D;
     expect((await run(attacks, none, [])).message).to.match(/at least one image/);
     none.dispose();
