@@ -1,5 +1,6 @@
 import type { TrainConfig } from '../training/config.ts';
 import type { MetricRow } from '../training/metrics.ts';
+import type { MaskChange } from '../training/step.ts';
 import type { TrainEvent } from '../training/types.ts';
 import { drawBar } from './bar.ts';
 import { duration, percent } from './format.ts';
@@ -14,12 +15,15 @@ export interface TrainProgress {
   stop(): void;
 }
 
+const NO_CHANGE: MaskChange = { dropped: 0, grown: 0 };
+
 /** Shows a run: a bar with rate, loss and time left on a terminal, plain lines elsewhere, and a line an epoch on both. */
 export async function showTraining(config: TrainConfig, terminal: Terminal): Promise<TrainProgress> {
   const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'steps/s');
   const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
   let lastLine = Date.now();
   let accuracies = '';
+  let masks = NO_CHANGE;
 
   const update = (event: TrainEvent) => {
     switch (event.kind) {
@@ -50,14 +54,17 @@ export async function showTraining(config: TrainConfig, terminal: Terminal): Pro
       case 'epoch':
         lastLine = Date.now();
         accuracies = shortAccuracies(event.metrics);
-        say(epochLine(event.epoch, config.epochs, event.metrics, event.best));
+        say(epochLine(event, config.epochs, masks));
+        masks = NO_CHANGE;
+        break;
+      case 'mask-update':
+        masks = { dropped: masks.dropped + event.dropped, grown: masks.grown + event.grown };
         break;
       case 'warning':
         say(`warning: ${event.message}`);
         break;
       case 'prepass-start':
       case 'prepass-end':
-      case 'mask-update':
       case 'checkpoint':
       case 'interrupted':
       case 'failed':
@@ -86,7 +93,11 @@ const shortAccuracies = (metrics: MetricRow): string =>
     ? ''
     : ` | validation ${percent(metrics.validation_clean_accuracy)} clean, ${percent(metrics.validation_robust_accuracy ?? 0)} robust`;
 
-function epochLine(epoch: number, epochs: number, metrics: MetricRow, best: boolean): string {
+function epochLine(
+  { epoch, metrics, best }: TrainEvent & { kind: 'epoch' },
+  epochs: number,
+  { dropped, grown }: MaskChange,
+): string {
   const pair = (clean: number | null, robust: number | null) =>
     [clean === null ? '' : `${percent(clean)} clean`, robust === null ? '' : `${percent(robust)} robust`]
       .filter((part) => part !== '')
@@ -95,9 +106,12 @@ function epochLine(epoch: number, epochs: number, metrics: MetricRow, best: bool
     `epoch ${epoch}/${epochs}`,
     `loss ${metrics.train_loss?.toFixed(4) ?? '-'}`,
     `training ${pair(metrics.train_clean_accuracy, metrics.train_robust_accuracy)}`,
-    `validation ${pair(metrics.validation_clean_accuracy, metrics.validation_robust_accuracy)}`,
+    ...(metrics.validation_clean_accuracy === null
+      ? []
+      : [`validation ${pair(metrics.validation_clean_accuracy, metrics.validation_robust_accuracy)}`]),
+    ...(dropped + grown === 0 ? [] : [`masks −${dropped}${grown === 0 ? '' : ` +${grown}`} weights`]),
     ...(metrics.c === null ? [] : [`c ${metrics.c.toFixed(3)}`]),
     ...(metrics.seconds === null ? [] : [duration(metrics.seconds)]),
   ];
-  return `${parts.join(' | ')}${best ? ' | best so far' : ''}`;
+  return `${parts.join(' | ')}${best && metrics.validation_robust_accuracy !== null ? ' | best so far' : ''}`;
 }

@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import { startBackend } from '../backends/start.ts';
 import { InputError, UsageError } from '../core/errors.ts';
-import { configHash, describe, type NameOf, parseConfig, type TrainConfig } from '../training/config.ts';
+import {
+  BESIDE_TRAINING,
+  configHash,
+  describe,
+  type NameOf,
+  parseConfig,
+  type TrainConfig,
+} from '../training/config.ts';
 import { readRunConfig } from '../training/run-folder.ts';
 import type { TaskFiles } from '../training/task.ts';
 import { train as trainRun } from '../training/train.ts';
@@ -98,7 +105,8 @@ async function configOf(
     const nameOf = namesFor({ path: given.config, says: file }, flags);
     return { config: parseConfig({ ...defaults, ...file, ...flags }, { nameOf }), files, nameOf };
   }
-  const changed = Object.keys(settings).filter((name) => name !== 'backend');
+  const beside = Object.fromEntries(Object.entries(settings).filter(([name]) => name in BESIDE_TRAINING));
+  const changed = Object.keys(settings).filter((name) => name !== 'backend' && !(name in beside));
   const extra = [...changed, ...(['config', 'out'] as const).filter((name) => given[name] !== undefined)];
   if (extra.length > 0) {
     throw new UsageError(
@@ -109,7 +117,7 @@ async function configOf(
   if (config === null) {
     throw new InputError(`--resume takes the folder of a run; ${given.resume} has no config.json. Check the path.`);
   }
-  return { config, files, nameOf: flagOf };
+  return { config: parseConfig({ ...config, ...beside }, { nameOf: flagOf }), files, nameOf: flagOf };
 }
 
 /** Says what the run is, and ends in its configuration's hash, so that other settings never share its folder. */
@@ -141,7 +149,11 @@ function report(summary: RunSummary, data: string | undefined, json: boolean, te
           ]),
       ...(best === null
         ? []
-        : [`best: epoch ${best.epoch}, ${percent(best.robustValidationAccuracy)} robust on held-out images`]),
+        : [
+            best.robustValidationAccuracy === null
+              ? 'no images held out: best is the last epoch'
+              : `best: epoch ${best.epoch}, ${percent(best.robustValidationAccuracy)} robust on held-out images`,
+          ]),
       `next: equipoise evaluate ${out}`,
     ].join('\n'),
   );

@@ -59,6 +59,7 @@ export async function runJob(task: JobTask, { signal, onEvent }: JobOptions = {}
   try {
     await evaluate(out, {
       ...evaluation,
+      testLimit: evaluation.testLimit ?? config.testLimit,
       resume: 'if-same',
       dataDirectory: options.dataDirectory,
       signal,

@@ -11,11 +11,25 @@ import { methods } from '../sparsity/methods.ts';
 import { corrects, isAdversarial, isSparseMethod, uselessIn } from './conditions.ts';
 import { contradictions, explain, type NameOf, show } from './problems.ts';
 import { settingsOfRecipe } from './recipes.ts';
-import { CONFIG_VERSION, SETTINGS, type Setting, type TrainConfig, type TrainOptions } from './settings.ts';
+import {
+  BESIDE_TRAINING,
+  CONFIG_VERSION,
+  SETTINGS,
+  type Setting,
+  type TrainConfig,
+  type TrainOptions,
+} from './settings.ts';
 
 export { corrects, isSparseMethod } from './conditions.ts';
 export type { NameOf } from './problems.ts';
-export { CONFIG_VERSION, SETTINGS, type Setting, type TrainConfig, type TrainOptions } from './settings.ts';
+export {
+  BESIDE_TRAINING,
+  CONFIG_VERSION,
+  SETTINGS,
+  type Setting,
+  type TrainConfig,
+  type TrainOptions,
+} from './settings.ts';
 
 const schema = z.strictObject(SETTINGS).partial();
 
@@ -129,7 +143,7 @@ function resolve(given: TrainOptions): TrainConfig {
     attackWarmup: 0,
     attackBn: 'evaluate',
     backend: 'auto',
-    checkpointEvery: 300,
+    checkpointEvery: BESIDE_TRAINING.checkpointEvery,
     ...given,
     sparsity,
     method,
@@ -178,20 +192,31 @@ const sortKeys = (config: TrainConfig): TrainConfig =>
 const sorted = (layers: TrainConfig['layerSparsities']): TrainConfig['layerSparsities'] =>
   layers && Object.fromEntries(Object.entries(layers).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** The name of the job that a configuration is: 16 hexadecimal digits of the SHA-256 of its record. */
+/** What training computes: the record with the settings beside that at their defaults. */
+const ofTraining = (config: TrainConfig): TrainConfig => ({ ...config, ...BESIDE_TRAINING });
+
+/** Whether two runs compute the same. */
+export const isSameTraining = (a: TrainConfig, b: TrainConfig): boolean =>
+  JSON.stringify(ofTraining(a)) === JSON.stringify(ofTraining(b));
+
+/**
+ * The name of the job that a configuration is: 16 hexadecimal digits of the SHA-256 of its record, whatever that says of how
+ * often the run is saved. The test images count: a job of a sweep is evaluated too.
+ */
 export const configHash = (config: TrainConfig): string =>
   createHash('sha256')
-    .update(JSON.stringify(sortKeys(config)))
+    .update(JSON.stringify(sortKeys({ ...config, checkpointEvery: BESIDE_TRAINING.checkpointEvery })))
     .digest('hex')
     .slice(0, 16);
 
 /**
- * What differs between the configurations of two runs, in words. What only one of them has follows from the rest, and is
+ * What differs in the training of two configurations, in words. What only one of them has follows from the rest, and is
  * named where nothing else differs.
  */
 export function changesBetween(before: TrainConfig, now: TrainConfig, nameOf: NameOf = String): string[] {
   const unwritten: TrainOptions = UNWRITTEN;
   const differences = (Object.keys(SETTINGS) as Setting[])
+    .filter((key) => !(key in BESIDE_TRAINING))
     .map((key) => ({ key, values: [before, now].map((config) => config[key] ?? unwritten[key]) }))
     .filter(({ key }) => JSON.stringify(before[key]) !== JSON.stringify(now[key]));
   const inBoth = differences.filter(({ values }) => !values.includes(undefined));

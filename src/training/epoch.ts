@@ -30,7 +30,7 @@ export interface Surroundings {
 const learningRateAt = ({ config, schedule, totalSteps }: Task, step: number): number =>
   config.lr * schedule(step / totalSteps);
 
-/** Images of the training set on which its accuracy is measured after an epoch. */
+/** The most images of the training set on which its accuracy is measured after an epoch. */
 const TRAIN_IMAGES_MEASURED = 256;
 
 /**
@@ -65,10 +65,10 @@ async function takeSteps(
     if (task.rule.corrects && state.batch === variancePosition(batches.length)) {
       state.variance = await measureVariance(task, state, stored);
     }
-    const { loss, learningRate, rewired } = await watch.train(() =>
+    const { loss, learningRate, masks } = await watch.train(() =>
       trainStep(task, state, batches[state.batch], stored, watch),
     );
-    if (rewired !== null && !task.sparsifier?.continuous) await report({ kind: 'mask-update', ...at(), rewired });
+    if (masks !== null && !task.sparsifier?.continuous) await report({ kind: 'mask-update', ...at(), ...masks });
     await report({
       kind: 'step',
       ...at(),
@@ -119,11 +119,7 @@ interface MeasuredSplits {
 
 async function measure(task: Task, state: TrainState, { report, signal }: Surroundings): Promise<MeasuredSplits> {
   const { dataset, indices } = task;
-  const some = balanced(
-    dataset.train.labels,
-    indices.train,
-    Math.min(TRAIN_IMAGES_MEASURED, Math.max(1, indices.validation.length)),
-  );
+  const some = balanced(dataset.train.labels, indices.train, TRAIN_IMAGES_MEASURED);
   const count = indices.validation.length + some.length;
   let before = 0;
   const onImages = (done: number) =>

@@ -15,7 +15,7 @@ export const METRIC_COLUMNS = [
   /** Mean cross-entropy of the validation images, clean and attacked. */
   'validation_loss',
   'validation_robust_loss',
-  /** On the first images of the training set, as many as below, not augmented. */
+  /** On up to 256 of the training images, as many of each class, not augmented. */
   'train_clean_accuracy',
   'train_robust_accuracy',
   /** On the held-out images; robust: right when clean and under PGD-10. */

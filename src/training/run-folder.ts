@@ -72,7 +72,7 @@ export async function readRunConfig(path: string): Promise<TrainConfig | null> {
  * Looks at the folder that a run is to go to, and changes nothing.
  *
  * @returns whether there is a checkpoint to go on from; a run stopped before its first one starts again
- * @throws UsageError if the folder holds a run and none is resumed, or one of another configuration
+ * @throws UsageError if the folder holds a run and none is resumed, or one of other training
  */
 export async function inspectRunFolder(
   folder: RunFolder,
@@ -103,13 +103,17 @@ export async function readInputs(folder: RunFolder): Promise<Inputs> {
   }
 }
 
+/** Writes a run's configuration: at its start, and when it goes on, as settings beside training may be others then. */
+export const recordConfig = (folder: RunFolder, config: TrainConfig): Promise<void> =>
+  writeAtomically(folder.config, `${JSON.stringify(config, null, 2)}\n`);
+
 /** Makes the folder of a new run, its configuration first. */
 export async function createRunFolder(
   folder: RunFolder,
   config: TrainConfig,
   { from, extraImages }: Inputs,
 ): Promise<void> {
-  await writeAtomically(folder.config, `${JSON.stringify(config, null, 2)}\n`);
+  await recordConfig(folder, config);
   if (from !== undefined || extraImages !== undefined) {
     const absolute = { from: from && resolve(from), extraImages: extraImages && resolve(extraImages) };
     await writeAtomically(folder.inputs, `${JSON.stringify(absolute, null, 2)}\n`);

@@ -103,6 +103,9 @@ export type Setting = keyof typeof SETTINGS;
 /** Any part of a configuration, as a user gives it. */
 export type TrainOptions = { readonly [K in Setting]?: z.infer<(typeof SETTINGS)[K]> };
 
+/** Settings that change nothing of what training computes, with their defaults: runs that differ in them alone are the same run. */
+export const BESIDE_TRAINING = { testLimit: undefined, checkpointEvery: 300 } as const satisfies TrainOptions;
+
 /** Settings that only some configurations have. */
 type Conditional =
   | 'recipe'

@@ -3,9 +3,14 @@ import type { Task } from './task.ts';
 
 /** What is allowed but hardly meant, told when a run starts. */
 export const startWarnings = (task: Task): string[] =>
-  [masksNeverChange(task), snapshotsBehindUpdates(task), pulledToCleanTraining(task)].filter(
-    (message) => message !== null,
-  );
+  [noImagesHeldOut, masksNeverChange, snapshotsBehindUpdates, pulledToCleanTraining]
+    .map((warning) => warning(task))
+    .filter((message) => message !== null);
+
+function noImagesHeldOut({ indices: { train, validation } }: Task): string | null {
+  if (validation.length > 0) return null;
+  return `No images are held out of ${train.length}, so nothing tells which epoch is best: best.safetensors is the last one. From 10 training images on (--train-limit) one in 20 is held out.`;
+}
 
 function masksNeverChange({ sparsifier, config, totalSteps }: Task): string | null {
   if (sparsifier === null) return null;

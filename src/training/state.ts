@@ -14,6 +14,12 @@ import { type Explored, explore } from './explored.ts';
 import { distributionOptions, type Task } from './task.ts';
 import { trainedWeights } from './trained-weights.ts';
 
+/** The epoch of best robust validation accuracy; the last one, and null, where no image is held out. */
+export interface BestEpoch {
+  readonly epoch: number;
+  readonly robustValidationAccuracy: number | null;
+}
+
 /** Everything that the rest of a run depends on. It owns its tensors and is replaced field by field. */
 export interface TrainState {
   /** Epochs completed. */
@@ -38,7 +44,7 @@ export interface TrainState {
   lossSum: number;
   variance: { readonly plain: number; readonly corrected: number } | null;
   costs: Costs;
-  best: { readonly epoch: number; readonly robustValidationAccuracy: number } | null;
+  best: BestEpoch | null;
 }
 
 /** Initial weights of the seed, or those of a checkpoint, as the method starts from them, at the configuration's sparsity; owned by the caller. */
@@ -92,7 +98,7 @@ const progressSchema = z.object({
     weightGradients: z.number(),
     flops: z.number(),
   }),
-  best: z.object({ epoch: z.int(), robustValidationAccuracy: z.number() }).nullable(),
+  best: z.object({ epoch: z.int(), robustValidationAccuracy: z.number().nullable() }).nullable(),
   datasetSha256: z.string(),
   backend: z.string(),
 });

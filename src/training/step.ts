@@ -1,8 +1,9 @@
-import { disposeParams, disposeTensors, type Tensors, trainables } from '../core/params.ts';
+import { disposeParams, disposeTensors, type Params, type Tensors, trainable, trainables } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
 import { flops as flopsOf, kernelsOf } from '../models/inspect.ts';
 import { carryState } from '../optimizers/carry.ts';
 import { applyUpdates, disposeState } from '../optimizers/sgd.ts';
+import type { MaskUpdate } from '../sparsity/types.ts';
 import { disposeBatch, drawBatch, type TrainingBatch, withAdversarial } from './batches.ts';
 import { correctionFor, disposeCorrection } from './correction.ts';
 import { addCosts, type Costs, gradientCosts, NO_COSTS } from './costs.ts';
@@ -17,8 +18,15 @@ import type { Task } from './task.ts';
 export interface StepReport {
   readonly loss: number;
   readonly learningRate: number;
-  /** Weights dropped, and as many grown; null where the masks did not change. */
-  readonly rewired: number | null;
+  /** Null where the masks did not change. */
+  readonly masks: MaskChange | null;
+}
+
+/** What a mask update did, in weights over all kernels. */
+export interface MaskChange {
+  /** Weights that are gone. One that went and came back at once, and kept its value, counts neither here nor below. */
+  readonly dropped: number;
+  readonly grown: number;
 }
 
 /**
@@ -75,9 +83,9 @@ export async function trainStep(
     lossSum: state.lossSum + loss,
     costs,
   } satisfies Partial<TrainState>);
-  const rewired = rewires ? await updateMasks(task, state, learningRate, result.denseGradients) : null;
+  const masks = rewires ? await updateMasks(task, state, learningRate, result.denseGradients) : null;
   disposeTensors(result.denseGradients);
-  return { loss, learningRate, rewired };
+  return { loss, learningRate, masks };
 }
 
 interface Move {
@@ -114,16 +122,27 @@ async function updateMasks(
   state: TrainState,
   learningRate: number,
   denseGradients: Tensors,
-): Promise<number> {
-  if (sparsifier === null) return 0;
+): Promise<MaskChange> {
+  if (sparsifier === null) return { dropped: 0, grown: 0 };
   const progress = { step: state.step, totalSteps, learningRate };
   const { params, carried } = await sparsifier.update(state.params, progress, denseGradients, keys.rewire(state.step));
   const optimizer = carryState(state.optimizer, carried);
   const explored = explore(state.explored, params, state.params);
+  const changed = maskChange(state.params, carried);
   disposeParams(state.params);
   disposeState(state.optimizer);
   Object.assign(state, { params, optimizer, explored } satisfies Partial<TrainState>);
-  return Object.values(carried).reduce((sum, map) => sum + countGrown(map), 0);
+  return changed;
+}
+
+function maskChange(before: Params, carried: MaskUpdate['carried']): MaskChange {
+  let [dropped, grown] = [0, 0];
+  for (const [name, map] of Object.entries(carried)) {
+    const added = countGrown(map);
+    grown += added;
+    dropped += trainable(before[name]).size - (map.length - added);
+  }
+  return { dropped, grown };
 }
 
 function countGrown(map: Int32Array): number {

@@ -5,7 +5,7 @@ import { restoreCheckpoint } from '../checkpoints/stored.ts';
 import { UsageError } from '../core/errors.ts';
 import { countWeights, sparsityOf, trainables } from '../core/params.ts';
 import { backendName } from '../ops/backend-name.ts';
-import { configHash, type TrainConfig } from './config.ts';
+import { configHash, isSameTraining, type TrainConfig } from './config.ts';
 import { type Surroundings, trainEpoch } from './epoch.ts';
 import { DivergenceError, Interrupted } from './errors.ts';
 import { eventLog, type Report } from './event-log.ts';
@@ -19,6 +19,7 @@ import {
   LAST_CHECKPOINT,
   type RunFolder,
   readInputs,
+  recordConfig,
   runFolder,
 } from './run-folder.ts';
 import { startWarnings } from './start-warnings.ts';
@@ -90,12 +91,13 @@ async function startRun(task: Task, folder: RunFolder, files: TaskFiles, report:
 
 async function resumeRun(task: Task, folder: RunFolder, report: Report): Promise<Run> {
   const { stored, warnings } = await readCheckpoint(folder.last);
-  if (JSON.stringify(stored.config) !== JSON.stringify(task.config)) {
+  if (!isSameTraining(stored.config as unknown as TrainConfig, task.config)) {
     throw new UsageError(
       `${folder.last} is a checkpoint of another configuration than ${folder.config}. Put back the file of this run, or train into another folder.`,
     );
   }
   const { state, backend } = fromCheckpoint(task, restoreCheckpoint(stored));
+  await recordConfig(folder, task.config);
   const watch = stopwatch(await cutBack(folder, state));
   const at = { epoch: state.epoch, step: state.step };
   await report({ kind: 'resume', ...at });
@@ -148,8 +150,8 @@ async function runToEnd(
 
   async function finishEpoch(current: Run, row: MetricRow): Promise<void> {
     const score = row.validation_robust_accuracy;
-    const best = score === null || state.best === null || score >= state.best.robustValidationAccuracy;
-    if (best) state.best = { epoch: state.epoch, robustValidationAccuracy: score ?? 0 };
+    const best = score === null || score >= (state.best?.robustValidationAccuracy ?? 0);
+    if (best) state.best = { epoch: state.epoch, robustValidationAccuracy: score };
     await checkFinite(current);
     await appendDurably(folder.metrics, formatMetricRow(row));
     current.last = row;

@@ -1,5 +1,6 @@
 import type { NameOf, TrainConfig } from './config.ts';
 import type { MetricRow } from './metrics.ts';
+import type { BestEpoch } from './state.ts';
 import type { Times } from './stopwatch.ts';
 import type { TaskFiles } from './task.ts';
 
@@ -53,8 +54,9 @@ export type TrainEvent =
       readonly kind: 'mask-update';
       readonly epoch: number;
       readonly step: number;
-      /** Weights dropped, and as many grown. */
-      readonly rewired: number;
+      /** Weights that are gone, and new ones; a method that prunes grows none. */
+      readonly dropped: number;
+      readonly grown: number;
     }
   | {
       readonly kind: 'validation';
@@ -115,6 +117,6 @@ export interface RunSummary {
   readonly step: number;
   /** The last completed epoch; null if there is none. */
   readonly last: MetricRow | null;
-  /** The epoch of best robust validation accuracy, the one of best.safetensors; null if none is completed. */
-  readonly best: { readonly epoch: number; readonly robustValidationAccuracy: number } | null;
+  /** The one of best.safetensors; null if none is completed. */
+  readonly best: BestEpoch | null;
 }

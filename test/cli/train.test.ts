@@ -74,4 +74,31 @@ describe('equipoise train', () => {
     const last = (run: string) => readFileSync(join(folder, run, 'checkpoints/last.safetensors'));
     expect(last('stopped').equals(last('undisturbed'))).to.equal(true);
   });
+
+  it('goes on with other settings beside training, and with no others', () => {
+    const command = ['train', ...tiny, '--epochs', '1', '--out', 'beside', '--quiet'];
+    expect(equipoise(command, folder).code).to.equal(0);
+    const { code, stderr } = equipoise(['train', '--resume', 'beside', '--checkpoint-every', '60', '--quiet'], folder);
+    expect([code, stderr]).to.deep.equal([0, '']);
+    expect(JSON.parse(readFileSync(join(folder, 'beside', 'config.json'), 'utf8')).checkpointEvery).to.equal(60);
+    const refused = equipoise(['train', '--resume', 'beside', '--checkpoint-every', '60', '--lr', '1'], folder);
+    expect(refused.stderr).to.match(/keeps its configuration and its folder; --lr came beside/);
+  });
+
+  it('says what masks did in an epoch, and that nothing was held out where it was not', () => {
+    const few = [...tiny.map((word) => (word === '64' ? '9' : word)), '--epochs', '1', '--batch-size', '3'];
+    const { stdout, stderr } = equipoise(
+      ['train', ...few, '--sparsity', '0.5', '--method', 'gradual', '--update-interval', '1', '--out', 'few'],
+      folder,
+    );
+    expect(stderr).to.match(/^warning: No images are held out of 9/m);
+    expect(stderr).to.match(/^epoch 1\/1 \| loss \S+ \| training [^|]* \| masks −\d+ weights \| \d/m);
+    expect(stderr).not.to.match(/validation|best so far/);
+    expect(stdout).to.match(/^trained 1 epoch, 3 steps\nno images held out: best is the last epoch\nnext: /);
+    const rewired = equipoise(
+      ['train', ...tiny, '--epochs', '1', '--sparsity', '0.5', '--update-interval', '1'],
+      folder,
+    );
+    expect(rewired.stderr).to.match(/ \| masks −(\d+) \+\1 weights \| /);
+  });
 });

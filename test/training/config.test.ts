@@ -279,6 +279,13 @@ describe('a training configuration', () => {
     expect(configHash(parseConfig({ dataset: 'cifar10', seed: 2 }))).not.to.equal(hash);
   });
 
+  it('has a name that does not follow from how often it saves, and is that of the default', () => {
+    const hash = configHash(parseConfig({ dataset: 'cifar10' }));
+    expect(hash).to.equal('169f17168c8b7339');
+    expect(configHash(parseConfig({ dataset: 'cifar10', checkpointEvery: 60 }))).to.equal(hash);
+    expect(configHash(parseConfig({ dataset: 'cifar10', testLimit: 60 }))).not.to.equal(hash);
+  });
+
   it('has the same name in whatever order its layers came', () => {
     const [a, b] = [
       { x: 0.5, y: 0.9 },

@@ -8,7 +8,10 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { temporaryOf } from '../../src/checkpoints/atomic-file.ts';
+import { readCheckpoint } from '../../src/checkpoints/checkpoint.ts';
+import { restoreCheckpoint } from '../../src/checkpoints/stored.ts';
 import { InputError, UsageError } from '../../src/core/errors.ts';
+import { trainables } from '../../src/core/params.ts';
 import { registerEngine } from '../../src/engine/index.ts';
 import type { TrainConfig, TrainOptions } from '../../src/training/config.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
@@ -234,6 +237,21 @@ describe('a run that is stopped and resumed', () => {
       const error = await failure(train(config, { out }));
       expect(error).to.be.instanceOf(UsageError);
       expect(error.message).to.match(/holds a run already.*--resume/);
+    });
+
+    it('takes settings that change nothing of the training, keeps those last given, and ends with the same weights', async () => {
+      const other = folder();
+      await cp(out, other, { recursive: true });
+      const changed = tinyConfig({ checkpointEvery: 0, testLimit: 10 });
+      expect((await train(changed, { out: other, resume: true })).status).to.equal('done');
+      expect(JSON.parse(await readFile(runFolder(other).config, 'utf8'))).to.deep.equal(changed);
+      const weights = async (file: string) => {
+        const { params } = restoreCheckpoint((await readCheckpoint(file)).stored);
+        return Object.values(trainables(params)).map((tensor) => [...tensor.dataSync()]);
+      };
+      const undisturbedRun = folder();
+      await train(config, { out: undisturbedRun });
+      expect(await weights(runFolder(other).last)).to.deep.equal(await weights(runFolder(undisturbedRun).last));
     });
 
     it('takes no other configuration, and the message names what differs', async () => {

@@ -7,7 +7,14 @@ import { expect } from 'chai';
 import { hasCheckpoint } from '../../src/checkpoints/checkpoint.ts';
 import { loadModel } from '../../src/checkpoints/load-model.ts';
 import { InputError } from '../../src/core/errors.ts';
-import { disposeParams, disposeTensors, isSparse, sparsityOf, trainables } from '../../src/core/params.ts';
+import {
+  countWeights,
+  disposeParams,
+  disposeTensors,
+  isSparse,
+  sparsityOf,
+  trainables,
+} from '../../src/core/params.ts';
 import { batchesOfEpoch, disposeBatch, drawBatch } from '../../src/training/batches.ts';
 import type { TrainOptions } from '../../src/training/config.ts';
 import { coefficientOf, unusualCoefficient } from '../../src/training/correction.ts';
@@ -88,6 +95,52 @@ describe('training', () => {
     expect((await warnings({ optimizer: 'agent', updateInterval: 8 }))[0]).to.match(/snapshot of epoch 3 is/);
     expect(await warnings({ optimizer: 'agent', updateInterval: 3 })).to.deep.equal([]);
     expect(await warnings({ updateInterval: 2 })).to.deep.equal([]);
+  });
+
+  it('tells what a mask update dropped and grew, and in pruning that nothing grew', async () => {
+    const updates = async (options: TrainOptions) => {
+      const { out, events } = await run(options);
+      const { nonzeros } = events.find((event) => event.kind === 'start') ?? { nonzeros: 0 };
+      const { params } = await loadModel(runFolder(out).last);
+      const lost = nonzeros - countWeights(params).nonzeros;
+      disposeParams(params);
+      return { lost, changes: events.flatMap((event) => (event.kind === 'mask-update' ? [event] : [])) };
+    };
+    const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+    const rewired = await updates({});
+    expect(rewired.changes.map(({ step }) => step)).to.deep.equal([3, 6]);
+    for (const { dropped, grown } of rewired.changes) expect(grown).to.equal(dropped).and.to.be.above(0);
+    expect(rewired.lost).to.equal(0);
+    const pruned = await updates({ method: 'gradual' });
+    expect(pruned.changes.map(({ grown }) => grown)).to.deep.equal(pruned.changes.map(() => 0));
+    expect(sum(pruned.changes.map(({ dropped }) => dropped)))
+      .to.equal(pruned.lost)
+      .and.to.be.above(0);
+  });
+
+  it('without held-out images takes the last epoch for the best, and warns', async () => {
+    const out = folder();
+    const events: TrainEvent[] = [];
+    const config = tinyConfig({ trainLimit: 9, batchSize: 4, method: 'static' });
+    const { best } = await train(config, { out, onProgress: (event) => events.push(event) });
+    expect(best).to.deep.equal({ epoch: 2, robustValidationAccuracy: null });
+    const warnings = events.flatMap((event) => (event.kind === 'warning' ? [event.message] : []));
+    expect(warnings).to.have.length(1);
+    expect(warnings[0]).to.match(/^No images are held out of 9, .* best\.safetensors is the last one/);
+    const { last, best: bestFile } = runFolder(out);
+    expect((await readFile(bestFile)).equals(await readFile(last))).to.equal(true);
+    expect(events.find((event) => event.kind === 'validation')).to.include({ done: 9, count: 9 });
+    expect((await train(config, { out, resume: true })).best).to.deep.equal(best);
+  });
+
+  it('measures up to 256 training images, whatever is held out', async () => {
+    const { events } = await run({ method: 'static', epochs: 1, objective: 'natural' });
+    const [first, last] = [
+      events.find(({ kind }) => kind === 'start'),
+      events.findLast(({ kind }) => kind === 'validation'),
+    ];
+    expect(first).to.include({ trainImages: 64, validationImages: 3 });
+    expect(last).to.include({ done: 67, count: 67 });
   });
 
   it('leaves a folder of config.json, metrics.csv with a row an epoch, events.jsonl and two checkpoints', async () => {
