@@ -77,6 +77,11 @@ export class EngineBackend extends MathBackendCPU {
     return TILES[this.build];
   }
 
+  /** Ends the workers; tfjs calls it when the backend is removed. */
+  override dispose(): void {
+    this.pool.stop();
+  }
+
   /** Takes over `values`; a view of the heap, which a reference kernel may pass on, is copied. */
   override write(values: Values, _shape: number[], dtype: DataType): DataId {
     const dataId = {};

@@ -18,7 +18,10 @@ export const ENGINE = 'equipoise';
 const PRIORITY = 10;
 
 export interface EngineOptions {
-  /** Threads that run kernels, the main one among them; the number of processors (at most 64) by default. */
+  /**
+   * Threads that run kernels, the main one among them; by default as many as the engine that is registered already has, else
+   * the number of processors (at most 64).
+   */
   readonly threads?: number;
   /**
    * The build of the kernels; by default that of the engine that is registered already, else the best that every runtime
@@ -43,31 +46,43 @@ export interface EngineInfo {
 
 const registered = (): EngineBackend | null => tf.findBackend(ENGINE) as EngineBackend | null;
 
+/** The last registration: they run one after another, for two pools must never share a heap's control words. */
+let last: Promise<void> = Promise.resolve();
+
 /**
  * Registers the TensorFlow.js backend `'equipoise'` and starts its worker threads; `await tf.setBackend('equipoise')`
- * then uses it. Calling it again changes the number of threads or the build, or does nothing. Workers do not keep a process
- * alive.
+ * then uses it. Calling it again changes the number of threads or the build, or starts new workers in place of dead ones;
+ * what is not given stays. Workers do not keep a process alive; `tf.removeBackend('equipoise')` ends them.
  */
-export async function registerEngine(options: EngineOptions = {}): Promise<void> {
-  const { threads = Math.min(availableParallelism(), MAX_THREADS) } = options;
+export function registerEngine(options: EngineOptions = {}): Promise<void> {
+  const registration = last.then(() => register(options));
+  last = registration.catch(() => {});
+  return registration;
+}
+
+async function register(options: EngineOptions): Promise<void> {
+  const existing = registered();
+  const { threads = existing?.pool.threads ?? Math.min(availableParallelism(), MAX_THREADS) } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
     throw new InputError(`The engine takes 1 to ${MAX_THREADS} threads; ${threads} came.`);
   }
   if (options.build !== undefined && !BUILDS.includes(options.build)) {
     throw new InputError(`The engine's builds are ${BUILDS.join(', ')}; ${options.build} came.`);
   }
-  const existing = registered();
   const build = await chosenBuild(options, existing?.build);
   if (existing?.pool.usable && existing.pool.threads === threads && existing.build === build) return;
-  if (existing) await existing.pool.stopped();
-  const heap = existing?.heap ?? new Heap();
-  const pool = await Pool.start({ heap, threads, module: await loadKernels(build) });
+  const module = await loadKernels(build);
   if (existing) {
-    existing.pool = pool;
+    await existing.pool.stopped();
+    existing.pool = await Pool.start({ heap: existing.heap, threads, module });
     existing.build = build;
     return;
   }
+  const heap = new Heap();
+  const pool = await Pool.start({ heap, threads, module });
   tf.registerBackend(ENGINE, () => new EngineBackend(heap, pool, build), PRIORITY);
+  // Of a backend that was removed, kernels stay behind.
+  if (tf.getKernelsForBackend(ENGINE).length > 0) return;
   tf.copyRegisteredKernels('cpu', ENGINE);
   registerKernels(ENGINE);
 }

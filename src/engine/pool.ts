@@ -53,10 +53,17 @@ export class Pool {
   /** Why no job can be run any more. */
   #broken: string | undefined;
 
-  /** Starts the workers; they are ready when the promise is fulfilled. */
+  /** Starts the workers; they are ready when the promise is fulfilled. When one does not start, none is left. */
   static async start(options: PoolOptions): Promise<Pool> {
     const pool = new Pool(options);
-    await Promise.all(Array.from({ length: options.threads - 1 }, (_, i) => pool.#startWorker(options.module, i + 1)));
+    try {
+      await Promise.all(
+        Array.from({ length: options.threads - 1 }, (_, i) => pool.#startWorker(options.module, i + 1)),
+      );
+    } catch (error) {
+      await pool.stopped();
+      throw error;
+    }
     return pool;
   }
 
@@ -148,7 +155,7 @@ export class Pool {
 
   /** Ends the workers. */
   stop(): void {
-    this.#broken = 'The engine was stopped; register it again.';
+    this.#broken = 'The engine was stopped: call registerEngine(), and wait for it.';
     Atomics.store(this.#control, STOP, 1);
     Atomics.add(this.#control, GENERATION, 1);
     Atomics.notify(this.#control, GENERATION);
@@ -160,7 +167,7 @@ export class Pool {
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
   }
 
-  #startWorker(module: WebAssembly.Module, thread: number): Promise<void> {
+  async #startWorker(module: WebAssembly.Module, thread: number): Promise<void> {
     const workerData: ThreadData = { module, memory: this.#heap.memory, kernels: KERNELS, thread };
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData, execArgv: [] });
     this.#workers.push(worker);

@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import type { EngineBackend } from '../../src/engine/backend.ts';
-import { engineInfo, registerEngine } from '../../src/engine/index.ts';
+import { engineInfo, type KernelBuild, registerEngine } from '../../src/engine/index.ts';
+import { Pool } from '../../src/engine/pool.ts';
 import '../../src/ops/gradients.ts';
 import { leaving } from './filled-heap.ts';
 import { forgetStructures } from './same.ts';
@@ -36,6 +38,36 @@ describe('engine backend', () => {
     await registerEngine({ threads: 3 });
     expect(engineInfo()?.threads).to.equal(3);
     expect(tf.findBackend('equipoise')).to.equal(backend);
+  });
+
+  it('keeps its threads and its build where none are given', async () => {
+    const build = engineInfo()?.build as KernelBuild;
+    await registerEngine({ threads: 3, build: 'simd' });
+    await registerEngine();
+    expect(engineInfo()).to.include({ threads: 3, build: 'simd' });
+    (tf.backend() as EngineBackend).pool.stop();
+    await registerEngine();
+    expect(engineInfo()).to.include({ threads: 3, build: 'simd' });
+    await registerEngine({ threads: 2, build });
+  });
+
+  it('registers one after another when asked at once, so that one pool runs', async () => {
+    const { start } = Pool;
+    const pools: Pool[] = [];
+    Pool.start = async (options) => {
+      expect(pools.filter(({ usable }) => usable)).to.deep.equal([]);
+      const pool = await start(options);
+      pools.push(pool);
+      return pool;
+    };
+    try {
+      await Promise.all([3, 1, 3, 65, 2].map((threads) => registerEngine({ threads }).catch(() => {})));
+    } finally {
+      Pool.start = start;
+    }
+    expect(pools.map(({ threads }) => threads)).to.deep.equal([3, 1, 3, 2]);
+    expect(pools.map(({ usable }) => usable)).to.deep.equal([false, false, false, true]);
+    expect((tf.backend() as EngineBackend).pool).to.equal(pools[3]);
   });
 
   it('refuses a number of threads that cannot be', async () => {
@@ -103,6 +135,28 @@ describe('engine backend', () => {
     expect(read.values).to.deep.equal(new Array(12).fill(2));
     expect(read.after).to.be.greaterThan(before.bytes);
     expect(held()).to.deep.equal(before);
+  });
+
+  it('ends its workers when the backend is removed, and can be registered again', async () => {
+    await registerEngine({ threads: 3 });
+    const { pool } = tf.backend() as EngineBackend;
+    const ended = Promise.all(pool.workers.map((worker) => once(worker, 'exit')));
+    tf.removeBackend('equipoise');
+    expect(engineInfo()).to.equal(null);
+    expect(pool.usable).to.equal(false);
+    await ended;
+    const warn = console.warn;
+    const warnings: string[] = [];
+    console.warn = (message: string) => warnings.push(message);
+    try {
+      await registerEngine({ threads: 2 });
+    } finally {
+      console.warn = warn;
+    }
+    expect(warnings).to.deep.equal([]);
+    await tf.setBackend('equipoise');
+    expect([...tf.relu(tf.tensor1d([-1, 2])).dataSync()]).to.deep.equal([0, 2]);
+    expect(engineInfo()).to.include({ threads: 2 });
   });
 
   it('returns every byte', () => {

@@ -28,6 +28,19 @@ describe('engine pool', () => {
     });
   }
 
+  it('leaves no worker behind when one does not start', async () => {
+    const { once } = Worker.prototype;
+    const workers: Worker[] = [];
+    Worker.prototype.once = function (this: Worker, ...given: Parameters<typeof once>) {
+      if (given[0] === 'message' && workers.push(this) === 2) void this.terminate();
+      return once.apply(this, given);
+    } as typeof once;
+    const error = await startPool(4).catch((thrown) => thrown);
+    Worker.prototype.once = once;
+    expect(error.message).to.match(/worker thread of the engine died/);
+    expect(workers.map(({ threadId }) => threadId)).to.deep.equal([-1, -1, -1]);
+  });
+
   it('runs a chain in order for each task', async () => {
     const { heap, pool } = await startPool(2);
     const [x, y, z] = [heap.allocate(64), heap.allocate(64), heap.allocate(64)];
