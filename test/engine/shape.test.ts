@@ -11,8 +11,49 @@ const withAxis = shapes
   .filter((shape) => shape.length > 0)
   .chain((shape) => fc.tuple(fc.constant(shape), fc.nat(shape.length - 1)));
 
+/** Everything that takes an axis. */
+const ALONG: Readonly<Record<string, (x: tf.Tensor, axis: number) => tf.Tensor>> = {
+  stack: (x, axis) => tf.stack([x, tf.neg(x), x], axis),
+  unstack: (x, axis) => tf.unstack(x, axis)[1],
+  concat: (x, axis) => tf.concat([x, tf.neg(x)], axis),
+  split: (x, axis) => tf.split(x, [1, (x.shape.at(axis) as number) - 1], axis)[1],
+  gather: (x, axis) => tf.gather(x, [1, 0, 1], axis),
+  reverse: (x, axis) => tf.reverse(x, axis),
+  cumsum: (x, axis) => tf.cumsum(x, axis, true, true),
+  sum: (x, axis) => tf.sum(x, axis),
+  mean: (x, axis) => tf.mean(x, [axis]),
+  max: (x, axis) => tf.max(x, axis, true),
+  prod: (x, axis) => tf.prod(x, axis),
+  all: (x, axis) => tf.all(tf.greater(x, 0), axis),
+  argMax: (x, axis) => tf.argMax(x, axis),
+  argMin: (x, axis) => tf.argMin(x, axis),
+  logSumExp: (x, axis) => tf.logSumExp(x, axis),
+  expandDims: (x, axis) => tf.expandDims(x, axis),
+};
+
 describe('engine copies', () => {
   before(() => registerEngine({ threads: 2 }));
+
+  for (const [name, along] of Object.entries(ALONG)) {
+    it(`${name} counts an axis from the end`, async () => {
+      const shape = [2, 3, 4];
+      const run = async (backend: string, axis: number) => {
+        await tf.setBackend(backend);
+        return tf.tidy(() => {
+          const y = along(tf.sin(tf.reshape(tf.range(1, 25), shape)), axis);
+          return { shape: y.shape, values: [...y.dataSync()] };
+        });
+      };
+      const rank = ['stack', 'expandDims'].includes(name) ? 4 : 3;
+      for (let axis = 0; axis < rank; axis++) {
+        const [expected, actual] = [await run('cpu', axis), await run(ENGINE, axis - rank)];
+        expect(actual.shape).to.deep.equal(expected.shape);
+        actual.values.forEach((value, i) => {
+          expect(value).to.be.closeTo(expected.values[i], 1e-5 * Math.abs(expected.values[i]) + 1e-6);
+        });
+      }
+    });
+  }
 
   it("transpose is the reference kernel's in every order", () =>
     fc.assert(

@@ -173,7 +173,10 @@ const cumsum = engineKernel<{ x: TensorInfo }, CumsumAttributes>('Cumsum', (call
   const { inputs, attrs, backend } = call;
   const { x } = inputs;
   const [axis] = util.parseAxisParam(attrs.axis, x.shape);
-  if (x.dtype !== 'float32' || axis !== x.shape.length - 1 || sizeOf(x.shape) === 0) return reference('Cumsum', call);
+  if (x.dtype !== 'float32' || axis !== x.shape.length - 1 || sizeOf(x.shape) === 0) {
+    // The reference takes no axis from the end.
+    return reference('Cumsum', { ...call, attrs: { ...attrs, axis } });
+  }
   const source = backend.pointer(x);
   const { pointer, ...y } = backend.allocate(x.shape);
   const { rows, length, chunk } = rowsOf(x);

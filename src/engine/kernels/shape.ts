@@ -152,7 +152,8 @@ const concat = engineKernel<TensorInfo[], { axis: number }>('Concat', (call) => 
 const pack = engineKernel<TensorInfo[], { axis: number }>('Pack', (call) => {
   const tensors = Object.values(call.inputs);
   const { dtype, shape } = tensors[0];
-  const { axis } = call.attrs;
+  // Of the result, which has a dimension more.
+  const [axis] = util.parseAxisParam(call.attrs.axis, [...shape, 1]);
   const alike = tensors.every((x) => x.dtype === dtype && x.shape.join() === shape.join());
   if (!isHeapType(dtype) || !alike) return reference('Pack', call);
   const one = [...shape.slice(0, axis), 1, ...shape.slice(axis)];
