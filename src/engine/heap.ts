@@ -53,6 +53,7 @@ export class Heap {
 
   /** `bytes` bytes of undefined contents, aligned to 128; returns their address. */
   allocate(bytes: number): number {
+    if (!Number.isFinite(bytes) || bytes < 0) throw new Error(`The heap has no block of ${bytes} bytes.`);
     const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
     const pointer = this.#take(size);
     this.#sizes.set(pointer, size);

@@ -2,7 +2,7 @@ import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { isSparse, type Params, structureOf, type Tensors, trainable } from '../core/params.ts';
-import type { Structure } from '../core/structure.ts';
+import { type Structure, sizeOf } from '../core/structure.ts';
 import './gradients.ts';
 import { hasKernel, runKernel } from './kernel.ts';
 import { sparseConv2d } from './sparse-conv2d.ts';
@@ -83,6 +83,7 @@ export const batchNorms = (program: Program): string[] =>
  * @param params by name, as the layers declare them; borrowed
  * @param state running statistics of batch norm by name; borrowed
  * @param images [batch, height, width, channels], pixels in [0, 1]; borrowed
+ * @throws InputError if the images are not the program's, or none in training mode, or a layer's window does not fit
  * @returns logits and, in training mode, new statistics, owned by the caller; the statistics outlive any tidy, since a
  *   gradient is taken in one
  */
@@ -97,7 +98,14 @@ export function runNetwork(
   if (images.rank !== 4 || expected.some((extent, i) => images.shape[i + 1] !== extent)) {
     throw new InputError(`The network takes images [batch, ${expected.join(', ')}]; [${images.shape}] came.`);
   }
-  if (hasKernel(RunNetwork)) return runNetworkKernel(program, params, state, images, { training, probes });
+  if (training && images.shape[0] === 0) {
+    throw new InputError(
+      'A network in training mode takes at least one image, for it needs the statistics of a batch; 0 came.',
+    );
+  }
+  checkProgram(program);
+  if (hasKernel(RunNetwork) && images.shape[0] > 0)
+    return runNetworkKernel(program, params, state, images, { training, probes });
   const newState: Record<string, Tensor> = {};
   const context: Context = { params, state, probes, training, newState };
   const logits = tf.tidy(() => {
@@ -106,6 +114,23 @@ export function runNetwork(
     return result;
   });
   return { logits, state: training ? newState : state };
+}
+
+const checked = new WeakSet<Program>();
+
+/** Throws where windows do not fit into what they are moved over. */
+function checkProgram(program: Program): void {
+  if (checked.has(program)) return;
+  for (const { layer, input, output } of eachShape(program.layers, program.inputShape)) {
+    if (output.some((extent) => extent < 1)) {
+      const name = 'name' in layer ? ` '${layer.name}'` : '';
+      throw new InputError(
+        `The ${layer.kind} layer${name} makes [${output.join(', ')}] of [${input.join(', ')}]: give it a smaller window, more ` +
+          'padding, or the network larger images.',
+      );
+    }
+  }
+  checked.add(program);
 }
 
 interface Context {
@@ -159,7 +184,7 @@ function runLayer(layer: Layer, x: Tensor, context: Context): Tensor {
     case 'globalAveragePool':
       return tf.mean(x, [1, 2]);
     case 'flatten':
-      return tf.reshape(x, [x.shape[0], -1]);
+      return tf.reshape(x, [x.shape[0], sizeOf(x.shape.slice(1))]);
     case 'residual':
       return tf.add(runLayers(layer.body, x, context), runLayers(layer.shortcut, x, context));
     default:

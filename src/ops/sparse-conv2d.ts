@@ -66,6 +66,7 @@ const plainBackpropFilter = ({ x, dy }: SparseConv2DBackpropFilterInputs, attrs:
  * @param values [nonzeros], in the structure's order
  * @param probe an all-zero kernel of the dense shape that is not read; its gradient is the dense filter gradient
  * @returns [batch, outputHeight, outputWidth, outputs], owned by the caller
+ * @throws InputError if there are not as many values as nonzeros, or the kernel is not one for x
  */
 export function sparseConv2d(
   x: Tensor4D,
@@ -75,8 +76,20 @@ export function sparseConv2d(
   probe?: Tensor4D,
 ): Tensor4D {
   checkValues(structure, values);
+  checkWindow(x, structure, padding);
   const inputs: SparseConv2DInputs = probe ? { x, values, probe } : { x, values };
   return runKernelOr(SparseConv2D, plain, inputs as Required<SparseConv2DInputs>, { structure, stride, padding });
+}
+
+function checkWindow(x: Tensor4D, { shape }: Structure, padding: number): void {
+  const [, height, width, inputs] = x.shape;
+  const [kernelHeight, kernelWidth, kernelInputs] = shape;
+  const fits = kernelHeight <= height + 2 * padding && kernelWidth <= width + 2 * padding;
+  if (x.rank === 4 && shape.length === 4 && inputs === kernelInputs && fits) return;
+  throw new InputError(
+    `A kernel [${shape.join(', ')}] takes images [batch, height, width, ${kernelInputs}] that are no smaller than it with ` +
+      `the padding ${padding} on each side; [${x.shape.join(', ')}] came.`,
+  );
 }
 
 export function checkValues(structure: Structure, values: Tensor1D): void {

@@ -25,6 +25,14 @@ describe('engine heap', () => {
     );
   });
 
+  it('refuses what is no number of bytes', () => {
+    const heap = new Heap();
+    for (const bytes of [Number.NaN, Number.POSITIVE_INFINITY, -8]) {
+      expect(() => heap.allocate(bytes)).to.throw(`no block of ${bytes} bytes`);
+    }
+    expect(heap.used).to.equal(0);
+  });
+
   it('merges what is freed, so that a large block fits where small ones were', () => {
     const heap = new Heap();
     const small = Array.from({ length: 64 }, () => heap.allocate(1 << 20));

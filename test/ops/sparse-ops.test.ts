@@ -37,6 +37,22 @@ describe('sparse convolution', () => {
     density: fc.constantFrom(0, 0.1, 0.5, 1),
   });
 
+  it('refuses a kernel that does not fit the images', () => {
+    const kernel = randomStructure(1, [5, 5, 2, 3], 0.5);
+    const values = tf.ones([75]) as Tensor1D;
+    const convolve = (shape: readonly [number, number, number, number], padding: number) => () =>
+      sparseConv2d(tf.ones([...shape]) as Tensor4D, kernel, values, { stride: 1, padding });
+    expect(convolve([1, 3, 3, 2], 1)().shape).to.deep.equal([1, 1, 1, 3]);
+    for (const [shape, padding] of [
+      [[1, 4, 9, 2], 0],
+      [[1, 9, 2, 2], 1],
+      [[1, 9, 9, 3], 0],
+    ] as const) {
+      const message = /kernel \[5, 5, 2, 3\] takes images .* no smaller than it/;
+      expect(convolve(shape, padding)).to.throw(InputError, message);
+    }
+  });
+
   it('is the dense convolution with the scattered kernel, forward and in every gradient', () => {
     fc.assert(
       fc.property(cases, ({ seed, batch, height, width, inputs, outputs, size, stride, padding, density }) => {
