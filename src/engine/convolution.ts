@@ -1,5 +1,4 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { denseStructure, type Structure } from '../core/structure.ts';
 import type { EngineBackend } from './backend.ts';
 import type { Geometry } from './layout.ts';
 import type { Compiled, WeightKey } from './rows.ts';
@@ -11,19 +10,6 @@ const RANGE_RECORDS = 16384;
 const BYTES_PER_SUM = 16;
 /** Groups of images whose weight gradients are summed apart and then added in order. */
 const IMAGE_GROUPS = 8;
-
-const denseStructures = new Map<string, Structure>();
-
-/** The structure of a dense kernel, always the same object for the same shape. */
-export function denseKernel(shape: readonly number[]): Structure {
-  const key = shape.join();
-  let structure = denseStructures.get(key);
-  if (structure === undefined) {
-    structure = denseStructure(shape);
-    denseStructures.set(key, structure);
-  }
-  return structure;
-}
 
 /** A kernel's values, and what multiplies each output channel's weights. */
 export interface Weights {

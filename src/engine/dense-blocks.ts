@@ -1,4 +1,4 @@
-import type { Structure } from '../core/structure.ts';
+import type { Program } from '../ops/network.ts';
 import type { EngineBackend } from './backend.ts';
 import type { Weights } from './convolution.ts';
 import { usesWinograd, winogradBytes, winogradGroups, winogradSource } from './dense-winograd.ts';
@@ -158,11 +158,11 @@ export class DenseKernel {
   /**
    * The kernel of a geometry.
    *
-   * @param all the structure of all weights
-   * @param owner who fills it with weights: tells kernels of equal shape apart
+   * @param program whose kernel it is; freed with it
+   * @param name tells kernels of equal shape apart
    */
-  static of({ heap, rows }: EngineBackend, all: Structure, geometry: Geometry, owner: string): DenseKernel {
-    return rows.entry(all, `dense ${geometryKey(geometry)} ${owner}`, () => new DenseKernel(heap, geometry));
+  static of({ heap, rows }: EngineBackend, program: Program, geometry: Geometry, name: string): DenseKernel {
+    return rows.entry(program, `dense ${geometryKey(geometry)} ${name}`, () => new DenseKernel(heap, geometry));
   }
 
   tables(direction: Direction): Tables {

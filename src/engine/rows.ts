@@ -273,21 +273,24 @@ export const geometryKey = (g: Geometry): string =>
     g.y.width,
   ].join();
 
-/** What is made of a structure and lies in the heap. */
-interface Owner {
+/** What lies in the heap, made of a structure or for a network. */
+interface Made {
   free(): void;
 }
 
-/** Compiled structures, by the structure's identity and the geometry; freed with the structure, or when memory is short. */
+/**
+ * Compiled structures, by the structure's identity and the geometry, and kernels that have every weight, by the network's;
+ * freed with the structure or network, or when memory is short.
+ */
 export class RowsCache {
   readonly #heap: Heap;
   readonly #run: RunChain;
-  readonly #byStructure = new WeakMap<Structure, Map<string, Owner>>();
+  readonly #bySource = new WeakMap<object, Map<string, Made>>();
   /** Every compiled structure, least recently used first. */
-  readonly #all = new Set<Map<string, Owner>>();
+  readonly #all = new Set<Map<string, Made>>();
   /** Compiled structures that a job which is being prepared reads. */
-  readonly #pinned = new Set<Map<string, Owner>>();
-  readonly #collected = new FinalizationRegistry<Map<string, Owner>>((compiled) => this.#free(compiled));
+  readonly #pinned = new Set<Map<string, Made>>();
+  readonly #collected = new FinalizationRegistry<Map<string, Made>>((compiled) => this.#free(compiled));
 
   /** @param run used whenever rows are made */
   constructor(heap: Heap, run: RunChain) {
@@ -318,18 +321,18 @@ export class RowsCache {
     );
   }
 
-  /** What `make` once made of a structure; the key says what that is. */
-  entry<Made extends Owner>(structure: Structure, key: string, make: () => Made): Made {
-    let compiled = this.#byStructure.get(structure);
+  /** What `make` once made of a structure or for a network; the key says what that is. */
+  entry<Entry extends Made>(source: object, key: string, make: () => Entry): Entry {
+    let compiled = this.#bySource.get(source);
     if (compiled === undefined) {
       compiled = new Map();
-      this.#byStructure.set(structure, compiled);
-      this.#collected.register(structure, compiled);
+      this.#bySource.set(source, compiled);
+      this.#collected.register(source, compiled);
     }
     this.#pinned.add(compiled);
     this.#all.delete(compiled);
     this.#all.add(compiled);
-    let entry = compiled.get(key) as Made | undefined;
+    let entry = compiled.get(key) as Entry | undefined;
     if (entry === undefined) {
       entry = make();
       compiled.set(key, entry);
@@ -351,7 +354,7 @@ export class RowsCache {
     return false;
   }
 
-  #free(compiled: Map<string, Owner>): void {
+  #free(compiled: Map<string, Made>): void {
     for (const entry of compiled.values()) entry.free();
     compiled.clear();
     this.#all.delete(compiled);

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -15,6 +17,9 @@ import { batchNorm, conv, dense, flatten, relu } from '../../src/models/layers.t
 import { type Layer, type Program, runNetwork } from '../../src/ops/network.ts';
 import { type Arrays, difference, everything, on, programs } from './networks.ts';
 import { forgetStructures } from './same.ts';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
 
 describe('engine networks', () => {
   after(async () => {
@@ -67,6 +72,75 @@ describe('engine networks', () => {
       }
     });
   }
+
+  it('gives no logits of no images, and no gradients', async () => {
+    for (const program of Object.values(programs)) {
+      for (const backend of ['cpu', 'equipoise'] as const) {
+        await on(backend, 2, () => {
+          tf.tidy(() => {
+            const { params, state } = init(program, seedKey('weights'));
+            const images = tf.zeros([0, ...program.inputShape]) as Tensor4D;
+            const logits = (x: Tensor4D, training: boolean) =>
+              runNetwork(program, params, state, x, { training }).logits;
+            expect(logits(images, false).shape).to.deep.equal([0, program.classes]);
+            const gradient = tf.grad((x: Tensor) => tf.sum(logits(x as Tensor4D, false)))(images);
+            expect(gradient.shape).to.deep.equal(images.shape);
+            expect(() => logits(images, true)).to.throw(/training mode takes at least one image/);
+          });
+          return {};
+        });
+      }
+    }
+  });
+
+  it('refuses a program whose windows do not fit', async () => {
+    const program: Program = {
+      inputShape: [4, 4, 1],
+      classes: 2,
+      layers: [{ ...conv('first', 1, 2), size: 7 } as Layer, { kind: 'globalAveragePool' }],
+    };
+    for (const backend of ['cpu', 'equipoise'] as const) {
+      await on(backend, 2, () => {
+        tf.tidy(() => {
+          const params = { 'first.kernel': tf.ones([7, 7, 1, 2]) };
+          const run = () => runNetwork(program, params, {}, tf.zeros([1, 4, 4, 1]), { training: false });
+          expect(run).to.throw(/conv layer 'first' makes \[0, 0, 2\] of \[4, 4, 1\]/);
+        });
+        return {};
+      });
+    }
+  });
+
+  it('returns the memory of kernels that have every weight when their network is collected', async () => {
+    await registerEngine({ threads: 2 });
+    await tf.setBackend('equipoise');
+    forgetStructures();
+    const before = engineInfo()?.bytes as number;
+    const run = (): void => {
+      // A network of its own, of which nothing is held after the call.
+      const program = { ...programs.vgg };
+      tf.tidy(() => {
+        const { params, state } = init(program, seedKey('weights'));
+        const images = tf.ones([3, ...program.inputShape]) as Tensor4D;
+        const evaluated = (x: Tensor) =>
+          tf.sum(runNetwork(program, params, state, x as Tensor4D, { training: false }).logits);
+        tf.grad(evaluated)(images).dataSync();
+        const trained = (kernel: Tensor) => {
+          const result = runNetwork(program, { ...params, 'third.kernel': kernel }, state, images, { training: true });
+          disposeTensors(result.state);
+          return tf.sum(result.logits);
+        };
+        tf.grad(trained)(params['third.kernel'] as Tensor).dataSync();
+      });
+    };
+    run();
+    expect(engineInfo()?.bytes).to.be.greaterThan(before);
+    for (let i = 0; i < 100 && engineInfo()?.bytes !== before; i++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(engineInfo()?.bytes).to.equal(before);
+  });
 
   it('gives the gradients of a loss over two passes, of which the second moves the statistics of the first on', async () => {
     const program = programs.resnet;

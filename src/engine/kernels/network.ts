@@ -104,10 +104,11 @@ const denseConvolutions = ({ parameterNames, structures }: RunNetworkAttributes)
 function namedTensors(
   inputs: readonly TensorInfo[],
   first: number,
-  { parameterNames, stateNames, structures }: RunNetworkAttributes,
-): Pick<RunInputs, 'tensors' | 'structures'> {
+  { program, parameterNames, stateNames, structures }: RunNetworkAttributes,
+): Pick<RunInputs, 'program' | 'tensors' | 'structures'> {
   const names = [...parameterNames, ...stateNames];
   return {
+    program,
     tensors: new Map(names.map((name, i) => [name, inputs[first + i]])),
     structures: new Map(parameterNames.map((name, i) => [name, structures[i]])),
   };

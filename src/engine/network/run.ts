@@ -1,15 +1,8 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Structure } from '../../core/structure.ts';
-import { BATCH_NORM_EPSILON } from '../../ops/network.ts';
+import { BATCH_NORM_EPSILON, type Program } from '../../ops/network.ts';
 import type { EngineBackend } from '../backend.ts';
-import {
-  addPartials,
-  allocatePartials,
-  denseKernel,
-  fillWeights,
-  type PartialGradients,
-  weightGradient,
-} from '../convolution.ts';
+import { addPartials, allocatePartials, fillWeights, type PartialGradients, weightGradient } from '../convolution.ts';
 import { DenseKernel } from '../dense-blocks.ts';
 import { addPartialSums, denseWeightGradient } from '../dense-blocks-gradient.ts';
 import { paddedBatch } from '../layout.ts';
@@ -27,6 +20,7 @@ export interface LightGradient {
 
 /** What a run reads and writes: tensors by name, addresses of the others. */
 export interface RunInputs {
+  readonly program: Program;
   readonly graph: Graph;
   /** Parameters and batch-norm statistics by name. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
@@ -138,14 +132,14 @@ export class Run {
   /** Gradients of a kernel at its nonzeros, and at all positions where a probe asks for it. */
   kernelGradients(node: ConvNode, batch: number, x: Field, d: Field): void {
     const name = `${node.name}.kernel`;
-    const { geometry, shape } = node;
+    const { geometry } = node;
     const addresses = [paddedBatch(batch), value(x, this), value(d, this)] as const;
     const gradient = this.gradient(name);
     const sparse = this.#rows.get(node);
     const all = this.#inputs.probes?.get(name) ?? (sparse ? undefined : gradient);
     if (sparse && gradient !== undefined) weightGradient(this.#backend, sparse, geometry, ...addresses, gradient);
     if (all !== undefined) {
-      const dense = DenseKernel.of(this.#backend, denseKernel(shape), geometry, name);
+      const dense = DenseKernel.of(this.#backend, this.#inputs.program, geometry, name);
       denseWeightGradient(this.#backend, dense, geometry, ...addresses, all);
     }
   }
@@ -200,7 +194,7 @@ export class Run {
         this.#rows.set(node, compiled);
         fillWeights(this.#backend, compiled, weights, transposed);
       } else {
-        const kernel = DenseKernel.of(this.#backend, denseKernel(node.shape), node.geometry, name);
+        const kernel = DenseKernel.of(this.#backend, this.#inputs.program, node.geometry, name);
         this.#dense.set(node, kernel);
         kernel.fill(this.#backend, transposed ? 'transposed' : 'forward', weights);
       }
