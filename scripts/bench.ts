@@ -77,6 +77,7 @@ try {
     threads,
     sparsities: options.sparsity.split(',').map(Number),
     build,
+    standard: threads === 2 && batch === 128 && width === 1,
     python,
     pythonPath: options.python,
     tfjsWasm: wasm,
@@ -88,19 +89,18 @@ try {
   const machine = [
     `${cpus()[0]?.model.trim()}, ${availableParallelism()} processors, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     ...Object.entries(versions).map(([name, version]) => `${name} ${version ?? 'not installed'}`),
-    `kernels ${kernels}, ${threads} threads, batch ${batch}${width === 1 ? '' : `, width ${width}`}, ${rounds} rounds`,
-    `load average before the run ${loadavg()[0].toFixed(2)}`,
   ].join('; ');
   if (!python) console.error('no --python: the engine alone');
-  console.log(`${machine}\n`);
   for (const section of SECTIONS.filter(({ name }) => names.includes(name))) {
+    const load = loadavg()[0].toFixed(2);
     const start = performance.now();
     const figures = await section.run(context).catch(refusal);
     const seconds = Math.round((performance.now() - start) / 1000);
-    console.log(`${figures}\n`);
+    const footer = `${machine}; kernels ${kernels}, ${threads} threads, ${section.conditions(context)}; load average before it ${load}.`;
+    const text = `${figures}\n\n${footer}`;
+    console.log(`${text}\n`);
     console.error(`${section.name}: ${seconds} s`);
     if (options.write) {
-      const text = `${figures}\n\n${machine}.`;
       const page = readFileSync(options.write, 'utf8');
       writeFileSync(
         options.write,

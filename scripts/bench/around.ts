@@ -8,7 +8,7 @@ import { isSparse } from '../../src/core/params.ts';
 import { ENGINE, engineInfo } from '../../src/engine/index.ts';
 import { RunNetwork, RunNetworkGradient, runNetwork } from '../../src/ops/network.ts';
 import { actionsOf } from './actions.ts';
-import type { Context, Section } from './context.ts';
+import { type Context, inRounds, type Section } from './context.ts';
 import { FORMATS } from './duel.ts';
 import { disposeNet, type Net, randomBatch, randomNet, storedNet } from './nets.ts';
 import { engine } from './profile.ts';
@@ -217,6 +217,8 @@ async function help({ rounds }: Context): Promise<Row> {
 /** What is to be reached beside the kernels. */
 export const around: Section = {
   name: 'around',
+  conditions: (context) =>
+    `${inRounds(context)} (hand-off ${JOBS} and ${JOBS_AFTER_SLEEP} jobs, share outside the network ${ATTACKS} attacks, memory 2 steps)`,
   run: async (context) => {
     const rows = [
       ...handOff(),
@@ -231,7 +233,7 @@ export const around: Section = {
       '',
       markdownTable(
         ['', 'figure', ''],
-        rows.map((row) => [...row]),
+        rows.map(([what, figure, verdict]) => [what, figure, context.standard ? verdict : '']),
       ),
     ].join('\n');
   },

@@ -9,8 +9,9 @@ export interface Context {
   /** Multiplies the channels of the networks. */
   readonly width: number;
   readonly sparsities: readonly number[];
-  /** Which of the figures to reach apply. */
+  /** Which of the figures to reach apply, if what is measured is what they are set for. */
   readonly build: Build;
+  readonly standard: boolean;
   /** PyTorch and SparseProp; null without Python. */
   readonly python: Rival | null;
   /** To start another. */
@@ -26,5 +27,17 @@ export interface Context {
 /** One part of the bench; its figures are Markdown. */
 export interface Section {
   readonly name: string;
+  /** What was done, for the line below the figures: batch, width, how often. */
+  conditions(context: Context): string;
   run(context: Context): Promise<string>;
 }
+
+const widthText = (width: number): string => (width === 1 ? '' : `, width ${width}`);
+
+/** The conditions of a section that does everything in `rounds` rounds of one batch. */
+export const inRounds = ({ batch, width, rounds }: Context): string =>
+  `batch ${batch}${widthText(width)}, ${rounds} rounds`;
+
+/** Of one with batches of its own, which its table names. */
+export const inRoundsOfOwnBatches = ({ width, rounds }: Context): string =>
+  `batches as in the table${widthText(width)}, ${rounds} rounds`;

@@ -7,7 +7,7 @@ import { buildModel } from '../../src/models/index.ts';
 import { eachShape, type Layer } from '../../src/ops/network.ts';
 import { sparseConv2d } from '../../src/ops/sparse-conv2d.ts';
 import { compareLayer } from './agreement.ts';
-import type { Context, Section } from './context.ts';
+import { type Context, inRounds, type Section } from './context.ts';
 import { FORMATS, JUDGED, timesOf } from './duel.ts';
 import { storedTensor } from './nets.ts';
 import { type Executed, fastest, profiled } from './profile.ts';
@@ -230,7 +230,7 @@ interface Measured {
 }
 
 async function measure(shape: Shape, sparsity: number, context: Context): Promise<Measured> {
-  const { python, rounds, build } = context;
+  const { python, rounds, build, standard } = context;
   const problem = problemOf(shape, sparsity, context.batch);
   const ours = PLACES.map((place) => ourSide(problem, place));
   const theirs = python ? await rivalsOf(problem, python) : [];
@@ -252,7 +252,8 @@ async function measure(shape: Shape, sparsity: number, context: Context): Promis
     ownOrders: ownOrder / min(chain),
   };
   cells.push(number(min(rival)), ratio(advantage.chain), ratio(median(rival) / median(chain)));
-  cells.push(verdict(advantage.chain, SPARSEPROP[build].each), number(ownOrder), ratio(advantage.ownOrders));
+  cells.push(standard ? verdict(advantage.chain, SPARSEPROP[build].each) : '', number(ownOrder));
+  cells.push(ratio(advantage.ownOrders));
   cells.push(number(min(plain)), ratio(advantage.plain));
   return { cells, advantage };
 }
@@ -268,6 +269,7 @@ function headerOf({ python }: Context): string[] {
 /** Single layers of VGG16 and ResNet-18, forward and backward, against PyTorch and SparseProp. */
 export const layers: Section = {
   name: 'layers',
+  conditions: inRounds,
   run: async (context) => {
     const shapes = distinct(['vgg16', 'resnet18'].flatMap((model) => shapesOf(model, context.width)));
     const measured: Measured[] = [];
@@ -283,7 +285,8 @@ export const layers: Section = {
       const ratios = advantages.map((advantage) => advantage[side]);
       return `${ratio(geometricMean(ratios))}, smallest ${ratio(min(ratios))}`;
     };
-    const { mean } = SPARSEPROP[context.build];
+    const inChain = geometricMean(advantages.map(({ chain }) => chain));
+    const judged = context.standard ? ` (${verdict(inChain, SPARSEPROP[context.build].mean)})` : '';
     return [
       '### Single layers',
       '',
@@ -294,7 +297,7 @@ export const layers: Section = {
       '',
       ...(advantages.length > 0
         ? [
-            `Against SparseProp, geometric means over shapes and sparsities: in a chain ${over('chain')} (${verdict(geometricMean(advantages.map(({ chain }) => chain)), mean)}); in a chain, and SparseProp in one without batch norm and pooling, ${over('ownOrders')}; from and to plain tensors ${over('plain')}.`,
+            `Against SparseProp, geometric means over shapes and sparsities: in a chain ${over('chain')}${judged}; in a chain, and SparseProp in one without batch norm and pooling, ${over('ownOrders')}; from and to plain tensors ${over('plain')}.`,
           ]
         : []),
     ].join('\n');

@@ -1,6 +1,6 @@
 import { ACTION_LABELS, type Action } from './actions.ts';
 import { describeDifferences } from './agreement.ts';
-import type { Context, Section } from './context.ts';
+import { type Context, inRounds, type Section } from './context.ts';
 import { duel, timesOf } from './duel.ts';
 import { randomBatch, randomNet } from './nets.ts';
 import { median, min } from './statistics.ts';
@@ -31,11 +31,11 @@ function row(
   { model, action, sparsity }: { model: string; action: Action; sparsity: number },
   ours: readonly number[],
   theirs: readonly number[],
-  { build, batch, width }: Context,
+  { build, standard }: Context,
 ): string[] {
   const label = `${model}, ${ACTION_LABELS[action]}, ${percent(sparsity)}`;
   if (theirs.length === 0) return [label, number(min(ours)), number(median(ours))];
-  const target = batch === 128 && width === 1 ? targetOf(model, action, sparsity, build) : undefined;
+  const target = standard ? targetOf(model, action, sparsity, build) : undefined;
   return [
     label,
     ...[min(theirs), median(theirs), min(ours), median(ours)].map(number),
@@ -53,6 +53,7 @@ const headerOf = (context: Context): string[] =>
 /** Whole networks with random masks against dense masked PyTorch. */
 export const network: Section = {
   name: 'network',
+  conditions: inRounds,
   run: async (context) => {
     const models: Model[] = [
       { model: 'vgg16', actions: ['attack', 'step', 'pgd'] },

@@ -1,5 +1,5 @@
 import { type Action, actionsOf } from './actions.ts';
-import type { Context, Section } from './context.ts';
+import { type Context, inRounds, type Section } from './context.ts';
 import { higher, type Limits, measureLimits } from './limits.ts';
 import { disposeNet, randomBatch, randomNet } from './nets.ts';
 import { type Executed, fastest, profiled } from './profile.ts';
@@ -131,6 +131,7 @@ function profileTable({ action, sparsity, whole, kinds }: Profile, limits: Limit
 /** What share of the machine's arithmetic and memory bandwidth each kernel reaches. */
 export const roofline: Section = {
   name: 'roofline',
+  conditions: inRounds,
   run: async (context) => {
     // Twice, so that a busy moment of the machine does not lower them.
     const before = measureLimits();

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { ENGINE, registerEngine } from '../../src/engine/index.ts';
 import { flops } from '../../src/models/index.ts';
 import { actionsOf } from './actions.ts';
-import type { Context, Section } from './context.ts';
+import { type Context, inRounds, type Section } from './context.ts';
 import { type Batch, disposeNet, type Net, randomBatch, randomNet } from './nets.ts';
 import { growthExponent, median, min } from './statistics.ts';
 import { markdownTable, number, percent } from './table.ts';
@@ -127,6 +127,7 @@ async function axisTable({ name, amount, points: pointsOf }: Axis, context: Cont
 /** How time grows with batch, width, sparsity and threads. */
 export const scaling: Section = {
   name: 'scaling',
+  conditions: inRounds,
   run: async (context) => {
     await tf.setBackend(ENGINE);
     const tables: string[] = [];

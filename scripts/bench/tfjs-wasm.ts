@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ACTION_LABELS, type Action, actionsOf } from './actions.ts';
 import { type Differences, describeDifferences, loadAndCompare, rivalSide } from './agreement.ts';
-import type { Context, Section } from './context.ts';
+import { type Context, inRoundsOfOwnBatches, type Section } from './context.ts';
 import { disposeNet, randomBatch, randomNet } from './nets.ts';
 import type { Rival } from './rival.ts';
 import { median, min } from './statistics.ts';
@@ -32,6 +32,7 @@ const attempt = (timing: Promise<Times>): Promise<Times | string> =>
 /** Networks on tfjs-backend-wasm, dense masked as it has no sparse kernels; it runs on one thread in Node. */
 export const tfjsWasm: Section = {
   name: 'tfjs-wasm',
+  conditions: inRoundsOfOwnBatches,
   run: async (context) => {
     const title = '### tfjs-backend-wasm';
     if (!context.tfjsWasm) return `${title}\n\nNot measured in this run.`;
@@ -69,7 +70,7 @@ const labelOf = ({ model, action, sparsity, batch }: Trial): string =>
 async function measure(
   rival: Rival,
   trial: Trial,
-  { rounds, width }: Context,
+  { rounds, width, standard }: Context,
   differences: Differences[],
 ): Promise<string[]> {
   const { model, action, sparsity } = trial;
@@ -89,7 +90,7 @@ async function measure(
   if (typeof times === 'string') return [labelOf(trial), `not timed: ${times}`, '', '', '', '', '', ''];
   const [rivals, ours] = ['tfjs-backend-wasm', 'equipoise'].map((name) => times.get(name) ?? []);
   const advantage = min(rivals) / min(ours);
-  const required = action === 'forward' ? TFJS_WASM[sparsity] : undefined;
+  const required = standard && action === 'forward' ? TFJS_WASM[sparsity] : undefined;
   return [
     labelOf(trial),
     ...[min(rivals), median(rivals), min(ours), median(ours)].map(number),

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { loadModel } from '../../src/checkpoints/load-model.ts';
 import { ACTION_LABELS, type Action } from './actions.ts';
 import { describeDifferences } from './agreement.ts';
-import type { Context, Section } from './context.ts';
+import { type Context, inRounds, type Section } from './context.ts';
 import { duel, timesOf } from './duel.ts';
 import { countsOf, type Net, netOf, randomBatch } from './nets.ts';
 import { median, min } from './statistics.ts';
@@ -84,6 +84,7 @@ function epochText(run: TrainingRun, pgd: number, rival: number, { python, batch
 /** One epoch as the command trains, and the masks that come of it. */
 export const trained: Section = {
   name: 'trained',
+  conditions: inRounds,
   run: async (context) => {
     const run = await trainOneEpoch(context);
     context.log('  one epoch trained');
