@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { ENGINE, registerEngine } from '../../src/engine/index.ts';
+import { ENGINE, engineInfo, registerEngine } from '../../src/engine/index.ts';
 import { flops } from '../../src/models/index.ts';
 import { actionsOf } from './actions.ts';
 import { type Context, inRounds, type Section } from './context.ts';
@@ -91,7 +91,11 @@ async function axisTable({ name, amount, points: pointsOf }: Axis, context: Cont
       (action): Side => ({
         name: `${label} ${action}`,
         run: async () => {
-          await registerEngine({ threads });
+          if (engineInfo()?.threads !== threads) {
+            await registerEngine({ threads });
+            // New threads start cold.
+            await actions[action]();
+          }
           return milliseconds(actions[action]);
         },
       }),
