@@ -42,7 +42,7 @@ export async function loadAndCompare(
   { sides = [''], logitsOnly = false }: CompareOptions = {},
 ): Promise<Differences[]> {
   const { name, program } = net;
-  await rival.ask({ do: 'load', net: name, file: rival.store('net', storedNet(net, batch)), program });
+  await rival.ask({ do: 'load', net: name, file: rival.store('net', storedNet(net, batch)), program, sides });
   const ours = computed(net, batch);
   const all: Differences[] = [];
   for (const side of sides) {

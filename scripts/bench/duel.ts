@@ -2,10 +2,10 @@ import { type Action, actionsOf, PGD_STEPS } from './actions.ts';
 import { type Differences, describeDifferences, loadAndCompare, rivalSide } from './agreement.ts';
 import type { Context } from './context.ts';
 import { type Batch, disposeNet, type Net } from './nets.ts';
+import type { Rival } from './rival.ts';
 import { fastestOf, milliseconds, type Side, type Times, takeTurns } from './turns.ts';
 
 export const FORMATS = ['contiguous', 'channels_last'] as const;
-const PYTORCH = 'pytorch ';
 /** Rounds that decide between a rival's forms, after a run of each that does not count. */
 export const JUDGED = 2;
 
@@ -16,14 +16,13 @@ export const timesOf = (times: Times, name: string): readonly number[] =>
 export interface Duel {
   /** Of every network by its name, and of PyTorch's memory format that is faster at the action. */
   readonly times: ReadonlyMap<Action, Times>;
-  /** From PyTorch, one for each of its memory formats and network; empty without it. */
+  /** From PyTorch, of every network, and of the last in both memory formats; empty without it. */
   readonly differences: readonly Differences[];
 }
 
 /**
  * Compares networks of one shape with PyTorch, then times them and PyTorch in turns. PyTorch takes one turn a round, for a
- * dense network with masks costs it the same whatever they are, in the memory format that was faster in `JUDGED` rounds
- * before. Takes over the networks.
+ * dense network with masks costs it the same whatever they are: it has those of the last network. Takes over the networks.
  *
  * @param actions those that a PGD step consists of before it: it is long, so it has no warm-up of its own, and one judged round
  */
@@ -34,39 +33,34 @@ export async function duel(
   context: Context,
 ): Promise<Duel> {
   const { python, rounds } = context;
+  const masked = nets[nets.length - 1];
   const differences: Differences[] = [];
   for (const net of python ? nets : []) {
-    differences.push(...(await loadAndCompare(python as NonNullable<typeof python>, net, batch, { sides: FORMATS })));
-    context.log(`  ${net.name} agrees with PyTorch: ${describeDifferences(differences.slice(-FORMATS.length))}`);
+    const sides = net === masked ? FORMATS : FORMATS.slice(0, 1);
+    const compared = await loadAndCompare(python as Rival, net, batch, { sides });
+    differences.push(...compared);
+    context.log(`  ${net.name} agrees with PyTorch: ${describeDifferences(compared)}`);
   }
   const engines = nets.map((net) => ({ net, actions: actionsOf(net, batch) }));
   const times = new Map<Action, Times>();
   for (const action of actions) {
-    const warmUp = action !== 'pgd';
-    const theirs = python
-      ? [
-          await fastestOf(
-            FORMATS.map((side) =>
-              rivalSide(python, PYTORCH + side, {
-                net: nets[nets.length - 1].name,
-                side,
-                action,
-                steps: PGD_STEPS,
-              }),
-            ),
-            warmUp ? JUDGED : 1,
-            { warmUp },
-          ),
-        ]
-      : [];
+    const theirs = python ? [await fasterFormat(python, masked.name, action)] : [];
     const ours = engines.map(
       ({ net, actions }): Side => ({ name: net.name, run: () => milliseconds(actions[action]) }),
     );
-    times.set(action, await takeTurns([...theirs, ...ours], rounds, { warmUp }));
+    times.set(action, await takeTurns([...theirs, ...ours], rounds, { warmUp: !isLong(action) }));
     context.log(`  ${action} timed${theirs.map(({ name }) => `, ${name}`).join('')}`);
   }
   for (const { actions } of engines) actions.dispose();
   for (const net of nets) disposeNet(net);
   await python?.ask({ do: 'unload' });
   return { times, differences };
+}
+
+const isLong = (action: Action): boolean => action === 'pgd';
+
+/** PyTorch in the memory format that is faster at an action. */
+function fasterFormat(python: Rival, net: string, action: Action): Promise<Side> {
+  const forms = FORMATS.map((side) => rivalSide(python, `pytorch ${side}`, { net, side, action, steps: PGD_STEPS }));
+  return isLong(action) ? fastestOf(forms, 1, { warmUp: false }) : fastestOf(forms, JUDGED);
 }
