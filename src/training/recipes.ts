@@ -12,8 +12,8 @@ interface Occasion {
 }
 
 /**
- * The schedule of a paper, as its authors' code has it. What follows the data set there too (the attack, augmentation) is
- * left to the data set's own defaults, which for CIFAR and SVHN are those of these papers.
+ * The schedule of a paper, as its authors' code has it. What follows the data set there too is left to the data set's own
+ * defaults: the attack, which for CIFAR and SVHN is that of these papers, and for CIFAR augmentation.
  */
 interface Recipe extends Omit<Occasion, 'dataset'> {
   /** The network, of colour images of 32 × 32 pixels; other data sets keep their own. */
@@ -68,12 +68,14 @@ export const recipes: { readonly [Name in RecipeName]: Recipe } = {
     model: 'vgg16-bsr',
     method: 'bsr-net',
     objective: 'at',
-    settings: ({ model, objective }) => ({
+    settings: ({ dataset, model, objective }) => ({
       ...SGD,
       sparsity: 0.99,
       distribution: 'bsr-net',
       firstStageDensity: model.startsWith('wrn') ? 0.1 : 0.2,
       noise: 1e-6,
+      // It shifts and flips the digits of SVHN too.
+      ...(isSmallPhotos(dataset) && { augment: 'shift-flip' }),
       ...HALF_AND_THREE_QUARTERS,
       weightDecay: (objective === 'at' || objective === 'mat' || objective === 'natural' ? 1e-3 : 5e-4) / SGD.lr,
       weightDecayMode: 'decoupled',
@@ -130,7 +132,7 @@ export const recipes: { readonly [Name in RecipeName]: Recipe } = {
     settings: ({ dataset }) => ({
       ...SGD,
       ...RICE_NORMALIZATION[dataset],
-      ...(dataset === 'svhn' && { lr: 0.01 }),
+      ...(dataset === 'svhn' && { lr: 0.01, augment: 'none' }),
       ...HALF_AND_THREE_QUARTERS,
       weightDecay: 5e-4,
       attackBn: 'train',

@@ -156,6 +156,15 @@ describe('a recipe', () => {
     expect(parseConfig({ recipe: 'bsr-net', model: 'wrn-28-4' }).firstStageDensity).to.equal(0.1);
   });
 
+  it('augments SVHN as the authors do: bsr-net as CIFAR, rice2020 not at all', () => {
+    const augmentOf = (recipe: RecipeName, dataset: string) => parseConfig({ recipe, dataset }).augment;
+    expect(augmentOf('bsr-net', 'svhn')).to.equal('shift-flip');
+    expect(augmentOf('rice2020', 'svhn')).to.equal('none');
+    for (const recipe of names) expect(augmentOf(recipe, 'cifar100')).to.equal('shift-flip');
+    expect(augmentOf('bsr-net', 'mnist10k')).to.equal('none');
+    expect(parseConfig({ recipe: 'rice2020', dataset: 'svhn', augment: 'shift' }).augment).to.equal('shift');
+  });
+
   it('rigl moves the weights at mask updates of SET, as the authors do', () => {
     expect(parseConfig({ recipe: 'rigl' }).maskUpdate).to.equal('instead-of-step');
     expect(parseConfig({ recipe: 'rigl', method: 'set' }).maskUpdate).to.equal(undefined);
