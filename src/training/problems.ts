@@ -94,8 +94,8 @@ const RULES: readonly Rule[] = [
       ? `${name('milestones')} must ascend, as 50,75 do; ${milestones.join(',')} came.`
       : null,
   (_given, { milestones, epochs }, name) =>
-    milestones?.some((epoch) => epoch > epochs)
-      ? `${name('milestones')} ${milestones.join(',')} ${milestones.length === 1 ? 'reaches' : 'reach'} beyond the ${epochs} epochs of the run, where the learning rate would never fall; give epochs of the run, or more ${name('epochs')}.`
+    milestones?.some((epoch) => epoch >= epochs && epoch > 1)
+      ? `${name('milestones')} ${milestones.join(',')} ${milestones.length === 1 ? 'does' : 'do'} not all come before the end of the ${epochs} epochs of the run, and behind it no learning rate falls; give smaller ones, or more ${name('epochs')}.`
       : null,
   (_given, { nesterov, momentum }, name) =>
     nesterov && momentum === 0 ? `${name('nesterov')} needs a momentum above 0; ${name('momentum')} 0 came.` : null,
