@@ -1,6 +1,7 @@
 import { objectives } from '../objectives/objectives.ts';
 import { prepasses } from '../optimizers/prepasses.ts';
-import { type MethodOptions, methods } from '../sparsity/methods.ts';
+import { methods } from '../sparsity/methods.ts';
+import { hasOption, METHOD_SETTINGS } from './method-settings.ts';
 import type { Setting, TrainConfig } from './settings.ts';
 
 /** When a setting applies. */
@@ -40,17 +41,13 @@ export const CONDITIONS: { readonly [K in Setting]?: Condition } = {
     to: 'the distribution bsr-net',
     by: ['method', 'distribution'],
   },
-  dropFraction: { applies: has('dropFraction'), to: 'methods that drop and grow weights', by: ['method'] },
-  dropSchedule: { applies: has('dropFraction'), to: 'methods that drop and grow weights', by: ['method'] },
-  updateBegin: { applies: has('begin'), to: 'methods that change their masks from time to time', by: ['method'] },
-  maskUpdate: { applies: has('dropFraction'), to: 'methods that drop and grow weights', by: ['method'] },
-  updateInterval: {
-    applies: has('interval'),
-    to: 'methods that change their masks from time to time',
+  ...ofMethods(),
+  maskUpdate: {
+    applies: ({ method }) => hasOption(method, 'dropFraction'),
+    to: METHOD_SETTINGS.dropFraction.to,
     by: ['method'],
   },
-  updateEnd: { applies: has('end'), to: 'methods that change their masks from time to time', by: ['method'] },
-  noise: { applies: has('noise'), to: 'the method bsr-net', by: ['method'] },
+
   from: {
     applies: ({ method }) => methods[method].givenWeights !== undefined,
     to: 'the methods dense, gradual and one-shot (others draw their masks without a look at the weights)',
@@ -110,9 +107,14 @@ export function usesExtraImages({ objective }: Pick<TrainConfig, 'objective'>): 
   return objectives[objective]().extraShare > 0;
 }
 
-/** Whether the method of a configuration has an option. */
-function has(option: keyof MethodOptions) {
-  return ({ method }: Pick<TrainConfig, 'method'>): boolean => methods[method].defaults?.[option] !== undefined;
+/** A condition for each setting behind an option of methods. */
+function ofMethods(): { readonly [K in Setting]?: Condition } {
+  return Object.fromEntries(
+    Object.entries(METHOD_SETTINGS).map(([option, { setting, to }]) => {
+      const applies: Condition['applies'] = ({ method }) => hasOption(method, option as keyof typeof METHOD_SETTINGS);
+      return [setting, { applies, to, by: ['method'] } satisfies Condition];
+    }),
+  );
 }
 
 /** Whether gradients are corrected by those at a snapshot. */

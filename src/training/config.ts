@@ -7,8 +7,8 @@ import { formatEpsilon } from '../evaluation/epsilon.ts';
 import { objectives } from '../objectives/objectives.ts';
 import { AGENT_DEFAULTS, coefficientRules } from '../optimizers/coefficients.ts';
 import type { PrepassName } from '../optimizers/prepasses.ts';
-import { methods } from '../sparsity/methods.ts';
 import { corrects, isAdversarial, isSparseMethod, uselessIn } from './conditions.ts';
+import { methodDefaults } from './method-settings.ts';
 import { contradictions, explain, type NameOf, show } from './problems.ts';
 import { settingsOfRecipe } from './recipes.ts';
 import {
@@ -96,7 +96,6 @@ function resolve(given: TrainOptions): TrainConfig {
   const sparse = sparsity > 0 || given.layerSparsities !== undefined;
   const usual = sparse ? (given.from === undefined ? 'rigl' : 'one-shot') : 'dense';
   const method = !sparse && given.sparsity !== undefined ? 'dense' : (given.method ?? usual);
-  const rewiring = methods[method].defaults;
   const distribution = given.distribution ?? (given.layerSparsities ? 'per-layer' : 'erk');
   const optimizer = given.optimizer ?? 'sgd';
   const objective = given.objective ?? 'at';
@@ -113,11 +112,9 @@ function resolve(given: TrainOptions): TrainConfig {
     distribution,
     denseFirstConv: distribution === 'uniform',
     denseLastLayer: false,
-    dropFraction: rewiring?.dropFraction ?? 0,
-    updateInterval: rewiring?.interval ?? 0,
-    updateEnd: rewiring?.end ?? 0,
     extraShare: 0.5,
     ...UNWRITTEN,
+    ...methodDefaults(method),
     agentPrepass: usualPrepass({ optimizer, objective }),
     agentAttackSteps: steps,
     agentPrepassShare: 0.2,

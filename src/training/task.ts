@@ -31,6 +31,7 @@ import type { Sparsifier } from '../sparsity/types.ts';
 import { prepassAttack, trainingAttack, validationAttack } from './attacks.ts';
 import type { TrainConfig } from './config.ts';
 import { readExtraImages } from './extra-images.ts';
+import { methodOptions } from './method-settings.ts';
 
 /** The files that a configuration names by their content. */
 export interface TaskFiles {
@@ -159,12 +160,8 @@ export async function openTask(config: TrainConfig, files: TaskFiles = {}): Prom
     rule: coefficientRules[config.optimizer],
     prepass: prepasses[config.agentPrepass ?? 'published'],
     sparsifier: methods[config.method].sparsifier({
-      ...(config.updateBegin !== undefined && { begin: Math.round(config.updateBegin * totalSteps) }),
-      ...(config.dropSchedule !== undefined && { dropFractionSchedule: config.dropSchedule }),
-      ...(config.updateInterval !== undefined && { interval: config.updateInterval }),
-      ...(config.updateEnd !== undefined && { end: config.updateEnd }),
-      ...(config.dropFraction !== undefined && { dropFraction: config.dropFraction }),
-      ...(config.noise !== undefined && { noise: config.noise }),
+      ...methodOptions(config, totalSteps),
+
       ...(config.distribution !== undefined && { counts: countsOf(config, kernelsOf(program)) }),
       signs,
     }),

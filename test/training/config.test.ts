@@ -1,9 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { UsageError } from '../../src/core/errors.ts';
-import type { MethodName } from '../../src/sparsity/methods.ts';
+import { type MethodName, methods } from '../../src/sparsity/methods.ts';
 import { seesOtherExamples } from '../../src/training/conditions.ts';
 import { configHash, describe as describeConfig, parseConfig, type TrainOptions } from '../../src/training/config.ts';
+
+import { METHOD_SETTINGS, methodOptions } from '../../src/training/method-settings.ts';
+
+type MethodOption = keyof typeof METHOD_SETTINGS;
 
 const problemOf = (input: unknown): string => {
   try {
@@ -32,6 +36,42 @@ describe('a training configuration', () => {
 
   it('gives an attack of another radius steps of 2.5 epsilon / steps', () => {
     expect(parseConfig({ dataset: 'cifar10', epsilon: 0.1, steps: 5 }).stepSize).to.equal(0.05);
+  });
+
+  it('takes every option of a method from its row, and to its sparsifier', () => {
+    const others = {
+      dropFraction: 0.4,
+      dropSchedule: 'linear',
+      updateBegin: 0.25,
+      updateInterval: 7,
+      updateEnd: 0.5,
+      noise: 1e-3,
+    };
+    const inSteps = {
+      dropFraction: 0.4,
+      dropFractionSchedule: 'linear',
+      begin: 250,
+      interval: 7,
+      end: 0.5,
+      noise: 1e-3,
+    };
+    for (const [name, { sparse, defaults, givenWeights }] of Object.entries(methods)) {
+      if (!sparse) continue;
+      const from = givenWeights === 'needed' ? 'ab'.repeat(32) : undefined;
+      const given = { method: name, sparsity: 0.9, from };
+      expect({ ...defaults, ...methodOptions(parseConfig(given), 1000) }, name).to.deep.equal({ ...defaults });
+      const own = Object.keys(METHOD_SETTINGS).filter((option) => option in (defaults ?? {})) as MethodOption[];
+      const set = Object.fromEntries(
+        own.map((option) => METHOD_SETTINGS[option].setting).map((key) => [key, others[key]]),
+      );
+      expect(methodOptions(parseConfig({ ...given, ...set }), 1000), name).to.deep.equal(
+        Object.fromEntries(own.map((option) => [option, inSteps[option]])),
+      );
+      for (const [key, value] of Object.entries(others)) {
+        if (!(key in set))
+          expect(problemOf({ ...given, [key]: value })).to.match(new RegExp(`^${key} \\S+ applies to`));
+      }
+    }
   });
 
   it('resolves to itself', () => {
@@ -79,6 +119,14 @@ describe('a training configuration', () => {
     ];
     for (const [options, other] of cases) {
       expect(seesOtherExamples(parseConfig(options)), JSON.stringify(options)).to.equal(other);
+    }
+  });
+
+  it('has milestones before the end, but for the one of a single epoch', () => {
+    for (const epochs of [1, 2, 3, 4, 5, 100]) {
+      const { milestones } = parseConfig({ schedule: 'multi-step', epochs });
+      expect(milestones?.every((epoch) => epoch < epochs || epochs === 1)).to.equal(true);
+      expect(parseConfig({ schedule: 'multi-step', epochs, milestones }).milestones).to.deep.equal(milestones);
     }
   });
 
@@ -184,7 +232,12 @@ describe('a training configuration', () => {
     [
       'milestones beyond the end',
       { schedule: 'multi-step', milestones: [5, 20], epochs: 10 },
-      /milestones 5,20 reach beyond the 10 epochs/,
+      /milestones 5,20 do not all come before the end of the 10 epochs/,
+    ],
+    [
+      'a milestone at the end, which nothing follows',
+      { schedule: 'multi-step', milestones: [10], epochs: 10 },
+      /milestones 10 does not all come before the end/,
     ],
     [
       'mask updates that begin after their end',
