@@ -96,7 +96,7 @@ export {
   publishedBsrCoefficient,
 } from './optimizers/coefficients.ts';
 export { type PrepassName, type PrepassRule, prepasses, subsampleBatches } from './optimizers/prepasses.ts';
-export { type Schedule, type ScheduleName, schedules, warmUp } from './optimizers/schedules.ts';
+export { type Schedule, type ScheduleName, schedules } from './optimizers/schedules.ts';
 export {
   addDecayedWeights,
   applyUpdates,

@@ -41,12 +41,6 @@ export const multiStep = ({ milestones = [0.5, 0.75], factor = 0.1 }: MultiStepO
 /** ½ (1 + cos(π · progress)), Loshchilov & Hutter (2017) without restarts. */
 export const cosine = (): Schedule => (progress) => (1 + Math.cos(Math.PI * Math.min(1, progress))) / 2;
 
-/** `schedule` times progress / length while progress < length: a linear rise from 0. */
-export const warmUp =
-  (length: number, schedule: Schedule): Schedule =>
-  (progress) =>
-    schedule(progress) * (progress < length ? progress / length : 1);
-
 export type ScheduleName = 'constant' | 'step' | 'multi-step' | 'cosine';
 
 /** The schedules by name, with their defaults. */

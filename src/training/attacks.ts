@@ -5,6 +5,7 @@ import { pgd } from '../../attacks/pgd.ts';
 import type { Attack, Classifier } from '../../attacks/types.ts';
 import { foldIn, type Key, normal } from '../core/key.ts';
 import { disposeTensors } from '../core/params.ts';
+import { sizeOf } from '../core/structure.ts';
 import { flops as flopsOf } from '../models/inspect.ts';
 import type { Weights } from '../models/types.ts';
 import type { InnerAttack, Objective } from '../objectives/types.ts';
@@ -108,11 +109,11 @@ export async function attackBatch(
 
 /** images + scale · N(0, 1), each image with a stream of its own. */
 function noisy(images: Tensor4D, samples: readonly number[], scale: number, key: Key): Tensor4D {
-  const size = images.size / images.shape[0];
+  const [count, ...imageShape] = images.shape;
+  const size = sizeOf(imageShape);
   const noise = new Float32Array(images.size);
-  images.shape[0] > 0 &&
-    samples.slice(0, images.shape[0]).forEach((sample, i) => {
-      noise.set(normal(foldIn(foldIn(key, 'start-noise'), sample), size), i * size);
-    });
+  for (const [i, sample] of samples.slice(0, count).entries()) {
+    noise.set(normal(foldIn(foldIn(key, 'start-noise'), sample), size), i * size);
+  }
   return tf.tidy(() => tf.add(images, tf.mul(tf.tensor4d(noise, images.shape), scale)));
 }

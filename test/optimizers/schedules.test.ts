@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
-import { constant, cosine, multiStep, schedules, step, warmUp } from '../../src/optimizers/schedules.ts';
+import { cosine, multiStep, schedules, step } from '../../src/optimizers/schedules.ts';
 
 describe('learning-rate schedules', () => {
   const overEpochs = (schedule: (progress: number) => number, epochs: number) =>
@@ -24,12 +24,6 @@ describe('learning-rate schedules', () => {
     expect(cosine()(0.25)).to.be.closeTo((1 + Math.SQRT1_2) / 2, 1e-12);
     expect(cosine()(0.5)).to.be.closeTo(0.5, 1e-12);
     expect(cosine()(1)).to.equal(0);
-  });
-
-  it('warm-up rises from 0 to the schedule', () => {
-    const warm = warmUp(0.2, constant());
-    expect([0, 0.1, 0.2, 0.9].map(warm)).to.deep.equal([0, 0.5, 1, 1]);
-    expect(warmUp(0, cosine())(0)).to.equal(1);
   });
 
   for (const [name, build] of Object.entries(schedules)) {
