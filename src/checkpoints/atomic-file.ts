@@ -33,6 +33,7 @@ export async function writeAtomically(
     if (keepPrevious) await keep(path);
     await rename(temporary, path);
   } catch (error) {
+    for (const half of [temporary, temporaryOf(previousOf(path))]) await rm(half, { force: true }).catch(() => {});
     throw unwritable(path, error);
   }
   await syncDirectory(dirname(path));

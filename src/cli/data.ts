@@ -86,11 +86,14 @@ async function fetchShown(
   terminal: Terminal,
 ): Promise<DatasetInfo> {
   const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'B/s');
+  const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
   let lastLine = 0;
   try {
     return await fetchDataset(name, {
       ...options,
       signal: terminal.signal,
+      onRetry: ({ url, reason, seconds }) =>
+        say(`${url} could not be reached or broke off (${reason}); trying again in ${seconds} s`),
       onProgress: ({ file, received, total }) => {
         const figures = `${byteSize(received)}${total === null ? '' : ` of ${byteSize(total)}`}`;
         if (bar !== null) bar.update(received, total ?? received + 1, file, figures);

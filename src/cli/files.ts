@@ -1,5 +1,7 @@
+import { stat } from 'node:fs/promises';
 import { readCheckpoint } from '../checkpoints/checkpoint.ts';
 import { UsageError } from '../core/errors.ts';
+import { checkFolderMeant } from '../data/load.ts';
 import { checkpointFiles } from '../evaluation/target.ts';
 import type { TrainOptions } from '../training/config.ts';
 import { sha256OfFile } from '../training/fingerprint.ts';
@@ -39,6 +41,24 @@ export async function openFiles({ from: target, 'extra-images': extraImages }: F
 async function describedBy(checkpoint: string): Promise<OpenedFiles['defaults']> {
   const { model, config } = (await readCheckpoint(checkpoint)).stored;
   return { dataset: config.dataset, model: model.name, width: model.width, ...model.normalize };
+}
+
+/**
+ * Refuses `--data` of one's own pictures beside a data set that nobody named, and `--out` that is a file.
+ *
+ * @param settings as flags and a file name them
+ * @param dataset that they lead to
+ * @throws UsageError
+ */
+export async function checkFolders(
+  { data, out }: { readonly data?: string; readonly out?: string },
+  settings: Readonly<Record<string, unknown>>,
+  dataset: string,
+): Promise<void> {
+  if (settings.dataset === undefined) await checkFolderMeant(dataset, data);
+  if (out && (await stat(out).catch(() => null))?.isFile()) {
+    throw new UsageError(`${out} is a file; --out names a folder. Choose another.`);
+  }
 }
 
 const MEGABYTE = 2 ** 20;

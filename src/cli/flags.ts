@@ -1,4 +1,5 @@
 import { UsageError } from '../core/errors.ts';
+import { MAX_THREADS } from '../engine/control.ts';
 import { parseNumber } from './expression.ts';
 
 /** What a flag takes. Numbers may be arithmetic, lists are separated by commas, and `0..4` is 0,1,2,3,4. */
@@ -19,6 +20,8 @@ export type FlagKind = keyof Values;
 export interface Flag {
   readonly kind: FlagKind;
   readonly description: string;
+  /** Of a number that must be whole: the least and the greatest. */
+  readonly whole?: readonly [least: number, greatest: number];
 }
 
 /** Flags by name, without the two dashes. */
@@ -37,7 +40,11 @@ export const COMMON_FLAGS = {
 export const BACKEND_FLAGS = {
   data: { kind: 'text', description: 'folder of the data sets, or of your own images' },
   backend: { kind: 'text', description: 'what computes (engine, tensorflow, webgpu, cpu, auto)' },
-  threads: { kind: 'number', description: 'threads of the engine; default: one for each core' },
+  threads: {
+    kind: 'number',
+    description: `threads of the engine, 1 to ${MAX_THREADS}; default: one for each core`,
+    whole: [1, MAX_THREADS],
+  },
   revectorize: {
     kind: 'switch',
     description: "faster kernels of the engine under an experimental flag of Node 24's V8, after a trial",
@@ -67,10 +74,18 @@ export const CONFIG_FLAGS = {
  */
 export function readFlags<F extends Flags>(given: Readonly<Record<string, unknown>>, flags: F): FlagValues<F> {
   const values: Record<string, unknown> = {};
-  for (const [name, { kind }] of Object.entries(flags)) {
-    if (given[name] !== undefined) values[name] = readValue(`--${name}`, kind, given[name]);
+  for (const [name, { kind, whole }] of Object.entries<Flag>(flags)) {
+    if (given[name] === undefined) continue;
+    const value = readValue(`--${name}`, kind, given[name]);
+    if (whole) checkWhole(`--${name}`, value as number, whole);
+    values[name] = value;
   }
   return values as FlagValues<F>;
+}
+
+function checkWhole(name: string, value: number, [least, greatest]: readonly [number, number]): void {
+  if (Number.isInteger(value) && value >= least && value <= greatest) return;
+  throw new UsageError(`${name} takes a whole number from ${least} to ${greatest}; ${value} came.`);
 }
 
 /** The value of one flag or setting, given as text or, in a configuration file, as what it is. */

@@ -6,7 +6,7 @@ import { endWithReader } from './closed-pipe.ts';
 import { runCommandLine } from './run.ts';
 import type { Terminal } from './terminal.ts';
 
-const { version, bugs } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
 
 const abort = new AbortController();
 let interruption: NodeJS.Signals | null = null;
@@ -44,6 +44,6 @@ function report(thrown: unknown): void {
   }
   terminal.note(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
   terminal.note(
-    `\nThis is a fault in Equipoise ${version} (Node ${process.version}). Please report it${bugs ? ` at ${bugs.url}` : ''} with the command and the lines above.`,
+    `\nThis is a fault in Equipoise ${version} (Node ${process.version}, ${process.platform} ${process.arch}). A report needs this line, the command, and the lines above.`,
   );
 }

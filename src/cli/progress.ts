@@ -17,8 +17,12 @@ export interface TrainProgress {
 
 const NO_CHANGE: MaskChange = { dropped: 0, grown: 0 };
 
-/** Shows a run: a bar with rate, loss and time left on a terminal, plain lines elsewhere, and a line an epoch on both. */
-export async function showTraining(config: TrainConfig, terminal: Terminal): Promise<TrainProgress> {
+/**
+ * Shows a run: a bar with rate, loss and time left on a terminal, plain lines elsewhere, and a line an epoch on both.
+ *
+ * @param title said first, once the run could start
+ */
+export async function showTraining(config: TrainConfig, title: string, terminal: Terminal): Promise<TrainProgress> {
   const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'steps/s');
   const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
   let lastLine = Date.now();
@@ -28,10 +32,10 @@ export async function showTraining(config: TrainConfig, terminal: Terminal): Pro
   const update = (event: TrainEvent) => {
     switch (event.kind) {
       case 'start':
-        say(startLine(event));
+        say(`${title}\n${startLine(event)}`);
         break;
       case 'resume':
-        say(`resuming after epoch ${event.epoch}, step ${event.step}`);
+        say(`${title}\nresuming after epoch ${event.epoch}, step ${event.step}`);
         bar?.startAt(event.step);
         break;
       case 'prepass':

@@ -15,7 +15,7 @@ import type { NameOf } from '../training/config.ts';
 import { ATTACK_FLAGS, attacksOf, checkRadii } from './attack-flags.ts';
 import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
-import { bytesOf, type OpenedFiles, openFiles } from './files.ts';
+import { bytesOf, checkFolders, type OpenedFiles, openFiles } from './files.ts';
 import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from './flags.ts';
 import { percent } from './format.ts';
 import { reportText } from './report.ts';
@@ -48,9 +48,10 @@ export const sweep = defineCommand({
     const attacks = attacksOf(flags);
     checkRadii('evaluation-epsilon', epsilons);
     const shard = flags.shard === undefined ? { index: 1, count: 1 } : parseShard(flags.shard);
-    const { settings, files, nameOf } = await settingsFor(flags);
+    const { settings, named, files, nameOf } = await settingsFor(flags);
     const cacheMemory = bytesOf(flags['cache-memory']);
     const planned = jobsOf(gridOf(settings), { nameOf });
+    await checkFolders(flags, named, planned[0].config.dataset);
     if (flags['print-config']) {
       terminal.print(JSON.stringify(planned, null, 2));
       return;
@@ -89,6 +90,8 @@ export const sweep = defineCommand({
 /** What the file and the flags say, by setting, and what messages call these. */
 async function settingsFor(flags: FlagValues<typeof SWEEP_FLAGS> & Readonly<Record<string, unknown>>): Promise<{
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Without what follows from a checkpoint. */
+  readonly named: Readonly<Record<string, unknown>>;
   readonly files: OpenedFiles['files'];
   readonly nameOf: NameOf;
 }> {
@@ -96,7 +99,8 @@ async function settingsFor(flags: FlagValues<typeof SWEEP_FLAGS> & Readonly<Reco
   const { files, content, defaults } = await openFiles(flags);
   const given = { ...settingsOf({ ...flags, seed: flags.seeds }), ...content };
   const nameOf = namesFor({ path: flags.config, says: file }, given, { seeds: true });
-  return { settings: { ...defaults, ...file, ...given }, files, nameOf };
+  const named = { ...file, ...given };
+  return { settings: { ...defaults, ...named }, named, files, nameOf };
 }
 
 /** Starts the backend of the first job, and says which it is, so that every run records it. */

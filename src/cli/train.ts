@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { startBackend } from '../backends/start.ts';
-import { InputError, UsageError } from '../core/errors.ts';
+import { UsageError } from '../core/errors.ts';
 import {
   BESIDE_TRAINING,
   configHash,
@@ -14,7 +14,7 @@ import type { TaskFiles } from '../training/task.ts';
 import { train as trainRun } from '../training/train.ts';
 import type { RunSummary } from '../training/types.ts';
 import { defineCommand } from './command.ts';
-import { bytesOf, openFiles } from './files.ts';
+import { bytesOf, checkFolders, openFiles } from './files.ts';
 import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from './flags.ts';
 import { percent } from './format.ts';
 import { showTraining } from './progress.ts';
@@ -51,8 +51,7 @@ export const train = defineCommand({
       return;
     }
     const { resolved, out } = await startFor(config, flags, terminal);
-    terminal.note(`${describe(resolved)}\nrun ${out}`);
-    const progress = await showTraining(resolved, terminal);
+    const progress = await showTraining(resolved, `${describe(resolved)}\nrun ${out}`, terminal);
     let summary: RunSummary;
     try {
       summary = await trainRun(resolved, {
@@ -103,7 +102,9 @@ async function configOf(
     const file = given.config === undefined ? {} : await readConfigFile(given.config);
     const flags = { ...settings, ...content };
     const nameOf = namesFor({ path: given.config, says: file }, flags);
-    return { config: parseConfig({ ...defaults, ...file, ...flags }, { nameOf }), files, nameOf };
+    const config = parseConfig({ ...defaults, ...file, ...flags }, { nameOf });
+    await checkFolders(given, { ...file, ...flags }, config.dataset);
+    return { config, files, nameOf };
   }
   const beside = Object.fromEntries(Object.entries(settings).filter(([name]) => name in BESIDE_TRAINING));
   const changed = Object.keys(settings).filter((name) => name !== 'backend' && !(name in beside));
@@ -115,7 +116,7 @@ async function configOf(
   }
   const config = await readRunConfig(given.resume);
   if (config === null) {
-    throw new InputError(`--resume takes the folder of a run; ${given.resume} has no config.json. Check the path.`);
+    throw new UsageError(`--resume takes the folder of a run; ${given.resume} has no config.json. Check the path.`);
   }
   return { config: parseConfig({ ...config, ...beside }, { nameOf: flagOf }), files, nameOf: flagOf };
 }

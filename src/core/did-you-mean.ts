@@ -11,11 +11,18 @@ function editDistance(from: string, to: string): number {
   return row[to.length];
 }
 
-/** The one of `names` that `word` is most likely a slip of, if any is near; letter case, `-` and `_` do not count. */
+/** From so many letters on, a word that begins a name stands for it. */
+const LEAST_BEGINNING = 3;
+
+/**
+ * The one of `names` that `word` is most likely a slip of or begins, if any is near; letter case, `-` and `_` do not count.
+ */
 export function didYouMean(word: string, names: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replaceAll(/[-_]/g, '');
   const ranked = names
     .map((name) => ({ name, distance: editDistance(plain(word), plain(name)) }))
     .sort((a, b) => a.distance - b.distance);
-  return ranked[0] && ranked[0].distance <= Math.max(1, Math.floor(word.length / 3)) ? ranked[0].name : undefined;
+  if (ranked[0] && ranked[0].distance <= Math.max(1, Math.floor(word.length / 3))) return ranked[0].name;
+  const begun = plain(word);
+  return begun.length < LEAST_BEGINNING ? undefined : names.find((name) => plain(name).startsWith(begun));
 }

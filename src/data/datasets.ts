@@ -1,3 +1,4 @@
+import { didYouMean } from '../core/did-you-mean.ts';
 import { UsageError } from '../core/errors.ts';
 import { cifar10, cifar100 } from './cifar.ts';
 import { folder } from './folder.ts';
@@ -25,7 +26,10 @@ export const datasetNames = Object.keys(datasets) as readonly DatasetName[];
 /** @throws UsageError if there is no data set of this name */
 export function datasetOf(name: string): DatasetDefinition {
   if (!Object.hasOwn(datasets, name)) {
-    throw new UsageError(`There is no data set ${name}; choose one of ${datasetNames.join(', ')}.`);
+    const near = didYouMean(name, datasetNames);
+    throw new UsageError(
+      `There is no data set ${name}.${near ? ` Did you mean ${near}?` : ''} Data sets are ${datasetNames.join(', ')}.`,
+    );
   }
   return datasets[name as DatasetName];
 }

@@ -1,8 +1,11 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+/** Variables by name. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** Where a user's caches lie on this system. */
-function cacheDirectory(environment: NodeJS.ProcessEnv): string {
+function cacheDirectory(environment: Environment): string {
   switch (process.platform) {
     case 'win32':
       return environment.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local');
@@ -17,5 +20,5 @@ function cacheDirectory(environment: NodeJS.ProcessEnv): string {
  * The folder of all data sets: the one given, else EQUIPOISE_DATA, else `equipoise/data` in the user's cache folder.
  * Each data set has a folder of its name in it.
  */
-export const dataDirectory = (given?: string, environment: NodeJS.ProcessEnv = process.env): string =>
+export const dataDirectory = (given?: string, environment: Environment = process.env): string =>
   resolve(given ?? (environment.EQUIPOISE_DATA || join(cacheDirectory(environment), 'equipoise', 'data')));

@@ -14,8 +14,17 @@ export interface DownloadProgress {
   readonly total: number | null;
 }
 
+export interface DownloadFailure {
+  readonly url: string;
+  readonly reason: string;
+  /** The wait until the next attempt. */
+  readonly seconds: number;
+}
+
 export interface DownloadOptions {
   readonly onProgress?: (progress: DownloadProgress) => void;
+  /** Told why an attempt failed before the next one. */
+  readonly onRetry?: (failure: DownloadFailure) => void;
   readonly signal?: AbortSignal;
   /** Attempts in a row that bring nothing before giving up. */
   readonly attempts?: number;
@@ -53,7 +62,7 @@ export async function download(
   checksum: Checksum,
   options: DownloadOptions = {},
 ): Promise<void> {
-  const { attempts = 5, retryDelayMs = 1000, signal } = options;
+  const { attempts = 5, retryDelayMs = 1000, signal, onRetry } = options;
   const part = `${path}.part`;
   await mkdir(dirname(path), { recursive: true });
   const resumed = await sizeOnDisk(part);
@@ -72,7 +81,9 @@ export async function download(
           `${url} could not be downloaded (${reason(error)}). ${kept} bytes are kept; repeat the command to go on from there.`,
         );
       }
-      await delay(retryDelayMs * 2 ** failures, undefined, { signal });
+      const wait = retryDelayMs * 2 ** failures;
+      onRetry?.({ url, reason: reason(error), seconds: wait / 1000 });
+      await delay(wait, undefined, { signal });
     }
   }
   const digest = await digestOfFile(part, checksum.algorithm);

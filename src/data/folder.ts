@@ -112,6 +112,24 @@ async function listImages(folder: string): Promise<Listing> {
   return { classes, train: divided.flatMap(({ train }) => train), test: divided.flatMap(({ test }) => test) };
 }
 
+/**
+ * The classes that a folder seems to hold pictures of, in folders as `loadFolder` reads them; fewer than two where it is of
+ * another kind, or not there.
+ */
+export async function classFoldersIn(folder: string): Promise<readonly string[]> {
+  const top = (await foldersIn(folder)).includes('train') ? join(folder, 'train') : folder;
+  const names = (await foldersIn(top)).slice(0, MOST_CLASSES);
+  const filled = await Promise.all(
+    names.map(async (name) => (await readdir(join(top, name))).some((file) => EXTENSIONS.test(file))),
+  );
+  return names.filter((_, i) => filled[i]);
+}
+
+const foldersIn = async (folder: string): Promise<readonly string[]> => {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries.flatMap((entry) => (entry.isDirectory() && !entry.name.startsWith('.') ? [entry.name] : [])).sort();
+};
+
 /** The images of one class, those of lowest hash for testing. */
 function divide(where: string, images: readonly Listed[]): Record<SplitName, readonly Listed[]> {
   if (images.length < 2) {

@@ -1,8 +1,9 @@
 import { join, resolve } from 'node:path';
-import { InputError } from '../core/errors.ts';
+import { InputError, UsageError } from '../core/errors.ts';
 import { datasetOf } from './datasets.ts';
 import { dataDirectory } from './directory.ts';
 import { type FoundFiles, findFiles, readFiles } from './files.ts';
+import { classFoldersIn } from './folder.ts';
 import type { Dataset, FileSource } from './types.ts';
 
 export interface LoadOptions {
@@ -67,6 +68,21 @@ export async function readFileDataset(name: string, source: FileSource, found: F
     sha256,
     official,
   };
+}
+
+/**
+ * Refuses a folder of one's own pictures where nobody said that they are the data set: `name`, which follows from something
+ * else, would be used in their place.
+ *
+ * @throws UsageError
+ */
+export async function checkFolderMeant(name: string, directory: string | undefined): Promise<void> {
+  if (directory === undefined || datasetOf(name).source.kind === 'folder') return;
+  const classes = await classFoldersIn(directory);
+  if (classes.length < 2) return;
+  throw new UsageError(
+    `${directory} holds pictures in folders of classes (${classes.slice(0, 3).join(', ')}${classes.length > 3 ? ', …' : ''}), and the data set would be ${name}. To use these pictures add --dataset folder; else name the data set with --dataset ${name}.`,
+  );
 }
 
 /** How a data set is shown: `cifar10`, or `cifar10 (unofficial)` where its files are not the official ones. */

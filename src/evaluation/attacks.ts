@@ -1,5 +1,6 @@
 import { apgd, apgdT, autoattack, cwL2, deepFool, fabT, fgsm, pgd, square } from '../../attacks/index.ts';
 import type { Attack, NormName } from '../../attacks/types.ts';
+import { didYouMean } from '../core/did-you-mean.ts';
 import { UsageError } from '../core/errors.ts';
 
 /** The losses that an attack of an evaluation can climb: the short names of labels and flags, and what they stand for. */
@@ -56,7 +57,10 @@ export type ProtocolName = keyof typeof PROTOCOLS;
  */
 export function protocol(name: string): readonly AttackSpec[] {
   if (Object.hasOwn(PROTOCOLS, name)) return PROTOCOLS[name as ProtocolName];
-  throw new UsageError(`There is no protocol ${name}. Protocols are ${Object.keys(PROTOCOLS).join(', ')}.`);
+  const near = didYouMean(name, Object.keys(PROTOCOLS));
+  throw new UsageError(
+    `There is no protocol ${name}.${near ? ` Did you mean ${near}?` : ''} Protocols are ${Object.keys(PROTOCOLS).join(', ')}.`,
+  );
 }
 
 const FORM =
@@ -101,7 +105,7 @@ function readAttack(name: string, open: Partial<AttackDefaults>): AttackSpec {
   const { kind: found, steps, restarts, word } = FORM.exec(name)?.groups ?? {};
   if (found === undefined) {
     throw new UsageError(
-      `There is no attack ${name || '(empty)'}. ${KNOWN} Losses are ${Object.keys(LOSSES).join(', ')}.`,
+      `There is no attack ${name || '(empty)'}.${meant(name)} ${KNOWN} Losses are ${Object.keys(LOSSES).join(', ')}.`,
     );
   }
   const kind = found as AttackSpec['kind'];
@@ -155,6 +159,23 @@ function readAttack(name: string, open: Partial<AttackDefaults>): AttackSpec {
     default:
       return kind satisfies never;
   }
+}
+
+/** What attacks are called elsewhere, in the library of Equipoise among others. */
+const ELSEWHERE: Readonly<Record<string, string>> = { aa: 'autoattack', 'fab-t': 'fab', 'cw-l2': 'cw', ifgsm: 'pgd' };
+
+/** Attacks that only the library has. */
+const LIBRARY_ONLY = ['bim', 'mi-fgsm'];
+
+/** What someone meant by a name that is none. */
+function meant(name: string): string {
+  const [, word = '', rest = ''] = /^([a-z-]*?[a-z])[-_ ]?(\d.*)?$/i.exec(name) ?? [];
+  if (LIBRARY_ONLY.includes(word.toLowerCase())) {
+    return ` ${word} has no name here; the library has it (docs/attacks/${word}.md), and pgd is the same from random starts.`;
+  }
+  const kind = ELSEWHERE[word.toLowerCase()] ?? didYouMean(word, Object.keys(PARTS));
+  const near = `${kind}${rest && `-${rest}`}`;
+  return kind !== undefined && FORM.test(near) ? ` Did you mean ${near}?` : '';
 }
 
 function readLoss(name: string, loss = 'ce'): LossName {

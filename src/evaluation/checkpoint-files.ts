@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { hasCheckpoint, readCheckpoint } from '../checkpoints/checkpoint.ts';
-import { InputError } from '../core/errors.ts';
+import { InputError, UsageError } from '../core/errors.ts';
 import type { EvaluatedTarget } from './types.ts';
 
 /** The checkpoints that a run keeps, in the order of tables. */
@@ -17,7 +17,7 @@ export async function checkpointFiles(path: string): Promise<string[]> {
   const found = await stat(path).catch(() => null);
   if (!found?.isDirectory()) {
     if (found || (await hasCheckpoint(path))) return [path];
-    throw new InputError(`There is no ${path}. Give a checkpoint (a ${EXTENSION} file) or a run's folder.`);
+    throw new UsageError(`There is no ${path}. Give a checkpoint (a ${EXTENSION} file) or a run's folder.`);
   }
   const files: string[] = [];
   for (const name of KEPT) {

@@ -1,4 +1,4 @@
-import { UsageError } from '../core/errors.ts';
+import { InputError, UsageError } from '../core/errors.ts';
 import type { Dataset } from '../data/index.ts';
 import { backendName } from '../ops/backend-name.ts';
 import { checkExpectation, holdAgainst } from './expected-accuracy.ts';
@@ -51,7 +51,7 @@ export async function evaluate(source: ModelSource, options: EvaluateOptions = {
       if (record.step !== null) done.set(record.step, evaluation);
       evaluations.push(evaluation);
       if (out !== null && evaluation !== finished) {
-        await recordEvaluation(out, evaluation);
+        await writing(options, () => recordEvaluation(out, evaluation));
         await removeInterrupted(interruptedPath(out, record.checkpoint));
       }
     } finally {
@@ -68,6 +68,16 @@ function outOf({ path, format }: ModelFile, { out, resume }: EvaluateOptions): s
     throw new UsageError(`To go on with an evaluation, name the file of its results with --out; ${path} is in no run.`);
   }
   return file;
+}
+
+/** Names the way out where a run's folder cannot be written to. */
+async function writing({ out }: EvaluateOptions, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (out !== undefined || !(error instanceof InputError)) throw error;
+    throw new InputError(`${error.message} Name a file elsewhere for the results with --out FILE.`, { cause: error });
+  }
 }
 
 /** Clean and robust accuracy of a loaded model. Writes nothing but the examples, where they are asked for. */
@@ -131,7 +141,7 @@ async function evaluateInto(
     returnsProbabilities: target.returnsProbabilities,
     onClean: (clean) => holdAgainst(clean, target, dataset, options),
     onExamples: examples?.write,
-    onState: kept === null ? undefined : (state) => writeInterrupted(kept, identity, state),
+    onState: kept === null ? undefined : (state) => writing(options, () => writeInterrupted(kept, identity, state)),
     onProgress: onProgress && ((progress) => onProgress({ ...progress, checkpoint })),
   }).catch((error) => {
     if (signal?.aborted && kept !== null) {

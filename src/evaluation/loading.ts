@@ -1,5 +1,5 @@
-import { InputError } from '../core/errors.ts';
-import { batchImages, checkTestSplit, type Dataset, loadDataset } from '../data/index.ts';
+import { InputError, UsageError } from '../core/errors.ts';
+import { batchImages, checkFolderMeant, checkTestSplit, type Dataset, loadDataset } from '../data/index.ts';
 import type { ModelOptions } from './options.ts';
 import { logitsOf } from './predict.ts';
 import { loadTarget, type ModelFile, type Target } from './target.ts';
@@ -22,8 +22,9 @@ export async function loadWith(
 /** The data set that a model was trained on. */
 export async function testData(target: Target, { dataDirectory }: ModelOptions): Promise<Dataset> {
   if (target.trainedOn === null) {
-    throw new InputError('This model does not say what it was trained on: name a data set to test on, with --dataset.');
+    throw new UsageError('This model does not say what it was trained on: name a data set to test on, with --dataset.');
   }
+  await checkFolderMeant(target.trainedOn.name, dataDirectory);
   return loadDataset(target.trainedOn.name, { directory: dataDirectory });
 }
 

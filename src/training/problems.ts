@@ -85,7 +85,7 @@ const RULES: readonly Rule[] = [
     norm === 'linf' && epsilon > 1
       ? `${name('epsilon')} ${epsilon} came; in linf it is at most 1, in pixel units of [0, 1]. Did you mean ${epsilon}/255?`
       : null,
-  (_given, { stepSize = 0, norm }, name) =>
+  ({ stepSize = 0 }, { norm }, name) =>
     norm === 'linf' && stepSize > 1
       ? `${name('stepSize')} ${stepSize} came; in linf it is at most 1, in pixel units of [0, 1]. Did you mean ${stepSize}/255?`
       : null,

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { isMissing, writeAtomically } from '../checkpoints/atomic-file.ts';
 import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
-import { UsageError } from '../core/errors.ts';
+import { InputError, UsageError } from '../core/errors.ts';
 import { changesBetween, type NameOf, parseConfig, type TrainConfig } from './config.ts';
 import { METRICS_HEADER } from './metrics.ts';
 import { NO_TIMES, type Times } from './stopwatch.ts';
@@ -48,7 +48,7 @@ const exists = (path: string): Promise<boolean> =>
 /**
  * The configuration of the run in a folder; null if there is none.
  *
- * @throws UsageError if its config.json is not readable
+ * @throws UsageError if its config.json is not readable; InputError where the path is that of a file
  */
 export async function readRunConfig(path: string): Promise<TrainConfig | null> {
   const file = runFolder(path).config;
@@ -57,6 +57,9 @@ export async function readRunConfig(path: string): Promise<TrainConfig | null> {
     text = await readFile(file, 'utf8');
   } catch (error) {
     if (isMissing(error)) return null;
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') {
+      throw new InputError(`${path} is a file, or lies below one, and a run is a folder. Name another.`);
+    }
     throw error;
   }
   let record: unknown;

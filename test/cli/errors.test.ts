@@ -20,6 +20,13 @@ describe('the command line, given what it cannot use', () => {
     expect(code, stderr).to.equal(0);
     expect(stderr).not.to.contain('Hi, looks like');
     mkdirSync(join(folder, 'empty'));
+    writeFileSync(join(folder, 'model.mjs'), 'export const classifier = (images) => images;');
+    for (const below of ['photos', 'split-photos/train', 'split-photos/test']) {
+      for (const name of ['cat', 'dog']) {
+        mkdirSync(join(folder, below, name), { recursive: true });
+        writeFileSync(join(folder, below, name, '1.png'), '');
+      }
+    }
     // Digits whose first file ends in the middle of an image.
     const truncated = join(folder, 'truncated');
     mkdirSync(truncated);
@@ -80,6 +87,69 @@ describe('the command line, given what it cannot use', () => {
       says: [/takes images \[8, 8, 1\]/, /mnist10k has images \[28, 28, 1\]/],
     },
     {
+      title: 'pictures of its own where no data set is named',
+      args: ['train', '--data', 'photos', '--out', 'new'],
+      code: 2,
+      says: [
+        /photos holds pictures in folders of classes \(cat, dog\), and the data set would be mnist10k/,
+        /--dataset folder/,
+      ],
+    },
+    {
+      title: 'pictures in train/ and test/ for a sweep that names no data set',
+      args: ['sweep', '--data', 'split-photos', '--out', 'new'],
+      code: 2,
+      says: [/--dataset folder/],
+    },
+    {
+      title: 'pictures of its own to evaluate a run on that was trained on others',
+      args: ['evaluate', 'run', '--data', 'photos', '--backend', 'cpu'],
+      code: 2,
+      says: [/the data set would be synthetic/, /--dataset folder/],
+    },
+    {
+      title: 'a file for the folder of a run',
+      args: ['train', ...tiny, '--out', 'model.mjs'],
+      code: 2,
+      says: [/model\.mjs is a file; --out names a folder/],
+    },
+    {
+      title: 'a file for the folder of a sweep',
+      args: ['sweep', ...tiny, '--out', 'model.mjs'],
+      code: 2,
+      says: [/model\.mjs is a file; --out names a folder/],
+    },
+    {
+      title: 'a file for a run to resume',
+      args: ['train', '--resume', 'model.mjs'],
+      code: 1,
+      says: [/model\.mjs is a file, or lies below one, and a run is a folder/],
+    },
+    {
+      title: 'a module that is not there',
+      args: ['evaluate', '--module', 'nowhere.mjs', '--dataset', 'synthetic', '--backend', 'cpu'],
+      code: 2,
+      says: [/--module names an ES module; there is no nowhere\.mjs/],
+    },
+    {
+      title: 'a model from elsewhere without the images for it',
+      args: ['evaluate', '--module', 'model.mjs', '--backend', 'cpu'],
+      code: 2,
+      says: [/name a data set to test on, with --dataset/],
+    },
+    {
+      title: 'no thread',
+      args: ['train', ...tiny, '--threads', '0', '--out', 'new'],
+      code: 2,
+      says: [/--threads takes a whole number from 1 to 64; 0 came/],
+    },
+    {
+      title: 'a network that does not exist',
+      args: ['train', '--dataset', 'synthetic', '--model', 'resnet20', '--out', 'new'],
+      code: 2,
+      says: [/There is no model resnet20\. Did you mean resnet50\?/],
+    },
+    {
       title: 'a checkpoint of another model',
       args: ['train', '--resume', 'mixed'],
       code: 2,
@@ -100,13 +170,13 @@ describe('the command line, given what it cannot use', () => {
     {
       title: 'a target that is not there',
       args: ['evaluate', 'nowhere'],
-      code: 1,
+      code: 2,
       says: [/nowhere/],
     },
     {
       title: 'a run to resume that is not there',
       args: ['train', '--resume', 'nowhere'],
-      code: 1,
+      code: 2,
       says: [/nowhere has no config\.json/],
     },
     {
@@ -158,7 +228,7 @@ describe('the command line, given what it cannot use', () => {
       const outcome = equipoise(args, folder);
       for (const expression of says) expect(outcome.stderr).to.match(expression);
       expect([outcome.code, outcome.stdout]).to.deep.equal([code, '']);
-      expect(outcome.stderr).not.to.match(/\n {4}at |fault in Equipoise/);
+      expect(outcome.stderr).not.to.match(/\n {4}at |fault in Equipoise|^run \S+$/m);
       expect(contents(folder)).to.deep.equal(before);
     });
   }
@@ -220,9 +290,9 @@ describe('a wrong command line', () => {
       says: [/keeps its configuration.*lr came/],
     },
     {
-      title: 'an epsilon in grey levels',
+      title: 'an epsilon in grey levels, and nothing else',
       args: ['train', '--epsilon', '8', '--out', 'new'],
-      says: [/did you mean 8\/255\?/i],
+      says: [/^--epsilon 8 came.* Did you mean 8\/255\?$/],
     },
     {
       title: 'a sparsity in per cent',
@@ -260,6 +330,41 @@ describe('a wrong command line', () => {
       title: 'an attack that does not exist',
       args: ['evaluate', 'run', '--attacks', 'pdg-20'],
       says: [/There is no attack pdg-20/],
+    },
+    {
+      title: 'an attack without its dash',
+      args: ['evaluate', 'run', '--attacks', 'fgsm,pgd20'],
+      says: [/There is no attack pgd20\. Did you mean pgd-20\?/],
+    },
+    {
+      title: 'an attack with a slip',
+      args: ['attack', 'run', '--attack', 'autoatack'],
+      says: [/Did you mean autoattack\?/],
+    },
+    {
+      title: 'an attack by its name in the library',
+      args: ['evaluate', 'run', '--attacks', 'fab-t-50'],
+      says: [/Did you mean fab-50\?/],
+    },
+    {
+      title: 'an attack that only the library has',
+      args: ['evaluate', 'run', '--attacks', 'mi-fgsm'],
+      says: [/mi-fgsm has no name here; the library has it/],
+    },
+    {
+      title: 'a protocol with a slip',
+      args: ['evaluate', 'run', '--protocol', 'autoatack'],
+      says: [/Did you mean autoattack\?/],
+    },
+    {
+      title: 'the beginning of a data set',
+      args: ['train', '--dataset', 'cifar', '--out', 'new'],
+      says: [/--dataset must be one of .*; cifar came\. Did you mean cifar10\?/],
+    },
+    {
+      title: 'too many threads',
+      args: ['evaluate', 'run', '--threads', '128'],
+      says: [/--threads takes a whole number from 1 to 64; 128 came/],
     },
     {
       title: 'a configuration file that is not there',

@@ -12,7 +12,7 @@ import { InputError, UsageError } from '../../src/core/errors.ts';
 import type { Checksum } from '../../src/data/checksum.ts';
 import { cifar10 } from '../../src/data/cifar.ts';
 import { datasetNames, fileSourceOf } from '../../src/data/datasets.ts';
-import type { DownloadProgress } from '../../src/data/download.ts';
+import type { DownloadFailure, DownloadOptions, DownloadProgress } from '../../src/data/download.ts';
 import { fetchFiles } from '../../src/data/fetch.ts';
 import { fetchDataset, loadDataset } from '../../src/data/index.ts';
 import type { FileSource } from '../../src/data/types.ts';
@@ -68,7 +68,13 @@ describe('fetching a data set', () => {
     {
       checksum = sha256(archive),
       ...options
-    }: { checksum?: Checksum; stallMs?: number; attempts?: number; signal?: AbortSignal } = {},
+    }: {
+      checksum?: Checksum;
+      stallMs?: number;
+      attempts?: number;
+      signal?: AbortSignal;
+      onRetry?: DownloadOptions['onRetry'];
+    } = {},
     onProgress: (progress: DownloadProgress) => void = () => {},
   ) {
     if (server === null) {
@@ -143,6 +149,17 @@ describe('fetching a data set', () => {
     expect(requests[0]).to.equal(undefined);
     expect(requests[1]).to.match(/^bytes=\d+-$/);
     expect(progress.at(-1)).to.deep.include({ received: archive.length, total: archive.length });
+  });
+
+  it('says why it tries again, and when', async () => {
+    const failures: DownloadFailure[] = [];
+    const silent: RequestListener = (_, response) => void response.writeHead(503).end();
+    const error = await rejection(fetchFrom([silent], { attempts: 3, onRetry: (failure) => failures.push(failure) }));
+    expect(error).to.be.instanceOf(InputError);
+    expect(failures.map(({ reason, seconds }) => [reason, seconds])).to.deep.equal([
+      ['HTTP 503 Service Unavailable', 0.002],
+      ['HTTP 503 Service Unavailable', 0.004],
+    ]);
   });
 
   it('goes on in a later call where an earlier one gave up, and publishes nothing before', async () => {

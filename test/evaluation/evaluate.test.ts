@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -235,7 +235,7 @@ describe('attacks by name', () => {
   });
 
   const wrong: [string, RegExp][] = [
-    ['deepfool2', /There is no attack deepfool2/],
+    ['deepfool2', /There is no attack deepfool2\. Did you mean deepfool-2\?/],
     ['', /There is no attack \(empty\)/],
     ['pgd-20-hinge', /Losses are ce, cw, dlr/],
     ['fgsm-20', /Did you mean pgd-20/],
@@ -251,6 +251,15 @@ describe('attacks by name', () => {
 
 describe('the evaluation of a run', () => {
   before(() => useBackend('cpu'));
+
+  it('names the way out where its folder cannot be written to', () =>
+    withRun(async (folder) => {
+      // In the way of what is written beside the file first.
+      await mkdir(join(folder, 'evaluation.json.temporary'));
+      const error = await failure(evaluate(folder, { dataset: data, attacks: parseAttacks('fgsm') }));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(/evaluation\.json cannot be written.*--out FILE/);
+    }));
 
   it('writes clean and robust accuracy of best and last, and gives what it writes', () =>
     withRun(async (folder) => {

@@ -450,7 +450,10 @@ describe('other files', () => {
       await writeFile(join(folder, 'notes.txt'), 'nothing of the kind');
       const error = await rejection(loadTarget(join(folder, 'notes.txt')));
       expect(error).to.be.instanceOf(InputError);
-      expect(error.message).to.contain('no model that Equipoise knows').and.contain('GraphModel');
+      expect(error.message)
+        .to.contain('no model that Equipoise knows')
+        .and.match(/\n {2}a folder .* GraphModel\n/);
+      expect(error.message).not.to.contain('.pt');
       await mkdir(join(folder, 'empty'));
       expect((await rejection(modelFiles(join(folder, 'empty')))).message).to.contain('holds no checkpoints');
     }));

@@ -51,6 +51,8 @@ export interface LoadedModel {
 export interface ModelFormat {
   /** What such a model is, in words. */
   readonly description: string;
+  /** Whether it is recognised only to say what to do instead. */
+  readonly refused?: true;
   /** Whether this is one; later formats are asked only where earlier ones say no. */
   recognises(found: Found): boolean;
   /** The models that a path stands for; default: the path itself. */

@@ -36,8 +36,9 @@ export async function formatOf(path: string): Promise<FormatName> {
   if (found.kind === 'nothing') return 'checkpoint';
   const name = (Object.keys(FORMATS) as FormatName[]).find((format) => FORMATS[format].recognises(found));
   if (name !== undefined) return name;
-  const known = Object.values(FORMATS).map(({ description }) => description);
-  throw new InputError(`${path} is no model that Equipoise knows. A model is ${known.join('; or ')}.`);
+  const formats: readonly ModelFormat[] = Object.values(FORMATS);
+  const accepted = formats.filter(({ refused }) => !refused).map(({ description }) => `\n  ${description}`);
+  throw new InputError(`${path} is no model that Equipoise knows. A model is one of these:${accepted.join('')}`);
 }
 
 const HEAD_BYTES = 8;

@@ -6,7 +6,7 @@ import { withoutFinalActivation } from '../../../attacks/final-activation.ts';
 import type { AppliedModel, AttackedModel } from '../../../attacks/types.ts';
 import { withWholeBatchNorms } from '../../../attacks/whole-batch-norms.ts';
 import { isMissing } from '../../checkpoints/atomic-file.ts';
-import { InputError } from '../../core/errors.ts';
+import { InputError, UsageError } from '../../core/errors.ts';
 import { sha256Of } from './digest.ts';
 import { type LoadedModel, type LoadRequest, type ModelFormat, takenOff } from './format.ts';
 
@@ -22,7 +22,7 @@ export const esModule: ModelFormat = {
 
 async function load({ path }: LoadRequest): Promise<LoadedModel> {
   const bytes = await readFile(path).catch((error) => {
-    throw isMissing(error) ? new InputError(`--module names an ES module; there is no ${path}.`) : error;
+    throw isMissing(error) ? new UsageError(`--module names an ES module; there is no ${path}.`) : error;
   });
   let exported: Readonly<Record<string, unknown>>;
   try {

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { paramOf } from '../../checkpoints/network.ts';
 import { decodeSafetensors, type StoredTensor } from '../../checkpoints/safetensors.ts';
-import { InputError } from '../../core/errors.ts';
+import { InputError, UsageError } from '../../core/errors.ts';
 import type { Param } from '../../core/params.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { fromPytorch, type PytorchTensor, pytorchTensors } from '../../models/index.ts';
@@ -30,7 +30,7 @@ async function load({ path, images, names }: LoadRequest): Promise<LoadedModel> 
   const bytes = new Uint8Array(await readFile(path));
   const { tensors } = decodeSafetensors(bytes, path);
   if (images === null) {
-    throw new InputError(
+    throw new UsageError(
       `${path} holds weights, which do not say what images they are for: name a data set with --dataset.`,
     );
   }

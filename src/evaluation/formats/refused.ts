@@ -9,7 +9,8 @@ const ZIP = [0x50, 0x4b, 0x03, 0x04];
  * A file of `torch.save`: a pickle, alone or in a zip. It is a program that reading it would run, so it is never read.
  */
 export const torchPickle: ModelFormat = {
-  description: 'a .pt or .pth file of PyTorch, refused with the lines of Python that convert it',
+  description: 'a .pt or .pth file of PyTorch',
+  refused: true,
   recognises: ({ kind, path, head }: Found) =>
     kind === 'file' &&
     (/\.(pt|pth|pkl|pickle|ckpt|tar)$/i.test(path) || head[0] === PICKLE || ZIP.every((byte, i) => head[i] === byte)),
@@ -39,7 +40,8 @@ export function conversion(path: string): string {
 
 /** A file of JavaScript is code, which is run only where the user names it as such. */
 export const unnamedModule: ModelFormat = {
-  description: 'an ES module, refused unless it is named by --module',
+  description: 'an ES module that --module does not name',
+  refused: true,
   recognises: ({ kind, path }) => kind === 'file' && /\.[cm]?[jt]s$/.test(path),
   load: async ({ path }) => {
     throw new InputError(`${path} is a program. Name it with --module to run it: --module ${path}`);
