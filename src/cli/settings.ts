@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Grid } from '../sweeps/grid.ts';
-import { type NameOf, SETTINGS, type Setting } from '../training/config.ts';
+import { FIXED_DEFAULTS, type NameOf, SETTINGS, type Setting, type TrainOptions } from '../training/config.ts';
 import { type FlagKind, type Flags, readValue } from './flags.ts';
 
 /** @throws UsageError where it is none */
@@ -46,10 +46,10 @@ const kindOf = (name: Setting): FlagKind => KINDS[SCHEMAS[name].type ?? 'string'
 export const SETTING_FLAGS: Flags = Object.fromEntries(
   NAMES.map((name) => {
     const { description, enum: choices } = SCHEMAS[name];
-    return [
-      kebab(name),
-      { kind: kindOf(name), description: choices ? `${description} (${choices.join(', ')})` : `${description}` },
-    ];
+    const fixed: TrainOptions = FIXED_DEFAULTS;
+    const values = choices ? ` (${choices.join(', ')})` : '';
+    const usual = fixed[name] === undefined ? '' : `; default: ${fixed[name]}`;
+    return [kebab(name), { kind: kindOf(name), description: `${description}${values}${usual}` }];
   }),
 );
 

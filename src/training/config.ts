@@ -49,6 +49,37 @@ const UNWRITTEN = {
   weightDecayScope: 'all',
 } as const satisfies TrainOptions;
 
+/** Defaults that follow from nothing else; those of methods are in their table. */
+export const FIXED_DEFAULTS = {
+  dataset: 'mnist10k',
+  width: 1,
+  sparsity: 0,
+  denseLastLayer: false,
+  firstStageDensity: UNWRITTEN.firstStageDensity,
+  maskUpdate: UNWRITTEN.maskUpdate,
+  optimizer: 'sgd',
+  agentPrepassShare: 0.2,
+  agentGamma: AGENT_DEFAULTS.gamma,
+  agentAlpha: AGENT_DEFAULTS.alpha,
+  objective: 'at',
+  extraShare: 0.5,
+  awpGamma: 0,
+  labelSmoothing: 0,
+  momentum: 0.9,
+  nesterov: false,
+  weightDecay: 5e-4,
+  weightDecayMode: 'coupled',
+  weightDecayScope: UNWRITTEN.weightDecayScope,
+  schedule: 'cosine',
+  decayFactor: 0.1,
+  seed: 0,
+  norm: 'linf',
+  attackWarmup: 0,
+  attackBn: 'evaluate',
+  backend: 'auto',
+  checkpointEvery: BESIDE_TRAINING.checkpointEvery,
+} as const satisfies TrainOptions;
+
 /**
  * The resolved configuration of a training run. Resolving a resolved one changes nothing. At sparsity 0 every method is
  * `dense`, so that a sweep can start there.
@@ -90,63 +121,37 @@ function withRecipe({ recipe, ...given }: TrainOptions): TrainOptions {
 type Undecided = 'recipe' | 'mean' | 'std' | 'layerSparsities' | 'from' | 'extraImages' | 'trainLimit' | 'testLimit';
 
 function resolve(given: TrainOptions): TrainConfig {
-  const dataset = given.dataset ?? 'mnist10k';
+  const { dataset, optimizer, objective, norm } = { ...FIXED_DEFAULTS, ...given };
   const { defaults }: { readonly defaults: DatasetDefaults } = datasets[dataset];
   const sparsity = given.sparsity ?? 0;
   const sparse = sparsity > 0 || given.layerSparsities !== undefined;
   const usual = sparse ? (given.from === undefined ? 'rigl' : 'one-shot') : 'dense';
   const method = !sparse && given.sparsity !== undefined ? 'dense' : (given.method ?? usual);
   const distribution = given.distribution ?? (given.layerSparsities ? 'per-layer' : 'erk');
-  const optimizer = given.optimizer ?? 'sgd';
-  const objective = given.objective ?? 'at';
   const epochs = given.epochs ?? defaults.epochs;
-  const norm = given.norm ?? 'linf';
   const epsilon = given.epsilon ?? defaults.epsilon[norm] ?? Number.NaN;
   const steps = given.steps ?? defaults.steps;
   const customary = norm === 'linf' && epsilon === defaults.epsilon.linf && steps === defaults.steps;
   const all: Required<Omit<TrainOptions, Undecided>> = {
     version: CONFIG_VERSION,
-    dataset,
+    ...FIXED_DEFAULTS,
     model: defaults.model,
-    width: 1,
     distribution,
     denseFirstConv: distribution === 'uniform',
-    denseLastLayer: false,
-    extraShare: 0.5,
-    ...UNWRITTEN,
     ...methodDefaults(method),
     agentPrepass: usualPrepass({ optimizer, objective }),
     agentAttackSteps: steps,
-    agentPrepassShare: 0.2,
-    agentGamma: AGENT_DEFAULTS.gamma,
-    agentAlpha: AGENT_DEFAULTS.alpha,
-    objective,
     beta: objectives[objective]().beta ?? 0,
-    awpGamma: 0,
-    labelSmoothing: 0,
     batchSize: defaults.batchSize,
     lr: defaults.lr,
-    momentum: 0.9,
-    nesterov: false,
-    weightDecay: 5e-4,
-    weightDecayMode: 'coupled',
-    schedule: 'cosine',
     milestones: unique([Math.max(1, Math.floor(epochs / 2)), Math.max(1, Math.floor((3 * epochs) / 4))]),
     decayEvery: Math.max(1, Math.ceil(epochs / 3)),
-    decayFactor: 0.1,
-    seed: 0,
     augment: defaults.augment,
     stepSize: (customary ? defaults.stepSize : null) ?? defaultStepSize(epsilon, steps),
-    attackWarmup: 0,
-    attackBn: 'evaluate',
-    backend: 'auto',
-    checkpointEvery: BESIDE_TRAINING.checkpointEvery,
     ...given,
     sparsity,
     method,
-    optimizer,
     epochs,
-    norm,
     epsilon,
     steps,
   };

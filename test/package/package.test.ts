@@ -84,8 +84,8 @@ describe('the package', () => {
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
     const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
     const { stdout } = spawnSync(process.execPath, [tsc, '-p', '.'], { cwd: folder, encoding: 'utf8' });
-    // Those of TensorFlow.js are not ours.
-    expect(stdout.split('\n').filter((line) => /^\S/.test(line) && !line.includes('@tensorflow'))).to.deep.equal([]);
+    // TensorFlow.js's own declarations do not stand this.
+    expect(stdout.split('\n').filter((line) => /^(node_modules\/equipoise\/|robust\.ts)/.test(line))).to.deep.equal([]);
   });
 
   it('gives the attacks alone, beside TensorFlow.js and a backend of its own', () => {
