@@ -19,6 +19,7 @@ export const NETWORK_RECORDS = {
     'd', 'dTask', 'z', 'zTask', 'block', 'row', 'channel', 'blocks', 'rows', 'channels', 'tiles', 'bits',
     'bitsTask', 'mean', 'sums',
   ],
+  sumChannels: ['x', 'block', 'row', 'channel', 'rows', 'channels', 'tiles', 'sums'],
   gradientCoefficients: [
     'sums', 'partCount', 'count', 'channels', 'chunk', 'mean', 'inverse', 'gamma', 'dGamma', 'dBeta', 'a', 'b', 'c',
   ],

@@ -206,6 +206,22 @@ describe('tensors in blocks', () => {
     x.dispose();
   });
 
+  it('are added in f64 where all but the channels is summed', async () => {
+    const shape: Shape = [33, 32, 30, 2];
+    const values = numbers('sums', shape).map((value) => value + 100);
+    const exact = [0, 1].map((channel) => values.reduce((sum, value, i) => (i % 2 === channel ? sum + value : sum), 0));
+    await tf.setBackend('equipoise');
+    const both = structure([1, 1, 2, 2], Int32Array.of(0, 3));
+    const [sum, mean] = tf.tidy(() => {
+      const x = tf.tensor4d(values, shape);
+      const y = sparseConv2d(x, both, tf.ones([2]), { stride: 1, padding: 0 });
+      expect(backend().formOf(y)).not.to.equal(undefined);
+      return [tf.sum(y, [0, 1, 2]), tf.mean(y, [0, 1, 2])].map((result) => [...result.dataSync()]);
+    });
+    expect(sum).to.deep.equal(exact.map(Math.fround));
+    expect(mean).to.deep.equal(exact.map((total) => Math.fround(total / (sizeOf(shape) / 2))));
+  });
+
   it('serve a convolution and all its gradients with one copy of each input', async () => {
     const kernel = kernelOf(3, 4, 4);
     const values = tf.tensor1d(numbers('values', [kernel.positions.length]));

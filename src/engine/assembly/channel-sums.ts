@@ -117,3 +117,43 @@ function validRow(x: usize, tiles: i32, nb: i32, valid: i32, sums: usize): void 
   v128.store(sums, f32x4.add(v128.load(sums), s));
   v128.store(sums, f32x4.add(v128.load(sums, 16), t), 16);
 }
+
+@unmanaged
+class SumChannels {
+  x: usize;
+  /** bytes of a block, of which a task takes one */
+  block: i32;
+  row: i32;
+  channel: i32;
+  rows: i32;
+  channels: i32;
+  tiles: i32;
+  /** f64 [task][channel] */
+  sums: usize;
+}
+
+/** The sum of each channel over a block of images, in f64; for who asks for the sum itself. */
+export function sumChannels(task: i32, a: usize): void {
+  const args = changetype<SumChannels>(a);
+  const x = args.x + <usize>task * args.block, sums = args.sums + <usize>(task * args.channels << 3);
+  for (let c = 0; c < args.channels; c++) {
+    let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0;
+    for (let h = 0; h < args.rows; h++) {
+      let p = x + h * args.row + c * args.channel;
+      for (const end = p + (args.tiles << 7); p < end; p += 32) {
+        s0 = f64x2.add(s0, twoOf(p));
+        s1 = f64x2.add(s1, twoOf(p + 8));
+        s2 = f64x2.add(s2, twoOf(p + 16));
+        s3 = f64x2.add(s3, twoOf(p + 24));
+      }
+    }
+    const s = f64x2.add(f64x2.add(s0, s1), f64x2.add(s2, s3));
+    store<f64>(sums + (<usize>c << 3), f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1));
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function twoOf(p: usize): v128 {
+  return f64x2.promote_low_f32x4(v128.load_zero<f64>(p));
+}

@@ -17,6 +17,7 @@ export { weightGradient, reduceWeightGradient } from './weight-gradient';
 export {
   affine, affineGradient, channelGradientSums, channelStatistics, gradientCoefficients, normalizationCoefficients,
 } from './batch-norm';
+export { sumChannels } from './channel-sums';
 export { combine } from './pointwise';
 export { averagePool, averagePoolGradient, maxPool, maxPoolGradient, maxPoolGradientSums } from './pooling';
 export { repack } from './repack';

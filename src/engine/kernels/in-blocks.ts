@@ -2,7 +2,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend } from '../backend.ts';
 import { blockCount, type Form, sameImages, span } from '../blocks.ts';
-import { rowFields, SUM_BYTES } from '../fields.ts';
+import { rowFields } from '../fields.ts';
 
 // Elementwise kernels of tensors that lie in blocks. What was made in blocks gives a result in blocks; whether someone has
 // read it plain meanwhile makes no difference to anyone's bits.
@@ -79,28 +79,21 @@ function clearFiller({ heap }: EngineBackend, form: Form, pointer: number): void
   for (let pixel = 0; pixel < values.length; pixel += nb) values.fill(0, pixel + valid, pixel + nb);
 }
 
-/** Sums over images, rows and columns, times `factor`, of a tensor that was made in blocks of `form`; to the address y. */
+/** Sums in f64 over images, rows and columns, times `factor`, of a tensor that was made in blocks of `form`; to the address y. */
 export function channelSums(backend: EngineBackend, x: TensorInfo, form: Form, factor: number, y: number): void {
   const { heap, pool } = backend;
   const { layout } = form;
-  const { channels, block } = layout;
-  const d = backend.blocks(x, form);
+  const { block, row, channel, height: rows, channels, tiles } = layout;
+  const source = backend.blocks(x, form);
   const tasks = blockCount(form);
-  const sums = heap.allocate(SUM_BYTES * tasks * channels);
+  const sums = heap.allocate(8 * tasks * channels);
   try {
-    pool.run(tasks, 'channelGradientSums', {
-      ...{ d, dTask: block, z: 0, zTask: 0, block },
-      ...rowFields(layout, layout.nb),
-      ...{ bits: 0, bitsTask: 0, mean: sums, sums },
-    });
-    const numbers = heap.float32(sums, (SUM_BYTES / 4) * tasks * channels);
+    pool.run(tasks, 'sumChannels', { x: source, block, row, channel, rows, channels, tiles, sums });
+    const numbers = heap.float64(sums, tasks * channels);
     const totals = heap.float32(y, channels);
     for (let c = 0; c < channels; c++) {
       let total = 0;
-      for (let task = 0; task < tasks; task++) {
-        const at = (SUM_BYTES / 4) * (task * channels + c);
-        for (let lane = 0; lane < 4; lane++) total += numbers[at + lane];
-      }
+      for (let task = 0; task < tasks; task++) total += numbers[task * channels + c];
       totals[c] = total * factor;
     }
   } finally {
