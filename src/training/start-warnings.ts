@@ -38,5 +38,5 @@ function snapshotsBehindUpdates({ sparsifier, rule, config, totalSteps, batchesP
 /** Under attack the g̃ of a step is of adversarial examples, and a u of clean ones is not its mean. */
 function pulledToCleanTraining({ rule, prepass, config }: Task): string | null {
   if (!rule.corrects || rule.adaptive || prepass.examples === 'epoch' || !isAdversarial(config)) return null;
-  return `The pre-pass ${config.agentPrepass} sees clean images, and ${config.optimizer} adds all or most of u − g̃ at every step, g̃ being of adversarial examples: training is pulled to that on clean images, and robust accuracy may stay near 0. Take agentPrepass matched (--agent-prepass matched), the default here.`;
+  return `The pre-pass ${config.agentPrepass} sees clean images, and ${config.optimizer} adds all or most of u − g̃ at every step, g̃ being of adversarial examples: training is pulled towards that on clean images, and ends far less robust. Take agentPrepass matched (--agent-prepass matched), the default here.`;
 }
