@@ -150,7 +150,10 @@ async function runToEnd(
 
   async function finishEpoch(current: Run, row: MetricRow): Promise<void> {
     const score = row.validation_robust_accuracy;
-    const best = score === null || score >= (state.best?.robustValidationAccuracy ?? 0);
+    const best =
+      score === null ||
+      prunesAfter(task, state.best?.epoch ?? 0) ||
+      score >= (state.best?.robustValidationAccuracy ?? 0);
     if (best) state.best = { epoch: state.epoch, robustValidationAccuracy: score };
     await checkFinite(current);
     await appendDurably(folder.metrics, formatMetricRow(row));
@@ -160,6 +163,15 @@ async function runToEnd(
     if (best) await save(current, 'best');
     await save(current, 'last');
   }
+}
+
+/** Whether weights are still pruned after an epoch, whose network is denser than the one asked for and no candidate. */
+function prunesAfter({ sparsifier, totalSteps, batchesPerEpoch }: Task, epoch: number): boolean {
+  if (sparsifier?.preserves !== 'nothing') return false;
+  for (let step = epoch * batchesPerEpoch + 1; step <= totalSteps; step++) {
+    if (sparsifier.updatesAt({ step, totalSteps })) return true;
+  }
+  return false;
 }
 
 const FILES = { last: LAST_CHECKPOINT, best: BEST_CHECKPOINT } as const;

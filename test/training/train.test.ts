@@ -133,6 +133,24 @@ describe('training', () => {
     expect((await train(config, { out, resume: true })).best).to.deep.equal(best);
   });
 
+  it('takes no epoch for the best while weights are still pruned', async () => {
+    const { out, events } = await run({
+      method: 'gradual',
+      sparsity: 0.9,
+      epochs: 4,
+      updateInterval: 1,
+      updateEnd: 0.7,
+    });
+    const candidates = events.flatMap((event) => (event.kind === 'epoch' && event.best ? [event.epoch] : []));
+    // The newest one until the last pruning, in the third epoch, which the best of those after replaces.
+    expect(candidates.slice(0, 3)).to.deep.equal([1, 2, 3]);
+    const { params, state, epoch } = await loadModel(runFolder(out).best);
+    expect(epoch).to.be.at.least(3);
+    expect(sparsityOf(params)).to.be.closeTo(0.9, 0.001);
+    disposeParams(params);
+    disposeTensors(state);
+  });
+
   it('measures up to 256 training images, whatever is held out', async () => {
     const { events } = await run({ method: 'static', epochs: 1, objective: 'natural' });
     const [first, last] = [
