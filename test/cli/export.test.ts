@@ -79,15 +79,15 @@ describe('equipoise export and import', () => {
     expect(bytes('again.safetensors').equals(bytes('foreign.safetensors'))).to.equal(true);
   });
 
-  const failures: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
-    { args: ['export', 'nowhere', '--to', 'compact'], says: /There is no nowhere/ },
-    { args: ['import', 'run/config.json', '--out', 'x'], says: /not a safetensors file/ },
+  const failures: readonly { readonly args: readonly string[]; readonly code: 1 | 2; readonly says: RegExp }[] = [
+    { args: ['export', 'nowhere', '--to', 'compact'], code: 2, says: /There is no nowhere/ },
+    { args: ['import', 'run/config.json', '--out', 'x'], code: 1, says: /not a safetensors file/ },
   ];
-  for (const { args, says } of failures) {
+  for (const { args, code, says } of failures) {
     it(`fails at ${args.join(' ')} with one message, and writes nothing`, () => {
       const before = contents(folder);
       const outcome = equipoise(args, folder);
-      expect([outcome.code, outcome.stdout]).to.deep.equal([1, '']);
+      expect([outcome.code, outcome.stdout]).to.deep.equal([code, '']);
       expect(outcome.stderr).to.match(says);
       expect(outcome.stderr).not.to.match(/\n {4}at /);
       expect(contents(folder)).to.deep.equal(before);
