@@ -104,7 +104,10 @@ describe('models', () => {
     expect(() => buildModel('cnn', { ...cifar, width: Number.NaN })).to.throw(InputError, 'NaN came');
     expect(() => buildModel('cnn', { ...cifar, classes: 1 })).to.throw(InputError, 'at least 2 classes; 1 came');
     expect(() => buildModel('cnn', { ...cifar, inputShape: [32, 0, 3] })).to.throw(InputError, '[32,0,3] came');
-    expect(() => buildModel('vgg', cifar)).to.throw(UsageError, 'no model vgg; choose one of mlp, cnn');
+    expect(() => buildModel('vgg', cifar)).to.throw(
+      UsageError,
+      'no model vgg. Did you mean vgg16? Models are mlp, cnn',
+    );
     expect(() => buildModel('toString', cifar)).to.throw(UsageError);
     expect(() => buildModel('wrn-12-1', cifar)).to.throw(UsageError, '6n + 4');
   });
