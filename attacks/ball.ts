@@ -1,7 +1,7 @@
 import { InputError } from '../src/core/errors.ts';
 import type { Bounds } from './checks.ts';
 import { meant } from './meant.ts';
-import type { Norm } from './norms/index.ts';
+import { type Norm, norms } from './norms/index.ts';
 import { confine, faces } from './region.ts';
 import type { NormName } from './types.ts';
 
@@ -21,9 +21,8 @@ export const searchNorms = ['linf', 'l2'] as const satisfies readonly SearchNorm
 /** Throws for a norm that an attack does not have. */
 export function checkNorm<Name extends NormName>(attack: string, norm: NormName, known: readonly Name[]): Name {
   if (!(known as readonly NormName[]).includes(norm)) {
-    const all = ['linf', 'l2', 'l1'];
     throw new InputError(
-      `${attack} knows the norms ${known.join(', ')}; ${norm} came.${all.includes(norm) ? ' pgd has all of linf, l2, l1.' : meant(String(norm), known)}`,
+      `${attack} knows the norms ${known.join(', ')}; ${norm} came.${Object.hasOwn(norms, norm) ? ` pgd has all of ${Object.keys(norms).join(', ')}.` : meant(String(norm), known)}`,
     );
   }
   return norm as Name;

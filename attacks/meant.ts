@@ -1,4 +1,4 @@
-import { didYouMean } from '../src/core/did-you-mean.ts';
+import { didYouMean, suggestion } from '../src/core/did-you-mean.ts';
 
 /** What options, norms and losses are called elsewhere: in foolbox, torchattacks, AutoAttack, ART, cleverhans, advertorch. */
 const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
@@ -41,6 +41,5 @@ const plain = (name: string) => name.toLowerCase().replaceAll(/[-_]/g, '');
 /** ` Did you mean …?` with the one of `names` that a word stands for elsewhere or is a slip of, else nothing. */
 export function meant(word: string, names: readonly string[]): string {
   const one = names.find((name) => ELSEWHERE[name]?.some((other) => plain(other) === plain(word)));
-  const near = one ?? didYouMean(word, names);
-  return near === undefined ? '' : ` Did you mean ${near}?`;
+  return suggestion(one ?? didYouMean(word, names));
 }

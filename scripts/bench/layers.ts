@@ -212,13 +212,14 @@ async function rivalsOf(problem: Problem, python: Rival): Promise<Side[]> {
   });
   const { stride, padding } = shape.conv;
   await python.ask({ do: 'layer', file, stride, padding });
-  const fastest = (names: readonly string[]): Promise<Side> =>
+  const fastestForm = (names: readonly string[]): Promise<Side> =>
     fastestOf(
       names.map((name) => pythonSide(python, name)),
       JUDGED,
     );
-  const sides = [await fastest(FORMATS)];
-  if (python.versions.sparseprop) sides.push(await fastest(SPARSEPROP_NCHW), pythonSide(python, SPARSEPROP_OWN_ORDER));
+  const sides = [await fastestForm(FORMATS)];
+  if (python.versions.sparseprop)
+    sides.push(await fastestForm(SPARSEPROP_NCHW), pythonSide(python, SPARSEPROP_OWN_ORDER));
   for (const { name } of sides) for (const place of PLACES) await compare(python, problem, name, place);
   return sides;
 }

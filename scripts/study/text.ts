@@ -75,7 +75,7 @@ const spread = (values: readonly number[]): string => {
   return Number.isNaN(deviation) ? percent(mean(values)) : `${percent(mean(values))} ± ${percent(deviation)}`;
 };
 const are = (count: number): string => `${count} ${count === 1 ? 'is' : 'are'}`;
-const millions = (values: readonly number[], digits: number): string => `${(mean(values) / 1e6).toFixed(digits)} M`;
+const millions = (values: readonly number[]): string => `${(mean(values) / 1e6).toFixed(2)} M`;
 const listed = (names: readonly string[]): string =>
   names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 
@@ -120,10 +120,7 @@ const outcomeCells = (runs: readonly Outcome[]): string[] => [
   spread(runs.map(({ best }) => best.clean)),
   spread(runs.map(({ best }) => best.robust)),
   spread(runs.map(({ last }) => last.robust)),
-  millions(
-    runs.map(({ gradients }) => gradients),
-    2,
-  ),
+  millions(runs.map(({ gradients }) => gradients)),
   `${(mean(runs.map(({ work }) => work)) / 1e12).toFixed(2)} T`,
 ];
 
@@ -207,7 +204,7 @@ function epochsTable({ epochs, runs }: StudyState): string {
           `${percent(group[0].target)} %`,
           `${reached.length} of ${group.length}`,
           reached.length === 0 ? '–' : mean(reached.map(({ at }) => at.epoch)).toFixed(1),
-          reached.length === 0 ? '–' : millions(gradients, 2),
+          reached.length === 0 ? '–' : millions(gradients),
         ],
       ];
     }),
@@ -233,10 +230,7 @@ function explorationTable({ outcomes }: StudyState): string {
         spread(runs.map(({ best }) => best.clean)),
         spread(runs.map(({ best }) => best.robust)),
         difference === null ? '–' : interval(difference),
-        millions(
-          runs.map(({ gradients }) => gradients),
-          2,
-        ),
+        millions(runs.map(({ gradients }) => gradients)),
       ],
     ];
   });

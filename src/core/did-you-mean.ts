@@ -26,3 +26,6 @@ export function didYouMean(word: string, names: readonly string[]): string | und
   const begun = plain(word);
   return begun.length < LEAST_BEGINNING ? undefined : names.find((name) => plain(name).startsWith(begun));
 }
+
+/** The question after an error's first sentence, with a space before it; nothing where no name is near. */
+export const suggestion = (near: string | undefined): string => (near === undefined ? '' : ` Did you mean ${near}?`);

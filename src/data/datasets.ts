@@ -1,4 +1,4 @@
-import { didYouMean } from '../core/did-you-mean.ts';
+import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { UsageError } from '../core/errors.ts';
 import { cifar10, cifar100 } from './cifar.ts';
 import { folder } from './folder.ts';
@@ -26,9 +26,8 @@ export const datasetNames = Object.keys(datasets) as readonly DatasetName[];
 /** @throws UsageError if there is no data set of this name */
 export function datasetOf(name: string): DatasetDefinition {
   if (!Object.hasOwn(datasets, name)) {
-    const near = didYouMean(name, datasetNames);
     throw new UsageError(
-      `There is no data set ${name}.${near ? ` Did you mean ${near}?` : ''} Data sets are ${datasetNames.join(', ')}.`,
+      `There is no data set ${name}.${suggestion(didYouMean(name, datasetNames))} Data sets are ${datasetNames.join(', ')}.`,
     );
   }
   return datasets[name as DatasetName];

@@ -1,6 +1,6 @@
 import { apgd, apgdT, autoattack, cwL2, deepFool, fabT, fgsm, pgd, square } from '../../attacks/index.ts';
 import type { Attack, NormName } from '../../attacks/types.ts';
-import { didYouMean } from '../core/did-you-mean.ts';
+import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { UsageError } from '../core/errors.ts';
 
 /** The losses that an attack of an evaluation can climb: the short names of labels and flags, and what they stand for. */
@@ -57,9 +57,9 @@ export type ProtocolName = keyof typeof PROTOCOLS;
  */
 export function protocol(name: string): readonly AttackSpec[] {
   if (Object.hasOwn(PROTOCOLS, name)) return PROTOCOLS[name as ProtocolName];
-  const near = didYouMean(name, Object.keys(PROTOCOLS));
+  const names = Object.keys(PROTOCOLS);
   throw new UsageError(
-    `There is no protocol ${name}.${near ? ` Did you mean ${near}?` : ''} Protocols are ${Object.keys(PROTOCOLS).join(', ')}.`,
+    `There is no protocol ${name}.${suggestion(didYouMean(name, names))} Protocols are ${names.join(', ')}.`,
   );
 }
 
@@ -175,7 +175,7 @@ function meant(name: string): string {
   }
   const kind = ELSEWHERE[word.toLowerCase()] ?? didYouMean(word, Object.keys(PARTS));
   const near = `${kind}${rest && `-${rest}`}`;
-  return kind !== undefined && FORM.test(near) ? ` Did you mean ${near}?` : '';
+  return suggestion(kind !== undefined && FORM.test(near) ? near : undefined);
 }
 
 function readLoss(name: string, loss = 'ce'): LossName {

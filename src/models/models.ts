@@ -1,4 +1,4 @@
-import { didYouMean } from '../core/did-you-mean.ts';
+import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import type { Program } from '../ops/network.ts';
 import { cnn } from './cnn.ts';
@@ -43,9 +43,8 @@ export function modelBuilder(name: string): ModelBuilder {
   const wide = WIDE_RESNET.exec(name);
   if (wide) return wideResnet(Number(wide[1]), Number(wide[2]));
   const names = Object.keys(models);
-  const near = didYouMean(name, names);
   throw new UsageError(
-    `There is no model ${name}.${near ? ` Did you mean ${near}?` : ''} Models are ${names.join(', ')} and wrn-DEPTH-WIDEN.`,
+    `There is no model ${name}.${suggestion(didYouMean(name, names))} Models are ${names.join(', ')} and wrn-DEPTH-WIDEN.`,
   );
 }
 

@@ -1,5 +1,5 @@
 import { InputError } from '../core/errors.ts';
-import type { Progress } from './types.ts';
+import type { Progress, Sparsifier } from './types.ts';
 
 /** When masks change. */
 export interface UpdateSchedule {
@@ -24,6 +24,14 @@ export function checkUpdateSchedule({ interval, begin, end }: UpdateSchedule): v
 
 /** After which step the masks no longer change. */
 const endStep = ({ end }: UpdateSchedule, { totalSteps }: Progress): number => end * totalSteps;
+
+/** Whether masks change at any step after one. */
+export function updatesAfter(sparsifier: Pick<Sparsifier, 'updatesAt'>, { step, totalSteps }: Progress): boolean {
+  for (let later = step + 1; later <= totalSteps; later++) {
+    if (sparsifier.updatesAt({ step: later, totalSteps })) return true;
+  }
+  return false;
+}
 
 /** Whether masks change after `step`: a multiple of the interval, from `begin` on and before the end. */
 export const updatesAt = (schedule: UpdateSchedule, progress: Progress): boolean =>

@@ -47,7 +47,6 @@ export const CONDITIONS: { readonly [K in Setting]?: Condition } = {
     to: METHOD_SETTINGS.dropFraction.to,
     by: ['method'],
   },
-
   from: {
     applies: ({ method }) => methods[method].givenWeights !== undefined,
     to: 'the methods dense, gradual and one-shot (others draw their masks without a look at the weights)',

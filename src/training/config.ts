@@ -22,14 +22,7 @@ import {
 
 export { corrects, isSparseMethod } from './conditions.ts';
 export type { NameOf } from './problems.ts';
-export {
-  BESIDE_TRAINING,
-  CONFIG_VERSION,
-  SETTINGS,
-  type Setting,
-  type TrainConfig,
-  type TrainOptions,
-} from './settings.ts';
+export * from './settings.ts';
 
 const schema = z.strictObject(SETTINGS).partial();
 

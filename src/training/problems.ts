@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { didYouMean } from '../core/did-you-mean.ts';
+import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { methods } from '../sparsity/methods.ts';
 import { CONDITIONS, isAdversarial, usesExtraImages } from './conditions.ts';
 import { CONFIG_VERSION, SETTINGS, type Setting, type TrainConfig, type TrainOptions } from './settings.ts';
@@ -145,8 +145,7 @@ function allowed(issue: z.core.$ZodIssue): string {
 
 function hint(key: string, value: unknown, issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_value' && typeof value === 'string') {
-    const near = didYouMean(value, issue.values.map(String));
-    return near ? ` Did you mean ${near}?` : '';
+    return suggestion(didYouMean(value, issue.values.map(String)));
   }
   if (key === 'mean' && typeof value === 'number' && value > 1) {
     return ` Pixels lie in [0, 1]: did you mean ${value}/255?`;

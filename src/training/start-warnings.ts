@@ -1,3 +1,4 @@
+import { updatesAfter } from '../sparsity/schedules.ts';
 import { isAdversarial } from './conditions.ts';
 import type { Task } from './task.ts';
 
@@ -13,8 +14,7 @@ function noImagesHeldOut({ indices: { train, validation } }: Task): string | nul
 }
 
 function masksNeverChange({ sparsifier, config, totalSteps }: Task): string | null {
-  if (sparsifier === null) return null;
-  for (let step = 1; step <= totalSteps; step++) if (sparsifier.updatesAt({ step, totalSteps })) return null;
+  if (sparsifier === null || updatesAfter(sparsifier, { step: 0, totalSteps })) return null;
   const { updateInterval = 1, updateBegin = 0 } = config;
   const first = updateInterval * Math.max(1, Math.ceil((updateBegin * totalSteps) / updateInterval));
   return `The masks never change: the first update would come after step ${first}, and updates end in a run of ${totalSteps} steps before. Set a shorter updateInterval (--update-interval), or use method static.`;

@@ -161,7 +161,6 @@ export async function openTask(config: TrainConfig, files: TaskFiles = {}): Prom
     prepass: prepasses[config.agentPrepass ?? 'published'],
     sparsifier: methods[config.method].sparsifier({
       ...methodOptions(config, totalSteps),
-
       ...(config.distribution !== undefined && { counts: countsOf(config, kernelsOf(program)) }),
       signs,
     }),

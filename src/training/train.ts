@@ -5,6 +5,7 @@ import { restoreCheckpoint } from '../checkpoints/stored.ts';
 import { UsageError } from '../core/errors.ts';
 import { countWeights, sparsityOf, trainables } from '../core/params.ts';
 import { backendName } from '../ops/backend-name.ts';
+import { updatesAfter } from '../sparsity/schedules.ts';
 import { configHash, isSameTraining, type TrainConfig } from './config.ts';
 import { type Surroundings, trainEpoch } from './epoch.ts';
 import { DivergenceError, Interrupted } from './errors.ts';
@@ -166,13 +167,8 @@ async function runToEnd(
 }
 
 /** Whether weights are still pruned after an epoch, whose network is denser than the one asked for and no candidate. */
-function prunesAfter({ sparsifier, totalSteps, batchesPerEpoch }: Task, epoch: number): boolean {
-  if (sparsifier?.preserves !== 'nothing') return false;
-  for (let step = epoch * batchesPerEpoch + 1; step <= totalSteps; step++) {
-    if (sparsifier.updatesAt({ step, totalSteps })) return true;
-  }
-  return false;
-}
+const prunesAfter = ({ sparsifier, totalSteps, batchesPerEpoch }: Task, epoch: number): boolean =>
+  sparsifier?.preserves === 'nothing' && updatesAfter(sparsifier, { step: epoch * batchesPerEpoch, totalSteps });
 
 const FILES = { last: LAST_CHECKPOINT, best: BEST_CHECKPOINT } as const;
 
