@@ -29,6 +29,9 @@ const fits = (height: number, width: number, [rows, columns]: readonly number[],
   padding === 'same' ||
   (padding === 'valid' && height >= rows && width >= columns) ||
   (padding === 1 && rows === columns && Math.min(height, width) + 2 >= rows);
+/** Pools with windows wholly in the padding mean nothing: tfjs gives NaN for some and their input for others. */
+const pools = (height: number, width: number, size: readonly number[], padding: Padding): boolean =>
+  fits(height, width, size, padding) && (padding !== 1 || size[0] > 1);
 const extent = (size: readonly number[], dilation: number): number[] => size.map((n) => (n - 1) * dilation + 1);
 
 /** tfjs has no gradient of a dilated convolution. */
@@ -155,7 +158,7 @@ describe('dense engine kernels', () => {
   it('pool maxima of any windows, the gradient going to the first of equal ones', async () => {
     await fc.assert(
       fc.asyncProperty(windows, async ({ batch, height, width, channels, size, stride, padding }) => {
-        if (!fits(height, width, size, padding)) return;
+        if (!pools(height, width, size, padding)) return;
         const shape: Shape4D = [batch, height, width, channels];
         const x = uniform(foldIn(key, 'pool'), sizeOf(shape), 0, 4).map(Math.floor);
         await expectSame(() =>
@@ -169,7 +172,7 @@ describe('dense engine kernels', () => {
   it('pool means of any windows; without padding the gradient is that of the reference backend', async () => {
     await fc.assert(
       fc.asyncProperty(windows, async ({ batch, height, width, channels, size, stride, padding }) => {
-        if (!fits(height, width, size, padding)) return;
+        if (!pools(height, width, size, padding)) return;
         const x = () => tensor4d('x', [batch, height, width, channels]);
         const pool = (image: Tensor) => tf.avgPool(image as Tensor4D, size, stride, padding);
         await expectSame(() => (padding === 'valid' ? withGradients(pool, [x()]) : [pool(x())]));
