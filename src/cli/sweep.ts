@@ -124,6 +124,13 @@ async function showSweep(
   let missing = jobs.length;
   let ended = 0;
   let lastLine = Date.now();
+  const warned = new Set<string>();
+  /** A warning that several runs have is said once. */
+  const warn = (run: string, message: string) => {
+    if (warned.has(message)) return;
+    warned.add(message);
+    say(`${run}: warning: ${message}`);
+  };
   const update = (event: SweepEvent) => {
     switch (event.kind) {
       case 'start':
@@ -134,7 +141,9 @@ async function showSweep(
         if (bar === null) say(`${place(event.position)} ${event.job.name}`);
         break;
       case 'job-event': {
-        const text = `${place(event.position)} ${event.job.name}: ${progressOf(event.event)}`;
+        const run = `${place(event.position)} ${event.job.name}`;
+        if (event.event.kind === 'train' && event.event.event.kind === 'warning') warn(run, event.event.event.message);
+        const text = `${run}: ${progressOf(event.event)}`;
         if (bar !== null) bar.update(ended + fractionOf(event), missing, text, '');
         else if (Date.now() - lastLine >= LINE_EVERY_MS) {
           lastLine = Date.now();
