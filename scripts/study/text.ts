@@ -427,7 +427,7 @@ export function studySection(state: StudyState): string {
     ),
     ...part(
       'Exploratory',
-      'Not part of the question; intervals are not adjusted, and a difference here is a reason to ask again, not a result. Accuracies are those of the checkpoint of best robust validation accuracy, which in natural training is an early one, before the net is accurate.',
+      'Not part of the question; intervals are not adjusted, and a difference here is a reason to ask again, not a result. Accuracies are those of the checkpoint of best robust validation accuracy, in natural training too, where that is no measure of how accurate the net becomes.',
       [explorationTable(state), varianceTable(state)].filter(Boolean).join('\n\n'),
     ),
   ].join('\n\n');

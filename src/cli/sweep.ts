@@ -120,7 +120,7 @@ async function showSweep(
 ): Promise<{ update(event: SweepEvent): void; stop(): void }> {
   const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'runs/s');
   const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
-  const place = (position: number) => `[${position + 1}/${jobs.length}]`;
+  const label = ({ position, job }: { position: number; job: Job }) => `[${position + 1}/${jobs.length}] ${job.name}`;
   let missing = jobs.length;
   let ended = 0;
   let lastLine = Date.now();
@@ -138,12 +138,12 @@ async function showSweep(
         say(`${jobs.length} runs, ${jobs.length - missing} of them done before`);
         break;
       case 'job-start':
-        if (bar === null) say(`${place(event.position)} ${event.job.name}`);
+        if (bar === null) say(label(event));
         break;
       case 'job-event': {
-        const run = `${place(event.position)} ${event.job.name}`;
-        if (event.event.kind === 'train' && event.event.event.kind === 'warning') warn(run, event.event.event.message);
-        const text = `${run}: ${progressOf(event.event)}`;
+        const { event: inJob } = event;
+        if (inJob.kind === 'train' && inJob.event.kind === 'warning') warn(label(event), inJob.event.message);
+        const text = `${label(event)}: ${progressOf(inJob)}`;
         if (bar !== null) bar.update(ended + fractionOf(event), missing, text, '');
         else if (Date.now() - lastLine >= LINE_EVERY_MS) {
           lastLine = Date.now();
@@ -154,7 +154,7 @@ async function showSweep(
       case 'job-end':
         ended += 1;
         say(
-          `${place(event.position)} ${event.job.name}: ${event.status.kind === 'failed' ? `failed: ${event.status.message}` : event.status.kind}`,
+          `${label(event)}: ${event.status.kind === 'failed' ? `failed: ${event.status.message}` : event.status.kind}`,
         );
         bar?.update(ended, missing, '', '');
         break;
