@@ -30,7 +30,7 @@ export const NETWORK_RECORDS = {
   convolve: [
     'x', 'xTask', 'xBlock', 'y', 'yTask', 'yBlock', 'blocks', 'rows', 'tiles', 'channels', 'yRow', 'yChannel',
     'pad', 'slices', 'groups', 'pointers', 'records', 'rowTable', 'bias', 'biasStep', 'add', 'addTask',
-    'epilogue', 'bits', 'bitsTask', 'channelMajor', ...CHANNEL_SUMS,
+    'epilogue', 'bits', 'bitsTask', ...CHANNEL_SUMS,
   ],
   convolveDense: [
     'x', 'xTask', 'xBlock', 'y', 'yTask', 'yBlock', 'blocks', 'rows', 'tiles', 'channels', 'yRow', 'yChannel',

@@ -64,7 +64,7 @@ async function side(build: KernelBuild): Promise<{ run(): void; results(): reado
     pool.run(blocks, 'convolve', {
       ...{ x, xTask: g.x.block, xBlock: g.x.block, y: to, yTask: g.y.block, yBlock: g.y.block },
       ...{ ...rows, yRow, yChannel, pad: g.y.padBytes, ...forward, bias: ZEROS, biasStep: 0, add: 0, addTask: 0 },
-      ...{ epilogue, bits, bitsTask: bitsBlock(g.y), channelMajor: 0, ...NO_SUMS },
+      ...{ epilogue, bits, bitsTask: bitsBlock(g.y), ...NO_SUMS },
     });
   };
   return {

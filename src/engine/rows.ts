@@ -1,4 +1,4 @@
-import { type Structure, sizeOf } from '../core/structure.ts';
+import type { Structure } from '../core/structure.ts';
 import type { Heap } from './heap.ts';
 import type { Geometry, Layout } from './layout.ts';
 import type { Call } from './records.ts';
@@ -118,8 +118,6 @@ export type Direction = 'forward' | 'transposed';
 /** A structure as the kernels read it for one geometry: rows by output channel and, when asked for, by input channel. */
 export class Compiled {
   readonly nonzeros: number;
-  /** Of the dense kernel. */
-  readonly size: number;
   /** What the weights in the forward and in the transposed records were made of. */
   forwardKey: WeightKey | undefined;
   transposedKey: WeightKey | undefined;
@@ -137,7 +135,6 @@ export class Compiled {
     this.#structure = new WeakRef(structure);
     this.#geometry = geometry;
     this.nonzeros = structure.positions.length;
-    this.size = sizeOf(structure.shape);
   }
 
   get forward(): Rows {

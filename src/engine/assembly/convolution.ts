@@ -18,7 +18,8 @@
 //   rowTable  [row][first group | end group | input offset | 0] offset of the row's first input row from the block
 //
 // The input channels are cut into slices: what one tile reads of a slice stays in the first-level cache while it serves
-// all output channels. All slices but the first add to what the one before them wrote.
+// all output channels. All slices but the first add to what the one before them wrote. Where there is one slice, an output
+// channel's records stay in that cache while they serve all tiles of the row.
 import { addRow, ChannelSums, startSums } from './channel-sums';
 import { endOfRows, keepBits, multiplyAdd, part, positive, signBits, touch, zero } from './common';
 
@@ -54,8 +55,6 @@ class Convolve {
   epilogue: i32;
   bits: usize;
   bitsTask: i32;
-  /** 1: all tiles of a channel before the next channel */
-  channelMajor: i32;
 }
 
 export function convolve(task: i32, a: usize): void {
@@ -73,7 +72,7 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
   const x = part(args.x, args.xTask, task), y = part(args.y, args.yTask, task), add = part(args.add, args.addTask, task);
   const rows = args.rows, tiles = args.tiles, channels = args.channels, pad = args.pad;
   const pointerStep = (args.groups + 1) << 2;
-  const last = args.slices - 1, channelMajor = args.channelMajor && last == 0;
+  const last = args.slices - 1, channelMajor = args.slices == 1;
   // Tiles are taken in pairs where that is as fast, and one is left over where their number is odd.
   const steps = WIDE ? (tiles + 1) >> 1 : tiles;
   const outer = channelMajor ? channels : steps, inner = channelMajor ? steps : channels;

@@ -67,7 +67,6 @@ function convolveCall(
       epilogue: 0,
       bits: 0,
       bitsTask: 0,
-      channelMajor: to.tiles > 1 && compiled.nonzeros > 0.03 * compiled.size ? 0 : 1,
     },
   };
 }

@@ -16,8 +16,6 @@ import { again } from './batch-norm.ts';
 
 type ConvNode = NodeOf<'conv'>;
 
-/** Share of nonzeros above which, on rows of several tiles, x stays in cache while all output channels read it. */
-const TILE_MAJOR_DENSITY = 0.03;
 /** Bytes of a dense kernel's weights that stay in cache while every row meets them all. */
 const CACHED_WEIGHTS = 256 << 10;
 
@@ -52,15 +50,11 @@ function blockFields({ from, to, images }: Convolution) {
 
 type Blocks = Sides & ReturnType<typeof blockFields>;
 
-function emitSparse({ node, direction, to, images }: Convolution, builder: Builder, blocks: Blocks): void {
+function emitSparse({ node, direction, images }: Convolution, builder: Builder, blocks: Blocks): void {
   const of =
     (field: 'slices' | 'groups' | 'pointers' | 'records' | 'rowTable'): Field =>
     (run) =>
       run.rows(node)[direction][field];
-  const channelMajor: Field = (run) => {
-    const { nonzeros, size } = run.rows(node);
-    return to.layout.tiles > 1 && nonzeros > TILE_MAJOR_DENSITY * size ? 0 : 1;
-  };
   builder.emit(images, 'convolve', {
     ...blocks,
     slices: of('slices'),
@@ -68,7 +62,6 @@ function emitSparse({ node, direction, to, images }: Convolution, builder: Build
     pointers: of('pointers'),
     records: of('records'),
     rowTable: of('rowTable'),
-    channelMajor,
   });
 }
 
