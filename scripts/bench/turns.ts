@@ -18,6 +18,15 @@ export async function milliseconds(work: () => void | Promise<void>): Promise<nu
   return performance.now() - start;
 }
 
+/** A side that does its work once unjudged in each turn: no thread sleeps and no cache is another side's when it is timed. */
+export const afterOnce = ({ name, run }: Side): Side => ({
+  name,
+  run: async () => {
+    await run();
+    return run();
+  },
+});
+
 export interface TurnOptions {
   /** A round whose times do not count; default true. */
   readonly warmUp?: boolean;
