@@ -271,10 +271,11 @@ export class EngineBackend extends MathBackendCPU {
     return { form, base, pointer: base + leadBytes(form) };
   }
 
-  /** A tensor's values in new blocks, copied from others where no more than planes change, else from the plain tensor. */
+  /** A tensor's values in new blocks, copied from all of them in others where no more than planes change, else from the plain tensor. */
   #copyInto(form: Form, tensor: TensorInfo, others: readonly Blocks[]): Blocks {
     const near = others.find(
-      (blocks) => sameImages(blocks.form.shape, form.shape) && (blocks.form.planes === 1 || form.planes === 1),
+      ({ form: { shape, planes, sampled } }) =>
+        !sampled && sameImages(shape, form.shape) && (planes === 1 || form.planes === 1),
     );
     if (near) this.#pinned.add(near);
     const from: Place = near ?? { pointer: this.pointer(tensor) };

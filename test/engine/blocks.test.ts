@@ -44,6 +44,8 @@ const OPS: Readonly<Record<string, (x: Tensor4D) => Tensor4D>> = {
   'conv of stride 2': (x) => convolve(x, 3, 2),
   'conv 1×1 of stride 2': (x) => convolve(x, 1, 2, 6),
   'conv of stride 3': (x) => convolve(x, 5, 3),
+  'conv 1×1 of stride 3': (x) => convolve(x, 1, 3),
+  'residual of stride 2': (x) => tf.add(convolve(x, 1, 2), convolve(x, 3, 2)),
   residual: (x) => tf.add(convolve(x, 3, 1), convolve(x, 1, 1)),
   'residual with its input': (x) => tf.add(x, convolve(x, 3, 1)),
   relu: (x) => tf.relu(x),
@@ -235,6 +237,14 @@ describe('tensors in blocks', () => {
       tf.dispose([x, dy]);
     }
     values.dispose();
+  });
+
+  it('are copied only where a strided 1×1 convolution reads them', async () => {
+    const x = input([4, 8, 6, 4]);
+    const kernels = await profiled(() => convolve(x, 1, 2).dispose());
+    const copies = kernels.flatMap(({ call }) => (call.kernel === 'repack' ? [call.fields] : []));
+    expect(copies.map(({ rows, walked }) => [rows, walked])).to.deep.equal([[4, 1]]);
+    x.dispose();
   });
 
   it('move to another backend and back', async () => {

@@ -38,6 +38,10 @@ class Repack {
   channels: i32;
   width: i32;
   planes: i32;
+  /** planes that are copied, the first ones */
+  walked: i32;
+  /** 1: x has only the first plane of every `planes`-th row of y, which is zero elsewhere and lies in blocks */
+  spread: i32;
   /** columns that are written in each plane of the output, or in all planes together; zeros after the last real one */
   columns: i32;
   interleaved: i32;
@@ -56,15 +60,17 @@ export function repack(task: i32, a: usize): void {
   const xBlocked = args.xNb > 1, yBlocked = args.yNb > 1;
   if (args.pad) zero(y0 - args.pad, args.pad);
   for (let h = 0; h < args.rows; h++) {
-    for (let q = 0; q < args.planes; q++) {
+    const xRow = x0 + (args.spread ? h / args.planes : h) * args.xRow, yRow = y0 + h * args.yRow;
+    for (let q = 0; q < args.walked; q++) {
+      const lacking = args.spread && (q || h % args.planes);
       const count = (args.width - q + args.planes - 1) / args.planes;
       const columns = args.interleaved ? (args.columns - q + args.planes - 1) / args.planes : args.columns;
       for (let n = 0; n < images; n += 4) {
-        const x = x0 + (n / args.xNb) * args.xBlock + ((n % args.xNb) << 2) + h * args.xRow + q * args.xPlane;
-        const y = y0 + (n / args.yNb) * args.yBlock + ((n % args.yNb) << 2) + h * args.yRow + q * args.yPlane;
+        const x = xRow + (n / args.xNb) * args.xBlock + ((n % args.xNb) << 2) + q * args.xPlane;
+        const y = yRow + (n / args.yNb) * args.yBlock + ((n % args.yNb) << 2) + q * args.yPlane;
         if (!yBlocked) blocksToPlain(args, x, y, count, min(4, images - n));
         else {
-          const copied = n < held ? count : 0;
+          const copied = n < held && !lacking ? count : 0;
           if (xBlocked) blocksToBlocks(args, x, y, copied);
           else if (copied) plainToBlocks(args, x, y, copied, min(4, held - n));
           for (let c = 0; c < args.channels; c++) {

@@ -27,13 +27,25 @@ export interface Problem {
 
 export function problem(batch: number, shape: ConvolutionShape, { tiles }: EngineBackend): Problem {
   const { input, output, stride } = shape;
-  const g = geometry(shape, Math.max(padOf(shape), padFor(input[1])), tiles);
+  const sampled = samples(shape);
+  const convolved: ConvolutionShape = sampled
+    ? { ...shape, stride: 1, input: [output[0], output[1], input[2]] }
+    : shape;
+  const g = geometry(convolved, Math.max(padOf(convolved), padFor(convolved.input[1])), tiles);
   return {
     geometry: g,
-    x: { shape: [batch, ...input], layout: g.x, planes: stride },
-    y: { shape: [batch, ...output], layout: g.y, planes: 1 },
+    x: { shape: [batch, ...input], layout: g.x, planes: stride, sampled },
+    y: { shape: [batch, ...output], layout: g.y, planes: 1, sampled: false },
   };
 }
+
+/** Whether a convolution reads one pixel in each square of `stride` by `stride`, which make up the image. */
+const samples = ({ kernel, stride, padding, input }: ConvolutionShape): boolean =>
+  stride > 1 &&
+  kernel.every((size) => size === 1) &&
+  padding.every((size) => size === 0) &&
+  input[0] % stride === 0 &&
+  input[1] % stride === 0;
 
 function convolveCall(
   compiled: Compiled,
@@ -114,8 +126,8 @@ export function inputGradient(
     // The planes' columns go to their places while they are in a thread's cache.
     const form = imagesForm(to.shape, geometry.x.pad, backend.tiles);
     const gather = (target: Place) =>
-      inScratch(backend, geometry.x, (planes) =>
-        backend.pool.runChain(tasks, [into(planes), copyImages(to.shape, { form: to, ...planes }, target).call]),
+      inScratch(backend, geometry.x, (part) =>
+        backend.pool.runChain(tasks, [into(part), copyImages(to.shape, { form: to, ...part }, target).call]),
       );
     return form.layout.nb <= geometry.x.nb
       ? backend.makeInBlocks(inputShape, form, (pointer) => gather({ form, pointer }))
