@@ -69,7 +69,7 @@ function explainingMemory<T>(plan: ForwardPlan, run: () => T): T {
   } catch (error) {
     if (!(error instanceof OutOfMemory)) throw error;
     const { batch, norm } = plan.options;
-    const perImage = (plan.savedBytes + (norm === 'folded' ? 0 : 2 * plan.scratchBytes)) / paddedBatch(batch);
+    const perImage = (plan.savedBytes + (norm === 'folded' ? 1 : 2) * plan.scratchBytes) / paddedBatch(batch);
     const fits = Math.max(1, Math.floor((plan.savedBytes + error.free) / perImage / SUPER_BLOCK) * SUPER_BLOCK);
     if (fits >= batch) throw error;
     throw new OutOfMemory(

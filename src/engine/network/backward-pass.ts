@@ -2,7 +2,7 @@ import { NO_SUMS, rowFields, SUM_BYTES } from '../fields.ts';
 import { bitsBlock, paddedBatch } from '../layout.ts';
 import { Arena } from './arena.ts';
 import { Builder, type Place, type Side } from './builder.ts';
-import { type Passing, passingValues, pooledNorm } from './chains.ts';
+import { localGradients, type Passing, passingValues, pooledNorm } from './chains.ts';
 import { type Bits, type Coefficients, NO_BITS, type Places, type SumFields, type Sums } from './forward-pass.ts';
 import { type Graph, inputsOf, type Node, type NodeOf, type Value } from './graph.ts';
 import type { Field, PlanOptions } from './plan.ts';
@@ -46,6 +46,7 @@ export class Backward {
   readonly pooled = new Map<Value, Pooled>();
   readonly #graph: Graph;
   readonly #passing: ReadonlyMap<Value, Passing>;
+  readonly #local: ReadonlySet<Value>;
   readonly #producers: ReadonlyMap<Value, Node>;
   /** Values whose gradients are needed, and nodes that have parameters. */
   readonly #needs: { readonly values: ReadonlySet<Value>; readonly nodes: ReadonlySet<Node> };
@@ -54,10 +55,11 @@ export class Backward {
   constructor({ options, graph, places }: Passed, wants: Wants) {
     this.options = options;
     this.wants = wants;
-    this.builder = new Builder(graph, options, new Arena());
+    this.builder = new Builder(options, new Arena());
     this.places = places;
     this.#graph = graph;
     this.#passing = passingValues(graph, options);
+    this.#local = localGradients(graph, options);
     this.#producers = new Map(graph.nodes.flatMap((node) => (node.kind === 'output' ? [] : [[node.y, node] as const])));
     this.#needs = whatIsNeeded(graph, wants);
   }
@@ -113,7 +115,7 @@ export class Backward {
   /** The batch norm that made a value, where layers run one after another. */
   normOf(value: Value): NodeOf<'batchNorm'> | undefined {
     const node = this.#producers.get(value);
-    return this.builder.chain || node?.kind !== 'batchNorm' ? undefined : node;
+    return this.options.norm === 'folded' || node?.kind !== 'batchNorm' ? undefined : node;
   }
 
   /** The batch norm whose result the max pooling that reads it computes itself. */
@@ -121,10 +123,22 @@ export class Backward {
     return pooledNorm(value, this.#passing);
   }
 
-  /** Whether only the node that made `value` reads its gradient, in the chain that writes it. */
+  /** Whether the gradient of `value` is written and read in one chain. */
+  isLocal(value: Value): boolean {
+    return this.#local.has(value);
+  }
+
+  /** Room for the gradient of `value`, which a kernel writes for so many images a task. */
+  room(value: Value, images: number): Place {
+    const { layout } = value;
+    return this.isLocal(value) ? this.builder.localActivations(layout, images) : this.builder.activations(layout);
+  }
+
+  /** Whether only the node that made `value` reads the gradient that the batch norm after it writes, in the chain that does. */
   passes(value: Value): boolean {
     const node = this.#producers.get(value);
-    if (this.builder.chain || node?.kind !== 'conv' || this.#graph.consumers[value.id] !== 1) return false;
+    if (this.options.norm === 'folded') return this.isLocal(value);
+    if (node?.kind !== 'conv' || this.#graph.consumers[value.id] !== 1) return false;
     return node.add === null && (this.wants === 'images' || this.options.light.has(node.name));
   }
 
@@ -173,8 +187,9 @@ export class Backward {
   ): void {
     const d = this.take(y, true);
     if (!d) return;
-    const place = this.builder.activations(x.layout);
-    emit(this.builder.imagesFor(x.layout, y.layout), place, d.place);
+    const images = this.builder.imagesFor(x.layout, y.layout);
+    const place = this.room(x, images);
+    emit(images, place, d.place);
     this.builder.release(d.place);
     this.add(x, { place, owned: true, masked });
   }
@@ -204,7 +219,7 @@ export class Backward {
     const { builder } = this;
     const { layout } = value;
     const images = a.images ?? builder.imagesFor(layout);
-    const place = a.owned ? a.place : b?.owned ? b.place : builder.activations(layout);
+    const place = a.owned ? a.place : b?.owned ? b.place : this.room(value, images);
     builder.emit(images, 'combine', {
       ...this.side('a', a.place, value, images),
       ...(b ? this.side('b', b.place, value, images) : builder.noSide('b')),

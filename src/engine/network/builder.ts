@@ -1,7 +1,8 @@
-import { type Layout, paddedBatch, SUPER_BLOCK } from '../layout.ts';
+import { type Layout, paddedBatch } from '../layout.ts';
 import type { KernelName } from '../records.ts';
 import { Arena } from './arena.ts';
-import type { Graph, Value } from './graph.ts';
+import { imagesOf } from './chains.ts';
+import type { Value } from './graph.ts';
 import {
   type Field,
   type Plan,
@@ -14,9 +15,8 @@ import {
 import type { Run } from './run.ts';
 
 /**
- * `saved` is kept for the backward pass; `scratch` holds the whole batch, or where a task runs the whole network, one task's
- * images for each thread; `local` holds one task's images for each thread, for the length of a chain; `constants` are shared
- * by all.
+ * `saved` is kept for the backward pass; `scratch` holds the whole batch; `local` holds one task's images for each thread, for
+ * the length of a chain; `constants` are shared by all.
  */
 export type ArenaName = 'saved' | 'scratch' | 'local' | 'constants';
 
@@ -34,25 +34,11 @@ export interface Place {
 
 const guard = ({ padBytes }: Layout): number => Math.ceil(padBytes / 128) * 128;
 
-/**
- * Images that a task takes through the whole network: few, so that what one layer writes is in cache when the next reads it,
- * and fewer where a batch is small, so that there are tasks for several threads; but not where all layers are flat, for their
- * blocks would be filled in part. Never by the number of threads.
- */
-function imagesPerTask({ values }: Graph, batch: number): number {
-  const flat = values.every(({ layout }) => layout.height * layout.width === 1);
-  const most = flat ? SUPER_BLOCK : batch > 16 ? 16 : 8;
-  return Math.min(most, Math.ceil(batch / 4) * 4);
-}
-
 /** Collects the steps of a plan and hands out its memory; what forward and backward passes share. */
 export class Builder {
   readonly batch: number;
-  /** Whether a task runs the whole network on its images, one kernel after another. */
-  readonly chain: boolean;
-  /** Of a chain: images a task, and tasks. */
-  readonly #taskImages: number;
-  readonly #tasks: number;
+  /** Images that tasks take: a batch is filled up where statistics are taken over tasks. */
+  readonly #taken: number;
   readonly #arenas: { readonly [Name in ArenaName]: Arena };
   readonly #steps: Step[] = [];
   #calls: PlannedCall[] = [];
@@ -63,11 +49,9 @@ export class Builder {
   #deferred: Step[] = [];
   #released: Place[] = [];
 
-  constructor(graph: Graph, { batch, norm }: PlanOptions, saved: Arena) {
+  constructor({ batch, norm }: PlanOptions, saved: Arena) {
     this.batch = batch;
-    this.chain = norm === 'folded';
-    this.#taskImages = imagesPerTask(graph, batch);
-    this.#tasks = Math.ceil(batch / this.#taskImages);
+    this.#taken = norm === 'folded' ? batch : paddedBatch(batch);
     this.#arenas = { saved, scratch: new Arena(), local: new Arena(), constants: new Arena() };
   }
 
@@ -85,18 +69,17 @@ export class Builder {
       scratchBytes: scratch.size,
       localBytes: local.size,
       constantBytes: constants.size,
-      perThread: this.chain,
     };
   }
 
   /** Images a task of an op between these layouts; tasks of consecutive ops with the same number form a chain. */
   imagesFor(...layouts: readonly Layout[]): number {
-    return this.chain ? this.#taskImages : Math.max(...layouts.map((of) => of.nb));
+    return imagesOf(layouts);
   }
 
   /** Blocks of the whole batch; each task has its own. */
   blocks({ nb }: Layout): number {
-    return this.chain ? this.#tasks * Math.ceil(this.#taskImages / nb) : paddedBatch(this.batch) / nb;
+    return paddedBatch(this.batch) / nb;
   }
 
   /** Adds a kernel that reads, of what the ops before it wrote, only its own task's images. */
@@ -129,8 +112,7 @@ export class Builder {
   /** Ends the current chain. */
   barrier(): void {
     if (this.#calls.length > 0) {
-      const tasks = this.chain ? this.#tasks : paddedBatch(this.batch) / this.#images;
-      this.#steps.push({ kind: 'job', tasks, calls: this.#calls });
+      this.#steps.push({ kind: 'job', tasks: Math.ceil(this.#taken / this.#images), calls: this.#calls });
     }
     this.#steps.push(...this.#deferred);
     this.#calls = [];
@@ -147,10 +129,9 @@ export class Builder {
     return { arena, offset, bytes: total, lead, chain: this.#chainNumber, users: 1 };
   }
 
-  /** Room for one value's activations: of the whole batch, or of one task for each thread. */
+  /** Room for one value's activations of the whole batch. */
   activations(of: Layout, arena: ArenaName = 'scratch'): Place {
-    const blocks = this.chain && arena === 'scratch' ? Math.ceil(this.#taskImages / of.nb) : this.blocks(of);
-    return this.place(arena, blocks * of.block, guard(of));
+    return this.place(arena, this.blocks(of) * of.block, guard(of));
   }
 
   /**
@@ -158,14 +139,12 @@ export class Builder {
    * as many images a task. Nothing is allocated before a chain with another number of images has ended.
    */
   localActivations(of: Layout, images: number): Place {
-    if (this.chain) return this.activations(of);
     this.#joinChain(images);
     return this.place('local', Math.ceil(images / of.nb) * of.block, guard(of));
   }
 
   /** Bytes that the next kernel's tasks use, for each thread. */
   room(bytes: number, images: number): Place {
-    if (this.chain) return this.place('scratch', bytes);
     this.#joinChain(images);
     return this.place('local', bytes);
   }
@@ -183,8 +162,8 @@ export class Builder {
   release(place: Place): void {
     place.users--;
     if (place.users > 0 || place.arena === 'saved') return;
-    // Within a chain of one thread what is free can be used at once; else another task may still read it.
-    if (this.chain || place.arena === 'local') this.#freeNow(place);
+    // In a thread's own memory what is free can be used at once; else another task may still read it.
+    if (place.arena === 'local') this.#freeNow(place);
     else this.#released.push(place);
   }
 
@@ -200,11 +179,9 @@ export class Builder {
 
   /** A value's activations as two fields of a kernel: their address, and the distance between two tasks' parts. */
   side<Name extends string>(name: Name, place: Place, { layout }: Value, images: number): Side<Name> {
-    const { arena } = place;
-    if (arena === 'local' && place.chain !== this.#chainNumber)
-      throw new Error(`The ${name} of a chain that has ended.`);
-    const perThread = arena === 'local' || (this.chain && arena === 'scratch');
-    const step = perThread ? () => -this.#arenas[arena].size : Math.ceil(images / layout.nb) * layout.block;
+    const ofThread = place.arena === 'local';
+    if (ofThread && place.chain !== this.#chainNumber) throw new Error(`The ${name} of a chain that has ended.`);
+    const step = ofThread ? () => -this.#arenas.local.size : Math.ceil(images / layout.nb) * layout.block;
     return { [name]: this.at(place), [`${name}Task`]: step } as Side<Name>;
   }
 
@@ -215,7 +192,7 @@ export class Builder {
 
   /** Goes on with the current chain, or starts another where its tasks have other images. */
   #joinChain(images: number): void {
-    if (!this.chain && this.#images > 0 && this.#images !== images) this.barrier();
+    if (this.#images > 0 && this.#images !== images) this.barrier();
     this.#images = images;
   }
 

@@ -1,5 +1,12 @@
+import type { Layout } from '../layout.ts';
 import { type Graph, inputsOf, type Node, type NodeOf, type Value } from './graph.ts';
 import type { PlanOptions } from './plan.ts';
+
+/**
+ * Images that a task takes through a kernel between some layouts: one whole block. The fewer they are, the sooner what one
+ * layer writes is read by the next, from a cache. Never by the number of threads.
+ */
+export const imagesOf = (layouts: readonly Layout[]): number => Math.max(...layouts.map(({ nb }) => nb));
 
 /** Whether a value is a batch norm's of what is kept alone, so that a chain can compute it again. */
 const isNormalized = (value: Value, { nodes }: Graph): boolean =>
@@ -60,4 +67,41 @@ export function passingValues(graph: Graph, options: PlanOptions): ReadonlyMap<V
 export function pooledNorm(x: Value, passing: ReadonlyMap<Value, Passing>): NodeOf<'batchNorm'> | undefined {
   const pair = passing.get(x);
   return pair?.reader.kind === 'maxPool' && pair.norm.add === null ? pair.norm : undefined;
+}
+
+/** Values that folded layers hand on in a thread's memory: who makes and reads them is in one chain of equal tasks. */
+function handedOn({ nodes }: Graph): ReadonlySet<Value> {
+  const users = new Map<Value, { readonly images: number }[]>();
+  let chain = { images: 0 };
+  for (const node of nodes) {
+    const touched = node.kind === 'output' ? [node.x] : [...inputsOf(node), node.y];
+    const images = imagesOf(touched.map(({ layout }) => layout));
+    if (images !== chain.images) chain = { images };
+    for (const value of touched) users.set(value, [...(users.get(value) ?? []), chain]);
+  }
+  const handed = [...users].filter(
+    ([{ layout }, [first, ...others]]) =>
+      first.images === imagesOf([layout]) && others.every((other) => other === first),
+  );
+  return new Set(handed.map(([value]) => value));
+}
+
+/** Values that lie in a thread's memory, from one kernel of a chain to the next. */
+export const localValues = (graph: Graph, options: PlanOptions): ReadonlySet<Value> =>
+  options.norm === 'folded' ? handedOn(graph) : new Set(passingValues(graph, options).keys());
+
+/** The terms that a node's result is a sum of; they get its gradient as it is. */
+function termsOf(node: Node): readonly Value[] {
+  if (node.kind === 'combine') return inputsOf(node);
+  return (node.kind === 'conv' || node.kind === 'batchNorm') && node.add ? [node.add] : [];
+}
+
+/** Values of folded layers whose gradients lie in a thread's memory, and so those of the terms that share them. */
+export function localGradients(graph: Graph, options: PlanOptions): ReadonlySet<Value> {
+  if (options.norm !== 'folded') return new Set();
+  const local = new Set(handedOn(graph));
+  for (const node of graph.nodes) {
+    if (node.kind !== 'output' && !termsOf(node).every((term) => local.has(term))) local.delete(node.y);
+  }
+  return local;
 }

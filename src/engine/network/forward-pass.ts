@@ -2,7 +2,7 @@ import { NO_SUMS, SUM_BYTES } from '../fields.ts';
 import { bitsBlock, paddedBatch } from '../layout.ts';
 import { Arena } from './arena.ts';
 import { type ArenaName, Builder, type Place, type Side } from './builder.ts';
-import { keptValues, type Passing, passingValues, pooledNorm } from './chains.ts';
+import { keptValues, localValues, type Passing, passingValues, pooledNorm } from './chains.ts';
 import { type Graph, inputsOf, type Node, type NodeOf, type Value } from './graph.ts';
 import type { Field, PlanOptions } from './plan.ts';
 
@@ -59,15 +59,17 @@ export class Forward {
   /** Inputs of convolutions and batch norms that the gradients of their parameters read. */
   readonly #needed: ReadonlySet<Value>;
   readonly #passing: ReadonlyMap<Value, Passing>;
+  readonly #local: ReadonlySet<Value>;
   /** Inputs of batch norms that need statistics. */
   readonly #normalized: ReadonlySet<Value>;
 
   constructor(graph: Graph, options: PlanOptions) {
     const { nodes, consumers } = graph;
     this.options = options;
-    this.builder = new Builder(graph, options, new Arena());
+    this.builder = new Builder(options, new Arena());
     this.#readers = [...consumers];
     this.#passing = passingValues(graph, options);
+    this.#local = localValues(graph, options);
     this.#needed = keptValues(graph, options);
     const norms = nodes.filter((node) => node.kind === 'batchNorm');
     this.#normalized = new Set(options.norm === 'batch' ? norms.map(({ x }) => x) : []);
@@ -104,9 +106,9 @@ export class Forward {
   /** The side of a value that a node writes. */
   target<Name extends string>(name: Name, value: Value, images: number): Side<Name> {
     const { builder } = this;
-    const place = this.#passing.has(value)
-      ? builder.localActivations(value.layout, images)
-      : builder.activations(value.layout, this.#needed.has(value) ? 'saved' : 'scratch');
+    const arena = this.#arenaOf(value);
+    const place =
+      arena === 'local' ? builder.localActivations(value.layout, images) : builder.activations(value.layout, arena);
     this.values.set(value, place);
     return this.builder.side(name, place, value, images);
   }
@@ -114,13 +116,17 @@ export class Forward {
   /** The same for a result that may take the place of an input which no one else reads. */
   targetOver<Name extends string>(name: Name, input: Value, value: Value, images: number): Side<Name> {
     const place = this.values.get(input) as Place;
-    const elsewhere = this.#needed.has(value) || this.#passing.has(value);
-    if (this.#readers[input.id] > 1 || elsewhere || place.arena !== 'scratch') {
+    const arena = this.#arenaOf(value);
+    if (this.#readers[input.id] > 1 || arena === 'saved' || place.arena !== arena) {
       return this.target(name, value, images);
     }
     place.users++;
     this.values.set(value, place);
     return this.builder.side(name, place, value, images);
+  }
+
+  #arenaOf(value: Value): ArenaName {
+    return this.#local.has(value) ? 'local' : this.#needed.has(value) ? 'saved' : 'scratch';
   }
 
   done(value: Value): void {

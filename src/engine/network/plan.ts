@@ -29,9 +29,9 @@ export type Step =
 export interface PlanOptions {
   readonly batch: number;
   /**
-   * How batch norm gets its statistics, and how the network runs. `folded`: running statistics folded into weights; each
-   * super-block of images goes through the whole network on one thread, in scratch memory of that thread. `batch` and
-   * `running`: one layer after another over the whole batch.
+   * How batch norm gets its statistics, and how the network runs. `folded`: running statistics folded into weights; a few
+   * images go through one layer after another on one thread, in memory of that thread, for as long as their blocks keep
+   * their size. `batch` and `running`: one layer after another over the whole batch.
    */
   readonly norm: 'folded' | 'batch' | 'running';
   /** Convolutions whose kernels have every weight. */
@@ -47,12 +47,11 @@ export interface PlanOptions {
   readonly light: ReadonlySet<string>;
 }
 
-/** What to run, and the memory that it needs beside what is kept: once, or for each thread where `perThread`. */
+/** What to run, and the memory that it needs beside what is kept. */
 export interface Plan {
   readonly steps: readonly Step[];
   readonly scratchBytes: number;
   /** For each thread. */
   readonly localBytes: number;
   readonly constantBytes: number;
-  readonly perThread: boolean;
 }

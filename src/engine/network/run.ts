@@ -68,7 +68,7 @@ export class Run {
     const { pool, heap, rows } = this.#backend;
     rows.pinning(() => {
       try {
-        this.bases.scratch = this.#allocate(plan.scratchBytes * (plan.perThread ? pool.threads : 1));
+        this.bases.scratch = this.#allocate(plan.scratchBytes);
         this.bases.local = this.#allocate(plan.localBytes * pool.threads);
         this.bases.constants = this.#allocate(plan.constantBytes);
         this.#prepareKernels(transposed);

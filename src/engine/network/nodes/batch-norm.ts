@@ -88,8 +88,8 @@ export function forward(node: NodeOf<'batchNorm'>, pass: Forward): void {
     beta: parameter(`${name}.beta`),
     ...numbers,
   };
-  // In a chain the numbers must be there before it starts.
-  if (builder.chain) builder.emitFirst(channelTasks(channels), 'normalizationCoefficients', fields);
+  // Where a chain goes on through batch norm, the numbers must be there before it starts.
+  if (options.norm === 'folded') builder.emitFirst(channelTasks(channels), 'normalizationCoefficients', fields);
   else builder.emitAlone(channelTasks(channels), 'normalizationCoefficients', fields);
   if (sums) builder.release(sums.place);
   if (!pass.pooledNorm(node.y)) affine(node, numbers, pass);
@@ -195,8 +195,9 @@ function backwardFromPool(node: NodeOf<'batchNorm'>, pooled: Pooled, pass: Backw
 /** Where the gradient of x goes: in the place of that of y, or where only kernels of the current chain read it. */
 function placeForGradient({ x }: AffineNode, dy: Contribution, images: number, pass: Backward): Place {
   const { builder } = pass;
-  if (pass.passes(x)) return builder.localActivations(x.layout, images);
-  return dy.owned && dy.place.users === 1 ? dy.place : builder.activations(x.layout);
+  const local = pass.passes(x);
+  if (dy.owned && dy.place.users === 1 && local === (dy.place.arena === 'local')) return dy.place;
+  return local ? builder.localActivations(x.layout, images) : builder.activations(x.layout);
 }
 
 /** The gradients of γ and β from the channels' sums, and the factors of the input gradient. */

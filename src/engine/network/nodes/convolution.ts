@@ -132,7 +132,7 @@ export function backward(node: ConvNode, pass: Backward): void {
   if (pass.needs(x)) {
     const before = pass.before(x);
     const over = before && (before.owned || builder.isLeft(before.place));
-    const place = over ? before.place : builder.activations(x.layout);
+    const place = over ? before.place : pass.room(x, images);
     const masked = before ? x.relu : pass.masks(x);
     const whole = before !== undefined || pass.only(x);
     convolve({ node, direction: 'transposed', from: y, to: x, images }, pass, {

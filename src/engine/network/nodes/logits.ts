@@ -31,7 +31,7 @@ export function backward({ x }: NodeOf<'output'>, pass: Backward): void {
   const { builder, options } = pass;
   const images = builder.imagesFor(x.layout);
   const { channels } = x.layout;
-  const place = builder.activations(x.layout);
+  const place = pass.room(x, images);
   builder.emit(images, 'repack', {
     x: (run) => run.dLogits,
     xTask: images * channels * 4,
