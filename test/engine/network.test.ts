@@ -4,6 +4,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { pgd } from '../../attacks/index.ts';
 import { seedKey, uniform } from '../../src/core/key.ts';
 import { disposeTensors } from '../../src/core/params.ts';
@@ -15,7 +16,7 @@ import { buildGraph } from '../../src/engine/network/graph.ts';
 import { apply, buildModel, init } from '../../src/models/index.ts';
 import { batchNorm, conv, dense, flatten, relu } from '../../src/models/layers.ts';
 import { type Layer, type Program, runNetwork } from '../../src/ops/network.ts';
-import { type Arrays, difference, everything, on, programs } from './networks.ts';
+import { type Arrays, anyProgram, difference, everything, on, programs } from './networks.ts';
 import { forgetStructures } from './same.ts';
 
 setFlagsFromString('--expose-gc');
@@ -76,6 +77,21 @@ describe('engine networks', () => {
       }
     });
   }
+
+  it("gives the reference's logits and gradients of any network, in evaluation mode", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyProgram, fc.constantFrom(1, 5, 19), async (program, batch) => {
+        const run = () => everything(program, { batch, training: false });
+        const expected = await on('cpu', 1, run);
+        const actual = await on('equipoise', 2, run);
+        for (const [what, values] of Object.entries(expected)) {
+          // Rounding may turn the sign of a ReLU's input that is nearly 0: the gradient jumps there, a logit does not.
+          expect(difference(actual[what], values), what).to.be.below(what === 'logits' ? 2e-5 : 0.05);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  }).timeout(120_000);
 
   it('gives no logits of no images, and no gradients', async () => {
     for (const program of Object.values(programs)) {

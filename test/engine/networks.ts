@@ -1,10 +1,11 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
 import { foldIn, type Key, normal, sample, seedKey, uniform } from '../../src/core/key.ts';
 import { isSparse, type Params, type Tensors, trainables, withTrainables } from '../../src/core/params.ts';
 import { sizeOf, structure } from '../../src/core/structure.ts';
 import { registerEngine } from '../../src/engine/index.ts';
-import { type Layer, type Program, runNetwork } from '../../src/ops/network.ts';
+import { type ImageShape, type Layer, outputShape, type Program, runNetwork } from '../../src/ops/network.ts';
 
 const conv = (name: string, inputs: number, filters: number, options: Partial<Extract<Layer, { kind: 'conv' }>> = {}) =>
   ({ kind: 'conv', name, inputs, filters, size: 3, stride: 1, padding: 1, bias: false, ...options }) as const;
@@ -84,12 +85,87 @@ export const programs: Readonly<Record<string, Program>> = {
       dense('head', 4, 3),
     ],
   },
+  'blocks that get smaller, and a sum of both': {
+    inputShape: [6, 6, 2],
+    classes: 3,
+    layers: [
+      ...[conv('first', 2, 4), relu, conv('second', 4, 5, { stride: 2, padding: 0 }), norm('n2', 5), relu],
+      { kind: 'residual', body: [conv('third', 5, 5), norm('n3', 5), relu, conv('fourth', 5, 5)], shortcut: [] },
+      ...[relu, { kind: 'residual', body: [conv('fifth', 5, 5), norm('n5', 5)], shortcut: [] } as const],
+      ...[relu, flatten, dense('head', 20, 3)],
+    ],
+  },
   mlp: {
     inputShape: [5, 5, 1],
     classes: 4,
     layers: [flatten, dense('hidden', 25, 11, false), norm('norm', 11), relu, dense('head', 11, 4)],
   },
 };
+
+const convolutions = fc.record({
+  kind: fc.constant('conv' as const),
+  size: fc.constantFrom(1, 3, 5),
+  stride: fc.constantFrom(1, 1, 2),
+  padded: fc.boolean(),
+  filters: fc.integer({ min: 1, max: 7 }),
+  ...{ bias: fc.boolean(), norm: fc.boolean(), relu: fc.boolean() },
+});
+const poolings = fc.record({ kind: fc.constant('pool' as const), size: fc.constantFrom(2, 3) });
+const residuals = fc.record({
+  kind: fc.constant('residual' as const),
+  strided: fc.boolean(),
+  filters: fc.integer({ min: 1, max: 7 }),
+  ...{ first: fc.boolean(), relu: fc.boolean() },
+});
+const anyPart = fc.oneof(convolutions, residuals, poolings);
+type Part = typeof anyPart extends fc.Arbitrary<infer T> ? T : never;
+
+/** The layers of one part of a random network whose images have `channels` there, named after its place. */
+function layersOf(part: Part, place: number, channels: number): readonly Layer[] {
+  if (part.kind === 'pool') return [pool(part.size)];
+  const name = (what: string): string => `${what}${place}`;
+  const { filters } = part;
+  const last = part.relu ? [relu] : [];
+  if (part.kind === 'conv') {
+    const { size, stride, bias } = part;
+    const padding = part.padded ? (size - 1) / 2 : 0;
+    const middle = part.norm ? [norm(name('norm'), filters)] : [];
+    return [conv(name('conv'), channels, filters, { size, stride, padding, bias }), ...middle, ...last];
+  }
+  const stride = part.strided ? 2 : 1;
+  const changes = part.strided || filters !== channels;
+  const before = part.first ? [norm(name('before'), channels), relu] : [];
+  const body = [
+    ...[...before, conv(name('a'), channels, filters, { stride }), norm(name('between'), filters), relu],
+    conv(name('b'), filters, filters),
+  ];
+  const shortcut = changes ? [conv(name('short'), channels, filters, { size: 1, stride, padding: 0 })] : [];
+  return [{ kind: 'residual', body, shortcut }, ...last];
+}
+
+/** Small networks of any layers that fit their images. */
+export const anyProgram: fc.Arbitrary<Program> = fc
+  .record({
+    height: fc.integer({ min: 1, max: 12 }),
+    width: fc.integer({ min: 1, max: 16 }),
+    channels: fc.integer({ min: 1, max: 3 }),
+    parts: fc.array(anyPart, { minLength: 1, maxLength: 6 }),
+    averaged: fc.boolean(),
+  })
+  .map(({ height, width, channels, parts, averaged }) => {
+    const inputShape = [height, width, channels] as const;
+    const layers: Layer[] = [conv('first', channels, 4), relu];
+    let shape: ImageShape = [height, width, 4];
+    parts.forEach((part, place) => {
+      const smallest = part.kind === 'conv' && part.padded ? 1 : part.kind === 'residual' ? 1 : part.size;
+      if (Math.min(shape[0], shape[1]) < smallest) return;
+      const added = layersOf(part, place, shape[2]);
+      layers.push(...added);
+      shape = added.reduce<ImageShape>((before, layer) => outputShape(layer, before), shape);
+    });
+    const inputs = averaged ? shape[2] : sizeOf(shape);
+    return { inputShape, classes: 3, layers: [...layers, averaged ? average : flatten, dense('head', inputs, 3)] };
+  });
 
 export interface Arrays {
   readonly [name: string]: Float32Array;
