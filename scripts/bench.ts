@@ -77,7 +77,7 @@ try {
     threads,
     sparsities: options.sparsity.split(',').map(Number),
     build,
-    standard: threads === 2 && batch === 128 && width === 1,
+    standard: threads === 2 && batch === 128 && width === 1 && kernels !== 'simd',
     python,
     pythonPath: options.python,
     tfjsWasm: wasm,

@@ -15,7 +15,7 @@ import type { Arrays, Rival } from './rival.ts';
 import { geometricMean, median, min, sum } from './statistics.ts';
 import { markdownTable, number, percent, ratio } from './table.ts';
 import { SPARSEPROP, verdict } from './targets.ts';
-import { afterOnce, fastestOf, milliseconds, type Side, takeTurns } from './turns.ts';
+import { fastestOf, milliseconds, ofShortWork, type Side, takeTurns } from './turns.ts';
 
 export interface Shape {
   readonly height: number;
@@ -235,7 +235,7 @@ async function measure(shape: Shape, sparsity: number, context: Context): Promis
   const problem = problemOf(shape, sparsity, context.batch);
   const ours = PLACES.map((place) => ourSide(problem, place));
   const theirs = python ? await rivalsOf(problem, python) : [];
-  const times = await takeTurns([...ours, ...theirs].map(afterOnce), rounds);
+  const times = await takeTurns([...ours, ...theirs].map(ofShortWork), rounds);
   const kernels = await kernelTimes(problem, rounds);
   dispose(problem);
   const [plain, chain] = PLACES.map((place) => timesOf(times, nameOf(place)));

@@ -80,8 +80,7 @@ function handedOn({ nodes }: Graph): ReadonlySet<Value> {
     for (const value of touched) users.set(value, [...(users.get(value) ?? []), chain]);
   }
   const handed = [...users].filter(
-    ([{ layout }, [first, ...others]]) =>
-      first.images === imagesOf([layout]) && others.every((other) => other === first),
+    ([{ layout }, [first, ...others]]) => first.images === layout.nb && others.every((other) => other === first),
   );
   return new Set(handed.map(([value]) => value));
 }
