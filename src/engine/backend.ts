@@ -271,7 +271,7 @@ export class EngineBackend extends MathBackendCPU {
     return { form, base, pointer: base + leadBytes(form) };
   }
 
-  /** A tensor's values in new blocks, copied from all of them in others where no more than planes change, else from the plain tensor. */
+  /** A tensor's values in new blocks, copied from others that have all where no more than planes change, else from the plain tensor. */
   #copyInto(form: Form, tensor: TensorInfo, others: readonly Blocks[]): Blocks {
     const near = others.find(
       ({ form: { shape, planes, sampled } }) =>

@@ -94,6 +94,7 @@ export function copyImages(shape: ImagesShape, from: Place, to: Place): { tasks:
   const image = 4 * height * width * channels;
   const [source, target] = [from.form, to.form];
   const planes = Math.max(source?.planes ?? 1, target?.planes ?? 1);
+  // Of a sampled target the first plane alone is walked, and the rows that it has.
   const rowStep = target?.sampled ? planes : 1;
   const images = Math.max(source?.layout.nb ?? 1, target?.layout.nb ?? 1);
   const step = (form: Form | undefined) => (form ? (images / form.layout.nb) * form.layout.block : images * image);
@@ -110,9 +111,8 @@ export function copyImages(shape: ImagesShape, from: Place, to: Place): { tasks:
     yImages: room(target),
     rows: Math.ceil(height / rowStep),
     channels,
-    width,
-    planes,
-    walked: target?.sampled ? 1 : planes,
+    width: Math.ceil(width / rowStep),
+    planes: planes / rowStep,
     spread: Number(source?.sampled ?? false),
     columns: target ? target.layout.width + target.layout.pad : width,
     interleaved: Number(target?.planes !== planes),

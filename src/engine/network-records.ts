@@ -85,7 +85,7 @@ export const NETWORK_RECORDS = {
   repack: [
     'x', 'xTask', 'xNb', 'xBlock', 'xRow', 'xChannel', 'xPixel', 'xPlane', 'y', 'yTask', 'yNb', 'yBlock', 'yRow',
     'yChannel', 'yPixel', 'yPlane', 'images', 'xImages', 'yImages', 'rows', 'channels', 'width', 'planes',
-    'walked', 'spread', 'columns', 'interleaved', 'pad',
+    'spread', 'columns', 'interleaved', 'pad',
   ],
   weightGradient: [
     'x', 'xTask', 'xBlock', 'd', 'dTask', 'dBlock', 'dRow', 'dChannel', 'blocks', 'taskBlocks', 'imageGroups', 'rows',

@@ -243,7 +243,7 @@ describe('tensors in blocks', () => {
     const x = input([4, 8, 6, 4]);
     const kernels = await profiled(() => convolve(x, 1, 2).dispose());
     const copies = kernels.flatMap(({ call }) => (call.kernel === 'repack' ? [call.fields] : []));
-    expect(copies.map(({ rows, walked }) => [rows, walked])).to.deep.equal([[4, 1]]);
+    expect(copies.map(({ rows, width, planes }) => [rows, width, planes])).to.deep.equal([[4, 3, 1]]);
     x.dispose();
   });
 

@@ -38,8 +38,6 @@ class Repack {
   channels: i32;
   width: i32;
   planes: i32;
-  /** planes that are copied, the first ones */
-  walked: i32;
   /** 1: x has only the first plane of every `planes`-th row of y, which is zero elsewhere and lies in blocks */
   spread: i32;
   /** columns that are written in each plane of the output, or in all planes together; zeros after the last real one */
@@ -61,7 +59,7 @@ export function repack(task: i32, a: usize): void {
   if (args.pad) zero(y0 - args.pad, args.pad);
   for (let h = 0; h < args.rows; h++) {
     const xRow = x0 + (args.spread ? h / args.planes : h) * args.xRow, yRow = y0 + h * args.yRow;
-    for (let q = 0; q < args.walked; q++) {
+    for (let q = 0; q < args.planes; q++) {
       const lacking = args.spread && (q || h % args.planes);
       const count = (args.width - q + args.planes - 1) / args.planes;
       const columns = args.interleaved ? (args.columns - q + args.planes - 1) / args.planes : args.columns;

@@ -46,6 +46,7 @@ export class Backward {
   readonly pooled = new Map<Value, Pooled>();
   readonly #graph: Graph;
   readonly #passing: ReadonlyMap<Value, Passing>;
+  /** Values of folded layers whose gradients are written and read in one chain. */
   readonly #local: ReadonlySet<Value>;
   readonly #producers: ReadonlyMap<Value, Node>;
   /** Values whose gradients are needed, and nodes that have parameters. */
@@ -123,21 +124,16 @@ export class Backward {
     return pooledNorm(value, this.#passing);
   }
 
-  /** Whether the gradient of `value` is written and read in one chain. */
-  isLocal(value: Value): boolean {
-    return this.#local.has(value);
-  }
-
   /** Room for the gradient of `value`, which a kernel writes for so many images a task. */
   room(value: Value, images: number): Place {
     const { layout } = value;
-    return this.isLocal(value) ? this.builder.localActivations(layout, images) : this.builder.activations(layout);
+    return this.#local.has(value) ? this.builder.localActivations(layout, images) : this.builder.activations(layout);
   }
 
   /** Whether only the node that made `value` reads the gradient that the batch norm after it writes, in the chain that does. */
   passes(value: Value): boolean {
     const node = this.#producers.get(value);
-    if (this.options.norm === 'folded') return this.isLocal(value);
+    if (this.options.norm === 'folded') return this.#local.has(value);
     if (node?.kind !== 'conv' || this.#graph.consumers[value.id] !== 1) return false;
     return node.add === null && (this.wants === 'images' || this.options.light.has(node.name));
   }

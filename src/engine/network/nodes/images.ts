@@ -6,7 +6,7 @@ import type { NodeOf, Value } from '../graph.ts';
 
 /** The fields of a repack between images as a plain tensor and blocks. */
 const between = ({ layout: { height, width, channels } }: Value, images: number) =>
-  ({ images, rows: height, channels, width, planes: 1, walked: 1, spread: 0, interleaved: 0 }) as const;
+  ({ images, rows: height, channels, width, planes: 1, spread: 0, interleaved: 0 }) as const;
 
 const bytes = ({ layout: { height, width, channels } }: Value, images: number): number =>
   images * height * width * channels * 4;

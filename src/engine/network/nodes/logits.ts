@@ -4,7 +4,7 @@ import type { Backward } from '../backward-pass.ts';
 import type { Forward } from '../forward-pass.ts';
 import type { NodeOf } from '../graph.ts';
 
-const ONE_PIXEL = { rows: 1, width: 1, planes: 1, walked: 1, spread: 0, columns: 1, interleaved: 0, pad: 0 } as const;
+const ONE_PIXEL = { rows: 1, width: 1, planes: 1, spread: 0, columns: 1, interleaved: 0, pad: 0 } as const;
 
 /** Logits from blocks into a tensor. */
 export function forward({ x }: NodeOf<'output'>, pass: Forward): void {

@@ -9,7 +9,7 @@ type RepackNode = NodeOf<'repack'>;
 function common({ x: { layout }, planes }: RepackNode, images: number, batch: number) {
   const { height: rows, channels, width } = layout;
   const all = paddedBatch(batch);
-  return { images, xImages: all, yImages: all, rows, channels, width, planes, walked: planes, spread: 0 } as const;
+  return { images, xImages: all, yImages: all, rows, channels, width, planes, spread: 0 } as const;
 }
 
 /** The side that is seen as the original image: of planes, the columns lie that far apart. */
