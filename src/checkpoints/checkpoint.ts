@@ -1,18 +1,26 @@
+// Checkpoint files: written in one piece, read with the one before in reserve, and when the last one completes a run.
 import { createHash } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
-import { isMissing, previousOf, writeAtomically } from './atomic-file.ts';
+import { previousOf, writeAtomically } from './atomic-file.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './encode.ts';
+import type { Guard } from './lock.ts';
 import type { StoredCheckpoint } from './stored.ts';
+import { inWords, isBelowFile, isMissing, reading } from './system-errors.ts';
 import type { Checkpoint } from './types.ts';
 
 /**
  * Writes a checkpoint so that a crash at any moment leaves a whole one; the version before stays at `previousOf(path)`.
  *
  * @param checkpoint borrowed
+ * @param guard of the lock of the run's folder
  */
-export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
-  await writeAtomically(path, await encodeCheckpoint(checkpoint), { keepPrevious: true });
+export async function writeCheckpoint(
+  path: string,
+  checkpoint: Checkpoint,
+  { guard }: { readonly guard?: Guard } = {},
+): Promise<void> {
+  await writeAtomically(path, await encodeCheckpoint(checkpoint), { keepPrevious: true, guard });
 }
 
 /** The file that a checkpoint was really read from. */
@@ -58,19 +66,23 @@ async function tryRead(path: string): Promise<Attempt> {
   } catch (error) {
     if (error instanceof InputError) return { problem: error };
     if (isMissing(error)) return { problem: new InputError(`There is no checkpoint ${path}.`) };
-    throw new InputError(`The checkpoint ${path} cannot be read: ${(error as Error).message}`);
+    throw inWords(path, 'read', error);
   }
 }
 
-/** Whether a checkpoint, or the one before it, is at `path`. */
+/**
+ * Whether a checkpoint, or the one before it, is at `path`.
+ *
+ * @throws InputError if the system does not let that be seen
+ */
 export async function hasCheckpoint(path: string): Promise<boolean> {
-  const found = await Promise.all(
-    [path, previousOf(path)].map((file) =>
-      access(file).then(
-        () => true,
-        () => false,
-      ),
+  return (await isThere(path)) || (await isThere(previousOf(path)));
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  reading(path, () =>
+    access(path).then(
+      () => true,
+      (error) => (isMissing(error) || isBelowFile(error) ? false : Promise.reject(error)),
     ),
   );
-  return found.includes(true);
-}

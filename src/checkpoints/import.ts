@@ -2,13 +2,14 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../core/errors.ts';
 import { disposeParams, disposeTensors, sparsityOf } from '../core/params.ts';
-import { isMissing, writeAtomically } from './atomic-file.ts';
+import { writeAtomically } from './atomic-file.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './encode.ts';
 import { decodeLayers, MODEL_FILE, WEIGHTS_FILE } from './layers-file.ts';
 import { checkpointOf, networkOnly } from './network.ts';
 import { decodePytorch } from './pytorch-file.ts';
 import { decodeSafetensors } from './safetensors.ts';
 import { FORMAT, restoreCheckpoint } from './stored.ts';
+import { isMissing } from './system-errors.ts';
 import type { Checkpoint, ModelRecord } from './types.ts';
 
 export interface Imported {

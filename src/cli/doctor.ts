@@ -3,7 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { arch, version as nodeVersion, platform } from 'node:process';
 import { type AutomaticChoice, type BackendReport, inspectBackends } from '../backends/inspect.ts';
 import type { BackendChoice } from '../backends/names.ts';
-import { isMissing } from '../checkpoints/atomic-file.ts';
+import { isMissing } from '../checkpoints/system-errors.ts';
 import { UsageError } from '../core/errors.ts';
 import { SETTINGS } from '../training/config.ts';
 import { readRunConfig } from '../training/run-folder.ts';

@@ -65,6 +65,7 @@ export async function showTraining(config: TrainConfig, title: string, terminal:
         masks = { dropped: masks.dropped + event.dropped, grown: masks.grown + event.grown };
         break;
       case 'warning':
+      case 'wait':
         say(`warning: ${event.message}`);
         break;
       case 'prepass-start':

@@ -34,8 +34,16 @@ export async function checkpointFiles(path: string): Promise<string[]> {
 export const recordPath = (checkpoint: string): string | null =>
   basename(dirname(checkpoint)) === 'checkpoints' ? join(dirname(dirname(checkpoint)), 'evaluation.json') : null;
 
-/** Which checkpoint a file is: its name, and the SHA-256 of the file that is read, which where it is damaged is the one before. */
-export const checkpointIdentity = async (path: string): Promise<Pick<EvaluatedTarget, 'checkpoint' | 'sha256'>> => ({
-  checkpoint: basename(path, EXTENSION),
-  sha256: (await readCheckpoint(path)).file.sha256,
-});
+/**
+ * Which checkpoint a file is: its name, and the SHA-256 of the file that is read.
+ *
+ * @param warn told where that is the checkpoint before it, as the file is damaged
+ */
+export async function checkpointIdentity(
+  path: string,
+  warn?: (message: string) => void,
+): Promise<Pick<EvaluatedTarget, 'checkpoint' | 'sha256'>> {
+  const { file, warnings } = await readCheckpoint(path);
+  for (const warning of warnings) warn?.(warning);
+  return { checkpoint: basename(path, EXTENSION), sha256: file.sha256 };
+}

@@ -1,3 +1,8 @@
+// Evaluation of a model, or of a run's checkpoints: loads, measures, and adds the results to their file.
+import { basename, dirname, join } from 'node:path';
+import { completionOf, describeProgress } from '../checkpoints/completion.ts';
+import { type Guard, withLock } from '../checkpoints/lock.ts';
+import { isSystemError, readIfThere } from '../checkpoints/system-errors.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import type { Dataset } from '../data/index.ts';
 import { backendName } from '../ops/backend-name.ts';
@@ -31,13 +36,41 @@ import { version } from './version.ts';
 export async function evaluate(source: ModelSource, options: EvaluateOptions = {}): Promise<Evaluation[]> {
   checkExpectation(options);
   checkPreprocessing(options.preprocessing ?? {});
+  const loaded = await namedData(options);
+  const files = await modelFiles(source);
+  // One file of results for all of them, as only a run's folder has several.
+  const out = outOf(files[0], options);
+  if (out === null) return evaluateFiles(files, null, loaded, options);
+  // What could not be written at the end is found out before the work.
+  await readEvaluations(out);
+  return writing(options, async () => {
+    const { lock, name } = await lockOf(out);
+    const remedy = options.out === undefined ? ' Or name a file elsewhere for the results with --out FILE.' : '';
+    return withLock(
+      lock,
+      { ...options.lockTimes, name, remedy, onWait: options.warn, signal: options.signal },
+      (guard) => evaluateFiles(files, { path: out, guard }, loaded, options),
+    );
+  });
+}
+
+/** A file of results that this process may write. */
+interface Results {
+  readonly path: string;
+  readonly guard: Guard;
+}
+
+async function evaluateFiles(
+  files: readonly ModelFile[],
+  out: Results | null,
+  named: Dataset | null,
+  options: EvaluateOptions,
+): Promise<Evaluation[]> {
   const done = new Map<number, Evaluation>();
   const evaluations: Evaluation[] = [];
-  let loaded = await namedData(options);
-  for (const file of await modelFiles(source)) {
-    const out = outOf(file, options);
-    // What could not be written at the end is found out before the work.
-    if (out !== null) await readEvaluations(out);
+  let loaded = named;
+  await warnUnlessComplete(files, options.warn);
+  for (const file of files) {
     const target = await loadWith(file, loaded, options);
     try {
       loaded ??= await testData(target, options);
@@ -45,20 +78,41 @@ export async function evaluate(source: ModelSource, options: EvaluateOptions = {
       const { record } = target;
       // The last epoch is often the best one: equal weights are evaluated once.
       const same = record.step === null ? undefined : done.get(record.step);
-      const finished = options.resume && out !== null ? await recordedIn(out, target, loaded, options) : undefined;
+      const finished = options.resume && out !== null ? await recordedIn(out.path, target, loaded, options) : undefined;
       const evaluation =
         finished ?? (same ? { ...same, target: record } : await evaluateInto(out, target, loaded, options));
       if (record.step !== null) done.set(record.step, evaluation);
       evaluations.push(evaluation);
-      if (out !== null && evaluation !== finished) {
-        await writing(options, () => recordEvaluation(out, evaluation));
-        await removeInterrupted(interruptedPath(out, record.checkpoint));
+      if (out === null) continue;
+      if (evaluation !== finished) await recordEvaluation(out.path, evaluation, out.guard);
+      const kept = interruptedPath(out.path, record.checkpoint);
+      // An interrupted evaluation of other settings stays, unless it was begun anew.
+      if (evaluation !== finished || isState(await readInterrupted(kept, identityOf(target, loaded, options)))) {
+        await removeInterrupted(kept, out.guard);
       }
     } finally {
       target.dispose();
     }
   }
   return evaluations;
+}
+
+/** The lock of a file of results, and what it locks: the run's folder that the file is in, or else the file alone. */
+async function lockOf(out: string): Promise<{ readonly lock: string; readonly name: string }> {
+  const folder = dirname(out);
+  const inRun = basename(out) === 'evaluation.json' && (await readIfThere(join(folder, 'config.json'))) !== null;
+  return inRun ? { lock: join(folder, 'run.lock'), name: folder } : { lock: `${out}.lock`, name: out };
+}
+
+/** Says which checkpoints are those of a run that is not complete. */
+async function warnUnlessComplete(files: readonly ModelFile[], warn?: (message: string) => void): Promise<void> {
+  const last = files.find(({ path }) => recordPath(path) !== null && basename(path) === 'last.safetensors');
+  if (last === undefined) return;
+  const found = await completionOf(last.path);
+  if (found === null || found.complete) return;
+  warn?.(
+    `${dirname(dirname(last.path))} is not complete: ${describeProgress(found)}. Its results are of these weights.`,
+  );
 }
 
 /** The file of results, null for none. */
@@ -71,11 +125,11 @@ function outOf({ path, format }: ModelFile, { out, resume }: EvaluateOptions): s
 }
 
 /** Names the way out where a run's folder cannot be written to. */
-async function writing({ out }: EvaluateOptions, write: () => Promise<void>): Promise<void> {
+async function writing<T>({ out }: EvaluateOptions, write: () => Promise<T>): Promise<T> {
   try {
-    await write();
+    return await write();
   } catch (error) {
-    if (out !== undefined || !(error instanceof InputError)) throw error;
+    if (out !== undefined || !(error instanceof InputError && isSystemError(error.cause))) throw error;
     throw new InputError(`${error.message} Name a file elsewhere for the results with --out FILE.`, { cause: error });
   }
 }
@@ -86,34 +140,20 @@ export const evaluateTarget = (target: Target, dataset: Dataset, options: Evalua
 
 /** The same, keeping what is done beside a file of results. */
 async function evaluateInto(
-  out: string | null,
+  out: Results | null,
   target: Target,
   dataset: Dataset,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
   const { signal, onProgress } = options;
   await checkFit(target, dataset);
-  const { checkpoint, sha256, preprocessing } = target.record;
+  const { checkpoint, sha256 } = target.record;
   const settings = settingsOf(target, options);
   const { seed } = settings;
-  const backend = backendName();
-  const kept = out === null ? null : interruptedPath(out, checkpoint);
-  const identity = {
-    'the model': sha256,
-    'its preprocessing': preprocessing,
-    '--dataset': dataset.sha256,
-    '--norm': settings.norm,
-    '--epsilon': settings.epsilons,
-    'the attacks': settings.attacks,
-    '--seed': seed,
-    '--batch-size': settings.batchSize,
-    '--test-limit': settings.limit ?? null,
-    '--save-examples': options.saveExamples ?? null,
-    '--backend': backend,
-    'the version of Equipoise': version(),
-  };
-  const from = options.resume && kept !== null ? await keptState(kept, identity, options.resume) : null;
-  if (options.resume && from === null) {
+  const kept = out === null ? null : { path: interruptedPath(out.path, checkpoint), guard: out.guard };
+  const identity = identityOf(target, dataset, options);
+  const from = options.resume && kept !== null ? await keptState(kept.path, identity, options) : null;
+  if (options.resume === true && from === null) {
     options.warn?.(`${checkpoint}: no interrupted evaluation of these settings was kept; it begins anew.`);
   }
   const { name, official, classes, imageShape, test } = dataset;
@@ -141,10 +181,10 @@ async function evaluateInto(
     returnsProbabilities: target.returnsProbabilities,
     onClean: (clean) => holdAgainst(clean, target, dataset, options),
     onExamples: examples?.write,
-    onState: kept === null ? undefined : (state) => writing(options, () => writeInterrupted(kept, identity, state)),
+    onState: kept === null ? undefined : (state) => writeInterrupted(kept.path, identity, state, kept.guard),
     onProgress: onProgress && ((progress) => onProgress({ ...progress, checkpoint })),
   }).catch((error) => {
-    if (signal?.aborted && kept !== null) {
+    if (signal?.aborted && kept !== null && options.resume !== 'if-same') {
       options.warn?.('Stopped. What is done is kept: the same command with --resume goes on from there.');
     }
     throw error;
@@ -157,16 +197,45 @@ async function evaluateInto(
     split: 'test',
     seed,
     ...measured,
-    backend,
+    backend: backendName(),
     version: version(),
   };
 }
 
+/** What an evaluation under way belongs to. */
+function identityOf(target: Target, dataset: Dataset, options: EvaluateOptions): Identity {
+  const settings = settingsOf(target, options);
+  return {
+    'the model': target.record.sha256,
+    'its preprocessing': target.record.preprocessing,
+    '--dataset': dataset.sha256,
+    '--norm': settings.norm,
+    '--epsilon': settings.epsilons,
+    'the attacks': settings.attacks,
+    '--seed': settings.seed,
+    '--batch-size': settings.batchSize,
+    '--test-limit': settings.limit ?? null,
+    '--save-examples': options.saveExamples ?? null,
+    '--backend': backendName(),
+    'the version of Equipoise': version(),
+  };
+}
+
+const isState = (found: MeasureState | readonly string[] | null): found is MeasureState =>
+  found !== null && 'done' in found;
+
 /** @throws UsageError where what was kept is of other settings, unless that is asked to be passed over */
-async function keptState(path: string, identity: Identity, resume: true | 'if-same'): Promise<MeasureState | null> {
+async function keptState(
+  path: string,
+  identity: Identity,
+  { resume, warn }: EvaluateOptions,
+): Promise<MeasureState | null> {
   const found = await readInterrupted(path, identity);
-  if (found === null || 'done' in found) return found;
-  if (resume === 'if-same') return null;
+  if (found === null || isState(found)) return found;
+  if (resume === 'if-same') {
+    warn?.(`The interrupted evaluation in ${path} differs in ${found.join(', ')}, so it begins anew.`);
+    return null;
+  }
   throw new UsageError(
     `The interrupted evaluation in ${path} differs in ${found.join(', ')}. Give what it was begun with to go on, or leave out --resume to begin anew.`,
   );

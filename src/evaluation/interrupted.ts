@@ -1,5 +1,7 @@
-import { readFile, rm } from 'node:fs/promises';
-import { isMissing, writeAtomically } from '../checkpoints/atomic-file.ts';
+import { rm } from 'node:fs/promises';
+import { writeAtomically } from '../checkpoints/atomic-file.ts';
+import type { Guard } from '../checkpoints/lock.ts';
+import { readIfThere, writing } from '../checkpoints/system-errors.ts';
 import { packBits, unpackBits } from './bits.ts';
 import type { CellState, MeasureState } from './measure.ts';
 
@@ -29,7 +31,12 @@ interface Stored extends Omit<MeasureState, 'predictions' | 'cells'> {
   readonly cells: readonly StoredCell[];
 }
 
-export async function writeInterrupted(path: string, identity: Identity, state: MeasureState): Promise<void> {
+export async function writeInterrupted(
+  path: string,
+  identity: Identity,
+  state: MeasureState,
+  guard: Guard,
+): Promise<void> {
   const stored: Stored = {
     version: VERSION,
     identity,
@@ -41,7 +48,7 @@ export async function writeInterrupted(path: string, identity: Identity, state: 
       standing: Object.fromEntries(Object.entries(cell.standing).map(([name, left]) => [name, packBits(left)])),
     })),
   };
-  await writeAtomically(path, `${JSON.stringify(stored)}\n`);
+  await writeAtomically(path, `${JSON.stringify(stored)}\n`, { guard });
 }
 
 /**
@@ -52,12 +59,13 @@ export async function readInterrupted(
   path: string,
   identity: Identity,
 ): Promise<MeasureState | readonly string[] | null> {
+  const text = await readIfThere(path);
+  if (text === null) return null;
   let stored: Stored;
   try {
-    stored = JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    if (isMissing(error) || error instanceof SyntaxError) return null;
-    throw error;
+    stored = JSON.parse(text);
+  } catch {
+    return null;
   }
   if (stored.version !== VERSION) return null;
   const others = Object.keys(identity).filter(
@@ -78,4 +86,8 @@ export async function readInterrupted(
   };
 }
 
-export const removeInterrupted = (path: string): Promise<void> => rm(path, { force: true });
+/** Removes what was kept, as its result is recorded. */
+export async function removeInterrupted(path: string, guard: Guard): Promise<void> {
+  await guard();
+  await writing(path, () => rm(path, { force: true }));
+}

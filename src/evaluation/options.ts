@@ -1,4 +1,5 @@
 import type { NormName } from '../../attacks/types.ts';
+import type { LockTimes } from '../checkpoints/lock.ts';
 import type { Dataset } from '../data/index.ts';
 import type { AttackSpec } from './attacks.ts';
 import type { EvaluationProgress } from './measure.ts';
@@ -43,4 +44,5 @@ export interface EvaluateOptions extends ModelOptions {
   readonly saveExamples?: string;
   readonly onProgress?: (progress: EvaluationProgress & { readonly checkpoint: string }) => void;
   readonly signal?: AbortSignal;
+  readonly lockTimes?: LockTimes;
 }

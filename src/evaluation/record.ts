@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Cost } from '../../attacks/types.ts';
 import { addCosts } from '../../attacks/under-attack.ts';
-import { isMissing, writeAtomically } from '../checkpoints/atomic-file.ts';
+import { writeAtomically } from '../checkpoints/atomic-file.ts';
+import type { Guard } from '../checkpoints/lock.ts';
+import { isMissing } from '../checkpoints/system-errors.ts';
 import { InputError } from '../core/errors.ts';
 import type { Alarm } from './alarms.ts';
 import { type AttackResult, type Evaluation, UNION } from './types.ts';
@@ -37,9 +39,9 @@ export async function readEvaluations(path: string): Promise<Evaluation[]> {
 }
 
 /** Adds an evaluation to those of a file, in one piece: see `mergeEvaluation`. */
-export async function recordEvaluation(path: string, evaluation: Evaluation): Promise<void> {
+export async function recordEvaluation(path: string, evaluation: Evaluation, guard?: Guard): Promise<void> {
   const evaluations = mergeEvaluation(await readEvaluations(path), evaluation);
-  await writeAtomically(path, `${JSON.stringify({ version: RECORD_VERSION, evaluations }, null, 2)}\n`);
+  await writeAtomically(path, `${JSON.stringify({ version: RECORD_VERSION, evaluations }, null, 2)}\n`, { guard });
 }
 
 /**

@@ -1,12 +1,17 @@
 import { mkdir, open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing, temporaryOf, unwritable } from '../checkpoints/atomic-file.ts';
+
+import { writeWhole } from '../checkpoints/atomic-file.ts';
 import { layOutSafetensors, type SafetensorsLayout, type TensorSpec } from '../checkpoints/safetensors.ts';
+import { isMissing, writing } from '../checkpoints/system-errors.ts';
 import { InputError } from '../core/errors.ts';
 import { sizeOf } from '../core/structure.ts';
 import type { PixelShape, Split } from '../data/index.ts';
 import { formatEpsilon } from './epsilon.ts';
 import type { AttackedBatch } from './measure.ts';
+
+/** Where the examples of an attack are gathered until they are all there, so that an interrupted evaluation goes on. */
+const partialOf = (path: string): string => `${path}.partial`;
 
 /** An attack, as examples are named by it. */
 type AttackedAt = Pick<AttackedBatch, 'attack' | 'norm' | 'epsilon'>;
@@ -49,16 +54,16 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
     };
     const layout = layOutSafetensors(tensors, { ...metadata, attack, norm, epsilon: String(epsilon) });
     if (resumed && start > 0) {
-      const there = await stat(temporaryOf(path)).catch(() => null);
+      const there = await stat(partialOf(path)).catch(() => null);
       if (there?.size === layout.size) return layout;
       throw new InputError(
         `The examples that the interrupted evaluation had saved in ${folder} are gone. Evaluate again without --resume.`,
       );
     }
     await mkdir(folder, { recursive: true });
-    const file = await open(temporaryOf(path), 'w');
+    const file = await open(partialOf(path), 'w');
     try {
-      await file.write(layout.header, 0, layout.header.length, 0);
+      await writeWhole(file, layout.header, 0);
       await file.truncate(layout.size);
     } finally {
       await file.close();
@@ -76,11 +81,11 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
       labels: [8, BigInt64Array.from(samples, (sample) => BigInt(test.labels[sample]))],
       survived: [1, Uint8Array.from(survived, Number)],
     };
-    const file = await open(temporaryOf(path), 'r+');
+    const file = await open(partialOf(path), 'r+');
     try {
-      for (const [name, [bytesEach, { buffer, byteLength }]] of Object.entries(parts)) {
+      for (const [name, [bytesEach, { buffer, byteOffset, byteLength }]] of Object.entries(parts)) {
         const at = (layout.offsets.get(name) ?? 0) + start * bytesEach;
-        await file.write(new Uint8Array(buffer), 0, byteLength, at);
+        await writeWhole(file, new Uint8Array(buffer, byteOffset, byteLength), at);
       }
     } finally {
       await file.close();
@@ -90,13 +95,15 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
   return {
     async write(made) {
       const path = join(folder, fileName(prefix, made));
-      await put(path, made).catch((error) => Promise.reject(unwritable(path, error)));
+      await writing(path, () => put(path, made));
     },
     async finish(attacks) {
       for (const attack of attacks) {
         const path = join(folder, fileName(prefix, attack));
         // Where no image is right without attack, there are no examples.
-        await rename(temporaryOf(path), path).catch((error) => (isMissing(error) ? undefined : Promise.reject(error)));
+        await writing(path, () =>
+          rename(partialOf(path), path).catch((error) => (isMissing(error) ? undefined : Promise.reject(error))),
+        );
       }
     },
   };

@@ -1,4 +1,5 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
+import { writeWhole } from '../checkpoints/atomic-file.ts';
 import { InputError } from '../core/errors.ts';
 
 /** Gradients by parameter in plain memory, outside the backend's. */
@@ -48,7 +49,7 @@ export function gradientStore({ memory = DEFAULT_CACHE_MEMORY, file }: GradientS
         handle ??= await open(file, 'w+');
         let position = spilled * size;
         for (const values of Object.values(gradients)) {
-          await writeWhole(handle, values, position);
+          await writeWhole(handle, new Uint8Array(values.buffer, values.byteOffset, values.byteLength), position);
           position += values.byteLength;
         }
       } catch (error) {
@@ -77,17 +78,6 @@ export function gradientStore({ memory = DEFAULT_CACHE_MEMORY, file }: GradientS
 
 const bytesOf = (gradients: StoredGradients): number =>
   Object.values(gradients).reduce((sum, { byteLength }) => sum + byteLength, 0);
-
-async function writeWhole(
-  file: FileHandle,
-  { buffer, byteOffset, byteLength }: Float32Array,
-  at: number,
-): Promise<void> {
-  for (let done = 0; done < byteLength; ) {
-    const bytes = new Uint8Array(buffer, byteOffset + done, byteLength - done);
-    done += (await file.write(bytes, 0, bytes.length, at + done)).bytesWritten;
-  }
-}
 
 /** The gradients of the batch numbered `index` in a file. */
 async function read(

@@ -1,3 +1,4 @@
+// metrics.csv: its columns, and its rows as text.
 import { stringify } from 'csv-stringify/sync';
 
 /**
@@ -53,11 +54,27 @@ export const METRICS_HEADER = stringify([[...METRIC_COLUMNS]]);
 
 export const formatMetricRow = (row: MetricRow): string => stringify([METRIC_COLUMNS.map((column) => row[column])]);
 
+/**
+ * The whole rows of a metrics.csv up to an epoch, one for each epoch, in order. Rows that were cut off by a crash, and
+ * earlier rows of an epoch that is there twice, are left out.
+ */
+export function rowsUpTo(epoch: number, text: string): string[] {
+  const rows = text
+    .split('\n')
+    .slice(1)
+    .flatMap((row) => {
+      const cells = row.split(',');
+      const number = Number(cells[0]);
+      const whole = cells.length === METRIC_COLUMNS.length && Number.isInteger(number) && number >= 1;
+      return whole && number <= epoch ? [[number, row] as const] : [];
+    });
+  return [...new Map(rows)].sort(([a], [b]) => a - b).map(([, row]) => row);
+}
+
 /** The last row of a metrics.csv; null if it has none. */
 export function parseLastRow(text: string): MetricRow | null {
-  const lines = text.trimEnd().split('\n');
-  if (lines.length < 2) return null;
-  const cells = lines[lines.length - 1].split(',');
+  const cells = rowsUpTo(Number.POSITIVE_INFINITY, text).at(-1)?.split(',');
+  if (cells === undefined) return null;
   return Object.fromEntries(
     METRIC_COLUMNS.map((column, i) => [column, cells[i] === '' ? null : Number(cells[i])]),
   ) as MetricRow;

@@ -1,11 +1,14 @@
-import { access, mkdir, open, readFile, rm } from 'node:fs/promises';
+// The files of a run's folder: which there are, how a run starts and goes on in it, and when a run is complete.
+import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { isMissing, writeAtomically } from '../checkpoints/atomic-file.ts';
+import { previousOf, removeTemporaries, wholeLines, writeAtomically } from '../checkpoints/atomic-file.ts';
 import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
+import type { Guard } from '../checkpoints/lock.ts';
+import { readIfThere, writing } from '../checkpoints/system-errors.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { changesBetween, type NameOf, parseConfig, type TrainConfig } from './config.ts';
-import { METRICS_HEADER } from './metrics.ts';
+import { METRICS_HEADER, rowsUpTo } from './metrics.ts';
 import { NO_TIMES, type Times } from './stopwatch.ts';
 import type { TaskFiles } from './task.ts';
 
@@ -22,6 +25,8 @@ export interface RunFolder {
   readonly inputs: string;
   /** Snapshot gradients that memory has no room for, while an epoch lasts. */
   readonly gradients: string;
+  /** Held by the process that writes into the folder. */
+  readonly lock: string;
 }
 
 export const LAST_CHECKPOINT = 'checkpoints/last.safetensors';
@@ -37,36 +42,21 @@ export const runFolder = (path: string): RunFolder => ({
   evaluation: join(path, 'evaluation.json'),
   inputs: join(path, 'inputs.json'),
   gradients: join(path, 'snapshot-gradients.bin'),
+  lock: join(path, 'run.lock'),
 });
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 /**
  * The configuration of the run in a folder; null if there is none.
  *
- * @throws UsageError if its config.json is not readable; InputError where the path is that of a file
+ * @throws UsageError if its config.json is no JSON; InputError where the system does not let it be read
  */
 export async function readRunConfig(path: string): Promise<TrainConfig | null> {
   const file = runFolder(path).config;
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (isMissing(error)) return null;
-    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') {
-      throw new InputError(`${path} is a file, or lies below one, and a run is a folder. Name another.`);
-    }
-    throw error;
-  }
-  let record: unknown;
-  try {
-    record = JSON.parse(text);
-  } catch {
-    throw new UsageError(`${file} is no JSON; it should hold the configuration of a run.`);
+  const text = await readIfThere(file);
+  if (text === null) return null;
+  const record = parseJson(text);
+  if (record === undefined) {
+    throw new UsageError(`${file} is no JSON; expected the configuration of a run. Name another folder.`);
   }
   return parseConfig(record);
 }
@@ -97,33 +87,49 @@ const inputsSchema = z.object({ from: z.string().optional(), extraImages: z.stri
 
 type Inputs = Pick<TaskFiles, 'from' | 'extraImages'>;
 
-/** The files that a run was started with, as far as it was with any. */
+/**
+ * The files that a run was started with, as far as it was with any.
+ *
+ * @throws InputError if inputs.json cannot be read
+ */
 export async function readInputs(folder: RunFolder): Promise<Inputs> {
-  try {
-    return inputsSchema.parse(JSON.parse(await readFile(folder.inputs, 'utf8')));
-  } catch {
-    return {};
-  }
+  const text = await readIfThere(folder.inputs);
+  if (text === null) return {};
+  const inputs = inputsSchema.safeParse(parseJson(text));
+  if (inputs.success) return inputs.data;
+  throw new InputError(
+    `${folder.inputs} is damaged: expected the paths of the run's files as JSON. Remove it, and name the files with --from and --extra-images.`,
+  );
 }
 
 /** Writes a run's configuration: at its start, and when it goes on, as settings beside training may be others then. */
-export const recordConfig = (folder: RunFolder, config: TrainConfig): Promise<void> =>
-  writeAtomically(folder.config, `${JSON.stringify(config, null, 2)}\n`);
+export const recordConfig = (folder: RunFolder, config: TrainConfig, guard: Guard): Promise<void> =>
+  writeAtomically(folder.config, `${JSON.stringify(config, null, 2)}\n`, { guard });
+
+/** Removes what a process that was killed left in a run's folder. Its caller holds the folder's lock. */
+export async function clearRemains(folder: RunFolder): Promise<void> {
+  await remove(folder.gradients);
+  for (const place of [folder.path, join(folder.path, 'checkpoints')]) await removeTemporaries(place);
+}
+
+const remove = (file: string): Promise<void> => writing(file, () => rm(file, { force: true }));
 
 /** Makes the folder of a new run, its configuration first. */
 export async function createRunFolder(
   folder: RunFolder,
   config: TrainConfig,
   { from, extraImages }: Inputs,
+  guard: Guard,
 ): Promise<void> {
-  await recordConfig(folder, config);
+  await recordConfig(folder, config, guard);
   if (from !== undefined || extraImages !== undefined) {
     const absolute = { from: from && resolve(from), extraImages: extraImages && resolve(extraImages) };
-    await writeAtomically(folder.inputs, `${JSON.stringify(absolute, null, 2)}\n`);
+    await writeAtomically(folder.inputs, `${JSON.stringify(absolute, null, 2)}\n`, { guard });
   }
-  await Promise.all([folder.events, folder.best].map((file) => rm(file, { force: true })));
-  await mkdir(join(folder.path, 'checkpoints'), { recursive: true });
-  await writeAtomically(folder.metrics, METRICS_HEADER);
+  for (const file of [folder.best, previousOf(folder.best)]) await remove(file);
+  await writing(folder.last, () => mkdir(join(folder.path, 'checkpoints'), { recursive: true }));
+  await writeAtomically(folder.events, '', { guard });
+  await writeAtomically(folder.metrics, METRICS_HEADER, { guard });
 }
 
 function checkSame({ path }: RunFolder, changes: readonly string[]): void {
@@ -131,17 +137,6 @@ function checkSame({ path }: RunFolder, changes: readonly string[]): void {
   throw new UsageError(
     `${path} holds a run of another configuration: ${changes.join('; ')}. Resume it without ${changes.length === 1 ? 'this change' : 'these changes'}, or choose another folder.`,
   );
-}
-
-/** Adds lines to a file and waits until they are on disk. */
-export async function appendDurably(path: string, lines: string): Promise<void> {
-  const file = await open(path, 'a');
-  try {
-    await file.writeFile(lines);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 /** A line of events.jsonl, as far as it matters for going on. */
@@ -159,38 +154,43 @@ export interface Position {
   readonly step: number;
 }
 
-/** Whether an event happened before the checkpoint at `position` was written. */
-function happenedBefore({ epoch = 0, step = 0 }: EventLine, position: Position): boolean {
+/** Whether an event happened before the checkpoint at `position` was written. The end of a run happens again. */
+function happenedBefore({ kind, epoch = 0, step = 0 }: EventLine, position: Position): boolean {
+  if (kind === 'end') return false;
   return epoch <= position.epoch || (epoch === position.epoch + 1 && position.batch > 0 && step <= position.step);
 }
 
-/**
- * Cuts metrics.csv and events.jsonl back to a checkpoint: what came after it happens again.
- *
- * @returns the seconds that training had taken by then, as the last event that knows says
- */
-export async function cutBack(folder: RunFolder, position: Position): Promise<Times> {
-  const rows = (await readLines(folder.metrics)).slice(1).filter((row) => Number.parseInt(row, 10) <= position.epoch);
-  await writeAtomically(folder.metrics, METRICS_HEADER + rows.map((row) => `${row}\n`).join(''));
-  const events = (await readLines(folder.events)).flatMap((line) => {
-    const event = parseLine(line);
+/** What cutting a run back to a checkpoint leaves. */
+export interface CutBack {
+  /** The seconds that training had taken by then, as the last event that knows says. */
+  readonly times: Times;
+  /** What is missing from the files, for people. */
+  readonly warnings: readonly string[];
+}
+
+/** Cuts metrics.csv and events.jsonl back to a checkpoint: what came after it happens again. */
+export async function cutBack(folder: RunFolder, position: Position, guard: Guard): Promise<CutBack> {
+  const rows = rowsUpTo(position.epoch, (await readIfThere(folder.metrics)) ?? '');
+  await writeAtomically(folder.metrics, METRICS_HEADER + rows.map((row) => `${row}\n`).join(''), { guard });
+  const events = wholeLines((await readIfThere(folder.events)) ?? '').flatMap((line) => {
+    const event = parseJson(line) as EventLine | null | undefined;
     return event && happenedBefore(event, position) ? [{ line, event }] : [];
   });
-  await writeAtomically(folder.events, events.map(({ line }) => `${line}\n`).join(''));
-  return events.findLast(({ event }) => event.times)?.event.times ?? NO_TIMES;
+  await writeAtomically(folder.events, events.map(({ line }) => `${line}\n`).join(''), { guard });
+  const lost = position.epoch - rows.length;
+  return {
+    times: events.findLast(({ event }) => event.times)?.event.times ?? NO_TIMES,
+    warnings:
+      lost === 0
+        ? []
+        : [`${folder.metrics} is damaged: the rows of ${lost} of ${position.epoch} epochs are missing, and stay so.`],
+  };
 }
 
-async function readLines(path: string): Promise<string[]> {
-  if (!(await exists(path))) return [];
-  const text = await readFile(path, 'utf8');
-  // What follows the last line break was cut off by a crash.
-  return text.split('\n').slice(0, -1);
-}
-
-function parseLine(line: string): EventLine | null {
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(line) as EventLine;
+    return JSON.parse(text);
   } catch {
-    return null;
+    return undefined;
   }
 }

@@ -1,7 +1,10 @@
-import { readFile, rm } from 'node:fs/promises';
+// Training of one run in its folder, from its start or its last checkpoint to its end.
 import * as tf from '@tensorflow/tfjs-core';
+import { appendLines } from '../checkpoints/atomic-file.ts';
 import { hasCheckpoint, readCheckpoint, writeCheckpoint } from '../checkpoints/checkpoint.ts';
+import { type Guard, withLock } from '../checkpoints/lock.ts';
 import { restoreCheckpoint } from '../checkpoints/stored.ts';
+import { readIfThere } from '../checkpoints/system-errors.ts';
 import { UsageError } from '../core/errors.ts';
 import { countWeights, sparsityOf, trainables } from '../core/params.ts';
 import { backendName } from '../ops/backend-name.ts';
@@ -12,8 +15,8 @@ import { DivergenceError, Interrupted } from './errors.ts';
 import { eventLog, type Report } from './event-log.ts';
 import { formatMetricRow, type MetricRow, parseLastRow } from './metrics.ts';
 import {
-  appendDurably,
   BEST_CHECKPOINT,
+  clearRemains,
   createRunFolder,
   cutBack,
   inspectRunFolder,
@@ -33,6 +36,8 @@ import type { RunSummary, TrainRunOptions } from './types.ts';
 interface Run {
   readonly task: Task;
   readonly folder: RunFolder;
+  /** Of the folder's lock. */
+  readonly guard: Guard;
   readonly state: TrainState;
   readonly watch: Stopwatch;
   readonly report: Report;
@@ -48,21 +53,29 @@ interface Run {
  * or a model that does not fit; DivergenceError if the loss or the weights are no longer finite, with the likely cause
  */
 export async function train(config: TrainConfig, options: TrainRunOptions): Promise<RunSummary> {
-  const { out, onProgress, resume = false, nameOf } = options;
+  const { out, onProgress, resume = false, nameOf, lockTimes, signal } = options;
   const folder = runFolder(out);
-  const { checkpointed } = await inspectRunFolder(folder, config, { resume, nameOf });
+  await inspectRunFolder(folder, config, { resume, nameOf });
   const files = { ...(await readInputs(folder)), ...given(options) };
   const task = await openTask(config, files);
-  // What a run that was killed may have left.
-  await rm(folder.gradients, { force: true });
-  const report = eventLog(folder.events, onProgress);
-  const run = checkpointed ? await resumeRun(task, folder, report) : await startRun(task, folder, files, report);
-  try {
-    return await runToEnd(run, options);
-  } finally {
-    disposeTrainState(run.state);
-  }
+  const onWait = (message: string) => onProgress?.({ kind: 'wait', epoch: 0, step: 0, message });
+  return withLock(folder.lock, { ...lockTimes, onWait, signal }, async (guard) => {
+    // Another process may have trained here since the first look.
+    const { checkpointed } = await inspectRunFolder(folder, config, { resume, nameOf });
+    await clearRemains(folder);
+    const report = eventLog(folder.events, guard, onProgress);
+    const here = { task, folder, guard, report };
+    const run = checkpointed ? await resumeRun(here) : await startRun(here, files);
+    try {
+      return await runToEnd(run, options);
+    } finally {
+      disposeTrainState(run.state);
+    }
+  });
 }
+
+/** Where a run happens, before its state is there. */
+type Place = Pick<Run, 'task' | 'folder' | 'guard' | 'report'>;
 
 const given = ({ dataDirectory, from, extraImages }: TaskFiles): TaskFiles => ({
   ...(dataDirectory !== undefined && { dataDirectory }),
@@ -70,9 +83,10 @@ const given = ({ dataDirectory, from, extraImages }: TaskFiles): TaskFiles => ({
   ...(extraImages !== undefined && { extraImages }),
 });
 
-async function startRun(task: Task, folder: RunFolder, files: TaskFiles, report: Report): Promise<Run> {
+async function startRun(place: Place, files: TaskFiles): Promise<Run> {
+  const { task, folder, guard, report } = place;
   const state = await startState(task);
-  await createRunFolder(folder, task.config, files);
+  await createRunFolder(folder, task.config, files, guard);
   await report({
     kind: 'start',
     epoch: 0,
@@ -87,10 +101,11 @@ async function startRun(task: Task, folder: RunFolder, files: TaskFiles, report:
     nonzeros: countWeights(state.params).nonzeros,
   });
   for (const message of startWarnings(task)) await report({ kind: 'warning', epoch: 0, step: 0, message });
-  return { task, folder, state, watch: stopwatch(), report, last: null };
+  return { ...place, state, watch: stopwatch(), last: null };
 }
 
-async function resumeRun(task: Task, folder: RunFolder, report: Report): Promise<Run> {
+async function resumeRun(place: Place): Promise<Run> {
+  const { task, folder, guard, report } = place;
   const { stored, warnings } = await readCheckpoint(folder.last);
   if (!isSameTraining(stored.config as unknown as TrainConfig, task.config)) {
     throw new UsageError(
@@ -98,17 +113,18 @@ async function resumeRun(task: Task, folder: RunFolder, report: Report): Promise
     );
   }
   const { state, backend } = fromCheckpoint(task, restoreCheckpoint(stored));
-  await recordConfig(folder, task.config);
-  const watch = stopwatch(await cutBack(folder, state));
+  await recordConfig(folder, task.config, guard);
+  const cut = await cutBack(folder, state, guard);
+  const watch = stopwatch(cut.times);
   const at = { epoch: state.epoch, step: state.step };
   await report({ kind: 'resume', ...at });
-  for (const message of warnings) await report({ kind: 'warning', ...at, message });
+  for (const message of [...warnings, ...cut.warnings]) await report({ kind: 'warning', ...at, message });
   const here = backendName();
   if (backend !== here) {
     const message = `The run was started on the backend ${backend} and goes on on ${here}: its figures will differ a little from those of an undisturbed run.`;
     await report({ kind: 'warning', ...at, message });
   }
-  return { task, folder, state, watch, report, last: parseLastRow(await readFile(folder.metrics, 'utf8')) };
+  return { ...place, state, watch, last: parseLastRow((await readIfThere(folder.metrics)) ?? '') };
 }
 
 async function runToEnd(
@@ -157,7 +173,7 @@ async function runToEnd(
       score >= (state.best?.robustValidationAccuracy ?? 0);
     if (best) state.best = { epoch: state.epoch, robustValidationAccuracy: score };
     await checkFinite(current);
-    await appendDurably(folder.metrics, formatMetricRow(row));
+    await appendLines(folder.metrics, formatMetricRow(row), { guard: run.guard, sync: true });
     current.last = row;
     await report({ kind: 'epoch', epoch: state.epoch, step: state.step, metrics: row, best });
     watch.nextEpoch();
@@ -183,7 +199,7 @@ async function save(run: Run, which: keyof typeof FILES): Promise<void> {
     file: FILES[which],
     times: watch.times(),
   });
-  await writeCheckpoint(folder[which], toCheckpoint(task, state, backendName()));
+  await writeCheckpoint(folder[which], toCheckpoint(task, state, backendName()), { guard: run.guard });
 }
 
 /** Keeps weights that are no longer numbers out of every checkpoint. */

@@ -1,10 +1,11 @@
+import type { LockTimes } from '../checkpoints/lock.ts';
 import type { NameOf, TrainConfig } from './config.ts';
 import type { MetricRow } from './metrics.ts';
 import type { BestEpoch } from './state.ts';
 import type { Times } from './stopwatch.ts';
 import type { TaskFiles } from './task.ts';
 
-/** What happens in a run, as it is told to `onProgress`; all but `step`, `prepass` and `validation` are also lines of events.jsonl. */
+/** What happens in a run, as it is told to `onProgress`; all but `step`, `prepass`, `validation` and `wait` are also lines of events.jsonl. */
 export type TrainEvent =
   | {
       readonly kind: 'start';
@@ -90,6 +91,8 @@ export type TrainEvent =
       readonly cause: 'divergence' | 'error';
       readonly message: string;
     }
+  /** The folder's lock may be that of a process that has ended, and it takes a while to find out. */
+  | { readonly kind: 'wait'; readonly epoch: 0; readonly step: 0; readonly message: string }
   | { readonly kind: 'interrupted'; readonly epoch: number; readonly step: number }
   | { readonly kind: 'end'; readonly epoch: number; readonly step: number };
 
@@ -105,6 +108,7 @@ export interface TrainRunOptions extends TaskFiles {
   readonly resume?: boolean;
   /** What messages call a setting; its own name if left out. */
   readonly nameOf?: NameOf;
+  readonly lockTimes?: LockTimes;
 }
 
 /** How a run ended. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { isMissing } from '../../checkpoints/atomic-file.ts';
+import { isMissing } from '../../checkpoints/system-errors.ts';
 import { InputError } from '../../core/errors.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { sha256OfFiles } from './digest.ts';

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { withoutFinalActivation } from '../../../attacks/final-activation.ts';
 import type { AppliedModel, AttackedModel } from '../../../attacks/types.ts';
 import { withWholeBatchNorms } from '../../../attacks/whole-batch-norms.ts';
-import { isMissing } from '../../checkpoints/atomic-file.ts';
+import { isMissing } from '../../checkpoints/system-errors.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { sha256Of } from './digest.ts';
 import { type LoadedModel, type LoadRequest, type ModelFormat, takenOff } from './format.ts';

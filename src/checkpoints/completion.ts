@@ -1,0 +1,31 @@
+// When a run is complete. Training, sweeps, evaluation and reports all ask this file.
+import { hasCheckpoint, readCheckpoint } from './checkpoint.ts';
+
+/** How far a run is, by the last checkpoint that can be read. */
+export interface Completion {
+  /** True if that checkpoint, which is written after all else of an epoch, records the final epoch. */
+  readonly complete: boolean;
+  /** Epochs that it records. */
+  readonly epoch: number;
+  /** Epochs that the run was to have; null if its configuration does not say. */
+  readonly epochs: number | null;
+  /** What had to be passed over, for people. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * How far the run is whose last checkpoint is at `last`; null if there is none.
+ *
+ * @throws InputError if no checkpoint there is whole
+ */
+export async function completionOf(last: string): Promise<Completion | null> {
+  if (!(await hasCheckpoint(last))) return null;
+  const { stored, warnings } = await readCheckpoint(last);
+  const { epochs: said } = stored.config;
+  const epochs = typeof said === 'number' ? said : null;
+  return { complete: epochs !== null && stored.epoch >= epochs, epoch: stored.epoch, epochs, warnings };
+}
+
+/** How far an incomplete run is, in words. */
+export const describeProgress = ({ epoch, epochs }: Completion): string =>
+  `its last checkpoint records epoch ${epoch}${epochs === null ? '' : ` of ${epochs}`}`;
