@@ -1,5 +1,10 @@
 // One run of a sweep, in a process of its own.
 import { startBackend } from '../backends/start.ts';
 import { serveJob } from '../sweeps/index.ts';
+import { outliveReader } from './closed-pipe.ts';
+import { listenForSignals } from './signals.ts';
 
-serveJob((config, options) => startBackend(config.backend, options));
+const interruption = listenForSignals(() => {});
+outliveReader([process.stdout, process.stderr]);
+await serveJob((config, options) => startBackend(config.backend, options), interruption.signal);
+interruption.end();

@@ -1,3 +1,4 @@
+// One run of a sweep in a process of its own, which talks to the sweep's process.
 import process from 'node:process';
 import type { TrainConfig } from '../training/config.ts';
 import { type JobEvent, type JobTask, runJob } from './job.ts';
@@ -21,33 +22,39 @@ export type FromChild =
   | { readonly kind: 'end'; readonly status: 'done' | 'interrupted' }
   | { readonly kind: 'error'; readonly message: string };
 
+/** Starts the backend of a configuration. */
+type Start = (
+  config: TrainConfig,
+  options: ChildBackend & { readonly warn: (message: string) => void },
+) => Promise<unknown>;
+
 /**
- * Makes the run that the parent process sends, tells it what happens, and ends.
+ * Makes the run that the parent process sends, tells it what happens, and ends. If the parent has ended, the run stops at
+ * the next safe point and is saved.
  *
- * @param start starts the backend of a configuration
+ * @param signal stops the run at the next safe point, as the parent can too
  */
-export function serveJob(start: (config: TrainConfig, options: ChildBackend) => Promise<unknown>): void {
+export async function serveJob(start: Start, signal: AbortSignal): Promise<void> {
   const abort = new AbortController();
-  const tell = (message: FromChild): void => void process.send?.(message);
-  // The parent decides when to stop; a Ctrl-C goes to it too.
-  process.on('SIGINT', () => {});
+  // A parent that has ended hears nothing; the callback takes the error that says so.
+  const tell = (message: FromChild): void => {
+    if (process.connected) process.send?.(message, undefined, undefined, () => {});
+  };
   process.on('disconnect', () => abort.abort());
-  process.on('message', async (message: ToChild) => {
-    if (message.kind === 'stop') {
-      abort.abort();
-      return;
-    }
-    try {
-      await start(message.task.config, message.backend);
-      const status = await runJob(message.task, {
-        signal: abort.signal,
-        onEvent: (event) => tell({ kind: 'event', event }),
-      });
-      tell({ kind: 'end', status });
-    } catch (error) {
-      tell({ kind: 'error', message: error instanceof Error ? error.message : String(error) });
-    } finally {
-      if (process.connected) process.disconnect();
-    }
+  const { task, backend } = await new Promise<ToChild & { kind: 'run' }>((resolve) => {
+    process.on('message', (message: ToChild) => {
+      if (message.kind === 'stop') abort.abort();
+      else resolve(message);
+    });
   });
+  const onEvent = (event: JobEvent): void => tell({ kind: 'event', event });
+  try {
+    await start(task.config, { ...backend, warn: (message) => onEvent({ kind: 'warning', message }) });
+    const status = await runJob(task, { signal: AbortSignal.any([signal, abort.signal]), onEvent });
+    tell({ kind: 'end', status });
+  } catch (error) {
+    tell({ kind: 'error', message: error instanceof Error ? error.message : String(error) });
+  } finally {
+    if (process.connected) process.disconnect();
+  }
 }
