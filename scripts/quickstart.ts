@@ -9,6 +9,7 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBackend } from '../src/backends/start.ts';
 import { endWithReader } from '../src/cli/closed-pipe.ts';
+import { listenForSignals } from '../src/cli/signals.ts';
 import type { AttackSpec } from '../src/evaluation/attacks.ts';
 import { evaluate } from '../src/evaluation/evaluate.ts';
 import {
@@ -21,7 +22,7 @@ import {
   writeReport,
 } from '../src/reporting/index.ts';
 import { optimizerTitle } from '../src/reporting/table.ts';
-import { type Grid, type Job, jobsOf, runSweep, type SweepEvent } from '../src/sweeps/index.ts';
+import { type Grid, type Job, jobsOf, runSweep, type SweepEvent, warningOf } from '../src/sweeps/index.ts';
 
 const GRID: Grid = {
   settings: {
@@ -52,12 +53,10 @@ const CURVE = { epsilons: [0, 0.05, 0.2, 0.3], testLimit: 250 };
 const { values: options } = parseArgs({ options: { out: { type: 'string', default: join('runs', 'quickstart') } } });
 const { out } = options;
 const started = Date.now();
-const abort = new AbortController();
-endWithReader();
-process.on('SIGINT', () => {
-  console.log('\nstopping after the current steps; the same command goes on from there');
-  abort.abort();
-});
+const interruption = listenForSignals(() =>
+  console.log('\nstopping after the current steps; the same command goes on from there'),
+);
+endWithReader({ aborted: () => interruption.signal.aborted });
 
 const clock = (): string => {
   const seconds = Math.round((Date.now() - started) / 1000);
@@ -84,6 +83,7 @@ function show(event: SweepEvent): void {
       running.set(event.position, titleOf(event.job));
       break;
     case 'job-event':
+      if (warningOf(event.event) !== null) say(`${titleOf(event.job)}: warning: ${warningOf(event.event)}`);
       if (event.event.kind === 'train' && event.event.event.kind === 'epoch' && finished < 2) {
         const { epoch, metrics } = event.event.event;
         const { validation_clean_accuracy: clean, validation_robust_accuracy: robust } = metrics;
@@ -111,9 +111,10 @@ const result = await runSweep(jobs, {
   out,
   evaluation: { attacks: [ATTACK], testLimit: TEST_IMAGES },
   processes: { count: 2, entry: new URL('../src/cli/sweep-process.js', import.meta.url) },
-  signal: abort.signal,
+  signal: interruption.signal,
   onEvent: show,
 });
+interruption.end();
 if (result.left.length > 0) process.exit(1);
 if (result.failed.length > 0) {
   for (const { job, message } of result.failed) console.error(`${titleOf(job)} failed: ${message}`);
@@ -135,7 +136,7 @@ const shown = [
   sparsest,
 ];
 for (const job of shown) {
-  await evaluate(folderOf(job), { attacks: [ATTACK], ...CURVE });
+  await evaluate(folderOf(job), { attacks: [ATTACK], ...CURVE, warn: say });
 }
 
 // Of `last`: `best` is chosen by robust accuracy, which says nothing about the net without defence.

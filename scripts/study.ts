@@ -11,6 +11,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeAtomically } from '../src/checkpoints/atomic-file.ts';
+import { listenForSignals } from '../src/cli/signals.ts';
 import { UsageError } from '../src/core/errors.ts';
 import { version } from '../src/evaluation/version.ts';
 import {
@@ -23,7 +24,7 @@ import {
   resultRows,
 } from '../src/reporting/index.ts';
 import { datasetTitle } from '../src/reporting/runs.ts';
-import { runSweep, type SweepEvent } from '../src/sweeps/index.ts';
+import { runSweep, type SweepEvent, warningOf } from '../src/sweeps/index.ts';
 import { readRunConfig } from '../src/training/run-folder.ts';
 import { ATTACK, jobOfRun, type Known, plannedRuns, type StudyRun, TEST_IMAGES, TOTALS } from './study/design.ts';
 import { hasDiverged, knownFrom, outcomesOf, studyEpochs } from './study/outcomes.ts';
@@ -43,8 +44,9 @@ const { values: options } = parseArgs({
 });
 const { out } = options;
 const runsFolder = join(out, 'runs');
-const abort = new AbortController();
 const WHOLE = TOTALS.rate + TOTALS.primary + TOTALS.exploratory;
+
+const interruption = listenForSignals(() => say('stopping at the next safe point; once more stops at once'));
 
 const say = (line: string): void => console.log(`${new Date().toISOString().slice(0, 19)}  ${line}`);
 
@@ -157,7 +159,10 @@ let writing: Promise<unknown> = Promise.resolve();
 function show(event: SweepEvent): void {
   if (event.kind === 'start') say(`${event.missing} of ${event.jobs.length} runs to make`);
   else if (event.kind === 'job-start') say(`${event.job.name} begins`);
-  else if (event.kind === 'job-end') {
+  else if (event.kind === 'job-event') {
+    const warning = warningOf(event.event);
+    if (warning !== null) say(`${event.job.name}: warning: ${warning}`);
+  } else if (event.kind === 'job-end') {
     const { job, status } = event;
     writing = writing.then(async () => {
       const line = await writeTables().catch((error: Error) => `The tables wait: ${error.message}`);
@@ -181,7 +186,7 @@ async function make(runs: readonly StudyRun[], { diverged }: Stand): Promise<boo
       revectorize: options.revectorize,
       entry: new URL('../src/cli/sweep-process.js', import.meta.url),
     },
-    signal: abort.signal,
+    signal: interruption.signal,
     onEvent: show,
   });
   await writing;
@@ -216,8 +221,6 @@ async function main(): Promise<void> {
     console.log(await writeTables({ page: true }));
     return;
   }
-  process.on('SIGINT', () => abort.abort());
-  process.on('SIGTERM', () => abort.abort());
   await mkdir(out, { recursive: true });
   await lock();
   await recordBuild();
@@ -226,6 +229,7 @@ async function main(): Promise<void> {
   await rm(join(out, 'study.pid'), { force: true });
   if (!whole) {
     say('not all runs are made; the same command goes on from here');
+    interruption.end();
     process.exitCode = 1;
   }
 }

@@ -10,6 +10,7 @@ import {
   type SweepEvent,
   type SweepResult,
   shardOf,
+  warningOf,
 } from '../sweeps/index.ts';
 import type { NameOf } from '../training/config.ts';
 import { ATTACK_FLAGS, attacksOf, checkRadii } from './attack-flags.ts';
@@ -83,7 +84,8 @@ export const sweep = defineCommand({
     } finally {
       show.stop();
     }
-    await conclude(result, { out, data: flags.data, evaluated: flags.evaluate !== false, json }, terminal);
+    const evaluated = flags.evaluate !== false;
+    await conclude(result, { out, data: flags.data, evaluated, json, warnings: show.warnings() }, terminal);
   },
 });
 
@@ -114,22 +116,37 @@ async function startSweep(
   return name;
 }
 
-async function showSweep(
-  jobs: readonly Job[],
-  terminal: Terminal,
-): Promise<{ update(event: SweepEvent): void; stop(): void }> {
+/** A warning that a run had. */
+interface RunWarning {
+  readonly run: string;
+  readonly message: string;
+}
+
+interface SweepProgress {
+  update(event: SweepEvent): void;
+  /** Takes the bar off the screen. */
+  stop(): void;
+  /** All warnings so far. */
+  warnings(): readonly RunWarning[];
+}
+
+async function showSweep(jobs: readonly Job[], terminal: Terminal): Promise<SweepProgress> {
   const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'runs/s');
   const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
   const label = ({ position, job }: { position: number; job: Job }) => `[${position + 1}/${jobs.length}] ${job.name}`;
   let missing = jobs.length;
   let ended = 0;
   let lastLine = Date.now();
-  const warned = new Set<string>();
-  /** A warning that several runs have is said once. */
-  const warn = (run: string, message: string) => {
-    if (warned.has(message)) return;
-    warned.add(message);
-    say(`${run}: warning: ${message}`);
+  /** By warning: the runs that have it. It is said of the first at once, and of the others in the end. */
+  const warned = new Map<string, Set<string>>();
+  const warn = (event: { readonly position: number; readonly job: Job }, message: string) => {
+    const runs = warned.get(message);
+    if (runs !== undefined) {
+      runs.add(event.job.name);
+      return;
+    }
+    warned.set(message, new Set([event.job.name]));
+    say(`${label(event)}: warning: ${message}`);
   };
   const update = (event: SweepEvent) => {
     switch (event.kind) {
@@ -142,7 +159,11 @@ async function showSweep(
         break;
       case 'job-event': {
         const { event: inJob } = event;
-        if (inJob.kind === 'train' && inJob.event.kind === 'warning') warn(label(event), inJob.event.message);
+        const warning = warningOf(inJob);
+        if (warning !== null) {
+          warn(event, warning);
+          break;
+        }
         const text = `${label(event)}: ${progressOf(inJob)}`;
         if (bar !== null) bar.update(ended + fractionOf(event), missing, text, '');
         else if (Date.now() - lastLine >= LINE_EVERY_MS) {
@@ -162,10 +183,19 @@ async function showSweep(
         event satisfies never;
     }
   };
-  return { update, stop: () => bar?.stop() };
+  const stop = () => {
+    for (const [message, runs] of warned) {
+      const others = [...runs].slice(1);
+      if (others.length > 0) say(`${others.join(', ')}: warning, as before: ${message}`);
+    }
+    bar?.stop();
+  };
+  const warnings = () => [...warned].flatMap(([message, runs]) => [...runs].map((run) => ({ run, message })));
+  return { update, stop, warnings };
 }
 
 function progressOf(event: JobEvent): string {
+  if (event.kind === 'warning') return event.message;
   if (event.kind === 'evaluate') {
     const { done, total, clean, robust } = event.progress;
     return `evaluating ${done}/${total}, ${percent(clean)} clean${robust === null ? '' : `, ${percent(robust)} robust`}`;
@@ -178,15 +208,23 @@ function progressOf(event: JobEvent): string {
 
 /** How much of a run is done, evaluation counted as nothing. */
 function fractionOf({ job, event }: SweepEvent & { kind: 'job-event' }): number {
-  if (event.kind === 'evaluate') return 1;
+  if (event.kind !== 'train') return 1;
   const { event: progress } = event;
   if (progress.kind !== 'step') return 'epoch' in progress ? Math.max(0, progress.epoch - 1) / job.config.epochs : 0;
   return (progress.epoch - 1 + progress.batch / progress.batches) / job.config.epochs;
 }
 
+interface Conclusion {
+  readonly out: string;
+  readonly data: string | undefined;
+  readonly evaluated: boolean;
+  readonly json: boolean;
+  readonly warnings: readonly RunWarning[];
+}
+
 async function conclude(
   result: SweepResult,
-  { out, data, evaluated, json }: { out: string; data: string | undefined; evaluated: boolean; json: boolean },
+  { out, data, evaluated, json, warnings }: Conclusion,
   terminal: Terminal,
 ): Promise<void> {
   const { before, done, failed, left } = result;
@@ -205,6 +243,7 @@ async function conclude(
           done: names(done),
           failed: failed.map(({ job, message }) => ({ run: job.name, message })),
           left: names(left),
+          warnings,
           files: report?.files ?? null,
         },
         null,
@@ -215,6 +254,9 @@ async function conclude(
     terminal.print(`${reportText(report)}\npage: ${report.files.page}`);
   }
   if (left.length > 0) terminal.note(`${left.length} runs are left; the same command makes them.`);
+  if (left.length > 0 && failed.length === 0 && !terminal.signal.aborted) {
+    throw new InputError('The processes of these runs were interrupted, and this one was not.');
+  }
   if (failed.length > 0) {
     throw new InputError(
       `${failed.length} of ${finished + failed.length + left.length} runs failed; the same command tries them again.`,

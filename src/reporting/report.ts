@@ -47,7 +47,7 @@ export interface Report extends ReportData {
  */
 export async function writeReport(folder: string, options: ReportOptions = {}): Promise<Report> {
   const { out = folder, title = 'Clean and robust accuracy', warn } = options;
-  const runs = await readRuns(folder);
+  const runs = withoutUnfinished(await readRuns(folder), warn);
   const bare = collectReport(runs, title, null, options.checkpoint);
   let gallery: Gallery | null = null;
   try {
@@ -69,6 +69,19 @@ export async function writeReport(folder: string, options: ReportOptions = {}): 
   return { ...data, files };
 }
 
+/**
+ * Leaves the results of runs that are not complete out, beside other runs: they would be compared with, or averaged over,
+ * what was trained for longer. Each is named.
+ */
+function withoutUnfinished(runs: readonly RunRecord[], warn?: (message: string) => void): RunRecord[] {
+  return runs.map((run) => {
+    if (run.unfinished === undefined) return run;
+    const alone = runs.length === 1 || run.evaluations.length === 0;
+    warn?.(`${run.name} is not complete: ${run.unfinished}.${alone ? '' : ' Its results are left out.'}`);
+    return alone ? run : { ...run, evaluations: [] };
+  });
+}
+
 /** A net to show, by the run that it comes from. */
 interface Shown {
   readonly name: string;
@@ -77,10 +90,14 @@ interface Shown {
 }
 
 /** The pictures for a report: those in gallery.json if they are of the same nets, else newly drawn ones, kept there. */
-async function galleryOf(data: ReportData, out: string, { dataDirectory }: ReportOptions): Promise<Gallery | null> {
+async function galleryOf(
+  data: ReportData,
+  out: string,
+  { dataDirectory, warn }: ReportOptions,
+): Promise<Gallery | null> {
   const shown = netsToShow(data);
   if (shown.length === 0 || data.threat === null) return null;
-  const identities = await Promise.all(shown.map(({ file }) => checkpointIdentity(file)));
+  const identities = await Promise.all(shown.map(({ file }) => checkpointIdentity(file, warn)));
   const identity = JSON.stringify([data.threat, shown.map(({ name }, i) => [name, identities[i].sha256])]);
   const path = join(out, 'gallery.json');
   const kept = await readKept(path);

@@ -1,10 +1,15 @@
-import { readdir, readFile } from 'node:fs/promises';
+// Runs as a report reads them from their folders.
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
+import { type Completion, completionOf, describeProgress } from '../checkpoints/completion.ts';
+import { readIfThere } from '../checkpoints/system-errors.ts';
 import { InputError } from '../core/errors.ts';
 import { readEvaluations } from '../evaluation/record.ts';
 import type { AttackResult, Evaluation } from '../evaluation/types.ts';
 import { parseConfig, type TrainConfig } from '../training/config.ts';
-import { METRIC_COLUMNS, type MetricRow } from '../training/metrics.ts';
+import { METRIC_COLUMNS, METRICS_HEADER, type MetricRow, rowsUpTo } from '../training/metrics.ts';
+import { runFolder } from '../training/run-folder.ts';
 import { numberOf, parseCsv } from './csv.ts';
 import type { CostedRun } from './epochs-to-accuracy.ts';
 import type { ResultRow } from './results.ts';
@@ -19,6 +24,8 @@ export interface RunRecord {
   readonly metrics: readonly MetricRow[];
   /** Empty where nothing was evaluated yet. */
   readonly evaluations: readonly Evaluation[];
+  /** How far the run is, in words, if it is not complete. */
+  readonly unfinished?: string;
 }
 
 /**
@@ -42,26 +49,31 @@ export async function readRuns(folder: string): Promise<RunRecord[]> {
   return runs;
 }
 
-const isRun = async (folder: string): Promise<boolean> => (await readIfThere(join(folder, 'config.json'))) !== null;
+const isRun = async (folder: string): Promise<boolean> => (await readIfFile(join(folder, 'config.json'))) !== null;
 
-async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
-    throw error;
-  }
-}
+/** The text of a file; null if there is none, or a folder of that name. */
+const readIfFile = async (path: string): Promise<string | null> =>
+  (await stat(path).catch(() => null))?.isDirectory() ? null : readIfThere(path);
 
 async function readRun(folder: string): Promise<RunRecord> {
-  const path = join(folder, 'config.json');
+  const files = runFolder(folder);
   let config: TrainConfig;
   try {
-    config = parseConfig(JSON.parse((await readIfThere(path)) ?? 'null'));
+    config = parseConfig(JSON.parse((await readIfThere(files.config)) ?? 'null'));
   } catch (error) {
-    throw new InputError(`${path} is no configuration of a run: ${(error as Error).message}`);
+    throw new InputError(`${files.config} is no configuration of a run: ${(error as Error).message}`);
   }
-  const metrics = await parseCsv((await readIfThere(join(folder, 'metrics.csv'))) ?? '');
+  const completion = await completionOf(files.last).catch((error) => {
+    if (error instanceof InputError) return error;
+    throw error;
+  });
+  const unfinished = await unfinishedBy(completion, files.best);
+  // Rows after the last checkpoint happen again.
+  const rows = rowsUpTo(
+    completion instanceof Error ? config.epochs : (completion?.epoch ?? config.epochs),
+    (await readIfThere(files.metrics)) ?? '',
+  );
+  const metrics = await parseCsv(METRICS_HEADER + rows.join('\n'));
   return {
     name: basename(resolve(folder)),
     folder,
@@ -69,8 +81,16 @@ async function readRun(folder: string): Promise<RunRecord> {
     metrics: metrics.map(
       (row) => Object.fromEntries(METRIC_COLUMNS.map((column) => [column, numberOf(row[column])])) as MetricRow,
     ),
-    evaluations: await readEvaluations(join(folder, 'evaluation.json')),
+    evaluations: await readEvaluations(files.evaluation),
+    ...(unfinished !== null && { unfinished }),
   };
+}
+
+/** Why a run does not count as complete, in words; null if it does. Results may be kept without any checkpoint. */
+async function unfinishedBy(completion: Completion | InputError | null, best: string): Promise<string | null> {
+  if (completion instanceof InputError) return completion.message;
+  if (completion === null) return (await hasCheckpoint(best)) ? 'it has no last checkpoint' : null;
+  return completion.complete ? null : [...completion.warnings, describeProgress(completion)].join(' ');
 }
 
 /** How a data set is called where people read it: its name, marked where its files are not the official ones. */

@@ -1,13 +1,16 @@
-import { readFile } from 'node:fs/promises';
-import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
+// One run of a sweep: trained, evaluated, and whether both are done.
+import { completionOf } from '../checkpoints/completion.ts';
+import type { LockTimes } from '../checkpoints/lock.ts';
+import { readIfThere } from '../checkpoints/system-errors.ts';
+import { InputError } from '../core/errors.ts';
 import { attackLabel, PROTOCOLS } from '../evaluation/attacks.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
+import { interruptedPath } from '../evaluation/interrupted.ts';
 import type { EvaluationProgress } from '../evaluation/measure.ts';
 import type { EvaluateOptions } from '../evaluation/options.ts';
 import { readEvaluations } from '../evaluation/record.ts';
 import { checkpointFiles, checkpointIdentity } from '../evaluation/target.ts';
 import type { TrainConfig } from '../training/config.ts';
-import { parseLastRow } from '../training/metrics.ts';
 import { readRunConfig, runFolder } from '../training/run-folder.ts';
 import type { TaskFiles } from '../training/task.ts';
 import { train } from '../training/train.ts';
@@ -25,12 +28,22 @@ export interface JobTask extends TaskFiles {
   readonly cacheMemory?: number;
   /** Null: the run is trained only. */
   readonly evaluation: JobEvaluation | null;
+  readonly lockTimes?: LockTimes;
 }
 
 /** What a job tells while it runs. */
 export type JobEvent =
+  /** What is odd but no reason to stop, outside training. */
+  | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'train'; readonly event: TrainEvent }
   | { readonly kind: 'evaluate'; readonly progress: EvaluationProgress & { readonly checkpoint: string } };
+
+/** What an event warns of; null for other events. */
+export function warningOf(event: JobEvent): string | null {
+  if (event.kind === 'warning') return event.message;
+  const isWarning = event.kind === 'train' && (event.event.kind === 'warning' || event.event.kind === 'wait');
+  return isWarning ? event.event.message : null;
+}
 
 export interface JobOptions {
   readonly signal?: AbortSignal;
@@ -43,56 +56,72 @@ export interface JobOptions {
  *
  * @returns `interrupted` if the signal stopped it; the same task then goes on from there
  */
-export async function runJob(task: JobTask, { signal, onEvent }: JobOptions = {}): Promise<'done' | 'interrupted'> {
-  const { config, out, evaluation, ...options } = task;
-  if (!(await isTrained(out, config))) {
+export async function runJob(task: JobTask, options: JobOptions = {}): Promise<'done' | 'interrupted'> {
+  try {
+    return await trainAndEvaluate(task, options);
+  } catch (error) {
+    // What the signal stopped ends with its reason; a disk that is full at the same time is a failure all the same.
+    if (options.signal?.aborted && !(error instanceof InputError)) return 'interrupted';
+    throw error;
+  }
+}
+
+async function trainAndEvaluate(task: JobTask, { signal, onEvent }: JobOptions): Promise<'done' | 'interrupted'> {
+  const { config, out, evaluation, lockTimes, ...options } = task;
+  const warn = (message: string) => onEvent?.({ kind: 'warning', message });
+  if (!(await isTrained(out))) {
     const { status } = await train(config, {
       ...options,
       out,
       signal,
+      lockTimes,
       resume: (await readRunConfig(out)) !== null,
       onProgress: (event) => onEvent?.({ kind: 'train', event }),
     });
     if (status === 'interrupted') return status;
   }
   if (evaluation === null || (await isEvaluated(out, config, evaluation))) return 'done';
+  await evaluate(out, {
+    ...evaluation,
+    testLimit: evaluation.testLimit ?? config.testLimit,
+    resume: 'if-same',
+    dataDirectory: options.dataDirectory,
+    lockTimes,
+    signal,
+    warn,
+    onProgress: (progress) => onEvent?.({ kind: 'evaluate', progress }),
+  });
+  return 'done';
+}
+
+/** Whether nothing of a task is left to do. What cannot be read is not done. */
+export const isDone = async (
+  { config, out, evaluation }: JobTask,
+  warn?: (message: string) => void,
+): Promise<boolean> => {
   try {
-    await evaluate(out, {
-      ...evaluation,
-      testLimit: evaluation.testLimit ?? config.testLimit,
-      resume: 'if-same',
-      dataDirectory: options.dataDirectory,
-      signal,
-      onProgress: (progress) => onEvent?.({ kind: 'evaluate', progress }),
-    });
-    return 'done';
+    return (await isTrained(out)) && (evaluation === null || (await isEvaluated(out, config, evaluation, warn)));
   } catch (error) {
-    if (signal?.aborted) return 'interrupted';
+    if (error instanceof InputError) return false;
     throw error;
   }
-}
+};
 
-/** Whether nothing of a task is left to do. */
-export const isDone = async ({ config, out, evaluation }: JobTask): Promise<boolean> =>
-  (await isTrained(out, config)) && (evaluation === null || (await isEvaluated(out, config, evaluation)));
-
-async function isTrained(out: string, { epochs }: TrainConfig): Promise<boolean> {
-  const { last, metrics } = runFolder(out);
-  if (!(await hasCheckpoint(last))) return false;
-  const row = parseLastRow(await readFile(metrics, 'utf8').catch(() => ''));
-  return (row?.epoch ?? 0) >= epochs;
-}
+const isTrained = async (out: string): Promise<boolean> => (await completionOf(runFolder(out).last))?.complete ?? false;
 
 /** Whether every checkpoint that a run keeps has the results of these attacks, on as many images at least. */
 async function isEvaluated(
   out: string,
   config: TrainConfig,
   { attacks = PROTOCOLS.quick, epsilons = [config.epsilon], norm = config.norm, seed = 0, testLimit }: JobEvaluation,
+  warn?: (message: string) => void,
 ): Promise<boolean> {
   const evaluations = await readEvaluations(runFolder(out).evaluation);
   const least = testLimit ?? config.testLimit ?? 0;
   for (const file of await checkpointFiles(out)) {
-    const { checkpoint, sha256 } = await checkpointIdentity(file);
+    const { checkpoint, sha256 } = await checkpointIdentity(file, warn);
+    // Left by a process that was killed; the evaluation goes on, or removes it.
+    if ((await readIfThere(interruptedPath(runFolder(out).evaluation, checkpoint))) !== null) return false;
     const results = evaluations
       .filter(
         ({ target, seed: used, clean }) =>

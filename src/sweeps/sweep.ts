@@ -1,6 +1,8 @@
+// A sweep: makes the missing runs of a grid, in this process or in processes of their own.
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { LockTimes } from '../checkpoints/lock.ts';
 import { InputError } from '../core/errors.ts';
 import type { TaskFiles } from '../training/task.ts';
 import type { FromChild, ToChild } from './child.ts';
@@ -18,6 +20,7 @@ export interface SweepOptions extends TaskFiles {
   readonly processes?: ChildProcesses;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: SweepEvent) => void;
+  readonly lockTimes?: LockTimes;
 }
 
 /** Processes beside each other, a run each. */
@@ -61,7 +64,8 @@ export interface SweepResult {
  * @throws InputError for a number of processes below 1
  */
 export async function runSweep(jobs: readonly Job[], options: SweepOptions): Promise<SweepResult> {
-  const { out, dataDirectory, from, extraImages, cacheMemory, evaluation, processes, signal, onEvent } = options;
+  const { out, dataDirectory, from, extraImages, cacheMemory, evaluation, processes, signal, onEvent, lockTimes } =
+    options;
   const count = processes?.count ?? 1;
   if (!Number.isInteger(count) || count < 1) {
     throw new InputError(`A sweep needs at least one process; ${count} came.`);
@@ -74,11 +78,14 @@ export async function runSweep(jobs: readonly Job[], options: SweepOptions): Pro
     extraImages,
     cacheMemory,
     evaluation,
+    lockTimes,
   });
   const before: Job[] = [];
   const missing: { job: Job; position: number }[] = [];
   for (const [position, job] of jobs.entries()) {
-    if (await isDone(taskOf(job))) before.push(job);
+    const warn = (message: string) =>
+      onEvent?.({ kind: 'job-event', job, position, event: { kind: 'warning', message } });
+    if (await isDone(taskOf(job), warn)) before.push(job);
     else missing.push({ job, position });
   }
   onEvent?.({ kind: 'start', jobs, missing: missing.length });
@@ -117,6 +124,12 @@ async function attempt(run: () => Promise<'done' | 'interrupted'>): Promise<JobS
   }
 }
 
+/** Characters of what a process wrote to standard error that are kept, the last ones. */
+const MOST_COMPLAINT = 2000;
+
+/** Signals that end a process which has not begun to listen yet; its run is left as it was. */
+const STOPPING: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP']);
+
 function runInChild(
   task: JobTask,
   { entry, count, threads = availableParallelism(), revectorize = false }: ChildProcesses,
@@ -129,19 +142,25 @@ function runInChild(
     const stop = () => send({ kind: 'stop' });
     let complaint = '';
     child.stderr?.on('data', (text: Buffer) => {
-      complaint = (complaint + text.toString()).slice(-2000);
+      complaint = (complaint + text.toString()).slice(-MOST_COMPLAINT);
     });
+    let answer: FromChild | null = null;
     child.on('message', (message: FromChild) => {
       if (message.kind === 'event') tell(message.event);
-      else if (message.kind === 'end') resolve(message.status);
-      else reject(new InputError(message.message));
+      else answer = message;
     });
     child.on('error', reject);
     child.on('close', (code, name) => {
       signal?.removeEventListener('abort', stop);
-      reject(
-        new InputError(`The process of this run ended early (${name ?? `exit code ${code}`}). ${complaint.trim()}`),
-      );
+      const said = complaint.trim();
+      if (answer?.kind === 'error') reject(new InputError(answer.message));
+      else if (answer?.kind === 'end') {
+        // Such as a warning of Node or of a library.
+        if (said !== '') tell({ kind: 'warning', message: said });
+        resolve(answer.status);
+      } else if (name !== null && STOPPING.has(name)) resolve('interrupted');
+      else
+        reject(new InputError(`The process of this run ended early (${name ?? `exit code ${code}`}). ${said}`.trim()));
     });
     signal?.addEventListener('abort', stop);
     send({ kind: 'run', task, backend: { threads: Math.max(1, Math.floor(threads / count)), revectorize } });
