@@ -123,6 +123,8 @@ async function keep(path: string, second: string): Promise<void> {
     throw error;
   }
   await rename(second, previousOf(path));
+  // A rename does nothing where both names are of one file already, as after a crash right here.
+  await rm(second, { force: true });
 }
 
 /** Makes a rename in `directory` outlast a power failure, where the system can. */

@@ -11,7 +11,7 @@ import type { EvaluateOptions } from '../evaluation/options.ts';
 import { readEvaluations } from '../evaluation/record.ts';
 import { checkpointFiles, checkpointIdentity } from '../evaluation/target.ts';
 import type { TrainConfig } from '../training/config.ts';
-import { readRunConfig, runFolder } from '../training/run-folder.ts';
+import { hasEndEvent, readRunConfig, runFolder } from '../training/run-folder.ts';
 import type { TaskFiles } from '../training/task.ts';
 import { train } from '../training/train.ts';
 import type { TrainEvent } from '../training/types.ts';
@@ -107,7 +107,12 @@ export const isDone = async (
   }
 };
 
-const isTrained = async (out: string): Promise<boolean> => (await completionOf(runFolder(out).last))?.complete ?? false;
+/** Whether a run is complete, and tells so. */
+async function isTrained(out: string): Promise<boolean> {
+  const folder = runFolder(out);
+  const completion = await completionOf(folder.last);
+  return completion !== null && completion.complete && (await hasEndEvent(folder));
+}
 
 /** Whether every checkpoint that a run keeps has the results of these attacks, on as many images at least. */
 async function isEvaluated(

@@ -187,6 +187,15 @@ export async function cutBack(folder: RunFolder, position: Position, guard: Guar
   };
 }
 
+/**
+ * Whether the last event of a run is its end. It follows the last checkpoint, so a process that was killed between the
+ * two leaves a complete run without it.
+ */
+export async function hasEndEvent(folder: RunFolder): Promise<boolean> {
+  const last = wholeLines((await readIfThere(folder.events)) ?? '').at(-1) ?? '';
+  return (parseJson(last) as EventLine | null | undefined)?.kind === 'end';
+}
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

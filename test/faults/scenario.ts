@@ -1,0 +1,148 @@
+// A command whose file operations fail one by one, and what has to hold after the command is repeated.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { cp, mkdir, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import type { Fault } from './preload.ts';
+
+const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const preload = new URL('./preload.js', import.meta.url).href;
+
+/** A small command and the folder that it changes. */
+export interface Scenario {
+  readonly name: string;
+  /** Commands that make the folder that the command begins with. */
+  readonly before?: readonly (readonly string[])[];
+  readonly command: readonly string[];
+  /** What a user types after it failed. */
+  readonly again: readonly string[];
+  readonly who: Fault['who'];
+  /** What the command comes to, equal for equal runs. */
+  readonly outcome: (folder: string) => Promise<unknown>;
+}
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly said: string;
+}
+
+/** Runs the command in a folder and waits for it and for every process that it started. */
+async function run(args: readonly string[], cwd: string, fault?: Fault): Promise<Ended> {
+  const env = {
+    ...process.env,
+    ...(fault && { EQUIPOISE_FAULT: JSON.stringify(fault), NODE_OPTIONS: `--import ${preload}` }),
+  };
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+  }
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  await groupEnds(child);
+  return { code, signal, said };
+}
+
+async function groupEnds({ pid }: ChildProcess): Promise<void> {
+  for (;;) {
+    try {
+      process.kill(-(pid as number), 0);
+    } catch {
+      return;
+    }
+    await delay(20);
+  }
+}
+
+/** The scenario at its beginning, undisturbed, and how many file operations that takes. */
+export interface Prepared {
+  readonly scenario: Scenario;
+  readonly root: string;
+  readonly expected: unknown;
+  readonly operations: number;
+}
+
+export async function prepare(scenario: Scenario): Promise<Prepared> {
+  const root = mkdtempSync(join(tmpdir(), 'equipoise-faults-'));
+  const [start, whole] = ['start', 'whole'].map((name) => join(root, name));
+  await mkdir(start);
+  for (const args of scenario.before ?? []) {
+    const { code, said } = await run(args, start);
+    expect(code, said).to.equal(0);
+  }
+  await cp(start, whole, { recursive: true });
+  const log = join(root, 'operations');
+  const count: Fault = { kind: 'count', at: 0, below: whole, who: scenario.who, fired: join(root, 'fired'), log };
+  const { code, said } = await run(scenario.command, whole, count);
+  expect(code, said).to.equal(0);
+  // The longest of its processes.
+  const byProcess = new Map<string, number>();
+  for (const line of readFileSync(log, 'utf8').trimEnd().split('\n')) {
+    const [pid] = line.split(' ');
+    byProcess.set(pid, (byProcess.get(pid) ?? 0) + 1);
+  }
+  return {
+    scenario,
+    root,
+    expected: await scenario.outcome(whole),
+    operations: Math.max(...byProcess.values()),
+  };
+}
+
+export const dispose = ({ root }: Prepared): Promise<void> => rm(root, { recursive: true, force: true });
+
+/** Lets operation `at` fail, repeats the command, and compares with what is expected; a text says what is wrong. */
+export async function check(
+  { scenario, root, expected }: Prepared,
+  kind: Fault['kind'],
+  at: number,
+): Promise<string | null> {
+  const folder = join(root, `${kind}-${at}`);
+  await cp(join(root, 'start'), folder, { recursive: true });
+  const fired = join(root, `fired-${kind}-${at}`);
+  try {
+    const failed = await run(scenario.command, folder, { kind, at, below: folder, who: scenario.who, fired });
+    const where = `${scenario.name}: ${kind} at operation ${at} (${existsSync(fired) ? readFileSync(fired, 'utf8').trim() : 'not reached'})`;
+    if (/\n {4}at /.test(failed.said)) return `${where} prints a stack trace:\n${failed.said}`;
+    if (
+      /ENOSPC|EIO/.test(kind) &&
+      existsSync(fired) &&
+      failed.code === 0 &&
+      !isSame(await scenario.outcome(folder), expected)
+    ) {
+      return `${where} ends with exit code 0 and another result:\n${failed.said}`;
+    }
+    const repeated = await run(scenario.again, folder);
+    if (repeated.code !== 0) return `${where} cannot be repeated:\n${failed.said}\n${repeated.said}`;
+    const found = await scenario.outcome(folder);
+    if (!isSame(found, expected)) {
+      return `${where} comes to another result:\n${difference(found, expected)}\n${failed.said}\n${repeated.said}`;
+    }
+    const remains = (await readdir(folder, { recursive: true })).filter((name) =>
+      /\.temporary$|\.interrupted\.json$|run\.lock/.test(name),
+    );
+    return remains.length === 0 ? null : `${where} leaves ${remains.join(', ')}`;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+const difference = (found: unknown, expected: unknown): string => {
+  const [a, b] = [found, expected].map((value) => JSON.stringify(value));
+  const at = [...a].findIndex((character, i) => character !== b[i]);
+  return `${a.slice(Math.max(0, at - 100), at + 100)}\ninstead of\n${b.slice(Math.max(0, at - 100), at + 100)}`;
+};
