@@ -111,7 +111,7 @@ export const isDone = async (
 async function isTrained(out: string): Promise<boolean> {
   const folder = runFolder(out);
   const completion = await completionOf(folder.last);
-  return completion !== null && completion.complete && (await hasEndEvent(folder));
+  return (completion?.complete ?? false) && (await hasEndEvent(folder));
 }
 
 /** Whether every checkpoint that a run keeps has the results of these attacks, on as many images at least. */
