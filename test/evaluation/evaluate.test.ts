@@ -255,10 +255,10 @@ describe('the evaluation of a run', () => {
   it('names the way out where its folder cannot be written to', () =>
     withRun(async (folder) => {
       // In the way of what is written beside the file first.
-      await mkdir(join(folder, 'evaluation.json.temporary'));
+      await mkdir(join(folder, 'evaluation.best.interrupted.json'));
       const error = await failure(evaluate(folder, { dataset: data, attacks: parseAttacks('fgsm') }));
       expect(error).to.be.instanceOf(InputError);
-      expect(error.message).to.match(/evaluation\.json cannot be written.*--out FILE/);
+      expect(error.message).to.match(/evaluation\.best\.interrupted\.json cannot be written.*--out FILE/);
     }));
 
   it('writes clean and robust accuracy of best and last, and gives what it writes', () =>

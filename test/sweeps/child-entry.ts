@@ -1,5 +1,5 @@
-import '@tensorflow/tfjs-backend-cpu';
-import * as tf from '@tensorflow/tfjs-core';
+// One run of a sweep on the backend cpu, in a process of its own.
+import { startCpu } from '../../src/backends/cpu.ts';
 import { serveJob } from '../../src/sweeps/child.ts';
 
-await serveJob(() => tf.setBackend('cpu'), new AbortController().signal);
+await serveJob(startCpu, new AbortController().signal);

@@ -1,0 +1,176 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { previousOf } from '../../src/checkpoints/atomic-file.ts';
+import { completionOf } from '../../src/checkpoints/completion.ts';
+import { parseAttacks } from '../../src/evaluation/attacks.ts';
+import { evaluate } from '../../src/evaluation/evaluate.ts';
+import { writeReport } from '../../src/reporting/report.ts';
+import { readRuns } from '../../src/reporting/runs.ts';
+import { jobsOf } from '../../src/sweeps/grid.ts';
+import { warningOf } from '../../src/sweeps/job.ts';
+import { type ChildProcesses, runSweep, type SweepEvent } from '../../src/sweeps/sweep.ts';
+import { runFolder } from '../../src/training/run-folder.ts';
+import { outcome } from '../training/tiny.ts';
+
+const evaluation = { attacks: parseAttacks('fgsm') };
+const jobs = jobsOf({
+  settings: {
+    dataset: 'synthetic',
+    model: 'mlp',
+    width: 0.1,
+    trainLimit: 64,
+    testLimit: 20,
+    batchSize: 16,
+    epochs: 2,
+    steps: 1,
+    backend: 'cpu',
+  },
+  axes: { seed: [0, 1] },
+});
+const [job, other] = jobs;
+const processes: ChildProcesses = { count: 1, entry: new URL('./child-entry.js', import.meta.url), threads: 1 };
+
+describe('a run that is not complete', () => {
+  let base = '';
+  let whole = '';
+  let expected: unknown;
+  let count = 0;
+  before(async () => {
+    await tf.setBackend('cpu');
+    base = await mkdtemp(join(tmpdir(), 'equipoise-complete-'));
+    whole = join(base, 'whole');
+    await runSweep(jobs, { out: whole, evaluation });
+    expected = await resultOf(whole);
+  });
+  after(() => rm(base, { recursive: true }));
+
+  const resultOf = async (out: string) => ({
+    ...(await outcome(join(out, job.name))),
+    evaluation: await readFile(join(out, job.name, 'evaluation.json'), 'utf8'),
+  });
+  /** A copy of the sweep, and the files of its first run. */
+  async function copied() {
+    const out = join(base, `sweep-${count++}`);
+    await cp(whole, out, { recursive: true });
+    return { out, files: runFolder(join(out, job.name)) };
+  }
+  /** The sweep as a crash leaves it between the row of the last epoch and its checkpoint. */
+  async function behind() {
+    const { out, files } = await copied();
+    await cp(previousOf(files.last), files.last);
+    return { out, files };
+  }
+  async function warningsOf(out: string, options: { processes?: ChildProcesses } = {}) {
+    const warnings: string[] = [];
+    const onEvent = (event: SweepEvent) => {
+      const warning = event.kind === 'job-event' ? warningOf(event.event) : null;
+      if (warning !== null) warnings.push(warning);
+    };
+    const result = await runSweep(jobs, { out, evaluation, onEvent, ...options });
+    return { warnings, result };
+  }
+
+  it('is one whose last checkpoint is behind, whatever its metrics say; a sweep trains on', async () => {
+    const { out, files } = await behind();
+    expect(await completionOf(files.last)).to.include({ complete: false, epoch: 1, epochs: 2 });
+    const { result, warnings } = await warningsOf(out);
+    expect(result.done).to.deep.equal([job]);
+    expect(result.before).to.deep.equal([other]);
+    expect(warnings).to.deep.equal([]);
+    expect(await completionOf(files.last)).to.include({ complete: true, epoch: 2, epochs: 2 });
+    expect(await resultOf(out)).to.deep.equal(expected);
+  });
+
+  it('is finished though half a row, or rows of epochs to come, are in its metrics', async () => {
+    for (const tail of ['2,8,0.5,0.', '2,8\n', `2${',0'.repeat(22)}\n3${',0'.repeat(22)}\n`]) {
+      const { out, files } = await behind();
+      const lines = (await readFile(files.metrics, 'utf8')).split('\n');
+      await writeFile(files.metrics, `${lines[0]}\n${lines[1]}\n${tail}`);
+      await runSweep(jobs, { out, evaluation });
+      expect(await resultOf(out), JSON.stringify(tail)).to.deep.equal(expected);
+    }
+  });
+
+  for (const [where, options] of [
+    ['this process', {}],
+    ['a process of its own', { processes }],
+  ] as const) {
+    it(`is one whose last checkpoint is damaged: it says so, and trains again what is missing, in ${where}`, async () => {
+      const { out, files } = await copied();
+      const bytes = await readFile(files.last);
+      bytes[bytes.length - 10] ^= 4;
+      await writeFile(files.last, bytes);
+      const { result, warnings } = await warningsOf(out, options);
+      expect(result.done).to.deep.equal([job]);
+      expect(warnings.length).to.equal(1);
+      expect(warnings[0]).to.match(/last\.safetensors is damaged.*is used instead/);
+      expect(await resultOf(out)).to.deep.equal(expected);
+    });
+
+    it(`tells that a damaged best checkpoint is passed over, every time, in ${where}`, async () => {
+      const { out, files } = await copied();
+      await cp(files.best, previousOf(files.best));
+      await writeFile(files.best, 'damaged');
+      await rm(files.evaluation);
+      for (let i = 0; i < 2; i++) {
+        const { warnings } = await warningsOf(out, options);
+        expect(warnings).not.to.deep.equal([]);
+        for (const warning of warnings) expect(warning).to.match(/best\.safetensors.*is used instead/);
+      }
+    });
+  }
+
+  it('fails alone if no checkpoint of it is whole', async () => {
+    const { out, files } = await copied();
+    for (const file of [files.last, previousOf(files.last)]) await writeFile(file, 'damaged');
+    const { result } = await warningsOf(out);
+    expect(result.before).to.deep.equal([other]);
+    expect(result.failed.map(({ job: failed }) => failed)).to.deep.equal([job]);
+    expect(result.failed[0].message).to.match(/last\.safetensors/);
+  });
+
+  it('gets its end told if it was killed right before that', async () => {
+    const { out, files } = await copied();
+    const events = (await readFile(files.events, 'utf8')).trimEnd().split('\n');
+    await writeFile(files.events, `${events.slice(0, -1).join('\n')}\n`);
+    const { result } = await warningsOf(out);
+    expect(result.done).to.deep.equal([job]);
+    expect(await resultOf(out)).to.deep.equal(expected);
+  });
+
+  it('is named when it is evaluated', async () => {
+    const { files } = await behind();
+    const warnings: string[] = [];
+    await evaluate(files.path, { attacks: evaluation.attacks, warn: (message) => warnings.push(message) });
+    expect(warnings.length).to.equal(1);
+    expect(warnings[0]).to.match(/is not complete: its last checkpoint records epoch 1 of 2\./);
+  });
+
+  it('is named by a report and left out beside others, with the rows of what happens again', async () => {
+    const { out } = await behind();
+    const warnings: string[] = [];
+    const { results, runs } = await writeReport(out, { gallery: false, warn: (message) => warnings.push(message) });
+    expect(warnings).to.deep.equal([
+      `${job.name} is not complete: its last checkpoint records epoch 1 of 2. Its results are left out.`,
+    ]);
+    expect([...new Set(results.map(({ run }) => run))]).to.deep.equal([other.name]);
+    expect(runs.map(({ name, metrics }) => [name, metrics.length])).to.have.deep.members([
+      [job.name, 1],
+      [other.name, 2],
+    ]);
+    expect((await readRuns(join(out, job.name)))[0].evaluations.length).to.equal(2);
+  });
+
+  it('is gone on with in evaluation too: what a killed process kept of it goes when the results are there', async () => {
+    const { out, files } = await copied();
+    const kept = join(files.path, 'evaluation.last.interrupted.json');
+    await writeFile(kept, '{');
+    const { result } = await warningsOf(out);
+    expect(result.done).to.deep.equal([job]);
+    expect(await resultOf(out)).to.deep.equal(expected);
+  });
+});
