@@ -1,8 +1,9 @@
 // Files that are written whole or not at all, and lines that are appended to stay.
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { makeFolder, syncFolder } from './folders.ts';
 import type { Guard } from './lock.ts';
 import { hasEnded, machineOf, thisProcess } from './owner.ts';
 import { inWords, isMissing, writing } from './system-errors.ts';
@@ -45,7 +46,7 @@ export async function writeAtomically(
   };
   try {
     await guard?.();
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await removeTemporaries(dirname(path), (name) => name.startsWith(`${basename(path)}.`) && isAbandoned(name));
     const temporary = beside(path);
     const file = await open(temporary, 'wx');
@@ -62,7 +63,7 @@ export async function writeAtomically(
     for (const half of temporaries) await rm(half, { force: true }).catch(() => {});
     throw inWords(path, 'written', error);
   }
-  await syncDirectory(dirname(path));
+  await syncFolder(dirname(path));
 }
 
 /**
@@ -125,14 +126,4 @@ async function keep(path: string, second: string): Promise<void> {
   await rename(second, previousOf(path));
   // A rename does nothing where both names are of one file already, as after a crash right here.
   await rm(second, { force: true });
-}
-
-/** Makes a rename in `directory` outlast a power failure, where the system can. */
-async function syncDirectory(directory: string): Promise<void> {
-  try {
-    const handle = await open(directory, 'r');
-    await handle.sync().finally(() => handle.close());
-  } catch {
-    // Windows opens no directories.
-  }
 }

@@ -9,6 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../core/errors.ts';
+import { makeFolder } from './folders.ts';
 import type { HeartbeatData } from './heartbeat.ts';
 import { formatRecord, type LockRecord } from './lock-record.ts';
 import { describeOwner, judge, type Sighting } from './lock-state.ts';
@@ -59,7 +60,8 @@ const HELD: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEXIST', 'E
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   const { name = dirname(path), remedy = '', staleMs = STALE_MS, heartbeatMs = HEARTBEAT_MS, onWait, signal } = options;
   const record: LockRecord = { ...thisProcess(), token: randomUUID(), beat: 0 };
-  const held = () => holdLock(path, record, { name, heartbeatMs });
+  const isNew = await writing(dirname(path), () => makeFolder(dirname(path)));
+  const held = () => holdLock(path, record, { name, heartbeatMs, isNew });
   let told = false;
   let watch: { readonly first: Sighting; readonly since: number } | null = null;
   for (;;) {
@@ -164,7 +166,7 @@ async function isThere(path: string): Promise<boolean> {
 async function holdLock(
   path: string,
   record: LockRecord,
-  { name, heartbeatMs }: { readonly name: string; readonly heartbeatMs: number },
+  { name, heartbeatMs, isNew }: { readonly name: string; readonly heartbeatMs: number; readonly isNew: boolean },
 ): Promise<Lock> {
   const own = fileOf(path, record.token);
   await clearPrepared(path);
@@ -188,6 +190,8 @@ async function holdLock(
       await worker.terminate();
       await unlink(own).catch(() => {});
       await rmdir(path).catch(() => {});
+      // A folder that was made for the lock goes with it if nothing has come into it.
+      if (isNew) await rmdir(dirname(path)).catch(() => {});
     },
   };
 }

@@ -34,7 +34,7 @@ export const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoExce
 export const isBelowFile = (error: unknown): boolean => (error as NodeJS.ErrnoException)?.code === 'ENOTDIR';
 
 /** A refusal of the operating system as an InputError; any other error as it is. */
-export function inWords(path: string, done: 'read' | 'written' | 'removed', error: unknown): unknown {
+export function inWords(path: string, done: 'read' | 'written' | 'used', error: unknown): unknown {
   if (!isSystemError(error)) return error;
   const remedy = REMEDIES[error.code ?? ''] ?? 'Check the path and the disk.';
   return new InputError(`${path} cannot be ${done} (${error.message}). ${remedy}`, { cause: error });

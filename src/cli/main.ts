@@ -2,6 +2,7 @@
 // The command: the only file that runs a command line on this process.
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
+import { inWords, isSystemError } from '../checkpoints/system-errors.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { endWithReader } from './closed-pipe.ts';
 import { runCommandLine } from './run.ts';
@@ -27,10 +28,15 @@ try {
   await runCommandLine(process.argv.slice(2), version, terminal);
   interruption.end();
 } catch (thrown) {
-  const stopped = interruption.signal.aborted && !(thrown instanceof InputError);
-  if (stopped) interruption.end();
+  if (isInterruption(thrown)) interruption.end();
   process.exitCode = thrown instanceof UsageError ? 2 : 1;
-  report(thrown);
+  report(isSystemError(thrown) && thrown.path !== undefined ? inWords(thrown.path, 'used', thrown) : thrown);
+}
+
+/** Whether an error only says that a signal stopped the work, and not that something failed meanwhile. */
+function isInterruption(thrown: unknown): boolean {
+  const { signal } = interruption;
+  return signal.aborted && (thrown === signal.reason || (thrown instanceof Error && thrown.name === 'AbortError'));
 }
 
 function report(thrown: unknown): void {

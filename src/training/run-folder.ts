@@ -1,9 +1,10 @@
 // The files of a run's folder: which there are, how a run starts and goes on in it, and when a run is complete.
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { previousOf, removeTemporaries, wholeLines, writeAtomically } from '../checkpoints/atomic-file.ts';
 import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
+import { makeFolder } from '../checkpoints/folders.ts';
 import type { Guard } from '../checkpoints/lock.ts';
 import { readIfThere, writing } from '../checkpoints/system-errors.ts';
 import { InputError, UsageError } from '../core/errors.ts';
@@ -127,7 +128,7 @@ export async function createRunFolder(
     await writeAtomically(folder.inputs, `${JSON.stringify(absolute, null, 2)}\n`, { guard });
   }
   for (const file of [folder.best, previousOf(folder.best)]) await remove(file);
-  await writing(folder.last, () => mkdir(join(folder.path, 'checkpoints'), { recursive: true }));
+  await writing(folder.last, () => makeFolder(join(folder.path, 'checkpoints')));
   await writeAtomically(folder.events, '', { guard });
   await writeAtomically(folder.metrics, METRICS_HEADER, { guard });
 }

@@ -21,6 +21,7 @@ export async function trainedWeights({ config, program, model, from }: Task): Pr
   const loaded = await loadModel(path);
   const { params, state } = loaded;
   try {
+    if (loaded.file.path !== path) throw damaged(loaded);
     if (typeof loaded.config.dataset === 'string') checkTestSplit(loaded.config.dataset, config.dataset);
     checkWeights(program, params, state);
     checkNormalization(loaded.model.normalize, model.normalize);
@@ -43,6 +44,10 @@ function checkNormalization(theirs: Normalization | undefined, ours: Normalizati
     `its network ${words(theirs)}, and the one to train ${words(ours)}. Give mean and std (--mean, --std) as there, or leave them out with --from.`,
   );
 }
+
+/** The configuration names the file by its content, so the one before it may not take its place unasked. */
+const damaged = ({ file }: LoadedModel): InputError =>
+  new InputError(`it is damaged. Give another one with --from; ${file.path}, the one before it, is whole.`);
 
 const sparse = ({ params }: LoadedModel): InputError => {
   const sparsity = Number(sparsityOf(params).toFixed(4));

@@ -1,10 +1,11 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { previousOf } from '../../src/checkpoints/atomic-file.ts';
 import { readCheckpoint, writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
 import { restoreCheckpoint } from '../../src/checkpoints/index.ts';
 import { loadModel } from '../../src/checkpoints/load-model.ts';
@@ -581,6 +582,16 @@ describe('the training of every method', () => {
       expect(missing.message).to.match(/names the checkpoint to start from by its SHA-256, .*give the file as from/);
       const other = await rejection(train(config, { out: join(base, 'none'), from: runFolder(out).last }));
       expect(other.message).to.match(/is the one of SHA-256 .*, and .*last\.safetensors has/);
+    });
+
+    it('refuses one that is damaged, though the one before it is whole, and leaves no folder behind', async () => {
+      const from = join(base, 'damaged.safetensors');
+      await writeFile(from, 'damaged');
+      await cp(files.from ?? '', previousOf(from));
+      const config = configOf({ method: 'one-shot', from: await sha256OfFile(from) });
+      const error = await rejection(train(config, { out: join(base, 'none'), from }));
+      expect(error.message).to.match(/the checkpoint to start from: it is damaged\. .*damaged\.safetensors\.previous/);
+      expect(existsSync(join(base, 'none'))).to.equal(false);
     });
 
     it('refuses one that does not fit', async () => {
