@@ -1,5 +1,8 @@
+import { join } from 'node:path';
+import { withLock } from '../checkpoints/lock.ts';
 import { didYouMean } from '../core/did-you-mean.ts';
 import { UsageError } from '../core/errors.ts';
+import { dataDirectory } from '../data/directory.ts';
 import { addDataset, type DatasetInfo, datasetInfo, datasetNames, datasetOf, fetchDataset } from '../data/index.ts';
 import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
@@ -88,8 +91,16 @@ async function fetchShown(
   const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'B/s');
   const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
   let lastLine = 0;
-  try {
-    return await fetchDataset(name, {
+  datasetOf(name);
+  const parent = dataDirectory(options.directory);
+  const lock = {
+    name: `the download of ${name} into ${parent}`,
+    onWait: say,
+    signal: terminal.signal,
+  };
+  // Two processes that continue one partial file would mix their bytes.
+  const work = () =>
+    fetchDataset(name, {
       ...options,
       signal: terminal.signal,
       onRetry: ({ url, reason, seconds }) =>
@@ -103,6 +114,8 @@ async function fetchShown(
         }
       },
     });
+  try {
+    return await withLock(join(parent, `.${name}.lock`), lock, work);
   } finally {
     bar?.stop();
   }
