@@ -45,8 +45,9 @@ export async function writeAtomically(
     return temporary;
   };
   try {
-    await guard?.();
-    await makeFolder(dirname(path));
+    // A folder that is locked was there, and must not come back once it is removed.
+    if (guard === undefined) await makeFolder(dirname(path));
+    else await guard();
     await removeTemporaries(dirname(path), (name) => name.startsWith(`${basename(path)}.`) && isAbandoned(name));
     const temporary = beside(path);
     const file = await open(temporary, 'wx');
@@ -61,6 +62,7 @@ export async function writeAtomically(
     await rename(temporary, path);
   } catch (error) {
     for (const half of temporaries) await rm(half, { force: true }).catch(() => {});
+    await explainMissing(error, guard);
     throw inWords(path, 'written', error);
   }
   await syncFolder(dirname(path));
@@ -87,7 +89,15 @@ export async function appendLines(
     } finally {
       await file.close();
     }
+  }).catch(async (error) => {
+    await explainMissing(error.cause, guard);
+    throw error;
   });
+}
+
+/** Throws the better reason where a file is missing because its folder was removed right before. */
+async function explainMissing(error: unknown, guard: Guard | undefined): Promise<void> {
+  if (isMissing(error)) await guard?.();
 }
 
 /** Writes all bytes at a position; the system may take only some of them at once. */

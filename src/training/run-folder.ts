@@ -6,7 +6,7 @@ import { previousOf, removeTemporaries, wholeLines, writeAtomically } from '../c
 import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
 import { makeFolder } from '../checkpoints/folders.ts';
 import type { Guard } from '../checkpoints/lock.ts';
-import { readIfThere, writing } from '../checkpoints/system-errors.ts';
+import { isBelowFile, readIfThere, writing } from '../checkpoints/system-errors.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { changesBetween, type NameOf, parseConfig, type TrainConfig } from './config.ts';
 import { METRICS_HEADER, rowsUpTo } from './metrics.ts';
@@ -53,7 +53,10 @@ export const runFolder = (path: string): RunFolder => ({
  */
 export async function readRunConfig(path: string): Promise<TrainConfig | null> {
   const file = runFolder(path).config;
-  const text = await readIfThere(file);
+  const text = await readIfThere(file).catch((error) => {
+    if (!isBelowFile(error.cause)) throw error;
+    throw new InputError(`${path} is a file, or lies below one, and a run is a folder. Name another.`);
+  });
   if (text === null) return null;
   const record = parseJson(text);
   if (record === undefined) {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,7 +92,7 @@ describe("a run's folder", () => {
 
   it('that is removed or renamed makes the run fail, and does not come back', async () => {
     for (const act of [
-      (out: string) => rm(out, { recursive: true }),
+      async (out: string) => rmSync(out, { recursive: true }),
       async (out: string) => renameSync(out, `${out}-elsewhere`),
     ]) {
       const out = folder();
