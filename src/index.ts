@@ -139,7 +139,15 @@ export {
   type SweepOptions,
   type SweepResult,
 } from './sweeps/index.ts';
-export { configHash, describe, parseConfig, SETTINGS, type TrainConfig, type TrainOptions } from './training/config.ts';
+export {
+  configHash,
+  describe,
+  parseConfig,
+  readConfig,
+  SETTINGS,
+  type TrainConfig,
+  type TrainOptions,
+} from './training/config.ts';
 export { sha256OfFile } from './training/fingerprint.ts';
 export type { MetricRow } from './training/metrics.ts';
 export { type RecipeName, recipes } from './training/recipes.ts';

@@ -66,9 +66,11 @@ async function wishOf(path: string): Promise<Wish> {
   });
   if (!kind.isDirectory()) {
     const { backend = 'auto' } = await readConfigFile(path);
-    const { success, data } = SETTINGS.backend.safeParse(backend);
+    const { success, data } = SETTINGS.backend.schema.safeParse(backend);
     if (!success) {
-      throw new UsageError(`backend (${path}) must be one of ${SETTINGS.backend.options.join(', ')}; ${backend} came.`);
+      throw new UsageError(
+        `backend (${path}) must be one of ${SETTINGS.backend.schema.options.join(', ')}; ${backend} came.`,
+      );
     }
     return { path, backend: data, why: 'the file names it' };
   }

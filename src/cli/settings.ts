@@ -3,20 +3,20 @@ import { z } from 'zod';
 import type { NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Grid } from '../sweeps/grid.ts';
-import { FIXED_DEFAULTS, type NameOf, SETTINGS, type Setting, type TrainOptions } from '../training/config.ts';
+import { FIXED_DEFAULTS, type NameOf, SETTINGS, type Setting, settingRows } from '../training/config.ts';
 import { type FlagKind, type Flags, readValue } from './flags.ts';
 
 /** @throws UsageError where it is none */
 export function readNorm(given: string): NormName {
-  const { success, data } = SETTINGS.norm.safeParse(given);
-  if (!success) throw new UsageError(`--norm must be one of ${SETTINGS.norm.options.join(', ')}; ${given} came.`);
+  const { success, data } = SETTINGS.norm.schema.safeParse(given);
+  if (!success)
+    throw new UsageError(`--norm must be one of ${SETTINGS.norm.schema.options.join(', ')}; ${given} came.`);
   return data;
 }
 
 interface JsonSchema {
   readonly type?: string;
   readonly enum?: readonly string[];
-  readonly description?: string;
   readonly items?: JsonSchema;
 }
 
@@ -29,7 +29,9 @@ const FILES: readonly Setting[] = ['from', 'extraImages'];
 export const flagOf = (name: string): string => `--${kebab(name)}`;
 
 const NAMES = (Object.keys(SETTINGS) as Setting[]).filter((name) => name !== 'version' && !FILES.includes(name));
-const SCHEMAS = z.toJSONSchema(z.object(SETTINGS)).properties as unknown as Readonly<Record<Setting, JsonSchema>>;
+const SCHEMAS = Object.fromEntries(
+  settingRows.map(([name, { schema }]) => [name, z.toJSONSchema(schema) as JsonSchema]),
+) as Readonly<Record<Setting, JsonSchema>>;
 
 const KINDS: Readonly<Record<string, FlagKind>> = {
   string: 'text',
@@ -45,11 +47,10 @@ const kindOf = (name: Setting): FlagKind => KINDS[SCHEMAS[name].type ?? 'string'
 /** One flag for each setting of a training run: `batchSize` is `--batch-size`. */
 export const SETTING_FLAGS: Flags = Object.fromEntries(
   NAMES.map((name) => {
-    const { description, enum: choices } = SCHEMAS[name];
-    const fixed: TrainOptions = FIXED_DEFAULTS;
+    const { enum: choices } = SCHEMAS[name];
     const values = choices ? ` (${choices.join(', ')})` : '';
-    const usual = fixed[name] === undefined ? '' : `; default: ${fixed[name]}`;
-    return [kebab(name), { kind: kindOf(name), description: `${description}${values}${usual}` }];
+    const usual = FIXED_DEFAULTS[name] === undefined ? '' : `; default: ${FIXED_DEFAULTS[name]}`;
+    return [kebab(name), { kind: kindOf(name), description: `${SETTINGS[name].help}${values}${usual}` }];
   }),
 );
 

@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import { startBackend } from '../backends/start.ts';
 import { UsageError } from '../core/errors.ts';
 import {
-  BESIDE_TRAINING,
   configHash,
   describe,
   type NameOf,
-  parseConfig,
+  readConfig,
+  type Setting,
+  settingsAffecting,
   type TrainConfig,
 } from '../training/config.ts';
 import { readRunConfig } from '../training/run-folder.ts';
@@ -102,11 +103,12 @@ async function configOf(
     const file = given.config === undefined ? {} : await readConfigFile(given.config);
     const flags = { ...settings, ...content };
     const nameOf = namesFor({ path: given.config, says: file }, flags);
-    const config = parseConfig({ ...defaults, ...file, ...flags }, { nameOf });
+    const config = readConfig({ ...defaults, ...file, ...flags }, { nameOf });
     await checkFolders(given, { ...file, ...flags }, config.dataset);
     return { config, files, nameOf };
   }
-  const beside = Object.fromEntries(Object.entries(settings).filter(([name]) => name in BESIDE_TRAINING));
+  const ofTraining = settingsAffecting('training');
+  const beside = Object.fromEntries(Object.entries(settings).filter(([name]) => !ofTraining.includes(name as Setting)));
   const changed = Object.keys(settings).filter((name) => name !== 'backend' && !(name in beside));
   const extra = [...changed, ...(['config', 'out'] as const).filter((name) => given[name] !== undefined)];
   if (extra.length > 0) {
@@ -118,7 +120,7 @@ async function configOf(
   if (config === null) {
     throw new UsageError(`--resume takes the folder of a run; ${given.resume} has no config.json. Check the path.`);
   }
-  return { config: parseConfig({ ...config, ...beside }, { nameOf: flagOf }), files, nameOf: flagOf };
+  return { config: readConfig({ ...config, ...beside }, { nameOf: flagOf }), files, nameOf: flagOf };
 }
 
 /** Says what the run is, and ends in its configuration's hash, so that other settings never share its folder. */

@@ -1,5 +1,5 @@
 import { formatEpsilon } from '../evaluation/epsilon.ts';
-import { BESIDE_TRAINING, SETTINGS, type Setting, type TrainConfig } from '../training/config.ts';
+import { SETTINGS, type Setting, settingsAffecting, type TrainConfig } from '../training/config.ts';
 import { groupBy } from './group-by.ts';
 
 /** With which other runs a run is averaged and compared. */
@@ -16,7 +16,13 @@ export interface RunIdentity {
 }
 
 /** What changes nothing that a run computes, or in a way that does not matter here. */
-const IRRELEVANT = ['version', 'seed', 'backend', ...(Object.keys(BESIDE_TRAINING) as Setting[])] as const;
+const IRRELEVANT: readonly Setting[] = [
+  'version',
+  'seed',
+  'backend',
+  ...settingsAffecting('evaluation'),
+  ...settingsAffecting('saving'),
+];
 const CORRECTION: readonly Setting[] = (Object.keys(SETTINGS) as Setting[]).filter(
   (name) => name === 'optimizer' || name.startsWith('agent'),
 );

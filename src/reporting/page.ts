@@ -315,7 +315,7 @@ ${details(
     [
       { title: 'setting', left: true, cell: (name: Setting) => name },
       { title: 'value', left: true, cell: (name) => text(runs[0], name) },
-      { title: 'meaning', wrap: true, cell: (name) => SETTINGS[name].description ?? '' },
+      { title: 'meaning', wrap: true, cell: (name) => SETTINGS[name].help },
     ],
     shared,
   ),

@@ -3,7 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import { InputError } from '../core/errors.ts';
 import { readEvaluations } from '../evaluation/record.ts';
 import type { AttackResult, Evaluation } from '../evaluation/types.ts';
-import { parseConfig, type TrainConfig } from '../training/config.ts';
+import { readConfig, type TrainConfig } from '../training/config.ts';
 import { METRIC_COLUMNS, type MetricRow } from '../training/metrics.ts';
 import { numberOf, parseCsv } from './csv.ts';
 import type { CostedRun } from './epochs-to-accuracy.ts';
@@ -57,7 +57,7 @@ async function readRun(folder: string): Promise<RunRecord> {
   const path = join(folder, 'config.json');
   let config: TrainConfig;
   try {
-    config = parseConfig(JSON.parse((await readIfThere(path)) ?? 'null'));
+    config = readConfig(JSON.parse((await readIfThere(path)) ?? 'null'));
   } catch (error) {
     throw new InputError(`${path} is no configuration of a run: ${(error as Error).message}`);
   }

@@ -1,8 +1,15 @@
 import type { z } from 'zod';
 import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { methods } from '../sparsity/methods.ts';
-import { CONDITIONS, isAdversarial, usesExtraImages } from './conditions.ts';
-import { CONFIG_VERSION, SETTINGS, type Setting, type TrainConfig, type TrainOptions } from './settings.ts';
+import { isAdversarial, usesExtraImages } from './conditions.ts';
+import {
+  CONFIG_VERSION,
+  SETTINGS,
+  type Setting,
+  settingRows,
+  type TrainConfig,
+  type TrainOptions,
+} from './settings.ts';
 
 /** What people call a setting: in a file `batchSize`, on the command line `--batch-size`. */
 export type NameOf = (setting: Setting) => string;
@@ -11,10 +18,10 @@ export type NameOf = (setting: Setting) => string;
 export function contradictions(given: TrainOptions, config: TrainConfig, name: NameOf): string[] {
   const problems: string[] = [];
   const sparseAtZero = given.sparsity === 0 && given.method !== undefined && given.method !== 'dense';
-  for (const [setting, { applies, to, by }] of Object.entries(CONDITIONS)) {
-    const key = setting as Setting;
-    if (given[key] === undefined || applies(config)) continue;
-    if (sparseAtZero && applies({ ...config, method: given.method as TrainConfig['method'] })) continue;
+  for (const [key, { applies }] of settingRows) {
+    if (given[key] === undefined || applies === undefined || applies.holds(config)) continue;
+    const { to, by } = applies;
+    if (sparseAtZero && applies.holds({ ...config, method: given.method as TrainConfig['method'] })) continue;
     const here = by
       .flatMap((on) => (config[on] === undefined ? [] : [`${name(on)} is ${show(config[on])}`]))
       .join(', ');
@@ -118,7 +125,7 @@ export function explain(issue: z.core.$ZodIssue, input: unknown, name: NameOf): 
     (input as Record<string, unknown>)[key],
   );
   if (key === 'version') {
-    return `This version of Equipoise reads configurations of version ${CONFIG_VERSION}; ${show(value)} came. Use the version that wrote it.`;
+    return `This version of Equipoise reads configurations of version ${CONFIG_VERSION}, got ${show(value)}. Use the version of Equipoise that wrote it, or train anew.`;
   }
   const where = [name(key as Setting), ...inside].join(' ');
   return `${where} must be ${allowed(issue)}; ${show(value)} came.${hint(key, value, issue)}`;

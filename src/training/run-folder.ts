@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { isMissing, writeAtomically } from '../checkpoints/atomic-file.ts';
 import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
 import { InputError, UsageError } from '../core/errors.ts';
-import { changesBetween, type NameOf, parseConfig, type TrainConfig } from './config.ts';
+import { changesBetween, type NameOf, readConfig, type TrainConfig } from './config.ts';
 import { METRICS_HEADER } from './metrics.ts';
 import { NO_TIMES, type Times } from './stopwatch.ts';
 import type { TaskFiles } from './task.ts';
@@ -68,7 +68,11 @@ export async function readRunConfig(path: string): Promise<TrainConfig | null> {
   } catch {
     throw new UsageError(`${file} is no JSON; it should hold the configuration of a run.`);
   }
-  return parseConfig(record);
+  try {
+    return readConfig(record);
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`${file}: ${error.message}`) : error;
+  }
 }
 
 /**

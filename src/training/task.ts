@@ -31,7 +31,7 @@ import type { Sparsifier } from '../sparsity/types.ts';
 import { prepassAttack, trainingAttack, validationAttack } from './attacks.ts';
 import type { TrainConfig } from './config.ts';
 import { readExtraImages } from './extra-images.ts';
-import { methodOptions } from './method-settings.ts';
+import { methodOptions } from './method-options.ts';
 
 /** The files that a configuration names by their content. */
 export interface TaskFiles {

@@ -357,6 +357,16 @@ describe('a wrong command line', () => {
       says: [/Did you mean autoattack\?/],
     },
     {
+      title: 'a choice of a sweep with a slip',
+      args: ['sweep', '--optimizer', 'sgd,adam', '--out', 'new'],
+      says: [/--optimizer must be one of sgd, agent.*; adam came/],
+    },
+    {
+      title: 'a sweep over values that are no numbers',
+      args: ['sweep', '--sparsity', '0.9', '--method', 'rigle,set', '--out', 'new'],
+      says: [/--method must be one of .*; rigle came\. Did you mean rigl\?/],
+    },
+    {
       title: 'the beginning of a data set',
       args: ['train', '--dataset', 'cifar', '--out', 'new'],
       says: [/--dataset must be one of .*; cifar came\. Did you mean cifar10\?/],

@@ -259,6 +259,17 @@ describe('a run that is stopped and resumed', () => {
       expect(error.message).to.match(/lr was 0\.05, now 0\.3/);
     });
 
+    it('is refused by name where another version of Equipoise wrote it', async () => {
+      const older = folder();
+      await cp(out, older, { recursive: true });
+      const file = runFolder(older).config;
+      await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), version: 1 }));
+      const error = await failure(train(config, { out: older, resume: true }));
+      expect(error.message)
+        .to.contain(file)
+        .and.to.match(/configurations of version 2, got 1\. Use the version/);
+    });
+
     it('with no whole checkpoint is an error that says so', async () => {
       const broken = folder();
       await cp(out, broken, { recursive: true });
