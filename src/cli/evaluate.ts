@@ -7,15 +7,12 @@ import type { Evaluation } from '../evaluation/types.ts';
 import { datasetTitle } from '../reporting/runs.ts';
 import { formatAccuracy, formatSparsity, formatTable } from '../reporting/table.ts';
 import { ATTACK_FLAGS, attacksOf, checkRadii } from './attack-flags.ts';
-import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
 import { BACKEND_FLAGS, type Flags, type FlagValues } from './flags.ts';
 import { percent } from './format.ts';
 import { MODEL_FLAGS, modelOptions, modelSource } from './model-flags.ts';
+import { rateOf, showProgress } from './progress-bar.ts';
 import { readNorm } from './settings.ts';
-
-/** Where output is piped, a line comes at most this often. */
-const LINE_EVERY_MS = 30_000;
 
 const EVALUATE_FLAGS = {
   ...ATTACK_FLAGS,
@@ -57,8 +54,7 @@ export const evaluate = defineCommand({
       revectorize: flags.revectorize,
       warn: terminal.note,
     });
-    const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'images/s');
-    let lastLine = Date.now();
+    const bar = await showProgress(terminal, rateOf('image'));
     let evaluations: Evaluation[];
     try {
       evaluations = await evaluateModel(source, {
@@ -74,18 +70,14 @@ export const evaluate = defineCommand({
         resume: flags.resume,
         saveExamples: flags['save-examples'],
         signal: terminal.signal,
-        warn: (message) => (bar === null ? terminal.note(message) : bar.log(message)),
+        warn: terminal.note,
         onProgress: ({ done, total, clean, robust, checkpoint }) => {
           const figures = `${percent(clean)} clean${robust === null ? '' : `, ${percent(robust)} robust`}`;
-          if (bar !== null) bar.update(done, total, checkpoint, figures);
-          else if (Date.now() - lastLine >= LINE_EVERY_MS) {
-            lastLine = Date.now();
-            terminal.note(`${checkpoint}: ${done}/${total}, ${figures}`);
-          }
+          bar.update(done, total, `${checkpoint} ${done}/${total}`, figures);
         },
       });
     } finally {
-      bar?.stop();
+      bar.stop();
     }
     terminal.print(json ? JSON.stringify(evaluations, null, 2) : evaluations.map(describe).join('\n\n'));
   },

@@ -4,6 +4,7 @@ import process from 'node:process';
 import { InputError, UsageError } from '../core/errors.ts';
 import { endWithReader } from './closed-pipe.ts';
 import { runCommandLine } from './run.ts';
+import { screenOn } from './screen.ts';
 import type { Terminal } from './terminal.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
@@ -15,16 +16,23 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
     // A second signal ends the process at once, and the one that stopped a command ends it as signals do.
     for (const listened of ['SIGINT', 'SIGTERM']) process.removeAllListeners(listened);
     interruption = name;
-    process.stderr.write('\nStopping at the next safe point; once more stops at once.\n');
+    terminal.note('\nStopping at the next safe point; once more stops at once.');
     abort.abort(name);
   });
 }
 endWithReader();
 
+const screen = process.stderr.isTTY ? screenOn(process.stderr) : null;
+const write = (stream: NodeJS.WriteStream, text: string): void => {
+  const line = () => void stream.write(`${text}\n`);
+  if (screen === null) line();
+  else screen.above(line);
+};
+
 const terminal: Terminal = {
-  print: (text) => void process.stdout.write(`${text}\n`),
-  note: (text) => void process.stderr.write(`${text}\n`),
-  screen: process.stderr.isTTY ? process.stderr : null,
+  print: (text) => write(process.stdout, text),
+  note: (text) => write(process.stderr, text),
+  screen,
   columns: process.stdout.columns ?? 100,
   signal: abort.signal,
 };

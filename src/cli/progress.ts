@@ -2,12 +2,9 @@ import type { TrainConfig } from '../training/config.ts';
 import type { MetricRow } from '../training/metrics.ts';
 import type { MaskChange } from '../training/step.ts';
 import type { TrainEvent } from '../training/types.ts';
-import { drawBar } from './bar.ts';
 import { duration, percent } from './format.ts';
+import { rateOf, showProgress } from './progress-bar.ts';
 import type { Terminal } from './terminal.ts';
-
-/** Where output is piped, a line comes at least this often. */
-const LINE_EVERY_MS = 30_000;
 
 export interface TrainProgress {
   update(event: TrainEvent): void;
@@ -23,9 +20,8 @@ const NO_CHANGE: MaskChange = { dropped: 0, grown: 0 };
  * @param title said first, once the run could start
  */
 export async function showTraining(config: TrainConfig, title: string, terminal: Terminal): Promise<TrainProgress> {
-  const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'steps/s');
-  const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
-  let lastLine = Date.now();
+  const bar = await showProgress(terminal, rateOf('step'));
+  const say = terminal.note;
   let accuracies = '';
   let masks = NO_CHANGE;
 
@@ -36,27 +32,21 @@ export async function showTraining(config: TrainConfig, title: string, terminal:
         break;
       case 'resume':
         say(`${title}\nresuming after epoch ${event.epoch}, step ${event.step}`);
-        bar?.startAt(event.step);
+        bar.startAt(event.step);
         break;
       case 'prepass':
-        bar?.phase(`epoch ${event.epoch}/${config.epochs} pre-pass ${event.batch}/${event.batches}`);
+        bar.phase(`epoch ${event.epoch}/${config.epochs} pre-pass ${event.batch}/${event.batches}`);
         break;
       case 'step': {
         const total = config.epochs * event.batches;
         const loss = `loss ${event.meanLoss.toFixed(3)}`;
-        if (bar !== null)
-          bar.update(event.step, total, `epoch ${event.epoch}/${config.epochs}`, `${loss}${accuracies}`);
-        else if (Date.now() - lastLine >= LINE_EVERY_MS) {
-          lastLine = Date.now();
-          say(`epoch ${event.epoch}/${config.epochs}, batch ${event.batch}/${event.batches}, ${loss}`);
-        }
+        bar.update(event.step, total, `epoch ${event.epoch}/${config.epochs}`, `${loss}${accuracies}`);
         break;
       }
       case 'validation':
-        bar?.phase(`epoch ${event.epoch}/${config.epochs} validation ${event.done}/${event.count}`);
+        bar.phase(`epoch ${event.epoch}/${config.epochs} validation ${event.done}/${event.count}`);
         break;
       case 'epoch':
-        lastLine = Date.now();
         accuracies = shortAccuracies(event.metrics);
         say(epochLine(event, config.epochs, masks));
         masks = NO_CHANGE;
@@ -78,7 +68,7 @@ export async function showTraining(config: TrainConfig, title: string, terminal:
         event satisfies never;
     }
   };
-  return { update, stop: () => bar?.stop() };
+  return { update, stop: () => bar.stop() };
 }
 
 function startLine({

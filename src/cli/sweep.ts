@@ -13,17 +13,14 @@ import {
 } from '../sweeps/index.ts';
 import type { NameOf } from '../training/config.ts';
 import { ATTACK_FLAGS, attacksOf, checkRadii } from './attack-flags.ts';
-import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
 import { bytesOf, checkFolders, type OpenedFiles, openFiles } from './files.ts';
 import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from './flags.ts';
 import { percent } from './format.ts';
+import { rateOf, showProgress } from './progress-bar.ts';
 import { reportText } from './report.ts';
 import { gridOf, namesFor, readConfigFile, SWEEP_SETTING_FLAGS, settingsOf } from './settings.ts';
 import type { Terminal } from './terminal.ts';
-
-/** Where output is piped, a line comes at most this often. */
-const LINE_EVERY_MS = 30_000;
 
 const SWEEP_FLAGS = {
   out: { kind: 'text', description: "the folder of the runs' folders; default: runs/sweep" },
@@ -118,12 +115,11 @@ async function showSweep(
   jobs: readonly Job[],
   terminal: Terminal,
 ): Promise<{ update(event: SweepEvent): void; stop(): void }> {
-  const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'runs/s');
-  const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
+  const bar = await showProgress(terminal, rateOf('run'));
+  const say = terminal.note;
   const label = ({ position, job }: { position: number; job: Job }) => `[${position + 1}/${jobs.length}] ${job.name}`;
   let missing = jobs.length;
   let ended = 0;
-  let lastLine = Date.now();
   const warned = new Set<string>();
   /** A warning that several runs have is said once. */
   const warn = (run: string, message: string) => {
@@ -138,17 +134,13 @@ async function showSweep(
         say(`${jobs.length} runs, ${jobs.length - missing} of them done before`);
         break;
       case 'job-start':
-        if (bar === null) say(label(event));
+        if (terminal.screen === null) say(label(event));
         break;
       case 'job-event': {
         const { event: inJob } = event;
         if (inJob.kind === 'train' && inJob.event.kind === 'warning') warn(label(event), inJob.event.message);
         const text = `${label(event)}: ${progressOf(inJob)}`;
-        if (bar !== null) bar.update(ended + fractionOf(event), missing, text, '');
-        else if (Date.now() - lastLine >= LINE_EVERY_MS) {
-          lastLine = Date.now();
-          say(text);
-        }
+        bar.update(ended + fractionOf(event), missing, text, '');
         break;
       }
       case 'job-end':
@@ -156,13 +148,13 @@ async function showSweep(
         say(
           `${label(event)}: ${event.status.kind === 'failed' ? `failed: ${event.status.message}` : event.status.kind}`,
         );
-        bar?.update(ended, missing, '', '');
+        bar.update(ended, missing, '', '');
         break;
       default:
         event satisfies never;
     }
   };
-  return { update, stop: () => bar?.stop() };
+  return { update, stop: () => bar.stop() };
 }
 
 function progressOf(event: JobEvent): string {
