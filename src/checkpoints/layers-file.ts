@@ -2,6 +2,7 @@ import type { io } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { InputError } from '../core/errors.ts';
+import { shellCommand } from '../core/shell.ts';
 import { sizeOf } from '../core/structure.ts';
 import { type Declared, parametersOf, statisticsOf } from '../models/inspect.ts';
 import { buildModel } from '../models/models.ts';
@@ -178,7 +179,7 @@ export function decodeLayers({ modelJson, weights }: LayersFiles, source: string
   const named = userDefinedMetadata?.equipoise_network;
   if (named === undefined) {
     throw new InputError(
-      `${source} is a LayersModel that Equipoise did not export, so its layers belong to no network here. It can be evaluated as it is: equipoise evaluate ${source}`,
+      `${source} is a LayersModel that Equipoise did not export, so its layers belong to no network here. It can be evaluated as it is: ${shellCommand('equipoise', 'evaluate', source)}`,
     );
   }
   const record = parseRecord(named, source);

@@ -65,7 +65,7 @@ async function wishOf(path: string): Promise<Wish> {
     throw new UsageError(`doctor takes the folder of a run, or a file of settings; there is no ${path}.`);
   });
   if (!kind.isDirectory()) {
-    const { backend = 'auto' } = await readConfigFile(path);
+    const { backend = 'auto' } = (await readConfigFile(path, { flags: {} })).settings;
     const { success, data } = SETTINGS.backend.schema.safeParse(backend);
     if (!success) {
       throw new UsageError(

@@ -22,6 +22,8 @@ export interface Flag {
   readonly description: string;
   /** Of a number that must be whole: the least and the greatest. */
   readonly whole?: readonly [least: number, greatest: number];
+  /** What to do where someone gives several values. */
+  readonly several?: string;
 }
 
 /** Flags by name, without the two dashes. */
@@ -74,14 +76,29 @@ export const CONFIG_FLAGS = {
  */
 export function readFlags<F extends Flags>(given: Readonly<Record<string, unknown>>, flags: F): FlagValues<F> {
   const values: Record<string, unknown> = {};
-  for (const [name, { kind, whole }] of Object.entries<Flag>(flags)) {
-    if (given[name] === undefined) continue;
-    const value = readValue(`--${name}`, kind, given[name]);
-    if (whole) checkWhole(`--${name}`, value as number, whole);
-    values[name] = value;
+  for (const [name, flag] of Object.entries<Flag>(flags)) {
+    if (given[name] !== undefined) values[name] = readFlag(`--${name}`, flag, given[name]);
   }
   return values as FlagValues<F>;
 }
+
+/**
+ * The value of one flag, given as text or, in a configuration file, as what it is.
+ *
+ * @throws UsageError where the value is not what the flag takes
+ */
+export function readFlag(name: string, { kind, whole, several }: Flag, given: unknown): unknown {
+  if (several !== undefined && holdsSeveral(kind, given)) {
+    throw new UsageError(`${name} takes one value, got ${given}. ${several}`);
+  }
+  const value = readValue(name, kind, given);
+  if (whole) checkWhole(name, value as number, whole);
+  return value;
+}
+
+/** True for a list where a flag takes a single number or word. */
+const holdsSeveral = (kind: FlagKind, given: unknown): boolean =>
+  (kind === 'number' || kind === 'text') && typeof given === 'string' && given.includes(',');
 
 function checkWhole(name: string, value: number, [least, greatest]: readonly [number, number]): void {
   if (Number.isInteger(value) && value >= least && value <= greatest) return;

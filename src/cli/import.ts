@@ -3,6 +3,7 @@ import { startBackend } from '../backends/start.ts';
 import { importModel } from '../checkpoints/import.ts';
 import type { ModelRecord } from '../checkpoints/types.ts';
 import { UsageError } from '../core/errors.ts';
+import { shellCommand } from '../core/shell.ts';
 import type { PixelShape } from '../data/types.ts';
 import { inferModel } from '../evaluation/formats/infer-model.ts';
 import { defineCommand } from './command.ts';
@@ -45,7 +46,9 @@ export const importCommand = defineCommand({
     const sparse = sparsity === 0 ? 'dense' : `${Number((100 * sparsity).toFixed(2))} % sparse`;
     const { name, width, inputShape, classes } = model;
     const network = `${name}, width ${Number(width.toPrecision(4))}, images ${inputShape.join('×')}, ${classes} classes`;
-    terminal.print(`${out}\n${byteSize(bytes)}; ${network}, ${sparse}\nnext: equipoise evaluate ${out}`);
+    terminal.print(
+      `${out}\n${byteSize(bytes)}; ${network}, ${sparse}\nnext: ${shellCommand('equipoise', 'evaluate', out)}`,
+    );
   },
 });
 

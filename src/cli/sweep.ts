@@ -19,12 +19,12 @@ import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from './flag
 import { percent } from './format.ts';
 import { rateOf, showProgress } from './progress-bar.ts';
 import { reportText } from './report.ts';
-import { gridOf, namesFor, readConfigFile, SWEEP_SETTING_FLAGS, settingsOf } from './settings.ts';
+import { gridOf, namesFor, SWEEP_SETTING_FLAGS, settingsOf, withConfigFile } from './settings.ts';
 import type { Terminal } from './terminal.ts';
 
 const SWEEP_FLAGS = {
   out: { kind: 'text', description: "the folder of the runs' folders; default: runs/sweep" },
-  jobs: { kind: 'number', description: 'runs at once, each in a process of its own; default 1' },
+  jobs: { kind: 'number', description: 'runs at once, each in a process of its own; default 1', whole: [1, 1024] },
   shard: { kind: 'text', description: 'only part i of n of the runs, as 1/4, for several machines' },
   evaluate: { kind: 'switch', description: 'evaluate every run; --no-evaluate leaves it out' },
   'evaluation-epsilon': { kind: 'numbers', description: 'radii of the evaluation; default: that of training' },
@@ -33,6 +33,8 @@ const SWEEP_FLAGS = {
   ...CONFIG_FLAGS,
 } as const satisfies Flags;
 
+type SweepFlags = FlagValues<typeof SWEEP_FLAGS>;
+
 export const sweep = defineCommand({
   positionals: [],
   flags: { ...SWEEP_SETTING_FLAGS, ...SWEEP_FLAGS } as typeof SWEEP_FLAGS & Flags,
@@ -40,12 +42,12 @@ export const sweep = defineCommand({
     ['equipoise sweep --sparsity 0,0.9,0.95,0.99 --optimizer sgd,agent --seeds 0..4', 'AGENT against SGD, 40 runs'],
     ['equipoise sweep --config sweep.yaml --jobs 4', 'a grid from a file, four runs at once'],
   ],
-  async run({ flags, json }, terminal) {
+  async run({ flags: given, json }, terminal) {
+    const { settings, named, files, nameOf, flags } = await settingsFor(given);
     const { out = 'runs/sweep', 'evaluation-epsilon': epsilons } = flags;
     const attacks = attacksOf(flags);
     checkRadii('evaluation-epsilon', epsilons);
     const shard = flags.shard === undefined ? { index: 1, count: 1 } : parseShard(flags.shard);
-    const { settings, named, files, nameOf } = await settingsFor(flags);
     const cacheMemory = bytesOf(flags['cache-memory']);
     const planned = jobsOf(gridOf(settings), { nameOf });
     await checkFolders(flags, named, planned[0].config.dataset);
@@ -85,25 +87,27 @@ export const sweep = defineCommand({
 });
 
 /** What the file and the flags say, by setting, and what messages call these. */
-async function settingsFor(flags: FlagValues<typeof SWEEP_FLAGS> & Readonly<Record<string, unknown>>): Promise<{
+async function settingsFor(given: SweepFlags & Readonly<Record<string, unknown>>): Promise<{
   readonly settings: Readonly<Record<string, unknown>>;
   /** Without what follows from a checkpoint. */
   readonly named: Readonly<Record<string, unknown>>;
   readonly files: OpenedFiles['files'];
   readonly nameOf: NameOf;
+  /** The command's own flags, those in the configuration file included. */
+  readonly flags: SweepFlags;
 }> {
-  const file = flags.config === undefined ? {} : await readConfigFile(flags.config, { lists: true });
+  const { settings: file, flags } = await withConfigFile(given, SWEEP_FLAGS, { lists: true });
   const { files, content, defaults } = await openFiles(flags);
-  const given = { ...settingsOf({ ...flags, seed: flags.seeds }), ...content };
-  const nameOf = namesFor({ path: flags.config, says: file }, given, { seeds: true });
-  const named = { ...file, ...given };
-  return { settings: { ...defaults, ...named }, named, files, nameOf };
+  const settings = { ...settingsOf({ ...given, seed: given.seeds }), ...content };
+  const nameOf = namesFor({ path: given.config, says: file }, settings, { seeds: true });
+  const named = { ...file, ...settings };
+  return { settings: { ...defaults, ...named }, named, files, nameOf, flags };
 }
 
 /** Starts the backend of the first job, and says which it is, so that every run records it. */
 async function startSweep(
   [{ config }]: readonly Job[],
-  { threads, revectorize }: FlagValues<typeof SWEEP_FLAGS>,
+  { threads, revectorize }: SweepFlags,
   terminal: Terminal,
 ): Promise<string> {
   const { name, detail } = await startBackend(config.backend, { threads, revectorize, warn: terminal.note });

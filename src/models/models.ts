@@ -42,11 +42,17 @@ export function modelBuilder(name: string): ModelBuilder {
   if (Object.hasOwn(models, name)) return models[name as ModelName];
   const wide = WIDE_RESNET.exec(name);
   if (wide) return wideResnet(Number(wide[1]), Number(wide[2]));
-  const names = Object.keys(models);
-  throw new UsageError(
-    `There is no model ${name}.${suggestion(didYouMean(name, names))} Models are ${names.join(', ')} and wrn-DEPTH-WIDEN.`,
-  );
+  throw new UsageError(`There is no model ${name}.${modelHint(name)}`);
 }
+
+/** True if there is a model of this name. */
+export const isModel = (name: string): boolean => Object.hasOwn(models, name) || WIDE_RESNET.test(name);
+
+/** The names of models, for a message about another name. */
+export const modelHint = (name: string): string => {
+  const names = Object.keys(models);
+  return `${suggestion(didYouMean(name, names))} Models are ${names.join(', ')} and wrn-DEPTH-WIDEN.`;
+};
 
 /**
  * The network of a model by its name, normalising its images first where the options say so.

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { didYouMean, suggestion } from '../core/did-you-mean.ts';
+import { isModel, modelHint } from '../models/models.ts';
 import { methods } from '../sparsity/methods.ts';
 import { isAdversarial, usesExtraImages } from './conditions.ts';
 import {
@@ -36,6 +37,8 @@ export function contradictions(given: TrainOptions, config: TrainConfig, name: N
 type Rule = (given: TrainOptions, config: TrainConfig, name: NameOf) => string | null;
 
 const RULES: readonly Rule[] = [
+  (_given, { model }, name) =>
+    isModel(model) ? null : `${name('model')} must name a network, got ${show(model)}.${modelHint(model)}`,
   (_given, { method, sparsity }, name) =>
     method === 'dense' && sparsity > 0
       ? `${name('sparsity')} ${sparsity} needs a sparse method (such as rigl); ${name('method')} dense came. Choose one, or leave ${name('method')} out for rigl.`
@@ -163,13 +166,21 @@ function hint(key: string, value: unknown, issue: z.core.$ZodIssue): string {
   return '';
 }
 
-/** A value in a message as a flag takes it; of a file's SHA-256 its beginning. */
+/** Longest value that a message repeats whole. */
+const LONGEST_SHOWN = 200;
+
+/** A value in a message as a flag takes it; only the beginning of a file's SHA-256 and of a very long text. */
 export function show(value: unknown): string {
+  const text = written(value).replace(/^([0-9a-f]{8})[0-9a-f]{56}$/, '$1…');
+  return text.length <= LONGEST_SHOWN ? text : `${text.slice(0, 50)}… (${text.length} characters)`;
+}
+
+function written(value: unknown): string {
   if (Array.isArray(value)) return value.join(',');
   if (typeof value === 'object' && value !== null) {
     return Object.entries(value)
       .map(([key, entry]) => `${key}=${entry}`)
       .join(',');
   }
-  return String(value).replace(/^([0-9a-f]{8})[0-9a-f]{56}$/, '$1…');
+  return String(value);
 }

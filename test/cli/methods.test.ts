@@ -106,6 +106,21 @@ describe('methods on the command line', () => {
     expect(parseLastRow(readFileSync(run('rst', 'metrics.csv'), 'utf8'))?.step).to.equal(Math.ceil(96 / 18));
   });
 
+  it('take the flags of a sweep from its file, and those of the command line before them', async () => {
+    const file = join(folder, 'sweep.yaml');
+    const grid = 'dataset: synthetic\nmodel: mlp\nepochs: 1\nsparsity: [0, 0.9]\nseeds: 0..1\n';
+    writeFileSync(file, `${grid}jobs: 2\nout: elsewhere\nattacks: pgd-5x2\nevaluation-epsilon: [0.1, 1/10]\n`);
+    expect(JSON.parse(await printed('sweep', '--config', file, '--print-config'))).to.have.length(4);
+    writeFileSync(file, `${grid}jobs: 0\n`);
+    expect(await messageOf('sweep', '--config', file)).to.match(
+      /jobs in .*sweep\.yaml takes a whole number from 1 to 1024; 0 came/,
+    );
+    writeFileSync(file, `${grid}attacks: pdg-5\n`);
+    expect(await messageOf('sweep', '--config', file)).to.match(/There is no attack pdg-5/);
+    writeFileSync(file, `${grid}threads: many\n`);
+    expect(await messageOf('sweep', '--config', file)).to.match(/threads in .*sweep\.yaml must be a number/);
+  });
+
   it('start from a recipe that flags and a file override', async () => {
     const file = join(folder, 'recipe.yaml');
     writeFileSync(file, 'recipe: bsr-net\nsparsity: 0.95\nepochs: 40\n');
