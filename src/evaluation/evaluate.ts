@@ -112,7 +112,7 @@ async function evaluateInto(
     '--backend': backend,
     'the version of Equipoise': version(),
   };
-  const from = options.resume && kept !== null ? await keptState(kept, identity, options.resume) : null;
+  const from = options.resume && kept !== null ? await keptState(kept, identity, options) : null;
   if (options.resume && from === null) {
     options.warn?.(`${checkpoint}: no interrupted evaluation of these settings was kept; it begins anew.`);
   }
@@ -162,9 +162,26 @@ async function evaluateInto(
   };
 }
 
-/** @throws UsageError where what was kept is of other settings, unless that is asked to be passed over */
-async function keptState(path: string, identity: Identity, resume: true | 'if-same'): Promise<MeasureState | null> {
-  const found = await readInterrupted(path, identity);
+/**
+ * What an interrupted evaluation had found; null if there is nothing to continue from.
+ *
+ * @throws UsageError if it is of other settings, InputError if it is damaged: with `if-same` the evaluation begins anew then
+ */
+async function keptState(
+  path: string,
+  identity: Identity,
+  { resume, warn }: Pick<EvaluateOptions, 'resume' | 'warn'>,
+): Promise<MeasureState | null> {
+  let found: Awaited<ReturnType<typeof readInterrupted>>;
+  try {
+    found = await readInterrupted(path, identity);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    if (resume !== 'if-same')
+      throw new InputError(`${error.message} Evaluate again without --resume.`, { cause: error });
+    warn?.(`${error.message} The evaluation begins anew.`);
+    return null;
+  }
   if (found === null || 'done' in found) return found;
   if (resume === 'if-same') return null;
   throw new UsageError(
