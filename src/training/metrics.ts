@@ -1,4 +1,7 @@
+// metrics.csv: its columns, and how its rows are written and read.
+
 import { stringify } from 'csv-stringify/sync';
+import { InputError } from '../core/errors.ts';
 
 /**
  * The columns of metrics.csv, in order: one row a completed epoch. Accuracies are fractions. The cost columns and
@@ -53,12 +56,56 @@ export const METRICS_HEADER = stringify([[...METRIC_COLUMNS]]);
 
 export const formatMetricRow = (row: MetricRow): string => stringify([METRIC_COLUMNS.map((column) => row[column])]);
 
-/** The last row of a metrics.csv; null if it has none. */
-export function parseLastRow(text: string): MetricRow | null {
-  const lines = text.trimEnd().split('\n');
-  if (lines.length < 2) return null;
-  const cells = lines[lines.length - 1].split(',');
-  return Object.fromEntries(
-    METRIC_COLUMNS.map((column, i) => [column, cells[i] === '' ? null : Number(cells[i])]),
-  ) as MetricRow;
+/** Columns that hold a share of something. */
+const isShare = (column: MetricColumn): boolean =>
+  column.endsWith('_accuracy') || column === 'sparsity' || column === 'rs' || column === 'attack_share';
+
+const isCount = (column: MetricColumn): boolean => column === 'epoch' || column === 'step';
+
+/**
+ * The rows of a metrics.csv. What follows the last line break was cut off by a crash and is left out; columns that the file
+ * lacks, as those of another version do, are null.
+ *
+ * @param source what messages call the file, such as its path
+ * @throws InputError that names the file, the line and the column that is wrong
+ */
+export function parseMetrics(text: string, source: string): MetricRow[] {
+  const lines = text.split(/\r?\n/).slice(0, -1);
+  if (lines.length === 0) return [];
+  const header = lines[0].split(',');
+  if (!header.includes('epoch')) {
+    throw new InputError(`${source}, line 1: expected a header with the column epoch, got ${lines[0].slice(0, 80)}.`);
+  }
+  return lines.slice(1).map((line, i) => {
+    const at = (column: string) => `${source}, line ${i + 2}, column ${column}`;
+    const cells = line.split(',');
+    if (cells.length !== header.length) {
+      throw new InputError(`${source}, line ${i + 2}: expected ${header.length} cells, got ${cells.length}.`);
+    }
+    const row = Object.fromEntries(
+      METRIC_COLUMNS.map((column) => [column, parseCell(cells[header.indexOf(column)] ?? '', column, at)]),
+    ) as MetricRow;
+    if (row.epoch !== i + 1) {
+      throw new InputError(`${at('epoch')}: expected epoch ${i + 1}, got ${row.epoch}. Epochs are 1, 2, 3 and so on.`);
+    }
+    return row;
+  });
 }
+
+const NUMBER = /^-?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
+
+function parseCell(cell: string, column: MetricColumn, at: (column: string) => string): number | null {
+  if (cell === '') return null;
+  // A ratio of variances may be infinite or 0 / 0.
+  const value = NUMBER.test(cell) || /^(NaN|-?Infinity)$/.test(cell) ? Number(cell) : undefined;
+  const expected = isCount(column) ? 'a whole number from 0' : isShare(column) ? 'a fraction from 0 to 1' : 'a number';
+  const fits =
+    value !== undefined &&
+    (!isCount(column) || (Number.isSafeInteger(value) && value >= 0)) &&
+    (!isShare(column) || (value >= 0 && value <= 1));
+  if (!fits) throw new InputError(`${at(column)}: expected ${expected}, got ${cell.slice(0, 40)}.`);
+  return value;
+}
+
+/** The last whole row of a metrics.csv; null if it has none. */
+export const parseLastRow = (text: string): MetricRow | null => parseMetrics(text, 'metrics.csv').at(-1) ?? null;

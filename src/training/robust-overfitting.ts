@@ -44,10 +44,8 @@ const PER_MEDIAN = 1.4826;
  * a run give the alarm as it was at that time.
  */
 export function robustOverfitting(rows: readonly Measured[]): RobustOverfitting | null {
-  const measured = rows.flatMap(({ epoch, train_robust_accuracy: training, validation_robust_accuracy: heldOut }) =>
-    epoch === null || training === null || heldOut === null ? [] : [{ epoch, training, heldOut }],
-  );
-  if (measured.length < 2 * WINDOW) return null;
+  const measured = measuredEpochs(rows);
+  if (!hasEnoughEpochs(rows)) return null;
   const heldOut = measured.map((row) => row.heldOut);
   const training = measured.map((row) => row.training);
   const gap = measured.map((row) => row.training - row.heldOut);
@@ -68,6 +66,14 @@ export function robustOverfitting(rows: readonly Measured[]): RobustOverfitting 
     trainingAtLast: windowMean(training, end),
   };
 }
+
+/** True if enough epochs were measured to judge. */
+export const hasEnoughEpochs = (rows: readonly Measured[]): boolean => measuredEpochs(rows).length >= 2 * WINDOW;
+
+const measuredEpochs = (rows: readonly Measured[]) =>
+  rows.flatMap(({ epoch, train_robust_accuracy: training, validation_robust_accuracy: heldOut }) =>
+    epoch === null || training === null || heldOut === null ? [] : [{ epoch, training, heldOut }],
+  );
 
 const percent = (fraction: number): string => `${(100 * fraction).toFixed(1)} %`;
 
