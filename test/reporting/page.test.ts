@@ -3,15 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { decode } from 'fast-png';
+import { writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { html } from '../../src/reporting/html.ts';
 import { renderPage } from '../../src/reporting/page.ts';
-import { pngUri } from '../../src/reporting/png.ts';
+import { pngBase64 } from '../../src/reporting/png.ts';
 import { writeReport } from '../../src/reporting/report.ts';
-import { collectReport, headlineCells } from '../../src/reporting/report-data.ts';
+import { collectReport, headlineCells, withGallery } from '../../src/reporting/report-data.ts';
 import { type RunRecord, readRuns } from '../../src/reporting/runs.ts';
 import { seriesOf } from '../../src/reporting/series.ts';
-import { METRIC_COLUMNS } from '../../src/training/metrics.ts';
+import { formatMetricRow, METRICS_HEADER } from '../../src/training/metrics.ts';
+import { runFolder } from '../../src/training/run-folder.ts';
 import { sampleGallery, sampleRuns } from './sample.ts';
 
 const runs = sampleRuns();
@@ -19,7 +21,7 @@ const runs = sampleRuns();
 describe('the page', () => {
   let page: string;
   before(async () => {
-    page = await renderPage(collectReport(runs, 'A <title> & more', sampleGallery()));
+    page = await renderPage(withGallery(collectReport(runs, 'A <title> & more'), sampleGallery()));
   });
 
   it('asks nothing of the network and runs no script', () => {
@@ -73,7 +75,7 @@ describe('the page', () => {
       ...run,
       config: { ...run.config, objective: 'natural', augment: 'none' } as const,
     }));
-    expect(await renderPage(collectReport(natural, 'T', null))).not.to.contain(blind);
+    expect(await renderPage(collectReport(natural, 'T'))).not.to.contain(blind);
   });
 
   it('says what its figures do not compare with, that they are bounds, and which alarms were raised', () => {
@@ -84,11 +86,34 @@ describe('the page', () => {
   });
 
   it('shows the figures of the tables', () => {
-    const data = collectReport(runs, 'T', null);
-    const cell = headlineCells(data).find(({ setting }) => setting.optimizer === 'agent' && setting.sparsity === 0.99);
+    const data = collectReport(runs, 'T');
+    const cell = headlineCells(data.groups[0]).find(
+      ({ setting }) => setting.optimizer === 'agent' && setting.sparsity === 0.99,
+    );
     expect(page).to.contain(`${((cell?.robust.mean ?? 0) * 100).toFixed(1)} ± `);
     expect(cell?.rows.length).to.equal(3);
-    expect(data.threat).to.deep.equal({ norm: 'linf', epsilon: 0.1 });
+    expect(data.groups[0].threat).to.deep.equal({ norm: 'linf', epsilon: 0.1 });
+  });
+
+  it('raises the alarm for robust overfitting, and names the run', async () => {
+    const page = await renderPage(
+      collectReport(
+        runs.slice(3, 6).map((run, i) => ({
+          ...run,
+          metrics: run.metrics.map((row, epoch) => ({
+            ...row,
+            train_robust_accuracy: 0.3 + 0.05 * epoch,
+            validation_robust_accuracy: i === 0 ? 0.5 - 0.03 * Math.abs(epoch - 3) : 0.3 + 0.02 * epoch,
+          })),
+        })),
+        'T',
+      ),
+    );
+    expect(page).to.contain('Robust overfitting</span> in 1 run:');
+    expect(page).to.contain('raised in 1 of 3');
+    expect(page).to.match(
+      new RegExp(`${runs[3].name}: Robust overfitting: robust accuracy on held-out images was 48\\.0 %`),
+    );
   });
 
   it('says so where files are not the official ones', async () => {
@@ -101,14 +126,14 @@ describe('the page', () => {
         })),
       }),
     );
-    const text = await renderPage(collectReport(unofficial, 'T', null));
+    const text = await renderPage(collectReport(unofficial, 'T'));
     expect(text).to.contain('cifar10 (unofficial)').and.to.contain('do not compare with published cifar10');
   });
 
   it('stands without evaluations, without epochs, and with a single run', async () => {
     const bare = runs.map((run) => ({ ...run, evaluations: [], metrics: [] }));
-    expect(await renderPage(collectReport(bare, 'T', null))).to.contain('None of these runs was evaluated yet');
-    expect(await renderPage(collectReport(runs.slice(0, 1), 'T', null))).to.contain('1 run over 1 seed');
+    expect(await renderPage(collectReport(bare, 'T'))).to.contain('None of these runs was evaluated yet');
+    expect(await renderPage(collectReport(runs.slice(0, 1), 'T'))).to.contain('1 run over 1 seed');
   });
 });
 
@@ -172,8 +197,8 @@ describe('html', () => {
 
 describe('a picture', () => {
   it('holds its pixels', () => {
-    const uri = pngUri((i) => [0, 0.5, 1, 2, -1, 0.2][i], [1, 2, 3]);
-    const { width, height, channels, data } = decode(Buffer.from(uri.split(',')[1], 'base64'));
+    const picture = pngBase64((i) => [0, 0.5, 1, 2, -1, 0.2][i], [1, 2, 3]);
+    const { width, height, channels, data } = decode(Buffer.from(picture, 'base64'));
     expect([width, height, channels]).to.deep.equal([2, 1, 3]);
     expect([...data]).to.deep.equal([0, 128, 255, 255, 0, 51]);
   });
@@ -188,14 +213,26 @@ describe('a report', () => {
       await rm(folder, { recursive: true });
     }
   };
+  const writeLast = (folder: string, name: string, epoch: number): Promise<void> =>
+    writeCheckpoint(runFolder(join(folder, name)).last, {
+      config: {},
+      model: { name: 'cnn', width: 1, inputShape: [28, 28, 1], classes: 10 },
+      epoch,
+      step: 10 * epoch,
+      progress: { datasetSha256: 'abc' },
+      params: {},
+      state: {},
+      optimizer: {},
+      snapshot: null,
+      meanGradient: {},
+      explored: {},
+    });
   const writeRuns = async (folder: string): Promise<void> => {
-    for (const { name, config, metrics, evaluations } of runs.slice(0, 3)) {
+    for (const { name, config, last, metrics, evaluations } of runs.slice(0, 3)) {
       await mkdir(join(folder, name));
       await writeFile(join(folder, name, 'config.json'), JSON.stringify(config));
-      await writeFile(
-        join(folder, name, 'metrics.csv'),
-        [METRIC_COLUMNS, ...metrics.map((row) => METRIC_COLUMNS.map((column) => row[column]))].join('\n'),
-      );
+      await writeFile(join(folder, name, 'metrics.csv'), METRICS_HEADER + metrics.map(formatMetricRow).join(''));
+      await writeLast(folder, name, last?.epoch ?? 0);
       await writeFile(join(folder, name, 'evaluation.json'), JSON.stringify({ version: 1, evaluations }));
     }
   };
