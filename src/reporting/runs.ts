@@ -75,6 +75,10 @@ export async function findRuns(folder: string): Promise<FoundRuns> {
       `${folder} holds no run: neither it nor a folder in it has a config.json. Give a run's folder, or the one that holds a sweep's runs.`,
     );
   }
+  if (runs.length === 0) {
+    const [{ run, reason }] = leftOut;
+    throw new InputError(`${folder} holds no run that this version of Equipoise reads: of ${run}, ${reason}.`);
+  }
   return { runs, leftOut };
 }
 

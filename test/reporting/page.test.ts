@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -14,6 +14,7 @@ import { type RunRecord, readRuns } from '../../src/reporting/runs.ts';
 import { seriesOf } from '../../src/reporting/series.ts';
 import { formatMetricRow, METRICS_HEADER } from '../../src/training/metrics.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
+import { rejection } from '../rejection.ts';
 import { sampleGallery, sampleRuns } from './sample.ts';
 
 const runs = sampleRuns();
@@ -261,6 +262,39 @@ describe('a report', () => {
       const byName = runs.slice(0, 3).sort((a, b) => (a.name < b.name ? -1 : 1));
       expect(read).to.deep.equal(byName.map((run) => ({ ...run, folder: join(folder, run.name) })));
       expect((await readRuns(join(folder, runs[0].name))).length).to.equal(1);
+    }));
+
+  it('leaves out a run of another version, names it, and refuses a folder of such runs alone', () =>
+    withFolder(async (folder) => {
+      await writeRuns(folder);
+      const other = join(folder, 'another', 'config.json');
+      await mkdir(join(folder, 'another'));
+      await writeFile(other, JSON.stringify({ ...runs[0].config, version: 99 }));
+      const warnings: string[] = [];
+      const { files, leftOut } = await writeReport(folder, { gallery: false, warn: (line) => warnings.push(line) });
+      expect(leftOut.map(({ run }) => run)).to.deep.equal(['another']);
+      expect(warnings).to.have.length(1);
+      expect(warnings[0]).to.match(/leave out another: its config\.json is of version 99, expected \d/);
+      expect(await readFile(files.page, 'utf8')).to.contain('id="left-out"');
+      for (const { name } of runs.slice(0, 3)) await rm(join(folder, name), { recursive: true });
+      expect(String(await rejection(writeReport(folder)))).to.match(/no run that this version of Equipoise reads/);
+    }));
+
+  it('names a damaged file and its field, and writes nothing', () =>
+    withFolder(async (folder) => {
+      await writeRuns(folder);
+      const { metrics, evaluation } = runFolder(join(folder, runs[1].name));
+      const whole = await readFile(evaluation, 'utf8');
+      await writeFile(evaluation, whole.replace('"n":400', '"n":40'));
+      expect(String(await rejection(writeReport(folder)))).to.contain(
+        `${evaluation} cannot be read as evaluations: evalu`,
+      );
+      await writeFile(evaluation, whole);
+      await writeFile(metrics, (await readFile(metrics, 'utf8')).replace('\n2,', '\n1,'));
+      expect(String(await rejection(writeReport(folder)))).to.contain(
+        `${metrics}, line 3, column epoch: expected epoch 2`,
+      );
+      expect(await readdir(folder)).to.have.length(3);
     }));
 
   it('without a run is refused, and writes nothing', () =>
