@@ -9,7 +9,7 @@ import type { EvaluateOptions } from './options.ts';
 import { checkPreprocessing } from './preprocessing.ts';
 import { readEvaluations, recordEvaluation } from './record.ts';
 import { recordedIn } from './recorded.ts';
-import { exampleFolder } from './save-examples.ts';
+import { exampleFiles, exampleFolder } from './save-examples.ts';
 import { settingsOf } from './settings.ts';
 import { type ModelFile, type ModelSource, modelFiles, recordPath, type Target } from './target.ts';
 import { CLAIM, type Evaluation } from './types.ts';
@@ -116,22 +116,13 @@ async function evaluateInto(
   if (options.resume && from === null) {
     options.warn?.(`${checkpoint}: no interrupted evaluation of these settings was kept; it begins anew.`);
   }
-  const { name, official, classes, imageShape, test } = dataset;
+  const { name, official, classes } = dataset;
   const examples =
     options.saveExamples === undefined
       ? null
       : exampleFolder({
-          folder: options.saveExamples,
-          prefix: checkpoint,
-          imageShape,
-          test,
-          metadata: {
-            checkpoint,
-            checkpointSha256: sha256,
-            dataset: name,
-            datasetSha256: dataset.sha256,
-            seed: String(seed),
-          },
+          ...exampleFiles(options.saveExamples, target.record, dataset, seed),
+          test: dataset.test,
           resumed: from !== null && from.done > 0,
         });
   const measured = await measure(target.classify, dataset, {
@@ -163,25 +154,21 @@ async function evaluateInto(
 }
 
 /**
- * What an interrupted evaluation had found; null if there is nothing to continue from.
+ * What an interrupted evaluation had found; null if there is nothing to continue from. A damaged file is as good as none, and
+ * a warning names it.
  *
- * @throws UsageError if it is of other settings, InputError if it is damaged: with `if-same` the evaluation begins anew then
+ * @throws UsageError if it is of other settings; with `if-same` the evaluation begins anew then
  */
 async function keptState(
   path: string,
   identity: Identity,
   { resume, warn }: Pick<EvaluateOptions, 'resume' | 'warn'>,
 ): Promise<MeasureState | null> {
-  let found: Awaited<ReturnType<typeof readInterrupted>>;
-  try {
-    found = await readInterrupted(path, identity);
-  } catch (error) {
+  const found = await readInterrupted(path, identity).catch((error) => {
     if (!(error instanceof InputError)) throw error;
-    if (resume !== 'if-same')
-      throw new InputError(`${error.message} Evaluate again without --resume.`, { cause: error });
-    warn?.(`${error.message} The evaluation begins anew.`);
+    warn?.(`What an interrupted evaluation had found is lost. ${error.message}`);
     return null;
-  }
+  });
   if (found === null || 'done' in found) return found;
   if (resume === 'if-same') return null;
   throw new UsageError(
