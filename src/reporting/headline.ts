@@ -111,8 +111,8 @@ export function firstScreen(data: ReportData): Html | null {
   const columns: Column<Row>[] = [
     { title: 'net', left: true, cell: ({ group, cell }) => comparedName(data, group, cell) },
     { title: 'accuracy', left: true, cell: ({ measure }) => measure },
-    { title: 'at equal epochs', left: true, cell: ({ atEqualEpochs }) => headline(atEqualEpochs) },
-    { title: 'at equal gradient evaluations', left: true, cell: ({ atEqualGradients }) => headline(atEqualGradients) },
+    { title: 'at equal epochs', wrap: true, cell: ({ atEqualEpochs }) => headline(atEqualEpochs) },
+    { title: 'at equal gradient evaluations', wrap: true, cell: ({ atEqualGradients }) => headline(atEqualGradients) },
     { title: 'cost', cell: ({ cost }) => (Number.isNaN(cost) ? '' : `${cost.toFixed(2)}×`) },
   ];
   const caption =
