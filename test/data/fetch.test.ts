@@ -85,7 +85,7 @@ describe('fetching a data set', () => {
       await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
     }
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/cifar-10-binary.tar.gz`;
-    const downloads = [{ url, checksum, unpack: 'tar.gz' as const }];
+    const downloads = [{ url, checksum, bytes: archive.length, unpack: 'tar.gz' as const }];
     return fetchFiles(
       'cifar10',
       { ...source, downloads },
