@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { encode as encodePng, type ImageData } from 'fast-png';
-import jpeg from 'jpeg-js';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import {
   type Dataset,
@@ -15,36 +14,18 @@ import {
   type Split,
 } from '../../src/data/index.ts';
 import { rejection } from '../rejection.ts';
+import { pictureFile } from './fixtures.ts';
 
 const SIZE = 6;
 const CLASSES = ['bird', 'cat'];
 
-const grey = (value: number, size = SIZE): Uint8Array =>
-  encodePng({ width: size, height: size, channels: 1, data: new Uint8Array(size * size).fill(value) });
+const grey = (value: number, width = SIZE, height = width): Uint8Array =>
+  encodePng({ width, height, channels: 1, data: new Uint8Array(width * height).fill(value) });
 
 const rgb = (colour: readonly number[], size = SIZE): Uint8Array => {
   const data = Uint8Array.from({ length: size * size * 3 }, (_, i) => colour[i % 3]);
   return encodePng({ width: size, height: size, channels: 3, data });
 };
-
-/** A grey square of 8×8 pixels, in three components. */
-const jpegOf = (value: number): Uint8Array => {
-  const data = Uint8Array.from({ length: 64 * 4 }, (_, i) => (i % 4 === 3 ? 255 : value));
-  return jpeg.encode({ width: 8, height: 8, data }, 95).data;
-};
-
-const tables = (marker: number, content: readonly number[]) => [0xff, marker, 0, content.length + 2, ...content];
-
-/** The smallest JPEG of one component: 8×8 pixels whose coefficients are all 0, so every pixel is 128. */
-const GREY_JPEG = Uint8Array.from([
-  ...[0xff, 0xd8],
-  ...tables(0xdb, [0, ...new Array(64).fill(1)]),
-  ...tables(0xc0, [8, 0, 8, 0, 8, 1, 1, 0x11, 0]),
-  ...tables(0xc4, [0x00, 1, ...new Array(15).fill(0), 0]),
-  ...tables(0xc4, [0x10, 1, ...new Array(15).fill(0), 0]),
-  ...tables(0xda, [1, 1, 0, 0, 63, 0]),
-  ...[0b00111111, 0xff, 0xd9],
-]);
 
 const firstPixels = ({ images, count }: Split, { imageShape }: Dataset): number[][] => {
   const size = images.length / count;
@@ -172,12 +153,12 @@ describe('a folder of images', () => {
 
   describe('reads', () => {
     /** A folder whose first training image is this file. */
-    const first = async (name: string, bytes: Uint8Array, size = SIZE): Promise<Dataset> => {
+    const first = async (name: string, bytes: Uint8Array, width = SIZE, height = width): Promise<Dataset> => {
       await putAll({
         [`train/bird/${name}`]: bytes,
-        'train/cat/1.png': grey(3, size),
-        'test/bird/c.png': grey(5, size),
-        'test/cat/3.png': grey(6, size),
+        'train/cat/1.png': grey(3, width, height),
+        'test/bird/c.png': grey(5, width, height),
+        'test/cat/3.png': grey(6, width, height),
       });
       return load();
     };
@@ -216,17 +197,21 @@ describe('a folder of images', () => {
 
     it('JPEG, by the first bytes whatever the name', async () => {
       for (const name of ['a.jpg', 'a.JPEG', 'a.png']) {
-        const dataset = await first(name, jpegOf(200), 8);
-        expect(dataset.imageShape).to.deep.equal([8, 8, 3]);
-        for (const value of firstPixels(dataset.train, dataset)[0]) expect(value).to.be.closeTo(200, 2);
+        const dataset = await first(name, pictureFile('jpeg 4:4:4'), 26, 19);
+        expect(dataset.imageShape).to.deep.equal([19, 26, 3]);
+        expect(firstPixels(dataset.train, dataset)[1]).to.deep.equal([3, 3, 3]);
         await rm(join(directory, 'train/bird', name));
       }
     });
 
     it('JPEG of one component as grey', async () => {
-      const dataset = await first('a.jpg', GREY_JPEG, 8);
-      expect(dataset.imageShape).to.deep.equal([8, 8, 1]);
-      expect([...dataset.train.images.slice(0, 64)]).to.deep.equal(new Array(64).fill(128));
+      const dataset = await first('a.jpg', pictureFile('jpeg grey'), 26, 19);
+      expect(dataset.imageShape).to.deep.equal([19, 26, 1]);
+    });
+
+    it('pictures turned upright by their EXIF data, whose size then counts', async () => {
+      const dataset = await first('a.jpg', pictureFile('jpeg orientation 6 <'), 19, 26);
+      expect(dataset.imageShape).to.deep.equal([26, 19, 3]);
     });
   });
 
@@ -251,7 +236,7 @@ describe('a folder of images', () => {
     });
 
     it('a JPEG truncated anywhere', async () => {
-      const whole = jpegOf(100);
+      const whole = pictureFile('jpeg 4:4:4');
       for (const length of [2, 20, 300, whole.length - 10, whole.length - 1]) {
         await put('train/cat/1.png', whole.slice(0, length));
         await fails(`${picture('train/cat/1.png')} cannot be decoded`);
