@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
@@ -295,6 +296,69 @@ describe('a folder of images', () => {
       await rm(directory, { recursive: true });
       await putAll({ 'bird/a.png': grey(1), 'bird/b.png': grey(1), 'cat/c.png': grey(1) });
       await fails(`${picture('cat')} holds one image`);
+    });
+
+    it('what is no file: links to nothing and in circles, pipes, folders, names that are too long', async () => {
+      await symlink('nowhere.png', picture('train/cat/dangling.png'));
+      await symlink('loop.png', picture('train/cat/loop.png'));
+      await symlink(`${'x'.repeat(300)}.png`, picture('train/cat/long.png'));
+      await mkdir(picture('train/cat/folder.png'));
+      execFileSync('mkfifo', [picture('train/cat/pipe.png')]);
+      await fails(/has 5 problems:/);
+      await fails(`${picture('train/cat/dangling.png')} is a link to nothing; mend it or take it away.`);
+      await fails(`${picture('train/cat/loop.png')} cannot be read: its links lead round in a circle`);
+      await fails(`${picture('train/cat/long.png')} cannot be read: its name is too long for this system`);
+      await fails(`${picture('train/cat/folder.png')} is no .png`);
+      await fails(`${picture('train/cat/pipe.png')} is a pipe (FIFO); expected an image`);
+    });
+
+    it('names that are not UTF-8, of images and of classes', async function () {
+      if (process.platform !== 'linux') this.skip();
+      const wrong = (path: string) => Buffer.concat([Buffer.from(picture(path)), Buffer.of(0xe9)]);
+      await writeFile(Buffer.concat([wrong('train/cat/caf'), Buffer.from('.png')]), grey(1));
+      await fails(`${picture('train/cat/caf')}\u00e9.png has a name that is not UTF-8; rename it.`);
+      await mkdir(wrong('test/caf'));
+      await fails(/has 2 problems:.*test.caf\u00e9 has a name/s);
+    });
+
+    it('files without permission to read them', async function () {
+      if (process.platform === 'win32' || process.getuid?.() === 0) this.skip();
+      await chmod(picture('train/cat/1.png'), 0);
+      await fails(`${picture('train/cat/1.png')} cannot be read: permission is denied.`);
+    });
+
+    it('all bad files at once: their number, the first ten, and why', async () => {
+      for (let i = 10; i < 25; i++) await put(`train/cat/${i}.png`, grey(1).slice(0, 40));
+      await put('train/bird/z.png', grey(1, 5));
+      await put('test/bird/notes.txt', 'notes');
+      const { message } = await rejection(load());
+      const [first, ...lines] = message.split('\n');
+      expect(first).to.equal(`${directory} has 17 problems:`);
+      expect(lines).to.have.length(11);
+      expect(lines[0]).to.equal(
+        `  ${picture('test/bird/notes.txt')} is no .png, .jpg or .jpeg file; take it away or convert it.`,
+      );
+      expect(lines[1]).to.match(/train.cat.10\.png cannot be decoded \(.*\): it is truncated or damaged\.$/);
+      expect(lines[10]).to.equal('  … and 7 more.');
+    });
+
+    it('the sizes that fewer images have', async () => {
+      await put('train/bird/a.png', grey(1, 5));
+      await put('test/cat/3.png', grey(1, 4));
+      await fails(`${picture('train/bird/a.png')} has 5×5 pixels, and train/bird/b.png has 6×6`);
+      await fails(`${picture('test/cat/3.png')} has 4×4 pixels`);
+    });
+
+    it('more pixels than the limit, after the first image', async () => {
+      process.env.EQUIPOISE_DATA_LIMIT = String(100 / 2 ** 30);
+      try {
+        await fails(/has 6 images, one of them of 6×6 pixels, which take more than 0\.0001 MB of memory/);
+        process.env.EQUIPOISE_DATA_LIMIT = 'much';
+        await fails('EQUIPOISE_DATA_LIMIT takes a number of GB above 0, such as 2; got much.');
+      } finally {
+        delete process.env.EQUIPOISE_DATA_LIMIT;
+      }
+      expect((await load()).train.count).to.equal(4);
     });
 
     it('to guess which folder', async () => {
