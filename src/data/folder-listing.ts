@@ -30,54 +30,59 @@ export interface Listing extends Readonly<Record<SplitName, readonly Listed[]>> 
 }
 
 /**
- * The images of a folder: train/CLASS/… and test/CLASS/…, or CLASS/… alone, of which some are for testing.
+ * The images of a folder: train/CLASS/… and test/CLASS/…; test/CLASS/… alone, to evaluate on; or CLASS/… alone, of which some
+ * are for testing.
  *
  * @throws InputError if the folder has no such layout
  */
 export async function listImages(folder: string): Promise<Listing> {
   const problems: string[] = [];
   const top = await entriesOf(folder, problems);
-  const { folders } = top;
-  const splits = folders.filter((name) => name === 'train' || name === 'test');
-  if (splits.length === 2) {
-    for (const other of folders.filter((name) => name !== 'train' && name !== 'test')) {
-      problems.push(
-        `${join(folder, other)} lies beside train and test, and would not be used; move it away (images for validation are taken from train).`,
+  if (!top.folders.includes('test')) {
+    if (top.folders.includes('train')) {
+      throw new InputError(
+        `${folder} has a folder train and none named test; expected both, test alone, or folders of classes alone.`,
       );
     }
-    const classes = await classesOf(join(folder, 'train'), problems);
-    const tested = await classesOf(join(folder, 'test'), problems);
-    problems.push(...missing(folder, 'test', 'train', tested, classes));
-    problems.push(...missing(folder, 'train', 'test', classes, tested));
-    const list = async (split: SplitName, names: readonly string[]) =>
-      (
-        await Promise.all(names.map((name) => imagesOf(folder, `${split}/${name}`, classes.indexOf(name), problems)))
-      ).flat();
-    return { classes, train: await list('train', classes), test: await list('test', tested), problems };
+    return { ...(await listDivided(folder, top, problems)), problems };
   }
-  if (splits.length === 1) {
-    const [present] = splits;
-    const absent = present === 'train' ? 'test' : 'train';
-    throw new InputError(
-      `${folder} has a folder ${present} and none named ${absent}; expected both, or folders of classes alone.`,
+  const splits = (['train', 'test'] as const).filter((name) => top.folders.includes(name));
+  for (const other of top.folders.filter((name) => !splits.some((split) => split === name))) {
+    problems.push(
+      `${join(folder, other)} lies beside ${splits.join(' and ')}, and would not be used; move it away (images for validation are taken from train).`,
     );
   }
-  const classes = classNames(folder, top, problems);
-  const images = await Promise.all(classes.map((name, label) => imagesOf(folder, name, label, problems)));
-  for (const [label, listed] of images.entries()) {
-    if (listed.length === 1) {
-      problems.push(
-        `${join(folder, classes[label])} holds one image; a class needs one to train on and one to test on.`,
-      );
-    }
+  const names: Record<SplitName, readonly string[]> = { train: [], test: [] };
+  for (const split of splits) {
+    const where = join(folder, split);
+    names[split] = classNames(where, await entriesOf(where, problems), problems);
   }
-  const divided = images.map(divide);
-  return {
-    classes,
-    train: divided.flatMap(({ train }) => train),
-    test: divided.flatMap(({ test }) => test),
-    problems,
+  if (splits.length === 2) {
+    problems.push(...missing(folder, 'test', 'train', names), ...missing(folder, 'train', 'test', names));
+  }
+  const classes = names[splits[0]];
+  const list = async (split: SplitName): Promise<readonly Listed[]> => {
+    const images: (readonly Listed[])[] = [];
+    for (const name of names[split]) {
+      images.push(await imagesOf(folder, `${split}/${name}`, classes.indexOf(name), problems));
+    }
+    return images.flat();
   };
+  return { classes, train: await list('train'), test: await list('test'), problems };
+}
+
+/** The images of folders of classes, each divided into training and test images. */
+async function listDivided(folder: string, top: Entries, problems: string[]): Promise<Omit<Listing, 'problems'>> {
+  const classes = classNames(folder, top, problems);
+  const divided: Record<SplitName, readonly Listed[]>[] = [];
+  for (const [label, name] of classes.entries()) {
+    const images = await imagesOf(folder, name, label, problems);
+    if (images.length === 1) {
+      problems.push(`${join(folder, name)} holds one image; a class needs one to train on and one to test on.`);
+    }
+    divided.push(divide(images));
+  }
+  return { classes, train: divided.flatMap(({ train }) => train), test: divided.flatMap(({ test }) => test) };
 }
 
 /** Classes of one split that another lacks. */
@@ -85,11 +90,10 @@ const missing = (
   folder: string,
   there: SplitName,
   lacking: SplitName,
-  names: readonly string[],
-  others: readonly string[],
+  names: Readonly<Record<SplitName, readonly string[]>>,
 ): readonly string[] =>
-  names
-    .filter((name) => !others.includes(name))
+  names[there]
+    .filter((name) => !names[lacking].includes(name))
     .map(
       (name) =>
         `${join(folder, there)} has a class ${name}, and ${join(folder, lacking)} has none; both need the same.`,
@@ -100,7 +104,8 @@ const missing = (
  * another kind, or not there.
  */
 export async function classFoldersIn(folder: string): Promise<readonly string[]> {
-  const top = (await foldersIn(folder)).includes('train') ? join(folder, 'train') : folder;
+  const split = (await foldersIn(folder)).find((name) => name === 'train' || name === 'test');
+  const top = split === undefined ? folder : join(folder, split);
   const names = (await foldersIn(top)).slice(0, MOST_CLASSES);
   const filled = await Promise.all(
     names.map(async (name) => (await readdir(join(top, name)).catch(() => [])).some((file) => EXTENSIONS.test(file))),
@@ -132,8 +137,8 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** The folders in a folder and the regular files, by name; hidden ones are left out, and what is neither is a problem. */
 async function entriesOf(folder: string, problems: string[]): Promise<Entries> {
-  // As bytes, since a name need not be UTF-8, and would then not be found again.
-  const found = await readdir(folder, { encoding: 'buffer' }).catch((error: unknown) => {
+  // Names as bytes, since one need not be UTF-8, and would then not be found again.
+  const found = await readdir(folder, { withFileTypes: true, encoding: 'buffer' }).catch((error: unknown) => {
     const reason = systemReason(error);
     if (reason === null) throw error;
     throw new InputError(
@@ -142,19 +147,22 @@ async function entriesOf(folder: string, problems: string[]): Promise<Entries> {
   });
   const folders: string[] = [];
   const files: string[] = [];
-  const DOT = 0x2e;
-  for (const bytes of found.filter(([first]) => first !== DOT)) {
-    const name = decodeName(bytes);
+  for (const entry of found.filter((entry) => entry.name[0] !== DOT)) {
+    const name = decodeName(entry.name);
     if (name === null) {
-      problems.push(`${join(folder, bytes.toString('latin1'))} has a name that is not UTF-8; rename it.`);
-      continue;
+      problems.push(`${join(folder, entry.name.toString('latin1'))} has a name that is not UTF-8; rename it.`);
+    } else if (entry.isFile()) files.push(name);
+    else if (entry.isDirectory()) folders.push(name);
+    else {
+      const target = await targetOf(join(folder, name));
+      if (typeof target === 'string') problems.push(target);
+      else (target.isDirectory() ? folders : files).push(name);
     }
-    const target = await kindOf(join(folder, name));
-    if (typeof target === 'string') problems.push(target);
-    else (target.isDirectory() ? folders : files).push(name);
   }
   return { folders: folders.sort(), files: files.sort() };
 }
+
+const DOT = 0x2e;
 
 function decodeName(bytes: Uint8Array): string | null {
   try {
@@ -165,7 +173,7 @@ function decodeName(bytes: Uint8Array): string | null {
 }
 
 /** What a path leads to, through links; a sentence if that is neither a file nor a folder. */
-async function kindOf(path: string): Promise<Stats | string> {
+async function targetOf(path: string): Promise<Stats | string> {
   try {
     const found = await stat(path);
     if (found.isDirectory() || found.isFile()) return found;
@@ -178,9 +186,7 @@ async function kindOf(path: string): Promise<Stats | string> {
   }
 }
 
-const classesOf = async (folder: string, problems: string[]): Promise<readonly string[]> =>
-  classNames(folder, await entriesOf(folder, problems), problems);
-
+/** The folders in a folder as classes. */
 function classNames(folder: string, { folders, files }: Entries, problems: string[]): readonly string[] {
   for (const stray of files.filter((name) => EXTENSIONS.test(name))) {
     problems.push(`${join(folder, stray)} is in no folder of a class; expected ${join(folder, 'CLASS', stray)}.`);

@@ -110,7 +110,7 @@ export async function extractTarGz(
   };
 
   const packed = createReadStream(archive);
-  const unpacked = createGunzip();
+  const unpacked = createGunzip({ chunkSize: 2 ** 20 });
   packed.on('error', (error) => unpacked.destroy(error));
   packed.pipe(unpacked);
   try {

@@ -71,7 +71,7 @@ function alternatives(dataset: Dataset, { inputShape }: Target): readonly Prepro
     {},
     { bounds: [0, 255] },
     { bounds: [-1, 1] },
-    meanAndDeviation(dataset.train, channels),
+    meanAndDeviation(dataset.train.count > 0 ? dataset.train : dataset.test, channels),
     ...(channels === 3 ? CUSTOMARY : []),
   ];
   const orders = ranges.flatMap((range) => [
@@ -82,7 +82,7 @@ function alternatives(dataset: Dataset, { inputShape }: Target): readonly Prepro
   return orders.flatMap((order) => [...(takesRows ? [order] : []), { ...order, layout: 'nchw' as const }]);
 }
 
-/** Of the first 10,000 training images, by channel, in units of [0, 1]. */
+/** Mean and deviation of the first 10,000 images of a split, by channel, in units of [0, 1]. */
 function meanAndDeviation({ count, images }: Split, channels: number): Preprocessing {
   const pixels = (images.length / Math.max(1, count)) * Math.min(count, 10_000);
   const sums = new Float64Array(channels);

@@ -13,6 +13,7 @@ import {
   fetchDataset,
   loadDataset,
   type Split,
+  trainingIndices,
 } from '../../src/data/index.ts';
 import { rejection } from '../rejection.ts';
 import { pictureFile } from './fixtures.ts';
@@ -118,6 +119,18 @@ describe('a folder of images', () => {
     expect(all.sort((a, b) => a - b)).to.deep.equal(
       [...names.keys()].flatMap((i) => [i, 100 + i]).sort((a, b) => a - b),
     );
+  });
+
+  it('takes test/CLASS alone to evaluate on, and refuses to train on it', async () => {
+    await putSplits();
+    const both = await load();
+    await rm(join(directory, 'train'), { recursive: true });
+    const dataset = await load();
+    expect(dataset).to.deep.include({ classes: CLASSES, imageShape: [SIZE, SIZE, 1], test: both.test });
+    expect(dataset.train.count).to.equal(0);
+    expect(() => trainingIndices(dataset)).to.throw(InputError, 'The data set folder has test images only');
+    await put('val/cat/1.png', grey(1));
+    await fails(`${join(directory, 'val')} lies beside test, and would not be used`);
   });
 
   it('leaves hidden files and papers beside the classes alone', async () => {
