@@ -14,6 +14,10 @@ export const MODEL_FLAGS = {
   std: { kind: 'numbers', description: 'divided by after that, one number a channel' },
   channels: { kind: 'text', description: 'order of the channels that the model takes: rgb (default) or bgr' },
   layout: { kind: 'text', description: 'order of the axes that the model takes: nhwc (default) or nchw' },
+  classes: {
+    kind: 'text',
+    description: "JSON file, or list such as 0,2,3: the model's output for each class; the others are left out",
+  },
   'label-offset': { kind: 'number', description: "number of the model's output for the first class" },
 } as const satisfies Flags;
 
@@ -33,6 +37,7 @@ export const modelOptions = (flags: Values): ModelOptions => ({
   dataset: flags.dataset,
   dataDirectory: flags.data,
   names: flags.names,
+  classes: flags.classes,
   preprocessing: preprocessingOf(flags),
 });
 

@@ -1,6 +1,7 @@
 import type { NormName } from '../../attacks/types.ts';
 import type { Dataset } from '../data/index.ts';
 import type { AttackSpec } from './attacks.ts';
+import type { ClassMap } from './class-map.ts';
 import type { EvaluationProgress } from './measure.ts';
 import type { Preprocessing } from './preprocessing.ts';
 
@@ -12,6 +13,8 @@ export interface ModelOptions {
   readonly dataDirectory?: string;
   /** What is done to pixels before a model sees them; default: nothing, pixels in [0, 1]. */
   readonly preprocessing?: Preprocessing;
+  /** Which output belongs to which class of the data set, or a JSON file of that; default: they are in one order. */
+  readonly classes?: ClassMap | string;
   /** File of other names for a model's weights. */
   readonly names?: string;
   /** Told what is odd but no reason to stop. */

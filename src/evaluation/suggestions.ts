@@ -32,7 +32,9 @@ export async function suggestPreprocessing(target: Target, dataset: Dataset): Pr
   const indices = testIndices(dataset.test, IMAGES);
   const scored: { readonly preprocessing: Preprocessing; readonly correct: number }[] = [];
   for (const alternative of [given, ...alternatives(dataset, target)]) {
-    const { labelOffset, ...pixels } = alternative;
+    const { labelOffset, ...own } = alternative;
+    // Outputs that the user chose stay as they are.
+    const pixels: Preprocessing = given.outputs === undefined ? own : { ...own, outputs: given.outputs };
     const counts = await countRight(target, dataset, indices, pixels);
     for (const [offset, correct] of counts) {
       if (alternative === given ? offset === (labelOffset ?? 0) : true) {
@@ -120,11 +122,13 @@ async function countRight(
       images.dispose();
     }
     const outputs = logits.length / batch.length;
-    for (const offset of outputs < classes.length
-      ? []
-      : outputs > classes.length
-        ? offsetsUpTo(outputs - classes.length)
-        : [0, 1, -1]) {
+    for (const offset of pixels.outputs !== undefined
+      ? [0]
+      : outputs < classes.length
+        ? []
+        : outputs > classes.length
+          ? offsetsUpTo(outputs - classes.length)
+          : [0, 1, -1]) {
       const right = batch.filter((index, i) => {
         const row = logits.subarray(i * outputs, (i + 1) * outputs);
         const at = (label: number): number => row[(label + offset + outputs) % outputs];
