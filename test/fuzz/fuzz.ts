@@ -12,6 +12,7 @@ const LOOK_EVERY_MS = 50;
 
 /** What one input may take. */
 export interface FuzzLimits {
+  /** Of the processor; of the clock twenty times as many, since other programs take turns, or what is waited for never comes. */
   readonly seconds: number;
   /** Bytes of memory. */
   readonly growth: number;
@@ -31,11 +32,21 @@ export interface Fuzzer {
   stop(): void;
 }
 
-/** Bytes of memory that a process takes; null where that cannot be read. */
-async function memoryOf(pid: number): Promise<number | null> {
+/** What a process has taken. */
+interface Usage {
+  /** Bytes of memory now. */
+  readonly memory: number;
+  /** Seconds of the processor since it started. */
+  readonly seconds: number;
+}
+
+/** The usage of a process; null where the system does not tell. */
+async function usageOf({ pid }: ChildProcess): Promise<Usage | null> {
   try {
-    const pages = Number((await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ')[1]);
-    return pages * 4096;
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = Number(fields[11]) + Number(fields[12]);
+    return { memory: Number(fields[21]) * 4096, seconds: ticks / 100 };
   } catch {
     return null;
   }
@@ -53,7 +64,13 @@ export function startFuzzer({ seconds, growth }: FuzzLimits = FUZZ_LIMITS): Fuzz
 
   const start = async (): Promise<ChildProcess> => {
     const started = fork(fileURLToPath(new URL('child.js', import.meta.url)), { serialization: 'advanced' });
-    const { peak: first } = await new Promise<FuzzReply>((resolve) => started.once('message', resolve as () => void));
+    const { peak: first } = await new Promise<FuzzReply>((resolve, reject) => {
+      started.once('message', resolve as () => void);
+      started.once('exit', (code) =>
+        reject(new Error(`The process that parses ended at its start, with code ${code}.`)),
+      );
+    });
+    started.removeAllListeners();
     peak = first;
     return started;
   };
@@ -61,27 +78,33 @@ export function startFuzzer({ seconds, growth }: FuzzLimits = FUZZ_LIMITS): Fuzz
   const attempt = async (request: FuzzRequest): Promise<FuzzOutcome> => {
     child ??= await start();
     const running = child;
-    const before = (await memoryOf(running.pid as number)) ?? peak;
+    const before = await usageOf(running);
+    const memoryBefore = before?.memory ?? peak;
     return new Promise((resolve) => {
+      let ended = false;
       const end = (outcome: FuzzOutcome) => {
+        if (ended) return;
+        ended = true;
         clearTimeout(clock);
         clearInterval(look);
         running.removeAllListeners();
         if (outcome.outcome === 'killed') stop();
         resolve(outcome);
       };
+      const tooLong = () => end({ outcome: 'killed', text: `took ${seconds} s` });
       const tooMuch = (now: number) => {
-        const megabytes = Math.round((now - before) / 2 ** 20);
-        end({ outcome: 'killed', text: `took ${megabytes} MB more` });
+        end({ outcome: 'killed', text: `took ${Math.round((now - memoryBefore) / 2 ** 20)} MB more` });
       };
-      const clock = setTimeout(() => end({ outcome: 'killed', text: `took ${seconds} s` }), 1000 * seconds);
+      const clock = setTimeout(tooLong, 20_000 * seconds);
       const look = setInterval(async () => {
-        const now = await memoryOf(running.pid as number);
-        if (now !== null && now - before > growth) tooMuch(now);
+        const now = await usageOf(running);
+        if (now === null) return;
+        if (now.memory - memoryBefore > growth) tooMuch(now.memory);
+        if (now.seconds - (before?.seconds ?? 0) > seconds) tooLong();
       }, LOOK_EVERY_MS);
       running.once('message', (reply: FuzzReply) => {
         // A peak above all earlier ones belongs to this input.
-        const grown = reply.peak > peak && reply.peak - before > growth;
+        const grown = reply.peak > peak && reply.peak - memoryBefore > growth;
         peak = Math.max(peak, reply.peak);
         if (grown) tooMuch(peak);
         else end({ outcome: reply.outcome as FuzzOutcome['outcome'], text: reply.text });
