@@ -81,6 +81,12 @@ describe('the command line, given what it cannot use', () => {
       says: [/train-images-idx3-ubyte/, /byte/],
     },
     {
+      title: 'bad pictures of its own, all at once',
+      args: ['data', 'info', 'folder', '--data', 'photos'],
+      code: 1,
+      says: [/photos has 4 problems:/, /cat\/1\.png is empty/, /dog\/1\.png is empty/, /dog holds one image/],
+    },
+    {
       title: 'images of another shape than the model takes',
       args: ['evaluate', 'run', '--dataset', 'mnist10k', '--backend', 'cpu'],
       code: 1,

@@ -195,7 +195,7 @@ describe('fetching a data set', () => {
       response.writeHead(200, { 'content-length': archive.length });
       response.write(archive.subarray(0, 10));
     };
-    expect((await fetchFrom([stalls, whole], { stallMs: 50 })).official).to.equal(true);
+    expect((await fetchFrom([stalls, whole], { stallMs: 500, attempts: 10 })).official).to.equal(true);
   });
 
   it('waits for a slow host as long as something comes', async () => {
