@@ -2,6 +2,7 @@ import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
 import { withoutFinalActivation } from './final-activation.ts';
+import { checkImages } from './images.ts';
 import type { AppliedModel, AttackedModel, Classifier } from './types.ts';
 import { withWholeBatchNorms } from './whole-batch-norms.ts';
 
@@ -13,6 +14,7 @@ import { withWholeBatchNorms } from './whole-batch-norms.ts';
 export function classifierOf(model: AttackedModel): Classifier {
   const run = runOf(model);
   return (images) => {
+    checkImages(images);
     const output = run(images);
     const [logits, ...others] = Array.isArray(output) ? (output as unknown[]) : [output];
     if (

@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { addCosts } from '../../attacks/costs.ts';
 import { norms } from '../../attacks/index.ts';
 import type { Attack, Classifier, Cost, NormName } from '../../attacks/types.ts';
-import { addCosts, underAttack } from '../../attacks/under-attack.ts';
+import { underAttack } from '../../attacks/under-attack.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../core/key.ts';
 import { batchesOf, batchImages, batchLabels, type Dataset, testIndices } from '../data/index.ts';

@@ -1,8 +1,8 @@
 // evaluation.json: how it is read, and how an evaluation is added to it.
 
 import { readFile } from 'node:fs/promises';
+import { addCosts } from '../../attacks/costs.ts';
 import type { Cost } from '../../attacks/types.ts';
-import { addCosts } from '../../attacks/under-attack.ts';
 import { isMissing, writeAtomically } from '../checkpoints/atomic-file.ts';
 import { InputError } from '../core/errors.ts';
 import { parseJson } from '../core/parse-json.ts';
