@@ -60,6 +60,7 @@ export const attack = defineCommand({
         signal: terminal.signal,
         warn: terminal.note,
         onProgress: (done, total) => bar.update(done, total, 'attack', ''),
+        onAttackProgress: ({ attack: name, step, steps, left }) => bar.phase(`${name} ${step}/${steps}, ${left} left`),
       });
     } finally {
       bar.stop();

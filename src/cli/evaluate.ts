@@ -9,9 +9,8 @@ import { formatAccuracy, formatSparsity, formatTable } from '../reporting/table.
 import { ATTACK_FLAGS, attacksOf, checkRadii } from './attack-flags.ts';
 import { defineCommand } from './command.ts';
 import { BACKEND_FLAGS, type Flags, type FlagValues } from './flags.ts';
-import { percent } from './format.ts';
 import { MODEL_FLAGS, modelOptions, modelSource } from './model-flags.ts';
-import { rateOf, showProgress } from './progress-bar.ts';
+import { showEvaluation } from './progress.ts';
 import { readNorm } from './settings.ts';
 
 const EVALUATE_FLAGS = {
@@ -54,7 +53,7 @@ export const evaluate = defineCommand({
       revectorize: flags.revectorize,
       warn: terminal.note,
     });
-    const bar = await showProgress(terminal, rateOf('image'));
+    const progress = await showEvaluation(terminal);
     let evaluations: Evaluation[];
     try {
       evaluations = await evaluateModel(source, {
@@ -71,13 +70,11 @@ export const evaluate = defineCommand({
         saveExamples: flags['save-examples'],
         signal: terminal.signal,
         warn: terminal.note,
-        onProgress: ({ done, total, clean, robust, checkpoint }) => {
-          const figures = `${percent(clean)} clean${robust === null ? '' : `, ${percent(robust)} robust`}`;
-          bar.update(done, total, `${checkpoint} ${done}/${total}`, figures);
-        },
+        onProgress: progress.update,
+        onStep: progress.step,
       });
     } finally {
-      bar.stop();
+      progress.stop();
     }
     terminal.print(json ? JSON.stringify(evaluations, null, 2) : evaluations.map(describe).join('\n\n'));
   },

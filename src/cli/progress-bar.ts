@@ -107,6 +107,7 @@ export async function showProgress(
     },
     startAt(done) {
       origin = done;
+      started = null;
     },
     stop: () => screen?.clear(),
   };

@@ -1,3 +1,5 @@
+// What a terminal shows of a training run and of an evaluation while they run: a bar, or lines where output is piped.
+import type { EvaluationProgress, EvaluationStep } from '../evaluation/measure.ts';
 import type { TrainConfig } from '../training/config.ts';
 import type { MetricRow } from '../training/metrics.ts';
 import type { MaskChange } from '../training/step.ts';
@@ -108,4 +110,36 @@ function epochLine(
     ...(metrics.seconds === null ? [] : [duration(metrics.seconds)]),
   ];
   return `${parts.join(' | ')}${best && metrics.validation_robust_accuracy !== null ? ' | best so far' : ''}`;
+}
+
+type OfCheckpoint<Event> = Event & { readonly checkpoint: string };
+
+export interface EvaluationDisplay {
+  update(progress: OfCheckpoint<EvaluationProgress>): void;
+  step(step: OfCheckpoint<EvaluationStep>): void;
+  /** Takes the bar off the screen. */
+  stop(): void;
+}
+
+/** Shows an evaluation: a bar that counts the work that is left, step by step, on a terminal, plain lines elsewhere. */
+export async function showEvaluation(terminal: Terminal): Promise<EvaluationDisplay> {
+  const bar = await showProgress(terminal, rateOf('image'));
+  let counted = '';
+  let accuracies = '';
+  return {
+    update({ checkpoint, done, total, clean, robust }) {
+      accuracies = `${percent(clean)} clean${robust === null ? '' : `, ${percent(robust)} robust`}`;
+      // An attack tells its steps; between them the bar stays where the last one left it.
+      if (checkpoint !== counted || done === total) bar.update(done, total, checkpoint, accuracies);
+    },
+    step({ checkpoint, attack, step, steps, left, done, total }) {
+      if (checkpoint !== counted) {
+        counted = checkpoint;
+        bar.startAt(done);
+      }
+      const images = left === 1 ? '1 image left' : `${left} images left`;
+      bar.update(done, total, `${checkpoint} ${attack}`, `${step}/${steps}, ${images}, ${accuracies}`);
+    },
+    stop: bar.stop,
+  };
 }

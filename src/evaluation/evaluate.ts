@@ -91,7 +91,7 @@ async function evaluateInto(
   dataset: Dataset,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
-  const { signal, onProgress } = options;
+  const { signal, onProgress, onStep } = options;
   await checkFit(target, dataset);
   const { checkpoint, sha256, preprocessing } = target.record;
   const settings = settingsOf(target, options);
@@ -134,6 +134,7 @@ async function evaluateInto(
     onExamples: examples?.write,
     onState: kept === null ? undefined : (state) => writing(options, () => writeInterrupted(kept, identity, state)),
     onProgress: onProgress && ((progress) => onProgress({ ...progress, checkpoint })),
+    onStep: onStep && ((step) => onStep({ ...step, checkpoint })),
   }).catch((error) => {
     if (signal?.aborted && kept !== null) {
       options.warn?.('Stopped. What is done is kept: the same command with --resume goes on from there.');

@@ -2,7 +2,7 @@ import type { NormName } from '../../attacks/types.ts';
 import type { Dataset } from '../data/index.ts';
 import type { AttackSpec } from './attacks.ts';
 import type { ClassMap } from './class-map.ts';
-import type { EvaluationProgress } from './measure.ts';
+import type { EvaluationProgress, EvaluationStep } from './measure.ts';
 import type { Preprocessing } from './preprocessing.ts';
 
 /** How a model is loaded and given images. */
@@ -45,5 +45,8 @@ export interface EvaluateOptions extends ModelOptions {
   /** Folder to write the adversarial examples of every attack into. */
   readonly saveExamples?: string;
   readonly onProgress?: (progress: EvaluationProgress & { readonly checkpoint: string }) => void;
+  /** Called after every step of an attack. */
+  readonly onStep?: (step: EvaluationStep & { readonly checkpoint: string }) => void;
+  /** Stops the evaluation within one call of the model. */
   readonly signal?: AbortSignal;
 }

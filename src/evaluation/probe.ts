@@ -16,17 +16,19 @@ const UNBOUNDED = { norm: 'linf', epsilon: 1, steps: 40, stepSize: 0.0625, loss:
  *
  * @param images borrowed
  * @param labels of these images, at least as many
+ * @param signal stops it within one call of the model
  */
 export async function probeModel(
   model: Classifier,
   images: Tensor4D,
   labels: Int32Array,
   key: Key,
+  signal?: AbortSignal,
 ): Promise<Probe & { readonly cost: Cost }> {
   const count = images.shape[0];
   const classes = tf.tensor1d(labels.slice(0, count), 'int32');
   try {
-    const { unbounded, cost } = await attackFreely(model, images, labels, key);
+    const { unbounded, cost } = await attackFreely(model, images, labels, key, signal);
     const tape = tapeLength();
     const logits = await logitsOf(model, images);
     return {
@@ -68,6 +70,7 @@ async function attackFreely(
   images: Tensor4D,
   labels: Int32Array,
   key: Key,
+  signal?: AbortSignal,
 ): Promise<Pick<Probe, 'unbounded'> & { readonly cost: Cost }> {
   const clean = await predict(model, images);
   const samples = [...clean.keys()].filter((i) => clean[i] === labels[i]);
@@ -80,7 +83,7 @@ async function attackFreely(
     'int32',
   );
   try {
-    const options = { key: foldIn(key, 'unbounded'), samples };
+    const options = { key: foldIn(key, 'unbounded'), samples, signal };
     const { adversarial, survived, cost } = await underAttack(model, pgd(UNBOUNDED), right, goal, options);
     adversarial.dispose();
     return { unbounded: { correct: survived.filter(Boolean).length, n: samples.length }, cost };
