@@ -84,7 +84,10 @@ export const askGradient = (
         for (const tensor of Object.values(here)) hold(tensor);
         problem.spend({ forwardPasses: candidates.length, inputGradients: candidates.length });
         for (const part of ['gradient', 'loss', 'logits'] as const) {
-          const values = (await here[part].data()) as Float32Array;
+          const given = (await here[part].data()) as Float32Array;
+          // A pass that says nothing of a pixel leaves it to the others.
+          const values =
+            part === 'gradient' && passes > 1 ? given.map((slope) => (Number.isNaN(slope) ? 0 : slope)) : given;
           sum[part] = pass === 0 ? Float32Array.from(values) : sum[part].map((value, i) => value + values[i]);
           here[part].dispose();
         }
@@ -93,11 +96,10 @@ export const askGradient = (
         for (const part of ['gradient', 'loss', 'logits'] as const)
           sum[part] = sum[part].map((value) => value / passes);
       }
-      return answers(sum.loss, sum.logits).map((answer, i) => {
-        const gradient = sum.gradient.slice(i * size, (i + 1) * size);
-        makeFinite(gradient);
-        return { ...answer, gradient };
-      });
+      const gradients = candidates.map((_, i) => sum.gradient.slice(i * size, (i + 1) * size));
+      const mended = gradients.filter(makeFinite).length;
+      if (mended > 0) problem.onNonFinite?.(mended);
+      return answers(sum.loss, sum.logits).map((answer, i) => ({ ...answer, gradient: gradients[i] }));
     } finally {
       asked.dispose();
     }

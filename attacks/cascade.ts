@@ -103,7 +103,7 @@ const runAll = (
 ): Promise<CascadeResult> =>
   holding(async ({ hold }) => {
     checkPerturb(options);
-    const { key = seedKey(0), mode = 'evaluate', start, onCost, onProgress, signal } = options;
+    const { key = seedKey(0), mode = 'evaluate', start, onCost, onNonFinite, onProgress, signal } = options;
     const turn = turns(signal);
     checkImages(images);
     // Also of the images that the model gets wrong, which no attack sees.
@@ -155,6 +155,7 @@ const runAll = (
               start: start && hold(takeRows(start, rows)),
               mode,
               onCost: (spent) => spend(name, spent),
+              onNonFinite,
               onProgress: onProgress && tell,
               signal,
             }),

@@ -98,7 +98,7 @@ const train = (ascent: Ascent, problem: Problem): Promise<Tensor4D> =>
             }),
           );
           spend({ forwardPasses: batch, inputGradients: batch });
-          iterate = await move(ascent, region, iterate, gradient);
+          iterate = await move(ascent, problem, region, iterate, gradient);
           adversarial.dispose();
           velocity?.dispose();
           hold(iterate.adversarial);
@@ -219,7 +219,7 @@ const climb = (
         }
 
         const { adversarial, velocity } = iterate;
-        iterate = await move(ascent, surroundings.region, iterate, gradient as Tensor4D);
+        iterate = await move(ascent, problem, surroundings.region, iterate, gradient as Tensor4D);
         hold(iterate.adversarial);
         if (iterate.velocity) hold(iterate.velocity);
         adversarial.dispose();
@@ -299,6 +299,7 @@ type Iterate = {
  */
 const move = (
   { momentum, stepSize }: Ascent,
+  { onNonFinite }: Problem,
   region: Region,
   { adversarial, velocity }: Iterate,
   gradient: Tensor4D,
@@ -306,7 +307,7 @@ const move = (
   holding(async ({ hold, release }) => {
     const next = (direction: Tensor4D) =>
       tf.tidy(() => region.project(tf.add(adversarial, tf.mul(region.steepest(direction, adversarial), stepSize))));
-    const slope = hold(await finiteGradient(hold(gradient)));
+    const slope = hold(await finiteGradient(hold(gradient), onNonFinite));
     if (momentum === 0) return { adversarial: next(slope) };
     // A momentum above 1 may take the sum beyond float32.
     const direction = hold(await finiteGradient(hold(accumulated(velocity, momentum, slope))));

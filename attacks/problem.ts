@@ -27,6 +27,8 @@ export interface Problem {
   readonly start?: Float32Array;
   readonly mode: 'evaluate' | 'train';
   readonly spend: (cost: Cost) => void;
+  /** Told how many images' gradients were not finite. */
+  readonly onNonFinite?: (gradients: number) => void;
   /** Awaited before every call of the model: lets timers and Ctrl-C in, and throws if the attack is to stop. */
   readonly turn: () => Promise<void>;
   /** Tells how many of so many steps are done, and which attempts go on. */
@@ -55,6 +57,7 @@ const PERTURB_OPTIONS: OptionNames<PerturbOptions> = {
   start: true,
   mode: true,
   onCost: true,
+  onNonFinite: true,
   onProgress: true,
   signal: true,
 };
@@ -104,6 +107,7 @@ export async function readProblem(
     start: await readStart(options, images),
     mode: options.mode ?? 'evaluate',
     spend: options.onCost ?? (() => {}),
+    onNonFinite: options.onNonFinite,
     turn: turns(options.signal),
     tell: (step, steps, rows) => {
       if (!onProgress) return;

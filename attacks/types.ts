@@ -69,6 +69,8 @@ export interface PerturbOptions {
   readonly mode?: 'evaluate' | 'train';
   /** Told, possibly several times, what has been spent since it was told last. */
   readonly onCost?: (cost: Cost) => void;
+  /** Told how many images' gradients were not finite, each time that some were. */
+  readonly onNonFinite?: (gradients: number) => void;
   /** Told after every step how far the attack is. */
   readonly onProgress?: (progress: AttackProgress) => void;
   /** Stops the attack, which then throws the signal's reason before its next call of the model. */

@@ -19,6 +19,8 @@ export interface UnderAttack {
   readonly survived: readonly boolean[];
   /** The check of the result included. */
   readonly cost: Cost;
+  /** Images' gradients that were not finite, over all steps. */
+  readonly nonFiniteGradients: number;
   /** Of a cascade: for each of its attacks, in order, whether each image stands after it and all before. */
   readonly standing?: Readonly<Record<string, readonly boolean[]>>;
 }
@@ -50,7 +52,11 @@ export async function underAttack(
   };
   const turn = turns(signal);
   const goal = await readGoal(labels, images.shape[0]);
-  const options = { key, samples, onCost, onProgress, signal };
+  let nonFiniteGradients = 0;
+  const onNonFinite = (gradients: number): void => {
+    nonFiniteGradients += gradients;
+  };
+  const options = { key, samples, onCost, onNonFinite, onProgress, signal };
   const { adversarial, standing } = isCascade(attack)
     ? await attack.run(model, images, labels, options)
     : { adversarial: await attack.perturb(model, images, labels, options), standing: undefined };
@@ -58,7 +64,13 @@ export async function underAttack(
     await checkResult(attack, adversarial, images);
     await turn();
     const { solved } = await judge(model, adversarial, goal);
-    return { adversarial, survived: solved.map((is) => !is), cost, ...(standing && { standing: stages(standing) }) };
+    return {
+      adversarial,
+      survived: solved.map((is) => !is),
+      cost,
+      nonFiniteGradients,
+      ...(standing && { standing: stages(standing) }),
+    };
   } catch (error) {
     tf.dispose(adversarial);
     throw error;

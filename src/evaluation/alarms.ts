@@ -58,6 +58,8 @@ export interface Evidence {
   /** Adversarial examples that were misclassified, and those of them that were not when predicted in other company. */
   readonly successes: number;
   readonly unstable: number;
+  /** Gradients of single images that were not finite, over all steps of all attacks. */
+  readonly nonFinite: number;
 }
 
 type Finding = Omit<Alarm, 'name' | 'help'>;
@@ -96,9 +98,11 @@ const ALARMS = {
       : ok(`${share}.`);
   },
 
-  'non-finite gradients': ({ probe }) =>
-    probe.nonFiniteGradients > 0
-      ? raised(`${probe.nonFiniteGradients} of ${probe.images} images have a gradient that is not finite.`)
+  'non-finite gradients': ({ probe, nonFinite }) =>
+    probe.nonFiniteGradients + nonFinite > 0
+      ? raised(
+          `${probe.nonFiniteGradients} of ${probe.images} images have a gradient that is not finite, and attacks met ${nonFinite} such gradients in their steps. They took NaN as 0, and followed only the components that are infinite where there are any.`,
+        )
       : ok('Every gradient is finite.'),
 
   'randomised output': ({ probe }) =>

@@ -29,7 +29,12 @@ const storedSchema = z
     /** One class for each image, −1 where the model gave no numbers. */
     predictions: z.array(z.int().min(-1)).min(1),
     done: countSchema,
-    seen: z.strictObject({ outside: countSchema, successes: countSchema, unstable: countSchema }),
+    seen: z.strictObject({
+      outside: countSchema,
+      successes: countSchema,
+      unstable: countSchema,
+      nonFinite: countSchema,
+    }),
     cells: z.array(
       z.strictObject({
         survived: z.string(),
@@ -57,14 +62,14 @@ const checksumOf = (content: Omit<Stored, 'sha256'>): string =>
   createHash('sha256').update(JSON.stringify(content)).digest('hex');
 
 export async function writeInterrupted(path: string, identity: Identity, state: MeasureState): Promise<void> {
-  const { outside, successes, unstable } = state.seen;
+  const { outside, successes, unstable, nonFinite } = state.seen;
   // Its fields are in the order of the schema, which reading gives them back in: the checksum is over the text.
   const content: Omit<Stored, 'sha256'> = {
     version: VERSION,
     identity,
     predictions: [...state.predictions],
     done: state.done,
-    seen: { outside, successes, unstable },
+    seen: { outside, successes, unstable, nonFinite },
     cells: state.cells.map(({ survived, standing, cost: { forwardPasses, inputGradients } }) => ({
       survived: packBits(survived),
       standing: Object.fromEntries(Object.entries(standing).map(([name, left]) => [name, packBits(left)])),

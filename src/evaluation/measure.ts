@@ -118,7 +118,9 @@ export interface MeasureState {
 }
 
 /** What the alarms look at as images are attacked. */
-type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable'>;
+type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable' | 'nonFinite'>;
+
+const NOTHING_SEEN: Seen = { outside: 0, successes: 0, unstable: 0, nonFinite: 0 };
 
 /** One attack at one radius. */
 interface Cell {
@@ -164,7 +166,7 @@ export async function measure(
     }),
     done: 0,
     cells: cells.map(() => noneYet(n)),
-    seen: { outside: 0, successes: 0, unstable: 0 },
+    seen: NOTHING_SEEN,
   };
   const places = Int32Array.from(indices.keys()).filter((i) => state.predictions[i] === labels[i]);
   const clean = accuracyOf(places.length, n);
@@ -325,21 +327,21 @@ async function attackBatch(
   { test, batch, samples, first, signal, onProgress }: Batch,
   onExamples: (made: Pick<AttackedBatch, 'adversarial' | 'survived'>) => Promise<void> | undefined,
 ): Promise<Found> {
-  const none = { outside: 0, successes: 0, unstable: 0 };
   if (attack === null) {
-    return { survived: Array.from(batch, () => true), standing: {}, cost: NO_COST, seen: none };
+    return { survived: Array.from(batch, () => true), standing: {}, cost: NO_COST, seen: NOTHING_SEEN };
   }
   const labels = batchLabels(test, samples);
   try {
     const made = await underAttack(model, attack, images, labels, { key, samples, signal, onProgress });
-    const { adversarial, survived, standing = {} } = made;
+    const { adversarial, survived, standing = {}, nonFiniteGradients: nonFinite } = made;
     try {
       await onExamples({ adversarial, survived });
       const outside = await countOutside(images, adversarial, attack.norm, epsilon);
       const fooled = [...survived.keys()].filter((i) => !survived[i]);
-      if (!first || fooled.length === 0) return { survived, standing, cost: made.cost, seen: { ...none, outside } };
+      if (!first || fooled.length === 0)
+        return { survived, standing, cost: made.cost, seen: { ...NOTHING_SEEN, outside, nonFinite } };
       const unstable = await countUnstable(model, adversarial, fooled, (i) => test.labels[samples[i]]);
-      return { survived, standing, cost: made.cost, seen: { outside, successes: fooled.length, unstable } };
+      return { survived, standing, cost: made.cost, seen: { outside, successes: fooled.length, unstable, nonFinite } };
     } finally {
       adversarial.dispose();
     }
@@ -373,6 +375,7 @@ function advanced(state: MeasureState, index: number, batch: Int32Array, found: 
       outside: state.seen.outside + found.seen.outside,
       successes: state.seen.successes + found.seen.successes,
       unstable: state.seen.unstable + found.seen.unstable,
+      nonFinite: state.seen.nonFinite + found.seen.nonFinite,
     },
   };
 }

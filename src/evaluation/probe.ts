@@ -1,12 +1,11 @@
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { crossEntropy, pgd } from '../../attacks/index.ts';
+import { crossEntropy, lossGradient, pgd } from '../../attacks/index.ts';
 import type { Classifier, Cost } from '../../attacks/types.ts';
 import { underAttack } from '../../attacks/under-attack.ts';
 import { foldIn, type Key } from '../core/key.ts';
 import type { Probe } from './alarms.ts';
 import { logitsOf, predict } from './predict.ts';
-import '../ops/gradients.ts';
 
 /** A PGD that may set every pixel to anything; the margin's gradient does not vanish where the softmax saturates. */
 const UNBOUNDED = { norm: 'linf', epsilon: 1, steps: 40, stepSize: 0.0625, loss: 'cw-margin' } as const;
@@ -53,16 +52,19 @@ async function lookAtGradients(
   images: Tensor4D,
   labels: Tensor1D,
 ): Promise<Pick<Probe, 'zeroGradients' | 'nonFiniteGradients'>> {
-  const largest = tf.tidy(() => {
-    const loss = (x: tf.Tensor) => tf.sum(crossEntropy(model(x as Tensor4D), { kind: 'untargeted', labels }));
-    return tf.max(tf.abs(tf.grad(loss)(images)), [1, 2, 3]);
-  });
-  const values = await largest.data();
-  largest.dispose();
-  return {
-    zeroGradients: values.filter((value) => value === 0).length,
-    nonFiniteGradients: values.filter((value) => !Number.isFinite(value)).length,
-  };
+  const found = lossGradient(model, crossEntropy, { kind: 'untargeted', labels }, images);
+  try {
+    const gradient = await found.gradient.data<'float32'>();
+    const [count] = images.shape;
+    const size = gradient.length / count;
+    const each = Array.from({ length: count }, (_, i) => gradient.subarray(i * size, (i + 1) * size));
+    return {
+      zeroGradients: each.filter((slopes) => slopes.every((slope) => slope === 0)).length,
+      nonFiniteGradients: each.filter((slopes) => !slopes.every(Number.isFinite)).length,
+    };
+  } finally {
+    tf.dispose(Object.values(found));
+  }
 }
 
 async function attackFreely(

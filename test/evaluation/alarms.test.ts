@@ -212,6 +212,7 @@ describe('the alarms', () => {
     outside: 0,
     successes: 1,
     unstable: 0,
+    nonFinite: 0,
   };
   const attacked = (attack: string, correct: number, change: Partial<Evidence['attacks'][number]> = {}) => {
     const kind = attack.split('-')[0];
