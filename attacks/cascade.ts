@@ -117,8 +117,7 @@ const runAll = (
       onCost?.(spent);
     };
     const judged = async (name: string, adversarial: Tensor4D, target: ReadGoal) => {
-      await turn();
-      const found = await judge(model, adversarial, target);
+      const found = await judge(model, adversarial, target, turn);
       spend(name, { forwardPasses: found.solved.length, inputGradients: 0 });
       return found;
     };

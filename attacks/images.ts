@@ -67,7 +67,7 @@ function outOfBounds(image: number, pixel: number, [low, high]: Bounds): InputEr
     );
   }
   return new InputError(
-    `images: expected pixels in [${low}, ${high}]; a pixel of image ${image} is ${pixel}. Divide bytes by 255, leave ` +
+    `images: expected pixels in [${low}, ${high}]; a pixel of image ${image} is ${Number(pixel.toPrecision(6))}. Divide bytes by 255, leave ` +
       'normalisation to the model (see classifier), or set the option bounds.',
   );
 }

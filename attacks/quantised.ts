@@ -115,9 +115,8 @@ const attackAndRound = (
     const size = sizeOf(shape);
     const all = hold(takeRows(images, which));
     const solves = async (adversarial: Tensor4D, of: readonly number[]) => {
-      await turn();
       given.onCost?.({ forwardPasses: of.length, inputGradients: 0 });
-      const { solved } = await judge(model, adversarial, takeGoal(wanted, of));
+      const { solved } = await judge(model, adversarial, takeGoal(wanted, of), turn);
       return solved;
     };
     // In mode `evaluate` the attack runs twice.

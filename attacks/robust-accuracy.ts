@@ -112,9 +112,8 @@ export async function robustAccuracy(
     const end = Math.min(start + batchSize, n);
     await holding(async ({ hold }) => {
       const batch = hold(await takeImages(images, start, end, bounds));
-      await turn();
       const own = { kind: 'untargeted', classes: classes.subarray(start, end) } as const;
-      const { solved: wrong, classes: known } = await judge(model, batch, own);
+      const { solved: wrong, classes: known } = await judge(model, batch, own, turn);
       if (start === 0) checkKnown('labels', classes, known);
       let right = wrong.flatMap((is, i) => (is ? [] : [i]));
       for (const i of right) correct[start + i] = true;

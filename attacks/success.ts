@@ -40,12 +40,18 @@ export async function success(
   return solved;
 }
 
-/** `success` of images and a goal that were read already, and the number of classes that the model knows. */
+/**
+ * `success` of images and a goal that were read already, and the number of classes that the model knows.
+ *
+ * @param turn awaited before the model is called, and after, since what comes next may be an attack with turns of its own
+ */
 export async function judge(
   model: AttackedModel,
   images: Tensor4D,
   goal: ReadGoal,
+  turn: () => Promise<void> = async () => {},
 ): Promise<{ readonly solved: boolean[]; readonly classes: number }> {
+  await turn();
   const logits = tf.tidy(() => {
     const outputs = classifierOf(model)(images);
     checkClasses(goal, outputs);
@@ -54,6 +60,7 @@ export async function judge(
   try {
     const classes = logits.shape[1];
     const predictions = predictionsOf((await logits.data()) as Float32Array, classes);
+    await turn();
     return { solved: predictions.map((predicted, i) => meets(goal.kind, goal.classes[i], predicted)), classes };
   } finally {
     logits.dispose();

@@ -62,8 +62,7 @@ export async function underAttack(
     : { adversarial: await attack.perturb(model, images, labels, options), standing: undefined };
   try {
     await checkResult(attack, adversarial, images);
-    await turn();
-    const { solved } = await judge(model, adversarial, goal);
+    const { solved } = await judge(model, adversarial, goal, turn);
     return {
       adversarial,
       survived: solved.map((is) => !is),

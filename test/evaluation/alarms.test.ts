@@ -188,6 +188,25 @@ describe('the alarms', () => {
     expect(alarms['probabilities instead of logits'].detail).to.contain('logarithms');
   });
 
+  it('tell of gradients that are not finite where attacks alone meet them, away from the first images', async () => {
+    let attacking = true;
+    const spoiled = (images: tf.Tensor) =>
+      tf.customGrad((x) => ({
+        value: tf.clone(x as tf.Tensor),
+        gradFunc: (dy: tf.Tensor) => (attacking ? tf.mul(dy, Number.POSITIVE_INFINITY) : tf.clone(dy)),
+      }))(images);
+    const model: Classifier = (images) => ordinary(spoiled(images) as Tensor4D);
+    const alarms = await alarmsOf(model, {
+      attacks: parseAttacks('pgd-3,apgd-5'),
+      onProgress: ({ done, total }) => {
+        if (done === total) attacking = false;
+      },
+    });
+    expect(alarms['non-finite gradients']).to.include({ status: 'raised' });
+    expect(alarms['non-finite gradients'].detail).to.match(/^0 of 60 images .* attacks met [1-9]\d* such gradients/);
+    expect(alarms['outside the ball']).to.include({ status: 'ok' });
+  });
+
   it('count images whose output is no number as wrong, attacked or not', async () => {
     const broken: Classifier = (images) => tf.tidy(() => tf.div(tf.mul(ordinary(images), 0), 0) as Tensor2D);
     const { clean, attacks } = await measure(broken, data, options);
