@@ -12,7 +12,7 @@ import { lossAndLogits } from './loss-gradient.ts';
 import { crossEntropy } from './losses.ts';
 import { classifierOf } from './models.ts';
 import { checkOptions, type OptionNames } from './options.ts';
-import { checkPerturb, report, samplesOf, sizeOf } from './problem.ts';
+import { checkPerturb, checkStart, report, samplesOf, sizeOf } from './problem.ts';
 import { takeRows } from './rows.ts';
 import { judge } from './success.ts';
 import { turns } from './turns.ts';
@@ -106,6 +106,7 @@ const runAll = (
     const { key = seedKey(0), mode = 'evaluate', start, onCost, onNonFinite, onProgress, signal } = options;
     const turn = turns(signal);
     checkImages(images);
+    checkStart(start, images);
     // Also of the images that the model gets wrong, which no attack sees.
     const clean = await readPixels(images, bounds);
     const batch = images.shape[0];

@@ -9,26 +9,30 @@ import { describe } from './given.ts';
 /** How far beyond its bounds a pixel may lie, as a share of their range: rounding, not a missing division by 255. */
 const TOLERANCE = 1e-6;
 
-/** Throws InputError for what is no float32 tensor [batch, height, width, channels]. */
-export function checkImages(images: unknown): asserts images is Tensor4D {
+/**
+ * Throws InputError for what is no float32 tensor [batch, height, width, channels].
+ *
+ * @param name what messages call it
+ */
+export function checkImages(images: unknown, name = 'images'): asserts images is Tensor4D {
   if (!(images instanceof tf.Tensor) || images.isDisposed) {
     throw new InputError(
-      `images: expected a float32 tensor [batch, height, width, channels], got ${describe(images)}. ` +
+      `${name}: expected a float32 tensor [batch, height, width, channels], got ${describe(images)}. ` +
         'Make one with tf.tensor4d(pixels, [batch, height, width, channels]).',
     );
   }
   const { rank, shape, dtype } = images;
   if (rank !== 4 || shape.slice(1).includes(0)) {
     throw new InputError(
-      `images: expected [batch, height, width, channels], got [${shape}].${
+      `${name}: expected [batch, height, width, channels], got [${shape}].${
         rank === 3 ? ' Make one image a batch with tf.expandDims(image, 0).' : ' Give them that shape with tf.reshape.'
       }`,
     );
   }
   if (dtype !== 'float32') {
     throw new InputError(
-      `images: expected float32 pixels, got ${dtype}. Make them float32 and divide bytes by 255: ` +
-        "tf.div(tf.cast(images, 'float32'), 255).",
+      `${name}: expected float32 pixels, got ${dtype}. Make them float32 and divide bytes by 255: ` +
+        `tf.div(tf.cast(${name}, 'float32'), 255).`,
     );
   }
 }

@@ -124,12 +124,20 @@ export function samplesOf({ samples }: Pick<PerturbOptions, 'samples'>, batch: n
   return samples ?? Array.from({ length: batch }, (_, i) => i);
 }
 
+/** Throws for a start that is no such tensor as the images. */
+export function checkStart(start: Tensor4D | undefined, images: Tensor4D): void {
+  if (start === undefined) return;
+  checkImages(start, 'start');
+  if (start.shape.join() !== images.shape.join()) {
+    throw new InputError(
+      `start: expected the shape of the images, [${images.shape}], got [${start.shape}]. Give each image its own start.`,
+    );
+  }
+}
+
 async function readStart({ start }: PerturbOptions, images: Tensor4D): Promise<Float32Array | undefined> {
   if (!start) return undefined;
-  checkImages(start);
-  if (start.shape.join() !== images.shape.join()) {
-    throw new InputError(`start has the shape of the images, [${images.shape}]; [${start.shape}] came.`);
-  }
+  checkStart(start, images);
   const pixels = (await start.data()) as Float32Array;
   if (!pixels.every(Number.isFinite)) throw new InputError('start holds a pixel that is NaN or infinite.');
   return pixels;

@@ -8,7 +8,7 @@ import { disposeGoal, goalTensors, type ReadGoal, readGoal, takeGoal } from './g
 import { holding } from './held.ts';
 import { checkImages, readPixels } from './images.ts';
 import { checkOptions, type OptionNames } from './options.ts';
-import { checkPerturb, pixelsOf, samplesOf, sizeOf } from './problem.ts';
+import { checkPerturb, checkStart, pixelsOf, samplesOf, sizeOf } from './problem.ts';
 import { takeRows } from './rows.ts';
 import { judge } from './success.ts';
 import { turns } from './turns.ts';
@@ -64,6 +64,7 @@ export function quantised(attack: Attack, options: QuantisedOptions = {}): Attac
     perturb: async (model, images, goal, given = {}) => {
       checkPerturb(given);
       checkImages(images);
+      checkStart(given.start, images);
       const pixels = await readPixels(images, bounds);
       checkLevels(pixels, grid);
       const [batch] = images.shape;

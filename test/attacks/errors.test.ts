@@ -154,7 +154,7 @@ describe('bad input to an attack', () => {
     [
       'a start of another shape',
       { perturb: () => ({ start: tf.zeros([3, 2, 2, 2]) as Tensor4D }) },
-      /start has the shape/,
+      /start: expected the shape of the images, \[3,3,3,2\], got \[3,2,2,2\]/,
     ],
     ['a start with NaN', { perturb: () => ({ start: withPixel(Number.NaN)() }) }, /start holds a pixel that is NaN/],
     ['what is no model', { model: {} as AttackedModel }, /A model is a function \(images\) => logits/],

@@ -217,6 +217,21 @@ describe('labels and images as callers give them', () => {
     }
   });
 
+  it('a start is read as images are, by an attack and by those made of attacks', async () => {
+    for (const made of [attack, cascade([attack]), quantised(attack)]) {
+      for (const [start, says] of [
+        [images.arraySync(), /^start: expected a float32 tensor .* got an array of 4/],
+        [tf.cast(images, 'int32'), /^start: expected float32 pixels, got int32/],
+        [tf.slice(images, 0, 2), /^start: expected the shape of the images, \[4,3,3,2\], got \[2,3,3,2\]/],
+      ] as const) {
+        const error = await rejection(made.perturb(net.classifier, images, [...truth], { start: start as Tensor4D }));
+        expect(error).to.be.instanceOf(InputError);
+        expect(error.message).to.match(says);
+        if (start instanceof tf.Tensor) start.dispose();
+      }
+    }
+  });
+
   it('names an image and a label by their number among all, not in their batch', async () => {
     const bright = withPixel(7);
     const options = { batchSize: 2 };
