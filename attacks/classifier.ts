@@ -2,6 +2,7 @@ import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
 import { type Bounds, checkBounds } from './checks.ts';
+import { withoutFinalActivation } from './final-activation.ts';
 import { classifierOf } from './models.ts';
 import { checkOptions, type OptionNames } from './options.ts';
 import type { AttackedModel, Classifier } from './types.ts';
@@ -53,7 +54,10 @@ export function classifier(model: AttackedModel, options: ClassifierOptions = {}
   const run = classifierOf(
     output === 'auto' || typeof model === 'function' ? model : { apply: model.apply.bind(model) },
   );
+  const final = output === 'auto' && typeof model !== 'function' ? withoutFinalActivation(model) : undefined;
+  if (final?.kept) warn(`The ${final.activation} that ends the model was kept: ${final.kept}. Return logits.`);
   let kind: 'logits' | 'probabilities' | 'unknown' = output === 'auto' ? 'unknown' : output;
+  if (final?.kept && final.activation === 'softmax') kind = 'probabilities';
   return (images) =>
     tf.tidy(() => {
       const prepared = preprocess(images);
@@ -62,7 +66,7 @@ export function classifier(model: AttackedModel, options: ClassifierOptions = {}
         kind = lookLikeProbabilities(outputs) ? 'probabilities' : 'logits';
         if (kind === 'probabilities') {
           warn(
-            'The model returns probabilities, and no final softmax was found to take off. Attacks use their logarithms, ' +
+            'The model returns probabilities, and no final softmax could be taken off. Attacks use their logarithms, ' +
               'which lose what the softmax rounded to 0 or 1: robust accuracy may come out too high. Return logits.',
           );
         }

@@ -1,4 +1,4 @@
-import type { Squashing } from '../../../attacks/final-activation.ts';
+import type { FinalActivation } from '../../../attacks/final-activation.ts';
 import type { AttackedModel, NormName } from '../../../attacks/types.ts';
 import type { PixelShape } from '../../data/types.ts';
 import type { EvaluatedTarget } from '../types.ts';
@@ -61,6 +61,8 @@ export interface ModelFormat {
   load(request: LoadRequest): Promise<LoadedModel>;
 }
 
-/** Told to the user of a model whose final activation is left out. */
-export const takenOff = (activation: Squashing): string =>
-  `The ${activation} that ends it was taken off: attacks need logits.`;
+/** A note for the user of a model that ends in a softmax or sigmoid. */
+export const activationNote = ({ activation, kept }: Pick<FinalActivation, 'activation' | 'kept'>): string =>
+  kept === null
+    ? `The ${activation} that ends it was taken off: attacks need logits.`
+    : `The ${activation} that ends it was kept: ${kept}. Attacks are weaker on its probabilities than on logits.`;

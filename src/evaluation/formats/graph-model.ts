@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Squashing } from '../../../attacks/final-activation.ts';
 import { InputError } from '../../core/errors.ts';
 import { fitInput } from './fit-input.ts';
-import { type LoadedModel, type LoadRequest, type ModelFormat, takenOff } from './format.ts';
+import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
 import { buildFailure, checkEnds, readSavedModel, recordOf, topologyKind } from './model-json.ts';
 
 /** A GraphModel of TensorFlow.js, as the converter makes it of a SavedModel: `model.json` and files of weights. */
@@ -55,7 +55,7 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
       ),
       inputShape,
       classes: null,
-      notes: [logits === null ? null : takenOff(logits.activation), note].filter((text) => text !== null),
+      notes: [logits === null ? null : activationNote({ ...logits, kept: null }), note].filter((text) => text !== null),
       dispose: () => model.dispose(),
     };
   } catch (error) {

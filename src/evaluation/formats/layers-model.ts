@@ -5,7 +5,7 @@ import { withWholeBatchNorms } from '../../../attacks/whole-batch-norms.ts';
 import { loadLayers } from '../../checkpoints/layers-file.ts';
 import { parseRecord } from '../../checkpoints/network.ts';
 import { fitInput } from './fit-input.ts';
-import { type LoadedModel, type LoadRequest, type ModelFormat, takenOff } from './format.ts';
+import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
 import { buildFailure, checkEnds, readSavedModel, recordOf, topologyKind } from './model-json.ts';
 import { type Training, trainingOf } from './network.ts';
 
@@ -38,7 +38,7 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
       inputShape,
       classes: model.outputs[0].shape.at(-1) ?? null,
       ...trainingIn(artifacts.userDefinedMetadata, path),
-      notes: [logits ? takenOff(logits.activation) : null, note].filter((text) => text !== null),
+      notes: [logits ? activationNote(logits) : null, note].filter((text) => text !== null),
       dispose: () => void model.dispose(),
     };
   } catch (error) {

@@ -8,7 +8,7 @@ import { withWholeBatchNorms } from '../../../attacks/whole-batch-norms.ts';
 import { isMissing } from '../../checkpoints/atomic-file.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { sha256Of } from './digest.ts';
-import { type LoadedModel, type LoadRequest, type ModelFormat, takenOff } from './format.ts';
+import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
 
 /**
  * An ES module that exports a `classifier`: a function from images [batch, height, width, channels] to logits, or anything
@@ -46,7 +46,7 @@ async function load({ path }: LoadRequest): Promise<LoadedModel> {
     },
     inputShape: null,
     classes: null,
-    notes: [`${path} was run, as --module asks.`, ...(logits ? [takenOff(logits.activation)] : [])],
+    notes: [`${path} was run, as --module asks.`, ...(logits ? [activationNote(logits)] : [])],
     dispose: () => undefined,
   };
 }
