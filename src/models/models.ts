@@ -2,6 +2,7 @@ import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import type { Program } from '../ops/network.ts';
 import { cnn } from './cnn.ts';
+import { parameterCounts } from './inspect.ts';
 import { lenet5 } from './lenet5.ts';
 import { lenet300, mlp } from './mlp.ts';
 import { preactresnet18 } from './preact-resnet.ts';
@@ -30,6 +31,9 @@ export const models = {
 } satisfies Record<string, ModelBuilder>;
 
 export type ModelName = keyof typeof models;
+
+/** A network of more weights does not fit into memory, dense. */
+const MOST_WEIGHTS = 2 ** 29;
 
 const WIDE_RESNET = /^wrn-(\d+)-(\d+)$/;
 
@@ -61,6 +65,12 @@ export const modelHint = (name: string): string => {
  */
 export function buildModel(name: string, options: ModelOptions): Program {
   const program = modelBuilder(name)(options);
+  const { trainable } = parameterCounts(program);
+  if (!(trainable <= MOST_WEIGHTS)) {
+    throw new InputError(
+      `A ${name} of width ${options.width} has ${trainable} weights for images [${options.inputShape}]; expected at most ${MOST_WEIGHTS}. Choose a smaller width.`,
+    );
+  }
   const { normalize } = options;
   if (normalize === undefined) return program;
   checkNormalization(normalize, options.inputShape[2]);

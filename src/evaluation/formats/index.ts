@@ -1,12 +1,14 @@
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
+import { LARGEST_MODEL_JSON, readWhole } from '../../checkpoints/inside.ts';
+import { MODEL_JSON } from '../../checkpoints/saved-model.ts';
 import { InputError } from '../../core/errors.ts';
 import { checkpoint } from './checkpoint.ts';
 import { exported } from './exported.ts';
 import type { Found, ModelFormat } from './format.ts';
 import { graphModel } from './graph-model.ts';
 import { layersModel } from './layers-model.ts';
-import { MODEL_JSON } from './model-json.ts';
 import { esModule } from './module.ts';
 import { pytorchWeights } from './pytorch-weights.ts';
 import { torchPickle, unnamedModule } from './refused.ts';
@@ -51,6 +53,7 @@ async function inspect(path: string): Promise<Found> {
   if (there.isDirectory()) {
     return { ...nothing, kind: 'folder', modelJson: await readJson(join(path, MODEL_JSON)) };
   }
+  if (!there.isFile()) throw new InputError(`${path} is neither a file nor a folder. Give the file of a model.`);
   if (path.endsWith('.json')) return { ...nothing, kind: 'file', modelJson: await readJson(path) };
   const file = await open(path);
   try {
@@ -74,22 +77,18 @@ async function safetensorsMetadata(
   const header = new Uint8Array(length);
   await file.read(header, 0, length, HEAD_BYTES);
   try {
-    const { __metadata__: metadata = {} } = JSON.parse(new TextDecoder().decode(header));
-    return metadata as Readonly<Record<string, string>>;
+    const { __metadata__: metadata } = JSON.parse(new TextDecoder().decode(header));
+    return z.record(z.string(), z.string()).catch({}).parse(metadata);
   } catch {
     return undefined;
   }
 }
 
 async function readJson(path: string): Promise<unknown> {
-  let text: string;
+  if ((await stat(path).catch(() => null)) === null) return undefined;
+  const bytes = await readWhole(path, LARGEST_MODEL_JSON);
   try {
-    text = await readFile(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-  try {
-    return JSON.parse(text);
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
     throw new InputError(`${path} is no JSON: ${(error as Error).message}. Copy the model again.`);
   }

@@ -6,8 +6,8 @@ import { withoutFinalActivation } from '../../../attacks/final-activation.ts';
 import type { AppliedModel, AttackedModel } from '../../../attacks/types.ts';
 import { withWholeBatchNorms } from '../../../attacks/whole-batch-norms.ts';
 import { isMissing } from '../../checkpoints/atomic-file.ts';
+import { sha256Of } from '../../checkpoints/digest.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
-import { sha256Of } from './digest.ts';
 import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
 
 /**
