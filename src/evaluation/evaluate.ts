@@ -93,7 +93,7 @@ async function evaluateInto(
 ): Promise<Evaluation> {
   const { signal, onProgress, onStep } = options;
   await checkFit(target, dataset);
-  const { checkpoint, sha256, preprocessing } = target.record;
+  const { checkpoint, sha256, preprocessing, reading } = target.record;
   const settings = settingsOf(target, options);
   const { seed } = settings;
   const backend = backendName();
@@ -101,6 +101,7 @@ async function evaluateInto(
   const identity = {
     'the model': sha256,
     'its preprocessing': preprocessing,
+    '--stem, --pools and --activation': reading ?? null,
     '--dataset': dataset.sha256,
     '--norm': settings.norm,
     '--epsilon': settings.epsilons,

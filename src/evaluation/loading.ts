@@ -1,3 +1,4 @@
+import { checkExpectedLogits } from '../checkpoints/expected-logits.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { batchImages, checkFolderMeant, checkTestSplit, type Dataset, loadDataset } from '../data/index.ts';
 import { type ClassMap, outputsOf, readClassMap } from './class-map.ts';
@@ -13,16 +14,25 @@ export const namedData = async ({ dataset, dataDirectory }: ModelOptions): Promi
 export async function loadWith(
   file: ModelFile,
   images: Dataset | null,
-  { preprocessing, classes, names, warn }: ModelOptions,
+  { preprocessing, classes, names, reading, expectLogits, warn }: ModelOptions,
 ): Promise<Target> {
   const outputs = classes === undefined ? null : await chosenOutputs(classes, images);
   const target = await loadTarget(file, {
     preprocessing: outputs === null ? preprocessing : { ...preprocessing, outputs },
     names,
+    reading,
     images: images ?? undefined,
   });
   for (const warning of target.warnings) warn?.(warning);
-  return target;
+  if (expectLogits === undefined) return target;
+  try {
+    const { labelOffset: _, ...pixels } = preprocessing ?? {};
+    await checkExpectedLogits(expectLogits, target.preprocessedBy(pixels));
+    return target;
+  } catch (error) {
+    target.dispose();
+    throw error;
+  }
 }
 
 async function chosenOutputs(classes: ClassMap | string, images: Dataset | null): Promise<readonly number[]> {

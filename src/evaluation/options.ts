@@ -1,4 +1,5 @@
 import type { NormName } from '../../attacks/types.ts';
+import type { Reading } from '../checkpoints/pytorch/reading.ts';
 import type { Dataset } from '../data/index.ts';
 import type { AttackSpec } from './attacks.ts';
 import type { ClassMap } from './class-map.ts';
@@ -17,6 +18,10 @@ export interface ModelOptions {
   readonly classes?: ClassMap | string;
   /** File of other names for a model's weights. */
   readonly names?: string;
+  /** What weights of PyTorch do not say of their network: stem, pools and activation. */
+  readonly reading?: Reading;
+  /** Safetensors file of images and logits from where the model came; another output stops. */
+  readonly expectLogits?: string;
   /** Told what is odd but no reason to stop. */
   readonly warn?: (message: string) => void;
 }

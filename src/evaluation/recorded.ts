@@ -39,6 +39,7 @@ function answers(
     target.checkpoint === record.checkpoint &&
     target.sha256 === record.sha256 &&
     JSON.stringify(target.preprocessing ?? null) === JSON.stringify(record.preprocessing) &&
+    JSON.stringify(target.reading ?? null) === JSON.stringify(record.reading ?? null) &&
     evaluated.sha256 === images &&
     seed === asked &&
     clean.n === Math.min(limit, test.count) &&

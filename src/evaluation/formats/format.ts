@@ -1,5 +1,6 @@
 import type { FinalActivation } from '../../../attacks/final-activation.ts';
 import type { AttackedModel, NormName } from '../../../attacks/types.ts';
+import type { Reading } from '../../checkpoints/pytorch/reading.ts';
 import type { PixelShape } from '../../data/types.ts';
 import type { EvaluatedTarget } from '../types.ts';
 
@@ -28,6 +29,8 @@ export interface LoadRequest {
   readonly images: ImagesOf | null;
   /** File of other names for the weights; see docs/foreign-models.md. */
   readonly names?: string;
+  /** What weights do not say of their network. */
+  readonly reading?: Reading;
 }
 
 /** A model as its file gives it, before any preprocessing. */
@@ -53,6 +56,8 @@ export interface ModelFormat {
   readonly description: string;
   /** Whether it is recognised only to say what to do instead. */
   readonly refused?: true;
+  /** Whether it holds bare weights, which `names` and `reading` describe. */
+  readonly readsWeights?: true;
   /** Whether this is one; later formats are asked only where earlier ones say no. */
   recognises(found: Found): boolean;
   /** The models that a path stands for; default: the path itself. */
