@@ -1,4 +1,4 @@
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
 import { type Bounds, checkBounds } from './checks.ts';
@@ -106,11 +106,11 @@ function preprocessing({ bounds = [0, 1], mean = 0, std = 1 }: ClassifierOptions
   };
 }
 
-/** Whether every row is 0 or more and sums to 1. */
+/** Whether every row is 0 or more and sums to 1, which a row that is not a number does not. */
 function lookLikeProbabilities(outputs: Tensor2D): boolean {
-  const [low, off] = tf.tidy(() => {
-    const distance: Tensor = tf.max(tf.abs(tf.sub(tf.sum(outputs, 1), 1)));
-    return tf.stack([tf.min(outputs), distance]).dataSync();
-  });
-  return low >= 0 && off < 1e-3;
+  const [rows, classes] = outputs.shape;
+  const values = outputs.dataSync<'float32'>();
+  return Array.from({ length: rows }, (_, row) => values.subarray(row * classes, (row + 1) * classes)).every(
+    (row) => row.every((value) => value >= 0) && Math.abs(row.reduce((sum, value) => sum + value, 0) - 1) < 1e-3,
+  );
 }

@@ -33,7 +33,8 @@ export function classifierOf(model: AttackedModel): Classifier {
         'A model has at least 2 classes; its output has 1. Return [0, z] for the logit z of a yes-or-no model.',
       );
     }
-    return logits as Tensor2D;
+    // Losses and their gradients are of floats; some models return whole numbers.
+    return (logits.dtype === 'float32' ? logits : tf.cast(logits, 'float32')) as Tensor2D;
   };
 }
 

@@ -100,11 +100,15 @@ export function flagsOf({ bounds, mean, std, channels, layout, labelOffset, outp
 }
 
 /** @throws UsageError for what is no preprocessing */
-export function checkPreprocessing({ bounds, std, channels, layout, labelOffset, outputs }: Preprocessing): void {
-  if (bounds !== undefined && !(bounds.length === 2 && bounds[0] < bounds[1])) {
+export function checkPreprocessing({ bounds, mean, std, channels, layout, labelOffset, outputs }: Preprocessing): void {
+  const areFinite = (values: readonly number[]): boolean => values.every(Number.isFinite);
+  if (bounds !== undefined && !(bounds.length === 2 && bounds[0] < bounds[1] && areFinite(bounds))) {
     throw new UsageError(`--bounds takes the lowest and the highest pixel, such as 0,255 or -1,1; ${bounds} came.`);
   }
-  if (std?.some((value) => !(value > 0))) throw new UsageError(`--std takes numbers above 0; ${std} came.`);
+  if (mean !== undefined && !areFinite(mean)) throw new UsageError(`--mean takes numbers; got ${mean}.`);
+  if (std !== undefined && !(areFinite(std) && std.every((value) => value > 0))) {
+    throw new UsageError(`--std takes numbers above 0; got ${std}.`);
+  }
   if (channels !== undefined && !CHANNEL_ORDERS.includes(channels)) {
     throw new UsageError(`--channels is one of ${CHANNEL_ORDERS.join(', ')}; ${channels} came.`);
   }

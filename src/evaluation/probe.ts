@@ -1,6 +1,7 @@
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { crossEntropy, lossGradient, pgd } from '../../attacks/index.ts';
+import { NoGradientError } from '../../attacks/loss-gradient.ts';
 import type { Classifier, Cost } from '../../attacks/types.ts';
 import { underAttack } from '../../attacks/under-attack.ts';
 import { foldIn, type Key } from '../core/key.ts';
@@ -27,7 +28,10 @@ export async function probeModel(
   const count = images.shape[0];
   const classes = tf.tensor1d(labels.slice(0, count), 'int32');
   try {
-    const { unbounded, cost } = await attackFreely(model, images, labels, key, signal);
+    const gradients = await lookAtGradients(model, images, classes);
+    const { unbounded, cost } = gradients.differentiable
+      ? await attackFreely(model, images, labels, key, signal)
+      : { unbounded: { correct: 0, n: 0 }, cost: { forwardPasses: 0, inputGradients: 0 } };
     const tape = tapeLength();
     const logits = await logitsOf(model, images);
     return {
@@ -35,7 +39,7 @@ export async function probeModel(
       logits,
       differentiates: tapeLength() > tape,
       logitsAgain: await logitsOf(model, images),
-      ...(await lookAtGradients(model, images, classes)),
+      ...gradients,
       unbounded,
       cost: { forwardPasses: cost.forwardPasses + 4 * count, inputGradients: cost.inputGradients + count },
     };
@@ -51,14 +55,21 @@ async function lookAtGradients(
   model: Classifier,
   images: Tensor4D,
   labels: Tensor1D,
-): Promise<Pick<Probe, 'zeroGradients' | 'nonFiniteGradients'>> {
-  const found = lossGradient(model, crossEntropy, { kind: 'untargeted', labels }, images);
+): Promise<Pick<Probe, 'differentiable' | 'zeroGradients' | 'nonFiniteGradients'>> {
+  let found: ReturnType<typeof lossGradient>;
+  try {
+    found = lossGradient(model, crossEntropy, { kind: 'untargeted', labels }, images);
+  } catch (error) {
+    if (error instanceof NoGradientError) return { differentiable: false, zeroGradients: 0, nonFiniteGradients: 0 };
+    throw error;
+  }
   try {
     const gradient = await found.gradient.data<'float32'>();
     const [count] = images.shape;
     const size = gradient.length / count;
     const each = Array.from({ length: count }, (_, i) => gradient.subarray(i * size, (i + 1) * size));
     return {
+      differentiable: true,
       zeroGradients: each.filter((slopes) => slopes.every((slope) => slope === 0)).length,
       nonFiniteGradients: each.filter((slopes) => !slopes.every(Number.isFinite)).length,
     };
