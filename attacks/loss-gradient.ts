@@ -82,8 +82,9 @@ function differentiate(total: (images: Tensor4D) => Tensor, images: Tensor4D): T
   } catch (error) {
     freeTape();
     if (error instanceof Error && /Cannot compute gradient/.test(error.message)) {
+      const [, op] = /not found for (\w+)/.exec(error.message) ?? [];
       throw new NoGradientError(
-        'The loss has no gradient with respect to the images: the model must reach its logits by differentiable ' +
+        `The loss has no gradient with respect to the images${op === undefined ? '' : `, since ${op} has none`}: the model must reach its logits by differentiable ` +
           'TensorFlow.js ops, without reading values in between. Square attacks a model without gradients.',
         { cause: error },
       );
