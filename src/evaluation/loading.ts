@@ -105,8 +105,13 @@ async function countOutputs(target: Target, { test, imageShape, name }: Dataset)
     return (await logitsOf(target.preprocessedBy(pixels), image)).length;
   } catch (error) {
     if (error instanceof InputError) throw error;
+    const layout = pixels.layout === 'nchw' ? 'nhwc' : 'nchw';
+    const helps = await logitsOf(target.preprocessedBy({ ...pixels, layout }), image).then(
+      () => true,
+      () => false,
+    );
     throw new InputError(
-      `The model of ${target.record.checkpoint} cannot take an image of ${name}, [${imageShape.join(', ')}]: ${(error as Error).message} Check --layout, or wrap it with --module.`,
+      `The model of ${target.record.checkpoint} cannot take an image of ${name}, [${imageShape.join(', ')}]: ${(error as Error).message} ${helps ? `Give --layout=${layout}` : 'Wrap it with --module'}.`,
       { cause: error },
     );
   } finally {

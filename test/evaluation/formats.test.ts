@@ -436,7 +436,7 @@ describe('other files', () => {
       for (const [name, head] of [
         ['net.pt', 'PK\u0003\u0004archive'],
         ['net.pth', '\u0080\u0002}'],
-        ['weights.bin', 'PK\u0003\u0004archive'],
+        ['weights.bin', `PK\u0003\u0004${'\0'.repeat(22)}\u0010\0\0\0archive/data.pkl`],
       ]) {
         const path = join(folder, name);
         await writeFile(path, Buffer.from(head, 'latin1'));

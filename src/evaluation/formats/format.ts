@@ -10,6 +10,8 @@ export interface Found {
   readonly kind: 'file' | 'folder' | 'nothing';
   /** The first bytes of a file. */
   readonly head: Uint8Array;
+  /** Whether it is a folder with a SavedModel of TensorFlow. */
+  readonly isSavedModel: boolean;
   /** The `model.json` that the path is or holds, parsed; undefined where there is none. */
   readonly modelJson: unknown;
   /** The metadata of a safetensors file; undefined for others. */

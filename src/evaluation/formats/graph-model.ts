@@ -7,8 +7,8 @@ import { readSavedModel, type SavedModel } from '../../checkpoints/saved-model.t
 import { InputError } from '../../core/errors.ts';
 import { fitInput } from './fit-input.ts';
 import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
-import { logitsOf, readGraph } from './graph-topology.ts';
-import { buildFailure, checkEnds, recordOf, topologyKind } from './model-json.ts';
+import { type GraphNode, logitsOf, readGraph, unfused } from './graph-topology.ts';
+import { buildFailure, checkClasses, checkEnds, recordOf, topologyKind } from './model-json.ts';
 
 /** A GraphModel of TensorFlow.js, as the converter makes it of a SavedModel: `model.json` and files of weights. */
 export const graphModel: ModelFormat = {
@@ -33,9 +33,10 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
   const saved = await readSavedModel(path);
   const graph = readGraph(path, saved);
   const logits = logitsOf(graph);
-  const model = build(await loadConverter(), path, saved);
+  const model = build(await loadConverter(), path, saved, [...graph.nodes.values()]);
   try {
     checkEnds(path, model);
+    checkClasses(path, model.outputs[0].shape?.at(-1));
     const [input] = model.inputs;
     const shape = input.shape?.map((extent) => (extent > 0 ? extent : null));
     const { inputShape, reshape, note } = fitInput(shape, images?.imageShape ?? null);
@@ -66,11 +67,12 @@ function build(
   { loadGraphModelSync }: typeof import('@tensorflow/tfjs-converter'),
   path: string,
   { topology, weightSpecs, weightData, json }: SavedModel,
+  nodes: readonly GraphNode[],
 ): GraphModel<tf.io.IOHandlerSync> {
   const { signature, format, userDefinedMetadata, modelInitializer, initializerSignature } = json;
   try {
     const artifacts: tf.io.ModelArtifacts = {
-      modelTopology: topology,
+      modelTopology: { ...topology, node: unfused(nodes) },
       weightSpecs: [...weightSpecs],
       weightData: weightData.buffer,
       ...(format ? { format } : {}),

@@ -18,7 +18,7 @@ const signatureSchema = z.looseObject({
   outputs: z.record(z.string(), z.looseObject({ name: z.string() })).optional(),
 });
 
-type GraphNode = z.infer<typeof nodeSchema>;
+export type GraphNode = z.infer<typeof nodeSchema>;
 
 export interface Graph {
   readonly nodes: ReadonlyMap<string, GraphNode>;
@@ -86,6 +86,34 @@ function checkOrder(nodes: readonly GraphNode[], refuse: (what: string) => never
   const waiting = [...waitsFor].flatMap(([name, left]) => (left > 0 ? [name] : [])).slice(0, 4);
   refuse(`its nodes ${waiting.join(', ')} wait for each other.`);
 }
+
+/** Convolutions that the converter fused with their bias, by the operation of the convolution alone. */
+const UNFUSED: Readonly<Record<string, string>> = {
+  _FusedConv2D: 'Conv2D',
+  FusedDepthwiseConv2dNative: 'DepthwiseConv2dNative',
+};
+
+const fusedWith = z.object({ fused_ops: z.object({ list: z.object({ s: z.array(z.string()) }) }) });
+
+/**
+ * The same nodes with a convolution and its bias as two, unless an activation is fused as well, which TensorFlow.js separates
+ * itself wherever a gradient is taken. With every gradient through a fused convolution it computes that of the weights, which
+ * an attack does not need and some backends cannot.
+ */
+export const unfused = (nodes: readonly GraphNode[]): GraphNode[] =>
+  nodes.flatMap((node) => {
+    const { name, op, input = [], attr } = node;
+    const { data } = fusedWith.safeParse(attr);
+    const ops = data?.fused_ops.list.s.map((text) => Buffer.from(text, 'base64').toString());
+    if (!Object.hasOwn(UNFUSED, op) || String(ops) !== 'BiasAdd' || input.length !== 3) return [node];
+    const convolution = `${name}/convolution of its own`;
+    return [
+      { ...node, name: convolution, op: UNFUSED[op], input: input.slice(0, 2) },
+      { name, op: 'BiasAdd', input: [convolution, input[2]], attr: { data_format: { s: NHWC } } },
+    ];
+  });
+
+const NHWC = Buffer.from('NHWC').toString('base64');
 
 /** By the operation of the node that ends a graph. */
 const SQUASHING: Readonly<Record<string, Squashing>> = { Softmax: 'softmax', Sigmoid: 'sigmoid' };

@@ -4,8 +4,8 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { withoutFinalActivation } from '../../../attacks/final-activation.ts';
+import { differentiably } from '../../../attacks/models.ts';
 import { replaced } from '../../../attacks/replaced.ts';
-import { withWholeBatchNorms } from '../../../attacks/whole-batch-norms.ts';
 import { loadLayers } from '../../checkpoints/layers-file.ts';
 import { parseRecord } from '../../checkpoints/network.ts';
 import { readSavedModel, type SavedModel } from '../../checkpoints/saved-model.ts';
@@ -14,7 +14,7 @@ import { sizeOf } from '../../core/structure.ts';
 import { fitInput } from './fit-input.ts';
 import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
 import { checkLayersTopology } from './layers-topology.ts';
-import { buildFailure, checkEnds, recordOf, topologyKind } from './model-json.ts';
+import { buildFailure, checkClasses, checkEnds, recordOf, topologyKind } from './model-json.ts';
 import { type Training, trainingOf } from './network.ts';
 
 /** A LayersModel of TensorFlow.js, as Keras's converter and `model.save` write it: `model.json` and files of weights. */
@@ -37,9 +37,10 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
   }
   try {
     checkEnds(path, model);
+    checkClasses(path, model.outputs[0].shape.at(-1));
     const { inputShape, reshape, note } = fitInput(model.inputs[0].shape, images?.imageShape ?? null);
     const logits = withoutFinalActivation(model);
-    const applied = withWholeBatchNorms(logits?.model ?? model, model);
+    const applied = differentiably(logits?.model ?? model, model);
     const kernels = model.weights.map((weight) => weight.read()).filter(({ rank }) => rank >= 2);
     return {
       model: (batch) => applied.apply(reshape(batch), { training: false }) as Tensor as never,

@@ -31,6 +31,14 @@ export function checkEnds(
   );
 }
 
+/** @throws InputError for a model of one output, which is no classifier as it stands */
+export function checkClasses(path: string, count: number | null | undefined): void {
+  if (count !== 1) return;
+  throw new InputError(
+    `${path} has one output, as a model that says yes or no. Attacks need a logit for each class: give [0, z] for its logit z, from a module (--module) that loads the model and exports\n\n  classifier = (images) => { const z = model.predict(images); return tf.concat([tf.zerosLike(z), z], 1); }\n\nwhere z is the output before a final sigmoid.`,
+  );
+}
+
 /** What a saved model is, as an evaluation records it; it says nothing of its training. */
 export const recordOf = (path: string, { sha256, bytes }: SavedModel, kernels: readonly tf.Tensor[]) => ({
   ...countNonzeros(kernels),

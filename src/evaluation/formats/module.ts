@@ -3,8 +3,8 @@ import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { withoutFinalActivation } from '../../../attacks/final-activation.ts';
+import { differentiably } from '../../../attacks/models.ts';
 import type { AppliedModel, AttackedModel } from '../../../attacks/types.ts';
-import { withWholeBatchNorms } from '../../../attacks/whole-batch-norms.ts';
 import { isMissing } from '../../checkpoints/atomic-file.ts';
 import { sha256Of } from '../../checkpoints/digest.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
@@ -33,7 +33,7 @@ async function load({ path }: LoadRequest): Promise<LoadedModel> {
   const model = await classifierIn(path, exported);
   const logits = typeof model === 'function' ? undefined : withoutFinalActivation(model);
   return {
-    model: typeof model === 'function' ? model : withWholeBatchNorms(logits?.model ?? model, model),
+    model: typeof model === 'function' ? model : differentiably(logits?.model ?? model, model),
     record: {
       checkpoint: basename(path),
       sha256: sha256Of(bytes),
