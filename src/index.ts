@@ -6,8 +6,9 @@ export { BACKENDS, type BackendChoice, type BackendName } from './backends/names
 export { type StartedBackend, type StartOptions, startBackend } from './backends/start.ts';
 export { type ReadCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoints/checkpoint.ts';
 export { type Exported, type ExportFormat, exportModel } from './checkpoints/export.ts';
-export { type Imported, importModel } from './checkpoints/import.ts';
+export { type Imported, type ImportOptions, importModel } from './checkpoints/import.ts';
 export { type LoadedModel, loadModel } from './checkpoints/load-model.ts';
+export type { Reading, StemName } from './checkpoints/pytorch/reading.ts';
 export {
   decodeSafetensors,
   encodeSafetensors,
