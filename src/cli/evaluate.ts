@@ -1,4 +1,5 @@
 import { startBackend } from '../backends/start.ts';
+import { readingFlags } from '../checkpoints/pytorch/reading.ts';
 import { UsageError } from '../core/errors.ts';
 import { formatEpsilon } from '../evaluation/epsilon.ts';
 import { evaluate as evaluateModel } from '../evaluation/evaluate.ts';
@@ -119,7 +120,7 @@ function describe({ target, dataset, clean, attacks, alarms, claim }: Evaluation
 }
 
 function describeTarget(
-  { checkpoint, format, epoch, sparsity, nonzeros, preprocessing }: Evaluation['target'],
+  { checkpoint, format, epoch, sparsity, nonzeros, preprocessing, reading }: Evaluation['target'],
   dataset: Evaluation['dataset'],
 ): string {
   return [
@@ -128,6 +129,7 @@ function describeTarget(
     ...(sparsity === null ? [] : [`${formatSparsity(sparsity)} sparse`]),
     ...(nonzeros === null ? [] : [`${nonzeros} weights`]),
     ...(preprocessing === null ? [] : [flagsOf(preprocessing)]),
+    ...(reading === undefined ? [] : [readingFlags(reading)]),
     `on ${datasetTitle(dataset)}`,
   ].join(', ');
 }

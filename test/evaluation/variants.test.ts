@@ -151,6 +151,17 @@ describe('what weights of PyTorch do not say', () => {
       }));
   }
 
+  for (const variant of ['vgg-plain', 'silu']) {
+    it(`does not make a colour network of images in grey (${variant})`, () =>
+      withFolder(async (folder) => {
+        const { model } = await write(folder, variant);
+        const grey = { ...images, imageShape: [32, 32, 1] as const };
+        const error = await rejection(loadTarget(model, { images: grey }));
+        expect(error).to.be.instanceOf(InputError);
+        expect(error.message).to.match(/for images of 3 channels; got images \[32, 32, 1\]/);
+      }));
+  }
+
   it('applies to no other format', async () => {
     const exported = { path: 'model.mjs', format: 'module' } as const;
     const error = await rejection(loadTarget(exported, { reading: { activation: 'silu' } }));

@@ -99,6 +99,7 @@ export function recogniseArchitecture(
     if (!family.recognises(known)) continue;
     const numbered = family.build === buildVgg ? numberClassifier(names, known) : names;
     const numberedShapes = new Map([...numbered].map(([name, inFile]) => [name, shapes.get(inFile) ?? []]));
+    checkChannels(numberedShapes, images);
     const built = family.build(numberedShapes, images ?? usualImages(numberedShapes), reading);
     const strange = (['stem', 'pools'] as const).find((part) => reading[part] && !family.reads.includes(part));
     if (strange !== undefined) {
@@ -116,10 +117,22 @@ export function recogniseArchitecture(
 /** Height and width of the images that most networks of this kind are for. */
 const CIFAR = 32;
 
-const usualImages = (shapes: Shapes): PixelShape => {
-  const first = ['conv1.weight', 'features.0.weight'].flatMap((name) => shapes.get(name) ?? []);
-  return [CIFAR, CIFAR, first[1] ?? 3];
-};
+const usualImages = (shapes: Shapes): PixelShape => [CIFAR, CIFAR, channelsOf(shapes) ?? 3];
+
+/** The channels that the first convolution takes; undefined for a network without one. */
+function channelsOf(shapes: Shapes): number | undefined {
+  const first = shapes.get('conv1.weight') ?? shapes.get('features.0.weight');
+  return first?.length === 4 ? first[1] : undefined;
+}
+
+/** @throws InputError for images of another number of channels than the first convolution takes */
+function checkChannels(shapes: Shapes, images: PixelShape | undefined): void {
+  const channels = channelsOf(shapes);
+  if (images === undefined || channels === undefined || channels === images[2]) return;
+  throw new InputError(
+    `These weights are of a network for images of ${channels} ${channels === 1 ? 'channel' : 'channels'}; got images [${images.join(', ')}]. Name the data set that it was trained on.`,
+  );
+}
 
 function withActivation(architecture: Architecture, { activation }: Reading): Architecture {
   if (activation !== undefined) {
