@@ -74,6 +74,7 @@ const evaluation = z
       format: z.enum(Object.keys(FORMATS) as [FormatName, ...FormatName[]]),
       sha256: text,
       preprocessing: z.looseObject({}).nullable(),
+      reading: z.looseObject({}).optional(),
       epoch: countSchema.nullable(),
       step: countSchema.nullable(),
       sparsity: share.nullable(),
