@@ -425,7 +425,7 @@ export function studySection(state: StudyState): string {
     ),
     ...part(
       'Exploratory',
-      'Not part of the question; intervals are not adjusted, and a difference here is a reason to ask again, not a result. Accuracies are those of the checkpoint of best robust validation accuracy, in natural training too, where that is no measure of how accurate the net becomes.',
+      'Not part of the question; intervals are not adjusted, and a difference here is a reason to ask again, not a result. Accuracies are those of the checkpoint of best validation accuracy: robust, under natural training clean.',
       [explorationTable(state), varianceTable(state)].filter(Boolean).join('\n\n'),
     ),
   ].join('\n\n');

@@ -109,7 +109,7 @@ function epochLine(
     ...(metrics.c === null ? [] : [`c ${metrics.c.toFixed(3)}`]),
     ...(metrics.seconds === null ? [] : [duration(metrics.seconds)]),
   ];
-  return `${parts.join(' | ')}${best && metrics.validation_robust_accuracy !== null ? ' | best so far' : ''}`;
+  return `${parts.join(' | ')}${best && metrics.validation_clean_accuracy !== null ? ' | best so far' : ''}`;
 }
 
 type OfCheckpoint<Event> = Event & { readonly checkpoint: string };

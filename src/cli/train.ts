@@ -162,9 +162,9 @@ function report(summary: RunSummary, data: string | undefined, json: boolean, te
       ...(best === null
         ? []
         : [
-            best.robustValidationAccuracy === null
+            best.score === null
               ? 'no images held out: best is the last epoch'
-              : `best: epoch ${best.epoch}, ${percent(best.robustValidationAccuracy)} robust on held-out images`,
+              : `best: epoch ${best.epoch}, ${percent(best.score)} ${best.measure === 'validation_clean_accuracy' ? 'clean' : 'robust'} on held-out images`,
           ]),
       `next: ${shellCommand('equipoise', 'evaluate', out, ...onData)}`,
     ].join('\n'),

@@ -9,16 +9,11 @@ import { disposeState } from '../optimizers/sgd.ts';
 import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snapshot.ts';
 import type { OptimizerState } from '../optimizers/types.ts';
 import { startNetwork } from '../sparsity/start-network.ts';
+import { type BestEpoch, MEASURES } from './best-epoch.ts';
 import { type Costs, NO_COSTS } from './costs.ts';
 import { type Explored, explore } from './explored.ts';
 import { distributionOptions, type Task } from './task.ts';
 import { trainedWeights } from './trained-weights.ts';
-
-/** The epoch of best robust validation accuracy; the last one, and null, where no image is held out. */
-export interface BestEpoch {
-  readonly epoch: number;
-  readonly robustValidationAccuracy: number | null;
-}
 
 /** Everything that the rest of a run depends on. It owns its tensors and is replaced field by field. */
 export interface TrainState {
@@ -98,7 +93,7 @@ const progressSchema = z.object({
     weightGradients: z.number(),
     flops: z.number(),
   }),
-  best: z.object({ epoch: z.int(), robustValidationAccuracy: z.number().nullable() }).nullable(),
+  best: z.object({ epoch: z.int(), measure: z.enum(MEASURES), score: z.number().nullable() }).nullable(),
   datasetSha256: z.string(),
   backend: z.string(),
 });

@@ -6,6 +6,7 @@ import { UsageError } from '../core/errors.ts';
 import { countWeights, sparsityOf, trainables } from '../core/params.ts';
 import { backendName } from '../ops/backend-name.ts';
 import { updatesAfter } from '../sparsity/schedules.ts';
+import { measureOf, scoreOf } from './best-epoch.ts';
 import { configHash, isSameTraining, type TrainConfig } from './config.ts';
 import { type Surroundings, trainEpoch } from './epoch.ts';
 import { DivergenceError, Interrupted } from './errors.ts';
@@ -150,12 +151,9 @@ async function runToEnd(
   return summary(run, 'done');
 
   async function finishEpoch(current: Run, row: MetricRow): Promise<void> {
-    const score = row.validation_robust_accuracy;
-    const best =
-      score === null ||
-      prunesAfter(task, state.best?.epoch ?? 0) ||
-      score >= (state.best?.robustValidationAccuracy ?? 0);
-    if (best) state.best = { epoch: state.epoch, robustValidationAccuracy: score };
+    const score = scoreOf(task.config, row);
+    const best = score === null || prunesAfter(task, state.best?.epoch ?? 0) || score >= (state.best?.score ?? 0);
+    if (best) state.best = { epoch: state.epoch, measure: measureOf(task.config), score };
     await checkFinite(current);
     await appendDurably(folder.metrics, formatMetricRow(row));
     current.last = row;

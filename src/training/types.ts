@@ -1,6 +1,6 @@
+import type { BestEpoch } from './best-epoch.ts';
 import type { NameOf, TrainConfig } from './config.ts';
 import type { MetricRow } from './metrics.ts';
-import type { BestEpoch } from './state.ts';
 import type { Times } from './stopwatch.ts';
 import type { TaskFiles } from './task.ts';
 
