@@ -1,5 +1,6 @@
 import { UsageError } from '../core/errors.ts';
 import { MAX_THREADS } from '../engine/control.ts';
+import { formatSteps, STEPS_SCHEDULE } from '../training/adversary/steps-schedule.ts';
 import { parseNumber } from './expression.ts';
 
 /** What a flag takes. Numbers may be arithmetic, lists are separated by commas, and `0..4` is 0,1,2,3,4. */
@@ -12,6 +13,8 @@ interface Values {
   readonly numbers: readonly number[];
   /** `a=0.5,b=0.9` */
   readonly 'named numbers': Readonly<Record<string, number>>;
+  /** `0@0,1@1/3`: numbers of steps at shares of the training, in the form `0@0,1@0.3333333333333333`. */
+  readonly 'steps schedule': string;
   readonly switch: boolean;
 }
 
@@ -127,6 +130,8 @@ export function readValue(name: string, kind: FlagKind, given: unknown): unknown
       return [given].flat().flatMap((part: unknown) => (typeof part === 'string' ? readNumbers(name, part) : part));
     case 'named numbers':
       return readNamedNumbers(name, given);
+    case 'steps schedule':
+      return typeof given === 'string' ? readSteps(name, given) : given;
   }
 }
 
@@ -150,6 +155,15 @@ function readNamedNumbers(name: string, given: unknown): unknown {
   const twice = names.find((key, i) => names.indexOf(key) < i);
   if (twice !== undefined) throw new UsageError(`${name} names ${twice} twice. Give it once.`);
   return Object.fromEntries(pairs);
+}
+
+function readSteps(name: string, text: string): string {
+  const schedule = text.split(',').map((part) => {
+    const [, steps, from] = /^([^@]+)@([^@]+)$/.exec(part) ?? [];
+    if (from === undefined) throw new UsageError(`${name} takes ${STEPS_SCHEDULE}; got ${text}.`);
+    return { steps: parseNumber(steps, name), from: parseNumber(from, name) };
+  });
+  return formatSteps(schedule);
 }
 
 function notEmpty(name: string, text: string): string {

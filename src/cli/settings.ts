@@ -42,7 +42,10 @@ const KINDS: Readonly<Record<string, FlagKind>> = {
   object: 'named numbers',
 };
 
-const kindOf = (name: Setting): FlagKind => KINDS[SCHEMAS[name].type ?? 'string'];
+/** Kinds that a schema's type does not tell. */
+const OWN_KINDS: { readonly [Name in Setting]?: FlagKind } = { stepsSchedule: 'steps schedule' };
+
+const kindOf = (name: Setting): FlagKind => OWN_KINDS[name] ?? KINDS[SCHEMAS[name].type ?? 'string'];
 
 /** One flag for each setting of a training run: `batchSize` is `--batch-size`. */
 export const SETTING_FLAGS: Flags = Object.fromEntries(

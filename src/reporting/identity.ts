@@ -53,7 +53,8 @@ const SHORT: { readonly [S in Setting]?: string } = { agentGamma: 'γ', agentAlp
 
 /** Settings whose defaults follow others: where they do in all runs, those name a run. */
 const FOLLOWING: { readonly [S in Setting]?: readonly Setting[] } = {
-  stepSize: ['dataset', 'norm', 'epsilon', 'steps'],
+  stepSize: ['dataset', 'norm', 'epsilon', 'trainingAttack', 'steps'],
+  guard: ['trainingAttack', 'stepsSchedule', 'steps'],
   milestones: ['epochs'],
   decayEvery: ['epochs'],
 };

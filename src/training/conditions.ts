@@ -8,6 +8,7 @@ import { type PrepassName, prepasses } from '../optimizers/prepasses.ts';
 import type { ScheduleName } from '../optimizers/schedules.ts';
 import type { DistributionName } from '../sparsity/distributions.ts';
 import { type MethodName, methods } from '../sparsity/methods.ts';
+import { type TrainingAttackName, trainingAttacks } from './adversary/training-attacks.ts';
 
 /** The settings that defaults and conditions of other settings read. */
 export interface Deciding {
@@ -18,6 +19,8 @@ export interface Deciding {
   readonly objective: ObjectiveName;
   readonly norm: NormName;
   readonly epsilon: number;
+  readonly trainingAttack?: TrainingAttackName;
+  readonly stepsSchedule?: string;
   readonly steps?: number;
   readonly sparsity: number;
   readonly layerSparsities?: Readonly<Record<string, number>>;
@@ -56,14 +59,20 @@ export const corrects = ({ optimizer }: Pick<Deciding, 'optimizer'>): boolean =>
 const attacksPrepass = ({ agentPrepass, objective }: Pick<Deciding, 'agentPrepass' | 'objective'>): boolean =>
   agentPrepass !== undefined && prepasses[agentPrepass].examples === 'epoch' && isAdversarial({ objective });
 
+/** The number of steps of the training attack, or undefined if a schedule says it. */
+export const configuredSteps = ({
+  trainingAttack = 'pgd',
+  steps,
+}: Pick<Deciding, 'trainingAttack' | 'steps'>): number | undefined => trainingAttacks[trainingAttack].steps ?? steps;
+
 /** True if the pre-pass sees other examples than the steps, so that u − g̃ has a mean other than 0. */
 export function seesOtherExamples(config: Deciding): boolean {
-  const { agentPrepass, agentAttackSteps, steps, augment } = config;
+  const { agentPrepass, agentAttackSteps, augment } = config;
   if (agentPrepass === undefined || prepasses[agentPrepass].keepsGradients) return false;
   const attacked = isAdversarial(config);
   return prepasses[agentPrepass].examples === 'clean'
     ? attacked || augment !== 'none'
-    : attacked && agentAttackSteps !== steps;
+    : attacked && agentAttackSteps !== undefined && agentAttackSteps !== configuredSteps(config);
 }
 
 /** Conditions by name. */
@@ -100,6 +109,12 @@ export const when = {
     by: ['method'],
   },
   adversarial: { holds: isAdversarial, to: 'adversarial objectives', by: ['objective'] },
+  choosesSteps: {
+    holds: ({ objective, trainingAttack = 'pgd', stepsSchedule }) =>
+      isAdversarial({ objective }) && trainingAttacks[trainingAttack].steps === null && stepsSchedule === undefined,
+    to: 'the training attack pgd without a schedule of steps',
+    by: ['objective', 'trainingAttack', 'stepsSchedule'],
+  },
   robustTerm: {
     holds: ({ objective }) => objectives[objective]().beta !== null,
     to: 'objectives with a robust term beside another, such as trades and mart',

@@ -144,6 +144,13 @@ export function changesBetween(before: TrainConfig, now: TrainConfig, nameOf: Na
   );
 }
 
+/** The training attack in a word, such as `PGD-10` or `RS-FGSM`; under a schedule with its steps. */
+function attackName({ trainingAttack = 'pgd', stepsSchedule, steps }: TrainConfig): string {
+  const name = trainingAttack.toUpperCase();
+  if (stepsSchedule !== undefined) return `${name} (steps ${stepsSchedule})`;
+  return steps === undefined ? name : `${name}-${steps}`;
+}
+
 /** One line about a configuration for people, such as `vgg16 ×0.25 on cifar10, rigl 95 % (erk), agent, at linf 8/255 …`. */
 export function describe(config: TrainConfig): string {
   const network = config.width === 1 ? config.model : `${config.model} ×${config.width}`;
@@ -153,7 +160,7 @@ export function describe(config: TrainConfig): string {
   const optimizer = corrects(config) ? `${config.optimizer} (${config.agentPrepass})` : config.optimizer;
   const objective = !isAdversarial(config)
     ? config.objective
-    : `${config.objective} ${config.norm} ${formatEpsilon(config.epsilon)} PGD-${config.steps}`;
+    : `${config.objective} ${config.norm} ${formatEpsilon(config.epsilon)} ${attackName(config)}`;
   const from = config.from === undefined ? '' : `, from checkpoint ${config.from.slice(0, 8)}`;
   return `${network} on ${config.dataset}, ${sparse}, ${optimizer}, ${objective}, ${config.epochs} epochs, seed ${config.seed}${from}`;
 }

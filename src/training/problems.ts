@@ -2,6 +2,8 @@ import type { z } from 'zod';
 import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { isModel, modelHint } from '../models/models.ts';
 import { methods } from '../sparsity/methods.ts';
+import { parseSteps } from './adversary/steps-schedule.ts';
+import { trainingAttacks } from './adversary/training-attacks.ts';
 import { isAdversarial, usesExtraImages } from './conditions.ts';
 import {
   CONFIG_VERSION,
@@ -79,6 +81,13 @@ const RULES: readonly Rule[] = [
     maskUpdate === 'instead-of-step' && updateInterval === 1
       ? `${name('maskUpdate')} instead-of-step with ${name('updateInterval')} 1 leaves no step that moves the weights; make the interval longer, or update after-step.`
       : null,
+  (_given, { trainingAttack = 'pgd', stepsSchedule }, name) => {
+    const most = trainingAttacks[trainingAttack].steps;
+    const schedule = stepsSchedule === undefined ? null : parseSteps(stepsSchedule);
+    return most !== null && schedule?.some(({ steps }) => steps > most)
+      ? `${name('trainingAttack')} ${trainingAttack} takes one step, so a schedule of its steps has 0 and 1 only, got ${name('stepsSchedule')} ${stepsSchedule}. Use these, or ${name('trainingAttack')} pgd.`
+      : null;
+  },
   (_given, { attackWarmup = 0, epochs }, name) =>
     attackWarmup > epochs
       ? `${name('attackWarmup')} ${attackWarmup} is longer than the ${epochs} epochs of the run; give at most these.`

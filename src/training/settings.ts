@@ -10,7 +10,9 @@ import { schedules } from '../optimizers/schedules.ts';
 import { type DistributionName, distributions } from '../sparsity/distributions.ts';
 import { type MethodName, type MethodOptions, methods } from '../sparsity/methods.ts';
 import { dropFractions } from '../sparsity/schedules.ts';
-import { type Condition, corrects, type Deciding, isAdversarial, when } from './conditions.ts';
+import { parseSteps, STEPS_SCHEDULE } from './adversary/steps-schedule.ts';
+import { trainingAttacks } from './adversary/training-attacks.ts';
+import { type Condition, configuredSteps, corrects, type Deciding, isAdversarial, when } from './conditions.ts';
 
 /** The version of a resolved configuration; a record of any other version is refused. */
 export const CONFIG_VERSION = 2;
@@ -63,15 +65,29 @@ const ofMethod =
   ({ method }: Pick<Deciding, 'method'>) =>
     methods[method].defaults?.[option];
 
-/** The step size of an attack of `steps` steps, unless another is given: 2.5 · epsilon / steps (Madry et al. 2018). */
-export const defaultStepSize = (epsilon: number, steps: number): number => (2.5 * epsilon) / steps;
-
-/** The training attack of a data set has a customary step size at its customary radius. */
-function stepSizeOf(config: Deciding): number {
-  const { norm, epsilon, steps = 1 } = config;
+/**
+ * PGD has a customary step size for each data set, at its customary radius and number of steps. Under a schedule of steps no
+ * default is one number: the step size follows the steps.
+ */
+function stepSizeOf(config: Deciding): number | undefined {
+  const { norm, epsilon, steps, trainingAttack = 'pgd', stepsSchedule } = config;
+  const adversary = trainingAttacks[trainingAttack];
+  if (adversary.steps !== null) return adversary.stepSize(epsilon, adversary.steps);
+  if (stepsSchedule !== undefined || steps === undefined) return undefined;
   const customary = defaultsOf(config);
   const isCustomary = norm === 'linf' && epsilon === customary.epsilon.linf && steps === customary.steps;
-  return (isCustomary ? customary.stepSize : null) ?? defaultStepSize(epsilon, steps);
+  return (isCustomary ? customary.stepSize : null) ?? adversary.stepSize(epsilon, steps);
+}
+
+/** The steps below which the guard against collapse is on by default. */
+const GUARDED_STEPS = 3;
+
+/** The guard is on where some epoch has an attack of one or two steps. */
+function guardOf(config: Deciding): boolean {
+  const { stepsSchedule } = config;
+  const scheduled = stepsSchedule === undefined ? null : parseSteps(stepsSchedule);
+  const all = scheduled?.map((entry) => entry.steps) ?? [configuredSteps(config) ?? 0];
+  return all.some((number) => number > 0 && number < GUARDED_STEPS);
 }
 
 function methodOf({ sparsity, layerSparsities, from }: Deciding): MethodName {
@@ -243,12 +259,25 @@ export const SETTINGS = {
     group: 'Common',
     default: (config) => defaultsOf(config).epsilon[config.norm] ?? Number.NaN,
   },
+  trainingAttack: {
+    schema: namesOf(trainingAttacks),
+    help: 'attack that makes the training examples; rs-fgsm and n-fgsm take one step from a random start of their own',
+    group: 'Attack',
+    default: 'pgd',
+    applies: when.adversarial,
+  },
+  stepsSchedule: {
+    schema: z.string().refine((text) => parseSteps(text) !== null, STEPS_SCHEDULE),
+    help: 'steps of the training attack over the share of training that is done, as 0@0,1@0.3; 0: natural training',
+    group: 'Attack',
+    applies: when.adversarial,
+  },
   steps: {
     schema: count,
     help: 'steps of the training attack',
     group: 'Attack',
     default: (config) => defaultsOf(config).steps,
-    applies: when.adversarial,
+    applies: when.choosesSteps,
   },
   stepSize: {
     schema: positive,
@@ -262,6 +291,13 @@ export const SETTINGS = {
     help: 'epochs in which epsilon and step size of the training attack rise; 0: none',
     group: 'Attack',
     default: 0,
+    applies: when.adversarial,
+  },
+  guard: {
+    schema: z.boolean(),
+    help: 'return to the epoch before and attack with more steps if robust accuracy collapses; default: below 3 steps',
+    group: 'Attack',
+    default: guardOf,
     applies: when.adversarial,
   },
   attackBn: {
@@ -391,7 +427,7 @@ export const SETTINGS = {
     schema: z.int().min(0),
     help: 'attack steps of a matched or subsampled pre-pass; 0: clean images',
     group: 'AGENT',
-    default: ({ steps }) => steps,
+    default: configuredSteps,
     applies: when.attackedPrepass,
   },
   agentPrepassShare: {

@@ -51,7 +51,7 @@ export async function trainStep(
 
   const drawn = drawBatch(task, state.epoch, indices);
   const { batch, costs: attackCosts } = await watch.attack(() =>
-    withAdversarial(task, task.attacks.training(state.epoch), weights, state.epoch, drawn),
+    withAdversarial(task, task.attacks.training(state), weights, state.epoch, drawn),
   );
   const result = lossGradients(program, objective, weights, batch, probes);
   const [loss] = await result.loss.data();

@@ -230,7 +230,7 @@ describe('training', () => {
       tinyConfig({ optimizer: 'agent', agentPrepass: 'matched', epochs: 4, attackWarmup: 2 }),
     );
     for (const attack of [attacks.training, attacks.prepass]) {
-      const epsilons = [0, 1, 2, 3].map((epoch) => attack(epoch)?.epsilon);
+      const epsilons = [0, 1, 2, 3].map((epoch) => attack({ epoch, guard: null })?.epsilon);
       expect(epsilons).to.deep.equal([config.epsilon / 2, config.epsilon, config.epsilon, config.epsilon]);
     }
     expect(attacks.validation.epsilon).to.equal(config.epsilon);
