@@ -56,9 +56,14 @@ export async function showTraining(config: TrainConfig, title: string, terminal:
       case 'mask-update':
         masks = { dropped: masks.dropped + event.dropped, grown: masks.grown + event.grown };
         break;
+      case 'collapse':
+        masks = NO_CHANGE;
+        say(event.message);
+        break;
       case 'warning':
         say(`warning: ${event.message}`);
         break;
+      case 'guard':
       case 'prepass-start':
       case 'prepass-end':
       case 'checkpoint':

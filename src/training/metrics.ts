@@ -33,6 +33,12 @@ export const METRIC_COLUMNS = [
   'gradient_variance',
   'gradient_variance_corrected',
   'variance_ratio',
+  /** Steps of the epoch's training attack; 0 where a schedule attacks nothing, empty for an objective that never does. */
+  'attack_steps',
+  /** Lowest accuracy under PGD-10 at the epoch's checks of the guard against collapse; empty without a check. */
+  'guard_accuracy',
+  /** How often the guard had put the run back before this epoch was trained; empty without a guard. */
+  'collapses',
   /** 1 − nonzeros / size over all kernels. */
   'sparsity',
   /** Share of the weights of the sparse kernels that were active at any time. */

@@ -17,6 +17,8 @@ export interface RunFolder {
   readonly events: string;
   readonly last: string;
   readonly best: string;
+  /** The checkpoint that a run with a guard goes back to if its network collapses; removed when the run is complete. */
+  readonly guard: string;
   readonly evaluation: string;
   /** Where the files lie that the configuration names by their content, so that a resume finds them. */
   readonly inputs: string;
@@ -34,6 +36,7 @@ export const runFolder = (path: string): RunFolder => ({
   events: join(path, 'events.jsonl'),
   last: join(path, LAST_CHECKPOINT),
   best: join(path, BEST_CHECKPOINT),
+  guard: join(path, 'checkpoints/guard.safetensors'),
   evaluation: join(path, 'evaluation.json'),
   inputs: join(path, 'inputs.json'),
   gradients: join(path, 'snapshot-gradients.bin'),
@@ -125,7 +128,7 @@ export async function createRunFolder(
     const absolute = { from: from && resolve(from), extraImages: extraImages && resolve(extraImages) };
     await writeAtomically(folder.inputs, `${JSON.stringify(absolute, null, 2)}\n`);
   }
-  await Promise.all([folder.events, folder.best].map((file) => rm(file, { force: true })));
+  await Promise.all([folder.events, folder.best, folder.guard].map((file) => rm(file, { force: true })));
   await mkdir(join(folder.path, 'checkpoints'), { recursive: true });
   await writeAtomically(folder.metrics, METRICS_HEADER);
 }
@@ -161,11 +164,23 @@ export interface Position {
   readonly epoch: number;
   readonly batch: number;
   readonly step: number;
+  /** How often the run had gone back after a collapse. */
+  readonly collapses: number;
 }
 
-/** Whether an event happened before the checkpoint at `position` was written. */
-function happenedBefore({ epoch = 0, step = 0 }: EventLine, position: Position): boolean {
-  return epoch <= position.epoch || (epoch === position.epoch + 1 && position.batch > 0 && step <= position.step);
+/** Events that a checkpoint inside an epoch never follows at the same step: what they tell is found out after it. */
+const AFTER_CHECKPOINT: ReadonlySet<string> = new Set(['guard', 'collapse', 'epoch']);
+
+/**
+ * Whether an event happened before the checkpoint at `position` was written.
+ *
+ * @param collapses how often the run had gone back before the event
+ */
+function happenedBefore({ kind, epoch = 0, step = 0 }: EventLine, collapses: number, position: Position): boolean {
+  if (collapses !== position.collapses) return collapses < position.collapses;
+  if (epoch <= position.epoch) return true;
+  const reached = AFTER_CHECKPOINT.has(kind) ? step < position.step : step <= position.step;
+  return epoch === position.epoch + 1 && position.batch > 0 && reached;
 }
 
 /**
@@ -174,14 +189,22 @@ function happenedBefore({ epoch = 0, step = 0 }: EventLine, position: Position):
  * @returns the seconds that training had taken by then, as the last event that knows says
  */
 export async function cutBack(folder: RunFolder, position: Position): Promise<Times> {
-  const rows = (await readLines(folder.metrics)).slice(1).filter((row) => Number.parseInt(row, 10) <= position.epoch);
-  await writeAtomically(folder.metrics, METRICS_HEADER + rows.map((row) => `${row}\n`).join(''));
+  await cutMetrics(folder, position.epoch);
+  let collapses = 0;
   const events = (await readLines(folder.events)).flatMap((line) => {
     const event = parseLine(line);
-    return event && happenedBefore(event, position) ? [{ line, event }] : [];
+    const kept = event && happenedBefore(event, collapses, position) ? [{ line, event }] : [];
+    if (event?.kind === 'collapse') collapses++;
+    return kept;
   });
   await writeAtomically(folder.events, events.map(({ line }) => `${line}\n`).join(''));
   return events.findLast(({ event }) => event.times)?.event.times ?? NO_TIMES;
+}
+
+/** Cuts metrics.csv back to its rows of the first `epochs` epochs. */
+export async function cutMetrics({ metrics }: RunFolder, epochs: number): Promise<void> {
+  const rows = (await readLines(metrics)).slice(1).filter((row) => Number.parseInt(row, 10) <= epochs);
+  await writeAtomically(metrics, METRICS_HEADER + rows.map((row) => `${row}\n`).join(''));
 }
 
 async function readLines(path: string): Promise<string[]> {

@@ -12,6 +12,7 @@ import { startNetwork } from '../sparsity/start-network.ts';
 import { type BestEpoch, MEASURES } from './best-epoch.ts';
 import { type Costs, NO_COSTS } from './costs.ts';
 import { type Explored, explore } from './explored.ts';
+import { type GuardState, UNCHECKED } from './guard/rule.ts';
 import { distributionOptions, type Task } from './task.ts';
 import { trainedWeights } from './trained-weights.ts';
 
@@ -40,6 +41,8 @@ export interface TrainState {
   variance: { readonly plain: number; readonly corrected: number } | null;
   costs: Costs;
   best: BestEpoch | null;
+  /** Null without a guard against collapse. */
+  guard: GuardState | null;
 }
 
 /** Initial weights of the seed, or those of a checkpoint, as the method starts from them, at the configuration's sparsity; owned by the caller. */
@@ -78,6 +81,7 @@ export async function startState(task: Task): Promise<TrainState> {
     variance: null,
     costs: NO_COSTS,
     best: null,
+    guard: task.config.guard ? UNCHECKED : null,
   };
 }
 
@@ -94,6 +98,15 @@ const progressSchema = z.object({
     flops: z.number(),
   }),
   best: z.object({ epoch: z.int(), measure: z.enum(MEASURES), score: z.number().nullable() }).nullable(),
+  guard: z
+    .object({
+      best: z.number(),
+      low: z.int(),
+      lowest: z.number().nullable(),
+      safe: z.int(),
+      collapses: z.int(),
+    })
+    .nullable(),
   datasetSha256: z.string(),
   backend: z.string(),
 });
@@ -101,8 +114,19 @@ const progressSchema = z.object({
 /** The state as a checkpoint; its tensors are borrowed. */
 export function toCheckpoint(task: Task, state: TrainState, backend: string): Checkpoint {
   const { epoch, step, batch, params, statistics, optimizer, snapshot, meanGradient, explored } = state;
-  const { c, cHat, lossSum, variance, costs, best } = state;
-  const progress = { batch, c, cHat, lossSum, variance, costs, best, datasetSha256: task.dataset.sha256, backend };
+  const { c, cHat, lossSum, variance, costs, best, guard } = state;
+  const progress = {
+    batch,
+    c,
+    cHat,
+    lossSum,
+    variance,
+    costs,
+    best,
+    guard,
+    datasetSha256: task.dataset.sha256,
+    backend,
+  };
   return {
     config: task.config as unknown as Readonly<Record<string, Json>>,
     model: task.model,

@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs-core';
+import { previousOf } from '../checkpoints/atomic-file.ts';
 import { hasCheckpoint, readCheckpoint, writeCheckpoint } from '../checkpoints/checkpoint.ts';
 import { restoreCheckpoint } from '../checkpoints/stored.ts';
 import { UsageError } from '../core/errors.ts';
@@ -11,12 +12,15 @@ import { configHash, isSameTraining, type TrainConfig } from './config.ts';
 import { type Surroundings, trainEpoch } from './epoch.ts';
 import { DivergenceError, Interrupted } from './errors.ts';
 import { eventLog, type Report } from './event-log.ts';
+import { dropSafe, goBack, keepSafe } from './guard/go-back.ts';
+import { isLow } from './guard/rule.ts';
 import { formatMetricRow, type MetricRow, parseLastRow } from './metrics.ts';
 import {
   appendDurably,
   BEST_CHECKPOINT,
   createRunFolder,
   cutBack,
+  cutMetrics,
   inspectRunFolder,
   LAST_CHECKPOINT,
   type RunFolder,
@@ -100,8 +104,10 @@ async function resumeRun(task: Task, folder: RunFolder, report: Report): Promise
   }
   const { state, backend } = fromCheckpoint(task, restoreCheckpoint(stored));
   await recordConfig(folder, task.config);
-  const watch = stopwatch(await cutBack(folder, state));
-  const at = { epoch: state.epoch, step: state.step };
+  const { epoch, batch, step, guard } = state;
+  const watch = stopwatch(await cutBack(folder, { epoch, batch, step, collapses: guard?.collapses ?? 0 }));
+  await dropUndoneBest(folder, state);
+  const at = { epoch, step };
   await report({ kind: 'resume', ...at });
   for (const message of warnings) await report({ kind: 'warning', ...at, message });
   const here = backendName();
@@ -132,8 +138,10 @@ async function runToEnd(
   };
   try {
     while (state.epoch < task.config.epochs) {
+      await keepSafe(task, folder, state, backendName());
       const row = await trainEpoch(task, state, around);
-      await finishEpoch(run, row);
+      if (row === null) await returnToSafe(run);
+      else await finishEpoch(run, row);
       saved = performance.now();
     }
   } catch (error) {
@@ -147,12 +155,16 @@ async function runToEnd(
     await fail(run, 'error', error instanceof Error ? error.message : String(error)).catch(() => {});
     throw error;
   }
+  await dropSafe(folder);
   await report({ kind: 'end', epoch: state.epoch, step: state.step });
   return summary(run, 'done');
 
   async function finishEpoch(current: Run, row: MetricRow): Promise<void> {
     const score = scoreOf(task.config, row);
-    const best = score === null || prunesAfter(task, state.best?.epoch ?? 0) || score >= (state.best?.score ?? 0);
+    const best =
+      state.best === null ||
+      (!isLow(state.guard) &&
+        (score === null || prunesAfter(task, state.best.epoch) || score >= (state.best.score ?? 0)));
     if (best) state.best = { epoch: state.epoch, measure: measureOf(task.config), score };
     await checkFinite(current);
     await appendDurably(folder.metrics, formatMetricRow(row));
@@ -162,6 +174,27 @@ async function runToEnd(
     if (best) await save(current, 'best');
     await save(current, 'last');
   }
+}
+
+/**
+ * Goes back to the end of an earlier epoch after a collapse. Killed before the checkpoint is written, the run finds the collapse
+ * again; after it, a resume cuts what is left to cut.
+ */
+async function returnToSafe(run: Run): Promise<void> {
+  const { task, folder, state, watch, report } = run;
+  const warnings = await goBack(task, folder, state);
+  watch.nextEpoch();
+  for (const message of warnings) await report({ kind: 'warning', epoch: state.epoch, step: state.step, message });
+  await save(run, 'last');
+  await cutMetrics(folder, state.epoch);
+  await dropUndoneBest(folder, state);
+  run.last = parseLastRow(await readFile(folder.metrics, 'utf8'));
+}
+
+/** Removes the best checkpoint of a run that went back to its start. Any other best one is older than what was undone. */
+async function dropUndoneBest({ best }: RunFolder, state: TrainState): Promise<void> {
+  if (state.best !== null) return;
+  await Promise.all([best, previousOf(best)].map((file) => rm(file, { force: true })));
 }
 
 /** Whether weights are still pruned after an epoch, whose network is denser than the one asked for and no candidate. */

@@ -1,6 +1,7 @@
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { batchesOf, batchImages, batchLabels } from '../data/batch.ts';
+import { balanced } from '../data/split.ts';
 import { attackedModel } from './attacks.ts';
 import { throwIfAborted, yieldToEvents } from './errors.ts';
 import type { TrainState } from './state.ts';
@@ -13,6 +14,13 @@ export interface Measured {
   readonly cleanAccuracy: number;
   readonly robustAccuracy: number;
 }
+
+/** The most training images on which accuracy is measured. */
+const TRAIN_IMAGES_MEASURED = 256;
+
+/** The training images on which accuracy is measured: always the same, as many of each class. */
+export const measuredImages = ({ dataset, indices }: Pick<Task, 'dataset' | 'indices'>): Int32Array =>
+  balanced(dataset.train.labels, indices.train, TRAIN_IMAGES_MEASURED);
 
 /** Images at a time; larger than a training batch, as nothing is kept for a weight gradient. */
 const BATCH_SIZE = 256;
