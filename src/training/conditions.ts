@@ -112,7 +112,7 @@ export const when = {
   choosesSteps: {
     holds: ({ objective, trainingAttack = 'pgd', stepsSchedule }) =>
       isAdversarial({ objective }) && trainingAttacks[trainingAttack].steps === null && stepsSchedule === undefined,
-    to: 'the training attack pgd without a schedule of steps',
+    to: 'adversarial objectives with the training attack pgd and no schedule of steps',
     by: ['objective', 'trainingAttack', 'stepsSchedule'],
   },
   robustTerm: {

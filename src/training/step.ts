@@ -7,7 +7,7 @@ import type { MaskUpdate } from '../sparsity/types.ts';
 import { disposeBatch, drawBatch, type TrainingBatch, withAdversarial } from './batches.ts';
 import { correctionFor, disposeCorrection } from './correction.ts';
 import { addCosts, type Costs, gradientCosts, NO_COSTS } from './costs.ts';
-import { DivergenceError } from './errors.ts';
+import { diverged } from './divergence.ts';
 import { explore } from './explored.ts';
 import type { GradientStore } from './gradient-store.ts';
 import { lossGradients, probesFor } from './loss-gradients.ts';
@@ -60,7 +60,7 @@ export async function trainStep(
   if (!Number.isFinite(loss)) {
     disposeBatch(batch);
     for (const tensors of [result.gradients, result.denseGradients, result.state]) disposeTensors(tensors);
-    throw diverged(task, state, loss);
+    throw diverged(task, loss, `in step ${state.step + 1} (epoch ${state.epoch + 1})`);
   }
   const learningRate = config.lr * task.schedule(state.step / totalSteps);
   const moves = !(rewires && config.maskUpdate === 'instead-of-step');
@@ -157,17 +157,4 @@ function denseGradientCosts({ program }: Task, probes: Tensors, images: number):
     .filter(({ name }) => name in probes)
     .reduce((sum, { shape, positions }) => sum + sizeOf(shape) * positions, 0);
   return { ...NO_COSTS, flops: images * perImage };
-}
-
-function diverged({ config }: Task, { step, epoch }: TrainState, loss: number): DivergenceError {
-  const causes = [
-    `the learning rate ${config.lr} is too high (try ${Number((config.lr / 10).toPrecision(3))})`,
-    ...(config.optimizer === 'svrg' ? ['the full correction of svrg is unstable on deep networks (try agent)'] : []),
-    ...(config.attackBn === 'train'
-      ? ['the attack runs with batch statistics (try attackBn evaluate, --attack-bn evaluate)']
-      : []),
-  ];
-  return new DivergenceError(
-    `The loss was ${loss} in step ${step + 1} (epoch ${epoch + 1}), and the run stopped. Most likely ${causes.join(', or ')}.`,
-  );
 }

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { batchesOf, batchImages, batchLabels } from '../data/batch.ts';
 import { balanced } from '../data/split.ts';
 import { attackedModel } from './attacks.ts';
+import { checkLosses } from './divergence.ts';
 import { throwIfAborted, yieldToEvents } from './errors.ts';
 import type { TrainState } from './state.ts';
 import type { Task } from './task.ts';
@@ -34,13 +35,16 @@ interface MeasureOptions {
  * Accuracy on images of the training split as they are, with running statistics.
  *
  * @param indices their numbers; at least one
+ * @throws DivergenceError if a loss is not finite
  */
 export async function measureAccuracy(
-  { dataset, program, attacks, keys }: Task,
-  { params, statistics }: TrainState,
+  task: Task,
+  state: TrainState,
   indices: Int32Array,
   { signal, onImages }: MeasureOptions = {},
 ): Promise<Measured> {
+  const { dataset, program, attacks, keys } = task;
+  const { params, statistics } = state;
   const model = attackedModel(program, { params, state: statistics }, 'evaluate');
   const sums = { loss: 0, robustLoss: 0, clean: 0, robust: 0 };
   let done = 0;
@@ -48,21 +52,14 @@ export async function measureAccuracy(
     const images = batchImages(dataset.train, batch, dataset.imageShape);
     const labels = batchLabels(dataset.train, batch);
     try {
+      const truth = batch.map((index) => dataset.train.labels[index]);
+      const clean = await judge(() => model(images), truth);
+      checkLosses(task, state, clean.losses);
       const adversarial = await attacks.validation.perturb(model, images, labels, {
         key: keys.validation,
         samples: Array.from(batch),
       });
-      const [clean, robust] = await Promise.all([
-        judge(
-          () => model(images),
-          batch.map((index) => dataset.train.labels[index]),
-        ),
-        judge(
-          () => model(adversarial),
-          batch.map((index) => dataset.train.labels[index]),
-        ),
-      ]);
-      adversarial.dispose();
+      const robust = await judge(() => model(adversarial), truth).finally(() => adversarial.dispose());
       for (let i = 0; i < batch.length; i++) {
         sums.loss += clean.losses[i];
         sums.robustLoss += robust.losses[i];

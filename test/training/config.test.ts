@@ -261,7 +261,7 @@ describe('a training configuration', () => {
     [
       'attack steps of natural training',
       { objective: 'natural', steps: 3 },
-      /steps 3 applies to adversarial objectives only/,
+      /steps 3 applies to adversarial objectives with .* only; here objective is natural/,
     ],
     ['milestones of a cosine', { milestones: [1, 2] }, /milestones 1,2 applies to the schedule multi-step only/],
     ['milestones out of order', { schedule: 'multi-step', milestones: [5, 2] }, /milestones must ascend/],

@@ -17,7 +17,7 @@ export function tinyConfig(options: TrainOptions = {}): TrainConfig {
     epochs: 2,
     lr: 0.05,
     augment: 'shift',
-    ...(objective !== 'natural' && { steps: 2 }),
+    ...(objective !== 'natural' && { steps: 2, guard: false }),
     ...(sparsity > 0 && methods[method].defaults?.interval !== undefined && { updateInterval: 3, updateEnd: 1 }),
     ...options,
   });

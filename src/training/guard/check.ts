@@ -38,16 +38,21 @@ export async function checkWithin(task: Task, state: TrainState, { report, signa
 export const checkAtEnd = (task: Task, state: TrainState, accuracy: number, report: Report): Promise<boolean> =>
   check(task, state, report, async () => accuracy);
 
+/** The share of the most frequent class among the images that are measured. */
+function constantAccuracy(task: Task): number {
+  const { labels } = task.dataset.train;
+  const images = measuredImages(task);
+  const counts = new Map<number, number>();
+  for (const image of images) counts.set(labels[image], (counts.get(labels[image]) ?? 0) + 1);
+  return Math.max(...counts.values()) / images.length;
+}
+
 /** An epoch that attacks nothing is not checked: its network is not meant to be robust yet. */
-async function check(
-  { config }: Task,
-  state: TrainState,
-  report: Report,
-  measure: () => Promise<number>,
-): Promise<boolean> {
+async function check(task: Task, state: TrainState, report: Report, measure: () => Promise<number>): Promise<boolean> {
+  const { config } = task;
   if (state.guard === null || attackPlan(config, state) === null) return false;
   const accuracy = await measure();
-  const guard = afterCheck(state.guard, accuracy);
+  const guard = afterCheck(state.guard, accuracy, constantAccuracy(task));
   state.guard = guard;
   const at = { epoch: state.epoch + 1, step: state.step };
   await report({ kind: 'guard', ...at, accuracy, best: guard.best, low: guard.low });

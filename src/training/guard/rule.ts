@@ -27,13 +27,20 @@ export const MOST_COLLAPSES = 3;
 /** The checks within an epoch, its end aside. */
 const CHECKS_WITHIN = 3;
 
-/** The state after a check that found `accuracy`, a fraction. */
-export function afterCheck(guard: GuardState, accuracy: number): GuardState {
+/**
+ * The state after a check that found `accuracy`, a fraction.
+ *
+ * A network that gives every image the same class resists every attack on the images of that class. It has learnt nothing
+ * that it could lose, so a best accuracy of no more than that makes no check low.
+ *
+ * @param constant the highest accuracy that one class for all images reaches
+ */
+export function afterCheck(guard: GuardState, accuracy: number, constant: number): GuardState {
   const best = Math.max(guard.best, accuracy);
   return {
     ...guard,
     best,
-    low: accuracy < best / 2 ? guard.low + 1 : 0,
+    low: best > constant && accuracy < best / 2 ? guard.low + 1 : 0,
     lowest: Math.min(guard.lowest ?? accuracy, accuracy),
   };
 }
