@@ -62,8 +62,10 @@ const attacksPrepass = ({ agentPrepass, objective }: Pick<Deciding, 'agentPrepas
 /** The number of steps of the training attack, or undefined if a schedule says it. */
 export const configuredSteps = ({
   trainingAttack = 'pgd',
+  stepsSchedule,
   steps,
-}: Pick<Deciding, 'trainingAttack' | 'steps'>): number | undefined => trainingAttacks[trainingAttack].steps ?? steps;
+}: Pick<Deciding, 'trainingAttack' | 'stepsSchedule' | 'steps'>): number | undefined =>
+  stepsSchedule === undefined ? (trainingAttacks[trainingAttack].steps ?? steps) : undefined;
 
 /** True if the pre-pass sees other examples than the steps, so that u − g̃ has a mean other than 0. */
 export function seesOtherExamples(config: Deciding): boolean {

@@ -71,6 +71,50 @@ describe('a training configuration', () => {
     }
   });
 
+  it('takes the steps and the step size of a training attack from its row', () => {
+    const attack = (options: TrainOptions) => {
+      const { trainingAttack, steps, stepSize, stepsSchedule } = parseConfig({ dataset: 'cifar10', ...options });
+      return { trainingAttack, steps, stepSize, stepsSchedule };
+    };
+    const none = { steps: undefined, stepSize: undefined, stepsSchedule: undefined };
+    expect(attack({})).to.deep.equal({ ...none, trainingAttack: 'pgd', steps: 10, stepSize: 2 / 255 });
+    expect(attack({ trainingAttack: 'rs-fgsm' })).to.deep.equal({
+      ...none,
+      trainingAttack: 'rs-fgsm',
+      stepSize: 1.25 * (8 / 255),
+    });
+    expect(attack({ trainingAttack: 'n-fgsm' })).to.deep.equal({
+      ...none,
+      trainingAttack: 'n-fgsm',
+      stepSize: 8 / 255,
+    });
+    expect(attack({ stepsSchedule: '0@0,2@0.5' })).to.deep.equal({
+      ...none,
+      trainingAttack: 'pgd',
+      stepsSchedule: '0@0,2@0.5',
+    });
+    expect(attack({ objective: 'natural' })).to.deep.equal({ ...none, trainingAttack: undefined });
+  });
+
+  it('has a guard against collapse below three attack steps, unless it is given', () => {
+    const guard = (options: TrainOptions) => parseConfig({ dataset: 'cifar10', ...options }).guard;
+    expect([1, 2, 3, 10].map((steps) => guard({ steps }))).to.deep.equal([true, true, false, false]);
+    expect(guard({ trainingAttack: 'rs-fgsm' })).to.equal(true);
+    expect(guard({ trainingAttack: 'n-fgsm', guard: false })).to.equal(false);
+    expect(guard({ steps: 10, guard: true })).to.equal(true);
+    expect(guard({ stepsSchedule: '0@0,1@0.3' })).to.equal(true);
+    expect(guard({ stepsSchedule: '0@0,3@0.3' })).to.equal(false);
+    expect(guard({ objective: 'natural' })).to.equal(undefined);
+  });
+
+  it('lets a matched pre-pass attack as training does, whatever the training attack', () => {
+    const steps = (options: TrainOptions) =>
+      parseConfig({ optimizer: 'agent', agentPrepass: 'matched', ...options }).agentAttackSteps;
+    expect(steps({ trainingAttack: 'n-fgsm' })).to.equal(1);
+    expect(steps({ steps: 3 })).to.equal(3);
+    expect(steps({ stepsSchedule: '0@0,2@0.5' })).to.equal(undefined);
+  });
+
   it('resolves to itself', () => {
     const optional = <const T extends readonly unknown[]>(values: T) =>
       fc.option(fc.constantFrom<T[number]>(...values), { nil: undefined });
@@ -262,6 +306,35 @@ describe('a training configuration', () => {
       'attack steps of natural training',
       { objective: 'natural', steps: 3 },
       /steps 3 applies to adversarial objectives with .* only; here objective is natural/,
+    ],
+    [
+      'steps of a one-step attack',
+      { trainingAttack: 'rs-fgsm', steps: 2 },
+      /steps 2 applies to .* training attack pgd .* only; here .*trainingAttack is rs-fgsm/,
+    ],
+    ['steps beside their schedule', { stepsSchedule: '0@0,1@0.5', steps: 2 }, /steps 2 applies to .*0@0,1@0.5/],
+    [
+      'two steps of a one-step attack in a schedule',
+      { trainingAttack: 'n-fgsm', stepsSchedule: '0@0,2@0.5' },
+      /trainingAttack n-fgsm takes one step, .*got stepsSchedule 0@0,2@0.5.*pgd/,
+    ],
+    ...['1@0.3', '0@0', '1@0,2@0', '1@0,2@1', '1@0,0.5@0.5', '-1@0', 'one', '1@0;2@1', '1@0,2@.5'].map(
+      (stepsSchedule) =>
+        [
+          `the schedule of steps ${stepsSchedule}`,
+          { stepsSchedule },
+          /stepsSchedule must be steps at ascending shares .*, as 0@0,1@0\.3/,
+        ] as const,
+    ),
+    [
+      'a training attack that there is none of',
+      { trainingAttack: 'fgsm' },
+      /trainingAttack must be one of pgd, rs-fgsm, n-fgsm/,
+    ],
+    [
+      'a guard of natural training',
+      { objective: 'natural', guard: true },
+      /guard true applies to adversarial objectives/,
     ],
     ['milestones of a cosine', { milestones: [1, 2] }, /milestones 1,2 applies to the schedule multi-step only/],
     ['milestones out of order', { schedule: 'multi-step', milestones: [5, 2] }, /milestones must ascend/],

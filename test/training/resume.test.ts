@@ -74,6 +74,9 @@ describe('a run that is stopped and resumed', () => {
     { optimizer: 'agent', agentPrepass: 'matched', awpGamma: 0.01, attackWarmup: 2 },
     { optimizer: 'agent', method: 'rigl', maskUpdate: 'instead-of-step', objective: 'mat' },
     { optimizer: 'agent', method: 'gradual', agentPrepass: 'subsampled', agentPrepassShare: 0.5 },
+    { optimizer: 'agent', agentPrepass: 'matched', trainingAttack: 'rs-fgsm', guard: true },
+    { trainingAttack: 'n-fgsm', objective: 'trades' },
+    { optimizer: 'agent', agentPrepass: 'matched', stepsSchedule: '0@0,2@0.5' },
   ];
   for (const options of settings) {
     it(`ends with the same bytes under ${JSON.stringify(options)}`, async () => {

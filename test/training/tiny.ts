@@ -6,7 +6,8 @@ import { runFolder } from '../../src/training/run-folder.ts';
 
 /** Four steps an epoch of a small network on generated images, a mask update after every third. */
 export function tinyConfig(options: TrainOptions = {}): TrainConfig {
-  const { method = 'rigl', sparsity = 0.8, objective = 'at' } = options;
+  const { method = 'rigl', sparsity = 0.8, objective = 'at', trainingAttack = 'pgd', stepsSchedule } = options;
+  const choosesSteps = trainingAttack === 'pgd' && stepsSchedule === undefined;
   return parseConfig({
     dataset: 'synthetic',
     model: 'mlp',
@@ -17,7 +18,7 @@ export function tinyConfig(options: TrainOptions = {}): TrainConfig {
     epochs: 2,
     lr: 0.05,
     augment: 'shift',
-    ...(objective !== 'natural' && { steps: 2, guard: false }),
+    ...(objective !== 'natural' && { guard: false, ...(choosesSteps && { steps: 2 }) }),
     ...(sparsity > 0 && methods[method].defaults?.interval !== undefined && { updateInterval: 3, updateEnd: 1 }),
     ...options,
   });
