@@ -97,6 +97,17 @@ const accuracyTop = (runs: readonly RunRecord[]): number => {
 const followed = ({ config }: RunRecord): Measure => measureOf(config);
 const other = (run: RunRecord): Measure => (followed(run) === MEASURES[0] ? MEASURES[1] : MEASURES[0]);
 
+/** A sentence for each run that the guard put back after its network collapsed; '' where none did. */
+const collapses = (runs: readonly RunRecord[]): string =>
+  runs
+    .flatMap(({ name, metrics }) => {
+      const { collapses: times = 0, attack_steps: steps } = metrics.at(-1) ?? {};
+      if (!times) return [];
+      const first = metrics.find((row) => (row.collapses ?? 0) > 0);
+      return ` In ${name} the network collapsed (catastrophic overfitting), so training returned to an earlier epoch ${times === 1 ? 'once' : `${times} times`}; from epoch ${first?.epoch} on its attack is stronger, in the last epoch PGD with ${steps} steps.`;
+    })
+    .join('');
+
 /** Accuracy and loss over the epochs; null where no run has an epoch. */
 export async function learningSection(data: ReportGroup): Promise<Section | null> {
   if (data.runs.every(({ metrics }) => metrics.length === 0)) return null;
@@ -148,7 +159,7 @@ export async function learningSection(data: ReportGroup): Promise<Section | null
   return {
     id: 'learning',
     title: 'Learning curves',
-    body: html`<p>Accuracy on held-out validation images, robust under PGD-10 at the ε that a run is configured with. Thin lines are single seeds, strong ones the mean${unfinished ? ' of those that are complete' : ''}.</p>
+    body: html`<p>Accuracy on held-out validation images, robust under PGD-10 at the ε that a run is configured with. Thin lines are single seeds, strong ones the mean${unfinished ? ' of those that are complete' : ''}.${collapses(data.runs)}</p>
 ${legend(entries)}
 <h3>Accuracy</h3>
 <div class="charts small-multiples">${await Promise.all(accuracies)}</div>

@@ -66,7 +66,9 @@ export const formatMetricRow = (row: MetricRow): string => stringify([METRIC_COL
 const isShare = (column: MetricColumn): boolean =>
   column.endsWith('_accuracy') || column === 'sparsity' || column === 'rs' || column === 'attack_share';
 
-const isCount = (column: MetricColumn): boolean => column === 'epoch' || column === 'step';
+/** Columns that hold a whole number. */
+const isCount = (column: MetricColumn): boolean =>
+  column === 'epoch' || column === 'step' || column === 'attack_steps' || column === 'collapses';
 
 /**
  * The rows of a metrics.csv. What follows the last line break was cut off by a crash and is left out; columns that the file

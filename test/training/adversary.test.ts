@@ -5,10 +5,15 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { norms, pgd as pgdAttack } from '../../attacks/index.ts';
 import { seedKey } from '../../src/core/key.ts';
+import { disposeParams } from '../../src/core/params.ts';
+import { init } from '../../src/models/init.ts';
+import { buildModel } from '../../src/models/models.ts';
+import { objectives } from '../../src/objectives/objectives.ts';
 import type { InnerAttack } from '../../src/objectives/types.ts';
 import { attackPlan } from '../../src/training/adversary/plan.ts';
 import { formatSteps, parseSteps, stepsAt } from '../../src/training/adversary/steps-schedule.ts';
 import { type TrainingAttackName, trainingAttacks } from '../../src/training/adversary/training-attacks.ts';
+import { attackBatch } from '../../src/training/attacks.ts';
 import { goldenNet, smoothNet } from '../attacks/nets.ts';
 import { useBackend } from '../backend.ts';
 import { golden, toTensor } from '../golden.ts';
@@ -159,6 +164,59 @@ describe('every training attack', () => {
       dispose();
       tf.dispose([a, b]);
     });
+  }
+});
+
+describe('an objective under a training attack', () => {
+  before(() => useBackend('cpu'));
+
+  for (const [objectiveName, objectiveOf] of Object.entries(objectives)) {
+    const objective = objectiveOf();
+    const { inner } = objective;
+    if (inner === null) continue;
+    for (const name of NAMES) {
+      it(`${objectiveName} takes the examples that it wants from ${name}, within their ball, and counts their costs`, async () => {
+        const program = buildModel('mlp', { inputShape: [3, 3, 2], classes: 3, width: 0.02 });
+        const { params, state } = init(program, seedKey(0));
+        const { images, labels, dispose } = smoothNet(3, 5);
+        const epsilon = 0.1;
+        const attack = build(name, 'linf', epsilon, inner);
+        const tensors = tf.memory().numTensors;
+        const { adversarial, costs } = await attackBatch(
+          attack,
+          objective,
+          program,
+          { params, state },
+          { images, labels, samples: [3, 1, 4, 5, 9] },
+          { key: seedKey(2), mode: 'evaluate' },
+        );
+        expect(tf.memory().numTensors).to.equal(tensors + 1);
+        const attacked = Math.floor(inner.share * 5);
+        const steps = trainingAttacks[name].steps ?? 2;
+        const distances = Array.from({ length: 5 }, (_, i) =>
+          furthest(tf.slice(adversarial, i, 1), tf.slice(images, i, 1)),
+        );
+        for (const [i, distance] of distances.entries()) {
+          if (i < attacked) expect(distance).to.be.within(0.01, (name === 'n-fgsm' ? 3 : 1) * epsilon + 1e-6);
+          else expect(distance).to.equal(0);
+        }
+        const pixels = adversarial.dataSync();
+        expect(Math.min(...pixels)).to.be.at.least(0);
+        expect(Math.max(...pixels)).to.be.at.most(1);
+        const clean = inner.loss === 'kl' ? attacked : 0;
+        expect(costs).to.deep.include({
+          forwardPasses: attacked * steps + clean,
+          inputGradients: attacked * steps,
+          weightGradients: 0,
+        });
+        // One-step attacks need a start that is not beside the image, so they have their own.
+        expect(attack.startNoise).to.equal(name === 'pgd' ? inner.startNoise : null);
+        dispose();
+        adversarial.dispose();
+        disposeParams(params);
+        tf.dispose(state);
+      });
+    }
   }
 });
 
