@@ -86,6 +86,14 @@ export { type Convolution, sparseConv2d } from './ops/sparse-conv2d.ts';
 export { sparseMatMul } from './ops/sparse-matmul.ts';
 export { type IndexMaps, type Term, weightedSum } from './ops/weighted-sum.ts';
 export { agent, agentCorrection, type Corrected, type Correction } from './optimizers/agent.ts';
+export {
+  type Average,
+  averageDecay,
+  carryAverage,
+  disposeAverage,
+  startAverage,
+  updateAverage,
+} from './optimizers/average.ts';
 export { type CarryMaps, carry, carryMaps, carryState } from './optimizers/carry.ts';
 export { chain } from './optimizers/chain.ts';
 export {

@@ -15,6 +15,8 @@ import type { Checkpoint, Json } from './types.ts';
  *   params/NAME.positions            their positions in the dense kernel, row-major, int32
  *   state/NAME                       running statistics of batch norm
  *   optimizer/SLOT/NAME              momentum
+ *   average/params/NAME              the average of a parameter, on the positions of params/NAME
+ *   average/state/NAME               the average of running statistics
  *   snapshot/params/…, snapshot/state/…, meanGradient/NAME, explored/NAME
  *
  * Its metadata are strings: `format`, `format_version`, `config`, `model`, `epoch`, `step`, `progress`, `shapes` (the dense
@@ -161,6 +163,9 @@ export function restoreCheckpoint(stored: StoredCheckpoint): Checkpoint {
   const optimizer: OptimizerState = Object.fromEntries(
     [...slots].map((slot) => [slot, tensorsBelow(stored, `optimizer/${slot}/`)]),
   );
+  const average = names.some((name) => name.startsWith('average/'))
+    ? { params: tensorsBelow(stored, 'average/params/'), state: tensorsBelow(stored, 'average/state/') }
+    : null;
   const snapshot = names.some((name) => name.startsWith('snapshot/'))
     ? { params: paramsBelow(stored, 'snapshot/params/'), state: tensorsBelow(stored, 'snapshot/state/') }
     : null;
@@ -178,6 +183,7 @@ export function restoreCheckpoint(stored: StoredCheckpoint): Checkpoint {
     params: paramsBelow(stored, 'params/'),
     state: tensorsBelow(stored, 'state/'),
     optimizer,
+    average,
     snapshot,
     meanGradient: tensorsBelow(stored, 'meanGradient/'),
     explored,

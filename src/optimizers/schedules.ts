@@ -46,6 +46,13 @@ export interface PeakOptions {
   readonly peak?: number;
 }
 
+/** Where the schedules that rise before they fall have their peak by default. */
+const PEAKS = { linear: 0.5, 'one-cycle': 0.3 } as const satisfies { readonly [Name in ScheduleName]?: number };
+
+/** The default peak of a schedule; undefined if it only falls. */
+export const defaultPeak = (name: ScheduleName): number | undefined =>
+  name in PEAKS ? PEAKS[name as keyof typeof PEAKS] : undefined;
+
 function checkPeak(peak: number): void {
   if (peak > 0 && peak < 1) return;
   throw new InputError(`The peak of the learning rate is a share of the training between 0 and 1, got ${peak}.`);
@@ -55,7 +62,7 @@ function checkPeak(peak: number): void {
  * A straight line from 0 up to 1 at the peak, and another down to 0 at the end: the cyclic schedule of Wong et al.
  * (2020, https://arxiv.org/abs/2001.03994), whose peak is at one half (their CIFAR10/train_fgsm.py).
  */
-export const linear = ({ peak = 0.5 }: PeakOptions = {}): Schedule => {
+export const linear = ({ peak = PEAKS.linear }: PeakOptions = {}): Schedule => {
   checkPeak(peak);
   return (progress) => (progress < peak ? progress / peak : Math.max(0, (1 - progress) / (1 - peak)));
 };
@@ -74,7 +81,7 @@ const anneal = (from: number, to: number, share: number): number =>
  * Smith and Topin (2018, https://arxiv.org/abs/1708.07120). PyTorch reaches each value one step earlier, since it places
  * the end of the training at its last step and not behind it.
  */
-export const oneCycle = ({ peak = 0.3 }: PeakOptions = {}): Schedule => {
+export const oneCycle = ({ peak = PEAKS['one-cycle'] }: PeakOptions = {}): Schedule => {
   checkPeak(peak);
   return (progress) =>
     progress < peak
@@ -95,6 +102,3 @@ export const schedules: {
   linear,
   'one-cycle': oneCycle,
 };
-
-/** Whether a schedule rises to a peak before it falls, so that it has the option `peak`. */
-export const hasPeak = (name: ScheduleName): boolean => name === 'linear' || name === 'one-cycle';

@@ -5,7 +5,7 @@ import type { DatasetName } from '../data/datasets.ts';
 import { type ObjectiveName, objectives } from '../objectives/objectives.ts';
 import type { OptimizerName } from '../optimizers/coefficients.ts';
 import { type PrepassName, prepasses } from '../optimizers/prepasses.ts';
-import type { ScheduleName } from '../optimizers/schedules.ts';
+import { defaultPeak, type ScheduleName } from '../optimizers/schedules.ts';
 import type { DistributionName } from '../sparsity/distributions.ts';
 import { type MethodName, methods } from '../sparsity/methods.ts';
 import { type TrainingAttackName, trainingAttacks } from './adversary/training-attacks.ts';
@@ -140,6 +140,11 @@ export const when = {
   stepped: {
     holds: ({ schedule }) => schedule === 'step' || schedule === 'multi-step',
     to: 'the schedules step and multi-step',
+    by: ['schedule'],
+  },
+  peaked: {
+    holds: ({ schedule }) => defaultPeak(schedule) !== undefined,
+    to: 'the schedules linear and one-cycle',
     by: ['schedule'],
   },
 } as const satisfies Readonly<Record<string, Condition>>;

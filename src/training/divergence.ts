@@ -1,7 +1,7 @@
 // The error of a run whose loss is no longer finite, with its likely cause.
 
 import { DivergenceError } from './errors.ts';
-import type { TrainState } from './state.ts';
+import type { TrainedNetwork } from './state.ts';
 import type { Task } from './task.ts';
 
 /**
@@ -21,7 +21,7 @@ export function diverged({ config }: Pick<Task, 'config'>, loss: number, when: s
 }
 
 /** Throws if a loss that was measured after the last step is not finite. */
-export function checkLosses(task: Task, { step, epoch }: TrainState, losses: ArrayLike<number>): void {
+export function checkLosses(task: Task, { step, epoch }: TrainedNetwork, losses: ArrayLike<number>): void {
   const loss = Array.from(losses).find((value) => !Number.isFinite(value));
   if (loss !== undefined) throw diverged(task, loss, `on images as they are after step ${step} (epoch ${epoch + 1})`);
 }

@@ -11,7 +11,7 @@ import { checkAtEnd, checkWithin } from './guard/check.ts';
 import { afterEpoch } from './guard/rule.ts';
 import type { MetricRow } from './metrics.ts';
 import { adoptPrepass, recomputeStored, runPrepass } from './prepass.ts';
-import type { TrainState } from './state.ts';
+import { averagedNetwork, type TrainedNetwork, type TrainState } from './state.ts';
 import { trainStep } from './step.ts';
 import type { Stopwatch } from './stopwatch.ts';
 import type { Task } from './task.ts';
@@ -123,22 +123,38 @@ interface MeasuredSplits {
   readonly train: Measured;
   /** Null where no image is held out, as with a few training images only. */
   readonly validation: Measured | null;
+  /** The images held out, under the averaged weights; null without them. */
+  readonly averaged: Measured | null;
 }
 
 async function measure(task: Task, state: TrainState, { report, signal }: Surroundings): Promise<MeasuredSplits> {
   const { indices } = task;
   const some = measuredImages(task);
-  const count = indices.validation.length + some.length;
+  const heldOut = indices.validation;
+  const averages = averagedNetwork(state);
+  const count = some.length + (averages ? 2 : 1) * heldOut.length;
   let before = 0;
-  const onImages = (done: number) =>
-    void report({ kind: 'validation', epoch: state.epoch + 1, step: state.step, done: before + done, count });
-  const validation =
-    indices.validation.length > 0 ? await measureAccuracy(task, state, indices.validation, { signal, onImages }) : null;
-  before = indices.validation.length;
-  return { train: await measureAccuracy(task, state, some, { signal, onImages }), validation };
+  const measureOn = async (network: TrainedNetwork, images: Int32Array): Promise<Measured | null> => {
+    if (images.length === 0) return null;
+    const onImages = (done: number) =>
+      void report({ kind: 'validation', epoch: state.epoch + 1, step: state.step, done: before + done, count });
+    const measured = await measureAccuracy(task, network, images, { signal, onImages });
+    before += images.length;
+    return measured;
+  };
+  return {
+    validation: await measureOn(state, heldOut),
+    averaged: averages && (await measureOn(averages, heldOut)),
+    train: (await measureOn(state, some)) as Measured,
+  };
 }
 
-function metricRow(task: Task, state: TrainState, { train, validation }: MeasuredSplits, watch: Stopwatch): MetricRow {
+function metricRow(
+  task: Task,
+  state: TrainState,
+  { train, validation, averaged }: MeasuredSplits,
+  watch: Stopwatch,
+): MetricRow {
   const { rule, batchesPerEpoch, config } = task;
   const { variance, costs, params, explored, guard } = state;
   const { seconds, epochSeconds, attackSeconds } = watch.times();
@@ -152,6 +168,8 @@ function metricRow(task: Task, state: TrainState, { train, validation }: Measure
     train_robust_accuracy: train.robustAccuracy,
     validation_clean_accuracy: validation?.cleanAccuracy ?? null,
     validation_robust_accuracy: validation?.robustAccuracy ?? null,
+    ema_validation_clean_accuracy: averaged?.cleanAccuracy ?? null,
+    ema_validation_robust_accuracy: averaged?.robustAccuracy ?? null,
     lr: learningRateAt(task, state.step - 1),
     c: rule.adaptive ? state.c : null,
     c_hat: rule.adaptive ? state.cHat : null,

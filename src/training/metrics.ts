@@ -24,6 +24,9 @@ export const METRIC_COLUMNS = [
   /** On the held-out images; robust: right when clean and under PGD-10. */
   'validation_clean_accuracy',
   'validation_robust_accuracy',
+  /** The validation accuracies of the averaged weights; empty without `ema`. */
+  'ema_validation_clean_accuracy',
+  'ema_validation_robust_accuracy',
   /** Learning rate of the epoch's last step. */
   'lr',
   /** The coefficient that multiplied u − g̃ (agent: before γ), and the estimate that moved it; empty without. */

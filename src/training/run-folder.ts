@@ -19,6 +19,8 @@ export interface RunFolder {
   readonly best: string;
   /** The checkpoint that a run with a guard goes back to if its network collapses; removed when the run is complete. */
   readonly guard: string;
+  /** The averaged network, in runs with `ema`. */
+  readonly ema: string;
   readonly evaluation: string;
   /** Where the files lie that the configuration names by their content, so that a resume finds them. */
   readonly inputs: string;
@@ -28,6 +30,7 @@ export interface RunFolder {
 
 export const LAST_CHECKPOINT = 'checkpoints/last.safetensors';
 export const BEST_CHECKPOINT = 'checkpoints/best.safetensors';
+export const EMA_CHECKPOINT = 'checkpoints/ema.safetensors';
 
 export const runFolder = (path: string): RunFolder => ({
   path,
@@ -37,6 +40,7 @@ export const runFolder = (path: string): RunFolder => ({
   last: join(path, LAST_CHECKPOINT),
   best: join(path, BEST_CHECKPOINT),
   guard: join(path, 'checkpoints/guard.safetensors'),
+  ema: join(path, EMA_CHECKPOINT),
   evaluation: join(path, 'evaluation.json'),
   inputs: join(path, 'inputs.json'),
   gradients: join(path, 'snapshot-gradients.bin'),
@@ -128,7 +132,8 @@ export async function createRunFolder(
     const absolute = { from: from && resolve(from), extraImages: extraImages && resolve(extraImages) };
     await writeAtomically(folder.inputs, `${JSON.stringify(absolute, null, 2)}\n`);
   }
-  await Promise.all([folder.events, folder.best, folder.guard].map((file) => rm(file, { force: true })));
+  const others = [folder.events, folder.best, folder.ema, folder.guard];
+  await Promise.all(others.map((file) => rm(file, { force: true })));
   await mkdir(join(folder.path, 'checkpoints'), { recursive: true });
   await writeAtomically(folder.metrics, METRICS_HEADER);
 }

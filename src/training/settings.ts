@@ -6,7 +6,7 @@ import type { DatasetDefaults } from '../data/defaults.ts';
 import { objectives } from '../objectives/objectives.ts';
 import { AGENT_DEFAULTS, coefficientRules } from '../optimizers/coefficients.ts';
 import { type PrepassName, prepasses } from '../optimizers/prepasses.ts';
-import { schedules } from '../optimizers/schedules.ts';
+import { defaultPeak, schedules } from '../optimizers/schedules.ts';
 import { type DistributionName, distributions } from '../sparsity/distributions.ts';
 import { type MethodName, type MethodOptions, methods } from '../sparsity/methods.ts';
 import { dropFractions } from '../sparsity/schedules.ts';
@@ -171,7 +171,7 @@ export const SETTINGS = {
   },
   lr: {
     schema: positive,
-    help: 'learning rate at the start',
+    help: 'highest learning rate: at the start, or at the peak of its course',
     group: 'Common',
     default: (config) => defaultsOf(config).lr,
   },
@@ -197,6 +197,13 @@ export const SETTINGS = {
     default: 0.1,
     applies: when.stepped,
   },
+  lrPeak: {
+    schema: z.number().gt(0).lt(1),
+    help: 'linear, one-cycle: share of the training at which the learning rate is highest',
+    group: 'Optimizer',
+    default: ({ schedule }) => defaultPeak(schedule),
+    applies: when.peaked,
+  },
   momentum: { schema: z.number().min(0).lt(1), help: 'decay of the momentum', group: 'Optimizer', default: 0.9 },
   nesterov: { schema: z.boolean(), help: 'Nesterov momentum', group: 'Optimizer', default: false },
   weightDecay: { schema: z.number().min(0), help: 'weight decay', group: 'Optimizer', default: 5e-4 },
@@ -211,6 +218,12 @@ export const SETTINGS = {
     help: 'what decays: everything, or neither biases nor batch norm',
     group: 'Optimizer',
     default: 'all',
+  },
+
+  ema: {
+    schema: z.number().gt(0).lt(1),
+    help: 'decay of an average of the weights beside the training, usually 0.999; left out: no average',
+    group: 'Optimizer',
   },
 
   objective: { schema: namesOf(objectives), help: 'what is minimised', group: 'Common', default: 'at' },

@@ -1,6 +1,7 @@
 import { disposeParams, disposeTensors, type Params, type Tensors, trainable, trainables } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
 import { flops as flopsOf, kernelsOf } from '../models/inspect.ts';
+import { averageDecay, carryAverage, disposeAverage, updateAverage } from '../optimizers/average.ts';
 import { carryState } from '../optimizers/carry.ts';
 import { applyUpdates, disposeState } from '../optimizers/sgd.ts';
 import type { MaskUpdate } from '../sparsity/types.ts';
@@ -85,6 +86,7 @@ export async function trainStep(
   } satisfies Partial<TrainState>);
   const masks = rewires ? await updateMasks(task, state, learningRate, result.denseGradients) : null;
   disposeTensors(result.denseGradients);
+  moveAverage(task, state);
   return { loss, learningRate, masks };
 }
 
@@ -116,6 +118,15 @@ async function moveWeights(
   return costs;
 }
 
+/** Moves the averages, if there are any, towards the weights and statistics after a step. */
+function moveAverage({ config }: Task, state: TrainState): void {
+  const { average: before, params, statistics, step } = state;
+  if (before === null || config.ema === undefined) return;
+  const network = { params, state: statistics };
+  state.average = updateAverage(before, network, averageDecay(config.ema, step - 1));
+  disposeAverage(before);
+}
+
 /** Lets the sparsifier rewire the kernels after the step just done; momentum restarts at 0 where a weight was grown. */
 async function updateMasks(
   { sparsifier, keys, totalSteps }: Task,
@@ -127,11 +138,13 @@ async function updateMasks(
   const progress = { step: state.step, totalSteps, learningRate };
   const { params, carried } = await sparsifier.update(state.params, progress, denseGradients, keys.rewire(state.step));
   const optimizer = carryState(state.optimizer, carried);
+  const average = state.average && carryAverage(state.average, params, carried);
   const explored = explore(state.explored, params, state.params);
   const changed = maskChange(state.params, carried);
   disposeParams(state.params);
   disposeState(state.optimizer);
-  Object.assign(state, { params, optimizer, explored } satisfies Partial<TrainState>);
+  if (state.average) disposeAverage(state.average);
+  Object.assign(state, { params, optimizer, average, explored } satisfies Partial<TrainState>);
   return changed;
 }
 

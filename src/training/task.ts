@@ -197,10 +197,18 @@ export const distributionOptions = (config: TrainConfig): DistributionOptions =>
 });
 
 /** The factor on the learning rate over the share of the steps that are done. */
-function learningRateSchedule({ schedule, milestones, decayEvery, decayFactor, epochs }: TrainConfig): Schedule {
+function learningRateSchedule({
+  schedule,
+  milestones,
+  decayEvery,
+  decayFactor,
+  lrPeak,
+  epochs,
+}: TrainConfig): Schedule {
   return schedules[schedule]({
     ...(decayFactor !== undefined && { factor: decayFactor }),
     ...(decayEvery !== undefined && { every: decayEvery / epochs }),
+    ...(lrPeak !== undefined && { peak: lrPeak }),
     ...(milestones && { milestones: milestones.map((epoch) => Math.min(1, epoch / epochs)) }),
   });
 }

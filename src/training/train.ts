@@ -7,7 +7,7 @@ import { UsageError } from '../core/errors.ts';
 import { countWeights, sparsityOf, trainables } from '../core/params.ts';
 import { backendName } from '../ops/backend-name.ts';
 import { updatesAfter } from '../sparsity/schedules.ts';
-import { measureOf, scoreOf } from './best-epoch.ts';
+import { candidateOf, isBest, type WeightsKind } from './best-epoch.ts';
 import { configHash, isSameTraining, type TrainConfig } from './config.ts';
 import { type Surroundings, trainEpoch } from './epoch.ts';
 import { DivergenceError, Interrupted } from './errors.ts';
@@ -21,6 +21,7 @@ import {
   createRunFolder,
   cutBack,
   cutMetrics,
+  EMA_CHECKPOINT,
   inspectRunFolder,
   LAST_CHECKPOINT,
   type RunFolder,
@@ -29,7 +30,15 @@ import {
   runFolder,
 } from './run-folder.ts';
 import { startWarnings } from './start-warnings.ts';
-import { disposeTrainState, fromCheckpoint, startState, type TrainState, toCheckpoint } from './state.ts';
+import {
+  averagedNetwork,
+  disposeTrainState,
+  fromCheckpoint,
+  startState,
+  type TrainState,
+  toAveragedCheckpoint,
+  toCheckpoint,
+} from './state.ts';
 import { type Stopwatch, stopwatch } from './stopwatch.ts';
 import { openTask, type Task, type TaskFiles } from './task.ts';
 import type { RunSummary, TrainRunOptions } from './types.ts';
@@ -132,7 +141,7 @@ async function runToEnd(
     afterStep: async () => {
       const { checkpointEvery } = task.config;
       if (checkpointEvery === 0 || performance.now() - saved < 1000 * checkpointEvery) return;
-      await save(run, 'last');
+      await saveNewest(run);
       saved = performance.now();
     },
   };
@@ -146,7 +155,7 @@ async function runToEnd(
     }
   } catch (error) {
     if (error instanceof Interrupted) {
-      await save(run, 'last');
+      await saveNewest(run);
       await report({ kind: 'interrupted', epoch: state.epoch, step: state.step });
       return summary(run, 'interrupted');
     }
@@ -160,19 +169,18 @@ async function runToEnd(
   return summary(run, 'done');
 
   async function finishEpoch(current: Run, row: MetricRow): Promise<void> {
-    const score = scoreOf(task.config, row);
+    const candidate = candidateOf(task.config, row, state.epoch);
     const best =
       state.best === null ||
-      (!isLow(state.guard) &&
-        (score === null || prunesAfter(task, state.best.epoch) || score >= (state.best.score ?? 0)));
-    if (best) state.best = { epoch: state.epoch, measure: measureOf(task.config), score };
+      (!isLow(state.guard) && (prunesAfter(task, state.best.epoch) || isBest(candidate, state.best)));
+    if (best) state.best = candidate;
     await checkFinite(current);
     await appendDurably(folder.metrics, formatMetricRow(row));
     current.last = row;
     await report({ kind: 'epoch', epoch: state.epoch, step: state.step, metrics: row, best });
     watch.nextEpoch();
-    if (best) await save(current, 'best');
-    await save(current, 'last');
+    if (best) await save(current, 'best', candidate.weights);
+    await saveNewest(current);
   }
 }
 
@@ -185,7 +193,7 @@ async function returnToSafe(run: Run): Promise<void> {
   const warnings = await goBack(task, folder, state);
   watch.nextEpoch();
   for (const message of warnings) await report({ kind: 'warning', epoch: state.epoch, step: state.step, message });
-  await save(run, 'last');
+  await saveNewest(run);
   await cutMetrics(folder, state.epoch);
   await dropUndoneBest(folder, state);
   run.last = parseLastRow(await readFile(folder.metrics, 'utf8'));
@@ -201,9 +209,15 @@ async function dropUndoneBest({ best }: RunFolder, state: TrainState): Promise<v
 const prunesAfter = ({ sparsifier, totalSteps, batchesPerEpoch }: Task, epoch: number): boolean =>
   sparsifier?.preserves === 'nothing' && updatesAfter(sparsifier, { step: epoch * batchesPerEpoch, totalSteps });
 
-const FILES = { last: LAST_CHECKPOINT, best: BEST_CHECKPOINT } as const;
+const FILES = { last: LAST_CHECKPOINT, best: BEST_CHECKPOINT, ema: EMA_CHECKPOINT } as const;
 
-async function save(run: Run, which: keyof typeof FILES): Promise<void> {
+/** Saves the newest state, and before it the averaged network, so that the state is never the newer of the two. */
+async function saveNewest(run: Run): Promise<void> {
+  if (run.state.average) await save(run, 'ema', 'averaged');
+  await save(run, 'last', 'raw');
+}
+
+async function save(run: Run, which: keyof typeof FILES, weights: WeightsKind): Promise<void> {
   const { task, folder, state, watch, report } = run;
   await checkFinite(run);
   // The event goes first: should the run end between the two, cutting back drops it again.
@@ -214,7 +228,11 @@ async function save(run: Run, which: keyof typeof FILES): Promise<void> {
     file: FILES[which],
     times: watch.times(),
   });
-  await writeCheckpoint(folder[which], toCheckpoint(task, state, backendName()));
+  const averaged = weights === 'averaged' ? averagedNetwork(state) : null;
+  const checkpoint = averaged
+    ? toAveragedCheckpoint(task, state, averaged, backendName())
+    : toCheckpoint(task, state, backendName());
+  await writeCheckpoint(folder[which], checkpoint);
 }
 
 /** Keeps weights that are no longer numbers out of every checkpoint. */

@@ -5,7 +5,7 @@ import { balanced } from '../data/split.ts';
 import { attackedModel } from './attacks.ts';
 import { checkLosses } from './divergence.ts';
 import { throwIfAborted, yieldToEvents } from './errors.ts';
-import type { TrainState } from './state.ts';
+import type { TrainedNetwork } from './state.ts';
 import type { Task } from './task.ts';
 
 /** Clean and robust accuracy of some images of the training split; robust: right when clean and under PGD-10. */
@@ -39,12 +39,12 @@ interface MeasureOptions {
  */
 export async function measureAccuracy(
   task: Task,
-  state: TrainState,
+  network: TrainedNetwork,
   indices: Int32Array,
   { signal, onImages }: MeasureOptions = {},
 ): Promise<Measured> {
   const { dataset, program, attacks, keys } = task;
-  const { params, statistics } = state;
+  const { params, statistics } = network;
   const model = attackedModel(program, { params, state: statistics }, 'evaluate');
   const sums = { loss: 0, robustLoss: 0, clean: 0, robust: 0 };
   let done = 0;
@@ -54,7 +54,7 @@ export async function measureAccuracy(
     try {
       const truth = batch.map((index) => dataset.train.labels[index]);
       const clean = await judge(() => model(images), truth);
-      checkLosses(task, state, clean.losses);
+      checkLosses(task, network, clean.losses);
       const adversarial = await attacks.validation.perturb(model, images, labels, {
         key: keys.validation,
         samples: Array.from(batch),

@@ -76,6 +76,7 @@ function checkpointOf(name: string): Checkpoint {
     optimizer: { trace },
     snapshot: null,
     meanGradient: {},
+    average: null,
     explored: {},
   };
 }

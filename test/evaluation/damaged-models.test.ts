@@ -429,6 +429,7 @@ describe('weights that name a network', () => {
       params: { 'fc1.kernel': { structure: { shape: [2, 2], positions }, values } },
       state: {},
       optimizer: {},
+      average: null,
       snapshot: null,
       meanGradient: {},
       explored: { 'fc1.kernel': Uint8Array.of(1) },

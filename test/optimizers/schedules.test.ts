@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
 import {
   cosine,
-  hasPeak,
+  defaultPeak,
   linear,
   multiStep,
   oneCycle,
@@ -66,7 +66,7 @@ describe('learning-rate schedules', () => {
     it(`${name} reaches 1, never rises after it and never falls below 0`, () => {
       const values = Array.from({ length: 101 }, (_, i) => build()(i / 100));
       const top = values.indexOf(1);
-      expect(top > 0).to.equal(hasPeak(name as ScheduleName));
+      expect(top / 100).to.equal(defaultPeak(name as ScheduleName) ?? 0);
       for (let i = 1; i <= top; i++) expect(values[i]).to.be.within(values[i - 1], 1);
       for (let i = top + 1; i < values.length; i++) expect(values[i]).to.be.within(0, values[i - 1]);
     });

@@ -233,6 +233,7 @@ describe('a report', () => {
       params: {},
       state: {},
       optimizer: {},
+      average: null,
       snapshot: null,
       meanGradient: {},
       explored: {},

@@ -73,6 +73,8 @@ describe('a run that is stopped and resumed', () => {
     { optimizer: 'agent', method: 'bsr-net', distribution: 'bsr-net', agentPrepass: 'published-bsr' },
     { optimizer: 'agent', agentPrepass: 'matched', awpGamma: 0.01, attackWarmup: 2 },
     { optimizer: 'agent', method: 'rigl', maskUpdate: 'instead-of-step', objective: 'mat' },
+    { method: 'rigl', ema: 0.9, schedule: 'one-cycle', checkpointEvery: EVERY_STEP },
+    { method: 'bsr-net', ema: 0.9, schedule: 'linear', lrPeak: 0.3 },
     { optimizer: 'agent', method: 'gradual', agentPrepass: 'subsampled', agentPrepassShare: 0.5 },
     { optimizer: 'agent', agentPrepass: 'matched', trainingAttack: 'rs-fgsm', guard: true },
     { trainingAttack: 'n-fgsm', objective: 'trades' },

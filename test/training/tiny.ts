@@ -36,9 +36,10 @@ export async function untimedMetrics(out: string): Promise<string[][]> {
 /** What a run left behind, apart from times: equal for equal runs. */
 export async function outcome(
   out: string,
-): Promise<{ last: string; best: string; metrics: string[][]; kinds: string[] }> {
-  const { last, best, events } = runFolder(out);
+): Promise<{ last: string; best: string; ema: string | null; metrics: string[][]; kinds: string[] }> {
+  const { last, best, ema, events } = runFolder(out);
   const [lastBytes, bestBytes, lines] = await Promise.all([readFile(last), readFile(best), readFile(events, 'utf8')]);
+  const averaged = await readFile(ema, 'base64').catch(() => null);
   const kinds = lines
     .trimEnd()
     .split('\n')
@@ -48,6 +49,7 @@ export async function outcome(
   return {
     last: lastBytes.toString('base64'),
     best: bestBytes.toString('base64'),
+    ema: averaged,
     metrics: await untimedMetrics(out),
     kinds,
   };

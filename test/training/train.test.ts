@@ -128,6 +128,7 @@ describe('training', () => {
       epoch: 2,
       measure: 'validation_robust_accuracy',
       score: null,
+      weights: 'raw',
     });
     const warnings = events.flatMap((event) => (event.kind === 'warning' ? [event.message] : []));
     expect(warnings).to.have.length(1);
@@ -190,6 +191,7 @@ describe('training', () => {
         epoch: stored.epoch,
         measure,
         score: rows[stored.epoch - 1][measure],
+        weights: 'raw',
       });
     });
   }
