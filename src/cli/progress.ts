@@ -110,6 +110,9 @@ function epochLine(
     ...(metrics.validation_clean_accuracy === null
       ? []
       : [`validation ${pair(metrics.validation_clean_accuracy, metrics.validation_robust_accuracy)}`]),
+    ...(metrics.ema_validation_clean_accuracy === null
+      ? []
+      : [`averaged ${pair(metrics.ema_validation_clean_accuracy, metrics.ema_validation_robust_accuracy)}`]),
     ...(dropped + grown === 0 ? [] : [`masks −${dropped}${grown === 0 ? '' : ` +${grown}`} weights`]),
     ...(metrics.c === null ? [] : [`c ${metrics.c.toFixed(3)}`]),
     ...(metrics.seconds === null ? [] : [duration(metrics.seconds)]),

@@ -164,7 +164,7 @@ function report(summary: RunSummary, data: string | undefined, json: boolean, te
         : [
             best.score === null
               ? 'no images held out: best is the last epoch'
-              : `best: epoch ${best.epoch}, ${percent(best.score)} ${best.measure === 'validation_clean_accuracy' ? 'clean' : 'robust'} on held-out images`,
+              : `best: epoch ${best.epoch}${best.weights === 'averaged' ? ', averaged weights' : ''}, ${percent(best.score)} ${best.measure === 'validation_clean_accuracy' ? 'clean' : 'robust'} on held-out images`,
           ]),
       `next: ${shellCommand('equipoise', 'evaluate', out, ...onData)}`,
     ].join('\n'),

@@ -76,7 +76,7 @@ export function resultsSection(data: ReportGroup): Section | null {
   return {
     id: 'results',
     title: 'Results',
-    body: html`<p><b>best</b> is the epoch of highest robust validation accuracy (under natural training, of highest clean validation accuracy), <b>last</b> the end of training; test images chose neither.</p>
+    body: html`<p><b>best</b> is the epoch of highest robust validation accuracy (under natural training, of highest clean validation accuracy), <b>last</b> the end of training, <b>ema</b> the weights averaged over it; test images chose none of them.</p>
 ${checkpoints.map(tableOf)}
 ${details(
   'Every run, with 95 % Wilson intervals over the test images',

@@ -14,7 +14,8 @@ import { DivergenceError, Interrupted } from './errors.ts';
 import { eventLog, type Report } from './event-log.ts';
 import { dropSafe, goBack, keepSafe } from './guard/go-back.ts';
 import { isLow } from './guard/rule.ts';
-import { formatMetricRow, type MetricRow, parseLastRow } from './metrics.ts';
+import { formatMetricRow, type MetricRow, parseLastRow, parseMetrics } from './metrics.ts';
+import { overfittingWarning } from './overfitting-warning.ts';
 import {
   appendDurably,
   BEST_CHECKPOINT,
@@ -178,6 +179,11 @@ async function runToEnd(
     await appendDurably(folder.metrics, formatMetricRow(row));
     current.last = row;
     await report({ kind: 'epoch', epoch: state.epoch, step: state.step, metrics: row, best });
+    const warning = overfittingWarning(
+      task.config,
+      parseMetrics(await readFile(folder.metrics, 'utf8'), folder.metrics),
+    );
+    if (warning !== null) await report({ kind: 'warning', epoch: state.epoch, step: state.step, message: warning });
     watch.nextEpoch();
     if (best) await save(current, 'best', candidate.weights);
     await saveNewest(current);
