@@ -82,7 +82,8 @@ export async function attackBatch(
 ): Promise<{ adversarial: Tensor4D; costs: Costs }> {
   const { share } = objective.inner ?? { share: 1 };
   const count = Math.floor(share * samples.length);
-  const [attacked, rest] = tf.split(images, [count, samples.length - count]) as [Tensor4D, Tensor4D];
+  const isWhole = count === samples.length;
+  const attacked = isWhole ? tf.clone(images) : tf.slice(images, 0, count);
   const goal = tf.slice(labels, 0, count);
   const start = startOf(attack, attacked, samples, key);
   let spent = { forwardPasses: 0, inputGradients: 0 };
@@ -99,11 +100,11 @@ export async function attackBatch(
         };
       },
     });
-    const adversarial = count === samples.length ? perturbed : (tf.concat([perturbed, rest]) as Tensor4D);
-    if (adversarial !== perturbed) perturbed.dispose();
+    const adversarial = isWhole ? perturbed : tf.tidy(() => tf.concat([perturbed, tf.slice(images, count)]));
+    if (!isWhole) perturbed.dispose();
     return { adversarial, costs: attackCosts(spent, flopsOf(program, weights.params)) };
   } finally {
-    tf.dispose([attacked, rest, goal, start ?? []]);
+    tf.dispose([attacked, goal, start ?? []]);
   }
 }
 
