@@ -34,7 +34,7 @@ async function anew(task: Task, { params, statistics }: TrainedNetwork, attacked
   const nothing = zerosLike(statistics);
   let sum = zerosLike(statistics);
   for (const indices of batches) {
-    const attack = attacked ? task.attacks.training(epochs) : null;
+    const attack = attacked ? task.attacks.training({ epoch: epochs, guard: null }) : null;
     const weights = { params, state: statistics };
     const { batch } = await withAdversarial(task, attack, weights, epochs, drawBatch(task, epochs, indices));
     const { logits, state } = runNetwork(task.program, params, nothing, batch.adversarial, { training: true });
@@ -54,11 +54,11 @@ async function compare(path: string): Promise<string[][]> {
   const task = await openTask(config, { dataDirectory: values.data });
   const { ema, last } = runFolder(path);
   const [averaged, raw] = [await loadModel(ema), await loadModel(last)];
-  const network: TrainedNetwork = { params: averaged.params, statistics: averaged.state };
+  const network: TrainedNetwork = { ...averaged, statistics: averaged.state };
   const shown = await anew(task, network, false);
   const attacked = await anew(task, network, true);
   const rows: [string, TrainedNetwork][] = [
-    ['raw weights', { params: raw.params, statistics: raw.state }],
+    ['raw weights', { ...raw, statistics: raw.state }],
     ['averaged weights, averaged statistics', network],
     ['averaged weights, statistics anew on training images', { ...network, statistics: shown }],
     ['averaged weights, statistics anew under the training attack', { ...network, statistics: attacked }],
