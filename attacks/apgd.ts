@@ -1,6 +1,5 @@
 import { ask, askGradient, type GradientAnswer } from './ask.ts';
-import { type Ball, ballAround, checkNorm, lengthOf, searchNorms } from './ball.ts';
-import { breather } from './breathe.ts';
+import { type Ball, ballAround, checkNorm, lengthOf, scaleTo, searchNorms } from './ball.ts';
 import { type Bounds, checkBounds, checkCount, checkEpsilon, checkShare } from './checks.ts';
 import { meets, type ReadGoal, takeGoal } from './goals.ts';
 import { dlr, dlrOrMargin, type LossName, lossOf } from './losses.ts';
@@ -65,6 +64,7 @@ export function apgd(options: ApgdOptions): Attack {
   checkCount('restarts', restarts, 1);
   const question = lossOf(loss);
   return autoPgd({ ...options, name }, (ascent) => ({
+    most: () => restarts,
     attempts: (problem) => (problem.start ? 1 : restarts),
     run: (problem, clean, attempted) =>
       climb(ascent, problem, clean, attempted, {
@@ -101,6 +101,7 @@ export function apgdT(options: ApgdTOptions): Attack {
   checkCount('targets', targets, 1);
   checkCount('restarts', restarts, 1);
   return autoPgd({ ...options, name }, (ascent) => ({
+    most: (classes) => Math.min(targets, classes - 1) * restarts,
     attempts: ({ goal, start }, { classes }) =>
       (goal.kind === 'targeted' ? 1 : Math.min(targets, classes - 1)) * (start ? 1 : restarts),
     run: (problem, clean, attempted) => {
@@ -131,7 +132,10 @@ interface Ascent {
 
 function autoPgd(
   options: Omit<ApgdOptions, 'loss'> & { readonly name: string },
-  search: (ascent: Ascent) => Omit<Search, 'bounds'>,
+  search: (ascent: Ascent) => Pick<Search, 'attempts' | 'run'> & {
+    /** Attempts at an image, at most, without a start or a target. */
+    readonly most: (classes: number) => number;
+  },
 ): Attack {
   const { name, norm = 'linf', epsilon, steps = 100, rho = 0.75, passes = 1, bounds = [0, 1] } = options;
   checkNorm(name, norm, searchNorms);
@@ -141,7 +145,20 @@ function autoPgd(
   checkCount('passes', passes, 1);
   checkShare('rho', rho);
   const ascent = { norm: normOf(norm), epsilon, steps, rho, passes, bounds };
-  return { name, norm, epsilon, perturb: searching({ bounds, ...search(ascent) }) };
+  const { most, ...attempting } = search(ascent);
+  // The last look takes no gradient, unless it is a mean of several.
+  const looks = passes * steps + (passes > 1 ? passes : 0);
+  return {
+    name,
+    norm,
+    epsilon,
+    bounds,
+    budget: (classes) => ({
+      forwardPasses: 1 + most(classes) * (passes * (steps + 1)),
+      inputGradients: most(classes) * looks,
+    }),
+    perturb: searching({ name, bounds, ...attempting }),
+  };
 }
 
 /** The numbers of steps after which step sizes are judged, and how many steps each judges. */
@@ -192,7 +209,6 @@ async function climb(
   const { goal, mode } = problem;
   const judged = checkpoints(ascent.steps);
   const book = ledger();
-  const breathe = breather();
   const look = async (rows: readonly Climber[], last: boolean): Promise<GradientAnswer[]> => {
     const question = { loss, goal: goalOf(rows) };
     if (!last || ascent.passes > 1) return askGradient(problem, clean, question, rows, ascent.passes);
@@ -216,7 +232,7 @@ async function climb(
       if (length !== undefined) judge(row, ascent.rho * length);
       move(row, step === 0);
     }
-    await breathe();
+    problem.tell(step + 1, ascent.steps, rows);
   }
   for (const { image, restart, best } of rows) {
     book.settle({ image, restart, success: false, score: best.loss, adversarial: best.pixels });
@@ -230,7 +246,7 @@ function begin({ norm, epsilon, bounds }: Ascent, problem: Problem, attempt: Att
   const pixels = Float32Array.from(problem.start ? pixelsOf(problem.start, problem.shape, attempt.image) : image);
   if (!problem.start) {
     const noise = norm.sample(streamOf(problem, attempt), pixels.length, epsilon);
-    const scale = epsilon / Math.max(lengthOf(norm, noise), 1e-30);
+    const scale = scaleTo(epsilon, lengthOf(norm, noise));
     for (let i = 0; i < pixels.length; i++) pixels[i] += scale * noise[i];
   }
   ball.project(pixels);

@@ -1,10 +1,13 @@
+// Asking the model about images in plain memory.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { makeFinite } from './finite-gradient.ts';
 import { disposeGoal, goalTensors, type ReadGoal } from './goals.ts';
 import { holding } from './held.ts';
 import { lossAndLogits, lossGradient } from './loss-gradient.ts';
 import { usesCleanLogits } from './losses.ts';
-import { type Clean, imageShape, type Problem, sizeOf, takeFlat } from './problem.ts';
+import { largestOf } from './predictions.ts';
+import { type Clean, comparable, imageShape, type Problem, sizeOf, takeFlat } from './problem.ts';
 import type { Loss } from './types.ts';
 
 /** An image to ask the model about. */
@@ -21,7 +24,7 @@ export interface Answer {
   readonly logits: Float32Array;
 }
 
-/** What the model says of a candidate, and how its loss changes with its pixels; what is not finite there is 0. */
+/** What the model says of a candidate, and how its loss changes with its pixels: finite, by the rule of `makeFinite`. */
 export interface GradientAnswer extends Answer {
   readonly gradient: Float32Array;
 }
@@ -40,6 +43,7 @@ export const ask = (
   candidates: readonly Candidate[],
 ): Promise<Answer[]> =>
   holding(async ({ hold }) => {
+    await problem.turn();
     const asked = present(problem, clean, loss, goal, candidates);
     try {
       const { loss: values, logits } = lossAndLogits(
@@ -75,11 +79,15 @@ export const askGradient = (
     try {
       const sum = { gradient: new Float32Array(0), loss: new Float32Array(0), logits: new Float32Array(0) };
       for (let pass = 0; pass < passes; pass++) {
+        await problem.turn();
         const here = lossGradient(problem.classifier, loss, asked.goals, asked.images, asked.cleanLogits);
         for (const tensor of Object.values(here)) hold(tensor);
         problem.spend({ forwardPasses: candidates.length, inputGradients: candidates.length });
         for (const part of ['gradient', 'loss', 'logits'] as const) {
-          const values = (await here[part].data()) as Float32Array;
+          const given = (await here[part].data()) as Float32Array;
+          // A pass that says nothing of a pixel leaves it to the others.
+          const values =
+            part === 'gradient' && passes > 1 ? given.map((slope) => (Number.isNaN(slope) ? 0 : slope)) : given;
           sum[part] = pass === 0 ? Float32Array.from(values) : sum[part].map((value, i) => value + values[i]);
           here[part].dispose();
         }
@@ -88,12 +96,10 @@ export const askGradient = (
         for (const part of ['gradient', 'loss', 'logits'] as const)
           sum[part] = sum[part].map((value) => value / passes);
       }
-      const { gradient } = sum;
-      for (let i = 0; i < gradient.length; i++) if (!Number.isFinite(gradient[i])) gradient[i] = 0;
-      return answers(sum.loss, sum.logits).map((answer, i) => ({
-        ...answer,
-        gradient: gradient.slice(i * size, (i + 1) * size),
-      }));
+      const gradients = candidates.map((_, i) => sum.gradient.slice(i * size, (i + 1) * size));
+      const mended = gradients.filter(makeFinite).length;
+      if (mended > 0) problem.onNonFinite?.(mended);
+      return answers(sum.loss, sum.logits).map((answer, i) => ({ ...answer, gradient: gradients[i] }));
     } finally {
       asked.dispose();
     }
@@ -102,17 +108,10 @@ export const askGradient = (
 function answers(loss: ArrayLike<number>, logits: ArrayLike<number>): Answer[] {
   const classes = logits.length / loss.length;
   const values = Float32Array.from(logits);
-  return Array.from(loss, (value, i) => {
+  return Array.from(comparable(loss), (value, i) => {
     const own = values.subarray(i * classes, (i + 1) * classes);
-    return { loss: value, logits: own, prediction: largest(own) };
+    return { loss: value, logits: own, prediction: largestOf(own) };
   });
-}
-
-/** The first class of highest logit. */
-function largest(logits: Float32Array): number {
-  let at = 0;
-  for (let i = 1; i < logits.length; i++) if (logits[i] > logits[at]) at = i;
-  return at;
 }
 
 /** Candidates as tensors. */

@@ -1,3 +1,4 @@
+// Balls in plain memory, where attacks keep images one by one.
 import { InputError } from '../src/core/errors.ts';
 import type { Bounds } from './checks.ts';
 import { meant } from './meant.ts';
@@ -28,8 +29,8 @@ export function checkNorm<Name extends NormName>(attack: string, norm: NormName,
   return norm as Name;
 }
 
-/** Keeps a zero gradient zero. */
-const TINY = 1e-20;
+/** What to multiply by so that numbers of a length get another, in float64; 0 for numbers that are all 0. */
+export const scaleTo = (wanted: number, length: number): number => (length > 0 ? wanted / length : 0);
 
 export function ballAround(norm: Norm, epsilon: number, bounds: Bounds, image: Float32Array): Ball {
   switch (norm.name) {
@@ -58,7 +59,7 @@ export function ballAround(norm: Norm, epsilon: number, bounds: Bounds, image: F
           confine(norm, epsilon, image, point);
         },
         climb: (point, gradient, length) => {
-          const scale = length / Math.max(lengthOf(norm, gradient), TINY);
+          const scale = scaleTo(length, lengthOf(norm, gradient));
           for (let i = 0; i < point.length; i++) point[i] += scale * gradient[i];
         },
       };

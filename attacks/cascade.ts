@@ -1,18 +1,22 @@
-import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+// Attacks in a row, each on the images that those before it left standing.
+import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
 import { foldIn, seedKey } from '../src/core/key.ts';
-import { type Bounds, checkBounds, readPixels } from './checks.ts';
-import { disposeGoal, goalTensors, readGoal, takeGoal } from './goals.ts';
+import { type Bounds, checkBounds } from './checks.ts';
+import { addCosts, NO_COST, workOf } from './costs.ts';
+import { disposeGoal, goalTensors, type ReadGoal, readGoal, takeGoal } from './goals.ts';
 import { holding } from './held.ts';
+import { checkImages, readPixels } from './images.ts';
 import { lossAndLogits } from './loss-gradient.ts';
 import { crossEntropy } from './losses.ts';
 import { classifierOf } from './models.ts';
 import { checkOptions, type OptionNames } from './options.ts';
-import { checkPerturb, report, samplesOf, sizeOf } from './problem.ts';
+import { checkPerturb, checkStart, report, samplesOf, sizeOf } from './problem.ts';
 import { takeRows } from './rows.ts';
-import { success } from './success.ts';
-import type { Attack, AttackedModel, Cost, Goal, PerturbOptions } from './types.ts';
+import { judge } from './success.ts';
+import { turns } from './turns.ts';
+import type { Attack, AttackedModel, AttackProgress, Cost, GivenGoal, Goal, PerturbOptions } from './types.ts';
 
 export interface CascadeResult {
   /** [batch, height, width, channels]; owned by the caller. */
@@ -30,7 +34,7 @@ export interface Cascade extends Attack {
   readonly run: (
     model: AttackedModel,
     images: Tensor4D,
-    goal: Goal | Tensor1D,
+    goal: GivenGoal,
     options?: PerturbOptions,
   ) => Promise<CascadeResult>;
 }
@@ -77,6 +81,12 @@ export function cascade(attacks: readonly Attack[], options: CascadeOptions = {}
     name,
     norm,
     epsilon,
+    bounds,
+    budget: (classes) =>
+      attacks
+        // Each attack's examples are looked at once more.
+        .flatMap(({ budget }) => [budget?.(classes) ?? NO_COST, { forwardPasses: 1, inputGradients: 0 }])
+        .reduce(addCosts, { forwardPasses: 1, inputGradients: 0 }),
     attacks,
     run,
     perturb: async (...given) => (await run(...given)).adversarial,
@@ -88,12 +98,15 @@ const runAll = (
   bounds: Bounds,
   model: AttackedModel,
   images: Tensor4D,
-  goal: Goal | Tensor1D,
+  goal: GivenGoal,
   options: PerturbOptions,
 ): Promise<CascadeResult> =>
   holding(async ({ hold }) => {
     checkPerturb(options);
-    const { key = seedKey(0), mode = 'evaluate', start, onCost } = options;
+    const { key = seedKey(0), mode = 'evaluate', start, onCost, onNonFinite, onProgress, signal } = options;
+    const turn = turns(signal);
+    checkImages(images);
+    checkStart(start, images);
     // Also of the images that the model gets wrong, which no attack sees.
     const clean = await readPixels(images, bounds);
     const batch = images.shape[0];
@@ -101,17 +114,13 @@ const runAll = (
     const samples = samplesOf(options, batch);
     const cost: Record<string, Cost> = {};
     const spend = (name: string, spent: Cost) => {
-      const before = cost[name] ?? { forwardPasses: 0, inputGradients: 0 };
-      cost[name] = {
-        forwardPasses: before.forwardPasses + spent.forwardPasses,
-        inputGradients: before.inputGradients + spent.inputGradients,
-      };
+      cost[name] = addCosts(cost[name] ?? NO_COST, spent);
       onCost?.(spent);
     };
-    const solved = async (name: string, adversarial: Tensor4D, target: Goal) => {
-      const flags = await success(model, adversarial, target);
-      spend(name, { forwardPasses: flags.length, inputGradients: 0 });
-      return flags;
+    const judged = async (name: string, adversarial: Tensor4D, target: ReadGoal) => {
+      const found = await judge(model, adversarial, target, turn);
+      spend(name, { forwardPasses: found.solved.length, inputGradients: 0 });
+      return found;
     };
 
     const standing: Record<string, readonly boolean[]> = {};
@@ -119,21 +128,25 @@ const runAll = (
     const result = Float32Array.from(clean);
     const best = new Float32Array(batch).fill(Number.NEGATIVE_INFINITY);
     let left: readonly boolean[] = new Array<boolean>(batch).fill(true);
+    let works: readonly number[] = [];
     if (batch > 0) {
-      const whole = goalTensors(wanted);
-      try {
-        left = (await solved('clean', images, whole)).map((is) => !is);
-      } finally {
-        disposeGoal(whole);
-      }
+      const { solved, classes } = await judged('clean', images, wanted);
+      left = solved.map((is) => !is);
+      works = attacks.map((attack) => workOf(attack, classes));
     }
     standing.clean = left;
+    const total = works.reduce((sum, work) => sum + work, 0);
+    let done = 0;
     for (const [number, attack] of attacks.entries()) {
       const { name } = attack;
       const rows = Array.from(left.keys()).filter((i) => mode === 'train' || left[i]);
       spend(name, { forwardPasses: 0, inputGradients: 0 });
       if (rows.length > 0) {
-        const part = goalTensors(takeGoal(wanted, rows));
+        const own = takeGoal(wanted, rows);
+        const part = goalTensors(own);
+        const before = done;
+        const tell = (progress: AttackProgress) =>
+          onProgress?.({ ...progress, share: (before + works[number] * progress.share) / total });
         try {
           const adversarial = hold(
             await attack.perturb(model, hold(takeRows(images, rows)), part, {
@@ -142,9 +155,12 @@ const runAll = (
               start: start && hold(takeRows(start, rows)),
               mode,
               onCost: (spent) => spend(name, spent),
+              onNonFinite,
+              onProgress: onProgress && tell,
+              signal,
             }),
           );
-          const flags = await solved(name, adversarial, part);
+          const { solved: flags } = await judged(name, adversarial, own);
           const losses = mode === 'train' ? await lossesOf(name, adversarial, part) : undefined;
           const pixels = await adversarial.data();
           rows.forEach((i, row) => {
@@ -161,10 +177,12 @@ const runAll = (
         }
       }
       standing[name] = left;
+      done += works[number];
     }
     return { adversarial: tf.tensor4d(result, images.shape), standing, cost };
 
     async function lossesOf(name: string, adversarial: Tensor4D, part: Goal): Promise<Float32Array> {
+      await turn();
       const { loss } = await report(lossAndLogits(classifierOf(model), crossEntropy, part, adversarial));
       spend(name, { forwardPasses: adversarial.shape[0], inputGradients: 0 });
       return loss;

@@ -1,7 +1,8 @@
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
 import { type Bounds, checkBounds } from './checks.ts';
+import { withoutFinalActivation } from './final-activation.ts';
 import { classifierOf } from './models.ts';
 import { checkOptions, type OptionNames } from './options.ts';
 import type { AttackedModel, Classifier } from './types.ts';
@@ -53,7 +54,10 @@ export function classifier(model: AttackedModel, options: ClassifierOptions = {}
   const run = classifierOf(
     output === 'auto' || typeof model === 'function' ? model : { apply: model.apply.bind(model) },
   );
+  const final = output === 'auto' && typeof model !== 'function' ? withoutFinalActivation(model) : undefined;
+  if (final?.kept) warn(`The ${final.activation} that ends the model was kept: ${final.kept}. Return logits.`);
   let kind: 'logits' | 'probabilities' | 'unknown' = output === 'auto' ? 'unknown' : output;
+  if (final?.kept && final.activation === 'softmax') kind = 'probabilities';
   return (images) =>
     tf.tidy(() => {
       const prepared = preprocess(images);
@@ -62,7 +66,7 @@ export function classifier(model: AttackedModel, options: ClassifierOptions = {}
         kind = lookLikeProbabilities(outputs) ? 'probabilities' : 'logits';
         if (kind === 'probabilities') {
           warn(
-            'The model returns probabilities, and no final softmax was found to take off. Attacks use their logarithms, ' +
+            'The model returns probabilities, and no final softmax could be taken off. Attacks use their logarithms, ' +
               'which lose what the softmax rounded to 0 or 1: robust accuracy may come out too high. Return logits.',
           );
         }
@@ -102,11 +106,11 @@ function preprocessing({ bounds = [0, 1], mean = 0, std = 1 }: ClassifierOptions
   };
 }
 
-/** Whether every row is 0 or more and sums to 1. */
+/** Whether every row is 0 or more and sums to 1, which a row that is not a number does not. */
 function lookLikeProbabilities(outputs: Tensor2D): boolean {
-  const [low, off] = tf.tidy(() => {
-    const distance: Tensor = tf.max(tf.abs(tf.sub(tf.sum(outputs, 1), 1)));
-    return tf.stack([tf.min(outputs), distance]).dataSync();
-  });
-  return low >= 0 && off < 1e-3;
+  const [rows, classes] = outputs.shape;
+  const values = outputs.dataSync<'float32'>();
+  return Array.from({ length: rows }, (_, row) => values.subarray(row * classes, (row + 1) * classes)).every(
+    (row) => row.every((value) => value >= 0) && Math.abs(row.reduce((sum, value) => sum + value, 0) - 1) < 1e-3,
+  );
 }

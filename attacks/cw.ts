@@ -1,6 +1,5 @@
 import { askGradient } from './ask.ts';
 import { checkNorm, clip } from './ball.ts';
-import { breather } from './breathe.ts';
 import { type Bounds, checkBounds, checkCap, checkCount, checkPositive } from './checks.ts';
 import { meets, takeGoal } from './goals.ts';
 import { cwMarginUpTo } from './losses.ts';
@@ -53,7 +52,8 @@ const OPTIONS: OptionNames<CwL2Options> = {
  * not fallen over a tenth of its steps, at least 50.
  *
  * An image that meets the goal already, or whose nearest example is not within epsilon, comes back unchanged. Nothing is
- * random, and both modes are the same.
+ * random, and both modes are the same. The constant weighs distance against logits, so unlike other attacks on the margin
+ * it finds other examples when the logits are multiplied by a number: start from a constant that fits them.
  */
 export function cwL2(options: CwL2Options = {}): Attack {
   checkOptions('cwL2', options, OPTIONS);
@@ -81,7 +81,10 @@ export function cwL2(options: CwL2Options = {}): Attack {
     name,
     norm,
     epsilon,
+    bounds,
+    budget: () => ({ forwardPasses: 1 + searchSteps * steps, inputGradients: searchSteps * steps }),
     perturb: searching({
+      name,
       bounds,
       smallest: true,
       attempts: () => 1,
@@ -125,7 +128,7 @@ async function run(
     };
   });
   for (let round = 0; round < searchSteps; round++) {
-    const found = await minimize(search, problem, clean, seekers);
+    const found = await minimize(search, problem, clean, seekers, round * search.steps);
     for (const seeker of seekers) {
       if (found.has(seeker)) seeker.upper = seeker.constant;
       else seeker.lower = seeker.constant;
@@ -149,15 +152,16 @@ const LEAST_PATIENCE = 50;
 
 /** Runs Adam for every image with its own constant; returns those for which there was an example. */
 async function minimize(
-  { steps, learningRate, confidence, bounds }: Minimization,
+  search: Minimization,
   problem: Problem,
   clean: Clean,
   seekers: readonly Seeker[],
+  stepsBefore: number,
 ): Promise<ReadonlySet<Seeker>> {
+  const { steps, learningRate, confidence, bounds } = search;
   const { goal } = problem;
   const loss = cwMarginUpTo(confidence);
   const found = new Set<Seeker>();
-  const breathe = breather();
   const costs = { lowest: Number.POSITIVE_INFINITY, before: Number.POSITIVE_INFINITY };
   let rows = seekers.map((seeker) => ({
     ...descent(seeker, bounds),
@@ -190,7 +194,8 @@ async function minimize(
       row.step(gradient, seeker.constant, learningRate, step + 1);
       return true;
     });
-    await breathe();
+    // An image whose run ends early is attacked again with the next constant.
+    problem.tell(stepsBefore + step + 1, search.searchSteps * search.steps, seekers);
   }
   return found;
 }

@@ -1,6 +1,5 @@
 import { askGradient } from './ask.ts';
-import { checkNorm, clip, lengthOf, type SearchNorm, searchNorms } from './ball.ts';
-import { breather } from './breathe.ts';
+import { checkNorm, clip, lengthOf, type SearchNorm, scaleTo, searchNorms } from './ball.ts';
 import { type Bounds, checkBounds, checkCap, checkCount, checkPositive } from './checks.ts';
 import { meets, type ReadGoal } from './goals.ts';
 import { cwMargin, logitDifference } from './losses.ts';
@@ -72,7 +71,13 @@ export function deepFool(options: DeepFoolOptions = {}): Attack {
     name,
     norm,
     epsilon,
+    bounds,
+    budget: (classes) => {
+      const looks = steps * Math.min(candidates, classes - 1) + 1;
+      return { forwardPasses: 1 + looks, inputGradients: looks };
+    },
     perturb: searching({
+      name,
       bounds,
       smallest: true,
       attempts: () => 1,
@@ -129,7 +134,6 @@ async function run(
   // The length of a gradient in the dual norm: what a step of length 1 gains.
   const dual = norm === 'linf' ? norms.l1 : norms.l2;
   const book = ledger();
-  const breathe = breather();
   let rows = attempted.map((attempt): Walker => {
     const origin = pixelsOf(problem.pixels, shape, attempt.image);
     const start = problem.start ? pixelsOf(problem.start, shape, attempt.image) : origin;
@@ -141,7 +145,7 @@ async function run(
     for (let rank = 0; rank < (step === steps ? 1 : ranks) && rows.length > 0; rank++) {
       const answers = await askGradient(problem, clean, { loss, goal: goalAt(rank) }, rows);
       rows.forEach((row, i) => {
-        const { loss: difference, gradient: slope, prediction } = answers[i];
+        const { loss: difference, gradient: whole, prediction } = answers[i];
         const { image, restart, origin, pixels } = row;
         if (rank === 0 && meets(goal.kind, goal.classes[image], prediction)) {
           const away = norms[norm].distance(pixels, origin);
@@ -149,8 +153,10 @@ async function run(
           book.settle({ image, restart, success: true, score: -away, adversarial: within ? pixels : origin });
           return;
         }
-        const gradient = freeToMove(slope, difference > 0 ? -1 : 1, pixels, bounds);
-        const distance = Math.abs(difference) / Math.max(lengthOf(dual, gradient), 1e-20);
+        const gradient = freeToMove(whole, difference > 0 ? -1 : 1, pixels, bounds);
+        const slope = lengthOf(dual, gradient);
+        // Where nothing moves the difference, there is no boundary in sight.
+        const distance = slope > 0 ? Math.abs(difference) / slope : Number.POSITIVE_INFINITY;
         if (distance < (nearest.get(row)?.distance ?? Number.POSITIVE_INFINITY)) {
           nearest.set(row, { difference, gradient, distance });
         }
@@ -162,7 +168,7 @@ async function run(
       const boundary = nearest.get(row);
       if (boundary) row.pixels = cross(row.pixels, boundary);
     }
-    await breathe();
+    problem.tell(step + 1, steps, rows);
   }
   return book.outcomes();
 
@@ -177,7 +183,7 @@ async function run(
   function cross(pixels: Float32Array, { difference, gradient, distance }: Boundary): Float32Array {
     // A target is approached where the difference is below 0, which it is until it wins.
     const length = (1 + overshoot) * distance * (difference > 0 ? -1 : 1);
-    const scale = norm === 'l2' ? length / Math.max(lengthOf(norms.l2, gradient), 1e-20) : length;
+    const scale = norm === 'l2' ? scaleTo(length, lengthOf(norms.l2, gradient)) : length;
     return pixels.map((pixel, i) =>
       clip(pixel + scale * (norm === 'l2' ? gradient[i] : Math.sign(gradient[i])), bounds),
     );

@@ -1,6 +1,5 @@
 import { ask, askGradient } from './ask.ts';
 import { checkNorm, clip, type SearchNorm, searchNorms } from './ball.ts';
-import { breather } from './breathe.ts';
 import { type Bounds, checkBounds, checkCap, checkCount, checkShare } from './checks.ts';
 import { meets } from './goals.ts';
 import { cwMargin, logitDifference } from './losses.ts';
@@ -82,7 +81,13 @@ export function fabT(options: FabTOptions = {}): Attack {
     name,
     norm,
     epsilon,
+    bounds,
+    budget: (classes) => {
+      const looks = Math.min(targets, classes - 1) * steps;
+      return { forwardPasses: 1 + 2 * looks, inputGradients: looks };
+    },
     perturb: searching({
+      name,
       bounds,
       smallest: true,
       attempts: ({ goal }, { classes }) => (goal.kind === 'targeted' ? 1 : Math.min(targets, classes - 1)),
@@ -122,7 +127,6 @@ async function run(
   const { distance } = norms[norm];
   const ranked = rankTargets(problem, clean);
   const book = ledger();
-  const breathe = breather();
   const goalOf = (rows: readonly Attempt[]) => towards(problem, clean, ranked, rows, (restart) => restart);
   const loss = goal.kind === 'targeted' ? cwMargin : logitDifference;
 
@@ -155,7 +159,7 @@ async function run(
       row.pixels = pixels.map((pixel, j) => origin[j] + search.backward * (pixel - origin[j]));
     });
     rows = rows.filter(({ image, restart }) => restart <= (found.get(image) ?? restart));
-    await breathe();
+    problem.tell(step + 1, steps, rows);
   }
   for (const { image, restart, nearest, adversarial } of rows) {
     if (nearest <= (epsilon ?? Number.MAX_VALUE)) {

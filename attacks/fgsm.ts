@@ -1,5 +1,5 @@
 import { type Bounds, checkBounds, checkEpsilon, checkPositive } from './checks.ts';
-import { ascend } from './gradient-ascent.ts';
+import { ascending } from './gradient-ascent.ts';
 import { type LossName, lossOf } from './losses.ts';
 import { normOf } from './norms/index.ts';
 import { checkOptions, type OptionNames } from './options.ts';
@@ -53,21 +53,17 @@ export function fgsm(options: FgsmOptions): Attack {
   checkBounds(bounds);
   checkEpsilon(epsilon, norm, bounds);
   checkPositive('stepSize', stepSize, epsilon === 0);
-  return {
+  return ascending({
     name,
-    norm,
+    norm: normOf(norm),
     epsilon,
-    perturb: ascend({
-      norm: normOf(norm),
-      epsilon,
-      stepSize,
-      steps: 1,
-      restarts: 1,
-      randomStart,
-      momentum: 0,
-      loss: lossOf(loss),
-      bounds,
-      keep: 'last',
-    }),
-  };
+    stepSize,
+    steps: 1,
+    restarts: 1,
+    randomStart,
+    momentum: 0,
+    loss: lossOf(loss),
+    bounds,
+    keep: 'last',
+  });
 }

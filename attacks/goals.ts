@@ -1,7 +1,10 @@
-import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+// What an attack is after, in plain memory.
+import type { Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
-import type { Goal } from './types.ts';
+import { describe } from './given.ts';
+import { readClasses } from './labels.ts';
+import type { GivenGoal, Goal, Labels } from './types.ts';
 
 /** A goal in plain memory, so that samples can be taken out of it. */
 export interface ReadGoal {
@@ -12,11 +15,9 @@ export interface ReadGoal {
   readonly labels?: Int32Array;
 }
 
-/** Reads and checks a goal for `batch` images; a bare tensor of labels is untargeted. */
-export async function readGoal(goal: Goal | Tensor1D, batch: number): Promise<ReadGoal> {
-  if (goal instanceof tf.Tensor) {
-    return { kind: 'untargeted', classes: await readClasses('labels', goal, batch) };
-  }
+/** Reads and checks a goal for `batch` images; bare labels are untargeted. */
+export async function readGoal(goal: GivenGoal, batch: number): Promise<ReadGoal> {
+  if (!isRecord(goal)) return { kind: 'untargeted', classes: await readClasses('labels', goal, batch) };
   switch (goal.kind) {
     case 'untargeted':
       return { kind: 'untargeted', classes: await readClasses('labels', goal.labels, batch) };
@@ -28,45 +29,29 @@ export async function readGoal(goal: Goal | Tensor1D, batch: number): Promise<Re
     default:
       goal satisfies never;
       throw new InputError(
-        "A goal is a tensor of labels, { kind: 'untargeted', labels } or { kind: 'targeted', targets }.",
+        `goal: expected labels, { kind: 'untargeted', labels } or { kind: 'targeted', targets }, got the kind ${describe((goal as { kind: unknown }).kind)}. Give one of these.`,
       );
   }
 }
 
-/** The class numbers of a tensor [batch]; throws for one-hot rows, fractions and negative numbers. */
-export async function readClasses(name: string, tensor: Tensor, batch: number): Promise<Int32Array> {
-  if (tensor.rank === 2 && tensor.shape[0] === batch) {
-    throw new InputError(
-      `${name} are class numbers [${batch}]; [${tensor.shape}] came, which looks one-hot. Pass tf.argMax(${name}, -1), ` +
-        `the argMax(-1) of it.`,
-    );
-  }
-  if (tensor.rank !== 1 || tensor.shape[0] !== batch) {
-    throw new InputError(`${name} are class numbers [${batch}], one an image; [${tensor.shape}] came.`);
-  }
-  const values = await tensor.data();
-  values.forEach((value, i) => {
-    if (!(Number.isInteger(value) && value >= 0)) {
-      throw new InputError(`${name} are class numbers from 0; number ${i} is ${value}.`);
-    }
-  });
-  return Int32Array.from(values);
-}
+const isRecord = (goal: GivenGoal): goal is Exclude<GivenGoal, Labels> =>
+  typeof goal === 'object' && goal !== null && 'kind' in goal;
 
 /** Throws where a class is beyond those that the model knows. */
 export function checkClasses({ kind, classes, labels }: ReadGoal, logits: Tensor2D): void {
   const count = logits.shape[1];
-  for (const [name, numbers] of [
-    [kind === 'untargeted' ? 'labels' : 'targets', classes],
-    ['labels', labels ?? []],
-  ] as const) {
-    const beyond = numbers.findIndex((number) => number >= count);
-    if (beyond >= 0) {
-      throw new InputError(
-        `The model has ${count} classes, 0 … ${count - 1}; ${name} hold ${numbers[beyond]} (number ${beyond}).`,
-      );
-    }
-  }
+  checkKnown(kind === 'untargeted' ? 'labels' : 'targets', classes, count);
+  if (labels) checkKnown('labels', labels, count);
+}
+
+/** Throws where one of these class numbers is not below `count`. */
+export function checkKnown(name: string, classes: Int32Array, count: number): void {
+  const beyond = classes.findIndex((number) => number >= count);
+  if (beyond < 0) return;
+  throw new InputError(
+    `${name}: expected classes 0 … ${count - 1}, as many as the model has logits, got ${classes[beyond]} (number ` +
+      `${beyond}). Give labels of the model's own classes.`,
+  );
 }
 
 /** The goal of some of the samples, in order of `samples`. */

@@ -1,12 +1,14 @@
+// Projected gradient ascent on tensors: the one loop behind FGSM, BIM, PGD and MI-FGSM, in both modes.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { breather } from './breathe.ts';
 import type { Bounds } from './checks.ts';
+import { finiteGradient } from './finite-gradient.ts';
 import { checkClasses, disposeGoal, goalTensors, meets, takeGoal } from './goals.ts';
 import { holding } from './held.ts';
 import { lossAndLogits, lossGradient } from './loss-gradient.ts';
 import { usesCleanLogits } from './losses.ts';
 import type { Norm } from './norms/index.ts';
+import { moderationOf, orOne } from './norms/moderate.ts';
 import {
   type Attempt,
   attempts,
@@ -26,8 +28,9 @@ import { chooseRows, takeRows } from './rows.ts';
 import { findBest, type Outcome } from './search.ts';
 import type { Attack, Loss } from './types.ts';
 
-/** Projected gradient ascent on a loss, the one loop behind FGSM, BIM, PGD and MI-FGSM. */
+/** Projected gradient ascent on a loss. */
 export interface Ascent {
+  readonly name: string;
   readonly norm: Norm;
   readonly epsilon: number;
   readonly stepSize: number;
@@ -42,52 +45,65 @@ export interface Ascent {
   readonly keep: 'best' | 'last';
 }
 
-/** The attack's `perturb`: see `Attack`. */
-export const ascend =
-  (ascent: Ascent): Attack['perturb'] =>
-  async (model, images, goal, options = {}) => {
-    const problem = await readProblem(ascent.bounds, model, images, goal, options);
-    if (images.shape[0] === 0) return tf.clone(images);
-    if (problem.mode === 'train') return train(ascent, problem);
-    return findBest(
-      {
-        bounds: ascent.bounds,
-        attempts: () => restartsOf(ascent, problem),
-        run: (_, clean, attempted) => climb(ascent, problem, clean, attempted),
-      },
-      problem,
-    );
+/** The attack that an ascent is. */
+export const ascending = (ascent: Ascent): Attack => {
+  const { name, norm, epsilon, bounds, steps, restarts } = ascent;
+  return {
+    name,
+    norm: norm.name,
+    epsilon,
+    bounds,
+    budget: () => ({ forwardPasses: 1 + restarts * (steps + 1), inputGradients: restarts * steps }),
+    perturb: async (model, images, goal, options = {}) => {
+      const problem = await readProblem(ascent, model, images, goal, options);
+      if (images.shape[0] === 0) return tf.clone(images);
+      if (problem.mode === 'train') return train(ascent, problem);
+      return findBest(
+        {
+          name,
+          bounds,
+          attempts: () => restartsOf(ascent, problem),
+          run: (given, clean, attempted) => climb(ascent, given, clean, attempted),
+        },
+        problem,
+      );
+    },
   };
+};
 
 /** Every step for every image; the last iterate, with restarts that of highest loss. */
 const train = (ascent: Ascent, problem: Problem): Promise<Tensor4D> =>
   holding(async ({ hold, release }) => {
-    const { classifier, goal, pixels, shape, spend } = problem;
+    const { classifier, goal, pixels, shape, spend, turn } = problem;
     const [batch] = shape;
     const images = Array.from({ length: batch }, (_, image) => image);
     const { loss, norm, epsilon, bounds } = ascent;
-    const cleanLogits = usesCleanLogits(loss) ? hold(cleanLogitsOf(problem)) : undefined;
+    const cleanLogits = usesCleanLogits(loss) ? hold(await cleanLogitsOf(problem)) : undefined;
     const goals = goalTensors(goal);
     const region = regionAround(norm, epsilon, bounds, pixels, shape);
-    const breathe = breather();
     try {
       let best: { adversarial: Tensor4D; loss: Float32Array } | undefined;
       const restarts = restartsOf(ascent, problem);
       for (let restart = 0; restart < restarts; restart++) {
-        let iterate: Iterate = { adversarial: hold(startOf(ascent, problem, region, attempts(images, restart, 1))) };
+        const rows = attempts(images, restart, 1);
+        let iterate: Iterate = { adversarial: hold(startOf(ascent, problem, region, rows)) };
         for (let step = 0; step < ascent.steps; step++) {
+          await turn();
           const { adversarial, velocity } = iterate;
-          iterate = tf.tidy(() => {
-            const { gradient, logits } = lossGradient(classifier, loss, goals, adversarial, cleanLogits);
-            if (step === 0) checkClasses(goal, logits);
-            return move(ascent, region, iterate, gradient);
-          });
+          const gradient = hold(
+            tf.tidy(() => {
+              const here = lossGradient(classifier, loss, goals, adversarial, cleanLogits);
+              if (step === 0) checkClasses(goal, here.logits);
+              return here.gradient;
+            }),
+          );
           spend({ forwardPasses: batch, inputGradients: batch });
+          iterate = await move(ascent, problem, region, iterate, gradient);
           adversarial.dispose();
           velocity?.dispose();
           hold(iterate.adversarial);
           if (iterate.velocity) hold(iterate.velocity);
-          await breathe();
+          problem.tell(restart * ascent.steps + step + 1, restarts * ascent.steps, rows);
         }
         iterate.velocity?.dispose();
         if (restarts === 1) best = { adversarial: iterate.adversarial, loss: new Float32Array(batch) };
@@ -96,6 +112,7 @@ const train = (ascent: Ascent, problem: Problem): Promise<Tensor4D> =>
       return await confined(ascent, problem, release((best as NonNullable<typeof best>).adversarial));
 
       async function better(previous: typeof best, adversarial: Tensor4D): Promise<NonNullable<typeof best>> {
+        await turn();
         const { loss: losses } = await report(lossAndLogits(classifier, loss, goals, adversarial, cleanLogits));
         spend({ forwardPasses: batch, inputGradients: 0 });
         if (!previous) return { adversarial, loss: losses };
@@ -143,9 +160,8 @@ const climb = (
   attempted: readonly Attempt[],
 ): Promise<Outcome[]> =>
   holding(async ({ hold }) => {
-    const { classifier, pixels, shape, goal, spend } = problem;
+    const { classifier, pixels, shape, goal, spend, turn } = problem;
     const size = sizeOf(shape);
-    const breathe = breather();
     const outcomes = new Map<Attempt, Outcome>();
     const firstSuccess = new Map<number, number>();
     const open = ({ image, restart }: Attempt) => restart < (firstSuccess.get(image) ?? Number.POSITIVE_INFINITY);
@@ -159,6 +175,7 @@ const climb = (
       for (let step = 0; ; step++) {
         const last = step === ascent.steps;
         const { goals, clean } = surroundings;
+        await turn();
         const here = last
           ? lossAndLogits(classifier, ascent.loss, goals, iterate.adversarial, clean)
           : lossGradient(classifier, ascent.loss, goals, iterate.adversarial, clean);
@@ -202,13 +219,12 @@ const climb = (
         }
 
         const { adversarial, velocity } = iterate;
-        iterate = move(ascent, surroundings.region, iterate, gradient as Tensor4D);
+        iterate = await move(ascent, problem, surroundings.region, iterate, gradient as Tensor4D);
         hold(iterate.adversarial);
         if (iterate.velocity) hold(iterate.velocity);
-        gradient?.dispose();
         adversarial.dispose();
         velocity?.dispose();
-        await breathe();
+        problem.tell(step + 1, ascent.steps, rows);
       }
     } finally {
       surroundingsOf().dispose();
@@ -279,20 +295,29 @@ type Iterate = {
 
 /**
  * x ← Π(x + stepSize · steepest(v)), v ← momentum · v + g / mean |g| (Dong et al. 2018, arXiv:1710.06081), or v = g
- * without momentum; the result belongs to the caller.
+ * without momentum. It takes the gradient over; the result belongs to the caller.
  */
 const move = (
   { momentum, stepSize }: Ascent,
+  { onNonFinite }: Problem,
   region: Region,
   { adversarial, velocity }: Iterate,
   gradient: Tensor4D,
-): Iterate =>
-  tf.tidy(() => {
+): Promise<Iterate> =>
+  holding(async ({ hold, release }) => {
     const next = (direction: Tensor4D) =>
-      region.project(tf.add(adversarial, tf.mul(region.steepest(direction, adversarial), stepSize)));
-    if (momentum === 0) return { adversarial: next(gradient) };
-    const size = tf.maximum(tf.mean(tf.abs(gradient), [1, 2, 3], true), 1e-30);
-    const unit = tf.div(gradient, size) as Tensor4D;
-    const accumulated = velocity ? (tf.add(tf.mul(velocity, momentum), unit) as Tensor4D) : unit;
-    return { adversarial: next(accumulated), velocity: accumulated };
+      tf.tidy(() => region.project(tf.add(adversarial, tf.mul(region.steepest(direction, adversarial), stepSize))));
+    const slope = hold(await finiteGradient(hold(gradient), onNonFinite));
+    if (momentum === 0) return { adversarial: next(slope) };
+    // A momentum above 1 may take the sum beyond float32.
+    const direction = hold(await finiteGradient(hold(accumulated(velocity, momentum, slope))));
+    return { adversarial: next(direction), velocity: release(direction) };
+  });
+
+/** v ← momentum · v + g / mean |g|, owned by the caller. */
+const accumulated = (velocity: Tensor4D | undefined, momentum: number, gradient: Tensor4D): Tensor4D =>
+  tf.tidy(() => {
+    const moderate = tf.mul(gradient, moderationOf(gradient));
+    const unit = tf.div(moderate, orOne(tf.mean(tf.abs(moderate), [1, 2, 3], true))) as Tensor4D;
+    return velocity ? (tf.add(tf.mul(velocity, momentum), unit) as Tensor4D) : unit;
   });

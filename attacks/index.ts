@@ -24,5 +24,5 @@ export {
   robustAccuracy,
 } from './robust-accuracy.ts';
 export { type SquareOptions, square } from './square.ts';
-export { success } from './success.ts';
+export { type SuccessOptions, success } from './success.ts';
 export type * from './types.ts';

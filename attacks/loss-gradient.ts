@@ -5,6 +5,9 @@ import '../src/ops/gradients.ts';
 import { classifierOf } from './models.ts';
 import type { AttackedModel, Goal, Loss } from './types.ts';
 
+/** Thrown where a loss has no gradient with respect to the images, so that only attacks without gradients can be run. */
+export class NoGradientError extends InputError {}
+
 /** What a model says of images, and how the loss changes with their pixels. */
 export interface LossGradient {
   /** ∂ Σ loss / ∂ pixels, [batch, height, width, channels]: each image's own gradient, whatever the batch. */
@@ -79,9 +82,10 @@ function differentiate(total: (images: Tensor4D) => Tensor, images: Tensor4D): T
   } catch (error) {
     freeTape();
     if (error instanceof Error && /Cannot compute gradient/.test(error.message)) {
-      throw new InputError(
-        'The loss has no gradient with respect to the images: the model must reach its logits by differentiable ' +
-          'TensorFlow.js ops, without reading values in between.',
+      const [, op] = /not found for (\w+)/.exec(error.message) ?? [];
+      throw new NoGradientError(
+        `The loss has no gradient with respect to the images${op === undefined ? '' : `, since ${op} has none`}: the model must reach its logits by differentiable ` +
+          'TensorFlow.js ops, without reading values in between. Square attacks a model without gradients.',
         { cause: error },
       );
     }

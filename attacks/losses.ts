@@ -1,38 +1,60 @@
+// What attacks increase, one value a sample, [batch]: an untargeted loss pushes away from the label, a targeted one to the
+// target. z are logits, y the label, t the target, z_(i) the i-th largest logit. Margins and ratios of logits hold over the
+// whole range of float32.
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
+import { checkClassTensor } from './labels.ts';
 import { meant } from './meant.ts';
+import { moderation } from './norms/moderate.ts';
 import type { Goal, Loss } from './types.ts';
 
-// Every loss is what the attack increases: an untargeted one pushes away from the label, a targeted one to the target.
-// One value a sample, [batch]; z are logits, y the label, t the target, z_(i) the i-th largest logit.
+/** The labels of an untargeted goal, the targets of a targeted one. */
+const classesOf = (goal: Goal, logits: Tensor2D): Tensor1D =>
+  goal.kind === 'untargeted' ? checked('labels', goal.labels, logits) : checked('targets', goal.targets, logits);
 
-const classesOf = (goal: Goal): Tensor1D => (goal.kind === 'untargeted' ? goal.labels : goal.targets);
+function checked(name: string, classes: Tensor1D, logits: Tensor2D): Tensor1D {
+  checkClassTensor(name, classes, logits.shape[0]);
+  return classes;
+}
 
-/** Cast, since TensorFlow.js's WebAssembly backend writes the bits of integers into a float32 one-hot tensor (4.22). */
-const oneHot = (classes: Tensor, logits: Tensor2D): Tensor2D =>
-  tf.cast(tf.oneHot(classes, logits.shape[1]), 'float32') as Tensor2D;
+/** True at the named classes: bool [..., classes] for class numbers [...]. */
+const isClass = (classes: Tensor, logits: Tensor2D): Tensor =>
+  tf.equal(tf.expandDims(classes, -1), tf.range(0, logits.shape[1], 1, 'int32'));
 
-/** The logit of each sample's class. */
-const pick = (logits: Tensor2D, hot: Tensor2D): Tensor1D => tf.sum(tf.mul(logits, hot), 1);
+/** The logit of each sample's class, at which `chosen` is true; the others may be infinite. */
+const pick = (logits: Tensor2D, chosen: Tensor): Tensor1D => tf.sum(tf.where(chosen, logits, tf.zerosLike(logits)), 1);
 
-/** The largest logit of the other classes; far below any logit where the class itself would be. */
-const strongestOther = (logits: Tensor2D, hot: Tensor2D): Tensor1D => tf.max(tf.sub(logits, tf.mul(hot, 1e30)), 1);
+const pickClass = (logits: Tensor2D, classes: Tensor1D): Tensor1D => pick(logits, isClass(classes, logits));
+
+/** The largest logit of the other classes. */
+const strongestOther = (logits: Tensor2D, classes: Tensor1D): Tensor1D =>
+  tf.max(tf.where(isClass(classes, logits), tf.fill(logits.shape, Number.NEGATIVE_INFINITY), logits), 1);
 
 /** max_{j≠c} z_j − z_c: positive where another class wins. */
 function margin(logits: Tensor2D, classes: Tensor1D): Tensor1D {
   needClasses('The margin', logits, 2);
-  const hot = oneHot(classes, logits);
-  return tf.sub(strongestOther(logits, hot), pick(logits, hot));
+  return tf.sub(strongestOther(logits, classes), pickClass(logits, classes));
 }
+
+/** A function of a tensor as a constant: no gradient goes through it. */
+const constant = <T extends Tensor>(of: (x: T) => Tensor, x: T): Tensor =>
+  tf.customGrad((given) => ({ value: of(given as T), gradFunc: () => tf.zerosLike(x) }))(x);
 
 /** z_(1) … z_(count), each [batch]. TopK has no gradient in TensorFlow.js, so the logits are picked by their ranks. */
 function largest(logits: Tensor2D, count: number): Tensor1D[] {
-  const ranks = tf.customGrad((x) => ({
-    value: oneHot(tf.topk(x as Tensor2D, count).indices, logits),
-    gradFunc: () => tf.zerosLike(logits),
-  }))(logits);
-  return tf.unstack(ranks, 1).map((hot) => pick(logits, hot as Tensor2D));
+  const ranks = constant((z) => tf.cast(isClass(tf.topk(z, count).indices, logits), 'float32'), logits);
+  return tf.unstack(ranks, 1).map((chosen) => pick(logits, tf.cast(chosen, 'bool')));
+}
+
+/**
+ * A difference of logits over their spread, 0 or more; over 1 where the spread is 0. Both are multiplied by a power of two
+ * first, since the gradient of a quotient squares the divisor.
+ */
+function ratio(difference: Tensor1D, spread: Tensor1D): Tensor1D {
+  const factor = constant((s) => moderation(s), spread);
+  const none = constant((s) => tf.cast(tf.equal(s, 0), 'float32'), spread);
+  return tf.div(tf.mul(difference, factor), tf.add(tf.mul(spread, factor), none));
 }
 
 function needClasses(what: string, logits: Tensor2D, least: number): void {
@@ -45,8 +67,7 @@ function needClasses(what: string, logits: Tensor2D, least: number): void {
 
 /** Untargeted log Σ exp z − z_y, targeted z_t − log Σ exp z (Goodfellow et al. 2015, arXiv:1412.6572). */
 export const crossEntropy: Loss = (logits, goal) => {
-  const hot = oneHot(classesOf(goal), logits);
-  const logLikelihood = tf.sum(tf.mul(hot, tf.logSoftmax(logits)), 1) as Tensor1D;
+  const logLikelihood = pickClass(tf.logSoftmax(logits), classesOf(goal, logits));
   return goal.kind === 'untargeted' ? tf.neg(logLikelihood) : logLikelihood;
 };
 
@@ -55,7 +76,7 @@ export const crossEntropy: Loss = (logits, goal) => {
  * gradient does not vanish where the softmax saturates.
  */
 export const cwMargin: Loss = (logits, goal) => {
-  const value = margin(logits, classesOf(goal));
+  const value = margin(logits, classesOf(goal, logits));
   return goal.kind === 'untargeted' ? value : tf.neg(value);
 };
 
@@ -72,8 +93,9 @@ export const cwMarginUpTo =
 
 /**
  * The difference of logits ratio, unchanged when logits are shifted or scaled (Croce and Hein 2020, arXiv:2003.01690):
- * untargeted −(z_y − max_{j≠y} z_j) / (z_(1) − z_(3) + 1e-12), targeted −(z_y − z_t) / (z_(1) − (z_(3) + z_(4)) / 2 +
- * 1e-12), where y of a targeted goal is its label, or else the clean prediction.
+ * untargeted −(z_y − max_{j≠y} z_j) / (z_(1) − z_(3)), targeted −(z_y − z_t) / (z_(1) − (z_(3) + z_(4)) / 2), where y of a
+ * targeted goal is its label, or else the clean prediction. The divisor is 1 where these logits are equal; the authors' code
+ * adds 1e-12 to it, which would depend on the scale.
  *
  * Throws for fewer than 3 classes, targeted fewer than 4.
  */
@@ -81,18 +103,20 @@ export const dlr: Loss = (logits, goal, cleanLogits?: Tensor2D) => {
   if (goal.kind === 'untargeted') {
     needClasses('The loss DLR', logits, 3);
     const [first, , third] = largest(logits, 3);
-    return tf.div(margin(logits, goal.labels), tf.add(tf.sub(first, third), 1e-12));
+    return ratio(margin(logits, classesOf(goal, logits)), tf.sub(first, third));
   }
   needClasses('The targeted loss DLR', logits, 4);
   if (!goal.labels && !cleanLogits) {
     throw new InputError(
-      'The targeted loss DLR needs the labels beside the targets, or the clean logits; neither came.',
+      'The targeted loss DLR needs the labels beside the targets, or the clean logits, got neither. Give the goal labels.',
     );
   }
-  const labels = goal.labels ?? (tf.argMax(cleanLogits as Tensor2D, 1) as Tensor1D);
+  const labels = goal.labels
+    ? checked('labels', goal.labels, logits)
+    : (tf.argMax(cleanLogits as Tensor2D, 1) as Tensor1D);
   const [first, , third, fourth] = largest(logits, 4);
-  const spread = tf.add(tf.sub(first, tf.div(tf.add(third, fourth), 2)), 1e-12);
-  return tf.div(tf.sub(pick(logits, oneHot(goal.targets, logits)), pick(logits, oneHot(labels, logits))), spread);
+  const spread = tf.sub(first, tf.add(tf.div(third, 2), tf.div(fourth, 2))) as Tensor1D;
+  return ratio(tf.sub(pickClass(logits, classesOf(goal, logits)), pickClass(logits, labels)), spread);
 };
 
 /** `dlr`, and where there are too few classes for it the margin: untargeted max_{j≠y} z_j − z_y, targeted z_t − z_y. */
@@ -106,7 +130,7 @@ export const logitDifference: Loss = (logits, goal) => {
   if (goal.kind === 'untargeted' || !goal.labels) {
     throw new InputError('The difference of two logits needs a targeted goal with labels beside the targets.');
   }
-  return tf.sub(pick(logits, oneHot(goal.targets, logits)), pick(logits, oneHot(goal.labels, logits)));
+  return tf.sub(pickClass(logits, classesOf(goal, logits)), pickClass(logits, checked('labels', goal.labels, logits)));
 };
 
 /**

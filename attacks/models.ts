@@ -2,7 +2,9 @@ import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
 import { withoutFinalActivation } from './final-activation.ts';
+import { checkImages } from './images.ts';
 import type { AppliedModel, AttackedModel, Classifier } from './types.ts';
+import { withUnfusedConvolutions } from './unfused-convolutions.ts';
 import { withWholeBatchNorms } from './whole-batch-norms.ts';
 
 /**
@@ -13,6 +15,7 @@ import { withWholeBatchNorms } from './whole-batch-norms.ts';
 export function classifierOf(model: AttackedModel): Classifier {
   const run = runOf(model);
   return (images) => {
+    checkImages(images);
     const output = run(images);
     const [logits, ...others] = Array.isArray(output) ? (output as unknown[]) : [output];
     if (
@@ -28,23 +31,29 @@ export function classifierOf(model: AttackedModel): Classifier {
     }
     if (logits.shape[1] < 2) {
       throw new InputError(
-        'A model has at least 2 classes; its output has 1. Return [0, z] for the logit z of a yes-or-no model.',
+        'A model has at least 2 classes; its output has 1. For a yes-or-no model return the logits [0, z] of its logit z: ' +
+          'tf.concat([tf.zerosLike(z), z], 1).',
       );
     }
-    return logits as Tensor2D;
+    // Losses and their gradients are of floats; some models return whole numbers.
+    return (logits.dtype === 'float32' ? logits : tf.cast(logits, 'float32')) as Tensor2D;
   };
 }
 
 function runOf(model: AttackedModel): (images: Tensor4D) => unknown {
   if (typeof model === 'function') return model as Classifier;
   if (typeof (model as AppliedModel | undefined)?.apply === 'function') {
-    const logits = withWholeBatchNorms(withoutFinalActivation(model)?.model ?? model, model);
+    const logits = differentiably(withoutFinalActivation(model)?.model ?? model, model);
     return (images) => logits.apply(images, { training: false });
   }
   throw new InputError(
     'A model is a function (images) => logits, or has a method apply(images, { training }) as a LayersModel does.',
   );
 }
+
+/** A LayersModel run so that gradients with respect to its images exist and cost no more than they have to. */
+export const differentiably = (applied: AppliedModel, of: AppliedModel): AppliedModel =>
+  withUnfusedConvolutions(withWholeBatchNorms(applied, of), of);
 
 function describe(output: unknown): string {
   if (Array.isArray(output)) return `a list of ${output.length}`;

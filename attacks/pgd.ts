@@ -1,6 +1,6 @@
 import { InputError } from '../src/core/errors.ts';
 import { type Bounds, checkBounds, checkCount, checkEpsilon, checkPositive } from './checks.ts';
-import { ascend } from './gradient-ascent.ts';
+import { ascending } from './gradient-ascent.ts';
 import { type LossName, lossOf } from './losses.ts';
 import { normOf } from './norms/index.ts';
 import { checkOptions, type OptionNames } from './options.ts';
@@ -80,21 +80,17 @@ export function pgd(options: PgdOptions): Attack {
   if (restarts > 1 && !randomStart) {
     throw new InputError(`${restarts} restarts from the image itself are one; set randomStart, or restarts to 1.`);
   }
-  return {
+  return ascending({
     name,
-    norm,
+    norm: normOf(norm),
     epsilon,
-    perturb: ascend({
-      norm: normOf(norm),
-      epsilon,
-      stepSize,
-      steps,
-      restarts,
-      randomStart,
-      momentum,
-      loss: lossOf(loss),
-      bounds,
-      keep: 'best',
-    }),
-  };
+    stepSize,
+    steps,
+    restarts,
+    randomStart,
+    momentum,
+    loss: lossOf(loss),
+    bounds,
+    keep: 'best',
+  });
 }

@@ -1,14 +1,18 @@
+// Attacks whose examples are made of bytes, so that they survive being saved as images.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
-import { type Bounds, checkBounds, checkCount, readPixels } from './checks.ts';
+import { type Bounds, checkBounds, checkCount } from './checks.ts';
+import { addCosts, NO_COST } from './costs.ts';
 import { disposeGoal, goalTensors, type ReadGoal, readGoal, takeGoal } from './goals.ts';
 import { holding } from './held.ts';
+import { checkImages, readPixels } from './images.ts';
 import { checkOptions, type OptionNames } from './options.ts';
-import { checkPerturb, pixelsOf, samplesOf, sizeOf } from './problem.ts';
+import { checkPerturb, checkStart, pixelsOf, samplesOf, sizeOf } from './problem.ts';
 import { takeRows } from './rows.ts';
-import { success } from './success.ts';
-import type { Attack, AttackedModel, NormName, PerturbOptions } from './types.ts';
+import { judge } from './success.ts';
+import { turns } from './turns.ts';
+import type { Attack, AttackedModel, AttackProgress, NormName, PerturbOptions } from './types.ts';
 
 export interface QuantisedOptions {
   /** What the attack is called in results; default that of the attack with `-uint8` after it. */
@@ -51,13 +55,22 @@ export function quantised(attack: Attack, options: QuantisedOptions = {}): Attac
     name,
     norm,
     epsilon,
+    bounds,
+    budget: (classes) => {
+      const once = attack.budget?.(classes) ?? NO_COST;
+      // Each time the example is looked at as it is and rounded in three ways.
+      return [once, once].reduce(addCosts, { forwardPasses: 8, inputGradients: 0 });
+    },
     perturb: async (model, images, goal, given = {}) => {
       checkPerturb(given);
+      checkImages(images);
+      checkStart(given.start, images);
       const pixels = await readPixels(images, bounds);
       checkLevels(pixels, grid);
       const [batch] = images.shape;
       const wanted = await readGoal(goal, batch);
-      const problem = { attack, model, images, pixels, wanted, samples: samplesOf(given, batch), given };
+      const turn = turns(given.signal);
+      const problem = { attack, model, images, pixels, wanted, samples: samplesOf(given, batch), given, turn };
       const result = Float32Array.from(pixels);
       const everyImage = Array.from({ length: batch }, (_, image) => image);
       const failed = await attackAndRound(problem, grid, given.mode ?? 'evaluate', everyImage, result);
@@ -86,11 +99,12 @@ interface Problem {
   readonly wanted: ReadGoal;
   readonly samples: readonly number[];
   readonly given: PerturbOptions;
+  readonly turn: () => Promise<void>;
 }
 
 /** Attacks some images and writes what rounding leaves of it to `result`; returns those that it no longer solves. */
 const attackAndRound = (
-  { attack, model, images, pixels, wanted, samples, given }: Problem,
+  { attack, model, images, pixels, wanted, samples, given, turn }: Problem,
   grid: Grid,
   mode: 'evaluate' | 'train',
   which: readonly number[],
@@ -102,20 +116,24 @@ const attackAndRound = (
     const size = sizeOf(shape);
     const all = hold(takeRows(images, which));
     const solves = async (adversarial: Tensor4D, of: readonly number[]) => {
-      const goal = goalTensors(takeGoal(wanted, of));
-      try {
-        given.onCost?.({ forwardPasses: of.length, inputGradients: 0 });
-        return await success(model, adversarial, goal);
-      } finally {
-        disposeGoal(goal);
-      }
+      given.onCost?.({ forwardPasses: of.length, inputGradients: 0 });
+      const { solved } = await judge(model, adversarial, takeGoal(wanted, of), turn);
+      return solved;
     };
+    // In mode `evaluate` the attack runs twice.
+    const again = mode === 'train' && given.mode !== 'train';
+    const tell = (progress: AttackProgress) =>
+      given.onProgress?.({
+        ...progress,
+        share: given.mode === 'train' ? progress.share : (Number(again) + progress.share) / 2,
+      });
     const goal = goalTensors(takeGoal(wanted, which));
     let adversarial: Tensor4D;
     try {
       adversarial = hold(
         await attack.perturb(model, all, goal, {
           ...given,
+          onProgress: given.onProgress && tell,
           mode,
           samples: which.map((i) => samples[i]),
           start: given.start && hold(takeRows(given.start, which)),

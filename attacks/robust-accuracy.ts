@@ -1,15 +1,21 @@
-import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+// Clean and robust accuracy of a model over many images, batch by batch.
+import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
 import { foldIn, type Key, seedKey } from '../src/core/key.ts';
-import { checkCount, checkImages } from './checks.ts';
-import { readClasses } from './goals.ts';
+import { type Bounds, checkCount } from './checks.ts';
+import { addCosts, NO_COST } from './costs.ts';
+import { checkKnown } from './goals.ts';
 import { holding } from './held.ts';
+import { checkImages, readPixels } from './images.ts';
+import { readClasses } from './labels.ts';
 import { checkOptions, type OptionNames } from './options.ts';
+import { checkSignal, samplesOf } from './problem.ts';
 import { takeRows } from './rows.ts';
-import { success } from './success.ts';
-import type { Attack, AttackedModel, Cost } from './types.ts';
-import { addCosts, underAttack } from './under-attack.ts';
+import { judge } from './success.ts';
+import { turns } from './turns.ts';
+import type { Attack, AttackedModel, AttackProgress, Cost, Labels } from './types.ts';
+import { underAttack } from './under-attack.ts';
 
 /**
  * Images [batch, height, width, channels] as one tensor, borrowed, or a function that makes those from `start` up to
@@ -31,6 +37,10 @@ export interface RobustAccuracyOptions {
   readonly cascade?: boolean;
   /** Told after every batch how many of the n images are done. */
   readonly onProgress?: (done: number, n: number) => void;
+  /** Told after every step of an attack how far it is with its batch. */
+  readonly onAttackProgress?: (progress: AttackProgress) => void;
+  /** Stops the measurement, which then throws the signal's reason before its next call of the model. */
+  readonly signal?: AbortSignal;
 }
 
 const OPTIONS: OptionNames<RobustAccuracyOptions> = {
@@ -39,6 +49,8 @@ const OPTIONS: OptionNames<RobustAccuracyOptions> = {
   samples: true,
   cascade: true,
   onProgress: true,
+  onAttackProgress: true,
+  signal: true,
 };
 
 /** Accuracies are fractions of all n images; a robust one is an upper bound, under the attacks that were run. */
@@ -68,52 +80,54 @@ export interface RobustAccuracy {
  * @param attacks with different names, or under names of your own: `{ 'pgd-ce': pgd(…), 'pgd-cw': pgd(…) }`
  * @param labels class numbers [n]; borrowed
  *
- * Throws InputError for images, labels and samples of different numbers, and whatever the attacks throw.
+ * Pixels of all images are checked before an attack is run; those that a function makes, batch by batch. Throws InputError
+ * for pixels that are not finite or out of the attacks' bounds, for labels that are no class of the model, for images,
+ * labels and samples of different numbers, and whatever the attacks throw.
  */
 export async function robustAccuracy(
   model: AttackedModel,
   attacks: readonly Attack[] | Readonly<Record<string, Attack>>,
   images: ImageSource,
-  labels: Tensor1D | ArrayLike<number>,
+  labels: Labels,
   options: RobustAccuracyOptions = {},
 ): Promise<RobustAccuracy> {
   checkOptions('robustAccuracy', options, OPTIONS);
-  const { key = seedKey(0), batchSize = 128, cascade = false, onProgress } = options;
-  const named = nameAttacks(attacks);
-  const classes = await readLabels(images, labels);
-  const n = classes.length;
-  const samples = options.samples ?? Array.from({ length: n }, (_, i) => i);
+  const { key = seedKey(0), batchSize = 128, cascade = false, onProgress, onAttackProgress, signal } = options;
   checkCount('batchSize', batchSize, 1);
-  if (n === 0) throw new InputError('robustAccuracy needs at least one image; none came.');
-  if (samples.length !== n) {
-    throw new InputError(`samples are the ${n} images' numbers in their data set; ${samples.length} came.`);
-  }
+  checkSignal(signal);
+  const named = nameAttacks(attacks);
+  const bounds = boundsOf(named.map(([, attack]) => attack));
+  if (typeof images !== 'function') await readPixels(images, bounds);
+  const classes = await readClasses('labels', labels, typeof images === 'function' ? undefined : images.shape[0]);
+  const n = classes.length;
+  if (n === 0) throw new InputError('robustAccuracy: expected at least one image, got none. Give it images.');
+  const samples = samplesOf(options, n);
+  const turn = turns(signal);
 
   const correct = new Array<boolean>(n).fill(false);
   const survivedAttack = Object.fromEntries(named.map(([name]) => [name, new Array<boolean>(n).fill(false)]));
-  const cost = Object.fromEntries(named.map(([name]) => [name, { forwardPasses: 0, inputGradients: 0 } as Cost]));
+  const cost = Object.fromEntries(named.map(([name]) => [name, NO_COST]));
 
   for (let start = 0; start < n; start += batchSize) {
     const end = Math.min(start + batchSize, n);
     await holding(async ({ hold }) => {
-      const batch = hold(await takeImages(images, start, end));
-      const wrong = await success(model, batch, hold(tf.tensor1d(classes.subarray(start, end), 'int32')));
+      const batch = hold(await takeImages(images, start, end, bounds));
+      const own = { kind: 'untargeted', classes: classes.subarray(start, end) } as const;
+      const { solved: wrong, classes: known } = await judge(model, batch, own, turn);
+      if (start === 0) checkKnown('labels', classes, known);
       let right = wrong.flatMap((is, i) => (is ? [] : [i]));
       for (const i of right) correct[start + i] = true;
       for (const [name, attack] of named) {
         if (right.length === 0) return;
         const attacked = hold(takeRows(batch, right));
-        const goal = hold(
-          tf.tensor1d(
-            right.map((i) => classes[start + i]),
-            'int32',
-          ),
-        );
-        const result = await underAttack(model, attack, attacked, goal, {
+        const labelsLeft = right.map((i) => classes[start + i]);
+        const result = await underAttack(model, attack, attacked, labelsLeft, {
           key: foldIn(key, name),
           samples: right.map((i) => samples[start + i]),
+          onProgress: onAttackProgress && ((progress) => onAttackProgress(renamed(progress, attack, name))),
+          signal,
         });
-        for (const tensor of [attacked, goal, result.adversarial]) tensor.dispose();
+        for (const tensor of [attacked, result.adversarial]) tensor.dispose();
         cost[name] = addCosts(cost[name], result.cost);
         right.forEach((i, row) => {
           survivedAttack[name][start + i] = result.survived[row];
@@ -151,24 +165,33 @@ function nameAttacks(attacks: readonly Attack[] | Readonly<Record<string, Attack
   return named;
 }
 
-async function readLabels(images: ImageSource, labels: Tensor1D | ArrayLike<number>): Promise<Int32Array> {
-  const count = typeof images === 'function' ? undefined : images.shape[0];
-  if (labels instanceof tf.Tensor) return readClasses('labels', labels, count ?? labels.shape[0]);
-  const classes = Int32Array.from(labels);
-  if (count !== undefined && classes.length !== count) {
-    throw new InputError(`labels are class numbers [${count}], one an image; ${classes.length} came.`);
-  }
-  return classes;
-}
+/** Progress of an attack under the name that the caller gave it; of a cascade's part under both. */
+const renamed = (progress: AttackProgress, { name: own }: Attack, name: string): AttackProgress => ({
+  ...progress,
+  attack: progress.attack === own ? name : `${name}: ${progress.attack}`,
+});
 
-async function takeImages(images: ImageSource, start: number, end: number): Promise<Tensor4D> {
-  if (typeof images !== 'function') {
-    checkImages(images);
-    return tf.slice(images, [start, 0, 0, 0], [end - start, -1, -1, -1]);
-  }
+/** The pixels that all of the attacks take. */
+const boundsOf = (attacks: readonly Attack[]): Bounds => {
+  const all = attacks.map(({ bounds = [0, 1] }) => bounds);
+  return all.length === 0 ? [0, 1] : [Math.max(...all.map(([low]) => low)), Math.min(...all.map(([, high]) => high))];
+};
+
+/** Images from `start` up to `end`, read and checked; owned by the caller. */
+async function takeImages(images: ImageSource, start: number, end: number, bounds: Bounds): Promise<Tensor4D> {
+  if (typeof images !== 'function') return tf.slice(images, [start, 0, 0, 0], [end - start, -1, -1, -1]);
   const batch = await images(start, end);
-  if (batch.shape[0] !== end - start) {
-    throw new InputError(`The images from ${start} up to ${end} are ${end - start}; [${batch.shape}] came.`);
+  try {
+    checkImages(batch);
+    if (batch.shape[0] !== end - start) {
+      throw new InputError(
+        `images: expected ${end - start} from the function for ${start} … ${end}, got [${batch.shape}]. Return those from start up to end.`,
+      );
+    }
+    await readPixels(batch, bounds, start);
+    return batch;
+  } catch (error) {
+    if (batch instanceof tf.Tensor) tf.dispose(batch);
+    throw error;
   }
-  return batch;
 }

@@ -1,8 +1,17 @@
+// The attempts at a batch of images, stacked into it and judged one by one.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Bounds } from './checks.ts';
 import { meets } from './goals.ts';
-import { type Attempt, attempts, type Clean, cleanOutputs, type Problem, readProblem, sizeOf } from './problem.ts';
+import {
+  type Attacker,
+  type Attempt,
+  attempts,
+  type Clean,
+  cleanOutputs,
+  type Problem,
+  readProblem,
+  sizeOf,
+} from './problem.ts';
 import type { Attack } from './types.ts';
 
 /** What became of an attempt. */
@@ -15,8 +24,7 @@ export interface Outcome extends Attempt {
 }
 
 /** An attack as attempts at images, each judged by itself. */
-export interface Search {
-  readonly bounds: Bounds;
+export interface Search extends Attacker {
   /** Whether it searches the smallest perturbation, and so leaves images alone that meet the goal, in both modes. */
   readonly smallest?: true;
   /** Attempts at an image, at most. */
@@ -32,7 +40,7 @@ export interface Search {
 export const searching =
   (search: Search): Attack['perturb'] =>
   async (model, images, goal, options = {}) => {
-    const problem = await readProblem(search.bounds, model, images, goal, options);
+    const problem = await readProblem(search, model, images, goal, options);
     return images.shape[0] === 0 ? tf.clone(images) : findBest(search, problem);
   };
 
@@ -54,7 +62,11 @@ export async function findBest(search: Search, problem: Problem): Promise<Tensor
   const total = search.attempts(problem, clean);
   for (let first = 0; first < total && left.length > 0; ) {
     const count = Math.min(total - first, Math.max(1, Math.floor(batch / left.length)));
-    const outcomes = await search.run(problem, clean, attempts(left, first, count));
+    // Attempts side by side have each taken as many steps.
+    const before = first;
+    const tell: Problem['tell'] = (step, steps, rows) =>
+      problem.tell(before * steps + count * step, total * steps, rows);
+    const outcomes = await search.run({ ...problem, tell }, clean, attempts(left, first, count));
     const solved = new Set<number>();
     for (const { image, score, success, adversarial } of outcomes) {
       if (solved.has(image) || !(success || score > best[image])) continue;

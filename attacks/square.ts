@@ -1,7 +1,6 @@
 import { foldIn, type Key, uniform } from '../src/core/key.ts';
 import { ask } from './ask.ts';
-import { ballAround, checkNorm, clip, type SearchNorm, searchNorms } from './ball.ts';
-import { breather } from './breathe.ts';
+import { ballAround, checkNorm, clip, type SearchNorm, scaleTo, searchNorms } from './ball.ts';
 import { type Bounds, checkBounds, checkCount, checkEpsilon, checkPositive } from './checks.ts';
 import { meets, takeGoal } from './goals.ts';
 import { type LossName, lossOf } from './losses.ts';
@@ -81,7 +80,10 @@ export function square(options: SquareOptions): Attack {
     name,
     norm,
     epsilon,
+    bounds,
+    budget: () => ({ forwardPasses: 1 + restarts * queries, inputGradients: 0 }),
     perturb: searching({
+      name,
       bounds,
       attempts: () => restarts,
       run: (problem, clean, attempted) => run(search, problem, clean, attempted),
@@ -122,7 +124,6 @@ async function run(
   const { goal, mode, shape, start } = problem;
   const { loss, norm, epsilon, bounds, queries, shareAt } = search;
   const book = ledger();
-  const breathe = breather();
   let rows = attempted.map((attempt) => {
     const image = pixelsOf(problem.pixels, shape, attempt.image);
     const stroke = strokes[norm](search, imageShape(shape), image);
@@ -152,7 +153,7 @@ async function run(
       }
     });
     rows = rows.filter(book.isOpen);
-    await breathe();
+    problem.tell(query + 1, queries, rows);
   }
   for (const { image, restart, loss: score, best } of rows) {
     book.settle({ image, restart, success: false, score, adversarial: best });
@@ -196,7 +197,7 @@ function peaks({ epsilon, bounds }: RandomSearch, [height, width, channels]: Sha
 
   /** The image with a perturbation scaled to ε. */
   const apply = (perturbation: Float32Array): Float32Array => {
-    const scale = epsilon / Math.max(distance(perturbation, none), 1e-20);
+    const scale = scaleTo(epsilon, distance(perturbation, none));
     const point = image.map((pixel, i) => clip(pixel + scale * perturbation[i], bounds));
     ballAround(norms.l2, epsilon, bounds, image).project(point);
     return point;

@@ -1,29 +1,68 @@
-import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+// Whether adversarial images do what was asked, by the model's own prediction.
+import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkImages } from './checks.ts';
-import { checkClasses, meets, readGoal } from './goals.ts';
+import { type Bounds, checkBounds } from './checks.ts';
+import { checkClasses, meets, type ReadGoal, readGoal } from './goals.ts';
+import { checkImages, readPixels } from './images.ts';
 import { classifierOf } from './models.ts';
-import type { AttackedModel, Goal } from './types.ts';
+import { checkOptions, type OptionNames } from './options.ts';
+import { predictionsOf } from './predictions.ts';
+import type { AttackedModel, GivenGoal } from './types.ts';
+
+export interface SuccessOptions {
+  /** The lowest and the highest value of a pixel; default [0, 1]. */
+  readonly bounds?: Bounds;
+}
+
+const OPTIONS: OptionNames<SuccessOptions> = { bounds: true };
 
 /**
  * Whether each adversarial image does what the goal asks, by the model's own prediction of the very tensor given: differs
  * from the label, or equals the target.
  *
- * @param adversarial [batch, height, width, channels]; borrowed
- * @param goal a bare integer label tensor means untargeted; borrowed
+ * @param adversarial [batch, height, width, channels], pixels within the bounds; borrowed
+ * @param goal bare labels mean untargeted; borrowed
+ *
+ * Throws InputError for pixels that are not finite or out of bounds, and for labels that the model does not have.
  */
-export async function success(model: AttackedModel, adversarial: Tensor4D, goal: Goal | Tensor1D): Promise<boolean[]> {
+export async function success(
+  model: AttackedModel,
+  adversarial: Tensor4D,
+  goal: GivenGoal,
+  options: SuccessOptions = {},
+): Promise<boolean[]> {
+  checkOptions('success', options, OPTIONS);
+  const { bounds = [0, 1] } = options;
+  checkBounds(bounds);
   checkImages(adversarial);
-  const wanted = await readGoal(goal, adversarial.shape[0]);
-  const predictions = tf.tidy(() => {
-    const logits = classifierOf(model)(adversarial);
-    checkClasses(wanted, logits);
-    // What is not a number is no class.
-    return tf.where(tf.any(tf.isNaN(logits), 1), tf.scalar(-1, 'int32'), tf.argMax(logits, 1));
+  await readPixels(adversarial, bounds);
+  const { solved } = await judge(model, adversarial, await readGoal(goal, adversarial.shape[0]));
+  return solved;
+}
+
+/**
+ * `success` of images and a goal that were read already, and the number of classes that the model knows.
+ *
+ * @param turn awaited before the model is called, and after, since what comes next may be an attack with turns of its own
+ */
+export async function judge(
+  model: AttackedModel,
+  images: Tensor4D,
+  goal: ReadGoal,
+  turn: () => Promise<void> = async () => {},
+): Promise<{ readonly solved: boolean[]; readonly classes: number }> {
+  await turn();
+  const logits = tf.tidy(() => {
+    const outputs = classifierOf(model)(images);
+    checkClasses(goal, outputs);
+    return outputs;
   });
   try {
-    return Array.from(await predictions.data(), (predicted, i) => meets(wanted.kind, wanted.classes[i], predicted));
+    const classes = logits.shape[1];
+    const predictions = predictionsOf((await logits.data()) as Float32Array, classes);
+    await turn();
+    return { solved: predictions.map((predicted, i) => meets(goal.kind, goal.classes[i], predicted)), classes };
   } finally {
-    predictions.dispose();
+    logits.dispose();
   }
 }

@@ -1,5 +1,7 @@
+// The contracts: what attacks are given, and what they are.
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Key } from '../src/core/key.ts';
+import type { Bounds } from './checks.ts';
 
 /** images [batch, height, width, channels], pixels in [0, 1] → logits [batch, classes]. */
 export type Classifier = (images: Tensor4D) => Tensor2D;
@@ -11,13 +13,22 @@ export interface AppliedModel {
 
 export type AttackedModel = Classifier | AppliedModel;
 
+/** Class numbers, one an image: whole numbers from 0, in a tensor [batch], a typed array or an array. */
+export type Labels = Tensor1D | ArrayLike<number> | ArrayLike<bigint>;
+
 /**
- * What an attack is after: any class but the labels, or one given class an image. Labels are int32 [batch]; those of a
- * targeted goal serve only losses that compare the target with the true class (DLR), by default the clean prediction.
+ * What an attack is after: any class but the labels, or one given class an image. Labels of a targeted goal serve only
+ * losses that compare the target with the true class (DLR), by default the clean prediction.
  */
-export type Goal =
-  | { readonly kind: 'untargeted'; readonly labels: Tensor1D }
-  | { readonly kind: 'targeted'; readonly targets: Tensor1D; readonly labels?: Tensor1D };
+export type GoalOf<Classes> =
+  | { readonly kind: 'untargeted'; readonly labels: Classes }
+  | { readonly kind: 'targeted'; readonly targets: Classes; readonly labels?: Classes };
+
+/** A goal as losses see it: class numbers are int32 tensors [batch]. */
+export type Goal = GoalOf<Tensor1D>;
+
+/** A goal as callers give it; bare labels are untargeted. */
+export type GivenGoal = Labels | GoalOf<Labels>;
 
 /**
  * What an attack increases: one value a sample, [batch]. `cleanLogits` are those of the unperturbed images, for losses
@@ -30,6 +41,19 @@ export interface Cost {
   readonly forwardPasses: number;
   /** Gradients with respect to the images; each is a forward pass too. */
   readonly inputGradients: number;
+}
+
+/** How far an attack on a batch is. */
+export interface AttackProgress {
+  /** The attack's name; of a cascade, that of its attack under way. */
+  readonly attack: string;
+  /** Steps done, of `steps` at most, over all restarts, target classes and constants. */
+  readonly step: number;
+  readonly steps: number;
+  /** Images of the batch still under attack. */
+  readonly left: number;
+  /** How much of the whole attack's work is done for an image that is still under attack: a share, 0 … 1. */
+  readonly share: number;
 }
 
 export type NormName = 'linf' | 'l2' | 'l1';
@@ -45,6 +69,12 @@ export interface PerturbOptions {
   readonly mode?: 'evaluate' | 'train';
   /** Told, possibly several times, what has been spent since it was told last. */
   readonly onCost?: (cost: Cost) => void;
+  /** Told how many images' gradients were not finite, each time that some were. */
+  readonly onNonFinite?: (gradients: number) => void;
+  /** Told after every step how far the attack is. */
+  readonly onProgress?: (progress: AttackProgress) => void;
+  /** Stops the attack, which then throws the signal's reason before its next call of the model. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Attack {
@@ -52,11 +82,15 @@ export interface Attack {
   readonly norm: NormName;
   /** The radius of the ball in pixel units of [0, 1]; null for an attack that searches the smallest perturbation. */
   readonly epsilon: number | null;
+  /** The lowest and the highest value of a pixel; default [0, 1]. */
+  readonly bounds?: Bounds;
+  /** The most that the attack asks of a model of so many classes for one image, in mode `evaluate`. */
+  readonly budget?: (classes: number) => Cost;
   /**
    * Adversarial images, owned by the caller.
    *
    * @param images [batch, height, width, channels], pixels within the attack's bounds; borrowed
-   * @param goal a bare integer label tensor means untargeted; borrowed
+   * @param goal bare labels mean untargeted; borrowed
    */
-  perturb(model: AttackedModel, images: Tensor4D, goal: Goal | Tensor1D, options?: PerturbOptions): Promise<Tensor4D>;
+  perturb(model: AttackedModel, images: Tensor4D, goal: GivenGoal, options?: PerturbOptions): Promise<Tensor4D>;
 }

@@ -1,8 +1,15 @@
-import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+// One attack on a batch of images that a model classifies right.
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../src/core/errors.ts';
 import type { Key } from '../src/core/key.ts';
 import type { Cascade } from './cascade.ts';
-import { success } from './success.ts';
-import type { Attack, AttackedModel, Cost } from './types.ts';
+import { addCosts } from './costs.ts';
+import { describe } from './given.ts';
+import { readGoal } from './goals.ts';
+import { judge } from './success.ts';
+import { turns } from './turns.ts';
+import type { Attack, AttackedModel, Cost, Labels, PerturbOptions } from './types.ts';
 
 /** What an attack made of images. */
 export interface UnderAttack {
@@ -12,11 +19,13 @@ export interface UnderAttack {
   readonly survived: readonly boolean[];
   /** The check of the result included. */
   readonly cost: Cost;
+  /** Images' gradients that were not finite, over all steps. */
+  readonly nonFiniteGradients: number;
   /** Of a cascade: for each of its attacks, in order, whether each image stands after it and all before. */
   readonly standing?: Readonly<Record<string, readonly boolean[]>>;
 }
 
-export interface UnderAttackOptions {
+export interface UnderAttackOptions extends Pick<PerturbOptions, 'onProgress' | 'signal'> {
   readonly key: Key;
   /** The images' numbers in their data set. */
   readonly samples: readonly number[];
@@ -34,30 +43,51 @@ export async function underAttack(
   model: AttackedModel,
   attack: Attack,
   images: Tensor4D,
-  labels: Tensor1D,
-  { key, samples }: UnderAttackOptions,
+  labels: Labels,
+  { key, samples, onProgress, signal }: UnderAttackOptions,
 ): Promise<UnderAttack> {
   let cost: Cost = { forwardPasses: samples.length, inputGradients: 0 };
   const onCost = (spent: Cost): void => {
     cost = addCosts(cost, spent);
   };
-  const options = { key, samples, onCost };
+  const turn = turns(signal);
+  const goal = await readGoal(labels, images.shape[0]);
+  let nonFiniteGradients = 0;
+  const onNonFinite = (gradients: number): void => {
+    nonFiniteGradients += gradients;
+  };
+  const options = { key, samples, onCost, onNonFinite, onProgress, signal };
   const { adversarial, standing } = isCascade(attack)
     ? await attack.run(model, images, labels, options)
     : { adversarial: await attack.perturb(model, images, labels, options), standing: undefined };
   try {
-    const fooled = await success(model, adversarial, labels);
-    return { adversarial, survived: fooled.map((is) => !is), cost, ...(standing && { standing: stages(standing) }) };
+    await checkResult(attack, adversarial, images);
+    const { solved } = await judge(model, adversarial, goal, turn);
+    return {
+      adversarial,
+      survived: solved.map((is) => !is),
+      cost,
+      nonFiniteGradients,
+      ...(standing && { standing: stages(standing) }),
+    };
   } catch (error) {
-    adversarial.dispose();
+    tf.dispose(adversarial);
     throw error;
   }
 }
 
+/** Throws for what an attack of the caller's own must not return. */
+async function checkResult({ name }: Attack, adversarial: Tensor4D, images: Tensor4D): Promise<void> {
+  const broken = (got: string) =>
+    new InputError(
+      `${name}: expected adversarial images [${images.shape}] of finite pixels, got ${got}. Mend the attack.`,
+    );
+  if (!(adversarial instanceof tf.Tensor) || adversarial.shape.join() !== images.shape.join()) {
+    throw broken(describe(adversarial));
+  }
+  const strange = (await adversarial.data()).find((pixel) => !Number.isFinite(pixel));
+  if (strange !== undefined) throw broken(`a pixel that is ${strange}`);
+}
+
 /** Without the images that were wrong before any attack. */
 const stages = ({ clean: _, ...attacks }: Readonly<Record<string, readonly boolean[]>>) => attacks;
-
-export const addCosts = (a: Cost, b: Cost): Cost => ({
-  forwardPasses: a.forwardPasses + b.forwardPasses,
-  inputGradients: a.inputGradients + b.inputGradients,
-});

@@ -18,7 +18,8 @@ interface BatchNorm {
 
 const FILLS = { gamma: 1, beta: 0 } as const;
 
-function layersOf(model: unknown): readonly object[] {
+/** The layers of a LayersModel, those of nested models too. */
+export function layersOf(model: unknown): readonly object[] {
   const { layers } = model as { readonly layers?: readonly object[] };
   return Array.isArray(layers) ? layers.flatMap((layer: object) => [layer, ...layersOf(layer)]) : [];
 }

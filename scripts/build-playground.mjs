@@ -26,8 +26,8 @@ const { status } = spawnSync(process.execPath, [compiler, '-p', playground], { c
 if (status !== 0) process.exit(status ?? 1);
 
 /**
- * The gradients of tfjs-core from where they are: a bundler resolves what Node cannot, and so they are in the page once.
- * package.json says of built files only that they are imported for what they do.
+ * The sources import the gradients of tfjs-core as the build bundles them, which is in dist. package.json says of built
+ * files only that they are imported for what they do.
  */
 const gradients = {
   name: 'gradients',
@@ -37,7 +37,7 @@ const gradients = {
       sideEffects: true,
     }));
     onResolve({ filter: /\/tfjs-gradients\.js$/ }, () => ({
-      path: require.resolve('@tensorflow/tfjs-core/dist/register_all_gradients.js'),
+      path: join(root, 'dist/src/ops/tfjs-gradients.js'),
       sideEffects: true,
     }));
   },

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { oneTfjsCore } from './one-tfjs-core.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
@@ -52,13 +53,15 @@ for (const [name, relaxed, wide] of [
   );
 }
 
-// tfjs-core registers no gradient in Node, and its own list of them has imports without extensions, which Node refuses.
+// tfjs-core does not register its gradients, and its own list of them has imports without extensions, which Node refuses.
+// The bundle uses the tfjs-core of the program, since tensors and ops of two copies do not work together.
 await build({
   entryPoints: [require.resolve('@tensorflow/tfjs-core/dist/register_all_gradients.js')],
   outfile: join(root, 'dist/src/ops/tfjs-gradients.js'),
   bundle: true,
   format: 'esm',
   minify: true,
+  plugins: [oneTfjsCore],
   logLevel: 'error',
 });
 

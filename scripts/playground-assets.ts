@@ -15,12 +15,12 @@ import { readCheckpoint, restoreCheckpoint } from '../src/checkpoints/index.ts';
 import { networkOnly } from '../src/checkpoints/network.ts';
 import { loadDataset, testIndices } from '../src/data/index.ts';
 import { encodePng } from '../src/reporting/png.ts';
-import { parseConfig, train } from '../src/training/index.ts';
+import { parseConfig, type TrainOptions, train } from '../src/training/index.ts';
 
 const playground = fileURLToPath(new URL('../../docs/playground', import.meta.url));
 const DIGITS = 20;
 
-const MODELS = {
+const MODELS: Readonly<Record<string, TrainOptions>> = {
   undefended: { model: 'cnn', width: 0.25, objective: 'natural', epochs: 6 },
   robust: {
     ...{ model: 'cnn', width: 0.5, objective: 'trades', epochs: 10 },

@@ -100,7 +100,7 @@ async function writeTables({ page = false } = {}): Promise<string> {
     ],
     builds: await readBuilds(),
   };
-  await writeAtomically(join(out, 'results.csv'), formatResults(found.flatMap(({ record }) => resultRows(record))));
+  await writeAtomically(join(out, 'results.csv'), formatResults(resultRows(found.map(({ record }) => record))));
   await writeAtomically(join(out, 'epochs-to-accuracy.csv'), formatEpochsToAccuracy(state.epochs));
   await writeAtomically(join(out, 'study.md'), `${studySection(state)}\n`);
   if (options.docs !== undefined) {
@@ -108,7 +108,7 @@ async function writeTables({ page = false } = {}): Promise<string> {
   }
   const reported = found.flatMap(({ run, record }) => (run.part === 'primary' ? [record] : []));
   if (page && reported.length > 0) {
-    const html = await renderPage(collectReport(reported, 'Does AGENT help?', null));
+    const html = await renderPage(collectReport(reported, 'Does AGENT help?'));
     await writeAtomically(join(out, 'report.html'), html);
   }
   return progress(state);

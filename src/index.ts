@@ -6,8 +6,9 @@ export { BACKENDS, type BackendChoice, type BackendName } from './backends/names
 export { type StartedBackend, type StartOptions, startBackend } from './backends/start.ts';
 export { type ReadCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoints/checkpoint.ts';
 export { type Exported, type ExportFormat, exportModel } from './checkpoints/export.ts';
-export { type Imported, importModel } from './checkpoints/import.ts';
+export { type Imported, type ImportOptions, importModel } from './checkpoints/import.ts';
 export { type LoadedModel, loadModel } from './checkpoints/load-model.ts';
+export type { Reading, StemName } from './checkpoints/pytorch/reading.ts';
 export {
   decodeSafetensors,
   encodeSafetensors,
@@ -85,6 +86,14 @@ export { type Convolution, sparseConv2d } from './ops/sparse-conv2d.ts';
 export { sparseMatMul } from './ops/sparse-matmul.ts';
 export { type IndexMaps, type Term, weightedSum } from './ops/weighted-sum.ts';
 export { agent, agentCorrection, type Corrected, type Correction } from './optimizers/agent.ts';
+export {
+  type Average,
+  averageDecay,
+  carryAverage,
+  disposeAverage,
+  startAverage,
+  updateAverage,
+} from './optimizers/average.ts';
 export { type CarryMaps, carry, carryMaps, carryState } from './optimizers/carry.ts';
 export { chain } from './optimizers/chain.ts';
 export {
@@ -139,7 +148,15 @@ export {
   type SweepOptions,
   type SweepResult,
 } from './sweeps/index.ts';
-export { configHash, describe, parseConfig, SETTINGS, type TrainConfig, type TrainOptions } from './training/config.ts';
+export {
+  configHash,
+  describe,
+  parseConfig,
+  readConfig,
+  SETTINGS,
+  type TrainConfig,
+  type TrainOptions,
+} from './training/config.ts';
 export { sha256OfFile } from './training/fingerprint.ts';
 export type { MetricRow } from './training/metrics.ts';
 export { type RecipeName, recipes } from './training/recipes.ts';

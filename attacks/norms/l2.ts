@@ -1,13 +1,18 @@
+// The l2 norm. Lengths are sums of squares in float32, so numbers are scaled by a power of two first where they must be.
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, normal, uniform } from '../../src/core/key.ts';
+import { moderationOf, orOne } from './moderate.ts';
 import type { Norm } from './norm.ts';
 
-/** Keeps a zero gradient zero; below every gradient whose square float32 can hold. */
-const TINY = 1e-20;
+/** √Σ x² a sample, [batch, 1, 1, 1], of numbers whose squares float32 can hold. */
+const rootOfSquares = (x: Tensor4D): Tensor4D => tf.sqrt(tf.sum(tf.square(x), [1, 2, 3], true));
 
 /** ‖δ‖₂ a sample, [batch, 1, 1, 1]. */
-const length = (x: Tensor4D): Tensor4D => tf.sqrt(tf.sum(tf.square(x), [1, 2, 3], true));
+const length = (x: Tensor4D): Tensor4D => {
+  const factor = moderationOf(x);
+  return tf.div(rootOfSquares(tf.mul(x, factor)), factor);
+};
 
 /** ‖δ‖₂ = √Σ δ_i². */
 export const l2: Norm = {
@@ -17,14 +22,18 @@ export const l2: Norm = {
     const direction = normal(foldIn(key, 'direction'), size);
     const [u] = uniform(foldIn(key, 'radius'), 1);
     const squares = direction.reduce((sum, x) => sum + x * x, 0);
-    const scale = (epsilon * u ** (1 / size)) / Math.max(Math.sqrt(squares), TINY);
+    const scale = (epsilon * u ** (1 / size)) / Math.sqrt(squares);
     return direction.map((x) => x * scale);
   },
-  steepest: (gradient) => tf.tidy(() => tf.div(gradient, tf.maximum(length(gradient), TINY))),
+  steepest: (gradient) =>
+    tf.tidy(() => {
+      const moderate = tf.mul(gradient, moderationOf(gradient)) as Tensor4D;
+      return tf.div(moderate, orOne(rootOfSquares(moderate)));
+    }),
   project: (perturbation, epsilon) =>
     tf.tidy(() => {
-      const norms = length(perturbation);
-      return tf.mul(perturbation, tf.div(tf.minimum(norms, epsilon), tf.maximum(norms, TINY)));
+      const lengths = length(perturbation);
+      return tf.mul(perturbation, tf.div(tf.minimum(lengths, epsilon), orOne(lengths)));
     }),
   length: (perturbation) => tf.tidy(() => tf.reshape(length(perturbation), [-1]) as Tensor1D),
   distance: (a, b) => {

@@ -1,6 +1,6 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Classifier, crossEntropy, lossGradient, pgd } from '../../attacks/index.ts';
+import { type Attack, type Classifier, crossEntropy, lossGradient, pgd } from '../../attacks/index.ts';
 import { foldIn, seedKey } from '../../src/core/key.ts';
 import { disposeParams, disposeTensors, trainables } from '../../src/core/params.ts';
 import { natural } from '../../src/objectives/objectives.ts';
@@ -29,6 +29,7 @@ const KEY = seedKey('bench actions');
 const objective = natural();
 const optimizer = sgd({ momentum: 0.9, weightDecay: 5e-4 });
 const attack = pgd({ epsilon: 8 / 255, stepSize: 2 / 255, steps: PGD_STEPS });
+const oneStepAttack = pgd({ epsilon: 8 / 255, stepSize: 10 / 255, steps: 1 });
 
 const classifierOf =
   ({ program, params, state }: Net): Classifier =>
@@ -59,8 +60,14 @@ export function actionsOf(net: Net, { images, labels }: Batch) {
     momentum = moved;
   }
 
-  const perturb = (): Promise<Tensor4D> =>
-    attack.perturb(classifierOf(net), images, labels, { key: foldIn(KEY, 'attack'), mode: 'train' });
+  const perturb = (by = attack): Promise<Tensor4D> =>
+    by.perturb(classifierOf(net), images, labels, { key: foldIn(KEY, 'attack'), mode: 'train' });
+
+  const adversarialStep = async (by: Attack): Promise<void> => {
+    const adversarial = await perturb(by);
+    step(adversarial);
+    adversarial.dispose();
+  };
 
   const actions: { readonly [A in Action]: () => Promise<void> } = {
     forward: async () => {
@@ -79,14 +86,12 @@ export function actionsOf(net: Net, { images, labels }: Batch) {
       tf.dispose([gradient, loss, logits]);
     },
     step: async () => step(images),
-    pgd: async () => {
-      const adversarial = await perturb();
-      step(adversarial);
-      adversarial.dispose();
-    },
+    pgd: () => adversarialStep(attack),
   };
   return {
     ...actions,
+    /** A one-step attack and a training step on its examples. */
+    oneStep: () => adversarialStep(oneStepAttack),
     /** The examples alone. */
     perturb: async () => (await perturb()).dispose(),
     dispose: () => disposeState(momentum),

@@ -1,8 +1,12 @@
 import {
-  holm,
-  mean,
+  type Estimate,
+  LEAST_PAIRS,
   type PairedDifference,
   pairedDifference,
+} from '../../src/reporting/paired-difference.ts';
+import {
+  holm,
+  mean,
   smallestDetectable,
   standardDeviation,
   studentQuantile,
@@ -51,7 +55,7 @@ export interface Comparison {
   readonly seeds: readonly number[];
   /** In robust accuracy of the chosen checkpoint, seed by seed. */
   readonly differences: readonly number[];
-  /** Their mean, and that of the last checkpoint; null below one pair. */
+  /** The same with their mean, and those of the last checkpoint; null if there is no pair. */
   readonly difference: PairedDifference | null;
   readonly lastDifference: PairedDifference | null;
   /** Two-sided; NaN below two pairs. */
@@ -147,10 +151,9 @@ export interface PooledDifference {
   readonly basis: Basis;
   readonly cells: number;
   readonly pairs: number;
-  readonly mean: number;
-  /** 95 % t interval; NaN where the spread within cells is not known. */
-  readonly low: number;
-  readonly high: number;
+  /** The mean with its 95 % t interval; null if the cells have too few pairs to know the spread within them. */
+  readonly estimate: Omit<Estimate, 'distinguishable'> | null;
+  /** The smallest true difference that would have been found; NaN without an estimate. */
   readonly smallest: number;
 }
 
@@ -175,16 +178,14 @@ export function pooledDifference(
     0,
   );
   const scale = Math.sqrt(groups.reduce((sum, { length }) => sum + 1 / length, 0)) / groups.length;
-  const error = degrees > 0 ? Math.sqrt(squares / degrees) * scale : Number.NaN;
-  const half = degrees > 0 ? studentQuantile(0.975, degrees) * error : Number.NaN;
+  const found = { arm, basis, cells: groups.length, pairs: groups.reduce((sum, { length }) => sum + length, 0) };
+  // As many degrees of freedom as the fewest pairs have that may be judged.
+  if (degrees < LEAST_PAIRS - 1) return { ...found, estimate: null, smallest: Number.NaN };
+  const error = Math.sqrt(squares / degrees) * scale;
+  const half = studentQuantile(0.975, degrees) * error;
   return {
-    arm,
-    basis,
-    cells: groups.length,
-    pairs: groups.reduce((sum, { length }) => sum + length, 0),
-    mean: center,
-    low: center - half,
-    high: center + half,
-    smallest: degrees > 0 ? smallestDetectable(error, degrees, { alpha: ALPHA, power: POWER }) : Number.NaN,
+    ...found,
+    estimate: { mean: center, low: center - half, high: center + half },
+    smallest: smallestDetectable(error, degrees, { alpha: ALPHA, power: POWER }),
   };
 }

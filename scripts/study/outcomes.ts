@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { attackLabel } from '../../src/evaluation/attacks.ts';
 import { type EpochsToAccuracy, epochsToAccuracy } from '../../src/reporting/epochs-to-accuracy.ts';
-import { costedRun, type RunRecord } from '../../src/reporting/runs.ts';
+import { costedRun, isComplete, type RunRecord } from '../../src/reporting/runs.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
 import type { Accuracies, Outcome } from './analysis.ts';
 import { ATTACK, type Known, SHARED, type StudyRun, TEST_IMAGES } from './design.ts';
@@ -11,8 +11,6 @@ export interface StudyRecord {
   readonly run: StudyRun;
   readonly record: RunRecord;
 }
-
-const isFinished = ({ config, metrics }: RunRecord): boolean => metrics.at(-1)?.epoch === config.epochs;
 
 /** Gradient evaluations so far. */
 const gradientsOf = ({ metrics }: RunRecord): number =>
@@ -34,7 +32,7 @@ export async function hasDiverged(folder: string): Promise<boolean> {
  * @param diverged names of the runs that will never finish
  */
 export function knownFrom(records: readonly RunRecord[], diverged: ReadonlySet<string>): Known {
-  const finished = records.filter(isFinished);
+  const finished = records.filter(isComplete);
   const score = ({ metrics }: RunRecord) => Math.max(...metrics.map((row) => row.validation_robust_accuracy ?? -1));
   return {
     scores: new Map([
@@ -43,7 +41,7 @@ export function knownFrom(records: readonly RunRecord[], diverged: ReadonlySet<s
     ]),
     gradients: new Map(
       records
-        .filter((record) => record.metrics.length > 0 && (isFinished(record) || diverged.has(record.name)))
+        .filter((record) => record.metrics.length > 0 && (isComplete(record) || diverged.has(record.name)))
         .map((record) => [record.name, gradientsAnEpoch(record)]),
     ),
   };
@@ -53,7 +51,7 @@ export function knownFrom(records: readonly RunRecord[], diverged: ReadonlySet<s
 export const outcomesOf = (records: readonly StudyRecord[]): Outcome[] =>
   records.flatMap(({ run, record }) => {
     const [best, last] = [accuracies(record, 'best'), accuracies(record, 'last')];
-    if (run.part === 'rate' || !isFinished(record) || best === null || last === null) return [];
+    if (run.part === 'rate' || !isComplete(record) || best === null || last === null) return [];
     const { cell, arm, config } = run;
     return [
       {
@@ -86,7 +84,7 @@ function accuracies({ evaluations }: RunRecord, checkpoint: string): Accuracies 
 /** Epochs to accuracy of the finished runs that are attacked in training; the target of a cell is that of X. */
 export function studyEpochs(records: readonly StudyRecord[]): EpochsToAccuracy[] {
   const trained = records.filter(
-    ({ run, record }) => run.part !== 'rate' && isFinished(record) && record.config.objective !== 'natural',
+    ({ run, record }) => run.part !== 'rate' && isComplete(record) && record.config.objective !== 'natural',
   );
   const plain = new Set(trained.flatMap(({ run }) => (run.arm === 'plain' ? [run.name] : [])));
   return epochsToAccuracy(

@@ -1,6 +1,6 @@
 import type { EpochsToAccuracy } from '../../src/reporting/epochs-to-accuracy.ts';
 import { mean, smallestDetectable, standardDeviation } from '../../src/reporting/statistics.ts';
-import { percent, signed } from '../../src/reporting/table.ts';
+import { formatEstimate, formatPoints, percent, signed } from '../../src/reporting/table.ts';
 import { median } from '../bench/statistics.ts';
 import {
   ALPHA,
@@ -65,9 +65,6 @@ const table = (header: readonly string[], rows: readonly (readonly string[])[]):
     ? ''
     : [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
-/** In points of per cent. */
-const interval = ({ mean: center, low, high }: { mean: number; low: number; high: number }): string =>
-  Number.isNaN(low) ? signed(center) : `${signed(center)} [${signed(low)}, ${signed(high)}]`;
 const times = (ratio: number): string => (Number.isNaN(ratio) ? '–' : `${ratio.toFixed(2)}×`);
 const probability = (p: number): string => (Number.isNaN(p) ? '–' : p < 0.001 ? '< 0.001' : p.toFixed(3));
 const spread = (values: readonly number[]): string => {
@@ -151,11 +148,11 @@ const comparisonsTable = (comparisons: readonly Comparison[]): string =>
           BASES[basis],
           `${seeds.length} of ${planned}`,
           differences.map(signed).join(' '),
-          interval(difference),
+          difference.estimate === null ? '–' : formatEstimate(difference.estimate),
           probability(adjusted),
           `${percent(smallest.family)} (${percent(smallest.alone)})`,
           verdict,
-          interval(lastDifference),
+          formatPoints(lastDifference),
           times(cost.gradients),
           times(cost.work),
         ],
@@ -181,7 +178,7 @@ const pooledTable = (outcomes: readonly Outcome[]): string =>
         entry.arm,
         BASES[entry.basis],
         String(entry.pairs),
-        interval(entry),
+        entry.estimate === null ? '–' : formatEstimate(entry.estimate),
         percent(entry.smallest),
       ]),
     ),
@@ -229,7 +226,7 @@ function explorationTable({ outcomes }: StudyState): string {
         String(runs.length),
         spread(runs.map(({ best }) => best.clean)),
         spread(runs.map(({ best }) => best.robust)),
-        difference === null ? '–' : interval(difference),
+        difference === null ? '–' : formatPoints(difference),
         millions(runs.map(({ gradients }) => gradients)),
       ],
     ];
@@ -305,8 +302,8 @@ interface Sorted {
 function sorted(comparisons: readonly Comparison[]): Sorted {
   const shown = comparisons.filter(({ verdict }) => verdict === 'distinguishable');
   return {
-    better: shown.filter(({ difference }) => (difference?.mean ?? 0) > 0),
-    worse: shown.filter(({ difference }) => (difference?.mean ?? 0) < 0),
+    better: shown.filter(({ difference }) => (difference?.estimate?.mean ?? 0) > 0),
+    worse: shown.filter(({ difference }) => (difference?.estimate?.mean ?? 0) < 0),
     same: comparisons.filter(({ verdict }) => verdict === 'not distinguishable'),
   };
 }
@@ -360,9 +357,10 @@ function currency(atEpochs: Sorted, atGradients: Sorted): string {
 
 /** The secondary question. */
 function pooledSentence(pooled: readonly PooledDifference[]): string {
-  const known = pooled.filter(({ low }) => !Number.isNaN(low));
-  if (known.length === 0) return '';
-  const parts = known.map((entry) => `\`${entry.arm}\` at ${BASES[entry.basis]} ${interval(entry)}`);
+  const parts = pooled.flatMap(({ arm, basis, estimate }) =>
+    estimate === null ? [] : [`\`${arm}\` at ${BASES[basis]} ${formatEstimate(estimate)}`],
+  );
+  if (parts.length === 0) return '';
   return `Secondary, as a mean over cells with an interval that is not adjusted, in points of robust accuracy: ${parts.join('; ')}.`;
 }
 
@@ -427,7 +425,7 @@ export function studySection(state: StudyState): string {
     ),
     ...part(
       'Exploratory',
-      'Not part of the question; intervals are not adjusted, and a difference here is a reason to ask again, not a result. Accuracies are those of the checkpoint of best robust validation accuracy, in natural training too, where that is no measure of how accurate the net becomes.',
+      'Not part of the question; intervals are not adjusted, and a difference here is a reason to ask again, not a result. Accuracies are those of the checkpoint of best validation accuracy: robust, under natural training clean.',
       [explorationTable(state), varianceTable(state)].filter(Boolean).join('\n\n'),
     ),
   ].join('\n\n');

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, type FileHandle, link, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { inWords, isMissing, writing } from '../core/system-errors.ts';
 import { makeFolder, syncFolder } from './folders.ts';
 import type { Guard } from './lock.ts';
 import { hasEnded, machineOf, thisProcess } from './owner.ts';
-import { inWords, isMissing, writing } from './system-errors.ts';
 
 /** Where the version before the newest of a file is kept. */
 export const previousOf = (path: string): string => `${path}.previous`;
@@ -93,6 +93,16 @@ export async function appendLines(
     await explainMissing(error.cause, guard);
     throw error;
   });
+}
+
+/**
+ * Removes a file, if it exists.
+ *
+ * @throws InputError if the system does not let it, and what `guard` throws
+ */
+export async function removeFile(path: string, { guard }: { readonly guard?: Guard } = {}): Promise<void> {
+  await guard?.();
+  await writing(path, () => rm(path, { force: true }));
 }
 
 /** Throws the better reason where a file is missing because its folder was removed right before. */

@@ -3,7 +3,7 @@ import { hasCheckpoint, readCheckpoint } from './checkpoint.ts';
 
 /** How far a run is, by the last checkpoint that can be read. */
 export interface Completion {
-  /** True if that checkpoint, which is written after all else of an epoch, records the final epoch. */
+  /** True if that checkpoint records the final epoch. */
   readonly complete: boolean;
   /** Epochs that it records. */
   readonly epoch: number;
@@ -12,6 +12,9 @@ export interface Completion {
   /** What had to be passed over, for people. */
   readonly warnings: readonly string[];
 }
+
+/** True if a last checkpoint, which is written after all else of an epoch, records the final epoch: the run is complete. */
+export const recordsEnd = (epoch: number, epochs: number): boolean => epoch >= epochs;
 
 /**
  * How far the run is whose last checkpoint is at `last`; null if there is none.
@@ -23,7 +26,7 @@ export async function completionOf(last: string): Promise<Completion | null> {
   const { stored, warnings } = await readCheckpoint(last);
   const { epochs: said } = stored.config;
   const epochs = typeof said === 'number' ? said : null;
-  return { complete: epochs !== null && stored.epoch >= epochs, epoch: stored.epoch, epochs, warnings };
+  return { complete: epochs !== null && recordsEnd(stored.epoch, epochs), epoch: stored.epoch, epochs, warnings };
 }
 
 /** How far an incomplete run is, in words. */

@@ -34,6 +34,10 @@ export async function encodeCheckpoint(checkpoint: Checkpoint): Promise<Uint8Arr
   await putParams('params/', checkpoint.params);
   await putAll('state/', checkpoint.state);
   for (const [slot, tree] of Object.entries(checkpoint.optimizer)) await putAll(`optimizer/${slot}/`, tree);
+  if (checkpoint.average) {
+    await putAll('average/params/', checkpoint.average.params);
+    await putAll('average/state/', checkpoint.average.state);
+  }
   if (checkpoint.snapshot) {
     await putParams('snapshot/params/', checkpoint.snapshot.params);
     await putAll('snapshot/state/', checkpoint.snapshot.state);

@@ -9,9 +9,11 @@ import { runNetwork } from '../ops/network.ts';
 import { writeAtomically } from './atomic-file.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './encode.ts';
-import { encodeLayers, type LayersFiles, loadLayers, MODEL_FILE, WEIGHTS_FILE } from './layers-file.ts';
+import { encodeLayers, type LayersFiles, loadLayers, WEIGHTS_FILE } from './layers-file.ts';
 import { checkpointOf, networkOf, networkOnly } from './network.ts';
-import { decodePytorch, encodePytorch } from './pytorch-file.ts';
+import { decodePytorch, encodePytorch } from './pytorch/exported.ts';
+import { decodeSafetensors } from './safetensors.ts';
+import { MODEL_JSON } from './saved-model.ts';
 import { restoreCheckpoint } from './stored.ts';
 import type { Checkpoint } from './types.ts';
 
@@ -35,13 +37,14 @@ const FORMATS = {
     const bytes = encodePytorch(await networkOf(checkpoint));
     return {
       files: { '': bytes },
-      logits: async (images) => logitsOfOwned(checkpointOf(decodePytorch(bytes, 'The export')), images),
+      logits: async (images) =>
+        logitsOfOwned(checkpointOf(decodePytorch(decodeSafetensors(bytes), 'The export')), images),
     };
   },
   layers: async (checkpoint) => {
     const files = await encodeLayers(await networkOf(checkpoint));
     return {
-      files: { [WEIGHTS_FILE]: files.weights, [MODEL_FILE]: files.modelJson },
+      files: { [WEIGHTS_FILE]: files.weights, [MODEL_JSON]: files.modelJson },
       logits: (images) => layersLogits(files, images),
     };
   },

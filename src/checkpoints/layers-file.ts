@@ -2,18 +2,19 @@ import type { io } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { InputError } from '../core/errors.ts';
+import { shellCommand } from '../core/shell.ts';
 import { sizeOf } from '../core/structure.ts';
 import { type Declared, parametersOf, statisticsOf } from '../models/inspect.ts';
 import { buildModel } from '../models/models.ts';
 import { BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, type Layer, type Program } from '../ops/network.ts';
 import { type Network, parseRecord } from './network.ts';
+import type { SavedModel } from './saved-model.ts';
 
 /*
  * A LayersModel of TensorFlow.js: `model.json` with layers of Keras, and `weights.bin`. Padding is explicit, since Keras
  * pads strided convolutions on one side only. `userDefinedMetadata` hold what brings the very checkpoint back.
  */
 
-export const MODEL_FILE = 'model.json';
 export const WEIGHTS_FILE = 'weights.bin';
 
 type Layers = typeof import('@tensorflow/tfjs-layers');
@@ -168,37 +169,41 @@ export async function encodeLayers(network: Network): Promise<LayersFiles> {
 }
 
 /**
- * The network that the two files of a LayersModel hold; it has to be one that was exported.
+ * The network that a LayersModel holds; it has to be one that was exported.
  *
  * @param source what messages call the model
  * @throws InputError if it is another model, or the weights are not those of the network
  */
-export function decodeLayers({ modelJson, weights }: LayersFiles, source: string): Network {
-  const { weightsManifest, userDefinedMetadata } = readJson(modelJson, source);
-  const named = userDefinedMetadata?.equipoise_network;
+export function decodeLayers({ weightSpecs, weightData, json }: SavedModel, source: string): Network {
+  const named = json.userDefinedMetadata?.equipoise_network;
   if (named === undefined) {
     throw new InputError(
-      `${source} is a LayersModel that Equipoise did not export, so its layers belong to no network here. It can be evaluated as it is: equipoise evaluate ${source}`,
+      `${source} is a LayersModel that Equipoise did not export, so its layers belong to no network here. It can be evaluated as it is: ${shellCommand('equipoise', 'evaluate', source)}`,
     );
   }
   const record = parseRecord(named, source);
   const program = buildModel(record.model.name, record.model);
-  const specs = (weightsManifest ?? []).flatMap((group) => group.weights);
-  const expected = specs.reduce((total, { shape }) => total + 4 * sizeOf(shape), 0);
-  if (expected !== weights.length || specs.some(({ dtype }) => dtype !== 'float32')) {
-    throw new InputError(
-      `${source} names ${expected} bytes of float32 weights; ${weights.length} came. Export it again.`,
-    );
-  }
   const found = new Map<string, { shape: readonly number[]; data: Float32Array<ArrayBuffer> }>();
   let start = 0;
-  for (const { name, shape } of specs) {
+  for (const { name, shape, dtype, quantization } of weightSpecs) {
+    if (dtype !== 'float32' || quantization !== undefined) {
+      throw new InputError(
+        `${source} has ${name} as ${quantization?.dtype ?? dtype}; expected float32, as it was exported. Export it again.`,
+      );
+    }
     const end = start + 4 * sizeOf(shape);
-    found.set(name, { shape, data: new Float32Array(new Uint8Array(weights.subarray(start, end)).buffer) });
+    found.set(name, { shape, data: new Float32Array(weightData.slice(start, end).buffer) });
     start = end;
   }
+  const normalization = Object.keys(normalizationOf(record.model));
+  const declared = [...parametersOf(program), ...statisticsOf(program)];
+  const known = new Set([...declared.map(({ name }) => keyOf(name)), ...normalization]);
+  const strange = [...found.keys()].find((name) => !known.has(name));
+  if (strange !== undefined) {
+    throw new InputError(`${source} has a weight ${strange}, which ${record.model.name} does not have.`);
+  }
   const values = Object.fromEntries(
-    [...parametersOf(program), ...statisticsOf(program)].map(({ name, shape }) => {
+    declared.map(({ name, shape }) => {
       const stored = found.get(keyOf(name));
       if (stored === undefined || String(stored.shape) !== String(shape)) {
         throw new InputError(
@@ -209,17 +214,4 @@ export function decodeLayers({ modelJson, weights }: LayersFiles, source: string
     }),
   );
   return { record, values };
-}
-
-interface StoredLayersModel {
-  readonly weightsManifest?: io.WeightsManifestConfig;
-  readonly userDefinedMetadata?: { readonly equipoise_network?: unknown };
-}
-
-function readJson(text: string, source: string): StoredLayersModel {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new InputError(`${source} holds a ${MODEL_FILE} that is no JSON: ${(error as Error).message}`);
-  }
 }

@@ -9,12 +9,12 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../core/errors.ts';
+import { isMissing, isSystemError, writing } from '../core/system-errors.ts';
 import { makeFolder } from './folders.ts';
 import type { HeartbeatData } from './heartbeat.ts';
 import { formatRecord, type LockRecord } from './lock-record.ts';
 import { describeOwner, judge, type Sighting } from './lock-state.ts';
 import { hasEnded, thisProcess } from './owner.ts';
-import { isMissing, isSystemError, writing } from './system-errors.ts';
 
 /** Called before a file takes its name or grows; throws where it may not. */
 export type Guard = () => Promise<void>;

@@ -63,7 +63,7 @@ export function checkpointOf({ record: { sparse, ...record }, values }: Network)
   const state: Tensors = Object.fromEntries(
     statisticsOf(program).map(({ name, shape }) => [name, tf.tensor(values[name], [...shape])]),
   );
-  return { ...record, params, state, optimizer: {}, snapshot: null, meanGradient: {}, explored: {} };
+  return { ...record, params, state, optimizer: {}, average: null, snapshot: null, meanGradient: {}, explored: {} };
 }
 
 /**
@@ -103,6 +103,7 @@ export function networkOnly(checkpoint: Checkpoint): Checkpoint {
     params: Object.fromEntries(parametersOf(program).map(({ name }) => [name, params[name]])),
     state: Object.fromEntries(statisticsOf(program).map(({ name }) => [name, state[name]])),
     optimizer: {},
+    average: null,
     snapshot: null,
     meanGradient: {},
     explored: {},

@@ -15,6 +15,8 @@ import type { Checkpoint, Json } from './types.ts';
  *   params/NAME.positions            their positions in the dense kernel, row-major, int32
  *   state/NAME                       running statistics of batch norm
  *   optimizer/SLOT/NAME              momentum
+ *   average/params/NAME              the average of a parameter, on the positions of params/NAME
+ *   average/state/NAME               the average of running statistics
  *   snapshot/params/…, snapshot/state/…, meanGradient/NAME, explored/NAME
  *
  * Its metadata are strings: `format`, `format_version`, `config`, `model`, `epoch`, `step`, `progress`, `shapes` (the dense
@@ -88,7 +90,28 @@ export function parseCheckpoint({ metadata, tensors }: Safetensors, source: stri
   const strings = metadataSchema.safeParse(metadata);
   const parts = strings.success ? partsSchema.safeParse(parseAll(strings.data)) : strings;
   if (!parts.success) throw new InputError(`${source} is no checkpoint: ${z.prettifyError(parts.error)}`);
+  checkTensors(tensors, parts.data.shapes, source);
   return { ...(parts.data as Omit<StoredCheckpoint, 'tensors'>), tensors };
+}
+
+/** @throws InputError unless every tensor has the type that its name asks for, and sparse ones have shape and positions */
+function checkTensors(tensors: Safetensors['tensors'], shapes: StoredCheckpoint['shapes'], source: string): void {
+  const refuse = (what: string): never => {
+    throw new InputError(`${source} is no checkpoint: ${what}. Use another checkpoint of the run.`);
+  };
+  for (const [name, { dtype, shape }] of Object.entries(tensors)) {
+    const expected = name.endsWith(POSITIONS) ? 'I32' : name.startsWith('explored/') ? 'U8' : 'F32';
+    if (dtype !== expected) refuse(`its tensor ${name} is ${dtype}, expected ${expected}`);
+    if (!name.endsWith(POSITIONS)) continue;
+    const values = name.slice(0, -POSITIONS.length);
+    if (!Object.hasOwn(tensors, values) || !Object.hasOwn(shapes, values))
+      refuse(`${name} belongs to no sparse tensor`);
+    if (shape.length !== 1 || String(tensors[values].shape) !== String(shape)) {
+      refuse(`${name} has the shape [${shape}] and its values have [${tensors[values].shape}]`);
+    }
+  }
+  const dense = Object.keys(shapes).find((name) => !Object.hasOwn(tensors, name + POSITIONS));
+  if (dense !== undefined) refuse(`it names a dense shape of ${dense}, which has no positions`);
 }
 
 function parseAll({ config, model, epoch, step, progress, shapes }: z.infer<typeof metadataSchema>): unknown {
@@ -140,6 +163,9 @@ export function restoreCheckpoint(stored: StoredCheckpoint): Checkpoint {
   const optimizer: OptimizerState = Object.fromEntries(
     [...slots].map((slot) => [slot, tensorsBelow(stored, `optimizer/${slot}/`)]),
   );
+  const average = names.some((name) => name.startsWith('average/'))
+    ? { params: tensorsBelow(stored, 'average/params/'), state: tensorsBelow(stored, 'average/state/') }
+    : null;
   const snapshot = names.some((name) => name.startsWith('snapshot/'))
     ? { params: paramsBelow(stored, 'snapshot/params/'), state: tensorsBelow(stored, 'snapshot/state/') }
     : null;
@@ -157,6 +183,7 @@ export function restoreCheckpoint(stored: StoredCheckpoint): Checkpoint {
     params: paramsBelow(stored, 'params/'),
     state: tensorsBelow(stored, 'state/'),
     optimizer,
+    average,
     snapshot,
     meanGradient: tensorsBelow(stored, 'meanGradient/'),
     explored,

@@ -1,5 +1,6 @@
 import type { Params, Tensors } from '../core/params.ts';
 import type { ModelOptions } from '../models/types.ts';
+import type { Average } from '../optimizers/average.ts';
 import type { Snapshot } from '../optimizers/snapshot.ts';
 import type { OptimizerState } from '../optimizers/types.ts';
 
@@ -26,6 +27,8 @@ export interface Checkpoint {
   /** Running statistics of batch norm. */
   readonly state: Tensors;
   readonly optimizer: OptimizerState;
+  /** The averaged network, on the structures of `params`; null without one. */
+  readonly average: Average | null;
   /** The snapshot of a corrected optimizer; null without one. */
   readonly snapshot: Snapshot | null;
   /** Mean gradient at the snapshot, on its structures; empty before the first pre-pass. */

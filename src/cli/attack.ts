@@ -8,10 +8,10 @@ import { countFallen, type ExampleFiles, formatDistance, writeExamples } from '.
 import { datasetTitle } from '../reporting/runs.ts';
 import { formatTable } from '../reporting/table.ts';
 import { checkRadii } from './attack-flags.ts';
-import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
 import { BACKEND_FLAGS } from './flags.ts';
 import { MODEL_FLAGS, modelOptions, modelSource } from './model-flags.ts';
+import { rateOf, showProgress } from './progress-bar.ts';
 import { readNorm } from './settings.ts';
 
 export const attack = defineCommand({
@@ -47,7 +47,7 @@ export const attack = defineCommand({
       revectorize: flags.revectorize,
       warn: terminal.note,
     });
-    const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'images/s');
+    const bar = await showProgress(terminal, rateOf('image'));
     let examples: Examples;
     try {
       examples = await makeExamples(source, {
@@ -58,11 +58,12 @@ export const attack = defineCommand({
         count,
         seed: flags.seed,
         signal: terminal.signal,
-        warn: (message) => (bar === null ? terminal.note(message) : bar.log(message)),
-        onProgress: (done, total) => bar?.update(done, total, 'attack', ''),
+        warn: terminal.note,
+        onProgress: (done, total) => bar.update(done, total, 'attack', ''),
+        onAttackProgress: ({ attack: name, step, steps, left }) => bar.phase(`${name} ${step}/${steps}, ${left} left`),
       });
     } finally {
-      bar?.stop();
+      bar.stop();
     }
     const files = await writeExamples(flags.out ?? folderBeside(examples.path), examples);
     terminal.print(json ? JSON.stringify(summary(examples, files), null, 2) : describe(examples, files));

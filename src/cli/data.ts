@@ -4,16 +4,13 @@ import { didYouMean } from '../core/did-you-mean.ts';
 import { UsageError } from '../core/errors.ts';
 import { dataDirectory } from '../data/directory.ts';
 import { addDataset, type DatasetInfo, datasetInfo, datasetNames, datasetOf, fetchDataset } from '../data/index.ts';
-import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
 import { byteSize } from './format.ts';
+import { byteRate, showProgress } from './progress-bar.ts';
 import type { Terminal } from './terminal.ts';
 
 const ACTIONS = ['info', 'fetch', 'add'] as const;
 type Action = (typeof ACTIONS)[number];
-
-/** Where output is piped, a line comes at most this often. */
-const LINE_EVERY_MS = 10_000;
 
 export const data = defineCommand({
   positionals: [
@@ -88,36 +85,30 @@ async function fetchShown(
   options: { readonly directory?: string; readonly baseUrl?: string },
   terminal: Terminal,
 ): Promise<DatasetInfo> {
-  const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'B/s');
-  const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
-  let lastLine = 0;
   datasetOf(name);
   const parent = dataDirectory(options.directory);
   const lock = {
     name: `the download of ${name} into ${parent}`,
-    onWait: say,
+    onWait: terminal.note,
     signal: terminal.signal,
   };
+  const bar = await showProgress(terminal, byteRate);
   // Two processes that continue one partial file would mix their bytes.
   const work = () =>
     fetchDataset(name, {
       ...options,
       signal: terminal.signal,
       onRetry: ({ url, reason, seconds }) =>
-        say(`${url} could not be reached or broke off (${reason}); trying again in ${seconds} s`),
+        terminal.note(`${url} could not be reached or broke off (${reason}); trying again in ${seconds} s`),
       onProgress: ({ file, received, total }) => {
         const figures = `${byteSize(received)}${total === null ? '' : ` of ${byteSize(total)}`}`;
-        if (bar !== null) bar.update(received, total ?? received + 1, file, figures);
-        else if (Date.now() - lastLine >= LINE_EVERY_MS) {
-          lastLine = Date.now();
-          terminal.note(`${file}: ${figures}`);
-        }
+        bar.update(received, total ?? received + 1, file, figures);
       },
     });
   try {
     return await withLock(join(parent, `.${name}.lock`), lock, work);
   } finally {
-    bar?.stop();
+    bar.stop();
   }
 }
 

@@ -3,8 +3,8 @@ import { availableParallelism, totalmem } from 'node:os';
 import { arch, version as nodeVersion, platform } from 'node:process';
 import { type AutomaticChoice, type BackendReport, inspectBackends } from '../backends/inspect.ts';
 import type { BackendChoice } from '../backends/names.ts';
-import { isMissing } from '../checkpoints/system-errors.ts';
 import { UsageError } from '../core/errors.ts';
+import { isMissing } from '../core/system-errors.ts';
 import { SETTINGS } from '../training/config.ts';
 import { readRunConfig } from '../training/run-folder.ts';
 import { defineCommand } from './command.ts';
@@ -65,10 +65,12 @@ async function wishOf(path: string): Promise<Wish> {
     throw new UsageError(`doctor takes the folder of a run, or a file of settings; there is no ${path}.`);
   });
   if (!kind.isDirectory()) {
-    const { backend = 'auto' } = await readConfigFile(path);
-    const { success, data } = SETTINGS.backend.safeParse(backend);
+    const { backend = 'auto' } = (await readConfigFile(path, { flags: {} })).settings;
+    const { success, data } = SETTINGS.backend.schema.safeParse(backend);
     if (!success) {
-      throw new UsageError(`backend (${path}) must be one of ${SETTINGS.backend.options.join(', ')}; ${backend} came.`);
+      throw new UsageError(
+        `backend (${path}) must be one of ${SETTINGS.backend.schema.options.join(', ')}; ${backend} came.`,
+      );
     }
     return { path, backend: data, why: 'the file names it' };
   }

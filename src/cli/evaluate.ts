@@ -1,4 +1,5 @@
 import { startBackend } from '../backends/start.ts';
+import { readingFlags } from '../checkpoints/pytorch/reading.ts';
 import { UsageError } from '../core/errors.ts';
 import { formatEpsilon } from '../evaluation/epsilon.ts';
 import { evaluate as evaluateModel } from '../evaluation/evaluate.ts';
@@ -7,15 +8,11 @@ import type { Evaluation } from '../evaluation/types.ts';
 import { datasetTitle } from '../reporting/runs.ts';
 import { formatAccuracy, formatSparsity, formatTable } from '../reporting/table.ts';
 import { ATTACK_FLAGS, attacksOf, checkRadii } from './attack-flags.ts';
-import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
 import { BACKEND_FLAGS, type Flags, type FlagValues } from './flags.ts';
-import { percent } from './format.ts';
 import { MODEL_FLAGS, modelOptions, modelSource } from './model-flags.ts';
+import { showEvaluation } from './progress.ts';
 import { readNorm } from './settings.ts';
-
-/** Where output is piped, a line comes at most this often. */
-const LINE_EVERY_MS = 30_000;
 
 const EVALUATE_FLAGS = {
   ...ATTACK_FLAGS,
@@ -57,8 +54,7 @@ export const evaluate = defineCommand({
       revectorize: flags.revectorize,
       warn: terminal.note,
     });
-    const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'images/s');
-    let lastLine = Date.now();
+    const progress = await showEvaluation(terminal);
     let evaluations: Evaluation[];
     try {
       evaluations = await evaluateModel(source, {
@@ -74,18 +70,12 @@ export const evaluate = defineCommand({
         resume: flags.resume,
         saveExamples: flags['save-examples'],
         signal: terminal.signal,
-        warn: (message) => (bar === null ? terminal.note(message) : bar.log(message)),
-        onProgress: ({ done, total, clean, robust, checkpoint }) => {
-          const figures = `${percent(clean)} clean${robust === null ? '' : `, ${percent(robust)} robust`}`;
-          if (bar !== null) bar.update(done, total, checkpoint, figures);
-          else if (Date.now() - lastLine >= LINE_EVERY_MS) {
-            lastLine = Date.now();
-            terminal.note(`${checkpoint}: ${done}/${total}, ${figures}`);
-          }
-        },
+        warn: terminal.note,
+        onProgress: progress.update,
+        onStep: progress.step,
       });
     } finally {
-      bar?.stop();
+      progress.stop();
     }
     terminal.print(json ? JSON.stringify(evaluations, null, 2) : evaluations.map(describe).join('\n\n'));
   },
@@ -130,7 +120,7 @@ function describe({ target, dataset, clean, attacks, alarms, claim }: Evaluation
 }
 
 function describeTarget(
-  { checkpoint, format, epoch, sparsity, nonzeros, preprocessing }: Evaluation['target'],
+  { checkpoint, format, epoch, sparsity, nonzeros, preprocessing, reading }: Evaluation['target'],
   dataset: Evaluation['dataset'],
 ): string {
   return [
@@ -139,6 +129,7 @@ function describeTarget(
     ...(sparsity === null ? [] : [`${formatSparsity(sparsity)} sparse`]),
     ...(nonzeros === null ? [] : [`${nonzeros} weights`]),
     ...(preprocessing === null ? [] : [flagsOf(preprocessing)]),
+    ...(reading === undefined ? [] : [readingFlags(reading)]),
     `on ${datasetTitle(dataset)}`,
   ].join(', ');
 }

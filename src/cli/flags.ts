@@ -1,5 +1,6 @@
 import { UsageError } from '../core/errors.ts';
 import { MAX_THREADS } from '../engine/control.ts';
+import { formatSteps, STEPS_SCHEDULE } from '../training/adversary/steps-schedule.ts';
 import { parseNumber } from './expression.ts';
 
 /** What a flag takes. Numbers may be arithmetic, lists are separated by commas, and `0..4` is 0,1,2,3,4. */
@@ -12,6 +13,8 @@ interface Values {
   readonly numbers: readonly number[];
   /** `a=0.5,b=0.9` */
   readonly 'named numbers': Readonly<Record<string, number>>;
+  /** `0@0,1@1/3`: numbers of steps at shares of the training, in the form `0@0,1@0.3333333333333333`. */
+  readonly 'steps schedule': string;
   readonly switch: boolean;
 }
 
@@ -22,6 +25,8 @@ export interface Flag {
   readonly description: string;
   /** Of a number that must be whole: the least and the greatest. */
   readonly whole?: readonly [least: number, greatest: number];
+  /** What to do where someone gives several values. */
+  readonly several?: string;
 }
 
 /** Flags by name, without the two dashes. */
@@ -74,14 +79,29 @@ export const CONFIG_FLAGS = {
  */
 export function readFlags<F extends Flags>(given: Readonly<Record<string, unknown>>, flags: F): FlagValues<F> {
   const values: Record<string, unknown> = {};
-  for (const [name, { kind, whole }] of Object.entries<Flag>(flags)) {
-    if (given[name] === undefined) continue;
-    const value = readValue(`--${name}`, kind, given[name]);
-    if (whole) checkWhole(`--${name}`, value as number, whole);
-    values[name] = value;
+  for (const [name, flag] of Object.entries<Flag>(flags)) {
+    if (given[name] !== undefined) values[name] = readFlag(`--${name}`, flag, given[name]);
   }
   return values as FlagValues<F>;
 }
+
+/**
+ * The value of one flag, given as text or, in a configuration file, as what it is.
+ *
+ * @throws UsageError where the value is not what the flag takes
+ */
+export function readFlag(name: string, { kind, whole, several }: Flag, given: unknown): unknown {
+  if (several !== undefined && holdsSeveral(kind, given)) {
+    throw new UsageError(`${name} takes one value, got ${given}. ${several}`);
+  }
+  const value = readValue(name, kind, given);
+  if (whole) checkWhole(name, value as number, whole);
+  return value;
+}
+
+/** True for a list where a flag takes a single number or word. */
+const holdsSeveral = (kind: FlagKind, given: unknown): boolean =>
+  (kind === 'number' || kind === 'text') && typeof given === 'string' && given.includes(',');
 
 function checkWhole(name: string, value: number, [least, greatest]: readonly [number, number]): void {
   if (Number.isInteger(value) && value >= least && value <= greatest) return;
@@ -110,6 +130,8 @@ export function readValue(name: string, kind: FlagKind, given: unknown): unknown
       return [given].flat().flatMap((part: unknown) => (typeof part === 'string' ? readNumbers(name, part) : part));
     case 'named numbers':
       return readNamedNumbers(name, given);
+    case 'steps schedule':
+      return typeof given === 'string' ? readSteps(name, given) : given;
   }
 }
 
@@ -133,6 +155,15 @@ function readNamedNumbers(name: string, given: unknown): unknown {
   const twice = names.find((key, i) => names.indexOf(key) < i);
   if (twice !== undefined) throw new UsageError(`${name} names ${twice} twice. Give it once.`);
   return Object.fromEntries(pairs);
+}
+
+function readSteps(name: string, text: string): string {
+  const schedule = text.split(',').map((part) => {
+    const [, steps, from] = /^([^@]+)@([^@]+)$/.exec(part) ?? [];
+    if (from === undefined) throw new UsageError(`${name} takes ${STEPS_SCHEDULE}; got ${text}.`);
+    return { steps: parseNumber(steps, name), from: parseNumber(from, name) };
+  });
+  return formatSteps(schedule);
 }
 
 function notEmpty(name: string, text: string): string {

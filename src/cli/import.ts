@@ -1,21 +1,27 @@
 import { basename, dirname, extname, join } from 'node:path';
 import { startBackend } from '../backends/start.ts';
-import { importModel } from '../checkpoints/import.ts';
-import type { ModelRecord } from '../checkpoints/types.ts';
+import { type ImportOptions, importModel } from '../checkpoints/import.ts';
 import { UsageError } from '../core/errors.ts';
+import { shellCommand } from '../core/shell.ts';
 import type { PixelShape } from '../data/types.ts';
-import { inferModel } from '../evaluation/formats/infer-model.ts';
+import { readNames } from '../evaluation/formats/pytorch-weights.ts';
 import { defineCommand } from './command.ts';
 import type { Flags, FlagValues } from './flags.ts';
 import { byteSize } from './format.ts';
+import { MODEL_FLAGS, readingOf } from './model-flags.ts';
 
-const MODEL_FLAGS = {
+const NETWORK_FLAGS = {
   model: { kind: 'text', description: 'the network of a state dict; default: told by names and shapes of its weights' },
   width: { kind: 'number', description: 'with --model: multiplies its channels; default: 1' },
   images: { kind: 'numbers', description: 'height, width and channels of its images; default: 32,32,3' },
   classes: { kind: 'number', description: 'with --model: its number of classes; default: 10' },
   mean: { kind: 'numbers', description: 'what it subtracts from pixels in [0, 1], one number a channel' },
   std: { kind: 'numbers', description: 'what it divides them by after that' },
+  names: MODEL_FLAGS.names,
+  stem: MODEL_FLAGS.stem,
+  pools: MODEL_FLAGS.pools,
+  activation: MODEL_FLAGS.activation,
+  'expect-logits': MODEL_FLAGS['expect-logits'],
 } as const satisfies Flags;
 
 export const importCommand = defineCommand({
@@ -24,7 +30,7 @@ export const importCommand = defineCommand({
   ],
   flags: {
     out: { kind: 'text', description: 'the checkpoint to write; default: beside the file' },
-    ...MODEL_FLAGS,
+    ...NETWORK_FLAGS,
   },
   examples: [
     ['equipoise import best-pytorch.safetensors', 'a checkpoint again, bit by bit'],
@@ -32,11 +38,18 @@ export const importCommand = defineCommand({
   ],
   async run({ positionals: [file], flags, json }, terminal) {
     const out = flags.out ?? join(dirname(file), `${basename(file, extname(file))}-checkpoint.safetensors`);
-    const inferred = flags.model === undefined ? await inferModel(file, imagesOf(flags)) : undefined;
-    const expected = modelOf(flags, inferred?.model);
-    // Nothing is computed, so no other backend is worth its start.
+    const { model: expected, ...described } = networkOf(flags);
+    // Nothing is computed but the expected logits, so no other backend is worth its start.
     await startBackend('cpu');
-    const imported = await importModel(file, { out, model: expected, nameInFile: inferred?.nameInFile });
+    const imported = await importModel(file, {
+      out,
+      ...described,
+      ...(expected && { model: expected }),
+      ...(flags.names !== undefined && { renames: await readNames(flags.names) }),
+      reading: readingOf(flags),
+      expectLogits: flags['expect-logits'],
+    });
+    for (const note of imported.notes) terminal.note(note);
     if (json) {
       terminal.print(JSON.stringify({ file: out, ...imported }, null, 2));
       return;
@@ -45,34 +58,37 @@ export const importCommand = defineCommand({
     const sparse = sparsity === 0 ? 'dense' : `${Number((100 * sparsity).toFixed(2))} % sparse`;
     const { name, width, inputShape, classes } = model;
     const network = `${name}, width ${Number(width.toPrecision(4))}, images ${inputShape.join('×')}, ${classes} classes`;
-    terminal.print(`${out}\n${byteSize(bytes)}; ${network}, ${sparse}\nnext: equipoise evaluate ${out}`);
+    terminal.print(
+      `${out}\n${byteSize(bytes)}; ${network}, ${sparse}\nnext: ${shellCommand('equipoise', 'evaluate', out)}`,
+    );
   },
 });
 
 /**
- * The network that the flags describe, or else the one that the weights are of.
+ * The network that the flags describe, as far as they do.
  *
  * @throws UsageError for flags that describe no network
  */
-function modelOf(
-  { model: name, width, images, classes, mean, std }: FlagValues<typeof MODEL_FLAGS>,
-  inferred: ModelRecord | undefined,
-): ModelRecord | undefined {
+function networkOf(flags: FlagValues<typeof NETWORK_FLAGS>): Pick<ImportOptions, 'model' | 'images' | 'normalize'> {
+  const { model: name, width, classes, mean, std } = flags;
+  const images = imagesOf(flags);
   if (name === undefined) {
-    const unused = inferred === undefined ? { width, images, classes, mean, std } : { width, classes };
-    const left = Object.entries(unused).find(([, value]) => value !== undefined);
+    const left = Object.entries({ width, classes }).find(([, value]) => value !== undefined);
     if (left) throw new UsageError(`--${left[0]} describes a network; give its name too, as --model resnet18.`);
   }
   if ((mean === undefined) !== (std === undefined)) {
     throw new UsageError(`--mean and --std come together; only --${mean ? 'mean' : 'std'} came.`);
   }
-  const shape = { width: width ?? 1, inputShape: imagesOf({ images }) ?? [32, 32, 3], classes: classes ?? 10 } as const;
-  const network = name === undefined ? inferred : { name, ...shape };
-  return network && { ...network, ...(mean && std && { normalize: { mean, std } }) };
+  const shape = { width: width ?? 1, inputShape: images ?? [32, 32, 3], classes: classes ?? 10 } as const;
+  return {
+    ...(name === undefined ? {} : { model: { name, ...shape } }),
+    ...(images && { images }),
+    ...(mean && std && { normalize: { mean, std } }),
+  };
 }
 
 /** @throws UsageError for what is no shape of images */
-function imagesOf({ images }: Pick<FlagValues<typeof MODEL_FLAGS>, 'images'>): PixelShape | undefined {
+function imagesOf({ images }: Pick<FlagValues<typeof NETWORK_FLAGS>, 'images'>): PixelShape | undefined {
   if (images === undefined) return undefined;
   const [rows, columns, channels] = images;
   if (images.length !== 3 || !images.every((extent) => Number.isInteger(extent) && extent > 0)) {

@@ -2,10 +2,11 @@
 // The command: the only file that runs a command line on this process.
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { inWords, isSystemError } from '../checkpoints/system-errors.ts';
 import { InputError, UsageError } from '../core/errors.ts';
+import { inWords, isSystemError } from '../core/system-errors.ts';
 import { endWithReader } from './closed-pipe.ts';
 import { runCommandLine } from './run.ts';
+import { screenOn } from './screen.ts';
 import { listenForSignals } from './signals.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -16,10 +17,17 @@ const interruption = listenForSignals(() =>
 );
 endWithReader({ aborted: () => interruption.signal.aborted });
 
+const screen = process.stderr.isTTY ? screenOn(process.stderr) : null;
+const write = (stream: NodeJS.WriteStream, text: string): void => {
+  const line = () => void stream.write(`${text}\n`);
+  if (screen === null) line();
+  else screen.above(line);
+};
+
 const terminal: Terminal = {
-  print: (text) => void process.stdout.write(`${text}\n`),
-  note: (text) => void process.stderr.write(`${text}\n`),
-  screen: process.stderr.isTTY ? process.stderr : null,
+  print: (text) => write(process.stdout, text),
+  note: (text) => write(process.stderr, text),
+  screen,
   columns: process.stdout.columns ?? 100,
   signal: interruption.signal,
 };

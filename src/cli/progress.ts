@@ -1,13 +1,12 @@
+// What a terminal shows of a training run and of an evaluation while they run: a bar, or lines where output is piped.
+import type { EvaluationProgress, EvaluationStep } from '../evaluation/measure.ts';
 import type { TrainConfig } from '../training/config.ts';
 import type { MetricRow } from '../training/metrics.ts';
 import type { MaskChange } from '../training/step.ts';
 import type { TrainEvent } from '../training/types.ts';
-import { drawBar } from './bar.ts';
 import { duration, percent } from './format.ts';
+import { rateOf, showProgress } from './progress-bar.ts';
 import type { Terminal } from './terminal.ts';
-
-/** Where output is piped, a line comes at least this often. */
-const LINE_EVERY_MS = 30_000;
 
 export interface TrainProgress {
   update(event: TrainEvent): void;
@@ -23,9 +22,8 @@ const NO_CHANGE: MaskChange = { dropped: 0, grown: 0 };
  * @param title said first, once the run could start
  */
 export async function showTraining(config: TrainConfig, title: string, terminal: Terminal): Promise<TrainProgress> {
-  const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'steps/s');
-  const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
-  let lastLine = Date.now();
+  const bar = await showProgress(terminal, rateOf('step'));
+  const say = terminal.note;
   let accuracies = '';
   let masks = NO_CHANGE;
 
@@ -36,27 +34,21 @@ export async function showTraining(config: TrainConfig, title: string, terminal:
         break;
       case 'resume':
         say(`${title}\nresuming after epoch ${event.epoch}, step ${event.step}`);
-        bar?.startAt(event.step);
+        bar.startAt(event.step);
         break;
       case 'prepass':
-        bar?.phase(`epoch ${event.epoch}/${config.epochs} pre-pass ${event.batch}/${event.batches}`);
+        bar.phase(`epoch ${event.epoch}/${config.epochs} pre-pass ${event.batch}/${event.batches}`);
         break;
       case 'step': {
         const total = config.epochs * event.batches;
         const loss = `loss ${event.meanLoss.toFixed(3)}`;
-        if (bar !== null)
-          bar.update(event.step, total, `epoch ${event.epoch}/${config.epochs}`, `${loss}${accuracies}`);
-        else if (Date.now() - lastLine >= LINE_EVERY_MS) {
-          lastLine = Date.now();
-          say(`epoch ${event.epoch}/${config.epochs}, batch ${event.batch}/${event.batches}, ${loss}`);
-        }
+        bar.update(event.step, total, `epoch ${event.epoch}/${config.epochs}`, `${loss}${accuracies}`);
         break;
       }
       case 'validation':
-        bar?.phase(`epoch ${event.epoch}/${config.epochs} validation ${event.done}/${event.count}`);
+        bar.phase(`epoch ${event.epoch}/${config.epochs} validation ${event.done}/${event.count}`);
         break;
       case 'epoch':
-        lastLine = Date.now();
         accuracies = shortAccuracies(event.metrics);
         say(epochLine(event, config.epochs, masks));
         masks = NO_CHANGE;
@@ -64,10 +56,15 @@ export async function showTraining(config: TrainConfig, title: string, terminal:
       case 'mask-update':
         masks = { dropped: masks.dropped + event.dropped, grown: masks.grown + event.grown };
         break;
+      case 'collapse':
+        masks = NO_CHANGE;
+        say(event.message);
+        break;
       case 'warning':
       case 'wait':
         say(`warning: ${event.message}`);
         break;
+      case 'guard':
       case 'prepass-start':
       case 'prepass-end':
       case 'checkpoint':
@@ -79,7 +76,7 @@ export async function showTraining(config: TrainConfig, title: string, terminal:
         event satisfies never;
     }
   };
-  return { update, stop: () => bar?.stop() };
+  return { update, stop: () => bar.stop() };
 }
 
 function startLine({
@@ -114,9 +111,44 @@ function epochLine(
     ...(metrics.validation_clean_accuracy === null
       ? []
       : [`validation ${pair(metrics.validation_clean_accuracy, metrics.validation_robust_accuracy)}`]),
+    ...(metrics.ema_validation_clean_accuracy === null
+      ? []
+      : [`averaged ${pair(metrics.ema_validation_clean_accuracy, metrics.ema_validation_robust_accuracy)}`]),
     ...(dropped + grown === 0 ? [] : [`masks −${dropped}${grown === 0 ? '' : ` +${grown}`} weights`]),
     ...(metrics.c === null ? [] : [`c ${metrics.c.toFixed(3)}`]),
     ...(metrics.seconds === null ? [] : [duration(metrics.seconds)]),
   ];
-  return `${parts.join(' | ')}${best && metrics.validation_robust_accuracy !== null ? ' | best so far' : ''}`;
+  return `${parts.join(' | ')}${best && metrics.validation_clean_accuracy !== null ? ' | best so far' : ''}`;
+}
+
+type OfCheckpoint<Event> = Event & { readonly checkpoint: string };
+
+export interface EvaluationDisplay {
+  update(progress: OfCheckpoint<EvaluationProgress>): void;
+  step(step: OfCheckpoint<EvaluationStep>): void;
+  /** Takes the bar off the screen. */
+  stop(): void;
+}
+
+/** Shows an evaluation: a bar that counts the work that is left, step by step, on a terminal, plain lines elsewhere. */
+export async function showEvaluation(terminal: Terminal): Promise<EvaluationDisplay> {
+  const bar = await showProgress(terminal, rateOf('image'));
+  let counted = '';
+  let accuracies = '';
+  return {
+    update({ checkpoint, done, total, clean, robust }) {
+      accuracies = `${percent(clean)} clean${robust === null ? '' : `, ${percent(robust)} robust`}`;
+      // An attack tells its steps; between them the bar stays where the last one left it.
+      if (checkpoint !== counted || done === total) bar.update(done, total, checkpoint, accuracies);
+    },
+    step({ checkpoint, attack, step, steps, left, done, total }) {
+      if (checkpoint !== counted) {
+        counted = checkpoint;
+        bar.startAt(done);
+      }
+      const images = left === 1 ? '1 image left' : `${left} images left`;
+      bar.update(done, total, `${checkpoint} ${attack}`, `${step}/${steps}, ${images}, ${accuracies}`);
+    },
+    stop: bar.stop,
+  };
 }

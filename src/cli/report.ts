@@ -1,6 +1,8 @@
 import { startBackend } from '../backends/start.ts';
+import { comparisonsOf } from '../reporting/comparisons.ts';
+import { groupTitle } from '../reporting/headline.ts';
 import { type Report, writeReport } from '../reporting/report.ts';
-import { headlineCells } from '../reporting/report-data.ts';
+import { describeProtocol, headlineCells } from '../reporting/report-data.ts';
 import { formatDifferences, formatSummaryTable } from '../reporting/table.ts';
 import { defineCommand } from './command.ts';
 import { BACKEND_FLAGS } from './flags.ts';
@@ -36,9 +38,15 @@ export const report = defineCommand({
   },
 });
 
-/** The table that people look for first, of accuracies under the union of all attacks, and what AGENT changed. */
-export function reportText(report: Report): string {
-  if (report.cells.length === 0) return 'Nothing is evaluated yet: equipoise evaluate RUN.\n';
-  const cells = headlineCells(report);
-  return [formatSummaryTable(cells), '', ...formatDifferences(cells), ''].join('\n');
+/**
+ * The tables that people look for first, one for each group: accuracies under the union of all attacks, and what AGENT changed.
+ */
+export function reportText({ groups }: Pick<Report, 'groups'>): string {
+  const tables = groups.flatMap((group) => {
+    const cells = headlineCells(group);
+    if (group.protocol === null || cells.length === 0) return [];
+    const title = `${groupTitle(group)}: union of ${describeProtocol(group.protocol)}`;
+    return [[title, '', formatSummaryTable(cells), '', ...formatDifferences(comparisonsOf(group)), ''].join('\n')];
+  });
+  return tables.length === 0 ? 'No complete run is evaluated yet: equipoise evaluate RUN.\n' : tables.join('\n');
 }

@@ -53,6 +53,8 @@ export async function runCommandLine(args: readonly string[], version: string, t
   }
   const name = args.find((argument) => !argument.startsWith('-'));
   if (name !== undefined && !COMMANDS.some((entry) => entry.name === name)) throw unknownCommand(name);
+  const inherited = inheritedName(args);
+  if (inherited !== undefined) throw unknownFlag(inherited, name ?? '', []);
   let help = '';
   const parsing = cli.parseAsync([...args], {}, (_error, _given, output) => {
     help = output;
@@ -64,6 +66,10 @@ export async function runCommandLine(args: readonly string[], version: string, t
   else if (start !== null) await (start as () => Promise<void>)();
   else throw new UsageError(`${await cli.getHelp()}\n\nA command is missing.`);
 }
+
+/** A flag with the name of a property that every object has, such as `--constructor`: yargs itself fails on it. */
+const inheritedName = (args: readonly string[]): string | undefined =>
+  args.map((argument) => /^--(?:no-)?([^=.]+)/.exec(argument)?.[1] ?? '').find((word) => word in Object.prototype);
 
 type Builder = ReturnType<typeof yargs>;
 
@@ -98,7 +104,7 @@ async function invoke(
 ): Promise<void> {
   const flags: Flags = { ...command.flags, ...COMMON_FLAGS };
   for (const key of Object.keys(given)) {
-    if (!(key in flags) && !OWN_KEYS.includes(key)) throw unknownFlag(key, entry.name, Object.keys(flags));
+    if (!Object.hasOwn(flags, key) && !OWN_KEYS.includes(key)) throw unknownFlag(key, entry.name, Object.keys(flags));
   }
   const positionals = (given._ as readonly unknown[]).slice(1).map(String);
   const absent = command.positionals[positionals.length];

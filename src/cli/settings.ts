@@ -3,20 +3,20 @@ import { z } from 'zod';
 import type { NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Grid } from '../sweeps/grid.ts';
-import { FIXED_DEFAULTS, type NameOf, SETTINGS, type Setting, type TrainOptions } from '../training/config.ts';
-import { type FlagKind, type Flags, readValue } from './flags.ts';
+import { FIXED_DEFAULTS, type NameOf, SETTINGS, type Setting, settingRows } from '../training/config.ts';
+import { type FlagKind, type Flags, type FlagValues, readFlag, readValue } from './flags.ts';
 
 /** @throws UsageError where it is none */
 export function readNorm(given: string): NormName {
-  const { success, data } = SETTINGS.norm.safeParse(given);
-  if (!success) throw new UsageError(`--norm must be one of ${SETTINGS.norm.options.join(', ')}; ${given} came.`);
+  const { success, data } = SETTINGS.norm.schema.safeParse(given);
+  if (!success)
+    throw new UsageError(`--norm must be one of ${SETTINGS.norm.schema.options.join(', ')}; ${given} came.`);
   return data;
 }
 
 interface JsonSchema {
   readonly type?: string;
   readonly enum?: readonly string[];
-  readonly description?: string;
   readonly items?: JsonSchema;
 }
 
@@ -29,7 +29,9 @@ const FILES: readonly Setting[] = ['from', 'extraImages'];
 export const flagOf = (name: string): string => `--${kebab(name)}`;
 
 const NAMES = (Object.keys(SETTINGS) as Setting[]).filter((name) => name !== 'version' && !FILES.includes(name));
-const SCHEMAS = z.toJSONSchema(z.object(SETTINGS)).properties as unknown as Readonly<Record<Setting, JsonSchema>>;
+const SCHEMAS = Object.fromEntries(
+  settingRows.map(([name, { schema }]) => [name, z.toJSONSchema(schema) as JsonSchema]),
+) as Readonly<Record<Setting, JsonSchema>>;
 
 const KINDS: Readonly<Record<string, FlagKind>> = {
   string: 'text',
@@ -40,16 +42,19 @@ const KINDS: Readonly<Record<string, FlagKind>> = {
   object: 'named numbers',
 };
 
-const kindOf = (name: Setting): FlagKind => KINDS[SCHEMAS[name].type ?? 'string'];
+/** Kinds that a schema's type does not tell. */
+const OWN_KINDS: { readonly [Name in Setting]?: FlagKind } = { stepsSchedule: 'steps schedule' };
+
+const kindOf = (name: Setting): FlagKind => OWN_KINDS[name] ?? KINDS[SCHEMAS[name].type ?? 'string'];
 
 /** One flag for each setting of a training run: `batchSize` is `--batch-size`. */
 export const SETTING_FLAGS: Flags = Object.fromEntries(
   NAMES.map((name) => {
-    const { description, enum: choices } = SCHEMAS[name];
-    const fixed: TrainOptions = FIXED_DEFAULTS;
+    const { enum: choices } = SCHEMAS[name];
     const values = choices ? ` (${choices.join(', ')})` : '';
-    const usual = fixed[name] === undefined ? '' : `; default: ${fixed[name]}`;
-    return [kebab(name), { kind: kindOf(name), description: `${description}${values}${usual}` }];
+    const usual = FIXED_DEFAULTS[name] === undefined ? '' : `; default: ${FIXED_DEFAULTS[name]}`;
+    const several = `One run has one ${kebab(name)}; equipoise sweep trains a run for each of several values.`;
+    return [kebab(name), { kind: kindOf(name), description: `${SETTINGS[name].help}${values}${usual}`, several }];
   }),
 );
 
@@ -107,16 +112,38 @@ export function gridOf(settings: Readonly<Record<string, unknown>>): Grid {
   };
 }
 
+/** Flags that say how to read settings, and one that is a setting too. */
+const NEVER_IN_FILES: readonly string[] = ['config', 'print-config', 'resume', 'backend'];
+
+/** What a file of settings says. */
+export interface ConfigFile<F extends Flags> {
+  /** Settings, and whatever else has a name that is no flag. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Values of the command's own flags. */
+  readonly flags: FlagValues<F>;
+}
+
+interface ConfigFileOptions<F extends Flags> {
+  /** The flags of the command that the file may give too. */
+  readonly flags: F;
+  /** True if settings may have lists of values, as in a sweep, where the seeds are called `seeds`. */
+  readonly lists?: boolean;
+}
+
+/** A file's content as a configuration names it; anything else in its place is a path, as on the command line. */
+const isContent = (name: string, value: unknown): boolean =>
+  FILES.some((file) => kebab(file) === name && SETTINGS[file].schema.safeParse(value).success);
+
 /**
- * The settings in a JSON or YAML file, where numbers may be written as arithmetic.
+ * The settings in a JSON or YAML file, where numbers may be written as arithmetic, and the flags that the file gives. Names
+ * are written as in a configuration (`batchSize`) or as on the command line (`batch-size`).
  *
- * @param lists whether settings may have lists of values, as in a sweep, where the seeds are called `seeds`
  * @throws UsageError where the file is missing, or is not a record
  */
-export async function readConfigFile(
+export async function readConfigFile<F extends Flags>(
   path: string,
-  { lists = false }: { readonly lists?: boolean } = {},
-): Promise<Readonly<Record<string, unknown>>> {
+  { flags, lists = false }: ConfigFileOptions<F>,
+): Promise<ConfigFile<F>> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -136,11 +163,32 @@ export async function readConfigFile(
       `--config names a file with a record of settings, such as "dataset: cifar10"; ${path} holds none.`,
     );
   }
-  const settings: Record<string, unknown> = {};
+  const settings: [string, unknown][] = [];
+  const given: [string, unknown][] = [];
   for (const [name, value] of Object.entries(record)) {
-    const known = NAMES.find((setting) => setting === (lists && name === 'seeds' ? 'seed' : name));
+    const word = kebab(name);
+    if (Object.hasOwn(flags, word) && !NEVER_IN_FILES.includes(word) && !isContent(word, value)) {
+      given.push([word, readFlag(`${name} in ${path}`, flags[word], value)]);
+      continue;
+    }
+    const known = NAMES.find((setting) => kebab(setting) === (lists && word === 'seeds' ? 'seed' : word));
     const kind = known && (lists ? listOf(kindOf(known)) : kindOf(known));
-    settings[known ?? name] = kind ? readValue(`${name} in ${path}`, kind, value) : value;
+    settings.push([known ?? name, kind ? readValue(`${name} in ${path}`, kind, value) : value]);
   }
-  return settings;
+  return { settings: Object.fromEntries(settings), flags: Object.fromEntries(given) as FlagValues<F> };
+}
+
+/**
+ * What the file that `--config` names says beside a command's flags, which override it.
+ *
+ * @throws UsageError as `readConfigFile` does
+ */
+export async function withConfigFile<F extends Flags>(
+  given: FlagValues<F> & { readonly config?: string },
+  flags: F,
+  options: Omit<ConfigFileOptions<F>, 'flags'> = {},
+): Promise<ConfigFile<F>> {
+  if (given.config === undefined) return { settings: {}, flags: given };
+  const file = await readConfigFile(given.config, { ...options, flags });
+  return { settings: file.settings, flags: { ...file.flags, ...given } };
 }

@@ -14,21 +14,18 @@ import {
 } from '../sweeps/index.ts';
 import type { NameOf } from '../training/config.ts';
 import { ATTACK_FLAGS, attacksOf, checkRadii } from './attack-flags.ts';
-import { drawBar } from './bar.ts';
 import { defineCommand } from './command.ts';
 import { bytesOf, checkFolders, type OpenedFiles, openFiles } from './files.ts';
 import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from './flags.ts';
 import { percent } from './format.ts';
+import { rateOf, showProgress } from './progress-bar.ts';
 import { reportText } from './report.ts';
-import { gridOf, namesFor, readConfigFile, SWEEP_SETTING_FLAGS, settingsOf } from './settings.ts';
+import { gridOf, namesFor, SWEEP_SETTING_FLAGS, settingsOf, withConfigFile } from './settings.ts';
 import type { Terminal } from './terminal.ts';
-
-/** Where output is piped, a line comes at most this often. */
-const LINE_EVERY_MS = 30_000;
 
 const SWEEP_FLAGS = {
   out: { kind: 'text', description: "the folder of the runs' folders; default: runs/sweep" },
-  jobs: { kind: 'number', description: 'runs at once, each in a process of its own; default 1' },
+  jobs: { kind: 'number', description: 'runs at once, each in a process of its own; default 1', whole: [1, 1024] },
   shard: { kind: 'text', description: 'only part i of n of the runs, as 1/4, for several machines' },
   evaluate: { kind: 'switch', description: 'evaluate every run; --no-evaluate leaves it out' },
   'evaluation-epsilon': { kind: 'numbers', description: 'radii of the evaluation; default: that of training' },
@@ -37,6 +34,8 @@ const SWEEP_FLAGS = {
   ...CONFIG_FLAGS,
 } as const satisfies Flags;
 
+type SweepFlags = FlagValues<typeof SWEEP_FLAGS>;
+
 export const sweep = defineCommand({
   positionals: [],
   flags: { ...SWEEP_SETTING_FLAGS, ...SWEEP_FLAGS } as typeof SWEEP_FLAGS & Flags,
@@ -44,12 +43,12 @@ export const sweep = defineCommand({
     ['equipoise sweep --sparsity 0,0.9,0.95,0.99 --optimizer sgd,agent --seeds 0..4', 'AGENT against SGD, 40 runs'],
     ['equipoise sweep --config sweep.yaml --jobs 4', 'a grid from a file, four runs at once'],
   ],
-  async run({ flags, json }, terminal) {
+  async run({ flags: given, json }, terminal) {
+    const { settings, named, files, nameOf, flags } = await settingsFor(given);
     const { out = 'runs/sweep', 'evaluation-epsilon': epsilons } = flags;
     const attacks = attacksOf(flags);
     checkRadii('evaluation-epsilon', epsilons);
     const shard = flags.shard === undefined ? { index: 1, count: 1 } : parseShard(flags.shard);
-    const { settings, named, files, nameOf } = await settingsFor(flags);
     const cacheMemory = bytesOf(flags['cache-memory']);
     const planned = jobsOf(gridOf(settings), { nameOf });
     await checkFolders(flags, named, planned[0].config.dataset);
@@ -90,25 +89,27 @@ export const sweep = defineCommand({
 });
 
 /** What the file and the flags say, by setting, and what messages call these. */
-async function settingsFor(flags: FlagValues<typeof SWEEP_FLAGS> & Readonly<Record<string, unknown>>): Promise<{
+async function settingsFor(given: SweepFlags & Readonly<Record<string, unknown>>): Promise<{
   readonly settings: Readonly<Record<string, unknown>>;
   /** Without what follows from a checkpoint. */
   readonly named: Readonly<Record<string, unknown>>;
   readonly files: OpenedFiles['files'];
   readonly nameOf: NameOf;
+  /** The command's own flags, those in the configuration file included. */
+  readonly flags: SweepFlags;
 }> {
-  const file = flags.config === undefined ? {} : await readConfigFile(flags.config, { lists: true });
+  const { settings: file, flags } = await withConfigFile(given, SWEEP_FLAGS, { lists: true });
   const { files, content, defaults } = await openFiles(flags);
-  const given = { ...settingsOf({ ...flags, seed: flags.seeds }), ...content };
-  const nameOf = namesFor({ path: flags.config, says: file }, given, { seeds: true });
-  const named = { ...file, ...given };
-  return { settings: { ...defaults, ...named }, named, files, nameOf };
+  const settings = { ...settingsOf({ ...given, seed: given.seeds }), ...content };
+  const nameOf = namesFor({ path: given.config, says: file }, settings, { seeds: true });
+  const named = { ...file, ...settings };
+  return { settings: { ...defaults, ...named }, named, files, nameOf, flags };
 }
 
 /** Starts the backend of the first job, and says which it is, so that every run records it. */
 async function startSweep(
   [{ config }]: readonly Job[],
-  { threads, revectorize }: FlagValues<typeof SWEEP_FLAGS>,
+  { threads, revectorize }: SweepFlags,
   terminal: Terminal,
 ): Promise<string> {
   const { name, detail } = await startBackend(config.backend, { threads, revectorize, warn: terminal.note });
@@ -131,13 +132,12 @@ interface SweepProgress {
 }
 
 async function showSweep(jobs: readonly Job[], terminal: Terminal): Promise<SweepProgress> {
-  const bar = terminal.screen === null ? null : await drawBar(terminal.screen, 'runs/s');
-  const say = (line: string) => (bar === null ? terminal.note(line) : bar.log(line));
+  const bar = await showProgress(terminal, rateOf('run'));
+  const say = terminal.note;
   const label = ({ position, job }: { position: number; job: Job }) => `[${position + 1}/${jobs.length}] ${job.name}`;
   let missing = jobs.length;
   let ended = 0;
-  let lastLine = Date.now();
-  /** By warning: the runs that have it. It is said of the first at once, and of the others in the end. */
+  /** The runs that have a warning, by its text. The first is named at once, the others at the end. */
   const warned = new Map<string, Set<string>>();
   const warn = (event: { readonly position: number; readonly job: Job }, message: string) => {
     const runs = warned.get(message);
@@ -155,7 +155,7 @@ async function showSweep(jobs: readonly Job[], terminal: Terminal): Promise<Swee
         say(`${jobs.length} runs, ${jobs.length - missing} of them done before`);
         break;
       case 'job-start':
-        if (bar === null) say(label(event));
+        if (terminal.screen === null) say(label(event));
         break;
       case 'job-event': {
         const { event: inJob } = event;
@@ -165,11 +165,7 @@ async function showSweep(jobs: readonly Job[], terminal: Terminal): Promise<Swee
           break;
         }
         const text = `${label(event)}: ${progressOf(inJob)}`;
-        if (bar !== null) bar.update(ended + fractionOf(event), missing, text, '');
-        else if (Date.now() - lastLine >= LINE_EVERY_MS) {
-          lastLine = Date.now();
-          say(text);
-        }
+        bar.update(ended + fractionOf(event), missing, text, '');
         break;
       }
       case 'job-end':
@@ -177,7 +173,7 @@ async function showSweep(jobs: readonly Job[], terminal: Terminal): Promise<Swee
         say(
           `${label(event)}: ${event.status.kind === 'failed' ? `failed: ${event.status.message}` : event.status.kind}`,
         );
-        bar?.update(ended, missing, '', '');
+        bar.update(ended, missing, '', '');
         break;
       default:
         event satisfies never;
@@ -188,7 +184,7 @@ async function showSweep(jobs: readonly Job[], terminal: Terminal): Promise<Swee
       const others = [...runs].slice(1);
       if (others.length > 0) say(`${others.join(', ')}: warning, as before: ${message}`);
     }
-    bar?.stop();
+    bar.stop();
   };
   const warnings = () => [...warned].flatMap(([message, runs]) => [...runs].map((run) => ({ run, message })));
   return { update, stop, warnings };

@@ -1,3 +1,5 @@
+import type { Screen } from './screen.ts';
+
 /** What a command sees of the process that runs it. */
 export interface Terminal {
   /** Results, to standard output. */
@@ -5,7 +7,7 @@ export interface Terminal {
   /** Progress, warnings and errors, to standard error. */
   note(text: string): void;
   /** Where progress bars are drawn; null where standard error is not a terminal. */
-  readonly screen: NodeJS.WriteStream | null;
+  readonly screen: Screen | null;
   /** Width of the screen in characters. */
   readonly columns: number;
   /** Aborted by Ctrl-C. */

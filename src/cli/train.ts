@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import { startBackend } from '../backends/start.ts';
 import { UsageError } from '../core/errors.ts';
+import { shellCommand } from '../core/shell.ts';
 import {
-  BESIDE_TRAINING,
   configHash,
   describe,
   type NameOf,
-  parseConfig,
+  readConfig,
+  type Setting,
+  settingsAffecting,
   type TrainConfig,
 } from '../training/config.ts';
 import { readRunConfig } from '../training/run-folder.ts';
@@ -18,7 +20,7 @@ import { bytesOf, checkFolders, openFiles } from './files.ts';
 import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from './flags.ts';
 import { percent } from './format.ts';
 import { showTraining } from './progress.ts';
-import { flagOf, namesFor, readConfigFile, SETTING_FLAGS, settingsOf } from './settings.ts';
+import { flagOf, namesFor, SETTING_FLAGS, settingsOf, withConfigFile } from './settings.ts';
 import type { Terminal } from './terminal.ts';
 
 const TRAIN_FLAGS = {
@@ -44,8 +46,8 @@ export const train = defineCommand({
     ],
     ['equipoise train --resume runs/NAME', 'go on with a run'],
   ],
-  async run({ flags, json }, terminal) {
-    const { config, files, nameOf } = await configOf(flags);
+  async run({ flags: given, json }, terminal) {
+    const { config, files, nameOf, flags } = await configOf(given);
     if (flags['print-config']) {
       terminal.print(JSON.stringify(config, null, 2));
       return;
@@ -92,21 +94,29 @@ async function startFor(
   return { resolved, out: out || join('runs', runName(resolved)) };
 }
 
+type TrainFlags = FlagValues<typeof TRAIN_FLAGS>;
+
 /** The configuration that flags and files say, or that of the run to resume. */
-async function configOf(
-  given: FlagValues<typeof TRAIN_FLAGS> & Readonly<Record<string, unknown>>,
-): Promise<{ readonly config: TrainConfig; readonly files: TaskFiles; readonly nameOf: NameOf }> {
-  const settings = settingsOf(given);
-  const { files, content, defaults } = await openFiles(given);
+async function configOf(given: TrainFlags & Readonly<Record<string, unknown>>): Promise<{
+  readonly config: TrainConfig;
+  readonly files: TaskFiles;
+  readonly nameOf: NameOf;
+  /** The command's own flags, those in the configuration file included. */
+  readonly flags: TrainFlags;
+}> {
   if (!given.resume) {
-    const file = given.config === undefined ? {} : await readConfigFile(given.config);
-    const flags = { ...settings, ...content };
-    const nameOf = namesFor({ path: given.config, says: file }, flags);
-    const config = parseConfig({ ...defaults, ...file, ...flags }, { nameOf });
-    await checkFolders(given, { ...file, ...flags }, config.dataset);
-    return { config, files, nameOf };
+    const { settings: file, flags } = await withConfigFile(given, TRAIN_FLAGS);
+    const { files, content, defaults } = await openFiles(flags);
+    const settings = { ...settingsOf(given), ...content };
+    const nameOf = namesFor({ path: given.config, says: file }, settings);
+    const config = readConfig({ ...defaults, ...file, ...settings }, { nameOf });
+    await checkFolders(flags, { ...file, ...settings }, config.dataset);
+    return { config, files, nameOf, flags };
   }
-  const beside = Object.fromEntries(Object.entries(settings).filter(([name]) => name in BESIDE_TRAINING));
+  const settings = settingsOf(given);
+  const { files } = await openFiles(given);
+  const ofTraining = settingsAffecting('training');
+  const beside = Object.fromEntries(Object.entries(settings).filter(([name]) => !ofTraining.includes(name as Setting)));
   const changed = Object.keys(settings).filter((name) => name !== 'backend' && !(name in beside));
   const extra = [...changed, ...(['config', 'out'] as const).filter((name) => given[name] !== undefined)];
   if (extra.length > 0) {
@@ -118,7 +128,7 @@ async function configOf(
   if (config === null) {
     throw new UsageError(`--resume takes the folder of a run; ${given.resume} has no config.json. Check the path.`);
   }
-  return { config: parseConfig({ ...config, ...beside }, { nameOf: flagOf }), files, nameOf: flagOf };
+  return { config: readConfig({ ...config, ...beside }, { nameOf: flagOf }), files, nameOf: flagOf, flags: given };
 }
 
 /** Says what the run is, and ends in its configuration's hash, so that other settings never share its folder. */
@@ -133,9 +143,10 @@ const counted = (count: number, noun: string): string => `${count} ${noun}${coun
 function report(summary: RunSummary, data: string | undefined, json: boolean, terminal: Terminal): void {
   if (json) terminal.print(JSON.stringify(summary, null, 2));
   const { status, out, epoch, step, last, best } = summary;
+  const onData = data === undefined ? [] : ['--data', data];
   if (status === 'interrupted') {
     terminal.note(
-      `Saved after ${counted(epoch, 'epoch')}, at step ${step}. Go on with:\n  equipoise train --resume ${out}${data === undefined ? '' : ` --data ${data}`}`,
+      `Saved after ${counted(epoch, 'epoch')}, at step ${step}. Go on with:\n  ${shellCommand('equipoise', 'train', '--resume', out, ...onData)}`,
     );
     return;
   }
@@ -151,11 +162,11 @@ function report(summary: RunSummary, data: string | undefined, json: boolean, te
       ...(best === null
         ? []
         : [
-            best.robustValidationAccuracy === null
+            best.score === null
               ? 'no images held out: best is the last epoch'
-              : `best: epoch ${best.epoch}, ${percent(best.robustValidationAccuracy)} robust on held-out images`,
+              : `best: epoch ${best.epoch}${best.weights === 'averaged' ? ', averaged weights' : ''}, ${percent(best.score)} ${best.measure === 'validation_clean_accuracy' ? 'clean' : 'robust'} on held-out images`,
           ]),
-      `next: equipoise evaluate ${out}`,
+      `next: ${shellCommand('equipoise', 'evaluate', out, ...onData)}`,
     ].join('\n'),
   );
 }

@@ -1,15 +1,27 @@
-/** Levenshtein's distance: the fewest insertions, deletions and replacements that turn one text into the other. */
+// Guesses the name that a mistyped word stands for.
+
+/**
+ * Optimal string alignment distance: the fewest insertions, deletions, replacements and swaps of neighbouring letters that turn
+ * one text into the other.
+ */
 function editDistance(from: string, to: string): number {
+  let before: readonly number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, j) => j);
   for (let i = 1; i <= from.length; i++) {
     const next = [i];
     for (let j = 1; j <= to.length; j++) {
-      next.push(Math.min(next[j - 1] + 1, row[j] + 1, row[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1)));
+      const replaced = row[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1);
+      const isSwap = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      next.push(Math.min(next[j - 1] + 1, row[j] + 1, replaced, isSwap ? before[j - 2] + 1 : Number.POSITIVE_INFINITY));
     }
+    before = row;
     row = next;
   }
   return row[to.length];
 }
+
+/** A word longer than this is not a slip of any name. */
+const LONGEST_WORD = 100;
 
 /** From so many letters on, a word that begins a name stands for it. */
 const LEAST_BEGINNING = 3;
@@ -18,6 +30,7 @@ const LEAST_BEGINNING = 3;
  * The one of `names` that `word` is most likely a slip of or begins, if any is near; letter case, `-` and `_` do not count.
  */
 export function didYouMean(word: string, names: readonly string[]): string | undefined {
+  if (word.length > LONGEST_WORD) return undefined;
   const plain = (text: string) => text.toLowerCase().replaceAll(/[-_]/g, '');
   const ranked = names
     .map((name) => ({ name, distance: editDistance(plain(word), plain(name)) }))

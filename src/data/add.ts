@@ -1,6 +1,8 @@
+// Taking over the files of a published data set that are on disk already.
 import { copyFile, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../core/errors.ts';
+import { explainingErrors } from '../core/system-errors.ts';
 import { datasetNames, fileSourceOf } from './datasets.ts';
 import { dataDirectory } from './directory.ts';
 import { isPart } from './fetch.ts';
@@ -32,11 +34,15 @@ const CANDIDATES: readonly Candidate[] = datasetNames.flatMap((name) => {
  * Takes over the files of a data set: a folder that holds them, or the official .tar.gz. They are read and checked
  * completely before their copies appear in the data directory, where they replace what was there.
  *
- * @throws InputError if they are of no known data set, of several, truncated or damaged
+ * @throws InputError if they are of no known data set, of several, truncated, damaged or too large, or cannot be copied
  */
 export async function addDataset(path: string, { directory, name }: AddOptions = {}): Promise<DatasetInfo> {
   const candidates = candidatesOf(name);
   const root = dataDirectory(directory);
+  return explainingErrors(root, () => add(path, root, candidates));
+}
+
+async function add(path: string, root: string, candidates: readonly Candidate[]): Promise<DatasetInfo> {
   await mkdir(root, { recursive: true });
   const staging = await mkdtemp(join(root, '.add-'));
   try {
@@ -67,10 +73,9 @@ function candidatesOf(name: string | undefined): readonly Candidate[] {
 
 /** The folder itself, or what an archive holds, unpacked. */
 async function sourceFolder(path: string, unpacked: string, candidates: readonly Candidate[]): Promise<string> {
-  const found = await stat(path).catch(() => null);
-  if (found === null) throw new InputError(`${path} does not exist; name a folder or an archive (.tar.gz).`);
+  const found = await stat(path);
   if (found.isDirectory()) return path;
-  if (!/\.(tar\.gz|tgz)$/.test(path)) {
+  if (!found.isFile() || !/\.(tar\.gz|tgz)$/.test(path)) {
     throw new InputError(`${path} is neither a folder nor a .tar.gz; name the folder that the files lie in.`);
   }
   await mkdir(unpacked);

@@ -14,13 +14,23 @@ export interface Placement {
   readonly flip: boolean;
 }
 
-/** How the image numbered `sample` is placed; `key` is the epoch's, so a replay of an epoch is exact. */
-export function placement(augmentation: Augmentation, key: Key, sample: number): Placement {
-  if (augmentation === 'none') return { down: 0, right: 0, flip: false };
-  const [down, right] = integers(foldIn(foldIn(key, 'shift'), sample), 2, 2 * MAX_SHIFT + 1);
-  const flip = augmentation === 'shift-flip' && integers(foldIn(foldIn(key, 'flip'), sample), 1, 2)[0] === 1;
-  return { down: down - MAX_SHIFT, right: right - MAX_SHIFT, flip };
+/**
+ * How each image is placed, by its number; `key` is the epoch's, so a replay of an epoch is exact. What all images share is
+ * computed once.
+ */
+export function placements(augmentation: Augmentation, key: Key): (sample: number) => Placement {
+  if (augmentation === 'none') return () => ({ down: 0, right: 0, flip: false });
+  const [shiftKey, flipKey] = [foldIn(key, 'shift'), foldIn(key, 'flip')];
+  const flips = augmentation === 'shift-flip';
+  return (sample) => {
+    const [down, right] = integers(foldIn(shiftKey, sample), 2, 2 * MAX_SHIFT + 1);
+    const flip = flips && integers(foldIn(flipKey, sample), 1, 2)[0] === 1;
+    return { down: down - MAX_SHIFT, right: right - MAX_SHIFT, flip };
+  };
 }
+
+/** The pixel in [0, 1] of each byte. */
+const PIXELS = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
 
 /**
  * One image of bytes, placed, as pixels in [0, 1].
@@ -36,13 +46,18 @@ export function writeImage(
   [height, width, channels]: PixelShape,
   { down, right, flip }: Placement,
 ): void {
+  // The output columns that an input column falls on.
+  const shift = flip ? -right : right;
+  const first = Math.max(0, -shift);
+  const end = Math.min(width, width - shift);
+  const stride = flip ? -channels : channels;
   for (let y = Math.max(0, -down); y < Math.min(height, height - down); y++) {
-    for (let x = 0; x < width; x++) {
-      const column = (flip ? width - 1 - x : x) + right;
-      if (column < 0 || column >= width) continue;
-      const input = from + ((y + down) * width + column) * channels;
-      const output = to + (y * width + x) * channels;
-      for (let channel = 0; channel < channels; channel++) target[output + channel] = source[input + channel] / 255;
+    let input = from + ((y + down) * width + right + (flip ? width - 1 - first : first)) * channels;
+    let output = to + (y * width + first) * channels;
+    for (let x = first; x < end; x++) {
+      for (let channel = 0; channel < channels; channel++) target[output + channel] = PIXELS[source[input + channel]];
+      input += stride;
+      output += channels;
     }
   }
 }

@@ -2,7 +2,7 @@ import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Key, permutation } from '../core/key.ts';
 import { sizeOf } from '../core/structure.ts';
-import { type Augmentation, placement, writeImage } from './augment.ts';
+import { type Augmentation, placements, writeImage } from './augment.ts';
 import type { PixelShape, Split } from './types.ts';
 
 export interface BatchOptions {
@@ -25,10 +25,10 @@ export function batchImages(
   { augmentation, key }: BatchOptions = AS_THEY_ARE,
 ): Tensor4D {
   const size = sizeOf(imageShape);
+  const place = placements(augmentation, key);
   const pixels = new Float32Array(indices.length * size);
   for (let i = 0; i < indices.length; i++) {
-    const where = placement(augmentation, key, indices[i]);
-    writeImage(images, indices[i] * size, pixels, i * size, imageShape, where);
+    writeImage(images, indices[i] * size, pixels, i * size, imageShape, place(indices[i]));
   }
   return tf.tensor4d(pixels, [indices.length, ...imageShape]);
 }

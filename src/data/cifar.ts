@@ -101,6 +101,7 @@ export const cifar10: DatasetDefinition<FileSource> = {
       {
         url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
         checksum: sha256('c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd'),
+        bytes: 170_052_171,
         unpack: 'tar.gz',
       },
     ],
@@ -128,6 +129,7 @@ export const cifar100: DatasetDefinition<FileSource> = {
       {
         url: 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz',
         checksum: sha256('58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec'),
+        bytes: 168_513_733,
         unpack: 'tar.gz',
       },
     ],

@@ -1,9 +1,11 @@
+// Downloading one file of a known size and checksum, in as many attempts as it takes.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { InputError } from '../core/errors.ts';
+import { systemReason } from '../core/system-errors.ts';
 import type { Checksum } from './checksum.ts';
 
 export interface DownloadProgress {
@@ -34,8 +36,19 @@ export interface DownloadOptions {
   readonly stallMs?: number;
 }
 
+/** What is downloaded. */
+export interface RemoteFile {
+  readonly url: string;
+  readonly checksum: Checksum;
+  /** Its size; whatever exceeds it is not written. */
+  readonly bytes: number;
+}
+
 /** A failure that another attempt may not share. */
 class Interrupted extends Error {}
+
+/** The host answers requests for the rest of a file wrongly, so the file must be asked for as a whole. */
+class WrongRange extends Interrupted {}
 
 const sizeOnDisk = async (path: string): Promise<number> => {
   try {
@@ -56,26 +69,27 @@ const reason = (error: unknown): string => {
  *
  * @throws InputError if the host does not deliver (what came is kept), or delivers other bytes (nothing is kept)
  */
-export async function download(
-  url: string,
-  path: string,
-  checksum: Checksum,
-  options: DownloadOptions = {},
-): Promise<void> {
+export async function download(file: RemoteFile, path: string, options: DownloadOptions = {}): Promise<void> {
+  const { url, checksum } = file;
   const { attempts = 5, retryDelayMs = 1000, signal, onRetry } = options;
   const part = `${path}.part`;
   await mkdir(dirname(path), { recursive: true });
+  if ((await sizeOnDisk(part)) > file.bytes) await rm(part);
   const resumed = await sizeOnDisk(part);
+  // Attempts are counted from the last one that got further than all before it, so their number is finite.
+  let furthest = resumed;
+  let resumable = true;
   for (let failures = 0; ; ) {
-    const before = await sizeOnDisk(part);
     try {
-      await receive(url, part, options);
+      await receive(file, part, resumable, options);
       break;
     } catch (error) {
-      if (error instanceof InputError) throw error;
+      if (error instanceof InputError || systemReason(error) !== null) throw error;
       signal?.throwIfAborted();
+      if (error instanceof WrongRange) resumable = false;
       const kept = await sizeOnDisk(part);
-      failures = kept > before ? 0 : failures + 1;
+      failures = kept > furthest ? 0 : failures + 1;
+      furthest = Math.max(furthest, kept);
       if (failures >= attempts) {
         throw new InputError(
           `${url} could not be downloaded (${reason(error)}). ${kept} bytes are kept; repeat the command to go on from there.`,
@@ -91,21 +105,25 @@ export async function download(
     const bytes = await sizeOnDisk(part);
     await rm(part);
     // What an earlier call left may be of another version of the file.
-    if (resumed > 0) return download(url, path, checksum, options);
+    if (resumed > 0) return download(file, path, options);
     throw new InputError(
-      `${url} gave ${bytes} bytes of ${checksum.algorithm} ${digest}; expected ${checksum.digest}. They are damaged or not the official file, so nothing was kept; try again or get the file elsewhere and use \`equipoise data add PATH\`.`,
+      `${url} gave ${bytes} bytes of ${checksum.algorithm} ${digest}; expected ${file.bytes} bytes of ${checksum.digest}. ${NOT_OFFICIAL}`,
     );
   }
   await rename(part, path);
 }
 
-/** Appends to `part` what it lacks of the file at `url`. */
+const NOT_OFFICIAL =
+  'They are damaged or not the official file, so nothing was kept; try again or get the file elsewhere and use `equipoise data add PATH`.';
+
+/** Appends to `part` what it lacks of a file, or writes it anew if the host cannot resume. */
 async function receive(
-  url: string,
+  { url, bytes }: RemoteFile,
   part: string,
+  resumable: boolean,
   { onProgress, signal, stallMs = 60_000 }: DownloadOptions,
 ): Promise<void> {
-  const offset = await sizeOnDisk(part);
+  const offset = resumable ? await sizeOnDisk(part) : 0;
   const stall = new AbortController();
   const watch = setTimeout(() => stall.abort(new Interrupted(`nothing came for ${stallMs / 1000} s`)), stallMs);
   try {
@@ -117,9 +135,9 @@ async function receive(
     const range = /^bytes (?:(\d+)-\d+|\*)\/(\d+)$/.exec(response.headers.get('content-range') ?? '');
     if (response.status === 416) {
       await response.body?.cancel();
-      if (range !== null && Number(range[2]) === offset) return;
-      await rm(part);
-      throw new Interrupted(`the host has fewer bytes than were kept`);
+      if (offset > 0 && range !== null && Number(range[2]) === offset) return;
+      await rm(part, { force: true });
+      throw new WrongRange('HTTP 416: the host refuses this part of the file');
     }
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
@@ -127,32 +145,48 @@ async function receive(
       if (response.status >= 500 || response.status === 429) throw new Interrupted(status);
       throw new InputError(`${url} could not be downloaded: the host answered ${status}.`);
     }
-    const resumes = response.status === 206 && range !== null && Number(range[1]) === offset;
+    const resumes = offset > 0 && response.status === 206 && range !== null && Number(range[1]) === offset;
     if (response.status === 206 && !resumes) {
       await response.body.cancel();
       await rm(part, { force: true });
-      throw new Interrupted('the host sent another part of the file than was asked for');
+      throw new WrongRange('the host sent another part of the file than was asked for');
     }
     const length = response.headers.get('content-length');
     let received = resumes ? offset : 0;
     const total = length === null ? null : received + Number(length);
+    if (total !== null && total > bytes) {
+      await response.body.cancel();
+      await rm(part, { force: true });
+      throw tooLong(url, `${total} bytes`, bytes, resumes);
+    }
     const file = await open(part, resumes ? 'a' : 'w');
     try {
       for await (const chunk of response.body) {
         watch.refresh();
-        await file.writeFile(chunk);
         received += chunk.length;
+        if (received > bytes) break;
+        await file.writeFile(chunk);
         onProgress?.({ file: basename(part, '.part'), received, total });
       }
       await file.sync();
     } finally {
       await file.close();
     }
+    if (received > bytes) {
+      await rm(part);
+      throw tooLong(url, `more than ${bytes} bytes`, bytes, resumes);
+    }
     if (total !== null && received !== total) throw new Interrupted(`${received} of ${total} bytes came`);
   } finally {
     clearTimeout(watch);
   }
 }
+
+/** The error about a file that is too long; what was resumed may be at fault, so that is tried again as a whole. */
+const tooLong = (url: string, given: string, expected: number, resumed: boolean): Error =>
+  resumed
+    ? new WrongRange(`it would have ${given}, and ${expected} were expected`)
+    : new InputError(`${url} gives ${given}; expected ${expected}. ${NOT_OFFICIAL}`);
 
 async function digestOfFile(path: string, algorithm: Checksum['algorithm']): Promise<string> {
   const hash = createHash(algorithm);

@@ -1,6 +1,8 @@
+// Downloading a published data set, checking and unpacking it.
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InputError, UsageError } from '../core/errors.ts';
+import { explainingErrors } from '../core/system-errors.ts';
 import { datasetNames, datasetOf, fileSourceOf } from './datasets.ts';
 import { dataDirectory } from './directory.ts';
 import { type DownloadOptions, download } from './download.ts';
@@ -43,11 +45,17 @@ const downloadable = (): string =>
   `These are downloaded: ${datasetNames.filter((name) => (fileSourceOf(name)?.downloads.length ?? 0) > 0).join(', ')}.`;
 
 /** `fetchDataset` of what a source says. */
-export async function fetchFiles(
+export const fetchFiles = (name: string, source: FileSource, options: FetchOptions): Promise<DatasetInfo> =>
+  explainingErrors(dataDirectory(options.directory), () => fetchAll(name, source, options));
+
+async function fetchAll(
   name: string,
   source: FileSource,
   { directory, baseUrl, ...options }: FetchOptions,
 ): Promise<DatasetInfo> {
+  if (baseUrl !== undefined && !(URL.canParse(baseUrl) && /^https?:/i.test(baseUrl))) {
+    throw new UsageError(`A mirror is an address that starts with http:// or https://, got ${baseUrl}.`);
+  }
   const target = join(dataDirectory(directory), name);
   const present = await findFiles(source, [target]);
   if (present !== null) {
@@ -58,10 +66,11 @@ export async function fetchFiles(
   const folder = join(staging, 'files');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  for (const { url, checksum, unpack } of source.downloads) {
+  for (const { url, checksum, bytes, unpack } of source.downloads) {
     const file = basename(new URL(url).pathname);
     const path = join(staging, file);
-    await download(baseUrl === undefined ? url : `${baseUrl.replace(/\/$/, '')}/${file}`, path, checksum, options);
+    const from = baseUrl === undefined ? url : `${baseUrl.replace(/\/$/, '')}/${file}`;
+    await download({ url: from, checksum, bytes }, path, options);
     if (unpack === 'none') await copyFile(path, join(folder, file));
     else await extractTarGz(path, folder, (entry) => isPart(source, entry));
   }

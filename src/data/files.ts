@@ -1,8 +1,11 @@
-import { readdir, readFile } from 'node:fs/promises';
+// Finding the files of a published data set in a folder, and reading them, unpacked and with their checksums.
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { InputError } from '../core/errors.ts';
 import { type Checksum, digestOf } from './checksum.ts';
+import { inflate } from './inflate.ts';
+import { type DataLimits, dataLimits, megabytes, RAISE_LIMIT } from './limits.ts';
+import { readRegularFile } from './read-file.ts';
 import type { DataFile, FileSource, SplitName } from './types.ts';
 
 const unpackedName = (name: string): string => name.replace(/\.gz$/, '');
@@ -14,11 +17,13 @@ export interface FoundFiles {
   readonly splits: Readonly<Record<SplitName, readonly string[]>>;
 }
 
+/** The names in a folder; none where there is no such folder. */
 const listing = async (directory: string): Promise<string[]> => {
   try {
     return (await readdir(directory)).sort();
-  } catch {
-    return [];
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw error;
   }
 };
 
@@ -43,9 +48,10 @@ interface ReadFile extends DataFile {
 /** A file unpacked, with what its checksums say. */
 async function readDataFile(directory: string, name: string, { checksums }: FileSource): Promise<ReadFile> {
   const path = join(directory, name);
-  const packed = await readFile(path);
+  const limits = dataLimits();
+  const packed = await readRegularFile(path, limits.total, RAISE_LIMIT);
   const baseName = unpackedName(name);
-  const bytes = name === baseName ? packed : unpack(path, packed);
+  const bytes = name === baseName ? packed : unpack(path, packed, limits);
   const matches = (known: Checksum | undefined, content: Uint8Array): boolean =>
     known !== undefined && digestOf(known.algorithm, content) === known.digest;
   return {
@@ -57,13 +63,19 @@ async function readDataFile(directory: string, name: string, { checksums }: File
   };
 }
 
-function unpack(path: string, packed: Uint8Array): Uint8Array {
-  try {
-    return gunzipSync(packed);
-  } catch (error) {
-    throw new InputError(
-      `${path} (${packed.length} bytes) does not unpack (${error instanceof Error ? error.message : error}): it is truncated, damaged or no gzip file.`,
-    );
+function unpack(path: string, packed: Uint8Array, { unpacked }: DataLimits): Uint8Array {
+  const inflated = inflate(packed, 'gzip', unpacked);
+  switch (inflated.kind) {
+    case 'whole':
+      return inflated.bytes;
+    case 'too long':
+      throw new InputError(`${path} unpacks to more than ${megabytes(unpacked)}. ${RAISE_LIMIT}.`);
+    case 'damaged':
+      throw new InputError(
+        `${path} (${packed.length} bytes) does not unpack (${inflated.reason}): it is truncated, damaged or no gzip file.`,
+      );
+    default:
+      throw inflated satisfies never;
   }
 }
 

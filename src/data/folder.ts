@@ -1,32 +1,22 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+// A folder of the user's own images as a data set. All files are tried before an error tells of those that cannot be used.
 import { join } from 'node:path';
 import { InputError } from '../core/errors.ts';
 import { sizeOf } from '../core/structure.ts';
 import { digestOf } from './checksum.ts';
 import { PHOTO_DEFAULTS } from './defaults.ts';
-import { decodePicture, type Picture } from './picture.ts';
+import { type Listed, listImages, problemsError } from './folder-listing.ts';
+import { dataLimits, MAX_PICTURE_BYTES, megabytes, RAISE_LIMIT } from './limits.ts';
+import { decodePicture } from './pictures/decode.ts';
+import type { Picture } from './pictures/picture.ts';
+import { readRegularFile } from './read-file.ts';
 import type { Dataset, DatasetDefinition, FolderSource, PixelShape, Split, SplitName } from './types.ts';
 
-/** Where train/ and test/ are not told apart by folders: the share of each class's images that is for testing. */
-export const TEST_SHARE = 0.2;
+const READ_AT_ONCE = 16;
 
-/** Labels are bytes. */
-const MOST_CLASSES = 256;
-
-const READ_AT_ONCE = 64;
-
-const EXTENSIONS = /\.(png|jpe?g)$/i;
-
-/** An image file: its path below the folder, with slashes, and its class. */
-interface Listed {
-  readonly path: string;
-  readonly label: number;
-}
-
-interface Listing {
-  readonly classes: readonly string[];
-  readonly train: readonly Listed[];
-  readonly test: readonly Listed[];
+/** An image file that was read. */
+interface Image extends Listed {
+  readonly picture: Picture;
+  readonly sha256: string;
 }
 
 /**
@@ -34,29 +24,29 @@ interface Listing {
  * class's files with the lowest SHA-256 of `CLASS/FILE` is the test split. All images are of one size; where some are in
  * colour, grey ones get three equal channels.
  *
- * @throws InputError naming the folder or file that is wrong
+ * @throws InputError naming the folder or the files that are wrong
  */
 export async function loadFolder(folder: string): Promise<Dataset> {
-  const { classes, ...splits } = await listImages(folder);
-  const sums: string[] = [];
-  const read = async (listed: readonly Listed[]): Promise<Picture[]> => {
-    const pictures: Picture[] = [];
-    for (let start = 0; start < listed.length; start += READ_AT_ONCE) {
-      const some = listed.slice(start, start + READ_AT_ONCE);
-      const contents = await Promise.all(some.map(({ path }) => readFile(join(folder, path))));
-      for (const [i, { path }] of some.entries()) {
-        sums.push(`${digestOf('sha256', contents[i])}  ${path}\n`);
-        pictures.push(await decodePicture({ name: join(folder, path), bytes: contents[i] }));
-      }
-    }
-    return pictures;
+  const { classes, train, test, problems: listed } = await listImages(folder);
+  const problems = [...listed];
+  const checkTotal = totalCheck(folder, train.length + test.length);
+  const images = {
+    train: await readImages(folder, train, problems, checkTotal),
+    test: await readImages(folder, test, problems, checkTotal),
   };
-  const pictures = { train: await read(splits.train), test: await read(splits.test) };
-  const imageShape = commonShape(folder, [...splits.train, ...splits.test], [...pictures.train, ...pictures.test]);
+  const all = [...images.train, ...images.test];
+  problems.push(...otherSizes(folder, all));
+  if (problems.length > 0) throw problemsError(folder, problems);
+  const [{ picture }] = all;
+  const imageShape: PixelShape = [
+    picture.height,
+    picture.width,
+    all.some(({ picture }) => picture.channels === 3) ? 3 : 1,
+  ];
   const split = (name: SplitName): Split => ({
-    count: splits[name].length,
-    images: gather(pictures[name], imageShape),
-    labels: Uint8Array.from(splits[name], ({ label }) => label),
+    count: images[name].length,
+    images: gather(images[name], imageShape),
+    labels: Uint8Array.from(images[name], ({ label }) => label),
   });
   return {
     name: 'folder',
@@ -64,145 +54,77 @@ export async function loadFolder(folder: string): Promise<Dataset> {
     imageShape,
     train: split('train'),
     test: split('test'),
-    sha256: digestOf('sha256', sums.join('')),
+    sha256: digestOf('sha256', all.map(({ sha256, path }) => `${sha256}  ${path}\n`).join('')),
     official: true,
   };
 }
 
-async function listImages(folder: string): Promise<Listing> {
-  const top = await entriesOf(folder);
-  const names = top.folders;
-  if (names.includes('train') && names.includes('test')) {
-    const other = names.find((name) => name !== 'train' && name !== 'test');
-    if (other !== undefined) {
-      throw new InputError(
-        `${join(folder, other)} lies beside train and test, and would not be used; move it away (images for validation are taken from train).`,
-      );
-    }
-    const classes = await classesOf(join(folder, 'train'));
-    const tested = await classesOf(join(folder, 'test'));
-    for (const [name, there, missing] of [
-      ...classes.map((name) => [name, 'train', tested.includes(name) ? null : 'test'] as const),
-      ...tested.map((name) => [name, 'test', classes.includes(name) ? null : 'train'] as const),
-    ]) {
-      if (missing !== null) {
-        throw new InputError(
-          `${join(folder, there)} has a class ${name}, and ${join(folder, missing)} has none; both need the same.`,
-        );
-      }
-    }
-    const list = async (split: SplitName) =>
-      (await Promise.all(classes.map((name, label) => imagesOf(folder, `${split}/${name}`, label)))).flat();
-    return { classes, train: await list('train'), test: await list('test') };
-  }
-  for (const [present, absent] of [
-    ['train', 'test'],
-    ['test', 'train'],
-  ]) {
-    if (names.includes(present)) {
-      throw new InputError(
-        `${folder} has a folder ${present} and none named ${absent}; expected both, or folders of classes alone.`,
-      );
+/** The images of the files that can be used; the others become problems. */
+async function readImages(
+  folder: string,
+  listed: readonly Listed[],
+  problems: string[],
+  check: (picture: Picture) => void,
+): Promise<readonly Image[]> {
+  const images: Image[] = [];
+  for (let start = 0; start < listed.length; start += READ_AT_ONCE) {
+    const some = listed.slice(start, start + READ_AT_ONCE);
+    const outcomes = await Promise.allSettled(some.map((file) => readImage(folder, file)));
+    for (const outcome of outcomes) {
+      if (outcome.status === 'fulfilled') {
+        check(outcome.value.picture);
+        images.push(outcome.value);
+      } else if (outcome.reason instanceof InputError) problems.push(outcome.reason.message);
+      else throw outcome.reason;
     }
   }
-  const classes = await classesOf(folder);
-  const divided = await Promise.all(
-    classes.map(async (name, label) => divide(join(folder, name), await imagesOf(folder, name, label))),
-  );
-  return { classes, train: divided.flatMap(({ train }) => train), test: divided.flatMap(({ test }) => test) };
+  return images;
 }
 
-/**
- * The classes that a folder seems to hold pictures of, in folders as `loadFolder` reads them; fewer than two where it is of
- * another kind, or not there.
- */
-export async function classFoldersIn(folder: string): Promise<readonly string[]> {
-  const top = (await foldersIn(folder)).includes('train') ? join(folder, 'train') : folder;
-  const names = (await foldersIn(top)).slice(0, MOST_CLASSES);
-  const filled = await Promise.all(
-    names.map(async (name) => (await readdir(join(top, name))).some((file) => EXTENSIONS.test(file))),
-  );
-  return names.filter((_, i) => filled[i]);
+async function readImage(folder: string, { path, label }: Listed): Promise<Image> {
+  const name = join(folder, path);
+  const bytes = await readRegularFile(name, MAX_PICTURE_BYTES, 'Make the image smaller');
+  return { path, label, picture: await decodePicture({ name, bytes }), sha256: digestOf('sha256', bytes) };
 }
 
-const foldersIn = async (folder: string): Promise<readonly string[]> => {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  return entries.flatMap((entry) => (entry.isDirectory() && !entry.name.startsWith('.') ? [entry.name] : [])).sort();
-};
-
-/** The images of one class, those of lowest hash for testing. */
-function divide(where: string, images: readonly Listed[]): Record<SplitName, readonly Listed[]> {
-  if (images.length < 2) {
-    throw new InputError(`${where} holds one image; a class needs one to train on and one to test on.`);
-  }
-  const order = images
-    .map((image) => ({ image, hash: digestOf('sha256', image.path) }))
-    .sort((a, b) => (a.hash < b.hash ? -1 : 1))
-    .map(({ image }) => image);
-  const tested = new Set(order.slice(0, Math.max(1, Math.round(TEST_SHARE * images.length))));
-  return { train: images.filter((image) => !tested.has(image)), test: images.filter((image) => tested.has(image)) };
-}
-
-/** The folders in a folder and the other files, by name; hidden ones are left out. */
-async function entriesOf(folder: string): Promise<{ folders: readonly string[]; files: readonly string[] }> {
-  const found = await readdir(folder, { withFileTypes: true }).catch(() => {
+/** Refuses, from the first image on, what memory does not hold when so many images have been read. */
+function totalCheck(folder: string, count: number): (picture: Picture) => void {
+  const { total } = dataLimits();
+  let read = 0;
+  return ({ height, width, pixels }) => {
+    read += pixels.length;
+    if (read <= total && count * height * width <= total) return;
     throw new InputError(
-      `${folder} is no folder that can be read; expected one of images in folders of their classes.`,
+      `${folder} has ${count} images, one of them of ${width}×${height} pixels, which take more than ${megabytes(total)} of memory. Make them smaller. ${RAISE_LIMIT}.`,
     );
-  });
-  const folders: string[] = [];
-  const files: string[] = [];
-  for (const entry of found.filter(({ name }) => !name.startsWith('.'))) {
-    const target = entry.isSymbolicLink() ? await stat(join(folder, entry.name)) : entry;
-    (target.isDirectory() ? folders : files).push(entry.name);
-  }
-  return { folders: folders.sort(), files: files.sort() };
+  };
 }
 
-async function classesOf(folder: string): Promise<readonly string[]> {
-  const { folders, files } = await entriesOf(folder);
-  const stray = files.find((name) => EXTENSIONS.test(name));
-  if (stray !== undefined) {
-    throw new InputError(
-      `${join(folder, stray)} is in no folder of a class; expected ${join(folder, 'CLASS', stray)}.`,
-    );
+/** The images that are not of the size that most have. */
+function otherSizes(folder: string, images: readonly Image[]): readonly string[] {
+  const sizes = new Map<string, { readonly first: Image; count: number }>();
+  for (const image of images) {
+    const size = describeSize(image.picture);
+    const known = sizes.get(size);
+    if (known === undefined) sizes.set(size, { first: image, count: 1 });
+    else known.count++;
   }
-  if (folders.length < 2 || folders.length > MOST_CLASSES) {
-    throw new InputError(
-      `${folder} holds ${folders.length} folders of classes (${folders.slice(0, 5).join(', ') || 'none'}); expected 2 to ${MOST_CLASSES}.`,
+  const [usual] = [...sizes.values()].sort((a, b) => b.count - a.count);
+  return images
+    .filter(({ picture }) => describeSize(picture) !== describeSize(usual.first.picture))
+    .map(
+      ({ path, picture }) =>
+        `${join(folder, path)} has ${describeSize(picture)} pixels, and ${usual.first.path} has ${describeSize(usual.first.picture)}; bring all images to one size, as \`magick mogrify -resize 32x32! FILES\` does.`,
     );
-  }
-  return folders;
 }
 
-async function imagesOf(folder: string, below: string, label: number): Promise<readonly Listed[]> {
-  const { folders, files } = await entriesOf(join(folder, below));
-  const wrong = folders[0] ?? files.find((name) => !EXTENSIONS.test(name));
-  if (wrong !== undefined) {
-    throw new InputError(`${join(folder, below, wrong)} is no .png, .jpg or .jpeg file; take it away or convert it.`);
-  }
-  if (files.length === 0) throw new InputError(`${join(folder, below)} holds no images; fill it or take it away.`);
-  return files.map((name) => ({ path: `${below}/${name}`, label }));
-}
-
-/** The shape of every image, with three channels if any is in colour. */
-function commonShape(folder: string, listed: readonly Listed[], pictures: readonly Picture[]): PixelShape {
-  const [{ height, width }] = pictures;
-  const differs = pictures.findIndex((picture) => picture.height !== height || picture.width !== width);
-  if (differs >= 0) {
-    const other = pictures[differs];
-    throw new InputError(
-      `${join(folder, listed[differs].path)} has ${other.width}×${other.height} pixels, and ${listed[0].path} has ${width}×${height}; bring all images to one size, as \`magick mogrify -resize 32x32! FILES\` does.`,
-    );
-  }
-  return [height, width, pictures.some(({ channels }) => channels === 3) ? 3 : 1];
-}
+const describeSize = ({ width, height }: Picture): string => `${width}×${height}`;
 
 /** The images one after another; grey is repeated in every channel. */
-function gather(pictures: readonly Picture[], imageShape: PixelShape): Uint8Array {
+function gather(all: readonly Image[], imageShape: PixelShape): Uint8Array {
   const size = sizeOf(imageShape);
-  const images = new Uint8Array(pictures.length * size);
-  pictures.forEach(({ channels, pixels }, i) => {
+  const images = new Uint8Array(all.length * size);
+  all.forEach(({ picture: { channels, pixels } }, i) => {
     if (channels === imageShape[2]) images.set(pixels, i * size);
     else for (let j = 0; j < size; j++) images[i * size + j] = pixels[Math.floor(j / imageShape[2])];
   });

@@ -1,3 +1,4 @@
+// MNIST's idx files: a header of big-endian numbers, then bytes.
 import { InputError } from '../core/errors.ts';
 import { sizeOf } from '../core/structure.ts';
 import type { DataFile, Format, PixelShape, Split } from './types.ts';
@@ -26,6 +27,8 @@ export const idxFormat: Format = {
         `${imageFile.name} has ${images.shape[0]} images, ${labelFile.name} has ${labels.shape[0]} labels (both at byte 4): they do not belong together.`,
       );
     }
+    if (labels.data.length === 0)
+      throw new InputError(`${imageFile.name} has no images (byte 4); expected at least one.`);
     const wrong = labels.data.findIndex((label) => label >= classes);
     if (wrong >= 0) {
       throw new InputError(

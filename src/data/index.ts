@@ -1,5 +1,5 @@
 export { type AddOptions, addDataset } from './add.ts';
-export { type Augmentation, MAX_SHIFT, type Placement, placement } from './augment.ts';
+export { type Augmentation, MAX_SHIFT, type Placement, placements } from './augment.ts';
 export { type BatchOptions, batchesOf, batchImages, batchLabels, epochBatches } from './batch.ts';
 export type { Checksum } from './checksum.ts';
 export { type DatasetName, datasetNames, datasetOf, datasets } from './datasets.ts';

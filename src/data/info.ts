@@ -1,3 +1,4 @@
+// What is known of a data set that is there.
 import { resolve } from 'node:path';
 import { datasetOf } from './datasets.ts';
 import { datasetLabel, type LoadOptions, loadDataset, locateFiles, readFileDataset } from './load.ts';

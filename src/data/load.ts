@@ -1,9 +1,11 @@
+// Loading a data set into memory by its name.
 import { join, resolve } from 'node:path';
 import { InputError, UsageError } from '../core/errors.ts';
+import { explainingErrors } from '../core/system-errors.ts';
 import { datasetOf } from './datasets.ts';
 import { dataDirectory } from './directory.ts';
 import { type FoundFiles, findFiles, readFiles } from './files.ts';
-import { classFoldersIn } from './folder.ts';
+import { classFoldersIn } from './folder-listing.ts';
 import type { Dataset, FileSource } from './types.ts';
 
 export interface LoadOptions {
@@ -29,7 +31,10 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
     case 'files':
       return loadFiles(name, source, options);
     case 'folder':
-      if (options.directory !== undefined) return source.load(resolve(options.directory));
+      if (options.directory !== undefined) {
+        const directory = resolve(options.directory);
+        return explainingErrors(directory, () => source.load(directory));
+      }
       throw new InputError(
         `The data set ${name} is a folder of your own images, DIR/train/CLASS/*.png and DIR/test/CLASS/*.png or DIR/CLASS/*.png: name it with --data DIR.`,
       );
@@ -51,9 +56,19 @@ async function loadFiles(name: string, source: FileSource, options: LoadOptions)
   return readFileDataset(name, source, found);
 }
 
-/** Where the files of a published data set lie, or null. */
-export const locateFiles = (name: string, source: FileSource, { directory }: LoadOptions): Promise<FoundFiles | null> =>
-  findFiles(source, candidateDirectories(name, source, dataDirectory(directory)));
+/**
+ * Where the files of a published data set lie, or null.
+ *
+ * @throws InputError if a folder cannot be read
+ */
+export const locateFiles = (
+  name: string,
+  source: FileSource,
+  { directory }: LoadOptions,
+): Promise<FoundFiles | null> => {
+  const root = dataDirectory(directory);
+  return explainingErrors(root, () => findFiles(source, candidateDirectories(name, source, root)));
+};
 
 /** @throws InputError naming the file and the byte that is wrong */
 export async function readFileDataset(name: string, source: FileSource, found: FoundFiles): Promise<Dataset> {

@@ -23,8 +23,33 @@ const FASHION_CHECKSUMS = {
   't10k-labels-idx1-ubyte.gz': md5('bb300cfdad3c16e7a12a480ee83cd310'),
 };
 
-const downloadsFrom = (host: string, checksums: Readonly<Record<string, Checksum>>): readonly Download[] =>
-  Object.entries(checksums).map(([name, checksum]) => ({ url: `${host}/${name}`, checksum, unpack: 'none' }));
+/** Bytes of the packed files. */
+const MNIST_BYTES = {
+  'train-images-idx3-ubyte.gz': 9_912_422,
+  'train-labels-idx1-ubyte.gz': 28_881,
+  't10k-images-idx3-ubyte.gz': 1_648_877,
+  't10k-labels-idx1-ubyte.gz': 4_542,
+};
+const FASHION_BYTES = {
+  'train-images-idx3-ubyte.gz': 26_421_880,
+  'train-labels-idx1-ubyte.gz': 29_515,
+  't10k-images-idx3-ubyte.gz': 4_422_102,
+  't10k-labels-idx1-ubyte.gz': 5_148,
+};
+
+type PackedName = keyof typeof MNIST_BYTES;
+
+const downloadsFrom = (
+  host: string,
+  checksums: Readonly<Record<PackedName, Checksum>>,
+  bytes: Readonly<Record<PackedName, number>>,
+): readonly Download[] =>
+  (Object.keys(bytes) as PackedName[]).map((name) => ({
+    url: `${host}/${name}`,
+    checksum: checksums[name],
+    bytes: bytes[name],
+    unpack: 'none',
+  }));
 
 export const mnist: DatasetDefinition<FileSource> = {
   source: {
@@ -38,7 +63,7 @@ export const mnist: DatasetDefinition<FileSource> = {
       't10k-images-idx3-ubyte': sha256('0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7'),
       't10k-labels-idx1-ubyte': sha256('ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2'),
     },
-    downloads: downloadsFrom(MNIST_HOST, MNIST_PACKED),
+    downloads: downloadsFrom(MNIST_HOST, MNIST_PACKED, MNIST_BYTES),
     folders: ['MNIST/raw'],
   },
   defaults: DIGIT_DEFAULTS,
@@ -51,7 +76,7 @@ export const fashionMnist: DatasetDefinition<FileSource> = {
     imageShape: DIGIT_SHAPE,
     format: idxFormat,
     checksums: FASHION_CHECKSUMS,
-    downloads: downloadsFrom(FASHION_HOST, FASHION_CHECKSUMS),
+    downloads: downloadsFrom(FASHION_HOST, FASHION_CHECKSUMS, FASHION_BYTES),
     folders: ['FashionMNIST/raw'],
   },
   defaults: DIGIT_DEFAULTS,

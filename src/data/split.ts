@@ -1,3 +1,5 @@
+// Which images of a data set are trained on, held out and tested on.
+import { InputError } from '../core/errors.ts';
 import { foldIn, permutation, seedKey } from '../core/key.ts';
 import type { Dataset, Split } from './types.ts';
 
@@ -19,11 +21,17 @@ export interface TrainingIndices {
  * then 5 % of it, some of those held out without a limit.
  *
  * @param limit at most so many training images, balanced over the classes
+ * @throws InputError for a data set without training images
  */
 export function trainingIndices(
   { name, train }: Pick<Dataset, 'name' | 'train'>,
   limit: number = train.count,
 ): TrainingIndices {
+  if (train.count === 0) {
+    throw new InputError(
+      `The data set ${name} has test images only, which nothing is trained on. To train, put images into train/CLASS beside test.`,
+    );
+  }
   const order = permutation(foldIn(seedKey('validation'), name), train.count);
   const share = (count: number) => Math.min(VALIDATION_LIMIT, Math.round(VALIDATION_SHARE * count));
   const held = order.slice(0, share(train.count));

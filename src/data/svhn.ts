@@ -1,7 +1,9 @@
+// SVHN's cropped digits, as published and as MATLAB and Python save them again.
 import { InputError } from '../core/errors.ts';
+import { sizeOf } from '../core/structure.ts';
 import { sha256 } from './checksum.ts';
 import { DIGITS, PHOTO_DEFAULTS } from './defaults.ts';
-import { decodeMat } from './mat.ts';
+import { decodeMat, type MatArray } from './mat.ts';
 import type { DataFile, DatasetDefinition, FileSource, Format, PixelShape, Split } from './types.ts';
 
 /** SVHN's cropped digits (http://ufldl.stanford.edu/housenumbers): X [height, width, channels, count], y [count, 1]. */
@@ -15,12 +17,20 @@ export const svhnFormat: Format = {
 };
 
 function decodeSvhn(file: DataFile, [height, width, channels]: PixelShape): Split {
-  const { X, y } = decodeMat(file);
-  const count = X?.shape[3] ?? 0;
-  const expected = [height, width, channels, count];
-  if (X === undefined || String(X.shape) !== String(expected) || y?.values.length !== count || count === 0) {
+  const { X, y } = decodeMat(file, ['X', 'y']);
+  // A single image has no fourth axis, since MATLAB drops trailing axes of extent 1.
+  const count = X?.shape.length === 3 ? 1 : (X?.shape[3] ?? 0);
+  const expected = [height, width, channels, count].slice(0, X?.shape.length);
+  if (
+    X === undefined ||
+    y === undefined ||
+    String(X.shape) !== String(expected) ||
+    count === 0 ||
+    !isVector(y, count)
+  ) {
+    const found = (array?: MatArray) => (array === undefined ? 'missing' : `[${array.shape}]`);
     throw new InputError(
-      `${file.name} holds X [${X?.shape}] and y [${y?.shape}]; expected X [${height},${width},${channels},n] and y [n,1].`,
+      `${file.name} has X ${found(X)} and y ${found(y)}; expected X [${height},${width},${channels},n] and y [n,1].`,
     );
   }
   const size = height * width * channels;
@@ -30,13 +40,19 @@ function decodeSvhn(file: DataFile, [height, width, channels]: PixelShape): Spli
       for (let column = 0; column < width; column++) {
         const from = ((image * channels + channel) * width + column) * height;
         for (let row = 0; row < height; row++) {
-          images[image * size + (row * width + column) * channels + channel] = X.values[from + row];
+          const value = X.at(from + row);
+          if (!(Number.isInteger(value) && value >= 0 && value <= 255)) {
+            throw new InputError(
+              `${file.name} has the pixel ${value} in image ${image}; expected whole numbers 0 to 255.`,
+            );
+          }
+          images[image * size + (row * width + column) * channels + channel] = value;
         }
       }
     }
   }
   const labels = Uint8Array.from({ length: count }, (_, image) => {
-    const label = y.values[image];
+    const label = y.at(image);
     if (!(Number.isInteger(label) && label >= 1 && label <= 10)) {
       throw new InputError(`${file.name} has label ${label} for image ${image}; expected 1 to 10 (10 is the digit 0).`);
     }
@@ -45,11 +61,20 @@ function decodeSvhn(file: DataFile, [height, width, channels]: PixelShape): Spli
   return { count, images, labels };
 }
 
+/** Whether an array is a column or a row of so many values. */
+const isVector = ({ shape }: MatArray, count: number): boolean =>
+  sizeOf(shape) === count && Math.max(...shape) === count;
+
 const HOST = 'http://ufldl.stanford.edu/housenumbers';
 
 const CHECKSUMS = {
   'train_32x32.mat': sha256('435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8'),
   'test_32x32.mat': sha256('cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b'),
+};
+
+const BYTES: Readonly<Record<keyof typeof CHECKSUMS, number>> = {
+  'train_32x32.mat': 182_040_794,
+  'test_32x32.mat': 64_275_384,
 };
 
 export const svhn: DatasetDefinition<FileSource> = {
@@ -59,9 +84,10 @@ export const svhn: DatasetDefinition<FileSource> = {
     imageShape: [32, 32, 3],
     format: svhnFormat,
     checksums: CHECKSUMS,
-    downloads: Object.entries(CHECKSUMS).map(([name, checksum]) => ({
+    downloads: (['train_32x32.mat', 'test_32x32.mat'] as const).map((name) => ({
       url: `${HOST}/${name}`,
-      checksum,
+      checksum: CHECKSUMS[name],
+      bytes: BYTES[name],
       unpack: 'none',
     })),
     folders: [],

@@ -1,8 +1,11 @@
+// Unpacking the wanted files of a .tar.gz, within the limits of a data set.
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { InputError } from '../core/errors.ts';
+import { systemReason } from '../core/system-errors.ts';
+import { dataLimits, megabytes, RAISE_LIMIT } from './limits.ts';
 
 /*
  * A tar archive is a row of files, each a header of 512 bytes and its data filled up with zeros to a multiple of 512:
@@ -27,13 +30,15 @@ const checksumOf = (block: Buffer): number =>
  * nothing else, so none can lead out of the folder.
  *
  * @returns the base names written
- * @throws InputError naming the byte (of the unpacked archive) that is wrong; what was written stays
+ * @throws InputError naming the byte (of the unpacked archive) that is wrong, or the file that is too large; what was
+ * written stays
  */
 export async function extractTarGz(
   archive: string,
   folder: string,
   wanted: (name: string) => boolean,
 ): Promise<string[]> {
+  const limits = dataLimits();
   const written: string[] = [];
   let position = 0;
   let pending: Buffer = Buffer.alloc(0);
@@ -76,7 +81,10 @@ export async function extractTarGz(
       return;
     }
     const size = Number.parseInt(text(header, 124, 136).trim() || '0', 8);
-    if (Number.parseInt(text(header, 148, 156).trim(), 8) !== checksumOf(header) || !Number.isSafeInteger(size)) {
+    if (
+      Number.parseInt(text(header, 148, 156).trim(), 8) !== checksumOf(header) ||
+      !(Number.isSafeInteger(size) && size >= 0)
+    ) {
       throw new InputError(
         `${archive} is damaged or no tar archive: the header at byte ${position} (unpacked) is wrong.`,
       );
@@ -86,6 +94,11 @@ export async function extractTarGz(
     remaining = size;
     padding = (BLOCK - (size % BLOCK)) % BLOCK;
     if ((type === '' || type === '0') && wanted(name)) {
+      if (size > limits.unpacked) {
+        throw new InputError(
+          `${archive} holds ${name} of ${megabytes(size)}; expected at most ${megabytes(limits.unpacked)}. ${RAISE_LIMIT}.`,
+        );
+      }
       file = await open(join(folder, name), 'w');
       written.push(name);
     }
@@ -96,15 +109,19 @@ export async function extractTarGz(
     position += count;
   };
 
-  const unpacked = createReadStream(archive).pipe(createGunzip());
+  const packed = createReadStream(archive);
+  const unpacked = createGunzip({ chunkSize: 2 ** 20 });
+  packed.on('error', (error) => unpacked.destroy(error));
+  packed.pipe(unpacked);
   try {
-    for await (const chunk of unpackedChunks(unpacked, archive)) {
+    for await (const chunk of unpackedChunks(unpacked, archive, limits.total)) {
       if (ended) continue;
       pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
       while (await advance());
     }
     while (await advance());
   } finally {
+    packed.destroy();
     unpacked.destroy();
     await (file as FileHandle | null)?.close();
   }
@@ -114,16 +131,19 @@ export async function extractTarGz(
   return written;
 }
 
-/** @throws InputError if the gzip stream is cut or damaged */
-async function* unpackedChunks(stream: AsyncIterable<Buffer>, archive: string): AsyncGenerator<Buffer> {
+/** @throws InputError if the gzip stream is cut or damaged, or longer than `limit` bytes */
+async function* unpackedChunks(stream: AsyncIterable<Buffer>, archive: string, limit: number): AsyncGenerator<Buffer> {
   let position = 0;
   try {
     for await (const chunk of stream) {
       position += chunk.length;
+      if (position > limit) {
+        throw new InputError(`${archive} unpacks to more than ${megabytes(limit)}. ${RAISE_LIMIT}.`);
+      }
       yield chunk;
     }
   } catch (error) {
-    if (error instanceof InputError) throw error;
+    if (error instanceof InputError || systemReason(error) !== null) throw error;
     const why = error instanceof Error ? error.message : error;
     throw new InputError(`${archive} does not unpack after byte ${position} (${why}): it is truncated or damaged.`);
   }

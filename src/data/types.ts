@@ -50,6 +50,8 @@ export interface Format {
 export interface Download {
   readonly url: string;
   readonly checksum: Checksum;
+  /** Its size; a host that sends more is cut off. */
+  readonly bytes: number;
   /** Whether it holds the files, or is one. */
   readonly unpack: 'tar.gz' | 'none';
 }

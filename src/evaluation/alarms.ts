@@ -36,6 +36,8 @@ export interface Probe {
   readonly logits: Float32Array;
   /** The same images a second time. */
   readonly logitsAgain: Float32Array;
+  /** Whether the model has a gradient. Without one, the fields about gradients and the unbounded attack say nothing. */
+  readonly differentiable: boolean;
   /** Whether the model took a gradient while it classified. */
   readonly differentiates: boolean;
   /** Images whose input gradient of the cross-entropy is zero in every pixel, or not finite in some. */
@@ -58,6 +60,8 @@ export interface Evidence {
   /** Adversarial examples that were misclassified, and those of them that were not when predicted in other company. */
   readonly successes: number;
   readonly unstable: number;
+  /** Gradients of single images that were not finite, over all steps of all attacks. */
+  readonly nonFinite: number;
 }
 
 type Finding = Omit<Alarm, 'name' | 'help'>;
@@ -66,19 +70,24 @@ const ok = (detail: string): Finding => ({ status: 'ok', detail });
 const raised = (detail: string): Finding => ({ status: 'raised', detail });
 const notChecked = (detail: string): Finding => ({ status: 'not checked', detail });
 
+const NO_GRADIENT = 'The model has no gradient with respect to its images.';
+
 /** An accuracy may rise by this many images where it should not, before it is suspicious. */
 const slack = (n: number): number => Math.max(2, Math.ceil(0.005 * n));
 
 /** Every alarm by its name: what it concludes from the evidence. See docs/alarms.md. */
 const ALARMS = {
-  'probabilities instead of logits': ({ classes, probe, returnsProbabilities }) =>
-    returnsProbabilities || rowsAreProbabilities(probe.logits, classes)
+  'probabilities instead of logits': ({ classes, probe, returnsProbabilities }) => {
+    const rows = rowsOfNumbers(probe.logits, classes);
+    if (rows.length === 0) return notChecked('No output of the first images is a number.');
+    return returnsProbabilities || rows.every(isDistribution)
       ? raised(
           `Every output lies in [0, 1] and sums to 1 over the classes${returnsProbabilities ? '; their logarithms were attacked, which lose what was rounded to 0 or 1' : ''}. Attacks need logits: remove the final softmax.`,
         )
-      : inUnitInterval(probe.logits)
+      : inUnitInterval(rows)
         ? raised('Every output lies in [0, 1], as after a sigmoid. Attacks need logits: remove what squashes them.')
-        : ok('Outputs are not probabilities.'),
+        : ok('Outputs are not probabilities.');
+  },
 
   'outputs that are not numbers': ({ predictions }) => {
     const broken = predictions.filter((prediction) => prediction < 0).length;
@@ -88,6 +97,7 @@ const ALARMS = {
   },
 
   'zero gradients': ({ probe }) => {
+    if (!probe.differentiable) return notChecked(NO_GRADIENT);
     const share = `${probe.zeroGradients} of ${probe.images} images have a cross-entropy gradient of zero`;
     return probe.zeroGradients > 0.1 * probe.images
       ? raised(
@@ -96,13 +106,17 @@ const ALARMS = {
       : ok(`${share}.`);
   },
 
-  'non-finite gradients': ({ probe }) =>
-    probe.nonFiniteGradients > 0
-      ? raised(`${probe.nonFiniteGradients} of ${probe.images} images have a gradient that is not finite.`)
-      : ok('Every gradient is finite.'),
+  'non-finite gradients': ({ probe, nonFinite }) =>
+    !probe.differentiable
+      ? notChecked(NO_GRADIENT)
+      : probe.nonFiniteGradients + nonFinite > 0
+        ? raised(
+            `${probe.nonFiniteGradients} of ${probe.images} images have a gradient that is not finite, and attacks met ${nonFinite} such gradients in their steps. They took NaN as 0, and followed only the components that are infinite where there are any.`,
+          )
+        : ok('Every gradient is finite.'),
 
   'randomised output': ({ probe }) =>
-    probe.logits.some((logit, i) => logit !== probe.logitsAgain[i])
+    probe.logits.some((logit, i) => !isSame(logit, probe.logitsAgain[i]))
       ? raised(
           'The same images gave other logits the second time. Attacks on randomised models must average over their randomness.',
         )
@@ -115,10 +129,13 @@ const ALARMS = {
         )
       : ok('The model classifies without taking gradients.'),
 
-  'one class only': ({ predictions }) =>
-    predictions.length > 1 && predictions.every((label) => label === predictions[0])
-      ? raised(`Every image is given class ${predictions[0]}. Such a model is robust and useless.`)
-      : ok(`${new Set(predictions).size} classes are predicted.`),
+  'one class only': ({ predictions }) => {
+    const given = new Set(predictions.filter((prediction) => prediction >= 0));
+    if (given.size === 0) return notChecked('No output is a number, so no class is given.');
+    return given.size === 1 && predictions.length > 1
+      ? raised(`Every image is given class ${[...given][0]}. Such a model is robust and useless.`)
+      : ok(`${given.size} classes are predicted.`);
+  },
 
   'more steps not stronger': ({ attacks }) => {
     const pairs = attacks.flatMap((weaker) =>
@@ -160,7 +177,8 @@ const ALARMS = {
       : ok('Accuracy falls as ε grows.');
   },
 
-  'unbounded attack not at 0 %': ({ probe: { unbounded } }) => {
+  'unbounded attack not at 0 %': ({ probe: { differentiable, unbounded } }) => {
+    if (!differentiable) return notChecked(NO_GRADIENT);
     if (unbounded.n === 0) return notChecked('None of the first images is classified right.');
     const left = `An attack that may change every pixel freely leaves ${unbounded.correct} of ${unbounded.n} images right`;
     return unbounded.correct > 0 ? raised(`${left}. Gradients may be masked.`) : ok(`${left}.`);
@@ -242,14 +260,19 @@ const helpOf = (name: string): string =>
 /** Of fewer numbers it could be chance. */
 const ENOUGH_OUTPUTS = 20;
 
-const inUnitInterval = (outputs: Float32Array): boolean =>
-  outputs.length >= ENOUGH_OUTPUTS && outputs.every((value) => value >= 0 && value <= 1);
+/** The outputs of each image whose outputs are all numbers. */
+const rowsOfNumbers = (outputs: Float32Array, classes: number): readonly Float32Array[] =>
+  Array.from({ length: Math.floor(outputs.length / classes) }, (_, i) =>
+    outputs.subarray(i * classes, (i + 1) * classes),
+  ).filter((row) => !row.some(Number.isNaN));
 
-function rowsAreProbabilities(outputs: Float32Array, classes: number): boolean {
-  for (let start = 0; start < outputs.length; start += classes) {
-    const row = outputs.subarray(start, start + classes);
-    const sum = row.reduce((total, value) => total + value, 0);
-    if (row.some((value) => value < 0 || value > 1) || Math.abs(sum - 1) > 1e-4) return false;
-  }
-  return outputs.length > 0;
-}
+const isInUnitInterval = (row: Float32Array): boolean => row.every((value) => value >= 0 && value <= 1);
+
+const inUnitInterval = (rows: readonly Float32Array[]): boolean =>
+  rows.reduce((count, { length }) => count + length, 0) >= ENOUGH_OUTPUTS && rows.every(isInUnitInterval);
+
+const isDistribution = (row: Float32Array): boolean =>
+  isInUnitInterval(row) && Math.abs(row.reduce((total, value) => total + value, 0) - 1) <= 1e-4;
+
+/** Whether two outputs are equal, or both NaN. */
+const isSame = (a: number, b: number): boolean => a === b || (Number.isNaN(a) && Number.isNaN(b));

@@ -5,7 +5,7 @@ import { InputError, UsageError } from '../core/errors.ts';
 import type { EvaluatedTarget } from './types.ts';
 
 /** The checkpoints that a run keeps, in the order of tables. */
-const KEPT = ['best', 'last'] as const;
+const KEPT = ['best', 'last', 'ema'] as const;
 const EXTENSION = '.safetensors';
 
 /**

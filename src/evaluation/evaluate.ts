@@ -2,8 +2,9 @@
 import { basename, dirname, join } from 'node:path';
 import { completionOf, describeProgress } from '../checkpoints/completion.ts';
 import { type Guard, withLock } from '../checkpoints/lock.ts';
-import { isSystemError, readIfThere } from '../checkpoints/system-errors.ts';
+import { readIfThere } from '../checkpoints/read-if-there.ts';
 import { InputError, UsageError } from '../core/errors.ts';
+import { isSystemError } from '../core/system-errors.ts';
 import type { Dataset } from '../data/index.ts';
 import { backendName } from '../ops/backend-name.ts';
 import { checkExpectation, holdAgainst } from './expected-accuracy.ts';
@@ -14,7 +15,7 @@ import type { EvaluateOptions } from './options.ts';
 import { checkPreprocessing } from './preprocessing.ts';
 import { readEvaluations, recordEvaluation } from './record.ts';
 import { recordedIn } from './recorded.ts';
-import { exampleFolder } from './save-examples.ts';
+import { exampleFiles, exampleFolder } from './save-examples.ts';
 import { settingsOf } from './settings.ts';
 import { type ModelFile, type ModelSource, modelFiles, recordPath, type Target } from './target.ts';
 import { CLAIM, type Evaluation } from './types.ts';
@@ -87,7 +88,7 @@ async function evaluateFiles(
       if (evaluation !== finished) await recordEvaluation(out.path, evaluation, out.guard);
       const kept = interruptedPath(out.path, record.checkpoint);
       // An interrupted evaluation of other settings stays, unless it was begun anew.
-      if (evaluation !== finished || isState(await readInterrupted(kept, identityOf(target, loaded, options)))) {
+      if (evaluation !== finished || !(await isOfOtherSettings(kept, identityOf(target, loaded, options)))) {
         await removeInterrupted(kept, out.guard);
       }
     } finally {
@@ -145,9 +146,9 @@ async function evaluateInto(
   dataset: Dataset,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
-  const { signal, onProgress } = options;
+  const { signal, onProgress, onStep } = options;
   await checkFit(target, dataset);
-  const { checkpoint, sha256 } = target.record;
+  const { checkpoint } = target.record;
   const settings = settingsOf(target, options);
   const { seed } = settings;
   const kept = out === null ? null : { path: interruptedPath(out.path, checkpoint), guard: out.guard };
@@ -156,22 +157,13 @@ async function evaluateInto(
   if (options.resume === true && from === null) {
     options.warn?.(`${checkpoint}: no interrupted evaluation of these settings was kept; it begins anew.`);
   }
-  const { name, official, classes, imageShape, test } = dataset;
+  const { name, official, classes } = dataset;
   const examples =
     options.saveExamples === undefined
       ? null
       : exampleFolder({
-          folder: options.saveExamples,
-          prefix: checkpoint,
-          imageShape,
-          test,
-          metadata: {
-            checkpoint,
-            checkpointSha256: sha256,
-            dataset: name,
-            datasetSha256: dataset.sha256,
-            seed: String(seed),
-          },
+          ...exampleFiles(options.saveExamples, target.record, dataset, seed),
+          test: dataset.test,
           resumed: from !== null && from.done > 0,
         });
   const measured = await measure(target.classify, dataset, {
@@ -183,6 +175,7 @@ async function evaluateInto(
     onExamples: examples?.write,
     onState: kept === null ? undefined : (state) => writeInterrupted(kept.path, identity, state, kept.guard),
     onProgress: onProgress && ((progress) => onProgress({ ...progress, checkpoint })),
+    onStep: onStep && ((step) => onStep({ ...step, checkpoint })),
   }).catch((error) => {
     if (signal?.aborted && kept !== null && options.resume !== 'if-same') {
       options.warn?.('Stopped. What is done is kept: the same command with --resume goes on from there.');
@@ -204,10 +197,12 @@ async function evaluateInto(
 
 /** What an evaluation under way belongs to. */
 function identityOf(target: Target, dataset: Dataset, options: EvaluateOptions): Identity {
+  const { sha256, preprocessing, reading } = target.record;
   const settings = settingsOf(target, options);
   return {
-    'the model': target.record.sha256,
-    'its preprocessing': target.record.preprocessing,
+    'the model': sha256,
+    'its preprocessing': preprocessing,
+    '--stem, --pools and --activation': reading ?? null,
     '--dataset': dataset.sha256,
     '--norm': settings.norm,
     '--epsilon': settings.epsilons,
@@ -221,17 +216,32 @@ function identityOf(target: Target, dataset: Dataset, options: EvaluateOptions):
   };
 }
 
-const isState = (found: MeasureState | readonly string[] | null): found is MeasureState =>
-  found !== null && 'done' in found;
+/** Whether what is kept in a file can still be continued with other settings. A damaged file is as good as none. */
+async function isOfOtherSettings(path: string, identity: Identity): Promise<boolean> {
+  const found = await readInterrupted(path, identity).catch((error) => {
+    if (!(error instanceof InputError)) throw error;
+    return null;
+  });
+  return found !== null && !('done' in found);
+}
 
-/** @throws UsageError where what was kept is of other settings, unless that is asked to be passed over */
+/**
+ * What an interrupted evaluation had found; null if there is nothing to continue from. A damaged file is as good as none, and
+ * a warning names it.
+ *
+ * @throws UsageError if it is of other settings; with `if-same` the evaluation begins anew then, and a warning says so
+ */
 async function keptState(
   path: string,
   identity: Identity,
-  { resume, warn }: EvaluateOptions,
+  { resume, warn }: Pick<EvaluateOptions, 'resume' | 'warn'>,
 ): Promise<MeasureState | null> {
-  const found = await readInterrupted(path, identity);
-  if (found === null || isState(found)) return found;
+  const found = await readInterrupted(path, identity).catch((error) => {
+    if (!(error instanceof InputError)) throw error;
+    warn?.(`What an interrupted evaluation had found is lost. ${error.message}`);
+    return null;
+  });
+  if (found === null || 'done' in found) return found;
   if (resume === 'if-same') {
     warn?.(`The interrupted evaluation in ${path} differs in ${found.join(', ')}, so it begins anew.`);
     return null;

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { norms, quantised } from '../../attacks/index.ts';
-import type { Attack, Classifier, NormName } from '../../attacks/types.ts';
+import type { Attack, AttackProgress, Classifier, NormName, PerturbOptions } from '../../attacks/types.ts';
 import { encodeSafetensors } from '../checkpoints/safetensors.ts';
 import { UsageError } from '../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../core/key.ts';
@@ -60,6 +60,8 @@ export interface ExamplesOptions extends ModelOptions, Pick<EvaluateOptions, 'no
   /** How many test images, balanced over the classes: the first of each class in turn; default 10. */
   readonly count?: number;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Called after every step of the attack. */
+  readonly onAttackProgress?: (progress: AttackProgress) => void;
 }
 
 const DEFAULT_ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce', stepSize: null };
@@ -103,6 +105,8 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
       attack: epsilon === 0 ? null : quantised(buildAttack(spec, norm, epsilon)),
       norm,
       key: keyOf(seed, label),
+      signal: options.signal,
+      onProgress: options.onAttackProgress,
     };
     const indices = testIndices(dataset.test, count);
     const examples: Example[] = [];
@@ -136,7 +140,7 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
 /** The key of an attack in an evaluation. */
 const keyOf = (seed: number, label: string): Key => foldIn(foldIn(seedKey(seed), 'attack'), label);
 
-interface Setting {
+interface Setting extends Pick<PerturbOptions, 'signal' | 'onProgress'> {
   readonly model: Classifier;
   readonly dataset: Dataset;
   /** Null at radius 0. */
@@ -146,7 +150,7 @@ interface Setting {
 }
 
 async function attackBatch(
-  { model, dataset, attack, norm, key }: Setting,
+  { model, dataset, attack, norm, key, signal, onProgress }: Setting,
   indices: Int32Array,
 ): Promise<readonly Example[]> {
   const { test, imageShape } = dataset;
@@ -161,7 +165,7 @@ async function attackBatch(
     const right = batchImages(test, samples, imageShape);
     const labels = batchLabels(test, samples);
     try {
-      const result = await attack.perturb(model, right, labels, { key, samples });
+      const result = await attack.perturb(model, right, labels, { key, samples, signal, onProgress });
       const pixels = await result.data().finally(() => result.dispose());
       for (const [row, place] of places.entries()) {
         adversarial.set(

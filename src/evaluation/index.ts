@@ -23,7 +23,13 @@ export {
 } from './examples.ts';
 export type { FormatName } from './formats/index.ts';
 export { type Accuracy, accuracyOf, type Interval, wilson } from './intervals.ts';
-export { type EvaluationProgress, type Measurement, type MeasureOptions, measure } from './measure.ts';
+export {
+  type EvaluationProgress,
+  type EvaluationStep,
+  type Measurement,
+  type MeasureOptions,
+  measure,
+} from './measure.ts';
 export type { EvaluateOptions, ModelOptions } from './options.ts';
 export type { Preprocessing } from './preprocessing.ts';
 export { mergeEvaluation, readEvaluations, recordEvaluation } from './record.ts';

@@ -1,16 +1,17 @@
-import { rm } from 'node:fs/promises';
-import { writeAtomically } from '../checkpoints/atomic-file.ts';
+// An evaluation under way, kept so that an interrupted one continues where it stopped. The file says what it belongs to, and
+// has a checksum, since a damaged one would lead to wrong figures. It is removed when the evaluation is done.
+
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { removeFile, writeAtomically } from '../checkpoints/atomic-file.ts';
 import type { Guard } from '../checkpoints/lock.ts';
-import { readIfThere, writing } from '../checkpoints/system-errors.ts';
+import { readIfThere } from '../checkpoints/read-if-there.ts';
+import { parseJson } from '../core/parse-json.ts';
 import { packBits, unpackBits } from './bits.ts';
-import type { CellState, MeasureState } from './measure.ts';
+import type { MeasureState } from './measure.ts';
+import { countSchema, isPacked } from './schemas.ts';
 
-/*
- * An evaluation under way, kept so that an interrupted one goes on where it stopped. The file says what it belongs to; it
- * is removed when the evaluation is done.
- */
-
-const VERSION = 2;
+const VERSION = 3;
 
 /** Where the evaluation of one checkpoint is kept while it runs, given where its result goes. */
 export const interruptedPath = (out: string, checkpoint: string): string =>
@@ -19,17 +20,46 @@ export const interruptedPath = (out: string, checkpoint: string): string =>
 /** What a state belongs to: the model, the images and every setting, by what messages call them. */
 export type Identity = Readonly<Record<string, unknown>>;
 
-interface StoredCell extends Omit<CellState, 'survived' | 'standing'> {
-  readonly survived: string;
-  readonly standing: Readonly<Record<string, string>>;
-}
+const versionSchema = z.looseObject({ version: z.number() });
 
-interface Stored extends Omit<MeasureState, 'predictions' | 'cells'> {
-  readonly version: number;
-  readonly identity: Identity;
-  readonly predictions: readonly number[];
-  readonly cells: readonly StoredCell[];
-}
+const storedSchema = z
+  .strictObject({
+    version: z.literal(VERSION),
+    identity: z.record(z.string(), z.unknown()),
+    /** One class for each image, −1 where the model gave no numbers. */
+    predictions: z.array(z.int().min(-1)).min(1),
+    done: countSchema,
+    seen: z.strictObject({
+      outside: countSchema,
+      successes: countSchema,
+      unstable: countSchema,
+      nonFinite: countSchema,
+    }),
+    cells: z.array(
+      z.strictObject({
+        survived: z.string(),
+        standing: z.record(z.string(), z.string()),
+        cost: z.strictObject({ forwardPasses: countSchema, inputGradients: countSchema }),
+      }),
+    ),
+    sha256: z.string(),
+  })
+  .superRefine(({ sha256, ...content }, context) => {
+    const { predictions, cells } = content;
+    for (const [i, { survived, standing }] of cells.entries()) {
+      if (![survived, ...Object.values(standing)].every((bits) => isPacked(bits, predictions.length))) {
+        context.addIssue({ code: 'custom', path: ['cells', i], message: 'expected one bit for each image in base64' });
+      }
+    }
+    if (sha256 !== checksumOf(content)) {
+      context.addIssue({ code: 'custom', path: ['sha256'], message: 'expected the checksum of the other fields' });
+    }
+  });
+
+type Stored = z.infer<typeof storedSchema>;
+
+const checksumOf = (content: Omit<Stored, 'sha256'>): string =>
+  createHash('sha256').update(JSON.stringify(content)).digest('hex');
 
 export async function writeInterrupted(
   path: string,
@@ -37,23 +67,28 @@ export async function writeInterrupted(
   state: MeasureState,
   guard: Guard,
 ): Promise<void> {
-  const stored: Stored = {
+  const { outside, successes, unstable, nonFinite } = state.seen;
+  // Its fields are in the order of the schema, which reading gives them back in: the checksum is over the text.
+  const content: Omit<Stored, 'sha256'> = {
     version: VERSION,
     identity,
-    ...state,
     predictions: [...state.predictions],
-    cells: state.cells.map((cell) => ({
-      ...cell,
-      survived: packBits(cell.survived),
-      standing: Object.fromEntries(Object.entries(cell.standing).map(([name, left]) => [name, packBits(left)])),
+    done: state.done,
+    seen: { outside, successes, unstable, nonFinite },
+    cells: state.cells.map(({ survived, standing, cost: { forwardPasses, inputGradients } }) => ({
+      survived: packBits(survived),
+      standing: Object.fromEntries(Object.entries(standing).map(([name, left]) => [name, packBits(left)])),
+      cost: { forwardPasses, inputGradients },
     })),
   };
-  await writeAtomically(path, `${JSON.stringify(stored)}\n`, { guard });
+  await writeAtomically(path, `${JSON.stringify({ ...content, sha256: checksumOf(content) })}\n`, { guard });
 }
 
 /**
- * The state in a file; null where there is none, or what is there cannot be read; where it belongs to something else, the
- * names of what differs.
+ * The state in a file; null if there is none, or only one of another version. If it belongs to something else, the names of
+ * what differs.
+ *
+ * @throws InputError that names the file and the field that is wrong, if it is damaged
  */
 export async function readInterrupted(
   path: string,
@@ -61,18 +96,10 @@ export async function readInterrupted(
 ): Promise<MeasureState | readonly string[] | null> {
   const text = await readIfThere(path);
   if (text === null) return null;
-  let stored: Stored;
-  try {
-    stored = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  if (stored.version !== VERSION) return null;
-  const others = Object.keys(identity).filter(
-    (name) => JSON.stringify(identity[name]) !== JSON.stringify(stored.identity[name]),
-  );
+  if (parseJson(text, path, versionSchema).version !== VERSION) return null;
+  const { identity: kept, predictions, cells, done, seen } = parseJson(text, path, storedSchema);
+  const others = Object.keys(identity).filter((name) => JSON.stringify(identity[name]) !== JSON.stringify(kept[name]));
   if (others.length > 0) return others;
-  const { predictions, cells, done, seen } = stored;
   const n = predictions.length;
   return {
     predictions: Int32Array.from(predictions),
@@ -87,7 +114,4 @@ export async function readInterrupted(
 }
 
 /** Removes what was kept, as its result is recorded. */
-export async function removeInterrupted(path: string, guard: Guard): Promise<void> {
-  await guard();
-  await writing(path, () => rm(path, { force: true }));
-}
+export const removeInterrupted = (path: string, guard: Guard): Promise<void> => removeFile(path, { guard });

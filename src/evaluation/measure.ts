@@ -1,9 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { addCosts, NO_COST, workOf } from '../../attacks/costs.ts';
+import { checkKnown } from '../../attacks/goals.ts';
 import { norms } from '../../attacks/index.ts';
-import type { Attack, Classifier, Cost, NormName } from '../../attacks/types.ts';
-import { addCosts, underAttack } from '../../attacks/under-attack.ts';
+import { readClasses } from '../../attacks/labels.ts';
+import type { Attack, AttackProgress, Classifier, Cost, NormName } from '../../attacks/types.ts';
+import { type UnderAttackOptions, underAttack } from '../../attacks/under-attack.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../core/key.ts';
 import { batchesOf, batchImages, batchLabels, type Dataset, testIndices } from '../data/index.ts';
@@ -39,7 +42,9 @@ export interface MeasureOptions {
   /** Called after each attack on a batch, with what it takes to go on from there. */
   readonly onState?: (state: MeasureState) => Promise<void>;
   readonly onProgress?: (progress: EvaluationProgress) => void;
-  /** Stops between two attacks of a batch. */
+  /** Called after every step of an attack. */
+  readonly onStep?: (step: EvaluationStep) => void;
+  /** Stops the measurement within one call of the model; attacks on batches that were done are kept. */
   readonly signal?: AbortSignal;
 }
 
@@ -52,6 +57,17 @@ export interface EvaluationProgress {
   readonly clean: number;
   /** Null while the first batch is under attack. */
   readonly robust: number | null;
+}
+
+/** What an evaluation is doing: how far an attack on a batch is, and how much work of all that means. */
+export interface EvaluationStep extends AttackProgress {
+  readonly epsilon: number;
+  /**
+   * Work done, of `total` to do, in the units of `EvaluationProgress`, but an attack counts by its share of the work. It is
+   * a fraction while an attack runs. An image that needs no more of an attack is done at once.
+   */
+  readonly done: number;
+  readonly total: number;
 }
 
 export interface Measurement {
@@ -102,7 +118,9 @@ export interface MeasureState {
 }
 
 /** What the alarms look at as images are attacked. */
-type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable'>;
+type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable' | 'nonFinite'>;
+
+const NOTHING_SEEN: Seen = { outside: 0, successes: 0, unstable: 0, nonFinite: 0 };
 
 /** One attack at one radius. */
 interface Cell {
@@ -128,14 +146,18 @@ export async function measure(
   dataset: EvaluatedSplit,
   options: MeasureOptions,
 ): Promise<Measurement> {
-  const { norm, batchSize = 256, seed = 0, signal, onProgress } = options;
+  const { norm, batchSize = 256, seed = 0, signal, onProgress, onStep } = options;
   const { test, imageShape, classes } = dataset;
   const indices = testIndices(test, options.limit);
   const n = indices.length;
   checkOptions(options, n);
   const key = foldIn(seedKey(seed), 'attack');
   const cells = cellsOf(options, key);
-  const labels = Int32Array.from(indices, (index) => test.labels[index]);
+  const labels = await readClasses(
+    'labels of the test split',
+    Array.from(indices, (index) => test.labels[index]),
+  );
+  checkKnown('labels of the test split', labels, classes.length);
 
   let state = options.from ?? {
     predictions: await predictAll(model, dataset, indices, batchSize, (done, right) => {
@@ -144,7 +166,7 @@ export async function measure(
     }),
     done: 0,
     cells: cells.map(() => noneYet(n)),
-    seen: { outside: 0, successes: 0, unstable: 0 },
+    seen: NOTHING_SEEN,
   };
   const places = Int32Array.from(indices.keys()).filter((i) => state.predictions[i] === labels[i]);
   const clean = accuracyOf(places.length, n);
@@ -165,6 +187,20 @@ export async function measure(
     });
   };
   tell();
+  const works = cells.map(({ attack }) => (attack === null ? 0 : workOf(attack, classes.length)));
+  /** Tells how far cell `i` is with the batch that comes after `finished` images. */
+  const tellStep = (i: number, finished: number, count: number, progress: AttackProgress): void => {
+    const work = sumOf(works);
+    const before = (n - places.length + finished) * work + count * sumOf(works.slice(0, i));
+    const own = works[i] * (count - progress.left + progress.left * progress.share);
+    onStep?.({
+      ...progress,
+      attack: progress.attack === cells[i].attack?.name ? cells[i].label : `${cells[i].label}: ${progress.attack}`,
+      epsilon: cells[i].epsilon,
+      done: ((before + own) / work) * cells.length,
+      total: n * cells.length,
+    });
+  };
   for (const [number, batch] of batches.entries()) {
     if (state.done >= (number + 1) * cells.length) continue;
     const samples = Array.from(batch, (place) => indices[place]);
@@ -176,7 +212,14 @@ export async function measure(
           model,
           cells[i],
           images,
-          { test, batch, samples, first: number === 0 },
+          {
+            test,
+            batch,
+            samples,
+            first: number === 0,
+            signal,
+            onProgress: onStep && ((progress) => tellStep(i, number * batchSize, batch.length, progress)),
+          },
           (made) =>
             options.onExamples?.({
               attack: cells[i].label,
@@ -200,7 +243,7 @@ export async function measure(
   }
 
   const first = batchImages(test, indices.subarray(0, PROBED), imageShape);
-  const { cost, ...probe } = await probeModel(model, first, labels, key).finally(() => first.dispose());
+  const { cost, ...probe } = await probeModel(model, first, labels, key, signal).finally(() => first.dispose());
   return {
     clean,
     attacks: withUnions(cells.map((cell, i) => resultOf(cell, state.cells[i], norm))),
@@ -235,7 +278,7 @@ const cellsOf = ({ epsilons, attacks, norm }: MeasureOptions, key: Key): Cell[] 
 const noneYet = (n: number): CellState => ({
   survived: new Uint8Array(n),
   standing: {},
-  cost: { forwardPasses: 0, inputGradients: 0 },
+  cost: NO_COST,
 });
 
 /** The classes of all images, batch by batch. */
@@ -269,7 +312,7 @@ interface Found {
   readonly seen: Seen;
 }
 
-interface Batch {
+interface Batch extends Pick<UnderAttackOptions, 'signal' | 'onProgress'> {
   readonly test: EvaluatedSplit['test'];
   /** Places among the evaluated images. */
   readonly batch: Int32Array;
@@ -281,24 +324,24 @@ async function attackBatch(
   model: Classifier,
   { attack, epsilon, key }: Cell,
   images: Tensor4D,
-  { test, batch, samples, first }: Batch,
+  { test, batch, samples, first, signal, onProgress }: Batch,
   onExamples: (made: Pick<AttackedBatch, 'adversarial' | 'survived'>) => Promise<void> | undefined,
 ): Promise<Found> {
-  const none = { outside: 0, successes: 0, unstable: 0 };
   if (attack === null) {
-    return { survived: Array.from(batch, () => true), standing: {}, cost: noneYet(0).cost, seen: none };
+    return { survived: Array.from(batch, () => true), standing: {}, cost: NO_COST, seen: NOTHING_SEEN };
   }
   const labels = batchLabels(test, samples);
   try {
-    const made = await underAttack(model, attack, images, labels, { key, samples });
-    const { adversarial, survived, standing = {} } = made;
+    const made = await underAttack(model, attack, images, labels, { key, samples, signal, onProgress });
+    const { adversarial, survived, standing = {}, nonFiniteGradients: nonFinite } = made;
     try {
       await onExamples({ adversarial, survived });
       const outside = await countOutside(images, adversarial, attack.norm, epsilon);
       const fooled = [...survived.keys()].filter((i) => !survived[i]);
-      if (!first || fooled.length === 0) return { survived, standing, cost: made.cost, seen: { ...none, outside } };
+      if (!first || fooled.length === 0)
+        return { survived, standing, cost: made.cost, seen: { ...NOTHING_SEEN, outside, nonFinite } };
       const unstable = await countUnstable(model, adversarial, fooled, (i) => test.labels[samples[i]]);
-      return { survived, standing, cost: made.cost, seen: { outside, successes: fooled.length, unstable } };
+      return { survived, standing, cost: made.cost, seen: { outside, successes: fooled.length, unstable, nonFinite } };
     } finally {
       adversarial.dispose();
     }
@@ -332,6 +375,7 @@ function advanced(state: MeasureState, index: number, batch: Int32Array, found: 
       outside: state.seen.outside + found.seen.outside,
       successes: state.seen.successes + found.seen.successes,
       unstable: state.seen.unstable + found.seen.unstable,
+      nonFinite: state.seen.nonFinite + found.seen.nonFinite,
     },
   };
 }
@@ -374,7 +418,8 @@ function shownCells(cells: readonly Cell[]): readonly number[] {
 const countStanding = ({ cells }: MeasureState, shown: readonly number[], places: Int32Array): number =>
   places.filter((place) => shown.every((i) => cells[i].survived[place])).length;
 
-const sum = (values: Uint8Array): number => values.reduce((total, value) => total + value, 0);
+const sumOf = (values: Uint8Array | readonly number[]): number =>
+  (values as readonly number[]).reduce((a, b) => a + b, 0);
 
 const resultOf = (
   { spec, label, epsilon }: Cell,
@@ -385,14 +430,14 @@ const resultOf = (
   norm,
   epsilon,
   ...attackSettings(spec, epsilon),
-  robust: accuracyOf(sum(survived), survived.length),
+  robust: accuracyOf(sumOf(survived), survived.length),
   survived: packBits(survived),
   ...(Object.keys(standing).length === 0
     ? {}
     : {
         stages: Object.entries(standing).map(([attack, left]) => ({
           attack,
-          robust: accuracyOf(sum(left), left.length),
+          robust: accuracyOf(sumOf(left), left.length),
           survived: packBits(left),
         })),
       }),
@@ -412,9 +457,9 @@ const evidenceOf = (
     norm,
     epsilon,
     work: (steps ?? 1) * (restarts ?? 1),
-    correct: sum(survived),
+    correct: sumOf(survived),
     n: survived.length,
-    stages: Object.entries(standing).map(([attack, left]) => ({ attack, correct: sum(left) })),
+    stages: Object.entries(standing).map(([attack, left]) => ({ attack, correct: sumOf(left) })),
   };
 };
 

@@ -1,8 +1,10 @@
 import type { NormName } from '../../attacks/types.ts';
 import type { LockTimes } from '../checkpoints/lock.ts';
+import type { Reading } from '../checkpoints/pytorch/reading.ts';
 import type { Dataset } from '../data/index.ts';
 import type { AttackSpec } from './attacks.ts';
-import type { EvaluationProgress } from './measure.ts';
+import type { ClassMap } from './class-map.ts';
+import type { EvaluationProgress, EvaluationStep } from './measure.ts';
 import type { Preprocessing } from './preprocessing.ts';
 
 /** How a model is loaded and given images. */
@@ -13,8 +15,14 @@ export interface ModelOptions {
   readonly dataDirectory?: string;
   /** What is done to pixels before a model sees them; default: nothing, pixels in [0, 1]. */
   readonly preprocessing?: Preprocessing;
+  /** Which output belongs to which class of the data set, or a JSON file of that; default: they are in one order. */
+  readonly classes?: ClassMap | string;
   /** File of other names for a model's weights. */
   readonly names?: string;
+  /** What weights of PyTorch do not say of their network: stem, pools and activation. */
+  readonly reading?: Reading;
+  /** Safetensors file of images and logits from where the model came; another output stops. */
+  readonly expectLogits?: string;
   /** Told what is odd but no reason to stop. */
   readonly warn?: (message: string) => void;
 }
@@ -43,6 +51,9 @@ export interface EvaluateOptions extends ModelOptions {
   /** Folder to write the adversarial examples of every attack into. */
   readonly saveExamples?: string;
   readonly onProgress?: (progress: EvaluationProgress & { readonly checkpoint: string }) => void;
+  /** Called after every step of an attack. */
+  readonly onStep?: (step: EvaluationStep & { readonly checkpoint: string }) => void;
+  /** Stops the evaluation within one call of the model. */
   readonly signal?: AbortSignal;
   readonly lockTimes?: LockTimes;
 }

@@ -1,5 +1,6 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { predictionsOf } from '../../attacks/predictions.ts';
 import type { Classifier } from '../../attacks/types.ts';
 
 /** The logits of images, [batch, classes] row-major. */
@@ -16,10 +17,5 @@ export async function logitsOf(model: Classifier, images: Tensor4D): Promise<Flo
 export async function predict(model: Classifier, images: Tensor4D): Promise<Int32Array> {
   const logits = await logitsOf(model, images);
   const classes = logits.length / images.shape[0];
-  return Int32Array.from({ length: images.shape[0] }, (_, i) =>
-    largest(logits.subarray(i * classes, (i + 1) * classes)),
-  );
+  return Int32Array.from(predictionsOf(logits, classes));
 }
-
-const largest = (row: Float32Array): number =>
-  row.some(Number.isNaN) ? -1 : row.reduce((best, value, i) => (value > row[best] ? i : best), 0);

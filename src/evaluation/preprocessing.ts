@@ -18,6 +18,8 @@ export interface Preprocessing {
   readonly layout?: Layout;
   /** The model's output for label k is k + offset; where it has more outputs than there are labels, the others are left out. */
   readonly labelOffset?: number;
+  /** The model's output for each label, where they are in another order; its other outputs are left out. */
+  readonly outputs?: readonly number[];
 }
 
 export const CHANNEL_ORDERS = ['rgb', 'bgr'] as const;
@@ -34,7 +36,7 @@ export type Layout = (typeof LAYOUTS)[number];
  */
 export function preprocessed(
   model: AttackedModel,
-  { bounds, mean, std, channels = 'rgb', layout = 'nhwc', labelOffset }: Preprocessing,
+  { bounds, mean, std, channels = 'rgb', layout = 'nhwc', labelOffset, outputs }: Preprocessing,
   classes: number | null,
   onProbabilities: () => void = () => undefined,
 ): Classifier {
@@ -45,11 +47,22 @@ export function preprocessed(
     layout: layout === 'nchw' ? 'NCHW' : 'NHWC',
     warn: onProbabilities,
   });
-  if (channels === 'rgb' && labelOffset === undefined) return run;
+  if (channels === 'rgb' && labelOffset === undefined && outputs === undefined) return run;
   return (images) =>
-    tf.tidy(() =>
-      shifted(run(channels === 'bgr' ? (tf.reverse(images, 3) as Tensor4D) : images), labelOffset, classes),
-    );
+    tf.tidy(() => {
+      const all = run(channels === 'bgr' ? (tf.reverse(images, 3) as Tensor4D) : images);
+      return outputs === undefined ? shifted(all, labelOffset, classes) : chosen(all, outputs);
+    });
+}
+
+/** These outputs, in this order. */
+function chosen(all: Tensor2D, outputs: readonly number[]): Tensor2D {
+  const count = all.shape[1];
+  const beyond = outputs.find((output) => output >= count);
+  if (beyond !== undefined) {
+    throw new UsageError(`--classes names output ${beyond}; the model has ${count} outputs, 0 … ${count - 1}.`);
+  }
+  return tf.gather(all, tf.tensor1d([...outputs], 'int32'), 1);
 }
 
 /** Outputs so ordered that output k is that of label k: [batch, classes]. */
@@ -73,7 +86,7 @@ function shifted(outputs: Tensor2D, offset: number | undefined, classes: number 
 export const isPlain = (preprocessing: Preprocessing): boolean => flagsOf(preprocessing) === '';
 
 /** The flags of the command line that ask for a preprocessing; empty where it does nothing. */
-export function flagsOf({ bounds, mean, std, channels, layout, labelOffset }: Preprocessing): string {
+export function flagsOf({ bounds, mean, std, channels, layout, labelOffset, outputs }: Preprocessing): string {
   const list = (values: readonly number[]) => values.map((value) => Number(value.toFixed(4))).join(',');
   return [
     ...(bounds && String(bounds) !== '0,1' ? [`--bounds=${list(bounds)}`] : []),
@@ -82,20 +95,33 @@ export function flagsOf({ bounds, mean, std, channels, layout, labelOffset }: Pr
     ...(channels === 'bgr' ? ['--channels=bgr'] : []),
     ...(layout === 'nchw' ? ['--layout=nchw'] : []),
     ...(labelOffset === undefined ? [] : [`--label-offset=${labelOffset}`]),
+    ...(outputs === undefined ? [] : [`--classes=${outputs.join(',')}`]),
   ].join(' ');
 }
 
 /** @throws UsageError for what is no preprocessing */
-export function checkPreprocessing({ bounds, std, channels, layout, labelOffset = 0 }: Preprocessing): void {
-  if (bounds !== undefined && !(bounds.length === 2 && bounds[0] < bounds[1])) {
+export function checkPreprocessing({ bounds, mean, std, channels, layout, labelOffset, outputs }: Preprocessing): void {
+  const areFinite = (values: readonly number[]): boolean => values.every(Number.isFinite);
+  if (bounds !== undefined && !(bounds.length === 2 && bounds[0] < bounds[1] && areFinite(bounds))) {
     throw new UsageError(`--bounds takes the lowest and the highest pixel, such as 0,255 or -1,1; ${bounds} came.`);
   }
-  if (std?.some((value) => !(value > 0))) throw new UsageError(`--std takes numbers above 0; ${std} came.`);
+  if (mean !== undefined && !areFinite(mean)) throw new UsageError(`--mean takes numbers; got ${mean}.`);
+  if (std !== undefined && !(areFinite(std) && std.every((value) => value > 0))) {
+    throw new UsageError(`--std takes numbers above 0; got ${std}.`);
+  }
   if (channels !== undefined && !CHANNEL_ORDERS.includes(channels)) {
     throw new UsageError(`--channels is one of ${CHANNEL_ORDERS.join(', ')}; ${channels} came.`);
   }
   if (layout !== undefined && !LAYOUTS.includes(layout)) {
     throw new UsageError(`--layout is one of ${LAYOUTS.join(', ')}; ${layout} came.`);
   }
-  if (!Number.isInteger(labelOffset)) throw new UsageError(`--label-offset takes a whole number; ${labelOffset} came.`);
+  if (labelOffset !== undefined && !Number.isInteger(labelOffset)) {
+    throw new UsageError(`--label-offset takes a whole number; ${labelOffset} came.`);
+  }
+  if (outputs === undefined) return;
+  if (labelOffset !== undefined)
+    throw new UsageError('--classes and --label-offset both choose outputs. Give one of them.');
+  if (!outputs.every((output) => Number.isInteger(output) && output >= 0)) {
+    throw new UsageError(`Outputs are numbered from 0, got ${outputs.join(', ')}.`);
+  }
 }

@@ -1,12 +1,12 @@
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { crossEntropy, pgd } from '../../attacks/index.ts';
+import { crossEntropy, lossGradient, pgd } from '../../attacks/index.ts';
+import { NoGradientError } from '../../attacks/loss-gradient.ts';
 import type { Classifier, Cost } from '../../attacks/types.ts';
 import { underAttack } from '../../attacks/under-attack.ts';
 import { foldIn, type Key } from '../core/key.ts';
 import type { Probe } from './alarms.ts';
 import { logitsOf, predict } from './predict.ts';
-import '../ops/gradients.ts';
 
 /** A PGD that may set every pixel to anything; the margin's gradient does not vanish where the softmax saturates. */
 const UNBOUNDED = { norm: 'linf', epsilon: 1, steps: 40, stepSize: 0.0625, loss: 'cw-margin' } as const;
@@ -16,17 +16,22 @@ const UNBOUNDED = { norm: 'linf', epsilon: 1, steps: 40, stepSize: 0.0625, loss:
  *
  * @param images borrowed
  * @param labels of these images, at least as many
+ * @param signal stops it within one call of the model
  */
 export async function probeModel(
   model: Classifier,
   images: Tensor4D,
   labels: Int32Array,
   key: Key,
+  signal?: AbortSignal,
 ): Promise<Probe & { readonly cost: Cost }> {
   const count = images.shape[0];
   const classes = tf.tensor1d(labels.slice(0, count), 'int32');
   try {
-    const { unbounded, cost } = await attackFreely(model, images, labels, key);
+    const gradients = await lookAtGradients(model, images, classes);
+    const { unbounded, cost } = gradients.differentiable
+      ? await attackFreely(model, images, labels, key, signal)
+      : { unbounded: { correct: 0, n: 0 }, cost: { forwardPasses: 0, inputGradients: 0 } };
     const tape = tapeLength();
     const logits = await logitsOf(model, images);
     return {
@@ -34,7 +39,7 @@ export async function probeModel(
       logits,
       differentiates: tapeLength() > tape,
       logitsAgain: await logitsOf(model, images),
-      ...(await lookAtGradients(model, images, classes)),
+      ...gradients,
       unbounded,
       cost: { forwardPasses: cost.forwardPasses + 4 * count, inputGradients: cost.inputGradients + count },
     };
@@ -50,17 +55,27 @@ async function lookAtGradients(
   model: Classifier,
   images: Tensor4D,
   labels: Tensor1D,
-): Promise<Pick<Probe, 'zeroGradients' | 'nonFiniteGradients'>> {
-  const largest = tf.tidy(() => {
-    const loss = (x: tf.Tensor) => tf.sum(crossEntropy(model(x as Tensor4D), { kind: 'untargeted', labels }));
-    return tf.max(tf.abs(tf.grad(loss)(images)), [1, 2, 3]);
-  });
-  const values = await largest.data();
-  largest.dispose();
-  return {
-    zeroGradients: values.filter((value) => value === 0).length,
-    nonFiniteGradients: values.filter((value) => !Number.isFinite(value)).length,
-  };
+): Promise<Pick<Probe, 'differentiable' | 'zeroGradients' | 'nonFiniteGradients'>> {
+  let found: ReturnType<typeof lossGradient>;
+  try {
+    found = lossGradient(model, crossEntropy, { kind: 'untargeted', labels }, images);
+  } catch (error) {
+    if (error instanceof NoGradientError) return { differentiable: false, zeroGradients: 0, nonFiniteGradients: 0 };
+    throw error;
+  }
+  try {
+    const gradient = await found.gradient.data<'float32'>();
+    const [count] = images.shape;
+    const size = gradient.length / count;
+    const each = Array.from({ length: count }, (_, i) => gradient.subarray(i * size, (i + 1) * size));
+    return {
+      differentiable: true,
+      zeroGradients: each.filter((slopes) => slopes.every((slope) => slope === 0)).length,
+      nonFiniteGradients: each.filter((slopes) => !slopes.every(Number.isFinite)).length,
+    };
+  } finally {
+    tf.dispose(Object.values(found));
+  }
 }
 
 async function attackFreely(
@@ -68,6 +83,7 @@ async function attackFreely(
   images: Tensor4D,
   labels: Int32Array,
   key: Key,
+  signal?: AbortSignal,
 ): Promise<Pick<Probe, 'unbounded'> & { readonly cost: Cost }> {
   const clean = await predict(model, images);
   const samples = [...clean.keys()].filter((i) => clean[i] === labels[i]);
@@ -80,7 +96,7 @@ async function attackFreely(
     'int32',
   );
   try {
-    const options = { key: foldIn(key, 'unbounded'), samples };
+    const options = { key: foldIn(key, 'unbounded'), samples, signal };
     const { adversarial, survived, cost } = await underAttack(model, pgd(UNBOUNDED), right, goal, options);
     adversarial.dispose();
     return { unbounded: { correct: survived.filter(Boolean).length, n: samples.length }, cost };

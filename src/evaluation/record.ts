@@ -1,23 +1,24 @@
+// evaluation.json: how it is read, and how an evaluation is added to it.
+
 import { readFile } from 'node:fs/promises';
+import { addCosts } from '../../attacks/costs.ts';
 import type { Cost } from '../../attacks/types.ts';
-import { addCosts } from '../../attacks/under-attack.ts';
 import { writeAtomically } from '../checkpoints/atomic-file.ts';
 import type { Guard } from '../checkpoints/lock.ts';
-import { isMissing } from '../checkpoints/system-errors.ts';
 import { InputError } from '../core/errors.ts';
+import { parseJson } from '../core/parse-json.ts';
+import { isMissing } from '../core/system-errors.ts';
 import type { Alarm } from './alarms.ts';
+import { RECORD_VERSION, recordSchema } from './schemas.ts';
 import { type AttackResult, type Evaluation, UNION } from './types.ts';
 import { withUnions } from './union.ts';
-
-/** The version of the file below; a later one that means something else gets a higher number. */
-const RECORD_VERSION = 1;
 
 /**
  * The evaluations in a file, none where there is no file.
  *
- * @throws InputError if it is no evaluation.json, or of a later version
+ * @throws InputError that names the file and the field that is wrong, if it is no evaluation.json or a damaged one
  */
-export async function readEvaluations(path: string): Promise<Evaluation[]> {
+export async function readEvaluations(path: string): Promise<readonly Evaluation[]> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -26,15 +27,9 @@ export async function readEvaluations(path: string): Promise<Evaluation[]> {
     throw new InputError(`${path} cannot be read as evaluations: ${(error as Error).message}. Name another file.`);
   }
   try {
-    const { version, evaluations } = JSON.parse(text) as { version: number; evaluations: Evaluation[] };
-    if (version !== RECORD_VERSION || !Array.isArray(evaluations)) {
-      throw new InputError(`its version is ${version}, expected ${RECORD_VERSION}`);
-    }
-    return evaluations;
+    return parseJson(text, `${path} cannot be read as evaluations`, recordSchema).evaluations;
   } catch (error) {
-    throw new InputError(
-      `${path} cannot be read as evaluations: ${(error as Error).message}. Remove it and evaluate again.`,
-    );
+    throw new InputError(`${(error as Error).message} Remove it and evaluate again.`, { cause: error });
   }
 }
 

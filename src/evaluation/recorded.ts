@@ -4,7 +4,7 @@ import { type AttackSpec, attackLabel, attackSettings } from './attacks.ts';
 import type { MeasureOptions } from './measure.ts';
 import type { EvaluateOptions } from './options.ts';
 import { readEvaluations } from './record.ts';
-import { hasExamples } from './save-examples.ts';
+import { exampleFiles, hasExamples } from './save-examples.ts';
 import { settingsOf } from './settings.ts';
 import type { Target } from './target.ts';
 import type { Evaluation } from './types.ts';
@@ -23,7 +23,8 @@ export async function recordedIn(
   const made = settings.epsilons.flatMap((epsilon) =>
     epsilon === 0 ? [] : settings.attacks.map((spec) => ({ attack: attackLabel(spec), norm: settings.norm, epsilon })),
   );
-  return (await hasExamples(options.saveExamples, target.record.checkpoint, made)) ? finished : undefined;
+  const files = exampleFiles(options.saveExamples, target.record, dataset, settings.seed);
+  return (await hasExamples(files, made, finished.clean.correct)) ? finished : undefined;
 }
 
 /** Whether an evaluation that was recorded holds every result asked for, of the same model and images. */
@@ -38,6 +39,7 @@ function answers(
     target.checkpoint === record.checkpoint &&
     target.sha256 === record.sha256 &&
     JSON.stringify(target.preprocessing ?? null) === JSON.stringify(record.preprocessing) &&
+    JSON.stringify(target.reading ?? null) === JSON.stringify(record.reading ?? null) &&
     evaluated.sha256 === images &&
     seed === asked &&
     clean.n === Math.min(limit, test.count) &&

@@ -32,7 +32,9 @@ export async function suggestPreprocessing(target: Target, dataset: Dataset): Pr
   const indices = testIndices(dataset.test, IMAGES);
   const scored: { readonly preprocessing: Preprocessing; readonly correct: number }[] = [];
   for (const alternative of [given, ...alternatives(dataset, target)]) {
-    const { labelOffset, ...pixels } = alternative;
+    const { labelOffset, ...own } = alternative;
+    // Outputs that the user chose stay as they are.
+    const pixels: Preprocessing = given.outputs === undefined ? own : { ...own, outputs: given.outputs };
     const counts = await countRight(target, dataset, indices, pixels);
     for (const [offset, correct] of counts) {
       if (alternative === given ? offset === (labelOffset ?? 0) : true) {
@@ -71,7 +73,7 @@ function alternatives(dataset: Dataset, { inputShape }: Target): readonly Prepro
     {},
     { bounds: [0, 255] },
     { bounds: [-1, 1] },
-    meanAndDeviation(dataset.train, channels),
+    meanAndDeviation(dataset.train.count > 0 ? dataset.train : dataset.test, channels),
     ...(channels === 3 ? CUSTOMARY : []),
   ];
   const orders = ranges.flatMap((range) => [
@@ -82,7 +84,7 @@ function alternatives(dataset: Dataset, { inputShape }: Target): readonly Prepro
   return orders.flatMap((order) => [...(takesRows ? [order] : []), { ...order, layout: 'nchw' as const }]);
 }
 
-/** Of the first 10,000 training images, by channel, in units of [0, 1]. */
+/** Mean and deviation of the first 10,000 images of a split, by channel, in units of [0, 1]. */
 function meanAndDeviation({ count, images }: Split, channels: number): Preprocessing {
   const pixels = (images.length / Math.max(1, count)) * Math.min(count, 10_000);
   const sums = new Float64Array(channels);
@@ -120,11 +122,13 @@ async function countRight(
       images.dispose();
     }
     const outputs = logits.length / batch.length;
-    for (const offset of outputs < classes.length
-      ? []
-      : outputs > classes.length
-        ? offsetsUpTo(outputs - classes.length)
-        : [0, 1, -1]) {
+    for (const offset of pixels.outputs !== undefined
+      ? [0]
+      : outputs < classes.length
+        ? []
+        : outputs > classes.length
+          ? offsetsUpTo(outputs - classes.length)
+          : [0, 1, -1]) {
       const right = batch.filter((index, i) => {
         const row = logits.subarray(i * outputs, (i + 1) * outputs);
         const at = (label: number): number => row[(label + offset + outputs) % outputs];

@@ -1,6 +1,8 @@
 import type { Classifier, NormName } from '../../attacks/types.ts';
+import { type Reading, readingFlags } from '../checkpoints/pytorch/reading.ts';
+import { UsageError } from '../core/errors.ts';
 import type { PixelShape } from '../data/types.ts';
-import type { ImagesOf } from './formats/format.ts';
+import type { ImagesOf, ModelFormat } from './formats/format.ts';
 import { FORMATS, type FormatName, formatOf } from './formats/index.ts';
 import { checkPreprocessing, isPlain, type Preprocessing, preprocessed } from './preprocessing.ts';
 import type { EvaluatedTarget } from './types.ts';
@@ -57,6 +59,8 @@ export interface LoadOptions {
   readonly images?: ImagesOf;
   /** File of other names for the weights. */
   readonly names?: string;
+  /** What the weights do not say of their network: stem, pools and activation. */
+  readonly reading?: Reading;
 }
 
 /**
@@ -67,11 +71,16 @@ export interface LoadOptions {
  */
 export async function loadTarget(
   source: string | ModelFile,
-  { preprocessing = {}, images, names }: LoadOptions = {},
+  { preprocessing = {}, images, names, reading = {} }: LoadOptions = {},
 ): Promise<Target> {
   checkPreprocessing(preprocessing);
   const { path, format } = typeof source === 'string' ? { path: source, format: await formatOf(source) } : source;
-  const loaded = await FORMATS[format].load({ path, images: images ?? null, names });
+  const { readsWeights, description }: ModelFormat = FORMATS[format];
+  const isRead = readingFlags(reading) !== '';
+  if (isRead && !readsWeights) {
+    throw new UsageError(`${readingFlags(reading)} describes bare weights of PyTorch; ${path} is ${description}.`);
+  }
+  const loaded = await FORMATS[format].load({ path, images: images ?? null, names, reading });
   const classes = images?.classes.length ?? null;
   let probabilities = false;
   const noteProbabilities = (): void => {
@@ -81,7 +90,12 @@ export async function loadTarget(
     classify: preprocessed(loaded.model, preprocessing, classes, noteProbabilities),
     preprocessedBy: (other) => preprocessed(loaded.model, other, classes),
     returnsProbabilities: () => probabilities,
-    record: { ...loaded.record, format, preprocessing: isPlain(preprocessing) ? null : preprocessing },
+    record: {
+      ...loaded.record,
+      format,
+      preprocessing: isPlain(preprocessing) ? null : preprocessing,
+      ...(isRead && { reading }),
+    },
     inputShape: loaded.inputShape,
     classes: loaded.classes,
     trainedOn: loaded.trainedOn ?? null,

@@ -1,4 +1,5 @@
 import type { NormName } from '../../attacks/types.ts';
+import type { Reading } from '../checkpoints/pytorch/reading.ts';
 import type { Alarm } from './alarms.ts';
 import type { FormatName } from './formats/index.ts';
 import type { Accuracy } from './intervals.ts';
@@ -78,6 +79,8 @@ export interface EvaluatedTarget {
   readonly sha256: string;
   /** What was done to pixels and labels; null for nothing. */
   readonly preprocessing: Preprocessing | null;
+  /** What was said of a network whose weights do not say it; left out where nothing was. */
+  readonly reading?: Reading;
   readonly epoch: number | null;
   readonly step: number | null;
   /** 1 − nonzeros / size over all convolution and fully connected kernels; null where they cannot be seen. */

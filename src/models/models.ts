@@ -2,6 +2,7 @@ import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import type { Program } from '../ops/network.ts';
 import { cnn } from './cnn.ts';
+import { parameterCounts } from './inspect.ts';
 import { lenet5 } from './lenet5.ts';
 import { lenet300, mlp } from './mlp.ts';
 import { preactresnet18 } from './preact-resnet.ts';
@@ -31,6 +32,9 @@ export const models = {
 
 export type ModelName = keyof typeof models;
 
+/** A network of more weights does not fit into memory, dense. */
+const MOST_WEIGHTS = 2 ** 29;
+
 const WIDE_RESNET = /^wrn-(\d+)-(\d+)$/;
 
 /**
@@ -42,11 +46,17 @@ export function modelBuilder(name: string): ModelBuilder {
   if (Object.hasOwn(models, name)) return models[name as ModelName];
   const wide = WIDE_RESNET.exec(name);
   if (wide) return wideResnet(Number(wide[1]), Number(wide[2]));
-  const names = Object.keys(models);
-  throw new UsageError(
-    `There is no model ${name}.${suggestion(didYouMean(name, names))} Models are ${names.join(', ')} and wrn-DEPTH-WIDEN.`,
-  );
+  throw new UsageError(`There is no model ${name}.${modelHint(name)}`);
 }
+
+/** True if there is a model of this name. */
+export const isModel = (name: string): boolean => Object.hasOwn(models, name) || WIDE_RESNET.test(name);
+
+/** The names of models, for a message about another name. */
+export const modelHint = (name: string): string => {
+  const names = Object.keys(models);
+  return `${suggestion(didYouMean(name, names))} Models are ${names.join(', ')} and wrn-DEPTH-WIDEN.`;
+};
 
 /**
  * The network of a model by its name, normalising its images first where the options say so.
@@ -55,6 +65,12 @@ export function modelBuilder(name: string): ModelBuilder {
  */
 export function buildModel(name: string, options: ModelOptions): Program {
   const program = modelBuilder(name)(options);
+  const { trainable } = parameterCounts(program);
+  if (!(trainable <= MOST_WEIGHTS)) {
+    throw new InputError(
+      `A ${name} of width ${options.width} has ${trainable} weights for images [${options.inputShape}]; expected at most ${MOST_WEIGHTS}. Choose a smaller width.`,
+    );
+  }
   const { normalize } = options;
   if (normalize === undefined) return program;
   checkNormalization(normalize, options.inputShape[2]);

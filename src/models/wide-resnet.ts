@@ -4,17 +4,19 @@ import { batchNorm, checkOptions, conv, dense, globalAveragePool, program, relu,
 import { preactivationBlock } from './preactivation.ts';
 import type { ModelBuilder } from './types.ts';
 
+const DEEPEST = 1000;
+
 /**
  * WRN-depth-widen (Zagoruyko and Komodakis 2016): three stages of (depth − 4) / 6 blocks with 16, 32 and 64 times
  * `widen` channels; WRN-28-4 has 5,849,050 trainable parameters at 10 classes.
  *
- * @throws UsageError unless the depth is 10, 16, 22, 28, 34, …
+ * @throws UsageError unless the depth is 10, 16, 22, 28, 34, …, at most 1,000
  */
 export function wideResnet(depth: number, widen: number): ModelBuilder {
   const name = `wrn-${depth}-${widen}`;
-  if (depth < 10 || (depth - 4) % 6 !== 0 || widen < 1) {
+  if (!(depth >= 10 && depth <= DEEPEST) || (depth - 4) % 6 !== 0 || !(widen >= 1)) {
     throw new UsageError(
-      `A wide residual network wrn-DEPTH-WIDEN has a depth of 6n + 4 (10, 16, 22, 28, 34, …) and a widening of at least 1; ${name} came.`,
+      `A wide residual network wrn-DEPTH-WIDEN has a depth of 6n + 4 (10, 16, 22, 28, 34, …) up to ${DEEPEST} and a widening of at least 1; ${name} came.`,
     );
   }
   return (options) => {

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { isSparse, type Params, structureOf, type Tensors, trainable } from '../core/params.ts';
 import { type Structure, sizeOf } from '../core/structure.ts';
+import { type ActivationName, activations } from './activations.ts';
 import './gradients.ts';
 import { hasKernel, runKernel } from './kernel.ts';
 import { sparseConv2d } from './sparse-conv2d.ts';
@@ -33,9 +34,10 @@ export type Layer =
     }
   /** `name.gamma`, `name.beta`; statistics `name.moving_mean`, `name.moving_variance`; all [channels]. */
   | { readonly kind: 'batchNorm'; readonly name: string; readonly channels: number }
+  /** The program's activation. */
   | { readonly kind: 'relu' }
-  /** Windows of size × size, moved by `size`, nothing padded. */
-  | { readonly kind: 'maxPool'; readonly size: number }
+  /** Windows of size × size, moved by `stride` (default `size`), with `padding` (default none) on all sides. */
+  | { readonly kind: 'maxPool'; readonly size: number; readonly stride?: number; readonly padding?: number }
   /** The mean over height and width: [batch, channels]. */
   | { readonly kind: 'globalAveragePool' }
   /** Row-major over height, width, channels: [batch, height · width · channels]. */
@@ -49,6 +51,8 @@ export interface Program {
   readonly inputShape: readonly [number, number, number];
   readonly classes: number;
   readonly layers: readonly Layer[];
+  /** What its `relu` layers compute; default ReLU. */
+  readonly activation?: ActivationName;
 }
 
 /** As PyTorch: running = 0.9 · running + 0.1 · batch, the variance unbiased there and biased in the normalisation. */
@@ -104,10 +108,11 @@ export function runNetwork(
     );
   }
   checkProgram(program);
-  if (hasKernel(RunNetwork) && images.shape[0] > 0)
+  if (hasKernel(RunNetwork) && images.shape[0] > 0 && kernelCanRun(program))
     return runNetworkKernel(program, params, state, images, { training, probes });
   const newState: Record<string, Tensor> = {};
-  const context: Context = { params, state, probes, training, newState };
+  const activation = activations[program.activation ?? 'relu'];
+  const context: Context = { params, state, probes, training, newState, activation };
   const logits = tf.tidy(() => {
     const result = runLayers(program.layers, images, context) as Tensor2D;
     for (const tensor of Object.values(newState)) tf.keep(tensor);
@@ -115,6 +120,10 @@ export function runNetwork(
   });
   return { logits, state: training ? newState : state };
 }
+
+/** Whether a program has nothing but what kernels of whole networks know: ReLU, and poolings of disjoint windows. */
+const kernelCanRun = ({ activation = 'relu', layers }: Program): boolean =>
+  activation === 'relu' && layers.every((layer) => layer.kind !== 'maxPool' || layer.stride === undefined);
 
 const checked = new WeakSet<Program>();
 
@@ -140,6 +149,7 @@ interface Context {
   readonly training: boolean;
   /** Filled as batch-norm layers are met in training mode. */
   readonly newState: Record<string, Tensor>;
+  readonly activation: (x: Tensor) => Tensor;
 }
 
 const runLayers = (layers: readonly Layer[], x: Tensor, context: Context): Tensor =>
@@ -178,9 +188,9 @@ function runLayer(layer: Layer, x: Tensor, context: Context): Tensor {
     case 'batchNorm':
       return batchNorm(layer.name, x, context);
     case 'relu':
-      return tf.relu(x);
+      return context.activation(x);
     case 'maxPool':
-      return tf.maxPool(x as Tensor4D, layer.size, layer.size, 'valid');
+      return tf.maxPool(x as Tensor4D, layer.size, layer.stride ?? layer.size, layer.padding ?? 'valid');
     case 'globalAveragePool':
       return tf.mean(x, [1, 2]);
     case 'flatten':
@@ -347,8 +357,11 @@ export function outputShape(layer: Layer, [height, width, channels]: ImageShape)
     }
     case 'dense':
       return [layer.units];
-    case 'maxPool':
-      return [Math.floor(height / layer.size), Math.floor(width / layer.size), channels];
+    case 'maxPool': {
+      const { size, stride = size, padding = 0 } = layer;
+      const extent = (input: number) => Math.floor((input + 2 * padding - size) / stride) + 1;
+      return [extent(height), extent(width), channels];
+    }
     case 'globalAveragePool':
       return [channels];
     case 'flatten':

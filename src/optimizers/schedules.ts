@@ -41,12 +41,64 @@ export const multiStep = ({ milestones = [0.5, 0.75], factor = 0.1 }: MultiStepO
 /** ½ (1 + cos(π · progress)), Loshchilov & Hutter (2017) without restarts. */
 export const cosine = (): Schedule => (progress) => (1 + Math.cos(Math.PI * Math.min(1, progress))) / 2;
 
-export type ScheduleName = 'constant' | 'step' | 'multi-step' | 'cosine';
+export interface PeakOptions {
+  /** The share of the training at which the factor is 1, in (0, 1). */
+  readonly peak?: number;
+}
+
+/** Where the schedules that rise before they fall have their peak by default. */
+const PEAKS = { linear: 0.5, 'one-cycle': 0.3 } as const satisfies { readonly [Name in ScheduleName]?: number };
+
+/** The default peak of a schedule; undefined if it only falls. */
+export const defaultPeak = (name: ScheduleName): number | undefined =>
+  name in PEAKS ? PEAKS[name as keyof typeof PEAKS] : undefined;
+
+function checkPeak(peak: number): void {
+  if (peak > 0 && peak < 1) return;
+  throw new InputError(`The peak of the learning rate is a share of the training between 0 and 1, got ${peak}.`);
+}
+
+/**
+ * A straight line from 0 up to 1 at the peak, and another down to 0 at the end: the cyclic schedule of Wong et al.
+ * (2020, https://arxiv.org/abs/2001.03994), whose peak is at one half (their CIFAR10/train_fgsm.py).
+ */
+export const linear = ({ peak = PEAKS.linear }: PeakOptions = {}): Schedule => {
+  checkPeak(peak);
+  return (progress) => (progress < peak ? progress / peak : Math.max(0, (1 - progress) / (1 - peak)));
+};
+
+/** The first factor of `oneCycle` is 1 / 25, as PyTorch's div_factor has it. */
+const ONE_CYCLE_START = 1 / 25;
+/** The last factor is 1e-4 of the first, as PyTorch's final_div_factor has it. */
+const ONE_CYCLE_END = ONE_CYCLE_START * 1e-4;
+
+/** From `from` to `to` by half a cosine, over a share in [0, 1]. */
+const anneal = (from: number, to: number, share: number): number =>
+  to + ((from - to) * (1 + Math.cos(Math.PI * share))) / 2;
+
+/**
+ * Half a cosine from 1/25 up to 1 at the peak, and another down to 4e-6: PyTorch's OneCycleLR with its defaults, after
+ * Smith and Topin (2018, https://arxiv.org/abs/1708.07120). PyTorch reaches each value one step earlier, since it places
+ * the end of the training at its last step and not behind it.
+ */
+export const oneCycle = ({ peak = PEAKS['one-cycle'] }: PeakOptions = {}): Schedule => {
+  checkPeak(peak);
+  return (progress) =>
+    progress < peak
+      ? anneal(ONE_CYCLE_START, 1, progress / peak)
+      : anneal(1, ONE_CYCLE_END, Math.min(1, (progress - peak) / (1 - peak)));
+};
+
+export type ScheduleName = 'constant' | 'step' | 'multi-step' | 'cosine' | 'linear' | 'one-cycle';
 
 /** The schedules by name, with their defaults. */
-export const schedules: { readonly [Name in ScheduleName]: (options?: StepOptions & MultiStepOptions) => Schedule } = {
+export const schedules: {
+  readonly [Name in ScheduleName]: (options?: StepOptions & MultiStepOptions & PeakOptions) => Schedule;
+} = {
   constant,
   step,
   'multi-step': multiStep,
   cosine,
+  linear,
+  'one-cycle': oneCycle,
 };

@@ -1,9 +1,8 @@
 import { formatEpsilon } from '../evaluation/epsilon.ts';
-import { UNION } from '../evaluation/types.ts';
 import { epsilonChart, type Line, levelColor, type Point, sparsityChart } from './charts.ts';
 import { type Html, html } from './html.ts';
-import { chart, details, legend, table } from './page-parts.ts';
-import { bySparsity, headlineCells, type ReportData } from './report-data.ts';
+import { chart, details, legend, type Section, table } from './page-parts.ts';
+import { bySparsity, cellsAtAllRadii, headlineCells, type ReportGroup } from './report-data.ts';
 import type { Series } from './series.ts';
 import type { MeanAndDeviation, SummaryCell } from './summary.ts';
 import { formatSparsity, formatSpread } from './table.ts';
@@ -16,7 +15,7 @@ const bar = ({ mean: y, deviation }: MeanAndDeviation): Pick<Point, 'y' | 'low' 
 };
 
 /** Clean and robust accuracy against sparsity; nets trained without defence and without sparsity are levels. */
-export async function sparsitySection(data: ReportData): Promise<Html> {
+export async function sparsitySection(data: ReportGroup): Promise<Html> {
   const cells = headlineCells(data);
   const ticks = [...new Set(cells.map(sparsityOf))].map(formatSparsity);
   const isLevel = (series: Series) =>
@@ -55,11 +54,8 @@ export const nameOf = (series: readonly Series[], { setting }: SummaryCell): str
   series.find(({ matches }) => matches(setting))?.name ?? setting.optimizer;
 
 /** Robust accuracy against the attack's radius, of nets that were evaluated at several; null where none was. */
-export async function epsilonSection(data: ReportData): Promise<Html | null> {
-  const evaluated = data.cells.filter(
-    ({ setting }) =>
-      setting.attack === UNION && setting.checkpoint === data.checkpoint && setting.norm === data.threat?.norm,
-  );
+export async function epsilonSection(data: ReportGroup): Promise<Section | null> {
+  const evaluated = cellsAtAllRadii(data);
   const cellsOf = (series: Series) => evaluated.filter(({ setting }) => series.matches(setting));
   const several = data.series.filter(
     (series) => new Set(cellsOf(series).map(({ setting }) => setting.epsilon)).size > 1,
@@ -90,8 +86,10 @@ export async function epsilonSection(data: ReportData): Promise<Html | null> {
         );
       }),
   );
-  return html`<h2 id="epsilon">Robust accuracy against ε</h2>
-<p>The same nets under attacks of different strength (${data.threat?.norm ?? ''}, union of all attacks). Accuracy at ε 0 is clean accuracy; a curve that does not fall towards 0 would be a sign of masked gradients.</p>
+  return {
+    id: 'epsilon',
+    title: 'Robust accuracy against ε',
+    body: html`<p>The same nets under attacks of different strength (${data.threat?.norm ?? ''}, union of the same attacks at every ε). Accuracy at ε 0 is clean accuracy; a curve that does not fall towards 0 would be a sign of masked gradients.</p>
 ${legend([...levels, ...undefended])}
 <div class="charts">${charts}</div>
 ${details(
@@ -108,5 +106,6 @@ ${details(
     ],
     cells,
   ),
-)}`;
+)}`,
+  };
 }

@@ -1,12 +1,20 @@
+// What training cost until a run was as accurate on held-out images as plain SGD is in the end. Each run is followed by its
+// own measure: clean accuracy under natural training, else robust accuracy.
+
+import type { Measure } from '../training/best-epoch.ts';
 import { formatCsv } from './csv.ts';
 import { groupBy } from './group-by.ts';
+import { groupName } from './group-name.ts';
 import { mean } from './statistics.ts';
 
 /** What an epoch brought and what the run had cost by its end, counted in images. */
 export interface EpochCost {
   readonly epoch: number;
-  /** Robust validation accuracy, a fraction; null where it was not measured. */
-  readonly robustValidation: number | null;
+  /**
+   * Validation accuracy by the measure of the run: clean under natural training, else robust. A fraction; null if it was not
+   * measured.
+   */
+  readonly score: number | null;
   readonly forwardPasses: number;
   readonly inputGradients: number;
   readonly weightGradients: number;
@@ -17,6 +25,13 @@ export interface EpochCost {
 export interface CostedRun {
   readonly run: string;
   readonly dataset: string;
+  /** Of the data set's files; null if it is not known. */
+  readonly datasetSha256: string | null;
+  /** The norm and radius of the attack on held-out images. */
+  readonly norm: string;
+  readonly epsilon: number;
+  /** The column of metrics.csv that `score` is taken from. */
+  readonly measure: Measure;
   readonly model: string;
   readonly width: number;
   readonly method: string;
@@ -34,7 +49,7 @@ export interface CostedRun {
 
 export interface EpochsToAccuracy {
   readonly run: CostedRun;
-  /** Mean over seeds of the baseline's final robust validation accuracy. */
+  /** Mean over seeds of the baseline's final score. */
   readonly target: number;
   readonly reached: boolean;
   /** The first of two consecutive epochs at or above the target; the last epoch where there are none. */
@@ -43,6 +58,7 @@ export interface EpochsToAccuracy {
 
 export const EPOCHS_TO_ACCURACY_COLUMNS = [
   'run',
+  'group',
   'dataset',
   'model',
   'width',
@@ -53,6 +69,7 @@ export const EPOCHS_TO_ACCURACY_COLUMNS = [
   'objective',
   'sparsity',
   'seed',
+  'measure',
   'target',
   'reached',
   'epochs',
@@ -62,11 +79,16 @@ export const EPOCHS_TO_ACCURACY_COLUMNS = [
   'seconds',
 ] as const;
 
+/** The measure of a run in a word: what accuracy on held-out images it is followed by. */
+export const measureName = (measure: Measure): 'clean' | 'robust' =>
+  measure === 'validation_clean_accuracy' ? 'clean' : 'robust';
+
 /**
- * What each run spent until its robust validation accuracy was, for two consecutive epochs, at or above what the
- * baseline ends with in the same setting. A run that never gets there is listed with all it spent. Settings that were
- * not also trained as the baseline are left out.
+ * What each run spent until its validation accuracy (clean under natural training, else robust) was, for two consecutive
+ * epochs, at or above what the baseline ends with in the same setting. A run that never gets there is listed with all it
+ * spent. Settings that were not also trained as the baseline are left out.
  *
+ * @param runs complete ones: what an unfinished run has so far is not what it ends with
  * @param isBaseline default: trained with plain SGD
  */
 export function epochsToAccuracy(
@@ -75,11 +97,23 @@ export function epochsToAccuracy(
 ): EpochsToAccuracy[] {
   const settings = groupBy(
     runs.filter(({ epochs }) => epochs.length > 0),
-    ({ dataset, model, width, method, distribution, objective, sparsity, setting }) =>
-      JSON.stringify([dataset, model, width, method, distribution, objective, sparsity, setting]),
+    ({ dataset, datasetSha256, norm, epsilon, model, width, method, distribution, objective, sparsity, setting }) =>
+      JSON.stringify([
+        dataset,
+        datasetSha256,
+        norm,
+        epsilon,
+        model,
+        width,
+        method,
+        distribution,
+        objective,
+        sparsity,
+        setting,
+      ]),
   );
   return settings.flatMap((group) => {
-    const finals = group.filter(isBaseline).flatMap(({ epochs }) => epochs[epochs.length - 1].robustValidation ?? []);
+    const finals = group.filter(isBaseline).flatMap(({ epochs }) => epochs[epochs.length - 1].score ?? []);
     if (finals.length === 0) return [];
     const target = mean(finals);
     return group.map((run) => ({ run, target, ...firstSustained(run.epochs, target) }));
@@ -87,7 +121,7 @@ export function epochsToAccuracy(
 }
 
 function firstSustained(epochs: readonly EpochCost[], target: number): Pick<EpochsToAccuracy, 'reached' | 'at'> {
-  const meets = epochs.map(({ robustValidation }) => robustValidation !== null && robustValidation >= target);
+  const meets = epochs.map(({ score }) => score !== null && score >= target);
   const first = meets.findIndex((met, i) => met && meets[i + 1]);
   return first < 0 ? { reached: false, at: epochs[epochs.length - 1] } : { reached: true, at: epochs[first] };
 }
@@ -97,6 +131,7 @@ export const formatEpochsToAccuracy = (comparisons: readonly EpochsToAccuracy[])
     EPOCHS_TO_ACCURACY_COLUMNS,
     comparisons.map(({ run, target, reached, at }) => ({
       run: run.run,
+      group: groupName({ ...run, sha256: run.datasetSha256 }),
       dataset: run.dataset,
       model: run.model,
       width: run.width,
@@ -107,6 +142,7 @@ export const formatEpochsToAccuracy = (comparisons: readonly EpochsToAccuracy[])
       objective: run.objective,
       sparsity: run.sparsity,
       seed: run.seed,
+      measure: measureName(run.measure),
       target,
       reached: String(reached),
       epochs: at.epoch,

@@ -1,13 +1,18 @@
+// A few test images with the worst that an attack finds for some nets: how they are made, and how they are read again.
+
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { pgd } from '../../attacks/index.ts';
+import { z } from 'zod';
+import { norms, pgd } from '../../attacks/index.ts';
 import type { NormName } from '../../attacks/types.ts';
 import { foldIn, seedKey } from '../core/key.ts';
+import { parseJson } from '../core/parse-json.ts';
 import { sizeOf } from '../core/structure.ts';
 import { batchImages, batchLabels, type Dataset, testIndices } from '../data/index.ts';
 import { predict } from '../evaluation/predict.ts';
 import type { Target } from '../evaluation/target.ts';
 import { drawPictures, type Pictures } from './pictures.ts';
+import { isPngBase64 } from './png.ts';
 
 /** A net as a gallery names it. */
 export interface GalleryNet {
@@ -51,6 +56,44 @@ export interface Gallery {
   readonly attack: string;
   readonly images: readonly GalleryImage[];
 }
+
+const png = z.string().refine(isPngBase64, 'expected a PNG file in base64');
+
+const keptSchema = z.object({
+  identity: z.string(),
+  gallery: z.object({
+    norm: z.enum(Object.keys(norms) as [NormName, ...NormName[]]),
+    epsilon: z.number().positive(),
+    attack: z.string(),
+    images: z.array(
+      z.object({
+        index: z.int().min(0),
+        label: z.string(),
+        rows: z.array(
+          z.object({
+            attacked: z.string(),
+            clean: png,
+            perturbation: png,
+            adversarial: png,
+            magnification: z.number().positive(),
+            predictions: z.array(
+              z.object({ net: z.string(), clean: z.string(), adversarial: z.string(), right: z.boolean() }),
+            ),
+          }),
+        ),
+      }),
+    ),
+  }),
+});
+
+/**
+ * A gallery.json: pictures, and what they were drawn of.
+ *
+ * @param source what messages call the file, such as its path
+ * @throws InputError that names the file and the field that is wrong
+ */
+export const parseGallery = (text: string, source: string): { readonly identity: string; readonly gallery: Gallery } =>
+  parseJson(text, source, keptSchema);
 
 /** Enough steps that the pictures show what the attack can do. */
 const STEPS = 40;

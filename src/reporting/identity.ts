@@ -1,5 +1,7 @@
+// With which other runs a run is averaged and compared, by the settings and the data that it was trained with.
+
 import { formatEpsilon } from '../evaluation/epsilon.ts';
-import { BESIDE_TRAINING, SETTINGS, type Setting, type TrainConfig } from '../training/config.ts';
+import { SETTINGS, type Setting, settingsAffecting, type TrainConfig } from '../training/config.ts';
 import { groupBy } from './group-by.ts';
 
 /** With which other runs a run is averaged and compared. */
@@ -8,6 +10,8 @@ export interface RunIdentity {
   readonly repeated: string;
   /** Equal for runs that differ in their seed and in the correction of the gradient alone: they are compared. */
   readonly paired: string;
+  /** Equal for runs that would be paired if they were trained for as many epochs: they are compared at equal cost. */
+  readonly pairedAtAnyLength: string;
   /**
    * The settings that tell a run from others of its sparsity, method, objective and correction, but for those that most
    * runs have; '' where none do.
@@ -16,21 +20,41 @@ export interface RunIdentity {
 }
 
 /** What changes nothing that a run computes, or in a way that does not matter here. */
-const IRRELEVANT = ['version', 'seed', 'backend', ...(Object.keys(BESIDE_TRAINING) as Setting[])] as const;
+const IRRELEVANT: readonly Setting[] = [
+  'version',
+  'seed',
+  'backend',
+  ...settingsAffecting('evaluation'),
+  ...settingsAffecting('saving'),
+];
 const CORRECTION: readonly Setting[] = (Object.keys(SETTINGS) as Setting[]).filter(
   (name) => name === 'optimizer' || name.startsWith('agent'),
 );
 /** What other parts of a report tell apart already. */
 const NAMED = ['dataset', 'model', 'width', 'method', 'objective', 'sparsity', 'optimizer', 'agentPrepass'] as const;
 
-const without = (config: TrainConfig, names: readonly Setting[]): string =>
-  JSON.stringify(Object.entries(config).filter(([name]) => !names.includes(name as Setting)));
+/** How long training is, and what counts epochs. */
+const LENGTH: readonly Setting[] = ['epochs', 'milestones', 'decayEvery'];
+
+/** A run as far as it is identified here. */
+export interface IdentifiedRun {
+  readonly name: string;
+  readonly config: TrainConfig;
+  /** What its last checkpoint says of the data that it was trained on; left out, nothing is known. */
+  readonly last?: { readonly datasetSha256: string | null } | null;
+}
+
+const sha256Of = ({ last }: IdentifiedRun): string | null => last?.datasetSha256 ?? null;
+
+const without = (run: IdentifiedRun, names: readonly Setting[]): string =>
+  JSON.stringify([sha256Of(run), ...Object.entries(run.config).filter(([name]) => !names.includes(name as Setting))]);
 
 const SHORT: { readonly [S in Setting]?: string } = { agentGamma: 'γ', agentAlpha: 'α', agentAttackSteps: 'K' };
 
 /** Settings whose defaults follow others: where they do in all runs, those name a run. */
 const FOLLOWING: { readonly [S in Setting]?: readonly Setting[] } = {
-  stepSize: ['dataset', 'norm', 'epsilon', 'steps'],
+  stepSize: ['dataset', 'norm', 'epsilon', 'trainingAttack', 'steps'],
+  guard: ['trainingAttack', 'stepsSchedule', 'steps'],
   milestones: ['epochs'],
   decayEvery: ['epochs'],
 };
@@ -51,9 +75,7 @@ function compareWritten(a: string, b: string): number {
 }
 
 /** The identities of runs by name. */
-export function identitiesOf(
-  runs: readonly { readonly name: string; readonly config: TrainConfig }[],
-): ReadonlyMap<string, RunIdentity> {
+export function identitiesOf(runs: readonly IdentifiedRun[]): ReadonlyMap<string, RunIdentity> {
   const groups = groupBy(runs, ({ config }) => JSON.stringify(NAMED.map((name) => config[name])));
   const usual = (name: Setting, group: typeof runs): string => {
     const values = [...new Set(group.map(({ config }) => written(config, name)))];
@@ -70,24 +92,30 @@ export function identitiesOf(
       )
     );
   };
+  const files = groupBy(runs, (run) => sha256Of(run) ?? '').toSorted((a, b) => b.length - a.length);
+  const otherFiles = (run: IdentifiedRun): string[] =>
+    sha256Of(run) === sha256Of(files[0][0]) ? [] : [`trained on files ${sha256Of(run)?.slice(0, 8) ?? 'unknown'}`];
   const naming = (Object.keys(SETTINGS) as Setting[]).filter((name) => !IRRELEVANT.includes(name) && !follows(name));
   return new Map(
     groups.flatMap((group) => {
       const reference = naming.map((name) => ({ name, value: usual(name, group) }));
-      return group.map(({ name, config }): [string, RunIdentity] => [
-        name,
+      return group.map((run): [string, RunIdentity] => [
+        run.name,
         {
-          repeated: without(config, IRRELEVANT),
-          paired: without(config, [...IRRELEVANT, ...CORRECTION]),
-          variant: reference
-            .filter((setting) => written(config, setting.name) !== setting.value)
-            .map((setting) => `${SHORT[setting.name] ?? setting.name} ${shownValue(setting.name, config)}`)
-            .join(', '),
+          repeated: without(run, IRRELEVANT),
+          paired: without(run, [...IRRELEVANT, ...CORRECTION]),
+          pairedAtAnyLength: without(run, [...IRRELEVANT, ...CORRECTION, ...LENGTH]),
+          variant: [
+            ...reference
+              .filter((setting) => written(run.config, setting.name) !== setting.value)
+              .map((setting) => `${SHORT[setting.name] ?? setting.name} ${shownValue(setting.name, run.config)}`),
+            ...otherFiles(run),
+          ].join(', '),
         },
       ]);
     }),
   );
 }
 
-/** Of a run of which no configuration is known. */
-export const NO_IDENTITY: RunIdentity = { repeated: '', paired: '', variant: '' };
+/** The identity of a run of which no configuration is known. */
+export const NO_IDENTITY: RunIdentity = { repeated: '', paired: '', pairedAtAnyLength: '', variant: '' };

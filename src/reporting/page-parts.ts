@@ -1,3 +1,5 @@
+// What pages are put together from: the document, sections, tables, charts and legends.
+
 import { Html, html } from './html.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import { plot } from './plots.ts';
@@ -18,6 +20,14 @@ ${body}
 </body>
 </html>
 `.text;
+
+/** A part of a page that its table of contents leads to. */
+export interface Section {
+  /** Its anchor. */
+  readonly id: string;
+  readonly title: string;
+  readonly body: Html;
+}
 
 /** A column of a page's table. */
 export interface Column<Row> {

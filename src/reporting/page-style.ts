@@ -26,6 +26,7 @@ main, header, footer { max-width: 1080px; margin: 0 auto; padding: 0 20px; }
 header { padding-top: 40px; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 8px; letter-spacing: -0.01em; }
 h2 { font-size: 1.3rem; margin: 48px 0 6px; letter-spacing: -0.005em; }
+.group-title { font-size: 1.6rem; margin-top: 64px; border-top: 2px solid var(--line); padding-top: 28px; }
 h3 { font-size: 1rem; margin: 0 0 4px; }
 p { margin: 6px 0 12px; max-width: 72ch; }
 a { color: var(--agent); }

@@ -1,8 +1,11 @@
+// Pictures of an image, of what an attack adds, and of the sum. They are kept as base64 without the beginning of a URI, so that
+// whatever a file says, a page cannot be made to load anything.
+
 import type { PixelShape } from '../data/index.ts';
 import { type Content, type Html, html } from './html.ts';
-import { pngUri } from './png.ts';
+import { pngBase64 } from './png.ts';
 
-/** An image, what an attack adds, and the sum; pictures are data URIs of PNG files. */
+/** An image, what an attack adds, and the sum; pictures are PNG files in base64. */
 export interface Pictures {
   readonly clean: string;
   readonly perturbation: string;
@@ -17,21 +20,23 @@ export function drawPictures(clean: ArrayLike<number>, adversarial: ArrayLike<nu
   for (let i = 0; i < clean.length; i++) largest = Math.max(largest, Math.abs(adversarial[i] - clean[i]));
   const magnification = largest > 0 ? 0.5 / largest : 1;
   return {
-    clean: pngUri((i) => clean[i], shape),
-    perturbation: pngUri((i) => 0.5 + magnification * (adversarial[i] - clean[i]), shape),
-    adversarial: pngUri((i) => adversarial[i], shape),
+    clean: pngBase64((i) => clean[i], shape),
+    perturbation: pngBase64((i) => 0.5 + magnification * (adversarial[i] - clean[i]), shape),
+    adversarial: pngBase64((i) => adversarial[i], shape),
     magnification,
   };
 }
+
+const source = (png: string): string => `data:image/png;base64,${png}`;
 
 /** The three pictures side by side. */
 export const showPictures = (
   { clean, perturbation, adversarial, magnification }: Pictures,
   { index, label }: { readonly index: number; readonly label: string },
 ): Html => html`<div class="pictures">
-<div><img src="${clean}" alt="Test image ${index}, of class ${label}">clean</div>
-<div><img src="${perturbation}" alt="The perturbation, magnified ${magnification.toFixed(1)} times">perturbation ×${magnification.toFixed(magnification < 10 ? 1 : 0)}</div>
-<div><img src="${adversarial}" alt="The image with the perturbation added">adversarial</div>
+<div><img src="${source(clean)}" alt="Test image ${index}, of class ${label}">clean</div>
+<div><img src="${source(perturbation)}" alt="The perturbation, magnified ${magnification.toFixed(1)} times">perturbation ×${magnification.toFixed(magnification < 10 ? 1 : 0)}</div>
+<div><img src="${source(adversarial)}" alt="The image with the perturbation added">adversarial</div>
 </div>`;
 
 /** A prediction without and with the perturbation. */

@@ -1,38 +1,60 @@
+// Everything that a report shows, as plain data: groups of runs that may be compared, and what is left out of them.
+
 import { UNION } from '../evaluation/types.ts';
-import { type EpochsToAccuracy, epochsToAccuracy } from './epochs-to-accuracy.ts';
+import { measureOf } from '../training/best-epoch.ts';
+import type { TrainConfig } from '../training/config.ts';
+import { type EpochsToAccuracy, epochsToAccuracy, measureName } from './epochs-to-accuracy.ts';
 import type { Gallery } from './gallery.ts';
 import { groupBy } from './group-by.ts';
-import { identitiesOf, NO_IDENTITY, type RunIdentity } from './identity.ts';
+import { groupsOf, type RunGroup } from './groups.ts';
+import { type IdentifiedRun, identitiesOf, NO_IDENTITY, type RunIdentity } from './identity.ts';
+import { attackKinds, resultRows } from './result-rows.ts';
 import type { ResultRow } from './results.ts';
-import { costedRun, type RunRecord, resultRows } from './runs.ts';
+import { costedRun, isComplete, type LeftOut, type RunRecord } from './runs.ts';
 import { type Series, type SeriesSetting, seriesOf } from './series.ts';
 import { type SummaryCell, summarize } from './summary.ts';
 
-/** The attack that headlines are about: one norm and radius, all attacks together. */
-export interface Threat {
-  readonly norm: string;
-  readonly epsilon: number;
-}
+export type { Threat } from './groups.ts';
 
 /** Everything that a report shows. */
 export interface ReportData {
   readonly title: string;
+  /** All of them, those of which something is left out included. */
   readonly runs: readonly RunRecord[];
   readonly identities: ReadonlyMap<string, RunIdentity>;
   readonly results: readonly ResultRow[];
+  /** Of complete runs. */
+  readonly cells: readonly SummaryCell[];
+  /** Of complete runs. */
+  readonly epochs: readonly EpochsToAccuracy[];
+  /** Runs that are compared, the group with most runs first that were trained against its attack. */
+  readonly groups: readonly ReportGroup[];
+  /** Runs that means, charts and comparisons leave out, each with the reason. */
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** Runs on one data set under one attack, with what may be said of them. */
+export interface ReportGroup extends RunGroup {
+  readonly identities: ReadonlyMap<string, RunIdentity>;
+  /** Rows of this data set and norm, at every radius. */
+  readonly results: readonly ResultRow[];
+  /** Of complete runs. */
   readonly cells: readonly SummaryCell[];
   readonly epochs: readonly EpochsToAccuracy[];
   readonly series: readonly Series[];
-  /** Null where nothing was evaluated. */
-  readonly threat: Threat | null;
+  /** How the figures of charts and headlines were measured; null if nothing was attacked. */
+  readonly protocol: Protocol | null;
   /** The checkpoint that charts and headlines are about. */
   readonly checkpoint: string;
   readonly gallery: Gallery | null;
 }
 
+/** What evaluations must share for their figures to be compared. */
+export type Protocol = Pick<ResultRow, 'split' | 'n' | 'attacks' | 'attack_seed' | 'preprocessing'>;
+
 const OPTIMIZERS = ['sgd', 'agent', 'svrg', 'alpha-svrg'];
 
-/** As tables list them: without defence first, then by sparsity, method, correction and seed. */
+/** Runs as tables list them: without defence first, then by sparsity, method, correction and seed. */
 const inOrder = (runs: readonly RunRecord[]): RunRecord[] =>
   runs.toSorted(
     ({ config: a }, { config: b }) =>
@@ -43,39 +65,154 @@ const inOrder = (runs: readonly RunRecord[]): RunRecord[] =>
       a.seed - b.seed,
   );
 
-/**
- * Puts together what a report of these runs shows.
- *
- * @param checkpoint that charts and headlines are about; default `best` where there is one
- */
+export interface CollectOptions {
+  /** The checkpoint that charts and headlines are about; default `best` where there is one. */
+  readonly checkpoint?: string;
+  /** Runs that could not be read. */
+  readonly leftOut?: readonly LeftOut[];
+}
+
+/** Puts together what a report of these runs shows. */
 export function collectReport(
   given: readonly RunRecord[],
   title: string,
-  gallery: Gallery | null,
-  checkpoint?: string,
+  { checkpoint, leftOut = [] }: CollectOptions = {},
 ): ReportData {
-  const runs = inOrder(given);
-  const results = runs.flatMap(resultRows);
+  const { runs, repeated } = withoutRepetitions(inOrder(given));
+  const results = resultRows(runs);
   const identities = identitiesOf(runs);
+  const complete = new Set(runs.filter(isComplete).map(({ name }) => name));
+  const epochs = epochsToAccuracy(
+    runs
+      .filter(({ name }) => complete.has(name))
+      .map((run) => ({ ...costedRun(run), setting: identities.get(run.name)?.paired })),
+  );
+  const groups = groupsOf(runs, results).map((group) => collectGroup(group, results, epochs, checkpoint));
   return {
     title,
     runs,
     identities,
     results,
-    cells: summarize(results, identities),
-    epochs: epochsToAccuracy(runs.map((run) => ({ ...costedRun(run), setting: identities.get(run.name)?.paired }))),
-    series: seriesOf(runs.map((run) => seriesSetting({ identities }, run))),
-    threat: mainThreat(runs, results),
-    checkpoint:
-      checkpoint ?? (results.some((row) => row.checkpoint === 'best') ? 'best' : (results[0]?.checkpoint ?? 'last')),
-    gallery,
+    cells: summarize(
+      results.filter(({ run }) => complete.has(run)),
+      identities,
+    ),
+    epochs,
+    groups,
+    leftOut: [...leftOut, ...repeated, ...runs.flatMap((run) => reasonsFor(run, groups))],
   };
 }
 
+/** The report with pictures of its first group. */
+export function withGallery(data: ReportData, gallery: Gallery | null): ReportData {
+  const [first, ...others] = data.groups;
+  return first === undefined ? data : { ...data, groups: [{ ...first, gallery }, ...others] };
+}
+
+/** The runs without those that repeat another one's configuration and seed, which are no further seeds. */
+function withoutRepetitions(runs: readonly RunRecord[]): { runs: RunRecord[]; repeated: LeftOut[] } {
+  const identities = identitiesOf(runs);
+  const groups = groupBy(runs, ({ name, config }) => JSON.stringify([identities.get(name)?.repeated, config.seed])).map(
+    (same) => same.toSorted((a, b) => Number(isComplete(b)) - Number(isComplete(a))),
+  );
+  const kept = new Set(groups.map(([first]) => first));
+  return {
+    runs: runs.filter((run) => kept.has(run)),
+    repeated: groups.flatMap(([first, ...more]) =>
+      more.map(({ name }) => ({ run: name, reason: `it has the configuration and the seed of ${first.name}` })),
+    ),
+  };
+}
+
+function collectGroup(
+  group: RunGroup,
+  all: readonly ResultRow[],
+  epochs: readonly EpochsToAccuracy[],
+  wanted: string | undefined,
+): ReportGroup {
+  const { runs, sha256, norm, threat } = group;
+  const names = new Set(runs.map(({ name }) => name));
+  const complete = new Set(runs.filter(isComplete).map(({ name }) => name));
+  const identities = identitiesOf(runs);
+  const results = all.filter((row) => names.has(row.run) && row.dataset_sha256 === sha256 && row.norm === norm);
+  const here = results.filter((row) => complete.has(row.run) && row.group === group.name);
+  const checkpoint =
+    wanted ?? (here.some((row) => row.checkpoint === 'best') ? 'best' : (here[0]?.checkpoint ?? 'last'));
+  return {
+    ...group,
+    identities,
+    results,
+    cells: summarize(
+      results.filter(({ run }) => complete.has(run)),
+      identities,
+    ),
+    epochs: epochs.filter(({ run }) => names.has(run.run)),
+    series: seriesOf(runs.map((run) => seriesSetting({ identities }, run))),
+    protocol: threat === null ? null : mainProtocol(here.filter((row) => row.checkpoint === checkpoint)),
+    checkpoint,
+    gallery: null,
+  };
+}
+
+const protocolKey = ({ split, n, attacks, attack_seed, preprocessing }: Protocol): string =>
+  JSON.stringify([split, n, attacks, attack_seed, preprocessing]);
+
+/**
+ * The protocol that most runs were evaluated by; of equally many that which more runs share, then that with more attacks, then
+ * that with more images. A run that was attacked by less does not lower what the others are measured by.
+ *
+ * @param rows of one group and checkpoint
+ */
+function mainProtocol(rows: readonly ResultRow[]): Protocol | null {
+  const unions = rows.filter(({ attack }) => attack === UNION);
+  const attacksOf = ({ attacks }: ResultRow) => attacks.split(' + ').length;
+  const whole = groupBy(unions, ({ attacks: _, ...row }) =>
+    JSON.stringify([row.run, protocolKey({ ...row, attacks: '' })]),
+  ).map((same) => same.toSorted((a, b) => attacksOf(b) - attacksOf(a))[0]);
+  const shared = (row: ResultRow) => unions.filter((other) => protocolKey(other) === protocolKey(row)).length;
+  const [first] = groupBy(whole, protocolKey).sort(
+    ([a, ...moreA], [b, ...moreB]) =>
+      moreB.length - moreA.length || shared(b) - shared(a) || attacksOf(b) - attacksOf(a) || (b.n ?? 0) - (a.n ?? 0),
+  );
+  return first?.[0] ?? null;
+}
+
+/** Whether a row was measured as the headlines of its group are, the radius aside. */
+export const isOfProtocol = (row: Protocol, { protocol }: Pick<ReportGroup, 'protocol'>): boolean =>
+  protocol !== null && protocolKey(row) === protocolKey(protocol);
+
+/** Why a run, or some of what was measured of it, is not in the charts. */
+function reasonsFor(run: RunRecord, groups: readonly ReportGroup[]): LeftOut[] {
+  const { name, config, last, evaluations } = run;
+  if (!isComplete(run)) {
+    const done =
+      last === null ? 'it has no whole checkpoint last' : `it completed ${last.epoch} of ${config.epochs} epochs`;
+    return [{ run: name, reason: `its training is unfinished: ${done}` }];
+  }
+  if (evaluations.length === 0) return [{ run: name, reason: 'it is not evaluated yet' }];
+  return groups.flatMap((group) => {
+    const mine = group.results.filter(
+      (row) => row.run === name && row.group === group.name && row.attack === UNION && group.threat !== null,
+    );
+    if (!group.runs.includes(run)) return [];
+    const where = groups.length > 1 ? ` under ${group.name}` : '';
+    if (mine.length === 0) return [{ run: name, reason: `it was not attacked${where}` }];
+    const shown = mine.filter(({ checkpoint }) => checkpoint === group.checkpoint);
+    if (shown.length === 0)
+      return [{ run: name, reason: `its checkpoint ${group.checkpoint} was not evaluated${where}` }];
+    if (shown.some((row) => isOfProtocol(row, group))) return [];
+    return [{ run: name, reason: `it was evaluated in another way${where}: ${describeProtocol(shown[0])}` }];
+  });
+}
+
+/** Such as `pgd-20-ce + square-5000 on 1,000 test images, seed 0`. */
+export const describeProtocol = ({ attacks, n, split, attack_seed, preprocessing }: Protocol): string =>
+  `${attacks} on ${(n ?? 0).toLocaleString('en')} ${split} images, seed ${attack_seed}${preprocessing === '' ? '' : `, pixels changed by ${preprocessing}`}`;
+
 /** A run as the lines of charts tell it from others. */
 export const seriesSetting = (
-  { identities }: Pick<ReportData, 'identities'>,
-  { name, config }: RunRecord,
+  { identities }: Pick<ReportGroup, 'identities'>,
+  { name, config }: IdentifiedRun,
 ): SeriesSetting => ({
   method: config.method,
   optimizer: config.optimizer,
@@ -86,30 +223,45 @@ export const seriesSetting = (
   variant: (identities.get(name) ?? NO_IDENTITY).variant,
 });
 
-/** That which most runs were trained against, if it was evaluated; else that which most were evaluated under. */
-function mainThreat(runs: readonly RunRecord[], results: readonly ResultRow[]): Threat | null {
-  const evaluated = groupBy(
-    results.filter(({ attack, epsilon }) => attack === UNION && epsilon !== null && epsilon > 0),
-    ({ norm, epsilon }) => `${norm} ${epsilon}`,
-  );
-  const trainedAgainst = ({ norm, epsilon }: ResultRow): number =>
-    runs.filter(({ config }) => config.objective !== 'natural' && config.norm === norm && config.epsilon === epsilon)
-      .length;
-  const [first] = evaluated.sort((a, b) => trainedAgainst(b[0]) - trainedAgainst(a[0]) || b.length - a.length);
-  return first ? { norm: first[0].norm, epsilon: first[0].epsilon ?? 0 } : null;
-}
-
-/** The cells under the union of all attacks of the main threat, of the main checkpoint; ascending by sparsity. */
-export const headlineCells = ({ cells, threat, checkpoint }: ReportData): SummaryCell[] =>
-  cells
+/** The cells under the union of all attacks, of the main protocol and checkpoint; ascending by sparsity. */
+export const headlineCells = (group: ReportGroup): SummaryCell[] =>
+  group.cells
     .filter(
       ({ setting }) =>
         setting.attack === UNION &&
-        setting.checkpoint === checkpoint &&
-        setting.norm === threat?.norm &&
-        setting.epsilon === threat?.epsilon,
+        setting.checkpoint === group.checkpoint &&
+        setting.group === group.name &&
+        isOfProtocol(setting, group),
     )
     .sort(bySparsity);
+
+/**
+ * The cells of a checkpoint under the union of all attacks at every radius, one for each setting and radius: of several that
+ * measurement that is nearest to the main protocol.
+ */
+export function cellsAtAllRadii(group: ReportGroup): SummaryCell[] {
+  const { protocol } = group;
+  if (protocol === null) return [];
+  const kinds = attackKinds(protocol);
+  const candidates = group.cells.filter(
+    ({ setting }) =>
+      setting.attack === UNION &&
+      setting.checkpoint === group.checkpoint &&
+      setting.attack_seed === protocol.attack_seed &&
+      setting.preprocessing === protocol.preprocessing &&
+      attackKinds(setting) === kinds,
+  );
+  const repeated = ({ setting }: SummaryCell): string =>
+    JSON.stringify([group.identities.get(setting.run)?.repeated, setting.group]);
+  const distance = ({ setting }: SummaryCell): number => (setting.n === protocol.n ? 0 : 1);
+  return groupBy(candidates, repeated).map(
+    (same) => same.toSorted((a, b) => distance(a) - distance(b) || (b.setting.n ?? 0) - (a.setting.n ?? 0))[0],
+  );
+}
+
+/** The accuracy that a setting is judged by: clean under natural training, else robust. */
+export const measureOfSetting = ({ objective }: Pick<ResultRow, 'objective'>): 'clean' | 'robust' =>
+  measureName(measureOf({ objective: objective as TrainConfig['objective'] }));
 
 export const bySparsity = (a: SummaryCell, b: SummaryCell): number =>
   (a.setting.sparsity ?? 0) - (b.setting.sparsity ?? 0);

@@ -1,14 +1,18 @@
+// Writes a report: three CSV files, the page, and the pictures of its gallery.
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomically } from '../checkpoints/atomic-file.ts';
+import { InputError } from '../core/errors.ts';
+import { isMissing } from '../core/system-errors.ts';
 import { type Dataset, loadDataset } from '../data/index.ts';
 import { checkpointIdentity, loadTarget } from '../evaluation/target.ts';
 import { formatEpochsToAccuracy } from './epochs-to-accuracy.ts';
-import { drawGallery, type Gallery, type GalleryNet } from './gallery.ts';
+import { drawGallery, type Gallery, type GalleryNet, parseGallery } from './gallery.ts';
 import { renderPage } from './page.ts';
-import { collectReport, headlineCells, type ReportData } from './report-data.ts';
+import { collectReport, headlineCells, type ReportData, type ReportGroup, withGallery } from './report-data.ts';
 import { formatResults } from './results.ts';
-import { type RunRecord, readRuns } from './runs.ts';
+import { findRuns, type RunRecord } from './runs.ts';
 import { formatSummary, type SummaryCell } from './summary.ts';
 import { formatSparsity, optimizerTitle } from './table.ts';
 
@@ -25,7 +29,7 @@ export interface ReportOptions {
    * drawn before for the same nets are taken from gallery.json.
    */
   readonly gallery?: boolean;
-  /** Told why something is missing from the page. */
+  /** Told why something is missing from the page, or was made anew. */
   readonly warn?: (message: string) => void;
 }
 
@@ -47,15 +51,10 @@ export interface Report extends ReportData {
  */
 export async function writeReport(folder: string, options: ReportOptions = {}): Promise<Report> {
   const { out = folder, title = 'Clean and robust accuracy', warn } = options;
-  const runs = withoutUnfinished(await readRuns(folder), warn);
-  const bare = collectReport(runs, title, null, options.checkpoint);
-  let gallery: Gallery | null = null;
-  try {
-    if (options.gallery !== false) gallery = await galleryOf(bare, out, options);
-  } catch (error) {
-    warn?.(`The page has no gallery: ${(error as Error).message}`);
-  }
-  const data = { ...bare, gallery };
+  const { runs, leftOut } = await findRuns(folder, warn);
+  const bare = collectReport(runs, title, { checkpoint: options.checkpoint, leftOut });
+  for (const { run, reason } of bare.leftOut) warn?.(`Means and comparisons leave out ${run}: ${reason}.`);
+  const data = options.gallery === false ? bare : withGallery(bare, await galleryIfPossible(bare, out, options));
   const files = {
     page: join(out, 'report.html'),
     results: join(out, 'results.csv'),
@@ -69,17 +68,14 @@ export async function writeReport(folder: string, options: ReportOptions = {}): 
   return { ...data, files };
 }
 
-/**
- * Leaves the results of runs that are not complete out, beside other runs: they would be compared with, or averaged over,
- * what was trained for longer. Each is named.
- */
-function withoutUnfinished(runs: readonly RunRecord[], warn?: (message: string) => void): RunRecord[] {
-  return runs.map((run) => {
-    if (run.unfinished === undefined) return run;
-    const alone = runs.length === 1 || run.evaluations.length === 0;
-    warn?.(`${run.name} is not complete: ${run.unfinished}.${alone ? '' : ' Its results are left out.'}`);
-    return alone ? run : { ...run, evaluations: [] };
-  });
+/** Pictures for the first group; null, and a warning, if they cannot be drawn. */
+async function galleryIfPossible({ groups }: ReportData, out: string, options: ReportOptions): Promise<Gallery | null> {
+  try {
+    return groups.length === 0 ? null : await galleryOf(groups[0], out, options);
+  } catch (error) {
+    options.warn?.(`The page has no gallery: ${(error as Error).message}`);
+    return null;
+  }
 }
 
 /** A net to show, by the run that it comes from. */
@@ -89,24 +85,33 @@ interface Shown {
   readonly run: RunRecord;
 }
 
-/** The pictures for a report: those in gallery.json if they are of the same nets, else newly drawn ones, kept there. */
+/** The pictures for a group: those in gallery.json if they are of the same nets, else newly drawn ones, kept there. */
 async function galleryOf(
-  data: ReportData,
+  group: ReportGroup,
   out: string,
   { dataDirectory, warn }: ReportOptions,
 ): Promise<Gallery | null> {
-  const shown = netsToShow(data);
-  if (shown.length === 0 || data.threat === null) return null;
+  const shown = netsToShow(group);
+  if (shown.length === 0 || group.threat === null) return null;
   const identities = await Promise.all(shown.map(({ file }) => checkpointIdentity(file, warn)));
-  const identity = JSON.stringify([data.threat, shown.map(({ name }, i) => [name, identities[i].sha256])]);
+  const identity = JSON.stringify([
+    group.threat,
+    group.sha256,
+    shown.map(({ name }, i) => [name, identities[i].sha256]),
+  ]);
   const path = join(out, 'gallery.json');
-  const kept = await readKept(path);
+  const kept = await readKept(path, warn);
   if (kept?.identity === identity) return kept.gallery;
   const dataset: Dataset = await loadDataset(shown[0].run.config.dataset, { directory: dataDirectory });
+  if (dataset.sha256 !== group.sha256) {
+    throw new InputError(
+      `the evaluations are of ${group.datasetTitle} of SHA-256 ${group.sha256}, and the data set here has ${dataset.sha256}. Name its folder with --data.`,
+    );
+  }
   const nets: GalleryNet[] = [];
   try {
     for (const { name, file } of shown) nets.push({ name, target: await loadTarget(file) });
-    const { norm, epsilon } = data.threat;
+    const { norm, epsilon } = group.threat;
     const gallery = await drawGallery(nets, dataset, { norm: norm as 'linf', epsilon });
     await writeAtomically(path, `${JSON.stringify({ identity, gallery })}\n`);
     return gallery;
@@ -115,24 +120,30 @@ async function galleryOf(
   }
 }
 
-async function readKept(path: string): Promise<{ identity: string; gallery: Gallery } | null> {
+/** The pictures that were drawn before, if there are any; damaged ones are drawn again. */
+async function readKept(
+  path: string,
+  warn: ReportOptions['warn'],
+): Promise<{ readonly identity: string; readonly gallery: Gallery } | null> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch {
+    return parseGallery(await readFile(path, 'utf8'), path);
+  } catch (error) {
+    if (isMissing(error)) return null;
+    warn?.(`${(error as Error).message} Its pictures are drawn again.`);
     return null;
   }
 }
 
 /** The net without defence and the most robust sparse one; whichever of them there is. */
-function netsToShow(data: ReportData): Shown[] {
-  const cells = headlineCells(data).toSorted((a, b) => b.robust.mean - a.robust.mean);
+function netsToShow(group: ReportGroup): Shown[] {
+  const cells = headlineCells(group).toSorted((a, b) => b.robust.mean - a.robust.mean);
   const defended = cells.filter(({ setting }) => setting.objective !== 'natural');
   const chosen = [
     cells.find(({ setting }) => setting.objective === 'natural'),
     defended.find(({ setting }) => (setting.sparsity ?? 0) > 0) ?? defended[0],
   ];
   return chosen.flatMap((cell) => {
-    const run = data.runs.find(({ name }) => name === cell?.rows[0].run);
+    const run = group.runs.find(({ name }) => name === cell?.rows[0].run);
     if (!cell || !run) return [];
     return [
       { name: netName(cell), run, file: join(run.folder, 'checkpoints', `${cell.setting.checkpoint}.safetensors`) },

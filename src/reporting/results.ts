@@ -4,6 +4,7 @@ import { type Cell, formatCsv, numberOf, parseCsv } from './csv.ts';
 /** The columns of results.csv that hold text; the others hold numbers. */
 const TEXT_COLUMNS = [
   'run',
+  'group',
   'dataset',
   'dataset_sha256',
   'split',
@@ -13,15 +14,19 @@ const TEXT_COLUMNS = [
   'optimizer',
   'agent_prepass',
   'objective',
+  'complete',
   'checkpoint',
   'attack',
+  'attacks',
   'norm',
+  'preprocessing',
   'version',
 ] as const;
 
 /** The columns of results.csv, in order: one row a run, checkpoint and attack. */
 export const RESULT_COLUMNS = [
   'run',
+  'group',
   'dataset',
   'dataset_sha256',
   'split',
@@ -38,15 +43,18 @@ export const RESULT_COLUMNS = [
   'sparsity_actual',
   'nonzeros',
   'seed',
+  'complete',
   'epoch',
   'checkpoint',
   'attack',
+  'attacks',
   'norm',
   'epsilon',
   'steps',
   'step_size',
   'restarts',
   'attack_seed',
+  'preprocessing',
   'n',
   'clean_accuracy',
   'clean_low',
@@ -67,7 +75,8 @@ export type ResultColumn = (typeof RESULT_COLUMNS)[number];
 type TextColumn = (typeof TEXT_COLUMNS)[number];
 
 /**
- * One run, checkpoint and attack. Accuracies are fractions; the cost columns are those of training up to the
+ * One run, checkpoint and attack. `group` names the data set, norm and radius; `complete` says whether training reached its
+ * last epoch; `attacks` are those of a union, with their step sizes if these are unusual. Accuracies are fractions; the cost columns are those of training up to the
  * checkpoint, counted in images; null is what does not apply or is not known.
  */
 export type ResultRow = { readonly [Column in ResultColumn]: Column extends TextColumn ? string : number | null };
@@ -80,7 +89,7 @@ export const formatResults = (rows: readonly ResultRow[]): string =>
 /**
  * The rows of a results.csv.
  *
- * @throws InputError where a column is missing
+ * @throws InputError if a column is missing, or a number is none
  */
 export async function parseResults(text: string): Promise<ResultRow[]> {
   const rows = await parseCsv(text);
@@ -91,9 +100,16 @@ export async function parseResults(text: string): Promise<ResultRow[]> {
     );
   }
   return rows.map(
-    (row) =>
+    (row, i) =>
       Object.fromEntries(
-        RESULT_COLUMNS.map((column) => [column, isText(column) ? row[column] : numberOf(row[column])]),
+        RESULT_COLUMNS.map((column) => {
+          if (isText(column)) return [column, row[column]];
+          const value = numberOf(row[column]);
+          if (Number.isNaN(value)) {
+            throw new InputError(`results.csv, row ${i + 1}, column ${column}: expected a number, got ${row[column]}.`);
+          }
+          return [column, value];
+        }),
       ) as ResultRow,
   );
 }

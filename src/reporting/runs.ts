@@ -1,18 +1,19 @@
-// Runs as a report reads them from their folders.
-import { readdir, stat } from 'node:fs/promises';
+// What a report reads of a run: its configuration, metrics and evaluations, and how far its training came.
+
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
-import { type Completion, completionOf, describeProgress } from '../checkpoints/completion.ts';
-import { readIfThere } from '../checkpoints/system-errors.ts';
+import { z } from 'zod';
+import { hasCheckpoint, readCheckpoint } from '../checkpoints/checkpoint.ts';
+import { recordsEnd } from '../checkpoints/completion.ts';
 import { InputError } from '../core/errors.ts';
+import { isSystemError, reading } from '../core/system-errors.ts';
 import { readEvaluations } from '../evaluation/record.ts';
-import type { AttackResult, Evaluation } from '../evaluation/types.ts';
-import { parseConfig, type TrainConfig } from '../training/config.ts';
-import { METRIC_COLUMNS, METRICS_HEADER, type MetricRow, rowsUpTo } from '../training/metrics.ts';
+import type { Evaluation } from '../evaluation/types.ts';
+import { measureOf, scoreOf } from '../training/best-epoch.ts';
+import { CONFIG_VERSION, readConfig, type TrainConfig } from '../training/config.ts';
+import { type MetricRow, parseMetrics } from '../training/metrics.ts';
 import { runFolder } from '../training/run-folder.ts';
-import { numberOf, parseCsv } from './csv.ts';
 import type { CostedRun } from './epochs-to-accuracy.ts';
-import type { ResultRow } from './results.ts';
 
 /** A run's folder as a report reads it. */
 export interface RunRecord {
@@ -20,138 +21,164 @@ export interface RunRecord {
   readonly name: string;
   readonly folder: string;
   readonly config: TrainConfig;
+  /** What the checkpoint `last` says; null if there is none that is whole. */
+  readonly last: LastCheckpoint | null;
   /** One row an epoch. */
   readonly metrics: readonly MetricRow[];
-  /** Empty where nothing was evaluated yet. */
+  /** Empty if nothing was evaluated yet. */
   readonly evaluations: readonly Evaluation[];
-  /** How far the run is, in words, if it is not complete. */
-  readonly unfinished?: string;
+}
+
+export interface LastCheckpoint {
+  /** Epochs completed. */
+  readonly epoch: number;
+  /** Of the files of the data set that the run is trained on; null if it is not recorded. */
+  readonly datasetSha256: string | null;
+}
+
+/** True if a run is complete, by the rule for all commands. A run without a whole checkpoint `last` is not. */
+export const isComplete = ({ config, last }: Pick<RunRecord, 'config' | 'last'>): boolean =>
+  last !== null && recordsEnd(last.epoch, config.epochs);
+
+/** Called with a warning for people. */
+type Warn = (message: string) => void;
+
+/** A run that is not part of a report, and the reason. */
+export interface LeftOut {
+  readonly run: string;
+  readonly reason: string;
+}
+
+/** The runs of a folder, and those that cannot be read because another version of Equipoise made them. */
+export interface FoundRuns {
+  readonly runs: readonly RunRecord[];
+  readonly leftOut: readonly LeftOut[];
 }
 
 /**
  * The run in a folder, or else every run in the folders directly below it, by name.
  *
- * @throws InputError if there is none, or if one cannot be read
+ * @param warn called with what had to be passed over, such as a damaged checkpoint
+ * @throws InputError if there is none, or if a file of one is damaged
  */
-export async function readRuns(folder: string): Promise<RunRecord[]> {
-  if (await isRun(folder)) return [await readRun(folder)];
+export async function findRuns(folder: string, warn?: Warn): Promise<FoundRuns> {
+  if (await isRun(folder)) return { runs: [await readRun(folder, warn)], leftOut: [] };
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => {
     throw new InputError(`There is no folder ${folder}. Give a run's folder, or the one that holds a sweep's runs.`);
   });
   const names = entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort();
   const runs: RunRecord[] = [];
-  for (const name of names) if (await isRun(join(folder, name))) runs.push(await readRun(join(folder, name)));
-  if (runs.length === 0) {
+  const leftOut: LeftOut[] = [];
+  for (const name of names) {
+    const path = join(folder, name);
+    if (!(await isRun(path))) continue;
+    const version = await otherVersion(path);
+    if (version === null) runs.push(await readRun(path, warn));
+    else leftOut.push({ run: name, reason: `its config.json is of version ${version}, expected ${CONFIG_VERSION}` });
+  }
+  if (runs.length === 0 && leftOut.length === 0) {
     throw new InputError(
       `${folder} holds no run: neither it nor a folder in it has a config.json. Give a run's folder, or the one that holds a sweep's runs.`,
     );
   }
+  if (runs.length === 0) {
+    const [{ run, reason }] = leftOut;
+    throw new InputError(`${folder} holds no run that this version of Equipoise reads: of ${run}, ${reason}.`);
+  }
+  return { runs, leftOut };
+}
+
+/**
+ * The runs that `findRuns` finds.
+ *
+ * @throws InputError if there is none, or if one cannot be read
+ */
+export async function readRuns(folder: string): Promise<readonly RunRecord[]> {
+  const { runs, leftOut } = await findRuns(folder);
+  if (leftOut.length > 0) {
+    throw new InputError(`${join(folder, leftOut[0].run)} cannot be read: ${leftOut[0].reason}. Move it elsewhere.`);
+  }
   return runs;
 }
 
-const isRun = async (folder: string): Promise<boolean> => (await readIfFile(join(folder, 'config.json'))) !== null;
+const isRun = async (folder: string): Promise<boolean> => (await readIfFile(runFolder(folder).config)) !== null;
+
+const NO_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
 
 /** The text of a file; null if there is none, or a folder of that name. */
-const readIfFile = async (path: string): Promise<string | null> =>
-  (await stat(path).catch(() => null))?.isDirectory() ? null : readIfThere(path);
+const readIfFile = (path: string): Promise<string | null> =>
+  reading(path, () =>
+    readFile(path, 'utf8').catch((error) =>
+      isSystemError(error) && NO_FILE.has(error.code) ? null : Promise.reject(error),
+    ),
+  );
 
-async function readRun(folder: string): Promise<RunRecord> {
-  const files = runFolder(folder);
+const versionSchema = z.looseObject({ version: z.number() });
+
+/** The version of a run's record of settings, if it is another one than this version's. */
+async function otherVersion(folder: string): Promise<number | null> {
+  let config: unknown;
+  try {
+    config = JSON.parse((await readIfFile(runFolder(folder).config)) ?? 'null');
+  } catch {
+    return null;
+  }
+  const parsed = versionSchema.safeParse(config);
+  return parsed.success && parsed.data.version !== CONFIG_VERSION ? parsed.data.version : null;
+}
+
+async function readRun(folder: string, warn?: Warn): Promise<RunRecord> {
+  const { config: path, last: lastPath, metrics, evaluation } = runFolder(folder);
   let config: TrainConfig;
   try {
-    config = parseConfig(JSON.parse((await readIfThere(files.config)) ?? 'null'));
+    config = readConfig(JSON.parse((await readIfFile(path)) ?? 'null'));
   } catch (error) {
-    throw new InputError(`${files.config} is no configuration of a run: ${(error as Error).message}`);
+    throw new InputError(`${path} is no configuration of a run: ${(error as Error).message}`, { cause: error });
   }
-  const completion = await completionOf(files.last).catch((error) => {
-    if (error instanceof InputError) return error;
-    throw error;
-  });
-  const unfinished = await unfinishedBy(completion, files.best);
-  // Rows after the last checkpoint happen again.
-  const rows = rowsUpTo(
-    completion instanceof Error ? config.epochs : (completion?.epoch ?? config.epochs),
-    (await readIfThere(files.metrics)) ?? '',
-  );
-  const metrics = await parseCsv(METRICS_HEADER + rows.join('\n'));
+  const last = await readLast(lastPath, warn);
+  const rows = parseMetrics((await readIfFile(metrics)) ?? '', metrics);
   return {
     name: basename(resolve(folder)),
     folder,
     config,
-    metrics: metrics.map(
-      (row) => Object.fromEntries(METRIC_COLUMNS.map((column) => [column, numberOf(row[column])])) as MetricRow,
-    ),
-    evaluations: await readEvaluations(files.evaluation),
-    ...(unfinished !== null && { unfinished }),
+    last,
+    // Training repeats what follows the last checkpoint.
+    metrics: last === null ? rows : rows.slice(0, last.epoch),
+    evaluations: await readEvaluations(evaluation),
   };
 }
 
-/** Why a run does not count as complete, in words; null if it does. Results may be kept without any checkpoint. */
-async function unfinishedBy(completion: Completion | InputError | null, best: string): Promise<string | null> {
-  if (completion instanceof InputError) return completion.message;
-  if (completion === null) return (await hasCheckpoint(best)) ? 'it has no last checkpoint' : null;
-  return completion.complete ? null : [...completion.warnings, describeProgress(completion)].join(' ');
+const progressSchema = z.looseObject({ datasetSha256: z.string() });
+
+async function readLast(path: string, warn?: Warn): Promise<LastCheckpoint | null> {
+  if (!(await hasCheckpoint(path))) return null;
+  try {
+    const { stored, warnings } = await readCheckpoint(path);
+    for (const warning of warnings) warn?.(warning);
+    const { epoch, progress } = stored;
+    const parsed = progressSchema.safeParse(progress);
+    return { epoch, datasetSha256: parsed.success ? parsed.data.datasetSha256 : null };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    warn?.(error.message);
+    return null;
+  }
 }
 
-/** How a data set is called where people read it: its name, marked where its files are not the official ones. */
-export const datasetTitle = ({ name, official }: Evaluation['dataset']): string =>
-  official ? name : `${name} (unofficial)`;
+/** Marks the name of a data set whose files are not the official ones. */
+export const UNOFFICIAL = ' (unofficial)';
 
-/** The rows of results.csv of one run: one for each evaluated checkpoint, radius and attack. */
-export const resultRows = (run: RunRecord): ResultRow[] =>
-  run.evaluations.flatMap((evaluation) => evaluation.attacks.map((attack) => resultRow(run, evaluation, attack)));
-
-function resultRow({ name, config, metrics }: RunRecord, evaluation: Evaluation, result: AttackResult): ResultRow {
-  const { target, dataset, clean } = evaluation;
-  const cost = metrics.find(({ epoch }) => epoch === target.epoch);
-  return {
-    run: name,
-    dataset: datasetTitle(dataset),
-    dataset_sha256: dataset.sha256,
-    split: evaluation.split,
-    model: config.model,
-    width: config.width,
-    method: config.method,
-    distribution: config.distribution ?? '',
-    optimizer: config.optimizer,
-    agent_prepass: config.agentPrepass ?? '',
-    gamma: config.agentGamma ?? null,
-    alpha: config.agentAlpha ?? null,
-    objective: config.objective,
-    sparsity: config.sparsity,
-    sparsity_actual: target.sparsity,
-    nonzeros: target.nonzeros,
-    seed: config.seed,
-    epoch: target.epoch,
-    checkpoint: target.checkpoint,
-    attack: result.attack,
-    norm: result.norm,
-    epsilon: result.epsilon,
-    steps: result.steps,
-    step_size: result.stepSize,
-    restarts: result.restarts,
-    attack_seed: evaluation.seed,
-    n: clean.n,
-    clean_accuracy: clean.value,
-    clean_low: clean.low,
-    clean_high: clean.high,
-    robust_accuracy: result.robust.value,
-    robust_low: result.robust.low,
-    robust_high: result.robust.high,
-    forward_passes: cost?.forward_passes ?? null,
-    input_gradients: cost?.input_gradients ?? null,
-    weight_gradients: cost?.weight_gradients ?? null,
-    train_seconds: cost?.seconds ?? null,
-    flops: target.flops,
-    bytes: target.bytes,
-    version: evaluation.version,
-  };
-}
+/** How a data set is called where people read it: its name, marked if its files are not the official ones. */
+export const datasetTitle = ({ name, official }: Evaluation['dataset']): string => name + (official ? '' : UNOFFICIAL);
 
 /** The run as the comparison of epochs to accuracy needs it. */
-export const costedRun = ({ name, config, metrics }: RunRecord): CostedRun => ({
+export const costedRun = ({ name, config, last, metrics }: RunRecord): CostedRun => ({
   run: name,
   dataset: config.dataset,
+  datasetSha256: last?.datasetSha256 ?? null,
+  norm: config.norm,
+  epsilon: config.epsilon,
+  measure: measureOf(config),
   model: config.model,
   width: config.width,
   method: config.method,
@@ -163,7 +190,7 @@ export const costedRun = ({ name, config, metrics }: RunRecord): CostedRun => ({
   seed: config.seed,
   epochs: metrics.map((row) => ({
     epoch: row.epoch ?? 0,
-    robustValidation: row.validation_robust_accuracy,
+    score: scoreOf(config, row),
     forwardPasses: row.forward_passes ?? 0,
     inputGradients: row.input_gradients ?? 0,
     weightGradients: row.weight_gradients ?? 0,

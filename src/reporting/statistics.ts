@@ -1,5 +1,4 @@
 import { InputError } from '../core/errors.ts';
-import type { Interval } from '../evaluation/intervals.ts';
 
 /** The arithmetic mean; NaN of no values. */
 export const mean = (values: readonly number[]): number => sum(values) / values.length;
@@ -145,34 +144,4 @@ export function smallestDetectable(
     else high = middle;
   }
   return high * standardError;
-}
-
-/** A mean of differences over `n` pairs and its 95 % t interval, which NaN marks as unknown below two pairs. */
-export interface PairedDifference extends Interval {
-  readonly n: number;
-  readonly mean: number;
-  /**
-   * Whether the interval excludes 0. False below two pairs, and where all differences are equal: few test images make
-   * that happen by chance, and then nothing is known of their spread.
-   */
-  readonly distinguishable: boolean;
-}
-
-/**
- * mean(d) ± t₀.₉₇₅(n − 1) · s_d / √n with d = treated − control, pair by pair.
- *
- * @throws InputError where the lengths differ or there is no pair
- */
-export function pairedDifference(treated: readonly number[], control: readonly number[]): PairedDifference {
-  const n = treated.length;
-  if (n === 0 || control.length !== n) {
-    throw new InputError(
-      `Pairs need as many treated as control values, at least one; ${n} and ${control.length} came.`,
-    );
-  }
-  const differences = treated.map((value, i) => value - control[i]);
-  const center = mean(differences);
-  const half = n < 2 ? Number.NaN : (studentQuantile(0.975, n - 1) * standardDeviation(differences)) / Math.sqrt(n);
-  const [low, high] = [center - half, center + half];
-  return { n, mean: center, low, high, distinguishable: half > 1e-12 && (low > 0 || high < 0) };
 }

@@ -1,42 +1,55 @@
-import { type Cell, formatCsv } from './csv.ts';
+// Means over seeds, and differences to plain SGD over paired seeds.
+
+import { formatCsv } from './csv.ts';
 import { groupBy } from './group-by.ts';
 import { NO_IDENTITY, type RunIdentity } from './identity.ts';
+import { type PairedDifference, pairedDifference } from './paired-difference.ts';
 import type { ResultRow } from './results.ts';
-import { mean, type PairedDifference, pairedDifference, standardDeviation } from './statistics.ts';
-
-/** Below this many paired seeds summary.csv leaves differences out. */
-const LEAST_PAIRS = 3;
+import { mean, standardDeviation } from './statistics.ts';
 
 /** The optimizer that the others are compared with. */
 const BASELINE = 'sgd';
 
 /** The columns of summary.csv, in order. */
 export const SUMMARY_COLUMNS = [
+  'group',
   'dataset',
+  'dataset_sha256',
   'model',
+  'width',
   'method',
+  'distribution',
   'optimizer',
+  'agent_prepass',
   'objective',
+  'variant',
   'sparsity',
   'attack',
+  'attacks',
+  'norm',
   'epsilon',
+  'attack_seed',
+  'n',
   'checkpoint',
   'seeds',
   'clean_accuracy_mean',
   'clean_accuracy_std',
   'robust_accuracy_mean',
   'robust_accuracy_std',
+  'pairs',
   'clean_difference',
   'clean_difference_low',
   'clean_difference_high',
   'robust_difference',
   'robust_difference_low',
   'robust_difference_high',
+  'clean_differences',
+  'robust_differences',
 ] as const;
 
 /** What, beside the optimizer and AGENT's own settings, two rows must share to be compared. */
 const SETTING = [
-  'dataset',
+  'group',
   'dataset_sha256',
   'split',
   'model',
@@ -47,12 +60,9 @@ const SETTING = [
   'sparsity',
   'checkpoint',
   'attack',
-  'norm',
-  'epsilon',
-  'steps',
-  'step_size',
-  'restarts',
+  'attacks',
   'attack_seed',
+  'preprocessing',
   'n',
 ] as const satisfies readonly (keyof ResultRow)[];
 
@@ -74,8 +84,15 @@ export interface SummaryCell {
   readonly clean: MeanAndDeviation;
   readonly robust: MeanAndDeviation;
   /** This cell minus that of plain SGD, over the seeds that both have; null where there is no such cell or seed. */
-  readonly cleanDifference: PairedDifference | null;
-  readonly robustDifference: PairedDifference | null;
+  readonly differences: Differences | null;
+}
+
+/** Differences over pairs of equal seeds, in accuracy without and under attack. */
+export interface Differences {
+  /** The seeds, ascending, one for each pair. */
+  readonly seeds: readonly number[];
+  readonly clean: PairedDifference;
+  readonly robust: PairedDifference;
 }
 
 export interface MeanAndDeviation {
@@ -112,8 +129,7 @@ export function summarize(
       rows,
       clean: spread(rows, 'clean_accuracy'),
       robust: spread(rows, 'robust_accuracy'),
-      cleanDifference: difference(rows, baseline, 'clean_accuracy'),
-      robustDifference: difference(rows, baseline, 'robust_accuracy'),
+      differences: differencesOf(rows, baseline),
     };
   });
 }
@@ -128,56 +144,64 @@ const spread = (rows: readonly ResultRow[], column: AccuracyColumn): MeanAndDevi
   deviation: standardDeviation(values(rows, column)),
 });
 
-function difference(
-  rows: readonly ResultRow[],
-  baseline: readonly ResultRow[] | undefined,
-  column: AccuracyColumn,
-): PairedDifference | null {
+/** Differences of rows of equal seeds; null if no seed is in both. */
+export function differencesOf(rows: readonly ResultRow[], baseline: readonly ResultRow[] = []): Differences | null {
   const pairs = rows.flatMap((row) => {
-    const control = baseline?.find(({ seed }) => seed === row.seed);
+    const control = baseline.find(({ seed }) => seed === row.seed);
     return control ? [{ row, control }] : [];
   });
   if (pairs.length === 0) return null;
-  return pairedDifference(
-    values(
-      pairs.map(({ row }) => row),
-      column,
-    ),
-    values(
-      pairs.map(({ control }) => control),
-      column,
-    ),
-  );
+  const treated = pairs.map(({ row }) => row);
+  const control = pairs.map((pair) => pair.control);
+  const difference = (column: AccuracyColumn) => pairedDifference(values(treated, column), values(control, column));
+  return {
+    seeds: treated.map(({ seed }) => seed ?? 0),
+    clean: difference('clean_accuracy'),
+    robust: difference('robust_accuracy'),
+  };
 }
 
-/** summary.csv: a row a cell; differences are empty below three paired seeds. */
+/** Differences by seed, such as `0: -0.012, 1: 0.004`. */
+const bySeed = ({ seeds }: Differences, { differences }: PairedDifference): string =>
+  seeds.map((seed, i) => `${seed}: ${Number(differences[i].toPrecision(12))}`).join(', ');
+
+/** summary.csv: a row for each cell. Below three pairs there are differences seed by seed only. */
 export const formatSummary = (cells: readonly SummaryCell[]): string =>
   formatCsv(
     SUMMARY_COLUMNS,
-    cells.map(({ setting, rows, clean, robust, cleanDifference, robustDifference }) => {
-      const shown = (d: PairedDifference | null, part: 'mean' | 'low' | 'high'): Cell =>
-        d !== null && d.n >= LEAST_PAIRS ? d[part] : null;
-      return {
-        dataset: setting.dataset,
-        model: setting.model,
-        method: setting.method,
-        optimizer: setting.optimizer,
-        objective: setting.objective,
-        sparsity: setting.sparsity,
-        attack: setting.attack,
-        epsilon: setting.epsilon,
-        checkpoint: setting.checkpoint,
-        seeds: rows.length,
-        clean_accuracy_mean: clean.mean,
-        clean_accuracy_std: clean.deviation,
-        robust_accuracy_mean: robust.mean,
-        robust_accuracy_std: robust.deviation,
-        clean_difference: shown(cleanDifference, 'mean'),
-        clean_difference_low: shown(cleanDifference, 'low'),
-        clean_difference_high: shown(cleanDifference, 'high'),
-        robust_difference: shown(robustDifference, 'mean'),
-        robust_difference_low: shown(robustDifference, 'low'),
-        robust_difference_high: shown(robustDifference, 'high'),
-      };
-    }),
+    cells.map(({ setting, rows, clean, robust, differences }) => ({
+      group: setting.group,
+      dataset: setting.dataset,
+      dataset_sha256: setting.dataset_sha256,
+      model: setting.model,
+      width: setting.width,
+      method: setting.method,
+      distribution: setting.distribution,
+      optimizer: setting.optimizer,
+      agent_prepass: setting.agent_prepass,
+      objective: setting.objective,
+      variant: setting.variant,
+      sparsity: setting.sparsity,
+      attack: setting.attack,
+      attacks: setting.attacks,
+      norm: setting.norm,
+      epsilon: setting.epsilon,
+      attack_seed: setting.attack_seed,
+      n: setting.n,
+      checkpoint: setting.checkpoint,
+      seeds: rows.length,
+      clean_accuracy_mean: clean.mean,
+      clean_accuracy_std: clean.deviation,
+      robust_accuracy_mean: robust.mean,
+      robust_accuracy_std: robust.deviation,
+      pairs: differences?.clean.n ?? null,
+      clean_difference: differences?.clean.estimate?.mean ?? null,
+      clean_difference_low: differences?.clean.estimate?.low ?? null,
+      clean_difference_high: differences?.clean.estimate?.high ?? null,
+      robust_difference: differences?.robust.estimate?.mean ?? null,
+      robust_difference_low: differences?.robust.estimate?.low ?? null,
+      robust_difference_high: differences?.robust.estimate?.high ?? null,
+      clean_differences: differences === null ? null : bySeed(differences, differences.clean),
+      robust_differences: differences === null ? null : bySeed(differences, differences.robust),
+    })),
   );

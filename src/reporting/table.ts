@@ -1,6 +1,7 @@
 import { formatEpsilon } from '../evaluation/epsilon.ts';
 import type { Accuracy } from '../evaluation/intervals.ts';
-import type { PairedDifference } from './statistics.ts';
+import type { Comparison } from './comparisons.ts';
+import type { Estimate, PairedDifference } from './paired-difference.ts';
 import type { MeanAndDeviation, SummaryCell } from './summary.ts';
 
 /** A fraction in per cent with one digit, such as `43.2`; `–` where it is unknown. */
@@ -30,12 +31,12 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
 }
 
 /**
- * Cells as a table for the terminal: a row a configuration and checkpoint, accuracies in per cent, mean ± standard
+ * Cells as a table for the terminal: a row for each configuration and checkpoint, accuracies in per cent, mean ± standard
  * deviation over seeds.
  */
 export const formatSummaryTable = (cells: readonly SummaryCell[]): string =>
   formatTable(
-    ['sparsity', 'method', 'optimizer', 'objective', 'checkpoint', 'attack', 'ε', 'seeds', 'clean', 'robust'],
+    ['sparsity', 'method', 'optimizer', 'objective', 'checkpoint', 'attack', 'ε', 'images', 'seeds', 'clean', 'robust'],
     cells.map(({ setting, rows, clean, robust }) => [
       formatSparsity(setting.sparsity ?? 0),
       setting.method,
@@ -44,6 +45,7 @@ export const formatSummaryTable = (cells: readonly SummaryCell[]): string =>
       setting.checkpoint,
       setting.attack,
       setting.epsilon === null ? '' : formatEpsilon(setting.epsilon),
+      String(setting.n ?? ''),
       String(rows.length),
       formatSpread(clean),
       formatSpread(robust),
@@ -57,9 +59,24 @@ export function signed(fraction: number): string {
   return Number.isNaN(fraction) || Number(size) === 0 ? size : `${fraction < 0 ? '−' : '+'}${size}`;
 }
 
-/** Such as `+1.2 points [−0.4, +2.8], 5 seeds: not distinguishable`. */
-export function formatDifference({ n, mean, low, high, distinguishable }: PairedDifference): string {
-  if (n < 2) return `${signed(mean)} points, 1 seed: no interval, not distinguishable`;
+/** Such as `+1.2 [−0.4, +2.8]`, in points of per cent. */
+export const formatEstimate = ({ mean, low, high }: Omit<Estimate, 'distinguishable'>): string =>
+  `${signed(mean)} [${signed(low)}, ${signed(high)}]`;
+
+/** The mean with its interval, in points of per cent; below three pairs the single differences, such as `−0.3 +1.1`. */
+export const formatPoints = ({ differences, estimate }: PairedDifference): string =>
+  estimate === null ? differences.map(signed).join(' ') : formatEstimate(estimate);
+
+/**
+ * Such as `+1.2 points [−0.4, +2.8], 5 seeds: not distinguishable`; below three pairs the differences seed by seed and no
+ * verdict.
+ */
+export function formatDifference({ n, differences, estimate }: PairedDifference): string {
+  if (estimate === null) {
+    const seeds = n === 1 ? '1 seed' : `${n} seeds, seed by seed`;
+    return `${differences.map(signed).join(' and ')} points, ${seeds}: not enough seeds for a verdict`;
+  }
+  const { mean, low, high, distinguishable } = estimate;
   return `${signed(mean)} points [${signed(low)}, ${signed(high)}], ${n} seeds: ${distinguishable ? '' : 'not '}distinguishable`;
 }
 
@@ -73,20 +90,23 @@ const OPTIMIZERS: Readonly<Record<string, string>> = {
 
 export const optimizerTitle = (optimizer: string): string => OPTIMIZERS[optimizer] ?? optimizer;
 
+/** What is said of a comparison without a single pair. */
+export const NO_PAIRS = 'not enough seeds (no pair)';
+
 /**
- * A line for each cell that has a counterpart under plain SGD: what the correction changed in robust accuracy. Lines name
- * the method and the pre-pass where there are several.
+ * A line for each comparison with plain SGD: what the correction changed after as many epochs. Lines name the method and the
+ * pre-pass if there are several, and the measure if it is not robust accuracy.
  */
-export function formatDifferences(cells: readonly SummaryCell[]): string[] {
-  const compared = cells.filter(({ robustDifference }) => robustDifference !== null);
+export function formatDifferences(comparisons: readonly Comparison[]): string[] {
+  const compared = comparisons.filter(({ atEqualEpochs }) => atEqualEpochs !== null);
   const several = (column: 'method' | 'agent_prepass') =>
-    new Set(compared.map(({ setting }) => setting[column])).size > 1;
+    new Set(compared.map(({ cell }) => cell.setting[column])).size > 1;
   const [methods, prepasses] = [several('method'), several('agent_prepass')];
-  return compared.flatMap(({ setting, robustDifference }) => {
-    if (robustDifference === null) return [];
+  return compared.map(({ cell: { setting }, measure, atEqualEpochs }) => {
     const { method, agent_prepass, variant } = setting;
-    const details = [prepasses && agent_prepass, methods && method, variant].filter(Boolean);
-    const name = [optimizerTitle(setting.optimizer), ...details].join(', ');
-    return [`${formatSparsity(setting.sparsity ?? 0)}  ${name} − SGD: ${formatDifference(robustDifference)}`];
+    const details = [prepasses && agent_prepass, methods && method, variant, measure === 'clean' && 'clean accuracy'];
+    const name = [optimizerTitle(setting.optimizer), ...details.filter(Boolean)].join(', ');
+    const difference = atEqualEpochs === null ? NO_PAIRS : formatDifference(atEqualEpochs);
+    return `${formatSparsity(setting.sparsity ?? 0)}  ${name} − SGD: ${difference}`;
   });
 }

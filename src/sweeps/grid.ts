@@ -48,7 +48,9 @@ export function jobsOf(
     [{}],
   );
   const jobs = seeds.flatMap((seed) =>
-    [...controls, ...cells].map((cell) => jobOf(parseConfig(applicable({ ...settings, seed, ...cell }), options))),
+    [...controls, ...cells].map((cell) =>
+      jobOf(parseConfig(applicable({ ...settings, seed, ...cell }, options), options)),
+    ),
   );
   return [...new Map(jobs.map((job) => [job.id, job])).values()];
 }

@@ -1,7 +1,7 @@
 // One run of a sweep: trained, evaluated, and whether both are done.
 import { completionOf } from '../checkpoints/completion.ts';
 import type { LockTimes } from '../checkpoints/lock.ts';
-import { readIfThere } from '../checkpoints/system-errors.ts';
+import { readIfThere } from '../checkpoints/read-if-there.ts';
 import { InputError } from '../core/errors.ts';
 import { attackLabel, PROTOCOLS } from '../evaluation/attacks.ts';
 import { evaluate } from '../evaluation/evaluate.ts';

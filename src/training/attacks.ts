@@ -3,41 +3,41 @@ import * as tf from '@tensorflow/tfjs-core';
 import { fgsm } from '../../attacks/fgsm.ts';
 import { pgd } from '../../attacks/pgd.ts';
 import type { Attack, Classifier } from '../../attacks/types.ts';
-import { foldIn, type Key, normal } from '../core/key.ts';
+import { type Key, normal } from '../core/key.ts';
 import { disposeTensors } from '../core/params.ts';
-import { sizeOf } from '../core/structure.ts';
 import { flops as flopsOf } from '../models/inspect.ts';
 import type { Weights } from '../models/types.ts';
-import type { InnerAttack, Objective } from '../objectives/types.ts';
-import { type AttackStrength, warmedUp } from '../objectives/warm-up.ts';
+import type { Objective } from '../objectives/types.ts';
 import { type Program, runNetwork } from '../ops/network.ts';
-import { defaultStepSize, type TrainConfig } from './config.ts';
+import { withNoise } from './adversary/noise.ts';
+import { defaultStepSize } from './adversary/pgd.ts';
+import { attackPlan, type Standing } from './adversary/plan.ts';
+import { trainingAttacks } from './adversary/training-attacks.ts';
+import { LOSSES, type TrainingAttack } from './adversary/types.ts';
+import { configuredSteps } from './conditions.ts';
+import type { TrainConfig } from './config.ts';
 import { attackCosts, type Costs } from './costs.ts';
 
-const LOSSES = { crossEntropy: 'cross-entropy', kl: 'kl' } as const satisfies Record<InnerAttack['loss'], string>;
-
-/** The attack's ε and step size in an epoch, from 0: both rise linearly over the epochs of the warm-up. */
-const strengthOf = (config: TrainConfig, epoch: number): AttackStrength => {
-  const { epsilon, steps = 1, stepSize = defaultStepSize(epsilon, steps), attackWarmup = 0, epochs } = config;
-  const length = attackWarmup / epochs;
-  const full = { epsilon, stepSize };
-  return epoch + 1 >= attackWarmup ? full : warmedUp(full, { epsilon: length, stepSize: length }, (epoch + 1) / epochs);
-};
-
-/** The attack inside the objective in an epoch, from 0; null for one that attacks nothing. */
-export function trainingAttack(config: TrainConfig, { inner }: Objective, epoch: number): Attack | null {
-  const { norm, steps } = config;
-  return inner && pgd({ norm, steps, ...strengthOf(config, epoch), loss: LOSSES[inner.loss] });
+/** The attack of the epoch that comes next; null if it trains on images as they are. */
+export function trainingAttack(config: TrainConfig, { inner }: Objective, standing: Standing): TrainingAttack | null {
+  const plan = attackPlan(config, standing);
+  return inner && plan && trainingAttacks[plan.name].build({ norm: config.norm, ...plan, inner });
 }
 
-/** The attack of a matched pre-pass, by its number of steps: 0 none, 1 FGSM, that of training the very same. */
-export function prepassAttack(config: TrainConfig, objective: Objective, epoch: number): Attack | null {
-  const { norm, agentAttackSteps: steps = 0 } = config;
-  if (objective.inner === null || steps === 0) return null;
-  if (steps === config.steps) return trainingAttack(config, objective, epoch);
-  const { epsilon } = strengthOf(config, epoch);
-  const loss = LOSSES[objective.inner.loss];
-  return steps === 1 ? fgsm({ norm, epsilon, loss }) : pgd({ norm, epsilon, steps, loss });
+/**
+ * The attack of a pre-pass that sees the epoch's own batches: that of training itself where the settings give both as many
+ * steps, or the pre-pass no number of its own. Of another number it is none (0), FGSM (1) or PGD.
+ */
+export function prepassAttack(config: TrainConfig, objective: Objective, standing: Standing): TrainingAttack | null {
+  const { norm, agentAttackSteps: steps } = config;
+  const { inner } = objective;
+  const plan = attackPlan(config, standing);
+  if (inner === null || plan === null || steps === 0) return null;
+  if (steps === undefined || steps === configuredSteps(config)) return trainingAttack(config, objective, standing);
+  const { epsilon } = plan;
+  const loss = LOSSES[inner.loss];
+  const attack = steps === 1 ? fgsm({ norm, epsilon, loss }) : pgd({ norm, epsilon, steps, loss });
+  return { ...attack, startNoise: inner.startNoise };
 }
 
 /** Steps of the attack that measures robust accuracy during training. */
@@ -73,18 +73,19 @@ export interface AttackedBatch {
  * @param key the epoch's
  */
 export async function attackBatch(
-  attack: Attack,
+  attack: TrainingAttack,
   objective: Objective,
   program: Program,
   weights: Weights,
   { images, labels, samples }: AttackedBatch,
   { key, mode }: { readonly key: Key; readonly mode: TrainConfig['attackBn'] },
 ): Promise<{ adversarial: Tensor4D; costs: Costs }> {
-  const { startNoise, share } = objective.inner ?? { startNoise: null, share: 1 };
+  const { share } = objective.inner ?? { share: 1 };
   const count = Math.floor(share * samples.length);
-  const [attacked, rest] = tf.split(images, [count, samples.length - count]) as [Tensor4D, Tensor4D];
+  const isWhole = count === samples.length;
+  const attacked = isWhole ? tf.clone(images) : tf.slice(images, 0, count);
   const goal = tf.slice(labels, 0, count);
-  const start = startNoise === null ? undefined : noisy(attacked, samples, startNoise, key);
+  const start = startOf(attack, attacked, samples, key);
   let spent = { forwardPasses: 0, inputGradients: 0 };
   try {
     const perturbed = await attack.perturb(attackedModel(program, weights, mode), attacked, goal, {
@@ -99,21 +100,18 @@ export async function attackBatch(
         };
       },
     });
-    const adversarial = count === samples.length ? perturbed : (tf.concat([perturbed, rest]) as Tensor4D);
-    if (adversarial !== perturbed) perturbed.dispose();
+    const adversarial = isWhole ? perturbed : tf.tidy(() => tf.concat([perturbed, tf.slice(images, count)]));
+    if (!isWhole) perturbed.dispose();
     return { adversarial, costs: attackCosts(spent, flopsOf(program, weights.params)) };
   } finally {
-    tf.dispose([attacked, rest, goal, start ?? []]);
+    tf.dispose([attacked, goal, start ?? []]);
   }
 }
 
-/** images + scale · N(0, 1), each image with a stream of its own. */
-function noisy(images: Tensor4D, samples: readonly number[], scale: number, key: Key): Tensor4D {
-  const [count, ...imageShape] = images.shape;
-  const size = sizeOf(imageShape);
-  const noise = new Float32Array(images.size);
-  for (const [i, sample] of samples.slice(0, count).entries()) {
-    noise.set(normal(foldIn(foldIn(key, 'start-noise'), sample), size), i * size);
-  }
-  return tf.tidy(() => tf.add(images, tf.mul(tf.tensor4d(noise, images.shape), scale)));
+/** x + startNoise · N(0, 1), owned by the caller; undefined if the attack has a random start of its own. */
+function startOf({ startNoise }: TrainingAttack, images: Tensor4D, samples: readonly number[], key: Key) {
+  if (startNoise === null) return undefined;
+  // A factor of single precision, so that the products are those of single precision.
+  const scale = Math.fround(startNoise);
+  return withNoise(images, samples, key, (stream, size) => normal(stream, size).map((x) => scale * x));
 }

@@ -1,11 +1,11 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Attack } from '../../attacks/types.ts';
 import { foldIn, type Key } from '../core/key.ts';
 import { batchImages, batchLabels, epochBatches } from '../data/batch.ts';
 import type { Split } from '../data/types.ts';
 import type { Weights } from '../models/types.ts';
 import { extraBatches, splitBatch } from '../objectives/extra-images.ts';
+import type { TrainingAttack } from './adversary/types.ts';
 import { type AttackedBatch, attackBatch } from './attacks.ts';
 import { type Costs, NO_COSTS } from './costs.ts';
 import type { Task } from './task.ts';
@@ -78,7 +78,7 @@ export function drawBatch(
  */
 export async function withAdversarial(
   { objective, program, config, keys }: Task,
-  attack: Attack | null,
+  attack: TrainingAttack | null,
   weights: Weights,
   epoch: number,
   batch: AttackedBatch,

@@ -1,18 +1,21 @@
 import { sparsityOf } from '../core/params.ts';
-import { balanced } from '../data/split.ts';
+import { attackPlan } from './adversary/plan.ts';
 import { batchesOfEpoch } from './batches.ts';
+import { isAdversarial } from './conditions.ts';
 import { unusualCoefficient } from './correction.ts';
 import { throwIfAborted, yieldToEvents } from './errors.ts';
 import type { Report } from './event-log.ts';
 import { explorationRate } from './explored.ts';
 import type { GradientStore, GradientStoreOptions } from './gradient-store.ts';
+import { checkAtEnd, checkWithin } from './guard/check.ts';
+import { afterEpoch } from './guard/rule.ts';
 import type { MetricRow } from './metrics.ts';
 import { adoptPrepass, recomputeStored, runPrepass } from './prepass.ts';
-import type { TrainState } from './state.ts';
+import { averagedNetwork, type TrainedNetwork, type TrainState } from './state.ts';
 import { trainStep } from './step.ts';
 import type { Stopwatch } from './stopwatch.ts';
 import type { Task } from './task.ts';
-import { type Measured, measureAccuracy } from './validate.ts';
+import { type Measured, measureAccuracy, measuredImages } from './validate.ts';
 import { measureVariance, variancePosition } from './variance.ts';
 
 /** What an epoch needs of the run around it. */
@@ -30,38 +33,42 @@ export interface Surroundings {
 const learningRateAt = ({ config, schedule, totalSteps }: Task, step: number): number =>
   config.lr * schedule(step / totalSteps);
 
-/** The most images of the training set on which its accuracy is measured after an epoch. */
-const TRAIN_IMAGES_MEASURED = 256;
-
 /**
  * The rest of the epoch in which `state` stands: the pre-pass, the steps that are left, and the measurements after them.
  *
- * @returns the epoch's row; `state` is then at the start of the next one
+ * @returns the epoch's row, and `state` is then at the start of the next one; null if the guard found the network collapsed, and
+ * `state` is then where it found that
  */
-export async function trainEpoch(task: Task, state: TrainState, around: Surroundings): Promise<MetricRow> {
+export async function trainEpoch(task: Task, state: TrainState, around: Surroundings): Promise<MetricRow | null> {
   const { watch } = around;
   const stored = await watch.train(() => prepare(task, state, around));
   try {
-    await takeSteps(task, state, stored, around);
+    if (await takeSteps(task, state, stored, around)) return null;
   } finally {
     await stored?.close();
   }
   const measured = await measure(task, state, around);
+  if (await checkAtEnd(task, state, measured.train.robustAccuracy, around.report)) return null;
   const row = metricRow(task, state, measured, watch);
-  Object.assign(state, { epoch: state.epoch + 1, batch: 0, lossSum: 0, variance: null } satisfies Partial<TrainState>);
+  const epoch = state.epoch + 1;
+  const guard = state.guard && afterEpoch(state.guard, epoch);
+  Object.assign(state, { epoch, batch: 0, lossSum: 0, variance: null, guard } satisfies Partial<TrainState>);
   return row;
 }
+
+/** The batches of the epoch that are left; returns true if the guard found the network collapsed among them. */
 
 async function takeSteps(
   task: Task,
   state: TrainState,
   stored: GradientStore | null,
   around: Surroundings,
-): Promise<void> {
+): Promise<boolean> {
   const { watch, signal, report } = around;
   const batches = batchesOfEpoch(task, state.epoch);
   const at = () => ({ epoch: state.epoch + 1, step: state.step });
   while (state.batch < batches.length) {
+    if (await checkWithin(task, state, around)) return true;
     if (task.rule.corrects && state.batch === variancePosition(batches.length)) {
       state.variance = await measureVariance(task, state, stored);
     }
@@ -82,6 +89,7 @@ async function takeSteps(
     throwIfAborted(signal);
     if (state.batch < batches.length) await around.afterStep();
   }
+  return false;
 }
 
 /** The pre-pass of a corrected epoch, or, inside one, what is needed of it again. */
@@ -115,24 +123,40 @@ interface MeasuredSplits {
   readonly train: Measured;
   /** Null where no image is held out, as with a few training images only. */
   readonly validation: Measured | null;
+  /** The images held out, under the averaged weights; null without them. */
+  readonly averaged: Measured | null;
 }
 
 async function measure(task: Task, state: TrainState, { report, signal }: Surroundings): Promise<MeasuredSplits> {
-  const { dataset, indices } = task;
-  const some = balanced(dataset.train.labels, indices.train, TRAIN_IMAGES_MEASURED);
-  const count = indices.validation.length + some.length;
+  const { indices } = task;
+  const some = measuredImages(task);
+  const heldOut = indices.validation;
+  const averages = averagedNetwork(state);
+  const count = some.length + (averages ? 2 : 1) * heldOut.length;
   let before = 0;
-  const onImages = (done: number) =>
-    void report({ kind: 'validation', epoch: state.epoch + 1, step: state.step, done: before + done, count });
-  const validation =
-    indices.validation.length > 0 ? await measureAccuracy(task, state, indices.validation, { signal, onImages }) : null;
-  before = indices.validation.length;
-  return { train: await measureAccuracy(task, state, some, { signal, onImages }), validation };
+  const measureOn = async (network: TrainedNetwork, images: Int32Array): Promise<Measured | null> => {
+    if (images.length === 0) return null;
+    const onImages = (done: number) =>
+      void report({ kind: 'validation', epoch: state.epoch + 1, step: state.step, done: before + done, count });
+    const measured = await measureAccuracy(task, network, images, { signal, onImages });
+    before += images.length;
+    return measured;
+  };
+  return {
+    validation: await measureOn(state, heldOut),
+    averaged: averages && (await measureOn(averages, heldOut)),
+    train: (await measureOn(state, some)) as Measured,
+  };
 }
 
-function metricRow(task: Task, state: TrainState, { train, validation }: MeasuredSplits, watch: Stopwatch): MetricRow {
-  const { rule, batchesPerEpoch } = task;
-  const { variance, costs, params, explored } = state;
+function metricRow(
+  task: Task,
+  state: TrainState,
+  { train, validation, averaged }: MeasuredSplits,
+  watch: Stopwatch,
+): MetricRow {
+  const { rule, batchesPerEpoch, config } = task;
+  const { variance, costs, params, explored, guard } = state;
   const { seconds, epochSeconds, attackSeconds } = watch.times();
   return {
     epoch: state.epoch + 1,
@@ -144,12 +168,17 @@ function metricRow(task: Task, state: TrainState, { train, validation }: Measure
     train_robust_accuracy: train.robustAccuracy,
     validation_clean_accuracy: validation?.cleanAccuracy ?? null,
     validation_robust_accuracy: validation?.robustAccuracy ?? null,
+    ema_validation_clean_accuracy: averaged?.cleanAccuracy ?? null,
+    ema_validation_robust_accuracy: averaged?.robustAccuracy ?? null,
     lr: learningRateAt(task, state.step - 1),
     c: rule.adaptive ? state.c : null,
     c_hat: rule.adaptive ? state.cHat : null,
     gradient_variance: variance?.plain ?? null,
     gradient_variance_corrected: variance?.corrected ?? null,
     variance_ratio: variance && variance.plain > 0 ? variance.corrected / variance.plain : null,
+    attack_steps: isAdversarial(config) ? (attackPlan(config, state)?.steps ?? 0) : null,
+    guard_accuracy: guard?.lowest ?? null,
+    collapses: guard?.collapses ?? null,
     sparsity: sparsityOf(params),
     rs: explorationRate(explored, params),
     forward_passes: costs.forwardPasses,

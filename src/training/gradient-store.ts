@@ -1,5 +1,6 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { writeWhole } from '../checkpoints/atomic-file.ts';
+import type { Guard } from '../checkpoints/lock.ts';
 import { InputError } from '../core/errors.ts';
 
 /** Gradients by parameter in plain memory, outside the backend's. */
@@ -20,6 +21,8 @@ export interface GradientStoreOptions {
   readonly memory?: number;
   /** Where the rest goes. */
   readonly file: string;
+  /** Asked before the file is made. */
+  readonly guard?: Guard;
 }
 
 export const DEFAULT_CACHE_MEMORY = 2 ** 30;
@@ -30,7 +33,10 @@ export const DEFAULT_CACHE_MEMORY = 2 ** 30;
  *
  * @param first the batch whose gradients are added first
  */
-export function gradientStore({ memory = DEFAULT_CACHE_MEMORY, file }: GradientStoreOptions, first = 0): GradientStore {
+export function gradientStore(
+  { memory = DEFAULT_CACHE_MEMORY, file, guard }: GradientStoreOptions,
+  first = 0,
+): GradientStore {
   const kept: StoredGradients[] = [];
   let used = 0;
   let spilled = 0;
@@ -45,6 +51,7 @@ export function gradientStore({ memory = DEFAULT_CACHE_MEMORY, file }: GradientS
         used += size;
         return;
       }
+      if (handle === null) await guard?.();
       try {
         handle ??= await open(file, 'w+');
         let position = spilled * size;

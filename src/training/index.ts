@@ -9,6 +9,7 @@ export {
 } from './config.ts';
 export { DivergenceError } from './errors.ts';
 export { METRIC_COLUMNS, type MetricColumn, type MetricRow } from './metrics.ts';
+export { describeRobustOverfitting, type RobustOverfitting, robustOverfitting } from './robust-overfitting.ts';
 export { type RunFolder, readRunConfig, runFolder } from './run-folder.ts';
 export { train } from './train.ts';
 export type * from './types.ts';

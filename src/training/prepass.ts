@@ -160,13 +160,14 @@ function seenBatches(task: Task, epoch: number): Int32Array[] {
 /** What the pre-pass sees of one batch, and what its attack took. */
 async function prepassBatch(
   task: Task,
-  { epoch, params, statistics }: Pick<TrainState, 'epoch' | 'params' | 'statistics'>,
+  state: TrainState,
   indices: Int32Array,
   watch: Stopwatch,
 ): Promise<{ batch: TrainingBatch; costs: Costs }> {
+  const { epoch, params, statistics } = state;
   const replayed = task.prepass.examples === 'epoch';
   const drawn = drawBatch(task, epoch, indices, { augmented: replayed });
-  const attack = replayed ? task.attacks.prepass(epoch) : null;
+  const attack = replayed ? task.attacks.prepass(state) : null;
   return watch.attack(() => withAdversarial(task, attack, { params, state: statistics }, epoch, drawn));
 }
 

@@ -1,8 +1,18 @@
 import type { z } from 'zod';
 import { didYouMean, suggestion } from '../core/did-you-mean.ts';
+import { isModel, modelHint } from '../models/models.ts';
 import { methods } from '../sparsity/methods.ts';
-import { CONDITIONS, isAdversarial, usesExtraImages } from './conditions.ts';
-import { CONFIG_VERSION, SETTINGS, type Setting, type TrainConfig, type TrainOptions } from './settings.ts';
+import { parseSteps } from './adversary/steps-schedule.ts';
+import { trainingAttacks } from './adversary/training-attacks.ts';
+import { isAdversarial, usesExtraImages } from './conditions.ts';
+import {
+  CONFIG_VERSION,
+  SETTINGS,
+  type Setting,
+  settingRows,
+  type TrainConfig,
+  type TrainOptions,
+} from './settings.ts';
 
 /** What people call a setting: in a file `batchSize`, on the command line `--batch-size`. */
 export type NameOf = (setting: Setting) => string;
@@ -11,10 +21,10 @@ export type NameOf = (setting: Setting) => string;
 export function contradictions(given: TrainOptions, config: TrainConfig, name: NameOf): string[] {
   const problems: string[] = [];
   const sparseAtZero = given.sparsity === 0 && given.method !== undefined && given.method !== 'dense';
-  for (const [setting, { applies, to, by }] of Object.entries(CONDITIONS)) {
-    const key = setting as Setting;
-    if (given[key] === undefined || applies(config)) continue;
-    if (sparseAtZero && applies({ ...config, method: given.method as TrainConfig['method'] })) continue;
+  for (const [key, { applies }] of settingRows) {
+    if (given[key] === undefined || applies === undefined || applies.holds(config)) continue;
+    const { to, by } = applies;
+    if (sparseAtZero && applies.holds({ ...config, method: given.method as TrainConfig['method'] })) continue;
     const here = by
       .flatMap((on) => (config[on] === undefined ? [] : [`${name(on)} is ${show(config[on])}`]))
       .join(', ');
@@ -29,6 +39,8 @@ export function contradictions(given: TrainOptions, config: TrainConfig, name: N
 type Rule = (given: TrainOptions, config: TrainConfig, name: NameOf) => string | null;
 
 const RULES: readonly Rule[] = [
+  (_given, { model }, name) =>
+    isModel(model) ? null : `${name('model')} must name a network, got ${show(model)}.${modelHint(model)}`,
   (_given, { method, sparsity }, name) =>
     method === 'dense' && sparsity > 0
       ? `${name('sparsity')} ${sparsity} needs a sparse method (such as rigl); ${name('method')} dense came. Choose one, or leave ${name('method')} out for rigl.`
@@ -69,6 +81,13 @@ const RULES: readonly Rule[] = [
     maskUpdate === 'instead-of-step' && updateInterval === 1
       ? `${name('maskUpdate')} instead-of-step with ${name('updateInterval')} 1 leaves no step that moves the weights; make the interval longer, or update after-step.`
       : null,
+  (_given, { trainingAttack = 'pgd', stepsSchedule }, name) => {
+    const most = trainingAttacks[trainingAttack].steps;
+    const schedule = stepsSchedule === undefined ? null : parseSteps(stepsSchedule);
+    return most !== null && schedule?.some(({ steps }) => steps > most)
+      ? `${name('trainingAttack')} ${trainingAttack} takes one step, so a schedule of its steps has 0 and 1 only, got ${name('stepsSchedule')} ${stepsSchedule}. Use these, or ${name('trainingAttack')} pgd.`
+      : null;
+  },
   (_given, { attackWarmup = 0, epochs }, name) =>
     attackWarmup > epochs
       ? `${name('attackWarmup')} ${attackWarmup} is longer than the ${epochs} epochs of the run; give at most these.`
@@ -118,7 +137,7 @@ export function explain(issue: z.core.$ZodIssue, input: unknown, name: NameOf): 
     (input as Record<string, unknown>)[key],
   );
   if (key === 'version') {
-    return `This version of Equipoise reads configurations of version ${CONFIG_VERSION}; ${show(value)} came. Use the version that wrote it.`;
+    return `This version of Equipoise reads configurations of version ${CONFIG_VERSION}, got ${show(value)}. Use the version of Equipoise that wrote it, or train anew.`;
   }
   const where = [name(key as Setting), ...inside].join(' ');
   return `${where} must be ${allowed(issue)}; ${show(value)} came.${hint(key, value, issue)}`;
@@ -156,13 +175,21 @@ function hint(key: string, value: unknown, issue: z.core.$ZodIssue): string {
   return '';
 }
 
-/** A value in a message as a flag takes it; of a file's SHA-256 its beginning. */
+/** Longest value that a message repeats whole. */
+const LONGEST_SHOWN = 200;
+
+/** A value in a message as a flag takes it; only the beginning of a file's SHA-256 and of a very long text. */
 export function show(value: unknown): string {
+  const text = written(value).replace(/^([0-9a-f]{8})[0-9a-f]{56}$/, '$1…');
+  return text.length <= LONGEST_SHOWN ? text : `${text.slice(0, 50)}… (${text.length} characters)`;
+}
+
+function written(value: unknown): string {
   if (Array.isArray(value)) return value.join(',');
   if (typeof value === 'object' && value !== null) {
     return Object.entries(value)
       .map(([key, entry]) => `${key}=${entry}`)
       .join(',');
   }
-  return String(value).replace(/^([0-9a-f]{8})[0-9a-f]{56}$/, '$1…');
+  return String(value);
 }

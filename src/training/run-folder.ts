@@ -1,14 +1,14 @@
 // The files of a run's folder: which there are, how a run starts and goes on in it, and when a run is complete.
-import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { previousOf, removeTemporaries, wholeLines, writeAtomically } from '../checkpoints/atomic-file.ts';
+import { previousOf, removeFile, removeTemporaries, wholeLines, writeAtomically } from '../checkpoints/atomic-file.ts';
 import { hasCheckpoint } from '../checkpoints/checkpoint.ts';
 import { makeFolder } from '../checkpoints/folders.ts';
 import type { Guard } from '../checkpoints/lock.ts';
-import { isBelowFile, readIfThere, writing } from '../checkpoints/system-errors.ts';
+import { readIfThere } from '../checkpoints/read-if-there.ts';
 import { InputError, UsageError } from '../core/errors.ts';
-import { changesBetween, type NameOf, parseConfig, type TrainConfig } from './config.ts';
+import { isBelowFile, writing } from '../core/system-errors.ts';
+import { changesBetween, type NameOf, readConfig, type TrainConfig } from './config.ts';
 import { METRICS_HEADER, rowsUpTo } from './metrics.ts';
 import { NO_TIMES, type Times } from './stopwatch.ts';
 import type { TaskFiles } from './task.ts';
@@ -21,6 +21,10 @@ export interface RunFolder {
   readonly events: string;
   readonly last: string;
   readonly best: string;
+  /** The checkpoint that a run with a guard goes back to if its network collapses; removed when the run is complete. */
+  readonly guard: string;
+  /** The averaged network, in runs with `ema`. */
+  readonly ema: string;
   readonly evaluation: string;
   /** Where the files lie that the configuration names by their content, so that a resume finds them. */
   readonly inputs: string;
@@ -32,6 +36,7 @@ export interface RunFolder {
 
 export const LAST_CHECKPOINT = 'checkpoints/last.safetensors';
 export const BEST_CHECKPOINT = 'checkpoints/best.safetensors';
+export const EMA_CHECKPOINT = 'checkpoints/ema.safetensors';
 
 export const runFolder = (path: string): RunFolder => ({
   path,
@@ -40,6 +45,8 @@ export const runFolder = (path: string): RunFolder => ({
   events: join(path, 'events.jsonl'),
   last: join(path, LAST_CHECKPOINT),
   best: join(path, BEST_CHECKPOINT),
+  guard: join(path, 'checkpoints/guard.safetensors'),
+  ema: join(path, EMA_CHECKPOINT),
   evaluation: join(path, 'evaluation.json'),
   inputs: join(path, 'inputs.json'),
   gradients: join(path, 'snapshot-gradients.bin'),
@@ -62,7 +69,11 @@ export async function readRunConfig(path: string): Promise<TrainConfig | null> {
   if (record === undefined) {
     throw new UsageError(`${file} is no JSON; expected the configuration of a run. Name another folder.`);
   }
-  return parseConfig(record);
+  try {
+    return readConfig(record);
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`${file}: ${error.message}`) : error;
+  }
 }
 
 /**
@@ -111,12 +122,10 @@ export const recordConfig = (folder: RunFolder, config: TrainConfig, guard: Guar
   writeAtomically(folder.config, `${JSON.stringify(config, null, 2)}\n`, { guard });
 
 /** Removes what a process that was killed left in a run's folder. Its caller holds the folder's lock. */
-export async function clearRemains(folder: RunFolder): Promise<void> {
-  await remove(folder.gradients);
+export async function clearRemains(folder: RunFolder, guard: Guard): Promise<void> {
+  await removeFile(folder.gradients, { guard });
   for (const place of [folder.path, join(folder.path, 'checkpoints')]) await removeTemporaries(place);
 }
-
-const remove = (file: string): Promise<void> => writing(file, () => rm(file, { force: true }));
 
 /** Makes the folder of a new run, its configuration first. */
 export async function createRunFolder(
@@ -130,7 +139,8 @@ export async function createRunFolder(
     const absolute = { from: from && resolve(from), extraImages: extraImages && resolve(extraImages) };
     await writeAtomically(folder.inputs, `${JSON.stringify(absolute, null, 2)}\n`, { guard });
   }
-  for (const file of [folder.best, previousOf(folder.best)]) await remove(file);
+  const others = [folder.best, folder.ema, folder.guard].flatMap((file) => [file, previousOf(file)]);
+  for (const file of others) await removeFile(file, { guard });
   await writing(folder.last, () => makeFolder(join(folder.path, 'checkpoints')));
   await writeAtomically(folder.events, '', { guard });
   await writeAtomically(folder.metrics, METRICS_HEADER, { guard });
@@ -156,12 +166,24 @@ export interface Position {
   readonly epoch: number;
   readonly batch: number;
   readonly step: number;
+  /** How often the run had gone back after a collapse. */
+  readonly collapses: number;
 }
 
-/** Whether an event happened before the checkpoint at `position` was written. The end of a run happens again. */
-function happenedBefore({ kind, epoch = 0, step = 0 }: EventLine, position: Position): boolean {
+/** Events that a checkpoint inside an epoch never follows at the same step: what they tell is found out after it. */
+const AFTER_CHECKPOINT: ReadonlySet<string> = new Set(['guard', 'collapse', 'epoch']);
+
+/**
+ * Whether an event happened before the checkpoint at `position` was written. The end of a run happens again.
+ *
+ * @param collapses how often the run had gone back before the event
+ */
+function happenedBefore({ kind, epoch = 0, step = 0 }: EventLine, collapses: number, position: Position): boolean {
   if (kind === 'end') return false;
-  return epoch <= position.epoch || (epoch === position.epoch + 1 && position.batch > 0 && step <= position.step);
+  if (collapses !== position.collapses) return collapses < position.collapses;
+  if (epoch <= position.epoch) return true;
+  const reached = AFTER_CHECKPOINT.has(kind) ? step < position.step : step <= position.step;
+  return epoch === position.epoch + 1 && position.batch > 0 && reached;
 }
 
 /** What cutting a run back to a checkpoint leaves. */
@@ -174,21 +196,33 @@ export interface CutBack {
 
 /** Cuts metrics.csv and events.jsonl back to a checkpoint: what came after it happens again. */
 export async function cutBack(folder: RunFolder, position: Position, guard: Guard): Promise<CutBack> {
-  const rows = rowsUpTo(position.epoch, (await readIfThere(folder.metrics)) ?? '');
-  await writeAtomically(folder.metrics, METRICS_HEADER + rows.map((row) => `${row}\n`).join(''), { guard });
+  const lost = await cutMetrics(folder, position.epoch, guard);
+  let collapses = 0;
   const events = wholeLines((await readIfThere(folder.events)) ?? '').flatMap((line) => {
     const event = parseJson(line) as EventLine | null | undefined;
-    return event && happenedBefore(event, position) ? [{ line, event }] : [];
+    const kept = event && happenedBefore(event, collapses, position) ? [{ line, event }] : [];
+    if (event?.kind === 'collapse') collapses++;
+    return kept;
   });
   await writeAtomically(folder.events, events.map(({ line }) => `${line}\n`).join(''), { guard });
-  const lost = position.epoch - rows.length;
   return {
     times: events.findLast(({ event }) => event.times)?.event.times ?? NO_TIMES,
     warnings:
       lost === 0
         ? []
-        : [`${folder.metrics} is damaged: the rows of ${lost} of ${position.epoch} epochs are missing, and stay so.`],
+        : [`${folder.metrics} is damaged: the rows of ${lost} of ${position.epoch} epochs are lost, and stay empty.`],
   };
+}
+
+/**
+ * Cuts metrics.csv back to its rows of the first `epochs` epochs.
+ *
+ * @returns how many of these are lost
+ */
+export async function cutMetrics({ metrics }: RunFolder, epochs: number, guard: Guard): Promise<number> {
+  const { rows, lost } = rowsUpTo(epochs, (await readIfThere(metrics)) ?? '');
+  await writeAtomically(metrics, METRICS_HEADER + rows.map((row) => `${row}\n`).join(''), { guard });
+  return lost;
 }
 
 /**

@@ -1,24 +1,33 @@
 import { z } from 'zod';
+import { networkOnly } from '../checkpoints/network.ts';
 import type { Checkpoint, Json } from '../checkpoints/types.ts';
 import { InputError } from '../core/errors.ts';
-import { disposeParams, disposeTensors, mapTree, type Params, type Tensors, trainables } from '../core/params.ts';
+import {
+  disposeParams,
+  disposeTensors,
+  mapTree,
+  type Params,
+  type Tensors,
+  trainables,
+  withTrainables,
+} from '../core/params.ts';
 import { init } from '../models/init.ts';
 import { checkWeights, kernelsOf, parametersOf, statisticsOf } from '../models/inspect.ts';
+import { type Average, disposeAverage, startAverage } from '../optimizers/average.ts';
 import { AGENT_DEFAULTS } from '../optimizers/coefficients.ts';
 import { disposeState } from '../optimizers/sgd.ts';
 import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snapshot.ts';
 import type { OptimizerState } from '../optimizers/types.ts';
 import { startNetwork } from '../sparsity/start-network.ts';
+import { type BestEpoch, MEASURES, WEIGHTS, type WeightsKind } from './best-epoch.ts';
 import { type Costs, NO_COSTS } from './costs.ts';
 import { type Explored, explore } from './explored.ts';
+import { type GuardState, UNCHECKED } from './guard/rule.ts';
 import { distributionOptions, type Task } from './task.ts';
 import { trainedWeights } from './trained-weights.ts';
 
-/** The epoch of best robust validation accuracy; the last one, and null, where no image is held out. */
-export interface BestEpoch {
-  readonly epoch: number;
-  readonly robustValidationAccuracy: number | null;
-}
+/** A network without its training: what accuracy is measured of. */
+export type TrainedNetwork = Pick<TrainState, 'params' | 'statistics' | 'epoch' | 'step'>;
 
 /** Everything that the rest of a run depends on. It owns its tensors and is replaced field by field. */
 export interface TrainState {
@@ -32,6 +41,8 @@ export interface TrainState {
   /** Running statistics of batch norm. */
   statistics: Tensors;
   optimizer: OptimizerState;
+  /** The averages of parameters and statistics over the steps; null without `ema`. Training never reads them. */
+  average: Average | null;
   /** θ̃; null under plain SGD. */
   snapshot: Snapshot | null;
   /** u, on the snapshot's structures; empty before the first pre-pass. */
@@ -45,6 +56,8 @@ export interface TrainState {
   variance: { readonly plain: number; readonly corrected: number } | null;
   costs: Costs;
   best: BestEpoch | null;
+  /** Null without a guard against collapse. */
+  guard: GuardState | null;
 }
 
 /** Initial weights of the seed, or those of a checkpoint, as the method starts from them, at the configuration's sparsity; owned by the caller. */
@@ -74,6 +87,7 @@ export async function startState(task: Task): Promise<TrainState> {
     params,
     statistics: state,
     optimizer: task.optimizer.init(trainables(params)),
+    average: task.config.ema === undefined ? null : startAverage({ params, state }),
     snapshot: task.rule.corrects ? takeSnapshot(params, state) : null,
     meanGradient: {},
     c: AGENT_DEFAULTS.initial,
@@ -83,6 +97,7 @@ export async function startState(task: Task): Promise<TrainState> {
     variance: null,
     costs: NO_COSTS,
     best: null,
+    guard: task.config.guard ? UNCHECKED : null,
   };
 }
 
@@ -98,16 +113,30 @@ const progressSchema = z.object({
     weightGradients: z.number(),
     flops: z.number(),
   }),
-  best: z.object({ epoch: z.int(), robustValidationAccuracy: z.number().nullable() }).nullable(),
+  best: z
+    .object({ epoch: z.int(), measure: z.enum(MEASURES), score: z.number().nullable(), weights: z.enum(WEIGHTS) })
+    .nullable(),
+  weights: z.enum(WEIGHTS),
+  guard: z
+    .object({
+      best: z.number(),
+      low: z.int(),
+      lowest: z.number().nullable(),
+      safe: z.int(),
+      collapses: z.int(),
+    })
+    .nullable(),
   datasetSha256: z.string(),
   backend: z.string(),
 });
 
 /** The state as a checkpoint; its tensors are borrowed. */
 export function toCheckpoint(task: Task, state: TrainState, backend: string): Checkpoint {
-  const { epoch, step, batch, params, statistics, optimizer, snapshot, meanGradient, explored } = state;
-  const { c, cHat, lossSum, variance, costs, best } = state;
-  const progress = { batch, c, cHat, lossSum, variance, costs, best, datasetSha256: task.dataset.sha256, backend };
+  const { epoch, step, batch, params, statistics, optimizer, average, snapshot, meanGradient, explored } = state;
+  const { c, cHat, lossSum, variance, costs, best, guard } = state;
+  const datasetSha256 = task.dataset.sha256;
+  const weights: WeightsKind = 'raw';
+  const progress = { batch, c, cHat, lossSum, variance, costs, best, weights, guard, datasetSha256, backend };
   return {
     config: task.config as unknown as Readonly<Record<string, Json>>,
     model: task.model,
@@ -117,10 +146,27 @@ export function toCheckpoint(task: Task, state: TrainState, backend: string): Ch
     params,
     state: statistics,
     optimizer,
+    average,
     snapshot,
     meanGradient,
     explored,
   };
+}
+
+/** The averaged network of a state, its tensors borrowed; null without averages. */
+export const averagedNetwork = ({ params, average, epoch, step }: TrainState): TrainedNetwork | null =>
+  average && { params: withTrainables(params, average.params), statistics: average.state, epoch, step };
+
+/** The averaged network of a state as a checkpoint, without what only training needs; its tensors are borrowed. */
+export function toAveragedCheckpoint(
+  task: Task,
+  state: TrainState,
+  { params, statistics }: TrainedNetwork,
+  backend: string,
+): Checkpoint {
+  const checkpoint = toCheckpoint(task, state, backend);
+  const weights: WeightsKind = 'averaged';
+  return networkOnly({ ...checkpoint, params, state: statistics, progress: { ...checkpoint.progress, weights } });
 }
 
 /**
@@ -133,13 +179,18 @@ export function fromCheckpoint(task: Task, checkpoint: Checkpoint): { state: Tra
   if (!progress.success) {
     throw new InputError(`The checkpoint's progress is not readable: ${z.prettifyError(progress.error)}`);
   }
-  const { datasetSha256, backend, ...rest } = progress.data;
+  const { datasetSha256, backend, weights, ...rest } = progress.data;
+  if (weights === 'averaged') {
+    throw new InputError(
+      'The checkpoint holds averaged weights without the state of training, so no run can be resumed from it. Resume from checkpoints/last.safetensors, or start a new run with from (--from).',
+    );
+  }
   if (datasetSha256 !== task.dataset.sha256) {
     throw new InputError(
       `The run was started on ${task.dataset.name} of SHA-256 ${datasetSha256}, and the data set here has ${task.dataset.sha256}. Resume it with the data that it was started on.`,
     );
   }
-  const { epoch, step, snapshot, explored } = checkpoint;
+  const { epoch, step, average, snapshot, explored } = checkpoint;
   checkWeights(task.program, checkpoint.params, checkpoint.state);
   const parameters = parametersOf(task.program).map(({ name }) => name);
   const statistics = statisticsOf(task.program).map(({ name }) => name);
@@ -149,6 +200,10 @@ export function fromCheckpoint(task: Task, checkpoint: Checkpoint): { state: Tra
     params: inOrder(parameters, checkpoint.params),
     statistics: inOrder(statistics, checkpoint.state),
     optimizer: mapTree((slot) => inOrder(parameters, slot), checkpoint.optimizer),
+    average: average && {
+      params: inOrder(parameters, average.params),
+      state: inOrder(statistics, average.state),
+    },
     snapshot: snapshot && {
       params: inOrder(parameters, snapshot.params),
       state: inOrder(statistics, snapshot.state),
@@ -164,10 +219,18 @@ export function fromCheckpoint(task: Task, checkpoint: Checkpoint): { state: Tra
 const inOrder = <T>(names: readonly string[], tree: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
   Object.fromEntries(names.flatMap((name) => (name in tree ? [[name, tree[name]]] : [])));
 
-export function disposeTrainState({ params, statistics, optimizer, snapshot, meanGradient }: TrainState): void {
+export function disposeTrainState({
+  params,
+  statistics,
+  optimizer,
+  average,
+  snapshot,
+  meanGradient,
+}: TrainState): void {
   disposeParams(params);
   disposeTensors(statistics);
   disposeState(optimizer);
+  if (average) disposeAverage(average);
   if (snapshot) disposeSnapshot(snapshot);
   disposeTensors(meanGradient);
 }

@@ -1,13 +1,14 @@
 import { disposeParams, disposeTensors, type Params, type Tensors, trainable, trainables } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
 import { flops as flopsOf, kernelsOf } from '../models/inspect.ts';
+import { averageDecay, carryAverage, disposeAverage, updateAverage } from '../optimizers/average.ts';
 import { carryState } from '../optimizers/carry.ts';
 import { applyUpdates, disposeState } from '../optimizers/sgd.ts';
 import type { MaskUpdate } from '../sparsity/types.ts';
 import { disposeBatch, drawBatch, type TrainingBatch, withAdversarial } from './batches.ts';
 import { correctionFor, disposeCorrection } from './correction.ts';
 import { addCosts, type Costs, gradientCosts, NO_COSTS } from './costs.ts';
-import { DivergenceError } from './errors.ts';
+import { diverged } from './divergence.ts';
 import { explore } from './explored.ts';
 import type { GradientStore } from './gradient-store.ts';
 import { lossGradients, probesFor } from './loss-gradients.ts';
@@ -51,7 +52,7 @@ export async function trainStep(
 
   const drawn = drawBatch(task, state.epoch, indices);
   const { batch, costs: attackCosts } = await watch.attack(() =>
-    withAdversarial(task, task.attacks.training(state.epoch), weights, state.epoch, drawn),
+    withAdversarial(task, task.attacks.training(state), weights, state.epoch, drawn),
   );
   const result = lossGradients(program, objective, weights, batch, probes);
   const [loss] = await result.loss.data();
@@ -60,7 +61,7 @@ export async function trainStep(
   if (!Number.isFinite(loss)) {
     disposeBatch(batch);
     for (const tensors of [result.gradients, result.denseGradients, result.state]) disposeTensors(tensors);
-    throw diverged(task, state, loss);
+    throw diverged(task, loss, `in step ${state.step + 1} (epoch ${state.epoch + 1})`);
   }
   const learningRate = config.lr * task.schedule(state.step / totalSteps);
   const moves = !(rewires && config.maskUpdate === 'instead-of-step');
@@ -85,6 +86,7 @@ export async function trainStep(
   } satisfies Partial<TrainState>);
   const masks = rewires ? await updateMasks(task, state, learningRate, result.denseGradients) : null;
   disposeTensors(result.denseGradients);
+  moveAverage(task, state);
   return { loss, learningRate, masks };
 }
 
@@ -116,6 +118,15 @@ async function moveWeights(
   return costs;
 }
 
+/** Moves the averages, if there are any, towards the weights and statistics after a step. */
+function moveAverage({ config }: Task, state: TrainState): void {
+  const { average: before, params, statistics, step } = state;
+  if (before === null || config.ema === undefined) return;
+  const network = { params, state: statistics };
+  state.average = updateAverage(before, network, averageDecay(config.ema, step - 1));
+  disposeAverage(before);
+}
+
 /** Lets the sparsifier rewire the kernels after the step just done; momentum restarts at 0 where a weight was grown. */
 async function updateMasks(
   { sparsifier, keys, totalSteps }: Task,
@@ -127,11 +138,13 @@ async function updateMasks(
   const progress = { step: state.step, totalSteps, learningRate };
   const { params, carried } = await sparsifier.update(state.params, progress, denseGradients, keys.rewire(state.step));
   const optimizer = carryState(state.optimizer, carried);
+  const average = state.average && carryAverage(state.average, params, carried);
   const explored = explore(state.explored, params, state.params);
   const changed = maskChange(state.params, carried);
   disposeParams(state.params);
   disposeState(state.optimizer);
-  Object.assign(state, { params, optimizer, explored } satisfies Partial<TrainState>);
+  if (state.average) disposeAverage(state.average);
+  Object.assign(state, { params, optimizer, average, explored } satisfies Partial<TrainState>);
   return changed;
 }
 
@@ -157,17 +170,4 @@ function denseGradientCosts({ program }: Task, probes: Tensors, images: number):
     .filter(({ name }) => name in probes)
     .reduce((sum, { shape, positions }) => sum + sizeOf(shape) * positions, 0);
   return { ...NO_COSTS, flops: images * perImage };
-}
-
-function diverged({ config }: Task, { step, epoch }: TrainState, loss: number): DivergenceError {
-  const causes = [
-    `the learning rate ${config.lr} is too high (try ${Number((config.lr / 10).toPrecision(3))})`,
-    ...(config.optimizer === 'svrg' ? ['the full correction of svrg is unstable on deep networks (try agent)'] : []),
-    ...(config.attackBn === 'train'
-      ? ['the attack runs with batch statistics (try attackBn evaluate, --attack-bn evaluate)']
-      : []),
-  ];
-  return new DivergenceError(
-    `The loss was ${loss} in step ${step + 1} (epoch ${epoch + 1}), and the run stopped. Most likely ${causes.join(', or ')}.`,
-  );
 }

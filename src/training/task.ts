@@ -28,10 +28,12 @@ import { type CountsAt, globally } from '../sparsity/gradual.ts';
 import { methods } from '../sparsity/methods.ts';
 import { fixedSigns, type Signs } from '../sparsity/signs.ts';
 import type { Sparsifier } from '../sparsity/types.ts';
+import type { Standing } from './adversary/plan.ts';
+import type { TrainingAttack } from './adversary/types.ts';
 import { prepassAttack, trainingAttack, validationAttack } from './attacks.ts';
 import type { TrainConfig } from './config.ts';
 import { readExtraImages } from './extra-images.ts';
-import { methodOptions } from './method-settings.ts';
+import { methodOptions } from './method-options.ts';
 
 /** The files that a configuration names by their content. */
 export interface TaskFiles {
@@ -67,10 +69,10 @@ export interface Task {
   readonly signs: Signs;
   readonly schedule: Schedule;
   readonly attacks: {
-    /** Of an epoch, from 0. Null where training attacks nothing. */
-    training(epoch: number): Attack | null;
-    /** The same. Null where the pre-pass sees no adversarial examples. */
-    prepass(epoch: number): Attack | null;
+    /** The training attack of the epoch that comes next, or null if it trains on images as they are. */
+    training(standing: Standing): TrainingAttack | null;
+    /** The attack of the pre-pass before that epoch, or null if it sees no adversarial examples. */
+    prepass(standing: Standing): TrainingAttack | null;
     readonly validation: Attack;
   };
   readonly keys: RunKeys;
@@ -167,8 +169,8 @@ export async function openTask(config: TrainConfig, files: TaskFiles = {}): Prom
     signs,
     schedule: learningRateSchedule(config),
     attacks: {
-      training: (epoch) => trainingAttack(config, objective, epoch),
-      prepass: (epoch) => prepassAttack(config, objective, epoch),
+      training: (standing) => trainingAttack(config, objective, standing),
+      prepass: (standing) => prepassAttack(config, objective, standing),
       validation: validationAttack(config),
     },
     keys,
@@ -195,10 +197,18 @@ export const distributionOptions = (config: TrainConfig): DistributionOptions =>
 });
 
 /** The factor on the learning rate over the share of the steps that are done. */
-function learningRateSchedule({ schedule, milestones, decayEvery, decayFactor, epochs }: TrainConfig): Schedule {
+function learningRateSchedule({
+  schedule,
+  milestones,
+  decayEvery,
+  decayFactor,
+  lrPeak,
+  epochs,
+}: TrainConfig): Schedule {
   return schedules[schedule]({
     ...(decayFactor !== undefined && { factor: decayFactor }),
     ...(decayEvery !== undefined && { every: decayEvery / epochs }),
+    ...(lrPeak !== undefined && { peak: lrPeak }),
     ...(milestones && { milestones: milestones.map((epoch) => Math.min(1, epoch / epochs)) }),
   });
 }

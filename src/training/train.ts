@@ -1,24 +1,30 @@
 // Training of one run in its folder, from its start or its last checkpoint to its end.
 import * as tf from '@tensorflow/tfjs-core';
-import { appendLines } from '../checkpoints/atomic-file.ts';
+import { appendLines, previousOf, removeFile } from '../checkpoints/atomic-file.ts';
 import { hasCheckpoint, readCheckpoint, writeCheckpoint } from '../checkpoints/checkpoint.ts';
 import { type Guard, withLock } from '../checkpoints/lock.ts';
+import { readIfThere } from '../checkpoints/read-if-there.ts';
 import { restoreCheckpoint } from '../checkpoints/stored.ts';
-import { readIfThere } from '../checkpoints/system-errors.ts';
 import { UsageError } from '../core/errors.ts';
 import { countWeights, sparsityOf, trainables } from '../core/params.ts';
 import { backendName } from '../ops/backend-name.ts';
 import { updatesAfter } from '../sparsity/schedules.ts';
+import { candidateOf, isBest, type WeightsKind } from './best-epoch.ts';
 import { configHash, isSameTraining, type TrainConfig } from './config.ts';
 import { type Surroundings, trainEpoch } from './epoch.ts';
 import { DivergenceError, Interrupted } from './errors.ts';
 import { eventLog, type Report } from './event-log.ts';
-import { formatMetricRow, type MetricRow, parseLastRow } from './metrics.ts';
+import { dropSafe, goBack, keepSafe } from './guard/go-back.ts';
+import { isLow } from './guard/rule.ts';
+import { formatMetricRow, type MetricRow, parseMetrics } from './metrics.ts';
+import { overfittingWarning } from './overfitting-warning.ts';
 import {
   BEST_CHECKPOINT,
   clearRemains,
   createRunFolder,
   cutBack,
+  cutMetrics,
+  EMA_CHECKPOINT,
   inspectRunFolder,
   LAST_CHECKPOINT,
   type RunFolder,
@@ -27,7 +33,15 @@ import {
   runFolder,
 } from './run-folder.ts';
 import { startWarnings } from './start-warnings.ts';
-import { disposeTrainState, fromCheckpoint, startState, type TrainState, toCheckpoint } from './state.ts';
+import {
+  averagedNetwork,
+  disposeTrainState,
+  fromCheckpoint,
+  startState,
+  type TrainState,
+  toAveragedCheckpoint,
+  toCheckpoint,
+} from './state.ts';
 import { type Stopwatch, stopwatch } from './stopwatch.ts';
 import { openTask, type Task, type TaskFiles } from './task.ts';
 import type { RunSummary, TrainRunOptions } from './types.ts';
@@ -62,7 +76,7 @@ export async function train(config: TrainConfig, options: TrainRunOptions): Prom
   return withLock(folder.lock, { ...lockTimes, onWait, signal }, async (guard) => {
     // Another process may have trained here since the first look.
     const { checkpointed } = await inspectRunFolder(folder, config, { resume, nameOf });
-    await clearRemains(folder);
+    await clearRemains(folder, guard);
     const report = eventLog(folder.events, guard, onProgress);
     const here = { task, folder, guard, report };
     const run = checkpointed ? await resumeRun(here) : await startRun(here, files);
@@ -114,9 +128,12 @@ async function resumeRun(place: Place): Promise<Run> {
   }
   const { state, backend } = fromCheckpoint(task, restoreCheckpoint(stored));
   await recordConfig(folder, task.config, guard);
-  const cut = await cutBack(folder, state, guard);
+  const { epoch, batch, step } = state;
+  const collapses = state.guard?.collapses ?? 0;
+  const cut = await cutBack(folder, { epoch, batch, step, collapses }, guard);
   const watch = stopwatch(cut.times);
-  const at = { epoch: state.epoch, step: state.step };
+  await dropUndoneBest(folder, state, guard);
+  const at = { epoch, step };
   await report({ kind: 'resume', ...at });
   for (const message of [...warnings, ...cut.warnings]) await report({ kind: 'warning', ...at, message });
   const here = backendName();
@@ -124,36 +141,38 @@ async function resumeRun(place: Place): Promise<Run> {
     const message = `The run was started on the backend ${backend} and goes on on ${here}: its figures will differ a little from those of an undisturbed run.`;
     await report({ kind: 'warning', ...at, message });
   }
-  return { ...place, state, watch, last: parseLastRow((await readIfThere(folder.metrics)) ?? '') };
+  return { ...place, state, watch, last: (await readRows(folder)).at(-1) ?? null };
 }
 
 async function runToEnd(
   run: Run,
   { signal, cacheMemory }: Pick<TrainRunOptions, 'signal' | 'cacheMemory'>,
 ): Promise<RunSummary> {
-  const { task, folder, state, watch, report } = run;
+  const { task, folder, guard, state, watch, report } = run;
   let saved = performance.now();
   const around: Surroundings = {
     report,
     watch,
     signal,
-    store: { memory: cacheMemory, file: folder.gradients },
+    store: { memory: cacheMemory, file: folder.gradients, guard },
     afterStep: async () => {
       const { checkpointEvery } = task.config;
       if (checkpointEvery === 0 || performance.now() - saved < 1000 * checkpointEvery) return;
-      await save(run, 'last');
+      await saveNewest(run);
       saved = performance.now();
     },
   };
   try {
     while (state.epoch < task.config.epochs) {
+      await keepSafe(task, folder, state, backendName(), guard);
       const row = await trainEpoch(task, state, around);
-      await finishEpoch(run, row);
+      if (row === null) await returnToSafe(run);
+      else await finishEpoch(run, row);
       saved = performance.now();
     }
   } catch (error) {
     if (error instanceof Interrupted) {
-      await save(run, 'last');
+      await saveNewest(run);
       await report({ kind: 'interrupted', epoch: state.epoch, step: state.step });
       return summary(run, 'interrupted');
     }
@@ -162,33 +181,65 @@ async function runToEnd(
     await fail(run, 'error', error instanceof Error ? error.message : String(error)).catch(() => {});
     throw error;
   }
+  await dropSafe(folder, guard);
   await report({ kind: 'end', epoch: state.epoch, step: state.step });
   return summary(run, 'done');
 
   async function finishEpoch(current: Run, row: MetricRow): Promise<void> {
-    const score = row.validation_robust_accuracy;
+    const candidate = candidateOf(task.config, row, state.epoch);
     const best =
-      score === null ||
-      prunesAfter(task, state.best?.epoch ?? 0) ||
-      score >= (state.best?.robustValidationAccuracy ?? 0);
-    if (best) state.best = { epoch: state.epoch, robustValidationAccuracy: score };
+      state.best === null ||
+      (!isLow(state.guard) && (prunesAfter(task, state.best.epoch) || isBest(candidate, state.best)));
+    if (best) state.best = candidate;
     await checkFinite(current);
     await appendLines(folder.metrics, formatMetricRow(row), { guard: run.guard, sync: true });
     current.last = row;
     await report({ kind: 'epoch', epoch: state.epoch, step: state.step, metrics: row, best });
+    const warning = overfittingWarning(task.config, await readRows(folder));
+    if (warning !== null) await report({ kind: 'warning', epoch: state.epoch, step: state.step, message: warning });
     watch.nextEpoch();
-    if (best) await save(current, 'best');
-    await save(current, 'last');
+    if (best) await save(current, 'best', candidate.weights);
+    await saveNewest(current);
   }
+}
+
+/**
+ * Goes back to the end of an earlier epoch after a collapse. Killed before the checkpoint is written, the run finds the collapse
+ * again; after it, a resume cuts what is left to cut.
+ */
+async function returnToSafe(run: Run): Promise<void> {
+  const { task, folder, guard, state, watch, report } = run;
+  const warnings = await goBack(task, folder, state);
+  watch.nextEpoch();
+  for (const message of warnings) await report({ kind: 'warning', epoch: state.epoch, step: state.step, message });
+  await saveNewest(run);
+  await cutMetrics(folder, state.epoch, guard);
+  await dropUndoneBest(folder, state, guard);
+  run.last = (await readRows(folder)).at(-1) ?? null;
+}
+
+const readRows = async ({ metrics }: RunFolder): Promise<MetricRow[]> =>
+  parseMetrics((await readIfThere(metrics)) ?? '', metrics);
+
+/** Removes the best checkpoint of a run that went back to its start. Any other best one is older than what was undone. */
+async function dropUndoneBest({ best }: RunFolder, state: TrainState, guard: Guard): Promise<void> {
+  if (state.best !== null) return;
+  for (const file of [best, previousOf(best)]) await removeFile(file, { guard });
 }
 
 /** Whether weights are still pruned after an epoch, whose network is denser than the one asked for and no candidate. */
 const prunesAfter = ({ sparsifier, totalSteps, batchesPerEpoch }: Task, epoch: number): boolean =>
   sparsifier?.preserves === 'nothing' && updatesAfter(sparsifier, { step: epoch * batchesPerEpoch, totalSteps });
 
-const FILES = { last: LAST_CHECKPOINT, best: BEST_CHECKPOINT } as const;
+const FILES = { last: LAST_CHECKPOINT, best: BEST_CHECKPOINT, ema: EMA_CHECKPOINT } as const;
 
-async function save(run: Run, which: keyof typeof FILES): Promise<void> {
+/** Saves the newest state, and before it the averaged network, so that the state is never the newer of the two. */
+async function saveNewest(run: Run): Promise<void> {
+  if (run.state.average) await save(run, 'ema', 'averaged');
+  await save(run, 'last', 'raw');
+}
+
+async function save(run: Run, which: keyof typeof FILES, weights: WeightsKind): Promise<void> {
   const { task, folder, state, watch, report } = run;
   await checkFinite(run);
   // The event goes first: should the run end between the two, cutting back drops it again.
@@ -199,7 +250,11 @@ async function save(run: Run, which: keyof typeof FILES): Promise<void> {
     file: FILES[which],
     times: watch.times(),
   });
-  await writeCheckpoint(folder[which], toCheckpoint(task, state, backendName()), { guard: run.guard });
+  const averaged = weights === 'averaged' ? averagedNetwork(state) : null;
+  const checkpoint = averaged
+    ? toAveragedCheckpoint(task, state, averaged, backendName())
+    : toCheckpoint(task, state, backendName());
+  await writeCheckpoint(folder[which], checkpoint, { guard: run.guard });
 }
 
 /** Keeps weights that are no longer numbers out of every checkpoint. */

@@ -1,7 +1,8 @@
 import type { LockTimes } from '../checkpoints/lock.ts';
+import type { AttackPlan } from './adversary/plan.ts';
+import type { BestEpoch } from './best-epoch.ts';
 import type { NameOf, TrainConfig } from './config.ts';
 import type { MetricRow } from './metrics.ts';
-import type { BestEpoch } from './state.ts';
 import type { Times } from './stopwatch.ts';
 import type { TaskFiles } from './task.ts';
 
@@ -58,6 +59,32 @@ export type TrainEvent =
       /** Weights that are gone, and new ones; a method that prunes grows none. */
       readonly dropped: number;
       readonly grown: number;
+    }
+  /** A check of the guard against collapse. */
+  | {
+      readonly kind: 'guard';
+      readonly epoch: number;
+      readonly step: number;
+      /** Accuracy under PGD-10 on the training images that are measured, and the highest so far. */
+      readonly accuracy: number;
+      readonly best: number;
+      /** How many checks in a row were below half of the highest. */
+      readonly low: number;
+    }
+  /** The network collapsed, and the run goes back: what follows happens at an earlier epoch again. */
+  | {
+      readonly kind: 'collapse';
+      readonly epoch: number;
+      readonly step: number;
+      readonly accuracy: number;
+      readonly best: number;
+      /** The epoch at whose end training continues; 0: the start. */
+      readonly returnsTo: number;
+      /** How often the run has gone back, this time included. */
+      readonly collapses: number;
+      /** The training attack from now on. */
+      readonly attack: AttackPlan;
+      readonly message: string;
     }
   | {
       readonly kind: 'validation';

@@ -32,7 +32,7 @@ export async function measureVariance(
   const corrections: Correction[] = [];
   for (const [offset, indices] of batches.entries()) {
     const drawn = drawBatch(task, state.epoch, indices);
-    const { batch } = await withAdversarial(task, task.attacks.training(state.epoch), weights, state.epoch, drawn);
+    const { batch } = await withAdversarial(task, task.attacks.training(state), weights, state.epoch, drawn);
     const result = lossGradients(task.program, task.objective, weights, batch);
     result.loss.dispose();
     disposeTensors(result.state);

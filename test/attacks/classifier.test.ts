@@ -38,6 +38,71 @@ function softmaxModels() {
   };
 }
 
+/** A layer of twelve numbers to twelve, with softmax, and the images that it takes when flattened. */
+const sharedDense = () => ({
+  input: layers.input({ shape: [...SHAPE] }),
+  dense: layers.layers.dense({
+    units: 12,
+    activation: 'softmax',
+    kernelInitializer: layers.initializers.randomNormal({ seed: 5, stddev: 3 }),
+  }),
+});
+
+/** A layer that calls another one, which is no node of the model. */
+class Calling extends layers.layers.Layer {
+  static readonly className = 'Calling';
+  readonly #inner: layers.layers.Layer;
+  constructor(inner: layers.layers.Layer) {
+    super({});
+    this.#inner = inner;
+  }
+  override call(inputs: tf.Tensor | tf.Tensor[]) {
+    return this.#inner.apply(inputs) as tf.Tensor;
+  }
+}
+
+type Use = (x: layers.SymbolicTensor) => layers.SymbolicTensor;
+
+/** LayersModels whose last layer also runs somewhere inside, found in different ways. */
+const MODELS_WITH_INNER_USES: Readonly<Record<string, () => layers.LayersModel>> = {
+  'a layer that is used twice': () =>
+    builtWith(({ dense }) => {
+      const use: Use = (x) => dense.apply(x) as layers.SymbolicTensor;
+      return (x) => use(use(x));
+    }),
+  'a softmax layer that is used twice': () =>
+    builtWith(() => {
+      const softmax = layers.layers.softmax();
+      const dense = () =>
+        layers.layers.dense({ units: 12, kernelInitializer: layers.initializers.randomNormal({ seed: 6 }) });
+      const use: Use = (x) => softmax.apply(dense().apply(x)) as layers.SymbolicTensor;
+      return (x) => use(use(x));
+    }),
+  'a submodel that is used twice': () =>
+    builtWith(({ dense }) => {
+      const inner = layers.sequential({ layers: [layers.layers.inputLayer({ inputShape: [12] }), dense] });
+      const use: Use = (x) => inner.apply(x) as layers.SymbolicTensor;
+      return (x) => use(use(x));
+    }),
+  'a layer that a submodel uses too': () =>
+    builtWith(({ dense }) => {
+      const inner = layers.sequential({ layers: [layers.layers.inputLayer({ inputShape: [12] }), dense] });
+      return (x) => dense.apply(inner.apply(x)) as layers.SymbolicTensor;
+    }),
+  'a layer that another layer calls': () =>
+    builtWith(({ dense }) => {
+      const last: Use = (x) => dense.apply(x) as layers.SymbolicTensor;
+      return (x) => last(new Calling(dense).apply(x) as layers.SymbolicTensor);
+    }),
+};
+
+/** A model of flattened images and then what `make` makes of a shared layer. */
+function builtWith(make: (shared: ReturnType<typeof sharedDense>) => Use): layers.LayersModel {
+  const shared = sharedDense();
+  const flat = layers.layers.flatten().apply(shared.input) as layers.SymbolicTensor;
+  return layers.model({ inputs: shared.input, outputs: make(shared)(flat) });
+}
+
 describe('classifier', () => {
   before(() => useBackend('cpu'));
   beforeEach(() => tf.engine().startScope());
@@ -96,6 +161,45 @@ describe('classifier', () => {
     const expected = squashed('linear').predict(images) as Tensor2D;
     const logits = classifier(squashed('sigmoid'))(images);
     expect(Array.from(logits.dataSync())).to.deep.equal(Array.from(expected.dataSync()));
+  });
+
+  for (const [title, make] of Object.entries(MODELS_WITH_INNER_USES)) {
+    it(`leaves the softmax of ${title}, which the model needs inside, and warns`, () => {
+      const model = make();
+      const images = someImages(10);
+      const expected = tf.log(model.predict(images) as Tensor2D).dataSync();
+      const warnings: string[] = [];
+      const logits = classifier(model, { warn: (message) => warnings.push(message) })(images).dataSync();
+      logits.forEach((logit, i) => {
+        expect(logit).to.be.closeTo(expected[i], 1e-4);
+      });
+      expect(warnings).to.have.length(1);
+      expect(warnings[0]).to.match(/softmax that ends the model was kept|returns probabilities/);
+    });
+  }
+
+  it('says that a sigmoid was kept', () => {
+    const model = builtWith(() => {
+      const sigmoid = layers.layers.activation({ activation: 'sigmoid', name: 'squash' });
+      const use: Use = (x) => sigmoid.apply(x) as layers.SymbolicTensor;
+      return (x) => use(use(x));
+    });
+    const warnings: string[] = [];
+    classifier(model, { warn: (message) => warnings.push(message) })(someImages(2));
+    expect(warnings).to.have.length(1);
+    expect(warnings[0]).to.contain('sigmoid').and.to.contain('layer squash is used 2 times');
+  });
+
+  it('takes the softmax off a layer that another model uses too', () => {
+    const { input, dense } = sharedDense();
+    const inner = dense.apply(layers.layers.flatten().apply(input)) as layers.SymbolicTensor;
+    layers.model({ inputs: input, outputs: dense.apply(inner) as layers.SymbolicTensor });
+    const model = layers.model({ inputs: input, outputs: inner });
+    const images = someImages(3);
+    const logits = classifier(model)(images);
+    const expected = model.predict(images) as Tensor2D;
+    expect(tf.max(tf.abs(tf.sub(tf.softmax(logits), expected))).dataSync()[0]).to.be.below(1e-6);
+    expect(tf.max(tf.sum(logits, 1)).dataSync()[0]).to.be.above(1.5);
   });
 
   it('leaves a LayersModel that ends in logits alone', () => {

@@ -56,13 +56,25 @@ describe('every attack', () => {
       images: (images) => tf.where(tf.equal(images, tf.max(images)), Number.NaN, images),
       says: /NaN/,
     },
-    { title: 'pixels of another range', images: (images) => tf.mul(images, 255), says: /Pixels lie in \[0, 1\]/ },
-    { title: 'images of another rank', images: (images) => tf.reshape(images, [2, 18]), says: /\[2,18\] came/ },
-    { title: 'labels that the model has not', labels: () => tf.tensor1d([0, 7], 'int32'), says: /labels hold 7/ },
+    {
+      title: 'pixels of another range',
+      images: (images) => tf.mul(images, 255),
+      says: /expected pixels in \[0, 1\]; a pixel of image/,
+    },
+    {
+      title: 'images of another rank',
+      images: (images) => tf.reshape(images, [2, 18]),
+      says: /got \[2,18\]\. Give them that shape/,
+    },
+    {
+      title: 'labels that the model has not',
+      labels: () => tf.tensor1d([0, 7], 'int32'),
+      says: /labels: expected classes 0 … 4.*got 7 \(number 1\)/,
+    },
     {
       title: 'labels of another number',
       labels: () => tf.tensor1d([0], 'int32'),
-      says: /class numbers \[2\].*\[1\] came/,
+      says: /class numbers \[2\], one an image, got a tensor \[1\]/,
     },
     { title: 'one-hot labels', labels: () => tf.oneHot([0, 1], 5), says: /one-hot/ },
   ];

@@ -120,22 +120,26 @@ describe('bad input to an attack', () => {
     () =>
       tf.tensor1d(values, 'int32');
   const calls: [title: string, call: Call, message: RegExp][] = [
-    ['a single image', { images: () => tf.zeros([3, 3, 2]) }, /\[3,3,2\] came.*expandDims/],
-    ['bytes', { images: () => tf.cast(net.images, 'int32') }, /float32 pixels; int32 came.*divide bytes by 255/],
-    ['NaN pixels', { images: withPixel(Number.NaN) }, /pixel of image 1 of the batch is NaN/],
-    ['pixels up to 255', { images: withPixel(255) }, /Pixels lie in \[0, 1\]; one of image 1 of the batch is 255/],
-    ['a pixel just outside', { images: withPixel(-0.001) }, /Pixels lie in \[0, 1\]/],
+    ['a single image', { images: () => tf.zeros([3, 3, 2]) }, /got \[3,3,2\].*expandDims/],
+    ['bytes', { images: () => tf.cast(net.images, 'int32') }, /float32 pixels, got int32.*divide bytes by 255/],
+    ['NaN pixels', { images: withPixel(Number.NaN) }, /a pixel of image 1 is NaN/],
+    ['pixels up to 255', { images: withPixel(255) }, /expected pixels in \[0, 1\]; a pixel of image 1 is 255/],
+    ['a pixel just outside', { images: withPixel(-0.001) }, /expected pixels in \[0, 1\]/],
     ['one-hot labels', { goal: () => tf.oneHot(labels(0, 1, 2)(), 5) }, /one-hot.*argMax\(-1\)/],
-    ['labels of another number', { goal: labels(0, 1) }, /class numbers \[3\], one an image; \[2\] came/],
-    ['a label that the model has not', { goal: labels(0, 5, 1) }, /5 classes, 0 … 4; labels hold 5 \(number 1\)/],
+    ['labels of another number', { goal: labels(0, 1) }, /class numbers \[3\], one an image, got a tensor \[2\]/],
+    ['a label that the model has not', { goal: labels(0, 5, 1) }, /labels: expected classes 0 … 4.*got 5 \(number 1\)/],
     ['a negative label', { goal: labels(0, -1, 1) }, /class numbers from 0; number 1 is -1/],
     ['fractional labels', { goal: () => tf.tensor1d([0, 0.5, 1]) }, /number 1 is 0.5/],
     [
       'a target that the model has not',
       { goal: () => ({ kind: 'targeted', targets: labels(9, 1, 1)() as Tensor1D }) },
-      /targets hold 9 \(number 0\)/,
+      /targets: expected classes 0 … 4.*got 9 \(number 0\)/,
     ],
-    ['an unknown goal', { goal: () => ({ kind: 'any' }) as unknown as Goal }, /A goal is a tensor of labels/],
+    [
+      'an unknown goal',
+      { goal: () => ({ kind: 'any' }) as unknown as Goal },
+      /goal: expected labels, .*got the kind "any"/,
+    ],
     [
       'samples of another number',
       { perturb: () => ({ samples: [1, 2] }) },
@@ -150,7 +154,7 @@ describe('bad input to an attack', () => {
     [
       'a start of another shape',
       { perturb: () => ({ start: tf.zeros([3, 2, 2, 2]) as Tensor4D }) },
-      /start has the shape/,
+      /start: expected the shape of the images, \[3,3,3,2\], got \[3,2,2,2\]/,
     ],
     ['a start with NaN', { perturb: () => ({ start: withPixel(Number.NaN)() }) }, /start holds a pixel that is NaN/],
     ['what is no model', { model: {} as AttackedModel }, /A model is a function \(images\) => logits/],
@@ -203,7 +207,7 @@ describe('bad input to an attack', () => {
 
   it('has success say the same of goals that it cannot check', async () => {
     const error = await rejection(success(net.classifier, net.images, tf.tensor1d([0, 1, 7], 'int32')));
-    expect(error.message).to.match(/labels hold 7/);
+    expect(error.message).to.match(/got 7 \(number 2\)/);
   });
 
   it('refuses losses that the goal or the classes do not allow', async () => {

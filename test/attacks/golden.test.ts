@@ -156,6 +156,38 @@ describe('losses against the golden vectors', () => {
     expect(apart(tf.div(gradient, 32), toTensor(tensors['cross_entropy.grad_clean']))).to.be.below(1e-6);
   });
 
+  for (const [name, loss] of Object.entries({ cwMargin, dlr })) {
+    it(`${name} and its gradient follow a number that multiplies the logits, over the range of float32`, () => {
+      const { tensors } = golden('objectives');
+      const logits = toTensor(tensors.logits_clean) as Tensor2D;
+      const goal: Goal = { kind: 'untargeted', labels: toTensor(tensors.labels) as Tensor1D };
+      const at = (scale: number) => {
+        const scaled = tf.mul(logits, scale) as Tensor2D;
+        const slopes = tf.grad((z: Tensor) => tf.sum(loss(z as Tensor2D, goal)))(scaled);
+        return { value: loss(scaled, goal).dataSync(), slopes: slopes.dataSync() };
+      };
+      const plain = at(1);
+      for (const power of [-120, -80, -41, -20, 20, 41, 80, 120]) {
+        const { value, slopes } = at(2 ** power);
+        // A margin grows with the logits, a ratio does not, and its gradient shrinks.
+        const [grows, shrinks] = loss === cwMargin ? [2 ** power, 1] : [1, 2 ** -power];
+        expect(Array.from(value)).to.deep.equal(Array.from(plain.value, (x) => x * grows));
+        expect(Array.from(slopes)).to.deep.equal(Array.from(plain.slopes, (x) => x * shrinks));
+      }
+    });
+  }
+
+  it('the loss of one class is a number where the logit of another is infinite', () => {
+    const logits = tf.tensor2d([3e38, -3e38, 0, Number.NEGATIVE_INFINITY, 1, 0], [2, 3]);
+    const labels = tf.tensor1d([0, 1], 'int32');
+    const goal: Goal = { kind: 'untargeted', labels };
+    expect(Array.from(cwMargin(logits, goal).dataSync())).to.deep.equal([Math.fround(-3e38), -1]);
+    expect(crossEntropy(logits, goal).dataSync()[0]).to.equal(0);
+    const equal = tf.fill([1, 4], 2) as Tensor2D;
+    const tied = dlr(equal, { kind: 'untargeted', labels: tf.tensor1d([0], 'int32') });
+    expect(tied.dataSync()[0]).to.equal(0);
+  });
+
   it('takes the clean prediction as the label of a targeted DLR without labels', () => {
     const { tensors } = golden('objectives');
     const logits = toTensor(tensors.logits_adv) as Tensor2D;

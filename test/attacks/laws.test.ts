@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import {
   type Attack,
   type AttackName,
+  type AttackProgress,
   attackNorms,
   attacks,
   type Classifier,
@@ -166,6 +167,7 @@ describe('laws of the attacks', () => {
     for (const norm of normsOf(name)) {
       const attackOf = (epsilon: number, more: Partial<Given> = {}) => make(name, { norm, epsilon, ...more });
       const strongest: Partial<Given> = traits[name].restarts ? { restarts: 3 } : {};
+      const short: Partial<Given> = name === 'fgsm' ? {} : { steps: 3 };
 
       for (const mode of ['train', 'evaluate'] as const) {
         it(`${name} in ${norm} gives an image the same example in any batch and order (${mode})`, async () => {
@@ -211,6 +213,130 @@ describe('laws of the attacks', () => {
             expect(tf.memory().numTensors).to.equal(tensors);
           }
         });
+      }
+
+      for (const mode of ['train', 'evaluate'] as const) {
+        it(`${name} in ${norm} stops within one call of the model, leaving no tensor behind (${mode})`, async () => {
+          const attack = attackOf(RADIUS[norm], { ...strongest, ...short });
+          /** Aborts in a call of the model; counts the calls from then on. */
+          const run = async (at: number) => {
+            const abort = new AbortController();
+            let calls = 0;
+            const model: Classifier = (images) => {
+              if (calls++ === at) abort.abort(new Error('stop'));
+              return net.classifier(images);
+            };
+            const outcome = await attack
+              .perturb(model, net.images, net.labels, { mode, signal: abort.signal })
+              .catch((error: Error) => error);
+            if (outcome instanceof tf.Tensor) outcome.dispose();
+            return { message: outcome instanceof Error ? outcome.message : null, calls };
+          };
+          const tensors = tf.memory().numTensors;
+          const { message, calls } = await run(Number.POSITIVE_INFINITY);
+          expect(message).to.equal(null);
+          for (const at of new Set(
+            [0, 1, 2, Math.floor(calls / 2), calls - 2].filter((i) => i >= 0 && i < calls - 1),
+          )) {
+            expect(await run(at), `call ${at} of ${calls}`).to.deep.equal({ message: 'stop', calls: at + 1 });
+          }
+          const aborted = { mode, signal: AbortSignal.abort(new Error('before')) };
+          const before = await attack.perturb(net.classifier, net.images, net.labels, aborted).catch((error) => error);
+          expect(before.message).to.equal('before');
+          expect(tf.memory().numTensors).to.equal(tensors);
+        });
+      }
+
+      if (norm === normsOf(name)[0]) {
+        it(`${name} stops by a timer that fires while it runs`, async () => {
+          const abort = new AbortController();
+          let calls = 0;
+          let after = 0;
+          const slow: Classifier = (images) => {
+            if (abort.signal.aborted) after++;
+            // Each call takes longer than the attack goes without giving timers a turn.
+            for (const until = performance.now() + 60; performance.now() < until; );
+            calls++;
+            return net.classifier(images);
+          };
+          setTimeout(() => abort.abort(new Error('stop')));
+          const attack = attackOf(RADIUS[norm]);
+          const outcome = await attack.perturb(slow, net.images, net.labels, { signal: abort.signal }).catch((e) => e);
+          expect(outcome.message).to.equal('stop');
+          expect(calls).to.be.at.most(1);
+          expect(after).to.equal(0);
+        });
+      }
+
+      it(`${name} in ${norm} tells how far it is, and asks no more than its budget`, async () => {
+        for (const epsilon of [1e-9, RADIUS[norm]]) {
+          const attack = attackOf(epsilon, { ...strongest, ...short });
+          const seen: AttackProgress[] = [];
+          const cost = { forwardPasses: 0, inputGradients: 0 };
+          const adversarial = await attack.perturb(net.classifier, net.images, net.labels, {
+            onProgress: (progress) => seen.push(progress),
+            onCost: ({ forwardPasses, inputGradients }) => {
+              cost.forwardPasses += forwardPasses;
+              cost.inputGradients += inputGradients;
+            },
+          });
+          adversarial.dispose();
+          expect(seen).to.not.deep.equal([]);
+          seen.forEach(({ attack: own, step, steps, left, share }, i) => {
+            expect(step).to.be.within(1, steps);
+            expect(share).to.be.within(0, 1 + 1e-12);
+            expect(left).to.be.within(0, COUNT);
+            const before = seen[i - 1];
+            if (before === undefined) return;
+            expect(share).to.be.at.least(before.share);
+            if (before.attack === own) expect(step).to.be.above(before.step);
+            expect(left).to.be.at.most(before.left);
+          });
+          const budget = attack.budget?.(CLASSES) ?? { forwardPasses: 0, inputGradients: 0 };
+          const whole = {
+            forwardPasses: COUNT * budget.forwardPasses,
+            inputGradients: COUNT * budget.inputGradients,
+          };
+          if (epsilon === 1e-9 && !traits[name].smallest) {
+            // Nothing succeeds. A cascade's own looks at its results are counted by it alone.
+            expect(cost).to.deep.equal(whole);
+            expect(seen[seen.length - 1].share).to.be.closeTo(1, 1e-9);
+          } else {
+            expect(cost.forwardPasses).to.be.at.most(whole.forwardPasses);
+            expect(cost.inputGradients).to.be.at.most(whole.inputGradients);
+          }
+        }
+      });
+
+      for (const loss of traits[name].losses ? (['cw-margin', 'dlr'] as const) : (['cross-entropy'] as const)) {
+        // Cross-entropy is no margin, and the constant of C&W weighs distances against logits.
+        if (name === 'autoattack' || name === 'cw-l2') continue;
+        it(`${name} in ${norm}, with ${loss}, makes the same examples whatever number multiplies the logits`, () =>
+          fc.assert(
+            fc.asyncProperty(
+              fc.integer({ min: -100, max: 120 }),
+              fc.constantFrom(...kinds),
+              fc.constantFrom('train' as const, 'evaluate' as const),
+              async (power, kind, mode) => {
+                const attack = attackOf(RADIUS[norm], { loss, ...short });
+                const scaled: Classifier = (images) => tf.mul(net.classifier(images), 2 ** power);
+                const [plain, same] = [
+                  await attack.perturb(net.classifier, net.images, goalOf(kind), { mode }),
+                  await attack.perturb(scaled, net.images, goalOf(kind), { mode }),
+                ];
+                expectSamePixels(same.dataSync(), plain.dataSync());
+                tf.dispose([plain, same]);
+              },
+            ),
+            {
+              numRuns: 3,
+              seed: 5,
+              examples: [
+                [-100, 'untargeted', 'evaluate'],
+                [120, 'untargeted', 'train'],
+              ],
+            },
+          ));
       }
 
       if (traits[name].smallest) {

@@ -71,6 +71,27 @@ describe('norms', () => {
       expect(Array.from(none)).to.deep.equal(new Array(8).fill(0));
     });
 
+    it(`${norm.name} takes the same step whatever number multiplies the gradient, and measures by it`, () => {
+      fc.assert(
+        fc.property(floats, fc.integer({ min: -100, max: 100 }), (values, power) => {
+          const scale = 2 ** power;
+          const [plain, scaled, length, longer] = tf.tidy(() => {
+            const gradient = one(values);
+            const multiplied = tf.mul(gradient, scale) as Tensor4D;
+            return [
+              norm.steepest(gradient),
+              norm.steepest(multiplied),
+              norm.length(gradient),
+              norm.length(multiplied),
+            ].map((tensor) => Array.from(tensor.dataSync()));
+          });
+          expect(scaled).to.deep.equal(plain);
+          expect(longer[0]).to.equal(length[0] * scale);
+        }),
+        { numRuns: 60, seed: 4 },
+      );
+    });
+
     it(`${norm.name} samples uniformly in the ball`, () => {
       // The share of the ball of half the radius is its share of the volume, 2^−size.
       const draws = 4000;

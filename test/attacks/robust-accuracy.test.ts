@@ -125,7 +125,7 @@ describe('robustAccuracy', () => {
     const twice = await run([pgd({ epsilon: 0.1 }), pgd({ epsilon: 0.2 })], net.images, net.labels.dataSync());
     expect(twice).to.be.instanceOf(InputError);
     expect(twice.message).to.match(/Two attacks are called pgd/);
-    expect((await run(attacks, net.images, [1, 2])).message).to.match(/\[5\].*2 came/);
+    expect((await run(attacks, net.images, [1, 2])).message).to.match(/\[5\].*got 2/);
     const foreign = robustAccuracy(net.classifier, attacks, net.images, net.labels, { batch_size: 2 } as never);
     expect((await rejection(foreign)).message).to.match(/no option batch_size\. Did you mean batchSize\?/);
     const none = tf.zeros([0, 3, 3, 2]) as Tensor4D;

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { renderPage } from '../../src/reporting/page.ts';
-import { collectReport } from '../../src/reporting/report-data.ts';
+import { collectReport, withGallery } from '../../src/reporting/report-data.ts';
 import { sampleGallery, sampleRuns } from '../reporting/sample.ts';
 import { contrast, launchChromium, luminance } from './chromium.ts';
 
@@ -19,7 +19,7 @@ describe('the page in a browser', function () {
     browser = await launchChromium();
     folder = await mkdtemp(join(tmpdir(), 'equipoise-page-'));
     const file = join(folder, 'report.html');
-    await writeFile(file, await renderPage(collectReport(sampleRuns(), 'A report', sampleGallery())));
+    await writeFile(file, await renderPage(withGallery(collectReport(sampleRuns(), 'A report'), sampleGallery())));
     address = pathToFileURL(file).href;
   });
 
@@ -137,6 +137,13 @@ describe('the page in a browser', function () {
   it('fits a phone without scrolling sideways', () =>
     open({ viewport: { width: 380, height: 800 } }, async (page) => {
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).to.be.at.most(380);
+    }));
+
+  it('says on the first screen what AGENT changed', () =>
+    open({ viewport: { width: 1280, height: 800 } }, async (page) => {
+      const row = page.getByRole('row', { name: /^99 % sparse, AGENT robust .*3 seeds: (not )?distinguishable/ });
+      const box = await row.boundingBox();
+      expect((box?.y ?? Number.NaN) + (box?.height ?? Number.NaN)).to.be.at.most(800);
     }));
 
   it('leads to its sections', () =>

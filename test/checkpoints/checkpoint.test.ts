@@ -33,6 +33,10 @@ const checkpoint = (step = 7): Checkpoint => ({
   optimizer: {
     trace: { 'conv1.kernel': tf.tensor1d([1, 2, 3]), 'conv1.bias': tf.zeros([2]), 'dense1.kernel': tf.ones([2, 3]) },
   },
+  average: {
+    params: { 'conv1.kernel': tf.tensor1d([3, 2, 1]), 'conv1.bias': tf.ones([2]), 'dense1.kernel': tf.zeros([2, 3]) },
+    state: { 'bn1.moving_mean': tf.tensor1d([0.3, 0.4]) },
+  },
   snapshot: { params: params(), state: { 'bn1.moving_mean': tf.tensor1d([0, 0]) } },
   meanGradient: { 'conv1.kernel': tf.tensor1d([0.1, 0.2, 0.3]) },
   explored: { 'conv1.kernel': Uint8Array.of(129, 0, 3) },
@@ -79,7 +83,7 @@ describe('a checkpoint', () => {
   });
 
   it('without a snapshot has none when read', async () => {
-    await writeCheckpoint(path, { ...checkpoint(), snapshot: null, meanGradient: {}, explored: {} });
+    await writeCheckpoint(path, { ...checkpoint(), average: null, snapshot: null, meanGradient: {}, explored: {} });
     const read = restoreCheckpoint((await readCheckpoint(path)).stored);
     expect([read.snapshot, read.meanGradient, read.explored]).to.deep.equal([null, {}, {}]);
   });

@@ -81,6 +81,12 @@ describe('the command line, given what it cannot use', () => {
       says: [/train-images-idx3-ubyte/, /byte/],
     },
     {
+      title: 'bad pictures of its own, all at once',
+      args: ['data', 'info', 'folder', '--data', 'photos'],
+      code: 1,
+      says: [/photos has 4 problems:/, /cat\/1\.png is empty/, /dog\/1\.png is empty/, /dog holds one image/],
+    },
+    {
       title: 'images of another shape than the model takes',
       args: ['evaluate', 'run', '--dataset', 'mnist10k', '--backend', 'cpu'],
       code: 1,
@@ -147,7 +153,7 @@ describe('the command line, given what it cannot use', () => {
       title: 'a network that does not exist',
       args: ['train', '--dataset', 'synthetic', '--model', 'resnet20', '--out', 'new'],
       code: 2,
-      says: [/There is no model resnet20\. Did you mean resnet50\?/],
+      says: [/--model must name a network, got resnet20\. Did you mean resnet50\?/],
     },
     {
       title: 'a checkpoint of another model',
@@ -355,6 +361,56 @@ describe('a wrong command line', () => {
       title: 'a protocol with a slip',
       args: ['evaluate', 'run', '--protocol', 'autoatack'],
       says: [/Did you mean autoattack\?/],
+    },
+    {
+      title: 'several values where one run has one',
+      args: ['train', '--sparsity', '0.9,0.95', '--out', 'new'],
+      says: [/--sparsity takes one value, got 0\.9,0\.95\. .*equipoise sweep/],
+    },
+    {
+      title: 'several words where one run has one',
+      args: ['train', '--optimizer', 'sgd,agent', '--out', 'new'],
+      says: [/--optimizer takes one value, got sgd,agent\. .*equipoise sweep/],
+    },
+    {
+      title: 'a network that does not exist, before anything is read',
+      args: ['train', '--model', 'resnet19', '--print-config'],
+      says: [/--model must name a network, got resnet19\. Did you mean resnet18\?/],
+    },
+    {
+      title: 'a network of a sweep that does not exist',
+      args: ['sweep', '--model', 'mlp,resnet19', '--out', 'new'],
+      says: [/--model must name a network, got resnet19\./],
+    },
+    {
+      title: 'a command with two letters swapped',
+      args: ['trian', '--out', 'new'],
+      says: [/no command trian\. Did you mean train\?/],
+    },
+    {
+      title: 'a flag with two letters swapped',
+      args: ['train', '--modle', 'mlp'],
+      says: [/no flag --modle\. Did you mean --model\?/],
+    },
+    ...['constructor', 'toString', 'valueOf', 'hasOwnProperty'].map((name) => ({
+      title: `a flag with the name of a property that every object has: ${name}`,
+      args: ['train', `--${name}`, '5', '--out', 'new'],
+      says: [new RegExp(`no flag --${name}`)],
+    })),
+    {
+      title: 'a very long value, of which it repeats the beginning',
+      args: ['train', '--method', 'x'.repeat(100_000)],
+      says: [/^.{0,400}x… \(100000 characters\) came/],
+    },
+    {
+      title: 'a choice of a sweep with a slip',
+      args: ['sweep', '--optimizer', 'sgd,adam', '--out', 'new'],
+      says: [/--optimizer must be one of sgd, agent.*; adam came/],
+    },
+    {
+      title: 'a sweep over values that are no numbers',
+      args: ['sweep', '--sparsity', '0.9', '--method', 'rigle,set', '--out', 'new'],
+      says: [/--method must be one of .*; rigle came\. Did you mean rigl\?/],
     },
     {
       title: 'the beginning of a data set',

@@ -81,7 +81,11 @@ describe('equipoise export and import', () => {
 
   const failures: readonly { readonly args: readonly string[]; readonly code: 1 | 2; readonly says: RegExp }[] = [
     { args: ['export', 'nowhere', '--to', 'compact'], code: 2, says: /There is no nowhere/ },
-    { args: ['import', 'run/config.json', '--out', 'x'], code: 1, says: /not a safetensors file/ },
+    {
+      args: ['import', 'run/config.json', '--out', 'x'],
+      code: 1,
+      says: /is not the model\.json of a TensorFlow\.js model/,
+    },
   ];
   for (const { args, code, says } of failures) {
     it(`fails at ${args.join(' ')} with one message, and writes nothing`, () => {

@@ -9,7 +9,7 @@ import { UsageError } from '../../src/core/errors.ts';
 import { synthetic } from '../../src/data/synthetic.ts';
 import { configHash, parseConfig } from '../../src/training/config.ts';
 import { sha256OfFile } from '../../src/training/fingerprint.ts';
-import { parseLastRow } from '../../src/training/metrics.ts';
+import { parseMetrics } from '../../src/training/metrics.ts';
 import { temporaryFolder } from './folder.ts';
 
 const docs = fileURLToPath(new URL('../../../docs', import.meta.url));
@@ -44,6 +44,7 @@ describe('methods on the command line', () => {
   after(() => rmSync(folder, { recursive: true }));
   const run = (name: string, file: string) => join(folder, 'runs', name, file);
   const config = (name: string) => JSON.parse(readFileSync(run(name, 'config.json'), 'utf8'));
+  const lastRow = (name: string) => parseMetrics(readFileSync(run(name, 'metrics.csv'), 'utf8'), name).at(-1);
 
   before(() => {
     const { test } = synthetic();
@@ -90,31 +91,47 @@ describe('methods on the command line', () => {
       expect(JSON.parse(readFileSync(run(name, 'inputs.json'), 'utf8'))).to.deep.equal({
         from: run('dense', 'checkpoints/best.safetensors'),
       });
-      expect(parseLastRow(readFileSync(run(name, 'metrics.csv'), 'utf8'))?.sparsity).to.be.closeTo(0.9, 0.001);
+      expect(lastRow(name)?.sparsity).to.be.closeTo(0.9, 0.001);
     }
     expect(config('layers').layerSparsities).to.deep.equal({ 'fc1.kernel': 0.95, 'fc3.kernel': 0.5 });
     expect(config('linear')).to.include({ dropSchedule: 'linear', updateInterval: 5 });
     expect(config('bsr')).to.include({ noise: 1e-5, firstStageDensity: 0.3 });
     expect(config('rigl')).to.include({ objective: 'natural', nesterov: true, updateInterval: 4, epochs: 2 });
-    expect(config('rigl')).not.to.have.any.keys('recipe', 'maskUpdate', 'weightDecayScope');
+    expect(config('rigl')).not.to.have.property('recipe');
+    expect(config('rigl')).to.include({ maskUpdate: 'after-step', weightDecayScope: 'all' });
     expect(existsSync(run('cached', 'snapshot-gradients.bin'))).to.equal(false);
     expect(config('rst')).to.include({ extraShare: 0.25, beta: 6 });
     const sweep = (name: string) => readdirSync(join(folder, 'runs/sweep')).filter((run) => run.includes(name));
     expect([sweep('one-shot-0.5').length, sweep('one-shot-0.9').length]).to.deep.equal([1, 1]);
     // 18 images of the data set in a batch of 24.
-    expect(parseLastRow(readFileSync(run('rst', 'metrics.csv'), 'utf8'))?.step).to.equal(Math.ceil(96 / 18));
+    expect(lastRow('rst')?.step).to.equal(Math.ceil(96 / 18));
+  });
+
+  it('take the flags of a sweep from its file, and those of the command line before them', async () => {
+    const file = join(folder, 'sweep.yaml');
+    const grid = 'dataset: synthetic\nmodel: mlp\nepochs: 1\nsparsity: [0, 0.9]\nseeds: 0..1\n';
+    writeFileSync(file, `${grid}jobs: 2\nout: elsewhere\nattacks: pgd-5x2\nevaluation-epsilon: [0.1, 1/10]\n`);
+    expect(JSON.parse(await printed('sweep', '--config', file, '--print-config'))).to.have.length(4);
+    writeFileSync(file, `${grid}jobs: 0\n`);
+    expect(await messageOf('sweep', '--config', file)).to.match(
+      /jobs in .*sweep\.yaml takes a whole number from 1 to 1024; 0 came/,
+    );
+    writeFileSync(file, `${grid}attacks: pdg-5\n`);
+    expect(await messageOf('sweep', '--config', file)).to.match(/There is no attack pdg-5/);
+    writeFileSync(file, `${grid}threads: many\n`);
+    expect(await messageOf('sweep', '--config', file)).to.match(/threads in .*sweep\.yaml must be a number/);
   });
 
   it('start from a recipe that flags and a file override', async () => {
     const file = join(folder, 'recipe.yaml');
     writeFileSync(file, 'recipe: bsr-net\nsparsity: 0.95\nepochs: 40\n');
-    const given = { recipe: 'bsr-net', sparsity: 0.95, epochs: 20, method: 'rigl' };
+    const given = { recipe: 'bsr-net', sparsity: 0.95, epochs: 20, method: 'rigl' } as const;
     expect(await configOf('--config', file, '--epochs', '20', '--method', 'rigl')).to.deep.equal(parseConfig(given));
     const jobs = JSON.parse(
       await printed('sweep', '--recipe', 'rigl,itop', '--sparsity', '0.9', '--seeds', '0,1', '--print-config'),
     );
     expect(jobs.map(({ id }: { id: string }) => id)).to.have.members(
-      ['rigl', 'itop'].flatMap((recipe) =>
+      (['rigl', 'itop'] as const).flatMap((recipe) =>
         [0, 1].map((seed) => configHash(parseConfig({ recipe, sparsity: 0.9, seed }))),
       ),
     );

@@ -23,6 +23,20 @@ describe('equipoise train', () => {
     expect(readdirSync(folder)).to.deep.equal(['run.yaml']);
   });
 
+  it('takes its own flags from the file too, and prints commands that a shell takes', () => {
+    const file = join(folder, 'all.yaml');
+    writeFileSync(
+      file,
+      `dataset: synthetic\nmodel: mlp\nwidth: 0.1\ntrain-limit: 64\nepochs: 1\nout: 'a run; of mine'\n`,
+    );
+    const { code, stdout, stderr } = equipoise(['train', '--config', file, '--backend', 'cpu', '--quiet'], folder);
+    expect(code, stderr).to.equal(0);
+    expect(stdout).to.contain("next: equipoise evaluate 'a run; of mine'");
+    expect(Object.keys(contents(join(folder, 'a run; of mine')))).to.include('config.json');
+    rmSync(join(folder, 'a run; of mine'), { recursive: true });
+    rmSync(file);
+  });
+
   it('takes the configuration of a run as a file for another', () => {
     const json = join(folder, 'run.json');
     const first = equipoise(['train', '--sparsity', '0.5', '--print-config'], folder).stdout;

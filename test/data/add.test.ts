@@ -74,6 +74,22 @@ describe('adding and describing data sets', () => {
     expect((await rejection(addDataset(cifar, { directory, name: 'mnist10k' }))).message).to.include('cannot be added');
   });
 
+  it('explains what the system refuses', async () => {
+    const file = join(source, 'file');
+    await writeFile(file, '');
+    for (const [path, options, says] of [
+      [cifar, { directory: file }, /file cannot be used: .*in the way|part of the path is a file/],
+      [cifar, { directory: join(file, 'below') }, /a part of the path is a file, not a folder \(ENOTDIR\)/],
+      [cifar, { directory: join(directory, 'x'.repeat(300)) }, /its name is too long for this system \(ENAMETOOLONG\)/],
+      [join(source, 'x'.repeat(300)), { directory }, /its name is too long for this system/],
+      [join(file, 'below'), { directory }, /a part of the path is a file, not a folder/],
+    ] as const) {
+      const error = await rejection(addDataset(path, options));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(says);
+    }
+  });
+
   it('knows nothing of a data set that is not there, and all of what is shipped or generated', async () => {
     expect(await datasetInfo('cifar10', { directory })).to.equal(null);
     expect(await datasetInfo('mnist10k', { directory })).to.include({ label: 'mnist10k', train: 8000, test: 2000 });
@@ -96,6 +112,26 @@ describe('adding and describing data sets', () => {
       await writeFile(join(source, 'x.tar.gz'), tarGz({ '../../evil': Buffer.from('!') }));
       expect(await extractTarGz(join(source, 'x.tar.gz'), directory, () => true)).to.deep.equal(['evil']);
       expect(await readdir(directory)).to.deep.equal(['evil']);
+    });
+
+    it('that unpack to too much are refused before it is written', async () => {
+      const archive = join(source, 'cifar.tar.gz');
+      const files = Object.fromEntries(NAMES.map((name) => [`a/${name}`, Buffer.alloc(1_000_000)]));
+      await writeFile(archive, tarGz(files));
+      const refusal = async (bytes: number) => {
+        process.env.EQUIPOISE_DATA_LIMIT = String(bytes / 2 ** 30);
+        const error = await rejection(addDataset(archive, { directory })).finally(() => {
+          delete process.env.EQUIPOISE_DATA_LIMIT;
+        });
+        expect(error).to.be.instanceOf(InputError);
+        expect(await readdir(directory)).to.deep.equal([]);
+        return error.message;
+      };
+      expect(await refusal(7_000_000)).to.include(
+        'cifar.tar.gz holds data_batch_1.bin of 1 MB; expected at most 0.88 MB',
+      );
+      await writeFile(archive, tarGz({ unwanted: Buffer.alloc(9_000_000), ...files }));
+      expect(await refusal(8_500_000)).to.include('cifar.tar.gz unpacks to more than 8.5 MB');
     });
 
     it('that are cut or damaged are refused', async () => {

@@ -10,7 +10,7 @@ import {
   batchLabels,
   epochBatches,
   MAX_SHIFT,
-  placement,
+  placements,
   type Split,
   synthetic,
   testIndices,
@@ -75,7 +75,7 @@ describe('augmentation', () => {
   /** Zero padding, crop and flip by tfjs. */
   function reference(index: number, augmentation: Augmentation): number[] {
     return tf.tidy(() => {
-      const { down, right, flip } = placement(augmentation, key, index);
+      const { down, right, flip } = placements(augmentation, key)(index);
       const image = batchImages(split, [index], shape);
       const padded = tf.pad4d(image, [
         [0, 0],
@@ -99,20 +99,20 @@ describe('augmentation', () => {
   }
 
   it('places an image alike in any batch, and differently in another epoch', () => {
-    const alone = placement('shift-flip', key, 17);
-    expect(placement('shift-flip', key, 17)).to.deep.equal(alone);
-    const epochs = Array.from({ length: 20 }, (_, epoch) => placement('shift-flip', foldIn(key, epoch), 17));
+    const alone = placements('shift-flip', key)(17);
+    expect(placements('shift-flip', key)(17)).to.deep.equal(alone);
+    const epochs = Array.from({ length: 20 }, (_, epoch) => placements('shift-flip', foldIn(key, epoch))(17));
     expect(new Set(epochs.map((where) => JSON.stringify(where))).size).to.be.above(10);
   });
 
   it('uses every shift of −4 … 4 and flips half of the images; digits are never flipped', () => {
-    const where = Array.from({ length: 2000 }, (_, i) => placement('shift-flip', key, i));
+    const where = Array.from({ length: 2000 }, (_, i) => placements('shift-flip', key)(i));
     expect([...new Set(where.map(({ down }) => down))].sort((a, b) => a - b)).to.deep.equal([
       -4, -3, -2, -1, 0, 1, 2, 3, 4,
     ]);
     expect(where.filter(({ right }) => right === 4).length / 2000).to.be.closeTo(1 / 9, 0.03);
     expect(where.filter(({ flip }) => flip).length / 2000).to.be.closeTo(0.5, 0.05);
-    expect(Array.from({ length: 200 }, (_, i) => placement('shift', key, i)).some(({ flip }) => flip)).to.equal(false);
+    expect(Array.from({ length: 200 }, (_, i) => placements('shift', key)(i)).some(({ flip }) => flip)).to.equal(false);
   });
 });
 

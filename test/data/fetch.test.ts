@@ -85,7 +85,7 @@ describe('fetching a data set', () => {
       await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
     }
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/cifar-10-binary.tar.gz`;
-    const downloads = [{ url, checksum, unpack: 'tar.gz' as const }];
+    const downloads = [{ url, checksum, bytes: archive.length, unpack: 'tar.gz' as const }];
     return fetchFiles(
       'cifar10',
       { ...source, downloads },
@@ -195,7 +195,7 @@ describe('fetching a data set', () => {
       response.writeHead(200, { 'content-length': archive.length });
       response.write(archive.subarray(0, 10));
     };
-    expect((await fetchFrom([stalls, whole], { stallMs: 50 })).official).to.equal(true);
+    expect((await fetchFrom([stalls, whole], { stallMs: 500, attempts: 10 })).official).to.equal(true);
   });
 
   it('waits for a slow host as long as something comes', async () => {
@@ -253,6 +253,73 @@ describe('fetching a data set', () => {
     expect(requests).to.deep.equal(['refused']);
   });
 
+  it('asks for the whole file after a wrong part of it, and gives up in the end', async () => {
+    const wrongPart: RequestListener = (_, response) => {
+      response
+        .writeHead(206, { 'content-range': `bytes 7-${archive.length - 1}/${archive.length}` })
+        .end(archive.subarray(7));
+    };
+    expect((await fetchFrom([cutAfter(50_000), wrongPart, whole])).official).to.equal(true);
+    expect(requests.map((range) => range !== undefined)).to.deep.equal([false, true, false]);
+    await rm(join(directory, 'cifar10'), { recursive: true });
+    requests = [];
+    // Every second answer brings as much as before, which must not count as progress.
+    server?.removeAllListeners('request').on('request', (request, response) => {
+      requests.push(request.headers.range);
+      (requests.length % 2 === 1 ? cutAfter(50_000) : wrongPart)(request, response);
+    });
+    const error = await rejection(fetchFrom([], { attempts: 3 }));
+    expect(error).to.be.instanceOf(InputError);
+    expect(error.message).to.include('could not be downloaded');
+    expect(requests.length).to.be.below(8);
+  });
+
+  it('gives up on a host that refuses every part, whether or not something was kept', async () => {
+    const refuses: RequestListener = (_, response) => void response.writeHead(416).end();
+    const error = await rejection(fetchFrom([refuses]));
+    expect(error).to.be.instanceOf(InputError);
+    expect(error.message).to.include('HTTP 416');
+    requests = [];
+    expect((await fetchFrom([]).catch((error: Error) => error)) as Error).to.be.instanceOf(InputError);
+  });
+
+  it('cuts off a body that is longer than the file, announced or not, and keeps nothing', async () => {
+    const announced: RequestListener = (_, response) => {
+      response.writeHead(200, { 'content-length': archive.length + 1 }).end(Buffer.concat([archive, Buffer.of(0)]));
+    };
+    const endless: RequestListener = (_, response) => {
+      response.writeHead(200);
+      const more = () => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+      };
+      response.on('drain', more);
+      more();
+    };
+    for (const answer of [announced, endless]) {
+      const error = await rejection(fetchFrom([answer]));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(
+        new RegExp(`gives (more than )?\\d+ bytes; expected ${archive.length}\\. .*nothing was kept`),
+      );
+      expect(await readdir(join(directory, '.cifar10.partial'))).to.deep.equal(['files']);
+      server?.closeAllConnections();
+      await new Promise((resolve) => server?.close(resolve));
+      server = null;
+      requests = [];
+    }
+  });
+
+  it('starts anew where what was kept and the rest are longer than the file', async () => {
+    const tooMuch: RequestListener = (request, response) => {
+      const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1]);
+      response
+        .writeHead(206, { 'content-range': `bytes ${start}-${archive.length - 1}/${archive.length}` })
+        .end(archive);
+    };
+    expect((await fetchFrom([cutAfter(50_000), tooMuch, whole])).official).to.equal(true);
+    expect(requests.map((range) => range !== undefined)).to.deep.equal([false, true, false]);
+  });
+
   it('stops when asked to', async () => {
     const controller = new AbortController();
     const fetching = fetchFrom([cutAfter(1000), () => controller.abort()], { signal: controller.signal });
@@ -272,6 +339,12 @@ describe('fetching a data set', () => {
     expect(seen).to.deep.equal(['/mirror/train-images-idx3-ubyte.gz']);
   });
 
+  it('refuses a mirror that is no address', async () => {
+    for (const baseUrl of ['mirror', 'file:///etc', '']) {
+      expect(await rejection(fetchDataset('mnist', { directory, baseUrl }))).to.be.instanceOf(UsageError);
+    }
+  });
+
   it('says what can be downloaded', async () => {
     expect(await rejection(fetchDataset('mnist10k'))).to.be.instanceOf(UsageError);
     expect((await rejection(fetchDataset('mnist10k'))).message).to.include('comes with Equipoise');
@@ -283,7 +356,8 @@ describe('fetching a data set', () => {
   it('knows an official address and checksum of every file it downloads', () => {
     const downloads = datasetNames.flatMap((name) => fileSourceOf(name)?.downloads ?? []);
     expect(downloads).to.have.length(12);
-    for (const { url, checksum } of downloads) {
+    for (const { url, checksum, bytes } of downloads) {
+      expect(bytes).to.be.above(4000);
       expect(new URL(url).protocol).to.match(/^https?:$/);
       expect(checksum.digest).to.match(/^[0-9a-f]{32,64}$/);
     }

@@ -1,10 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { encode as encodePng, type ImageData } from 'fast-png';
-import jpeg from 'jpeg-js';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import {
   type Dataset,
@@ -13,38 +13,21 @@ import {
   fetchDataset,
   loadDataset,
   type Split,
+  trainingIndices,
 } from '../../src/data/index.ts';
 import { rejection } from '../rejection.ts';
+import { pictureFile } from './fixtures.ts';
 
 const SIZE = 6;
 const CLASSES = ['bird', 'cat'];
 
-const grey = (value: number, size = SIZE): Uint8Array =>
-  encodePng({ width: size, height: size, channels: 1, data: new Uint8Array(size * size).fill(value) });
+const grey = (value: number, width = SIZE, height = width): Uint8Array =>
+  encodePng({ width, height, channels: 1, data: new Uint8Array(width * height).fill(value) });
 
 const rgb = (colour: readonly number[], size = SIZE): Uint8Array => {
   const data = Uint8Array.from({ length: size * size * 3 }, (_, i) => colour[i % 3]);
   return encodePng({ width: size, height: size, channels: 3, data });
 };
-
-/** A grey square of 8×8 pixels, in three components. */
-const jpegOf = (value: number): Uint8Array => {
-  const data = Uint8Array.from({ length: 64 * 4 }, (_, i) => (i % 4 === 3 ? 255 : value));
-  return jpeg.encode({ width: 8, height: 8, data }, 95).data;
-};
-
-const tables = (marker: number, content: readonly number[]) => [0xff, marker, 0, content.length + 2, ...content];
-
-/** The smallest JPEG of one component: 8×8 pixels whose coefficients are all 0, so every pixel is 128. */
-const GREY_JPEG = Uint8Array.from([
-  ...[0xff, 0xd8],
-  ...tables(0xdb, [0, ...new Array(64).fill(1)]),
-  ...tables(0xc0, [8, 0, 8, 0, 8, 1, 1, 0x11, 0]),
-  ...tables(0xc4, [0x00, 1, ...new Array(15).fill(0), 0]),
-  ...tables(0xc4, [0x10, 1, ...new Array(15).fill(0), 0]),
-  ...tables(0xda, [1, 1, 0, 0, 63, 0]),
-  ...[0b00111111, 0xff, 0xd9],
-]);
 
 const firstPixels = ({ images, count }: Split, { imageShape }: Dataset): number[][] => {
   const size = images.length / count;
@@ -138,6 +121,18 @@ describe('a folder of images', () => {
     );
   });
 
+  it('takes test/CLASS alone to evaluate on, and refuses to train on it', async () => {
+    await putSplits();
+    const both = await load();
+    await rm(join(directory, 'train'), { recursive: true });
+    const dataset = await load();
+    expect(dataset).to.deep.include({ classes: CLASSES, imageShape: [SIZE, SIZE, 1], test: both.test });
+    expect(dataset.train.count).to.equal(0);
+    expect(() => trainingIndices(dataset)).to.throw(InputError, 'The data set folder has test images only');
+    await put('val/cat/1.png', grey(1));
+    await fails(`${join(directory, 'val')} lies beside test, and would not be used`);
+  });
+
   it('leaves hidden files and papers beside the classes alone', async () => {
     await putSplits();
     await putAll({ 'README.txt': 'birds', '.DS_Store': '', 'train/cat/.DS_Store': '' });
@@ -172,12 +167,12 @@ describe('a folder of images', () => {
 
   describe('reads', () => {
     /** A folder whose first training image is this file. */
-    const first = async (name: string, bytes: Uint8Array, size = SIZE): Promise<Dataset> => {
+    const first = async (name: string, bytes: Uint8Array, width = SIZE, height = width): Promise<Dataset> => {
       await putAll({
         [`train/bird/${name}`]: bytes,
-        'train/cat/1.png': grey(3, size),
-        'test/bird/c.png': grey(5, size),
-        'test/cat/3.png': grey(6, size),
+        'train/cat/1.png': grey(3, width, height),
+        'test/bird/c.png': grey(5, width, height),
+        'test/cat/3.png': grey(6, width, height),
       });
       return load();
     };
@@ -216,17 +211,21 @@ describe('a folder of images', () => {
 
     it('JPEG, by the first bytes whatever the name', async () => {
       for (const name of ['a.jpg', 'a.JPEG', 'a.png']) {
-        const dataset = await first(name, jpegOf(200), 8);
-        expect(dataset.imageShape).to.deep.equal([8, 8, 3]);
-        for (const value of firstPixels(dataset.train, dataset)[0]) expect(value).to.be.closeTo(200, 2);
+        const dataset = await first(name, pictureFile('jpeg 4:4:4'), 26, 19);
+        expect(dataset.imageShape).to.deep.equal([19, 26, 3]);
+        expect(firstPixels(dataset.train, dataset)[1]).to.deep.equal([3, 3, 3]);
         await rm(join(directory, 'train/bird', name));
       }
     });
 
     it('JPEG of one component as grey', async () => {
-      const dataset = await first('a.jpg', GREY_JPEG, 8);
-      expect(dataset.imageShape).to.deep.equal([8, 8, 1]);
-      expect([...dataset.train.images.slice(0, 64)]).to.deep.equal(new Array(64).fill(128));
+      const dataset = await first('a.jpg', pictureFile('jpeg grey'), 26, 19);
+      expect(dataset.imageShape).to.deep.equal([19, 26, 1]);
+    });
+
+    it('pictures turned upright by their EXIF data, whose size then counts', async () => {
+      const dataset = await first('a.jpg', pictureFile('jpeg orientation 6 <'), 19, 26);
+      expect(dataset.imageShape).to.deep.equal([26, 19, 3]);
     });
   });
 
@@ -251,7 +250,7 @@ describe('a folder of images', () => {
     });
 
     it('a JPEG truncated anywhere', async () => {
-      const whole = jpegOf(100);
+      const whole = pictureFile('jpeg 4:4:4');
       for (const length of [2, 20, 300, whole.length - 10, whole.length - 1]) {
         await put('train/cat/1.png', whole.slice(0, length));
         await fails(`${picture('train/cat/1.png')} cannot be decoded`);
@@ -310,6 +309,69 @@ describe('a folder of images', () => {
       await rm(directory, { recursive: true });
       await putAll({ 'bird/a.png': grey(1), 'bird/b.png': grey(1), 'cat/c.png': grey(1) });
       await fails(`${picture('cat')} holds one image`);
+    });
+
+    it('what is no file: links to nothing and in circles, pipes, folders, names that are too long', async () => {
+      await symlink('nowhere.png', picture('train/cat/dangling.png'));
+      await symlink('loop.png', picture('train/cat/loop.png'));
+      await symlink(`${'x'.repeat(300)}.png`, picture('train/cat/long.png'));
+      await mkdir(picture('train/cat/folder.png'));
+      execFileSync('mkfifo', [picture('train/cat/pipe.png')]);
+      await fails(/has 5 problems:/);
+      await fails(`${picture('train/cat/dangling.png')} is a link to nothing; mend it or take it away.`);
+      await fails(`${picture('train/cat/loop.png')} cannot be read: its links lead round in a circle`);
+      await fails(`${picture('train/cat/long.png')} cannot be read: its name is too long for this system`);
+      await fails(`${picture('train/cat/folder.png')} is no .png`);
+      await fails(`${picture('train/cat/pipe.png')} is a pipe (FIFO); expected an image`);
+    });
+
+    it('names that are not UTF-8, of images and of classes', async function () {
+      if (process.platform !== 'linux') this.skip();
+      const wrong = (path: string) => Buffer.concat([Buffer.from(picture(path)), Buffer.of(0xe9)]);
+      await writeFile(Buffer.concat([wrong('train/cat/caf'), Buffer.from('.png')]), grey(1));
+      await fails(`${picture('train/cat/caf')}\u00e9.png has a name that is not UTF-8; rename it.`);
+      await mkdir(wrong('test/caf'));
+      await fails(/has 2 problems:.*test.caf\u00e9 has a name/s);
+    });
+
+    it('files without permission to read them', async function () {
+      if (process.platform === 'win32' || process.getuid?.() === 0) this.skip();
+      await chmod(picture('train/cat/1.png'), 0);
+      await fails(`${picture('train/cat/1.png')} cannot be read: permission is denied.`);
+    });
+
+    it('all bad files at once: their number, the first ten, and why', async () => {
+      for (let i = 10; i < 25; i++) await put(`train/cat/${i}.png`, grey(1).slice(0, 40));
+      await put('train/bird/z.png', grey(1, 5));
+      await put('test/bird/notes.txt', 'notes');
+      const { message } = await rejection(load());
+      const [first, ...lines] = message.split('\n');
+      expect(first).to.equal(`${directory} has 17 problems:`);
+      expect(lines).to.have.length(11);
+      expect(lines[0]).to.equal(
+        `  ${picture('test/bird/notes.txt')} is no .png, .jpg or .jpeg file; take it away or convert it.`,
+      );
+      expect(lines[1]).to.match(/train.cat.10\.png cannot be decoded \(.*\): it is truncated or damaged\.$/);
+      expect(lines[10]).to.equal('  … and 7 more.');
+    });
+
+    it('the sizes that fewer images have', async () => {
+      await put('train/bird/a.png', grey(1, 5));
+      await put('test/cat/3.png', grey(1, 4));
+      await fails(`${picture('train/bird/a.png')} has 5×5 pixels, and train/bird/b.png has 6×6`);
+      await fails(`${picture('test/cat/3.png')} has 4×4 pixels`);
+    });
+
+    it('more pixels than the limit, after the first image', async () => {
+      process.env.EQUIPOISE_DATA_LIMIT = String(100 / 2 ** 30);
+      try {
+        await fails(/has 6 images, one of them of 6×6 pixels, which take more than 0\.0001 MB of memory/);
+        process.env.EQUIPOISE_DATA_LIMIT = 'much';
+        await fails('EQUIPOISE_DATA_LIMIT takes a number of GB above 0, such as 2; got much.');
+      } finally {
+        delete process.env.EQUIPOISE_DATA_LIMIT;
+      }
+      expect((await load()).train.count).to.equal(4);
     });
 
     it('to guess which folder', async () => {

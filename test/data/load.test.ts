@@ -1,4 +1,5 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -102,6 +103,51 @@ describe('loading data sets', () => {
       expect(error.message).to.match(/data_batch_1\.bin has label 10 at byte 9219; expected 0 to 9/);
     });
 
+    it('refuses folders and pipes of the names of its files, and links in a circle', async () => {
+      await put('test_batch.bin', await readFile(join(cifar, 'test_batch.bin')));
+      const name = join(directory, 'data_batch_1.bin');
+      for (const [make, says] of [
+        [() => mkdir(name), 'is a folder; expected a file'],
+        [() => execFileSync('mkfifo', [name]), 'is a pipe (FIFO); expected a file'],
+        [() => symlink(name, name), 'cannot be read: its links lead round in a circle'],
+        [() => symlink('nowhere', name), 'cannot be read: it does not exist'],
+      ] as const) {
+        await make();
+        const error = await rejection(loadDataset('cifar10', { directory }));
+        expect(error).to.be.instanceOf(InputError);
+        expect(error.message).to.include(`${name} ${says}`);
+        await rm(name, { recursive: true });
+      }
+    });
+
+    it('refuses a packed file that unpacks to more than the limit, and a larger file', async () => {
+      const bytes = await readFile(join(cifar, 'data_batch_1.bin'));
+      await put('data_batch_1.bin.gz', gzipSync(Buffer.alloc(2_000_000)));
+      await put('test_batch.bin', bytes);
+      const refusal = async (limit: number) => {
+        process.env.EQUIPOISE_DATA_LIMIT = String(limit / 2 ** 30);
+        const error = await rejection(loadDataset('cifar10', { directory })).finally(() => {
+          delete process.env.EQUIPOISE_DATA_LIMIT;
+        });
+        expect(error).to.be.instanceOf(InputError);
+        return error.message;
+      };
+      expect(await refusal(12_000_000)).to.match(
+        /data_batch_1\.bin\.gz unpacks to more than 1\.5 MB\. .*EQUIPOISE_DATA_LIMIT/,
+      );
+      await rm(join(directory, 'data_batch_1.bin.gz'));
+      await put('data_batch_1.bin', bytes);
+      expect(await refusal(61_000)).to.match(/data_batch_1\.bin has 0\.12 MB; expected at most 0\.061 MB/);
+      expect((await loadDataset('cifar10', { directory })).train.count).to.equal(40);
+    });
+
+    it('says that a folder cannot be read, rather than that the files are missing', async () => {
+      await symlink('circle', join(directory, 'circle'));
+      const error = await rejection(loadDataset('cifar10', { directory: join(directory, 'circle') }));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.include('circle').and.include('its links lead round in a circle (ELOOP)');
+    });
+
     it('says how to get the files when there are none', async () => {
       const error = await rejection(loadDataset('cifar10', { directory }));
       expect(error).to.be.instanceOf(InputError);
@@ -169,6 +215,11 @@ describe('loading data sets', () => {
         () => Buffer.concat([Buffer.from('00000803000007d00000000200000002', 'hex'), Buffer.alloc(8000)]),
         /has images of 2×2 from byte 8; expected 28×28/,
       ],
+      'images that number 0': [
+        names[2],
+        () => Buffer.from('00000803000000000000001c0000001c', 'hex'),
+        /0 images, .* 2000 labels/,
+      ],
       'labels that do not belong to the images': [
         names[3],
         () => Buffer.concat([Buffer.from('0000080100000001', 'hex'), Buffer.alloc(1)]),
@@ -185,6 +236,14 @@ describe('loading data sets', () => {
         expect(error.message).to.match(message).and.include(join(directory, name));
       });
     }
+
+    it('refuses files without images', async () => {
+      await copyDigits();
+      await Promise.all(names.slice(2).map((name) => rm(join(directory, `${name}.gz`))));
+      await put(names[2], Buffer.from('00000803000000000000001c0000001c', 'hex'));
+      await put(names[3], Buffer.from('0000080100000000', 'hex'));
+      expect((await rejection(loadDataset('mnist', { directory }))).message).to.include('has no images (byte 4)');
+    });
 
     it('names a packed file that is cut', async () => {
       await copyDigits();

@@ -5,6 +5,7 @@ export const UINT8 = 2;
 export const INT32 = 5;
 export const UINT32 = 6;
 export const DOUBLE = 9;
+export const INT64 = 12;
 
 /** One element of a MATLAB 5 file, in the short form where it may be. */
 export function element(type: number, data: Uint8Array): Buffer {
@@ -41,3 +42,31 @@ export const compressed = (array: Buffer): Buffer => {
 
 export const file = (...arrays: Buffer[]): Buffer =>
   Buffer.concat([Buffer.alloc(124, ' '), Buffer.of(0, 1, 0x49, 0x4d), ...arrays]);
+
+/** An element of a big-endian file; its data are big-endian too. */
+function bigEndianElement(type: number, data: Uint8Array): Buffer {
+  const tag = Buffer.alloc(8);
+  tag.writeUInt32BE(type);
+  tag.writeUInt32BE(data.length, 4);
+  return Buffer.concat([tag, data, Buffer.alloc((8 - (data.length % 8)) % 8)]);
+}
+
+const bigEndian = (numbers: readonly number[]): Buffer => {
+  const bytes = Buffer.alloc(4 * numbers.length);
+  for (const [i, number] of numbers.entries()) bytes.writeInt32BE(number, 4 * i);
+  return bytes;
+};
+
+/** @param values big-endian */
+export function bigEndianMatrix(name: string, shape: readonly number[], type: number, values: Uint8Array): Buffer {
+  const parts = [
+    bigEndianElement(UINT32, bigEndian([9, 0])),
+    bigEndianElement(INT32, bigEndian(shape)),
+    bigEndianElement(1, Buffer.from(name)),
+    bigEndianElement(type, values),
+  ];
+  return bigEndianElement(14, Buffer.concat(parts));
+}
+
+export const bigEndianFile = (...arrays: Buffer[]): Buffer =>
+  Buffer.concat([Buffer.alloc(124, ' '), Buffer.of(1, 0, 0x4d, 0x49), ...arrays]);

@@ -5,6 +5,7 @@ import { initializers, layers, sequential } from '@tensorflow/tfjs-layers';
 import { expect } from 'chai';
 import { pgd } from '../../attacks/index.ts';
 import type { Classifier } from '../../attacks/types.ts';
+import { InputError } from '../../src/core/errors.ts';
 import { foldIn, seedKey, uniform } from '../../src/core/key.ts';
 import { batchImages, batchLabels } from '../../src/data/index.ts';
 import type { Split } from '../../src/data/types.ts';
@@ -13,6 +14,7 @@ import { parseAttacks } from '../../src/evaluation/attacks.ts';
 import { type EvaluatedSplit, type MeasureOptions, measure } from '../../src/evaluation/measure.ts';
 import { preprocessed } from '../../src/evaluation/preprocessing.ts';
 import { useBackend } from '../backend.ts';
+import { rejection } from '../rejection.ts';
 
 const SIZE = 6;
 const CLASSES = 5;
@@ -188,12 +190,86 @@ describe('the alarms', () => {
     expect(alarms['probabilities instead of logits'].detail).to.contain('logarithms');
   });
 
+  it('tell of gradients that are not finite where attacks alone meet them, away from the first images', async () => {
+    let attacking = true;
+    const spoiled = (images: tf.Tensor) =>
+      tf.customGrad((x) => ({
+        value: tf.clone(x as tf.Tensor),
+        gradFunc: (dy: tf.Tensor) => (attacking ? tf.mul(dy, Number.POSITIVE_INFINITY) : tf.clone(dy)),
+      }))(images);
+    const model: Classifier = (images) => ordinary(spoiled(images) as Tensor4D);
+    const alarms = await alarmsOf(model, {
+      attacks: parseAttacks('pgd-3,apgd-5'),
+      onProgress: ({ done, total }) => {
+        if (done === total) attacking = false;
+      },
+    });
+    expect(alarms['non-finite gradients']).to.include({ status: 'raised' });
+    expect(alarms['non-finite gradients'].detail).to.match(/^0 of 60 images .* attacks met [1-9]\d* such gradients/);
+    expect(alarms['outside the ball']).to.include({ status: 'ok' });
+  });
+
   it('count images whose output is no number as wrong, attacked or not', async () => {
     const broken: Classifier = (images) => tf.tidy(() => tf.div(tf.mul(ordinary(images), 0), 0) as Tensor2D);
     const { clean, attacks } = await measure(broken, data, options);
     expect(clean.correct).to.equal(0);
     expect(attacks.every(({ robust: { correct } }) => correct === 0)).to.equal(true);
   });
+
+  it('conclude nothing from outputs that are not numbers', async () => {
+    const nan: Classifier = (images) => tf.tidy(() => tf.mul(ordinary(images), Number.NaN) as Tensor2D);
+    const told: string[] = [];
+    const model = preprocessed(
+      (images) => nan(images as Tensor4D),
+      {},
+      CLASSES,
+      () => void told.push('told'),
+    );
+    const alarms = await alarmsOf(model, { returnsProbabilities: () => told.length > 0 });
+    expect(told).to.deep.equal([]);
+    expect(alarms['outputs that are not numbers'].status).to.equal('raised');
+    expect(alarms['probabilities instead of logits'].status).to.equal('not checked');
+    expect(alarms['one class only'].status).to.equal('not checked');
+    expect(alarms['randomised output'].status).to.equal('ok');
+    const some: Classifier = (images) =>
+      tf.tidy(() => {
+        const first = tf.slice(tf.reshape(images, [-1, SIZE * SIZE]), [0, 0], [-1, 1]);
+        const holes = first.dataSync().map((pixel) => (pixel > 0.4 ? Number.NaN : 0));
+        return tf.add(ordinary(images), tf.tensor2d(holes as Float32Array, [holes.length, 1])) as Tensor2D;
+      });
+    const partly = await alarmsOf(some);
+    expect(partly['outputs that are not numbers'].status).to.equal('raised');
+    expect(partly['probabilities instead of logits'].status).to.equal('ok');
+    const squashed = await alarmsOf((images) => tf.tidy(() => tf.softmax(some(images)) as Tensor2D));
+    expect(squashed['probabilities instead of logits'].status).to.equal('raised');
+  });
+
+  const withoutGradient: Readonly<Record<string, Classifier>> = {
+    'reads values in between': (images) =>
+      tf.tidy(() => {
+        const logits = ordinary(images);
+        return tf.tensor2d(logits.dataSync(), logits.shape);
+      }),
+    'returns whole numbers': (images) =>
+      tf.tidy(() => {
+        const logits = tf.round(tf.mul(ordinary(images), 1000));
+        return tf.tensor2d(logits.dataSync(), logits.shape as [number, number], 'int32');
+      }),
+  };
+  for (const [what, model] of Object.entries(withoutGradient)) {
+    it(`say what was not checked for a model that ${what}, which Square attacks`, async () => {
+      const attacks = parseAttacks('square-300');
+      const classify = preprocessed((images) => model(images as Tensor4D), {}, CLASSES);
+      const found = await measure(classify, data, { ...options, epsilons: [0.2], attacks });
+      const names = found.alarms.filter(({ status }) => status === 'not checked').map(({ name }) => name);
+      expect(names).to.include.members(['zero gradients', 'non-finite gradients', 'unbounded attack not at 0 %']);
+      const [square] = found.attacks.map(({ robust }) => robust.value);
+      expect(square).to.be.below(found.clean.value - 0.2);
+      const refused = await rejection(measure(classify, data, options));
+      expect(refused).to.be.instanceOf(InputError);
+      expect(refused.message).to.match(/no gradient with respect to the images.*Square/);
+    });
+  }
 
   const evidence: Evidence = {
     classes: 10,
@@ -204,6 +280,7 @@ describe('the alarms', () => {
       images: 1,
       logits: Float32Array.of(1, 2),
       logitsAgain: Float32Array.of(1, 2),
+      differentiable: true,
       differentiates: false,
       zeroGradients: 0,
       nonFiniteGradients: 0,
@@ -212,6 +289,7 @@ describe('the alarms', () => {
     outside: 0,
     successes: 1,
     unstable: 0,
+    nonFinite: 0,
   };
   const attacked = (attack: string, correct: number, change: Partial<Evidence['attacks'][number]> = {}) => {
     const kind = attack.split('-')[0];

@@ -9,7 +9,7 @@ import { attackLabel, parseAttacks, protocol } from '../../src/evaluation/attack
 import { packBits, unpackBits } from '../../src/evaluation/bits.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
-import { type MeasureOptions, measure } from '../../src/evaluation/measure.ts';
+import { type EvaluationStep, type MeasureOptions, measure } from '../../src/evaluation/measure.ts';
 import { mergeEvaluation, readEvaluations } from '../../src/evaluation/record.ts';
 import { type AttackResult, type Evaluation, UNION } from '../../src/evaluation/types.ts';
 import { unionOf } from '../../src/evaluation/union.ts';
@@ -120,6 +120,67 @@ describe('an evaluation', () => {
       },
     });
     expect([...new Set(seen)]).to.deep.equal([0, 16, 32, 48, 64, 72, 80]);
+  });
+
+  it('tells after every step how much of the work is left, each attack by its share', async () => {
+    const seen: EvaluationStep[] = [];
+    await measure(halvesModel, data, {
+      ...options,
+      attacks: parseAttacks('pgd-5,autoattack'),
+      epsilons: [0, 0.05],
+      batchSize: 16,
+      onStep: (step) => seen.push(step),
+    });
+    seen.forEach(({ done, total, left, epsilon }, i) => {
+      expect(total).to.equal(160);
+      expect(done).to.be.within(seen[i - 1]?.done ?? 0, total * (1 + 1e-9));
+      expect(left).to.be.at.most(16);
+      expect(epsilon).to.equal(0.05);
+    });
+    // All of the work but the steps that a solved image needs no more.
+    expect(seen[0].done).to.be.below(1);
+    expect(seen[seen.length - 1].done).to.be.closeTo(160, 1e-6);
+    expect(new Set(seen.map(({ attack }) => attack))).to.include.all.keys('pgd-5-ce', 'autoattack: square');
+    // AutoAttack asks thousands of times as much of an image as five steps do.
+    const first = seen.find(({ attack }) => attack === 'autoattack: apgd-ce');
+    expect(first?.done).to.be.below(2);
+  });
+
+  it('stops within one call of the model, in the middle of AutoAttack and in its last look at the model', async () => {
+    const run = async (at: number, change: Partial<MeasureOptions> = {}) => {
+      const abort = new AbortController();
+      let calls = 0;
+      const model: Classifier = (images) => {
+        if (calls++ === at) abort.abort();
+        return halvesModel(images);
+      };
+      const before = tf.memory().numTensors;
+      const given = { ...options, ...change, signal: abort.signal };
+      const outcome = await measure(model, data, given).catch((error: Error) => error);
+      expect(tf.memory().numTensors).to.equal(before);
+      return { name: outcome instanceof Error ? outcome.name : null, calls };
+    };
+    const autoattack = { attacks: parseAttacks('autoattack'), epsilons: [0.01] };
+    for (const at of [0, 3, 50, 150, 400]) {
+      expect(await run(at, autoattack)).to.deep.equal({ name: 'AbortError', calls: at + 1 });
+    }
+    const { calls } = await run(Number.POSITIVE_INFINITY);
+    // The unbounded attack that the alarms look at comes last, before three looks at the clean images.
+    expect(await run(calls - 10)).to.deep.equal({ name: 'AbortError', calls: calls - 9 });
+  });
+
+  it('refuses labels of a split that are no class numbers, before it asks the model', async () => {
+    const never: Classifier = () => expect.fail('it asked');
+    for (const [labels, says] of [
+      [[0, 0.5], /labels of the test split: .*number 1 is 0\.5/],
+      [['cat', 'dog'], /number 0 is "cat"/],
+      [[0, 2], /expected classes 0 … 1.*got 2 \(number 1\)/],
+    ] as const) {
+      const test = { ...data.test, count: 2, labels: labels as never };
+      const error = await failure(measure(never, { ...data, test }, options));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(says);
+    }
   });
 
   it('leaves no tensor behind, when it ends and when it is stopped', async () => {

@@ -6,13 +6,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { expect } from 'chai';
 import { exportModel } from '../../src/checkpoints/export.ts';
+import { floatsOf } from '../../src/checkpoints/pytorch/floats.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../../src/checkpoints/safetensors.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { seedKey } from '../../src/core/key.ts';
 import { batchImages } from '../../src/data/index.ts';
 import { parseAttacks } from '../../src/evaluation/attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
-import { floatsOf } from '../../src/evaluation/formats/floats.ts';
 import { formatOf } from '../../src/evaluation/formats/index.ts';
 import { type LoadOptions, loadTarget, modelFiles } from '../../src/evaluation/target.ts';
 import { apply, buildModel, init, pytorchTensors, toPytorch } from '../../src/models/index.ts';
@@ -170,9 +170,9 @@ describe('weights of PyTorch', () => {
 
   const wrong: [string, (tensors: Record<string, StoredTensor>) => Record<string, StoredTensor>, RegExp][] = [
     [
-      'a stem of 7×7',
-      (t) => ({ ...t, 'conv1.weight': { dtype: 'F32', shape: [4, 3, 7, 7], data: new Float32Array(588) } }),
-      /convolution of 7×7, as those for ImageNet.*--module/,
+      'a stem of 5×5',
+      (t) => ({ ...t, 'conv1.weight': { dtype: 'F32', shape: [4, 3, 5, 5], data: new Float32Array(300) } }),
+      /convolution of 5×5; Equipoise knows .*--module/,
     ],
     [
       'weights left over',
@@ -304,7 +304,11 @@ describe('a LayersModel in a folder', () => {
     }));
 
   const wrong: [string, (folder: string) => Promise<unknown>, RegExp][] = [
-    ['weights missing', (f) => rm(join(f, 'group1-shard2of2.bin')), /names the weights group1-shard2of2\.bin, which/],
+    [
+      'weights missing',
+      (f) => rm(join(f, 'group1-shard2of2.bin')),
+      /names the file group1-shard2of2\.bin, which is missing/,
+    ],
     [
       'weights cut off',
       (f) => writeFile(join(f, 'group1-shard2of2.bin'), 'x'),
@@ -432,7 +436,7 @@ describe('other files', () => {
       for (const [name, head] of [
         ['net.pt', 'PK\u0003\u0004archive'],
         ['net.pth', '\u0080\u0002}'],
-        ['weights.bin', 'PK\u0003\u0004archive'],
+        ['weights.bin', `PK\u0003\u0004${'\0'.repeat(22)}\u0010\0\0\0archive/data.pkl`],
       ]) {
         const path = join(folder, name);
         await writeFile(path, Buffer.from(head, 'latin1'));

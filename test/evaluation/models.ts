@@ -132,8 +132,14 @@ const sizes = (shape: readonly number[]) => ({ shape: { dim: shape.map((size) =>
 /**
  * The graph that the converter makes of a small convolutional network: input, convolution, bias, ReLU, mean over height and
  * width, matrix product, bias, and a softmax or sigmoid with an identity behind it.
+ *
+ * @param batch how many images it takes; default any
+ * @param fused has convolution and bias in one node
  */
-export async function saveGraphModel(folder: string, { ending }: { ending?: Squashing } = {}): Promise<void> {
+export async function saveGraphModel(
+  folder: string,
+  { ending, batch = -1, fused = false }: { ending?: Squashing; batch?: number; fused?: boolean } = {},
+): Promise<void> {
   await mkdir(folder, { recursive: true });
   const weights: readonly (readonly [string, readonly number[], 'float32' | 'int32', ArrayLike<number>])[] = [
     ['conv/kernel', [3, 3, 1, 4], 'float32', weightsOf([3, 3, 1, 4], 'kernel')],
@@ -153,13 +159,14 @@ export async function saveGraphModel(folder: string, { ending }: { ending?: Squa
     }),
   );
   const nodes: Node[] = [
-    { name: 'image', op: 'Placeholder', attr: { dtype: float, ...{ shape: sizes([-1, 4, 4, 1]) } } },
+    { name: 'image', op: 'Placeholder', attr: { dtype: float, ...{ shape: sizes([batch, 4, 4, 1]) } } },
     ...constants,
     {
-      name: 'conv/Conv2D',
-      op: 'Conv2D',
-      input: ['image', 'conv/kernel'],
+      name: fused ? 'conv/BiasAdd' : 'conv/Conv2D',
+      op: fused ? '_FusedConv2D' : 'Conv2D',
+      input: ['image', 'conv/kernel', ...(fused ? ['conv/bias'] : [])],
       attr: {
+        ...(fused ? { fused_ops: { list: { s: [text('BiasAdd')] } }, num_args: { i: '1' }, epsilon: { f: 0 } } : {}),
         T: float,
         strides: { list: { i: ['1', '1', '1', '1'] } },
         dilations: { list: { i: ['1', '1', '1', '1'] } },
@@ -169,7 +176,9 @@ export async function saveGraphModel(folder: string, { ending }: { ending?: Squa
         explicit_paddings: { list: {} },
       },
     },
-    { name: 'conv/BiasAdd', op: 'BiasAdd', input: ['conv/Conv2D', 'conv/bias'], attr: { T: float } },
+    ...(fused
+      ? []
+      : [{ name: 'conv/BiasAdd', op: 'BiasAdd', input: ['conv/Conv2D', 'conv/bias'], attr: { T: float } }]),
     { name: 'relu', op: 'Relu', input: ['conv/BiasAdd'], attr: { T: float } },
     { name: 'mean', op: 'Mean', input: ['relu', 'axes'], attr: { keep_dims: { b: false }, T: float } },
     {
@@ -192,7 +201,7 @@ export async function saveGraphModel(folder: string, { ending }: { ending?: Squa
     generatedBy: '2.15.0',
     convertedBy: 'TensorFlow.js Converter v4.22.0',
     signature: {
-      inputs: { image: { name: 'image:0', dtype: 'DT_FLOAT', tensorShape: sizes([-1, 4, 4, 1]).shape } },
+      inputs: { image: { name: 'image:0', dtype: 'DT_FLOAT', tensorShape: sizes([batch, 4, 4, 1]).shape } },
       outputs: { output: { name: 'Identity:0', dtype: 'DT_FLOAT', tensorShape: sizes([-1, 2]).shape } },
     },
     modelTopology: { node: nodes, library: {}, versions: { producer: 1575 } },

@@ -240,7 +240,14 @@ describe('an interrupted evaluation', () => {
       const saveExamples = join(folder, 'examples');
       const saved = await evaluate(folder, { ...options, resume: true, saveExamples });
       expect(saved.map(({ attacks }) => attacks)).to.deep.equal(expected.map(({ attacks }) => attacks));
-      expect(readdirSync(saveExamples)).to.have.length(8);
+      const files = readdirSync(saveExamples);
+      expect(files).to.have.length(8);
+      // A file of examples of other weights is made again.
+      const file = join(saveExamples, files[0]);
+      const whole = await readFile(file);
+      await writeFile(file, Buffer.from(whole.toString('latin1').replace(/[0-9a-f]{64}/, 'f'.repeat(64)), 'latin1'));
+      await evaluate(folder, { ...options, resume: true, saveExamples });
+      expect((await readFile(file)).equals(whole)).to.equal(true);
     }));
 
   it('of other settings is not touched, but says what differs', () =>
@@ -263,7 +270,7 @@ describe('an interrupted evaluation', () => {
       const out = join(folder, 'evaluation.json');
       const cases: [resume: true | 'if-same', damage: () => Promise<void>][] = [
         ['if-same', async () => undefined],
-        [true, () => writeFile(join(folder, 'evaluation.best.interrupted.json'), '{"version":2,')],
+        [true, () => writeFile(join(folder, 'evaluation.best.interrupted.json'), '{"version":3,')],
       ];
       for (const [resume, damage] of cases) {
         await stopped(path, 5, { out });
@@ -279,6 +286,8 @@ describe('an interrupted evaluation', () => {
         expect(resumed.attacks).to.deep.equal(expected.attacks);
         await writeFile(out, '{"version":1,"evaluations":[]}');
         expect(warnings.join()).to.contain('it begins anew');
+        if (resume === true)
+          expect(warnings.join()).to.match(/is lost\. .*evaluation\.best\.interrupted\.json: expected JSON/);
       }
     }));
 

@@ -65,6 +65,7 @@ async function checkpointOf(epoch: number, config: TrainOptions): Promise<Checkp
     optimizer: {},
     snapshot: null,
     meanGradient: {},
+    average: null,
     explored: {},
   };
 }

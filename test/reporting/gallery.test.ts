@@ -7,7 +7,7 @@ import { loadTarget } from '../../src/evaluation/target.ts';
 import { drawGallery } from '../../src/reporting/gallery.ts';
 import { tinyData, withRun } from '../evaluation/tiny.ts';
 
-const pixels = (uri: string) => decode(Buffer.from(uri.split(',')[1], 'base64'));
+const pixels = (png: string) => decode(Buffer.from(png, 'base64'));
 
 describe('a gallery', () => {
   before(() => tf.setBackend('cpu'));

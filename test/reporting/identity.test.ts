@@ -65,17 +65,27 @@ describe('a report of runs that differ in a setting without a column', () => {
   const runs = sampleRuns();
   const longer = runs
     .filter(({ config }) => config.sparsity === 0.9 && config.optimizer === 'sgd')
-    .map((run) => ({ ...run, name: `${run.name}-longer`, config: { ...run.config, epochs: 12 } }));
-  const data = collectReport([...runs, ...longer], 'T', null);
+    .map((run) => ({
+      ...run,
+      name: `${run.name}-longer`,
+      config: { ...run.config, epochs: 12 },
+      last: { epoch: 12, datasetSha256: 'abc' },
+    }));
+  const data = collectReport([...runs, ...longer], 'T');
 
   it('averages over seeds only', () => {
     for (const { rows } of data.cells) expect(rows.length).to.be.at.most(3);
-    expect(data.series.map(({ name }) => name)).to.have.members(['SGD', 'SGD, epochs 12', 'AGENT', 'undefended']);
+    expect(data.groups[0].series.map(({ name }) => name)).to.have.members([
+      'SGD',
+      'SGD, epochs 12',
+      'AGENT',
+      'undefended',
+    ]);
   });
 
   it('compares AGENT with what shares its settings', () => {
     const [agent] = data.cells.filter(({ setting }) => setting.optimizer === 'agent' && setting.sparsity === 0.9);
-    expect(agent.robustDifference?.n).to.equal(3);
+    expect(agent.differences?.robust.n).to.equal(3);
     const targets = data.epochs.filter(({ run }) => run.run.endsWith('-longer')).map(({ target }) => target);
     expect(targets).to.have.length(3);
   });

@@ -1,17 +1,20 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { decode } from 'fast-png';
+import { writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { html } from '../../src/reporting/html.ts';
 import { renderPage } from '../../src/reporting/page.ts';
-import { pngUri } from '../../src/reporting/png.ts';
+import { pngBase64 } from '../../src/reporting/png.ts';
 import { writeReport } from '../../src/reporting/report.ts';
-import { collectReport, headlineCells } from '../../src/reporting/report-data.ts';
+import { collectReport, headlineCells, withGallery } from '../../src/reporting/report-data.ts';
 import { type RunRecord, readRuns } from '../../src/reporting/runs.ts';
 import { seriesOf } from '../../src/reporting/series.ts';
-import { METRIC_COLUMNS } from '../../src/training/metrics.ts';
+import { formatMetricRow, METRICS_HEADER } from '../../src/training/metrics.ts';
+import { runFolder } from '../../src/training/run-folder.ts';
+import { rejection } from '../rejection.ts';
 import { sampleGallery, sampleRuns } from './sample.ts';
 
 const runs = sampleRuns();
@@ -19,7 +22,7 @@ const runs = sampleRuns();
 describe('the page', () => {
   let page: string;
   before(async () => {
-    page = await renderPage(collectReport(runs, 'A <title> & more', sampleGallery()));
+    page = await renderPage(withGallery(collectReport(runs, 'A <title> & more'), sampleGallery()));
   });
 
   it('asks nothing of the network and runs no script', () => {
@@ -44,6 +47,15 @@ describe('the page', () => {
       'results',
       'configuration',
     ]);
+  });
+
+  it('says of a run whose network collapsed that it returned, and how it was attacked from then on', async () => {
+    const [first, ...others] = runs;
+    const metrics = first.metrics.map((row, i) => ({ ...row, collapses: i < 5 ? 0 : 2, attack_steps: i < 5 ? 1 : 3 }));
+    const told = await renderPage(collectReport([{ ...first, metrics }, ...others], 'collapsed'));
+    const sentence = `In ${first.name} the network collapsed (catastrophic overfitting), so training returned to an earlier epoch 2 times; from epoch 6 on its attack is stronger, in the last epoch PGD with 3 steps.`;
+    expect(told.split(sentence)).to.have.length(2);
+    expect(page).not.to.include('catastrophic overfitting');
   });
 
   it('tells every chart and picture in words', () => {
@@ -73,7 +85,7 @@ describe('the page', () => {
       ...run,
       config: { ...run.config, objective: 'natural', augment: 'none' } as const,
     }));
-    expect(await renderPage(collectReport(natural, 'T', null))).not.to.contain(blind);
+    expect(await renderPage(collectReport(natural, 'T'))).not.to.contain(blind);
   });
 
   it('says what its figures do not compare with, that they are bounds, and which alarms were raised', () => {
@@ -84,11 +96,34 @@ describe('the page', () => {
   });
 
   it('shows the figures of the tables', () => {
-    const data = collectReport(runs, 'T', null);
-    const cell = headlineCells(data).find(({ setting }) => setting.optimizer === 'agent' && setting.sparsity === 0.99);
+    const data = collectReport(runs, 'T');
+    const cell = headlineCells(data.groups[0]).find(
+      ({ setting }) => setting.optimizer === 'agent' && setting.sparsity === 0.99,
+    );
     expect(page).to.contain(`${((cell?.robust.mean ?? 0) * 100).toFixed(1)} ± `);
     expect(cell?.rows.length).to.equal(3);
-    expect(data.threat).to.deep.equal({ norm: 'linf', epsilon: 0.1 });
+    expect(data.groups[0].threat).to.deep.equal({ norm: 'linf', epsilon: 0.1 });
+  });
+
+  it('raises the alarm for robust overfitting, and names the run', async () => {
+    const page = await renderPage(
+      collectReport(
+        runs.slice(3, 6).map((run, i) => ({
+          ...run,
+          metrics: run.metrics.map((row, epoch) => ({
+            ...row,
+            train_robust_accuracy: 0.3 + 0.05 * epoch,
+            validation_robust_accuracy: i === 0 ? 0.5 - 0.03 * Math.abs(epoch - 3) : 0.3 + 0.02 * epoch,
+          })),
+        })),
+        'T',
+      ),
+    );
+    expect(page).to.contain('Robust overfitting</span> in 1 run:');
+    expect(page).to.contain('raised in 1 of 3');
+    expect(page).to.match(
+      new RegExp(`${runs[3].name}: Robust overfitting: robust accuracy on held-out images was 48\\.0 %`),
+    );
   });
 
   it('says so where files are not the official ones', async () => {
@@ -101,14 +136,14 @@ describe('the page', () => {
         })),
       }),
     );
-    const text = await renderPage(collectReport(unofficial, 'T', null));
+    const text = await renderPage(collectReport(unofficial, 'T'));
     expect(text).to.contain('cifar10 (unofficial)').and.to.contain('do not compare with published cifar10');
   });
 
   it('stands without evaluations, without epochs, and with a single run', async () => {
     const bare = runs.map((run) => ({ ...run, evaluations: [], metrics: [] }));
-    expect(await renderPage(collectReport(bare, 'T', null))).to.contain('None of these runs was evaluated yet');
-    expect(await renderPage(collectReport(runs.slice(0, 1), 'T', null))).to.contain('1 run over 1 seed');
+    expect(await renderPage(collectReport(bare, 'T'))).to.contain('None of these runs was evaluated yet');
+    expect(await renderPage(collectReport(runs.slice(0, 1), 'T'))).to.contain('1 run over 1 seed');
   });
 });
 
@@ -172,8 +207,8 @@ describe('html', () => {
 
 describe('a picture', () => {
   it('holds its pixels', () => {
-    const uri = pngUri((i) => [0, 0.5, 1, 2, -1, 0.2][i], [1, 2, 3]);
-    const { width, height, channels, data } = decode(Buffer.from(uri.split(',')[1], 'base64'));
+    const picture = pngBase64((i) => [0, 0.5, 1, 2, -1, 0.2][i], [1, 2, 3]);
+    const { width, height, channels, data } = decode(Buffer.from(picture, 'base64'));
     expect([width, height, channels]).to.deep.equal([2, 1, 3]);
     expect([...data]).to.deep.equal([0, 128, 255, 255, 0, 51]);
   });
@@ -188,14 +223,27 @@ describe('a report', () => {
       await rm(folder, { recursive: true });
     }
   };
+  const writeLast = (folder: string, name: string, epoch: number): Promise<void> =>
+    writeCheckpoint(runFolder(join(folder, name)).last, {
+      config: {},
+      model: { name: 'cnn', width: 1, inputShape: [28, 28, 1], classes: 10 },
+      epoch,
+      step: 10 * epoch,
+      progress: { datasetSha256: 'abc' },
+      params: {},
+      state: {},
+      optimizer: {},
+      average: null,
+      snapshot: null,
+      meanGradient: {},
+      explored: {},
+    });
   const writeRuns = async (folder: string): Promise<void> => {
-    for (const { name, config, metrics, evaluations } of runs.slice(0, 3)) {
+    for (const { name, config, last, metrics, evaluations } of runs.slice(0, 3)) {
       await mkdir(join(folder, name));
       await writeFile(join(folder, name, 'config.json'), JSON.stringify(config));
-      await writeFile(
-        join(folder, name, 'metrics.csv'),
-        [METRIC_COLUMNS, ...metrics.map((row) => METRIC_COLUMNS.map((column) => row[column]))].join('\n'),
-      );
+      await writeFile(join(folder, name, 'metrics.csv'), METRICS_HEADER + metrics.map(formatMetricRow).join(''));
+      await writeLast(folder, name, last?.epoch ?? 0);
       await writeFile(join(folder, name, 'evaluation.json'), JSON.stringify({ version: 1, evaluations }));
     }
   };
@@ -224,6 +272,39 @@ describe('a report', () => {
       const byName = runs.slice(0, 3).sort((a, b) => (a.name < b.name ? -1 : 1));
       expect(read).to.deep.equal(byName.map((run) => ({ ...run, folder: join(folder, run.name) })));
       expect((await readRuns(join(folder, runs[0].name))).length).to.equal(1);
+    }));
+
+  it('leaves out a run of another version, names it, and refuses a folder of such runs alone', () =>
+    withFolder(async (folder) => {
+      await writeRuns(folder);
+      const other = join(folder, 'another', 'config.json');
+      await mkdir(join(folder, 'another'));
+      await writeFile(other, JSON.stringify({ ...runs[0].config, version: 99 }));
+      const warnings: string[] = [];
+      const { files, leftOut } = await writeReport(folder, { gallery: false, warn: (line) => warnings.push(line) });
+      expect(leftOut.map(({ run }) => run)).to.deep.equal(['another']);
+      expect(warnings).to.have.length(1);
+      expect(warnings[0]).to.match(/leave out another: its config\.json is of version 99, expected \d/);
+      expect(await readFile(files.page, 'utf8')).to.contain('id="left-out"');
+      for (const { name } of runs.slice(0, 3)) await rm(join(folder, name), { recursive: true });
+      expect(String(await rejection(writeReport(folder)))).to.match(/no run that this version of Equipoise reads/);
+    }));
+
+  it('names a damaged file and its field, and writes nothing', () =>
+    withFolder(async (folder) => {
+      await writeRuns(folder);
+      const { metrics, evaluation } = runFolder(join(folder, runs[1].name));
+      const whole = await readFile(evaluation, 'utf8');
+      await writeFile(evaluation, whole.replace('"n":400', '"n":40'));
+      expect(String(await rejection(writeReport(folder)))).to.contain(
+        `${evaluation} cannot be read as evaluations: evalu`,
+      );
+      await writeFile(evaluation, whole);
+      await writeFile(metrics, (await readFile(metrics, 'utf8')).replace('\n2,', '\n1,'));
+      expect(String(await rejection(writeReport(folder)))).to.contain(
+        `${metrics}, line 3, column epoch: expected epoch 2`,
+      );
+      expect(await readdir(folder)).to.have.length(3);
     }));
 
   it('without a run is refused, and writes nothing', () =>

@@ -4,7 +4,7 @@ import { accuracyOf } from '../../src/evaluation/intervals.ts';
 import { type AttackResult, CLAIM, type Evaluation } from '../../src/evaluation/types.ts';
 import { withUnions } from '../../src/evaluation/union.ts';
 import type { Gallery, GalleryRow } from '../../src/reporting/gallery.ts';
-import { pngUri } from '../../src/reporting/png.ts';
+import { pngBase64 } from '../../src/reporting/png.ts';
 import type { ResultRow } from '../../src/reporting/results.ts';
 import type { RunRecord } from '../../src/reporting/runs.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
@@ -14,6 +14,7 @@ import { METRIC_COLUMNS, type MetricRow } from '../../src/training/metrics.ts';
 /** A row of results.csv with plausible values, some of them replaced. */
 export const resultRow = (replaced: Partial<ResultRow>): ResultRow => ({
   run: 'run',
+  group: 'mnist10k abc linf 0.1',
   dataset: 'mnist10k',
   dataset_sha256: 'abc',
   split: 'test',
@@ -30,15 +31,18 @@ export const resultRow = (replaced: Partial<ResultRow>): ResultRow => ({
   sparsity_actual: 0.9001,
   nonzeros: 1234,
   seed: 0,
+  complete: 'true',
   epoch: 10,
   checkpoint: 'best',
   attack: 'pgd-20-ce',
+  attacks: 'pgd-20-ce',
   norm: 'linf',
   epsilon: 0.1,
   steps: 20,
   step_size: 0.0125,
   restarts: 1,
   attack_seed: 0,
+  preprocessing: '',
   n: 2000,
   clean_accuracy: 0.8,
   clean_low: 0.78,
@@ -166,6 +170,7 @@ export const sampleRuns = (): RunRecord[] =>
     name,
     folder: `runs/${name}`,
     config,
+    last: { epoch: 10, datasetSha256: 'abc' },
     metrics: metrics(config),
     evaluations: ['best', 'last'].map((checkpoint) => evaluation(config, checkpoint)),
   }));
@@ -182,9 +187,9 @@ export function sampleGallery(): Gallery {
   const rows = ['dense, undefended', '95 % sparse, AGENT'].map(
     (attacked, net): GalleryRow => ({
       attacked,
-      clean: pngUri(ring, SHAPE),
-      perturbation: pngUri((i) => 0.5 + noise(i), SHAPE),
-      adversarial: pngUri((i) => ring(i) + 0.2 * noise(i), SHAPE),
+      clean: pngBase64(ring, SHAPE),
+      perturbation: pngBase64((i) => 0.5 + noise(i), SHAPE),
+      adversarial: pngBase64((i) => ring(i) + 0.2 * noise(i), SHAPE),
       magnification: 5,
       predictions: [
         { net: 'dense, undefended', clean: '0', adversarial: net === 0 ? '8' : '0', right: net !== 0 },

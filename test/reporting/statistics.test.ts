@@ -5,7 +5,6 @@ import { normal, seedKey } from '../../src/core/key.ts';
 import {
   holm,
   mean,
-  pairedDifference,
   smallestDetectable,
   standardDeviation,
   studentQuantile,
@@ -124,55 +123,5 @@ describe('the smallest detectable difference', () => {
       }
       expect(found / 20_000, `n ${n}`).to.be.closeTo(0.8, 0.01);
     }
-  });
-});
-
-describe('a paired difference', () => {
-  it('is the mean of the differences with its t interval', () => {
-    const difference = pairedDifference([0.52, 0.55, 0.5, 0.54], [0.5, 0.51, 0.49, 0.5]);
-    expect(difference.mean).to.be.closeTo(0.0275, 1e-12);
-    expect(difference.low).to.be.closeTo(0.0275 - 3.182446305283708 * 0.0075, 1e-9);
-    expect(difference.high).to.be.closeTo(0.0275 + 3.182446305283708 * 0.0075, 1e-9);
-    expect(difference).to.include({ n: 4, distinguishable: true });
-  });
-
-  it('of two pairs uses one degree of freedom', () => {
-    const { low, high, distinguishable } = pairedDifference([0.3, 0.2], [0.2, 0.2]);
-    expect(low).to.be.closeTo(0.05 - 12.706204736174698 * 0.05, 1e-9);
-    expect(high).to.be.closeTo(0.05 + 12.706204736174698 * 0.05, 1e-9);
-    expect(distinguishable).to.equal(false);
-  });
-
-  it('of one pair has no interval and decides nothing', () => {
-    const { mean: center, low, high, distinguishable } = pairedDifference([0.9], [0.1]);
-    expect(center).to.be.closeTo(0.8, 1e-12);
-    expect([low, high]).to.deep.equal([Number.NaN, Number.NaN]);
-    expect(distinguishable).to.equal(false);
-  });
-
-  it('decides nothing where all differences are equal, for then their spread is unknown', () =>
-    expect(pairedDifference([0.3, 0.5], [0.2, 0.4])).to.include({ n: 2, distinguishable: false }));
-
-  it('changes its sign when the sides change', () =>
-    fc.assert(
-      fc.property(
-        fc.array(fc.tuple(fc.integer({ max: 100, min: 0 }), fc.integer({ max: 100, min: 0 })), {
-          minLength: 2,
-          maxLength: 9,
-        }),
-        (pairs) => {
-          const a = pairs.map(([x]) => x);
-          const b = pairs.map(([, y]) => y);
-          const there = pairedDifference(a, b);
-          const back = pairedDifference(b, a);
-          expect(there.mean).to.be.closeTo(-back.mean, 1e-9);
-          expect(there.low).to.be.closeTo(-back.high, 1e-9);
-        },
-      ),
-    ));
-
-  it('refuses sides that do not pair', () => {
-    expect(() => pairedDifference([1, 2], [1])).to.throw(InputError, /2 and 1 came/);
-    expect(() => pairedDifference([], [])).to.throw(InputError);
   });
 });

@@ -61,6 +61,7 @@ const recordOf = ({ name, config }: StudyRun, epochs: number, evaluated = false)
   name,
   folder: name,
   config,
+  last: { epoch: epochs, datasetSha256: null },
   metrics: Array.from({ length: epochs }, (_, i) =>
     row({
       epoch: i + 1,

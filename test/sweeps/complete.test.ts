@@ -13,6 +13,7 @@ import { readRuns } from '../../src/reporting/runs.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
 import { warningOf } from '../../src/sweeps/job.ts';
 import { type ChildProcesses, runSweep, type SweepEvent } from '../../src/sweeps/sweep.ts';
+import { METRIC_COLUMNS } from '../../src/training/metrics.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
 import { outcome } from '../training/tiny.ts';
 
@@ -86,7 +87,11 @@ describe('a run that is not complete', () => {
   });
 
   it('is finished though half a row, or rows of epochs to come, are in its metrics', async () => {
-    for (const tail of ['2,8,0.5,0.', '2,8\n', `2${',0'.repeat(22)}\n3${',0'.repeat(22)}\n`]) {
+    for (const tail of [
+      '2,8,0.5,0.',
+      '2,8\n',
+      [2, 3].map((epoch) => `${epoch}${',0'.repeat(METRIC_COLUMNS.length - 1)}\n`).join(''),
+    ]) {
       const { out, files } = await behind();
       const lines = (await readFile(files.metrics, 'utf8')).split('\n');
       await writeFile(files.metrics, `${lines[0]}\n${lines[1]}\n${tail}`);
@@ -150,14 +155,23 @@ describe('a run that is not complete', () => {
     expect(warnings[0]).to.match(/is not complete: its last checkpoint records epoch 1 of 2\./);
   });
 
-  it('is named by a report and left out beside others, with the rows of what happens again', async () => {
+  it('is named by a report, whose means leave it out, as its metrics leave out the epochs that happen again', async () => {
     const { out } = await behind();
     const warnings: string[] = [];
-    const { results, runs } = await writeReport(out, { gallery: false, warn: (message) => warnings.push(message) });
+    const { results, cells, runs } = await writeReport(out, {
+      gallery: false,
+      warn: (message) => warnings.push(message),
+    });
     expect(warnings).to.deep.equal([
-      `${job.name} is not complete: its last checkpoint records epoch 1 of 2. Its results are left out.`,
+      `Means and comparisons leave out ${job.name}: its training is unfinished: it completed 1 of 2 epochs.`,
     ]);
-    expect([...new Set(results.map(({ run }) => run))]).to.deep.equal([other.name]);
+    expect([...new Set(cells.flatMap(({ rows }) => rows.map(({ run }) => run)))]).to.deep.equal([other.name]);
+    expect(new Map(results.map(({ run, complete }) => [run, complete]))).to.deep.equal(
+      new Map([
+        [job.name, 'false'],
+        [other.name, 'true'],
+      ]),
+    );
     expect(runs.map(({ name, metrics }) => [name, metrics.length])).to.have.deep.members([
       [job.name, 1],
       [other.name, 2],

@@ -3,15 +3,19 @@ import fc from 'fast-check';
 import { UsageError } from '../../src/core/errors.ts';
 import { type MethodName, methods } from '../../src/sparsity/methods.ts';
 import { seesOtherExamples } from '../../src/training/conditions.ts';
-import { configHash, describe as describeConfig, parseConfig, type TrainOptions } from '../../src/training/config.ts';
-
-import { METHOD_SETTINGS, methodOptions } from '../../src/training/method-settings.ts';
-
-type MethodOption = keyof typeof METHOD_SETTINGS;
+import {
+  configHash,
+  describe as describeConfig,
+  parseConfig,
+  readConfig,
+  settingRows,
+  type TrainOptions,
+} from '../../src/training/config.ts';
+import { methodOptions } from '../../src/training/method-options.ts';
 
 const problemOf = (input: unknown): string => {
   try {
-    parseConfig(input);
+    readConfig(input);
   } catch (error) {
     expect(error).to.be.instanceOf(UsageError);
     return (error as Error).message;
@@ -46,36 +50,74 @@ describe('a training configuration', () => {
       updateInterval: 7,
       updateEnd: 0.5,
       noise: 1e-3,
-    };
-    const inSteps = {
-      dropFraction: 0.4,
-      dropFractionSchedule: 'linear',
-      begin: 250,
-      interval: 7,
-      end: 0.5,
-      noise: 1e-3,
-    };
+    } as const;
     for (const [name, { sparse, defaults, givenWeights }] of Object.entries(methods)) {
       if (!sparse) continue;
       const from = givenWeights === 'needed' ? 'ab'.repeat(32) : undefined;
-      const given = { method: name, sparsity: 0.9, from };
+      const given: TrainOptions = { method: name as MethodName, sparsity: 0.9, from };
       expect({ ...defaults, ...methodOptions(parseConfig(given), 1000) }, name).to.deep.equal({ ...defaults });
-      const own = Object.keys(METHOD_SETTINGS).filter((option) => option in (defaults ?? {})) as MethodOption[];
-      const set = Object.fromEntries(
-        own.map((option) => METHOD_SETTINGS[option].setting).map((key) => [key, others[key]]),
-      );
-      expect(methodOptions(parseConfig({ ...given, ...set }), 1000), name).to.deep.equal(
-        Object.fromEntries(own.map((option) => [option, inSteps[option]])),
-      );
-      for (const [key, value] of Object.entries(others)) {
-        if (!(key in set))
-          expect(problemOf({ ...given, [key]: value })).to.match(new RegExp(`^${key} \\S+ applies to`));
+      for (const [setting, { methodOption }] of settingRows) {
+        if (methodOption === undefined) continue;
+        const value = others[setting as keyof typeof others];
+        if (methodOption in (defaults ?? {})) {
+          const inSteps = setting === 'updateBegin' ? 250 : value;
+          expect(methodOptions(parseConfig({ ...given, [setting]: value }), 1000)[methodOption], name).to.equal(
+            inSteps,
+          );
+        } else {
+          expect(problemOf({ ...given, [setting]: value })).to.match(new RegExp(`^${setting} \\S+ applies to`));
+        }
       }
     }
   });
 
+  it('takes the steps and the step size of a training attack from its row', () => {
+    const attack = (options: TrainOptions) => {
+      const { trainingAttack, steps, stepSize, stepsSchedule } = parseConfig({ dataset: 'cifar10', ...options });
+      return { trainingAttack, steps, stepSize, stepsSchedule };
+    };
+    const none = { steps: undefined, stepSize: undefined, stepsSchedule: undefined };
+    expect(attack({})).to.deep.equal({ ...none, trainingAttack: 'pgd', steps: 10, stepSize: 2 / 255 });
+    expect(attack({ trainingAttack: 'rs-fgsm' })).to.deep.equal({
+      ...none,
+      trainingAttack: 'rs-fgsm',
+      stepSize: 1.25 * (8 / 255),
+    });
+    expect(attack({ trainingAttack: 'n-fgsm' })).to.deep.equal({
+      ...none,
+      trainingAttack: 'n-fgsm',
+      stepSize: 8 / 255,
+    });
+    expect(attack({ stepsSchedule: '0@0,2@0.5' })).to.deep.equal({
+      ...none,
+      trainingAttack: 'pgd',
+      stepsSchedule: '0@0,2@0.5',
+    });
+    expect(attack({ objective: 'natural' })).to.deep.equal({ ...none, trainingAttack: undefined });
+  });
+
+  it('has a guard against collapse below three attack steps, unless it is given', () => {
+    const guard = (options: TrainOptions) => parseConfig({ dataset: 'cifar10', ...options }).guard;
+    expect([1, 2, 3, 10].map((steps) => guard({ steps }))).to.deep.equal([true, true, false, false]);
+    expect(guard({ trainingAttack: 'rs-fgsm' })).to.equal(true);
+    expect(guard({ trainingAttack: 'n-fgsm', guard: false })).to.equal(false);
+    expect(guard({ steps: 10, guard: true })).to.equal(true);
+    expect(guard({ stepsSchedule: '0@0,1@0.3' })).to.equal(true);
+    expect(guard({ stepsSchedule: '0@0,3@0.3' })).to.equal(false);
+    expect(guard({ objective: 'natural' })).to.equal(undefined);
+  });
+
+  it('lets a matched pre-pass attack as training does, whatever the training attack', () => {
+    const steps = (options: TrainOptions) =>
+      parseConfig({ optimizer: 'agent', agentPrepass: 'matched', ...options }).agentAttackSteps;
+    expect(steps({ trainingAttack: 'n-fgsm' })).to.equal(1);
+    expect(steps({ steps: 3 })).to.equal(3);
+    expect(steps({ stepsSchedule: '0@0,2@0.5' })).to.equal(undefined);
+  });
+
   it('resolves to itself', () => {
-    const optional = <T>(values: readonly T[]) => fc.option(fc.constantFrom(...values), { nil: undefined });
+    const optional = <const T extends readonly unknown[]>(values: T) =>
+      fc.option(fc.constantFrom<T[number]>(...values), { nil: undefined });
     fc.assert(
       fc.property(
         fc.record({
@@ -95,10 +137,11 @@ describe('a training configuration', () => {
   });
 
   it('takes the pre-pass of the authors, and a matched one where all of a biased correction would be taken', () => {
-    const prepassOf = (optimizer: string, objective: string) => parseConfig({ optimizer, objective }).agentPrepass;
-    for (const optimizer of ['agent', 'svrg', 'alpha-svrg']) {
+    const prepassOf = (optimizer: TrainOptions['optimizer'], objective: TrainOptions['objective']) =>
+      parseConfig({ optimizer, objective }).agentPrepass;
+    for (const optimizer of ['agent', 'svrg', 'alpha-svrg'] as const) {
       expect(prepassOf(optimizer, 'natural')).to.equal('published');
-      for (const objective of ['at', 'trades']) {
+      for (const objective of ['at', 'trades'] as const) {
         expect(prepassOf(optimizer, objective)).to.equal(optimizer === 'agent' ? 'published' : 'matched');
       }
     }
@@ -262,9 +305,41 @@ describe('a training configuration', () => {
     [
       'attack steps of natural training',
       { objective: 'natural', steps: 3 },
-      /steps 3 applies to adversarial objectives only/,
+      /steps 3 applies to adversarial objectives with .* only; here objective is natural/,
+    ],
+    [
+      'steps of a one-step attack',
+      { trainingAttack: 'rs-fgsm', steps: 2 },
+      /steps 2 applies to .* training attack pgd .* only; here .*trainingAttack is rs-fgsm/,
+    ],
+    ['steps beside their schedule', { stepsSchedule: '0@0,1@0.5', steps: 2 }, /steps 2 applies to .*0@0,1@0.5/],
+    [
+      'two steps of a one-step attack in a schedule',
+      { trainingAttack: 'n-fgsm', stepsSchedule: '0@0,2@0.5' },
+      /trainingAttack n-fgsm takes one step, .*got stepsSchedule 0@0,2@0.5.*pgd/,
+    ],
+    ...['1@0.3', '0@0', '1@0,2@0', '1@0,2@1', '1@0,0.5@0.5', '-1@0', 'one', '1@0;2@1', '1@0,2@.5'].map(
+      (stepsSchedule) =>
+        [
+          `the schedule of steps ${stepsSchedule}`,
+          { stepsSchedule },
+          /stepsSchedule must be steps at ascending shares .*, as 0@0,1@0\.3/,
+        ] as const,
+    ),
+    [
+      'a training attack that there is none of',
+      { trainingAttack: 'fgsm' },
+      /trainingAttack must be one of pgd, rs-fgsm, n-fgsm/,
+    ],
+    [
+      'a guard of natural training',
+      { objective: 'natural', guard: true },
+      /guard true applies to adversarial objectives/,
     ],
     ['milestones of a cosine', { milestones: [1, 2] }, /milestones 1,2 applies to the schedule multi-step only/],
+    ['a peak of a cosine', { lrPeak: 0.3 }, /lrPeak 0\.3 applies to the schedules linear and one-cycle only/],
+    ['a peak at the end', { schedule: 'linear', lrPeak: 1 }, /lrPeak/],
+    ['a decay of averages that never ends', { ema: 1 }, /ema/],
     ['milestones out of order', { schedule: 'multi-step', milestones: [5, 2] }, /milestones must ascend/],
     ['a norm without customary radius', { dataset: 'folder', norm: 'l1' }, /epsilon must be given for dataset folder/],
     ['a mean without a deviation', { mean: [0.5] }, /mean and std come together.*mean 0\.5 and no std came/],
@@ -279,7 +354,7 @@ describe('a training configuration', () => {
     ['Nesterov without momentum', { momentum: 0, nesterov: true }, /nesterov needs a momentum/],
     ['a word for a number', { epochs: 'ten' }, /epochs must be a number; ten came/],
     ['half a seed', { seed: 0.5 }, /seed must be a whole number; 0\.5 came/],
-    ['a later version', { version: 2 }, /configurations of version 1; 2 came/],
+    ['another version', { version: 1 }, /configurations of version 2, got 1/],
     ['no record', 'cifar10', /record of settings; cifar10 came/],
   ];
   for (const [what, input, message] of mistakes) {
@@ -292,7 +367,7 @@ describe('a training configuration', () => {
     const nameOf = (setting: string) => `--${setting.toUpperCase()}`;
     const messageOf = (input: unknown) => {
       try {
-        parseConfig(input, { nameOf });
+        readConfig(input, { nameOf });
       } catch (error) {
         return (error as Error).message;
       }
@@ -303,13 +378,25 @@ describe('a training configuration', () => {
     expect(messageOf({ epochs: 0 })).to.equal('--EPOCHS must be above 0; 0 came.');
   });
 
-  it('keeps the name that it had before some settings were there', () => {
-    expect(configHash(parseConfig({ method: 'bsr-net', sparsity: 0.9, distribution: 'bsr-net' }))).to.equal(
-      '2b40729bb611b171',
-    );
-    const { weightDecayScope, maskUpdate, noise } = parseConfig({ sparsity: 0.9, maskUpdate: 'after-step' });
-    expect([weightDecayScope, maskUpdate, noise]).to.deep.equal([undefined, undefined, undefined]);
-    expect(parseConfig({ sparsity: 0.9, maskUpdate: 'instead-of-step' }).maskUpdate).to.equal('instead-of-step');
+  it('writes down every setting that applies, defaults included', () => {
+    const { weightDecayScope, maskUpdate, dropSchedule, updateBegin } = parseConfig({ sparsity: 0.9 });
+    expect([weightDecayScope, maskUpdate, dropSchedule, updateBegin]).to.deep.equal(['all', 'after-step', 'cosine', 0]);
+  });
+
+  it('has a row below those that its default reads, so that each setting given alone resolves to itself', () => {
+    const given: readonly TrainOptions[] = [
+      { sparsity: 0.9 },
+      { layerSparsities: { 'fc.kernel': 0.5 } },
+      { dataset: 'svhn', norm: 'l2' },
+      { objective: 'trades', optimizer: 'svrg', steps: 3 },
+      { schedule: 'multi-step', epochs: 7 },
+      { method: 'bsr-net', sparsity: 0.9, distribution: 'bsr-net' },
+    ];
+    for (const options of given) {
+      const config = parseConfig(options);
+      expect(parseConfig(config)).to.deep.equal(config);
+      expect(config).to.deep.include(options);
+    }
   });
 
   it('takes per-layer for its distribution where sparsities of layers are given, at sparsity 0 too', () => {
@@ -334,7 +421,6 @@ describe('a training configuration', () => {
 
   it('has a name that does not follow from how often it saves, and is that of the default', () => {
     const hash = configHash(parseConfig({ dataset: 'cifar10' }));
-    expect(hash).to.equal('169f17168c8b7339');
     expect(configHash(parseConfig({ dataset: 'cifar10', checkpointEvery: 60 }))).to.equal(hash);
     expect(configHash(parseConfig({ dataset: 'cifar10', testLimit: 60 }))).not.to.equal(hash);
   });

@@ -5,9 +5,8 @@ import { flagOf, SETTING_FLAGS } from '../../src/cli/settings.ts';
 import { datasetNames, datasets } from '../../src/data/datasets.ts';
 import type { DatasetDefaults } from '../../src/data/defaults.ts';
 import { formatEpsilon } from '../../src/evaluation/epsilon.ts';
-import { type MethodName, methods } from '../../src/sparsity/methods.ts';
-import { FIXED_DEFAULTS, parseConfig } from '../../src/training/config.ts';
-import { METHOD_SETTINGS, methodDefaults } from '../../src/training/method-settings.ts';
+import { methods } from '../../src/sparsity/methods.ts';
+import { FIXED_DEFAULTS, parseConfig, settingRows } from '../../src/training/config.ts';
 
 const page = readFileSync(fileURLToPath(new URL('../../../docs/training.md', import.meta.url)), 'utf8');
 
@@ -38,10 +37,11 @@ describe('the defaults that the page on training names', () => {
 
   it('are those of each method whose masks change', () => {
     const changing = Object.entries(methods).filter(([, { defaults }]) => defaults !== null);
-    const rows = changing.map(([name]) => {
-      const its = methodDefaults(name as MethodName);
-      return [name, ...Object.values(METHOD_SETTINGS).map(({ setting }) => String(its[setting] ?? '–'))];
-    });
+    const options = settingRows.flatMap(([, { methodOption }]) => methodOption ?? []);
+    const rows = changing.map(([name, { defaults }]) => [
+      name,
+      ...options.map((option) => String(defaults?.[option] ?? '–')),
+    ]);
     expect(tableOf('by method')).to.deep.equal(rows);
   });
 
@@ -55,7 +55,7 @@ describe('the defaults that the page on training names', () => {
 
   it('are what an empty configuration comes to', () => {
     const config = parseConfig({});
-    const { defaults } = datasets[FIXED_DEFAULTS.dataset];
+    const { defaults } = datasets.mnist10k;
     const { model, epochs, batchSize, lr, augment } = defaults;
     const { dataset, width, optimizer, objective, momentum, seed } = FIXED_DEFAULTS;
     const fixed = { dataset, width, optimizer, objective, momentum, seed };

@@ -356,7 +356,13 @@ describe('the training of every method', () => {
         );
         const weights = { params, state: state.statistics };
         const drawn = drawBatch(task, 0, batchesOfEpoch(task, 0)[0]);
-        const { batch } = await withAdversarial(task, task.attacks.training(0), weights, 0, drawn);
+        const { batch } = await withAdversarial(
+          task,
+          task.attacks.training({ epoch: 0, guard: null }),
+          weights,
+          0,
+          drawn,
+        );
         const found = lossGradients(task.program, task.objective, weights, batch);
         // Along itself, over a distance on which hardly a unit changes sides.
         const length = tf.tidy(() =>
@@ -479,7 +485,7 @@ describe('the training of every method', () => {
       const sum: Record<string, Float64Array> = {};
       for (const [i, indices] of seen.entries()) {
         const drawn = drawBatch(task, epoch, indices, { augmented: examples === 'epoch' });
-        const attack = examples === 'epoch' ? task.attacks.training(epoch) : null;
+        const attack = examples === 'epoch' ? task.attacks.training({ epoch, guard: null }) : null;
         const { batch } = await withAdversarial(task, attack, now, epoch, drawn);
         const { loss, gradients, state: moved } = lossGradients(task.program, task.objective, now, batch);
         const earlier = lossOf(task.program, task.objective, previous, batch).loss;

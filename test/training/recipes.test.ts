@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { sizeOf } from '../../src/core/structure.ts';
+import type { DatasetName } from '../../src/data/datasets.ts';
 import { kernelsOf } from '../../src/models/inspect.ts';
 import { buildModel } from '../../src/models/models.ts';
 import { distributions } from '../../src/sparsity/distributions.ts';
@@ -157,7 +158,7 @@ describe('a recipe', () => {
   });
 
   it('augments SVHN as the authors do: bsr-net as CIFAR, rice2020 not at all', () => {
-    const augmentOf = (recipe: RecipeName, dataset: string) => parseConfig({ recipe, dataset }).augment;
+    const augmentOf = (recipe: RecipeName, dataset: DatasetName) => parseConfig({ recipe, dataset }).augment;
     expect(augmentOf('bsr-net', 'svhn')).to.equal('shift-flip');
     expect(augmentOf('rice2020', 'svhn')).to.equal('none');
     for (const recipe of names) expect(augmentOf(recipe, 'cifar100')).to.equal('shift-flip');
@@ -167,7 +168,7 @@ describe('a recipe', () => {
 
   it('rigl moves the weights at mask updates of SET, as the authors do', () => {
     expect(parseConfig({ recipe: 'rigl' }).maskUpdate).to.equal('instead-of-step');
-    expect(parseConfig({ recipe: 'rigl', method: 'set' }).maskUpdate).to.equal(undefined);
+    expect(parseConfig({ recipe: 'rigl', method: 'set' }).maskUpdate).to.equal('after-step');
   });
 
   it('rice2020 normalises by the data set, and learns SVHN at a tenth of the rate', () => {

@@ -73,7 +73,12 @@ describe('a run that is stopped and resumed', () => {
     { optimizer: 'agent', method: 'bsr-net', distribution: 'bsr-net', agentPrepass: 'published-bsr' },
     { optimizer: 'agent', agentPrepass: 'matched', awpGamma: 0.01, attackWarmup: 2 },
     { optimizer: 'agent', method: 'rigl', maskUpdate: 'instead-of-step', objective: 'mat' },
+    { method: 'rigl', ema: 0.9, schedule: 'one-cycle', checkpointEvery: EVERY_STEP },
+    { method: 'bsr-net', ema: 0.9, schedule: 'linear', lrPeak: 0.3 },
     { optimizer: 'agent', method: 'gradual', agentPrepass: 'subsampled', agentPrepassShare: 0.5 },
+    { optimizer: 'agent', agentPrepass: 'matched', trainingAttack: 'rs-fgsm', guard: true },
+    { trainingAttack: 'n-fgsm', objective: 'trades' },
+    { optimizer: 'agent', agentPrepass: 'matched', stepsSchedule: '0@0,2@0.5' },
   ];
   for (const options of settings) {
     it(`ends with the same bytes under ${JSON.stringify(options)}`, async () => {
@@ -258,6 +263,17 @@ describe('a run that is stopped and resumed', () => {
     it('takes no other configuration, and the message names what differs', async () => {
       const error = await failure(train(tinyConfig({ lr: 0.3 }), { out, resume: true }));
       expect(error.message).to.match(/lr was 0\.05, now 0\.3/);
+    });
+
+    it('is refused by name where another version of Equipoise wrote it', async () => {
+      const older = folder();
+      await cp(out, older, { recursive: true });
+      const file = runFolder(older).config;
+      await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), version: 1 }));
+      const error = await failure(train(config, { out: older, resume: true }));
+      expect(error.message)
+        .to.contain(file)
+        .and.to.match(/configurations of version 2, got 1\. Use the version/);
     });
 
     it('with no whole checkpoint is an error that says so', async () => {

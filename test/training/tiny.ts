@@ -6,7 +6,8 @@ import { runFolder } from '../../src/training/run-folder.ts';
 
 /** Four steps an epoch of a small network on generated images, a mask update after every third. */
 export function tinyConfig(options: TrainOptions = {}): TrainConfig {
-  const { method = 'rigl', sparsity = 0.8, objective = 'at' } = options;
+  const { method = 'rigl', sparsity = 0.8, objective = 'at', trainingAttack = 'pgd', stepsSchedule } = options;
+  const choosesSteps = trainingAttack === 'pgd' && stepsSchedule === undefined;
   return parseConfig({
     dataset: 'synthetic',
     model: 'mlp',
@@ -17,7 +18,7 @@ export function tinyConfig(options: TrainOptions = {}): TrainConfig {
     epochs: 2,
     lr: 0.05,
     augment: 'shift',
-    ...(objective !== 'natural' && { steps: 2 }),
+    ...(objective !== 'natural' && { guard: false, ...(choosesSteps && { steps: 2 }) }),
     ...(sparsity > 0 && methods[method].defaults?.interval !== undefined && { updateInterval: 3, updateEnd: 1 }),
     ...options,
   });
@@ -35,9 +36,10 @@ export async function untimedMetrics(out: string): Promise<string[][]> {
 /** What a run left behind, apart from times: equal for equal runs. */
 export async function outcome(
   out: string,
-): Promise<{ last: string; best: string; metrics: string[][]; kinds: string[] }> {
-  const { last, best, events } = runFolder(out);
+): Promise<{ last: string; best: string; ema: string | null; metrics: string[][]; kinds: string[] }> {
+  const { last, best, ema, events } = runFolder(out);
   const [lastBytes, bestBytes, lines] = await Promise.all([readFile(last), readFile(best), readFile(events, 'utf8')]);
+  const averaged = await readFile(ema, 'base64').catch(() => null);
   const kinds = lines
     .trimEnd()
     .split('\n')
@@ -47,6 +49,7 @@ export async function outcome(
   return {
     last: lastBytes.toString('base64'),
     best: bestBytes.toString('base64'),
+    ema: averaged,
     metrics: await untimedMetrics(out),
     kinds,
   };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { hasCheckpoint } from '../../src/checkpoints/checkpoint.ts';
+import { hasCheckpoint, readCheckpoint } from '../../src/checkpoints/checkpoint.ts';
 import { loadModel } from '../../src/checkpoints/load-model.ts';
 import { InputError } from '../../src/core/errors.ts';
 import {
@@ -19,6 +19,7 @@ import { batchesOfEpoch, disposeBatch, drawBatch } from '../../src/training/batc
 import type { TrainOptions } from '../../src/training/config.ts';
 import { coefficientOf, unusualCoefficient } from '../../src/training/correction.ts';
 import { DivergenceError } from '../../src/training/errors.ts';
+import type { MetricColumn } from '../../src/training/metrics.ts';
 import { runPrepass } from '../../src/training/prepass.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
 import { startWarnings } from '../../src/training/start-warnings.ts';
@@ -123,7 +124,12 @@ describe('training', () => {
     const events: TrainEvent[] = [];
     const config = tinyConfig({ trainLimit: 9, batchSize: 4, method: 'static' });
     const { best } = await train(config, { out, onProgress: (event) => events.push(event) });
-    expect(best).to.deep.equal({ epoch: 2, robustValidationAccuracy: null });
+    expect(best).to.deep.equal({
+      epoch: 2,
+      measure: 'validation_robust_accuracy',
+      score: null,
+      weights: 'raw',
+    });
     const warnings = events.flatMap((event) => (event.kind === 'warning' ? [event.message] : []));
     expect(warnings).to.have.length(1);
     expect(warnings[0]).to.match(/^No images are held out of 9, .* best\.safetensors is the last one/);
@@ -162,6 +168,34 @@ describe('training', () => {
     disposeTensors(state);
   });
 
+  for (const [objective, measure, seed] of [
+    ['natural', 'validation_clean_accuracy', 0],
+    ['at', 'validation_robust_accuracy', 2],
+  ] as const) {
+    it(`keeps the epoch of highest ${measure} under ${objective}`, async () => {
+      const options = { objective, seed, epochs: 6, trainLimit: 256, width: 0.3, epsilon: 0.1, lr: 0.2 } as const;
+      const { out, events } = await run(options);
+      const rows = events.flatMap((event) => (event.kind === 'epoch' ? [event.metrics] : []));
+      /** The epoch of the highest value, the later one of equal ones. */
+      const highest = (column: MetricColumn) => {
+        const values = rows.map((row) => row[column] ?? 0);
+        return values.lastIndexOf(Math.max(...values)) + 1;
+      };
+      const others = (['validation_clean_accuracy', 'validation_robust_accuracy'] as const).filter(
+        (column) => column !== measure,
+      );
+      expect(highest(measure), 'both measures choose the same epoch').not.to.equal(highest(others[0]));
+      const { stored } = await readCheckpoint(runFolder(out).best);
+      expect(stored.epoch).to.equal(highest(measure));
+      expect(stored.progress.best).to.deep.equal({
+        epoch: stored.epoch,
+        measure,
+        score: rows[stored.epoch - 1][measure],
+        weights: 'raw',
+      });
+    });
+  }
+
   it('measures up to 256 training images, whatever is held out', async () => {
     const { events } = await run({ method: 'static', epochs: 1, objective: 'natural' });
     const [first, last] = [
@@ -198,7 +232,7 @@ describe('training', () => {
       tinyConfig({ optimizer: 'agent', agentPrepass: 'matched', epochs: 4, attackWarmup: 2 }),
     );
     for (const attack of [attacks.training, attacks.prepass]) {
-      const epsilons = [0, 1, 2, 3].map((epoch) => attack(epoch)?.epsilon);
+      const epsilons = [0, 1, 2, 3].map((epoch) => attack({ epoch, guard: null })?.epsilon);
       expect(epsilons).to.deep.equal([config.epsilon / 2, config.epsilon, config.epsilon, config.epsilon]);
     }
     expect(attacks.validation.epsilon).to.equal(config.epsilon);
@@ -414,7 +448,7 @@ describe('training', () => {
     const out = folder();
     const missing = train(tinyConfig({ dataset: 'cifar10' }), { out, dataDirectory: join(base, 'nowhere') });
     expect(await missing.catch((error: Error) => error)).to.be.instanceOf(InputError);
-    const unknown = train(tinyConfig({ model: 'perceptron' }), { out });
+    const unknown = train({ ...tinyConfig(), model: 'perceptron' }, { out });
     expect(await unknown.catch((error: Error) => error)).to.be.instanceOf(InputError);
     const empty = train(tinyConfig({ sparsity: 0.99999 }), { out });
     expect(await empty.catch((error: Error) => error)).to.be.instanceOf(InputError);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
-import { rowsUpTo } from '../../src/training/metrics.ts';
+import { METRIC_COLUMNS, METRICS_HEADER, parseMetrics, rowsUpTo } from '../../src/training/metrics.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
 import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
@@ -155,21 +155,26 @@ describe("a run's folder", () => {
       resume: true,
       onProgress: (event) => event.kind === 'warning' && warnings.push(event.message),
     });
-    expect(readFileSync(metrics, 'utf8')).to.equal([header, rows[0], rows[2], ''].join('\n'));
+    const [, ...cells] = METRIC_COLUMNS;
+    const empty = `2${cells.map(() => ',').join('')}`;
+    expect(readFileSync(metrics, 'utf8')).to.equal([header, rows[0], empty, rows[2], ''].join('\n'));
+    expect(parseMetrics(readFileSync(metrics, 'utf8'), metrics).map(({ epoch }) => epoch)).to.deep.equal([1, 2, 3]);
     expect(warnings.length).to.equal(1);
-    expect(warnings[0]).to.match(/metrics\.csv is damaged: the rows of 1 of 3 epochs are missing/);
+    expect(warnings[0]).to.match(/metrics\.csv is damaged: the rows of 1 of 3 epochs are lost/);
   });
 });
 
 describe('the rows of metrics.csv', () => {
-  const row = (epoch: number | string): string => `${epoch}${',0'.repeat(22)}`;
+  const row = (epoch: number | string, step = 0): string =>
+    METRIC_COLUMNS.map((column) => (column === 'epoch' ? epoch : column === 'step' ? step : 0)).join(',');
+  const empty = row(1).replaceAll(',0', ',');
 
-  it('up to an epoch are whole, in order and once each', () => {
-    const text = ['epoch,…', row(1), row(3), row(2), row(2).replace(',0', ',7'), row(4), 'x', row('1.5'), '3,0.2'].join(
-      '\n',
-    );
-    expect(rowsUpTo(3, text)).to.deep.equal([row(1), row(2).replace(',0', ',7'), row(3)]);
-    expect(rowsUpTo(0, text)).to.deep.equal([]);
-    expect(rowsUpTo(3, '')).to.deep.equal([]);
+  it('up to an epoch are whole, in order and once each; the last of several counts, and a lost one is empty', () => {
+    const lines = [row(1), row(3), row(2), row(2, 7), row(4), 'x', row('1.5'), row(1, -1), '3,0.2'];
+    const text = METRICS_HEADER + lines.map((line) => `${line}\n`).join('');
+    expect(rowsUpTo(3, text)).to.deep.equal({ rows: [row(1), row(2, 7), row(3)], lost: 0 });
+    expect(rowsUpTo(0, text)).to.deep.equal({ rows: [], lost: 0 });
+    expect(rowsUpTo(1, '')).to.deep.equal({ rows: [empty], lost: 1 });
+    expect(rowsUpTo(1, METRICS_HEADER + row(1))).to.deep.equal({ rows: [empty], lost: 1 });
   });
 });

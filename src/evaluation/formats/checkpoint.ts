@@ -7,8 +7,8 @@ import { modelOfNetwork, trainingOf } from './network.ts';
 /** A checkpoint that training wrote, or a run's folder for those that it keeps. */
 export const checkpoint: ModelFormat = {
   description: "a run's folder, or a checkpoint of one",
-  recognises: ({ kind, path, metadata, modelJson }) =>
-    (kind === 'folder' && modelJson === undefined) ||
+  recognises: ({ kind, path, metadata, modelJson, isSavedModel }) =>
+    (kind === 'folder' && modelJson === undefined && !isSavedModel) ||
     (metadata !== undefined && Object.hasOwn(metadata, 'format_version')) ||
     // Damaged, perhaps beyond recognition; the one before it may be whole.
     (kind === 'file' && metadata === undefined && path.endsWith('.safetensors')),

@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { sha256Of } from '../../checkpoints/digest.ts';
+import { LARGEST_WEIGHTS, readWhole } from '../../checkpoints/inside.ts';
 import { checkpointOf } from '../../checkpoints/network.ts';
-import { decodePytorch } from '../../checkpoints/pytorch-file.ts';
+import { decodePytorch } from '../../checkpoints/pytorch/exported.ts';
+import { decodeSafetensors } from '../../checkpoints/safetensors.ts';
 import { buildModel, MODEL_METADATA } from '../../models/index.ts';
-import { sha256Of } from './digest.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
 import { modelOfNetwork, trainingOf } from './network.ts';
 
@@ -15,8 +16,10 @@ export const exported: ModelFormat = {
 };
 
 async function load({ path }: LoadRequest): Promise<LoadedModel> {
-  const bytes = new Uint8Array(await readFile(path));
-  const { model, config, epoch, step, progress, params, state } = checkpointOf(decodePytorch(bytes, path));
+  const bytes = await readWhole(path, LARGEST_WEIGHTS);
+  const { model, config, epoch, step, progress, params, state } = checkpointOf(
+    decodePytorch(decodeSafetensors(bytes, path), path),
+  );
   return modelOfNetwork(
     { program: buildModel(model.name, model), params, state },
     {

@@ -1,5 +1,6 @@
-import type { Squashing } from '../../../attacks/final-activation.ts';
+import type { FinalActivation } from '../../../attacks/final-activation.ts';
 import type { AttackedModel, NormName } from '../../../attacks/types.ts';
+import type { Reading } from '../../checkpoints/pytorch/reading.ts';
 import type { PixelShape } from '../../data/types.ts';
 import type { EvaluatedTarget } from '../types.ts';
 
@@ -9,6 +10,8 @@ export interface Found {
   readonly kind: 'file' | 'folder' | 'nothing';
   /** The first bytes of a file. */
   readonly head: Uint8Array;
+  /** Whether it is a folder with a SavedModel of TensorFlow. */
+  readonly isSavedModel: boolean;
   /** The `model.json` that the path is or holds, parsed; undefined where there is none. */
   readonly modelJson: unknown;
   /** The metadata of a safetensors file; undefined for others. */
@@ -28,6 +31,8 @@ export interface LoadRequest {
   readonly images: ImagesOf | null;
   /** File of other names for the weights; see docs/foreign-models.md. */
   readonly names?: string;
+  /** What weights do not say of their network. */
+  readonly reading?: Reading;
 }
 
 /** A model as its file gives it, before any preprocessing. */
@@ -53,6 +58,8 @@ export interface ModelFormat {
   readonly description: string;
   /** Whether it is recognised only to say what to do instead. */
   readonly refused?: true;
+  /** Whether it holds bare weights, which `names` and `reading` describe. */
+  readonly readsWeights?: true;
   /** Whether this is one; later formats are asked only where earlier ones say no. */
   recognises(found: Found): boolean;
   /** The models that a path stands for; default: the path itself. */
@@ -61,6 +68,8 @@ export interface ModelFormat {
   load(request: LoadRequest): Promise<LoadedModel>;
 }
 
-/** Told to the user of a model whose final activation is left out. */
-export const takenOff = (activation: Squashing): string =>
-  `The ${activation} that ends it was taken off: attacks need logits.`;
+/** A note for the user of a model that ends in a softmax or sigmoid. */
+export const activationNote = ({ activation, kept }: Pick<FinalActivation, 'activation' | 'kept'>): string =>
+  kept === null
+    ? `The ${activation} that ends it was taken off: attacks need logits.`
+    : `The ${activation} that ends it was kept: ${kept}. Attacks are weaker on its probabilities than on logits.`;

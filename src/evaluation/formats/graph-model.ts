@@ -1,11 +1,14 @@
+// GraphModels of TensorFlow.js. One that takes a fixed number of images is given batches of that size, the last one filled up.
 import type { GraphModel } from '@tensorflow/tfjs-converter';
-import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Squashing } from '../../../attacks/final-activation.ts';
+import { ifSound } from '../../../attacks/final-activation.ts';
+import { readSavedModel, type SavedModel } from '../../checkpoints/saved-model.ts';
 import { InputError } from '../../core/errors.ts';
 import { fitInput } from './fit-input.ts';
-import { type LoadedModel, type LoadRequest, type ModelFormat, takenOff } from './format.ts';
-import { buildFailure, checkEnds, readSavedModel, recordOf, topologyKind } from './model-json.ts';
+import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
+import { type GraphNode, logitsOf, readGraph, unfused } from './graph-topology.ts';
+import { buildFailure, checkClasses, checkEnds, recordOf, topologyKind } from './model-json.ts';
 
 /** A GraphModel of TensorFlow.js, as the converter makes it of a SavedModel: `model.json` and files of weights. */
 export const graphModel: ModelFormat = {
@@ -28,26 +31,22 @@ async function loadConverter(): Promise<typeof import('@tensorflow/tfjs-converte
 
 async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
   const saved = await readSavedModel(path);
-  const { artifacts } = saved;
-  const converter = await loadConverter();
-  const logits = logitsNodeOf(artifacts.modelTopology as Topology, artifacts.signature as Signature | undefined);
-  let model: GraphModel<tf.io.IOHandlerSync>;
-  try {
-    model = converter.loadGraphModelSync(artifacts);
-  } catch (error) {
-    throw buildFailure(path, 'tfjs-converter', 'If it has operations of its own, wrap it with --module.', error);
-  }
+  const graph = readGraph(path, saved);
+  const logits = logitsOf(graph);
+  const model = build(await loadConverter(), path, saved, [...graph.nodes.values()]);
   try {
     checkEnds(path, model);
+    checkClasses(path, model.outputs[0].shape?.at(-1));
     const [input] = model.inputs;
-    const { inputShape, reshape, note } = fitInput(
-      input.shape?.map((extent) => (extent > 0 ? extent : null)),
-      images?.imageShape ?? null,
-    );
-    const output = logits?.name ?? model.outputs[0].name;
+    const shape = input.shape?.map((extent) => (extent > 0 ? extent : null));
+    const { inputShape, reshape, note } = fitInput(shape, images?.imageShape ?? null);
+    const run = (tensor: string) => (batch: Tensor) =>
+      inBatchesOf(shape?.[0] ?? null, batch, (part) => model.execute({ [input.name]: part }, tensor) as Tensor);
+    const output = run(model.outputs[0].name);
+    const classify = logits === null ? output : ifSound(logits.activation, output, run(logits.tensor));
     const kernels = Object.values(model.weights).flatMap((weights) => weights.filter(({ rank }) => rank >= 2));
     return {
-      model: (batch) => tf.tidy(() => model.execute({ [input.name]: reshape(batch) }, output) as Tensor2D),
+      model: (batch: Tensor4D) => tf.tidy(() => classify(reshape(batch)) as Tensor2D),
       record: recordOf(
         path,
         saved,
@@ -55,7 +54,7 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
       ),
       inputShape,
       classes: null,
-      notes: [logits === null ? null : takenOff(logits.activation), note].filter((text) => text !== null),
+      notes: [logits === null ? null : activationNote({ ...logits, kept: null }), note].filter((text) => text !== null),
       dispose: () => model.dispose(),
     };
   } catch (error) {
@@ -64,38 +63,39 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
   }
 }
 
-interface GraphNode {
-  readonly name: string;
-  readonly op: string;
-  readonly input?: readonly string[];
+function build(
+  { loadGraphModelSync }: typeof import('@tensorflow/tfjs-converter'),
+  path: string,
+  { topology, weightSpecs, weightData, json }: SavedModel,
+  nodes: readonly GraphNode[],
+): GraphModel<tf.io.IOHandlerSync> {
+  const { signature, format, userDefinedMetadata, modelInitializer, initializerSignature } = json;
+  try {
+    const artifacts: tf.io.ModelArtifacts = {
+      modelTopology: { ...topology, node: unfused(nodes) },
+      weightSpecs: [...weightSpecs],
+      weightData: weightData.buffer,
+      ...(format ? { format } : {}),
+      ...(signature ? { signature } : {}),
+      ...(userDefinedMetadata ? { userDefinedMetadata: userDefinedMetadata as Record<string, object> } : {}),
+      ...(modelInitializer ? { modelInitializer } : {}),
+      ...(initializerSignature ? { initializerSignature: initializerSignature as never } : {}),
+    };
+    return loadGraphModelSync(artifacts);
+  } catch (error) {
+    throw buildFailure(path, 'tfjs-converter', 'If it has operations of its own, wrap it with --module.', error);
+  }
 }
 
-interface Topology {
-  readonly node?: readonly GraphNode[];
+/** The outputs of a batch of any size, by a model that takes batches of one size; null where it takes any. */
+function inBatchesOf(size: number | null, batch: Tensor, run: (part: Tensor) => Tensor): Tensor {
+  const [count, ...rest] = batch.shape;
+  if (size === null || size === count) return run(batch);
+  const parts = Array.from({ length: Math.ceil(count / size) }, (_, i) => {
+    const taken = Math.min(size, count - i * size);
+    const part = tf.slice(batch, i * size, [taken, ...rest]);
+    return run(taken === size ? part : tf.concat([part, tf.zeros([size - taken, ...rest])], 0));
+  });
+  const outputs = parts.length === 1 ? parts[0] : tf.concat(parts, 0);
+  return tf.slice(outputs, 0, [count, ...outputs.shape.slice(1)]);
 }
-
-interface Signature {
-  readonly outputs?: Readonly<Record<string, { readonly name: string }>>;
-}
-
-/** By the operation of the node that ends a graph. */
-const SQUASHING: Readonly<Record<string, Squashing>> = { Softmax: 'softmax', Sigmoid: 'sigmoid' };
-
-/** The node that feeds the softmax or sigmoid which ends a graph; null where neither does. */
-function logitsNodeOf(
-  { node = [] }: Topology,
-  signature: Signature | undefined,
-): { readonly name: string; readonly activation: Squashing } | null {
-  const nodes = new Map(node.map((one) => [one.name, one]));
-  const used = new Set(node.flatMap(({ input = [] }) => input.map(nodeName)));
-  const named = Object.values(signature?.outputs ?? {}).map(({ name }) => nodeName(name));
-  const ends = named.length > 0 ? named : node.flatMap(({ name }) => (used.has(name) ? [] : [name]));
-  if (ends.length !== 1) return null;
-  let end = nodes.get(ends[0]);
-  while (end?.op === 'Identity') end = nodes.get(nodeName(end.input?.[0] ?? ''));
-  const activation = SQUASHING[end?.op ?? ''];
-  return activation === undefined ? null : { name: nodeName(end?.input?.[0] ?? ''), activation };
-}
-
-/** The node of a tensor: `dense/BiasAdd` of `dense/BiasAdd:0` and of `^dense/BiasAdd`. */
-const nodeName = (tensor: string): string => tensor.replace(/^\^/, '').replace(/:\d+$/, '');

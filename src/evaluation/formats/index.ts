@@ -1,15 +1,17 @@
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
+import { LARGEST_MODEL_JSON, readWhole } from '../../checkpoints/inside.ts';
+import { MODEL_JSON } from '../../checkpoints/saved-model.ts';
 import { InputError } from '../../core/errors.ts';
 import { checkpoint } from './checkpoint.ts';
 import { exported } from './exported.ts';
 import type { Found, ModelFormat } from './format.ts';
 import { graphModel } from './graph-model.ts';
 import { layersModel } from './layers-model.ts';
-import { MODEL_JSON } from './model-json.ts';
 import { esModule } from './module.ts';
 import { pytorchWeights } from './pytorch-weights.ts';
-import { torchPickle, unnamedModule } from './refused.ts';
+import { kerasArchive, kerasHdf5, savedModel, torchPickle, unnamedModule } from './refused.ts';
 
 /** Every format that a model may come in; the first that recognises a path takes it. */
 export const FORMATS = {
@@ -19,6 +21,9 @@ export const FORMATS = {
   exported,
   pytorch: pytorchWeights,
   module: esModule,
+  keras: kerasArchive,
+  hdf5: kerasHdf5,
+  'saved-model': savedModel,
   'pytorch-pickle': torchPickle,
   'unnamed-module': unnamedModule,
 } as const satisfies Readonly<Record<string, ModelFormat>>;
@@ -41,16 +46,20 @@ export async function formatOf(path: string): Promise<FormatName> {
   throw new InputError(`${path} is no model that Equipoise knows. A model is one of these:${accepted.join('')}`);
 }
 
-const HEAD_BYTES = 8;
+/** Enough for the name of the first file in a zip archive. */
+const HEAD_BYTES = 128;
+const LENGTH_BYTES = 8;
 const MAX_HEADER_BYTES = 100_000_000;
 
 async function inspect(path: string): Promise<Found> {
   const there = await stat(path).catch(() => null);
-  const nothing = { path, head: new Uint8Array(), modelJson: undefined, metadata: undefined };
+  const nothing = { path, head: new Uint8Array(), isSavedModel: false, modelJson: undefined, metadata: undefined };
   if (there === null) return { ...nothing, kind: 'nothing' };
   if (there.isDirectory()) {
-    return { ...nothing, kind: 'folder', modelJson: await readJson(join(path, MODEL_JSON)) };
+    const isSavedModel = (await stat(join(path, 'saved_model.pb')).catch(() => null)) !== null;
+    return { ...nothing, kind: 'folder', isSavedModel, modelJson: await readJson(join(path, MODEL_JSON)) };
   }
+  if (!there.isFile()) throw new InputError(`${path} is neither a file nor a folder. Give the file of a model.`);
   if (path.endsWith('.json')) return { ...nothing, kind: 'file', modelJson: await readJson(path) };
   const file = await open(path);
   try {
@@ -68,28 +77,24 @@ async function safetensorsMetadata(
   size: number,
   file: { read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<unknown> },
 ): Promise<Found['metadata']> {
-  if (head.length < HEAD_BYTES) return undefined;
+  if (head.length < LENGTH_BYTES) return undefined;
   const length = Number(new DataView(head.buffer, head.byteOffset).getBigUint64(0, true));
-  if (length < 2 || length > Math.min(size - HEAD_BYTES, MAX_HEADER_BYTES)) return undefined;
+  if (length < 2 || length > Math.min(size - LENGTH_BYTES, MAX_HEADER_BYTES)) return undefined;
   const header = new Uint8Array(length);
-  await file.read(header, 0, length, HEAD_BYTES);
+  await file.read(header, 0, length, LENGTH_BYTES);
   try {
-    const { __metadata__: metadata = {} } = JSON.parse(new TextDecoder().decode(header));
-    return metadata as Readonly<Record<string, string>>;
+    const { __metadata__: metadata } = JSON.parse(new TextDecoder().decode(header));
+    return z.record(z.string(), z.string()).catch({}).parse(metadata);
   } catch {
     return undefined;
   }
 }
 
 async function readJson(path: string): Promise<unknown> {
-  let text: string;
+  if ((await stat(path).catch(() => null)) === null) return undefined;
+  const bytes = await readWhole(path, LARGEST_MODEL_JSON);
   try {
-    text = await readFile(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-  try {
-    return JSON.parse(text);
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
     throw new InputError(`${path} is no JSON: ${(error as Error).message}. Copy the model again.`);
   }

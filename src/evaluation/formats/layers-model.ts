@@ -1,12 +1,20 @@
+// LayersModels of TensorFlow.js. Their topology is checked before they are built, and while they are built every weight is
+// counted before it is allocated, so a damaged file cannot hang or exhaust the process.
 import type { Tensor } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { withoutFinalActivation } from '../../../attacks/final-activation.ts';
-import { withWholeBatchNorms } from '../../../attacks/whole-batch-norms.ts';
+import { differentiably } from '../../../attacks/models.ts';
+import { replaced } from '../../../attacks/replaced.ts';
 import { loadLayers } from '../../checkpoints/layers-file.ts';
 import { parseRecord } from '../../checkpoints/network.ts';
+import { readSavedModel, type SavedModel } from '../../checkpoints/saved-model.ts';
+import { InputError } from '../../core/errors.ts';
+import { sizeOf } from '../../core/structure.ts';
 import { fitInput } from './fit-input.ts';
-import { type LoadedModel, type LoadRequest, type ModelFormat, takenOff } from './format.ts';
-import { buildFailure, checkEnds, readSavedModel, recordOf, topologyKind } from './model-json.ts';
+import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
+import { checkLayersTopology } from './layers-topology.ts';
+import { buildFailure, checkClasses, checkEnds, recordOf, topologyKind } from './model-json.ts';
 import { type Training, trainingOf } from './network.ts';
 
 /** A LayersModel of TensorFlow.js, as Keras's converter and `model.save` write it: `model.json` and files of weights. */
@@ -18,32 +26,76 @@ export const layersModel: ModelFormat = {
 
 async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
   const saved = await readSavedModel(path);
-  const { artifacts } = saved;
+  const remedy = remedyFor(saved.topology);
+  checkLayersTopology(path, saved.topology, remedy);
   const layers = await loadLayers();
   let model: LayersModel;
   try {
-    model = await layers.loadLayersModel({ load: async () => artifacts });
+    model = await build(layers, saved);
   } catch (error) {
-    throw buildFailure(path, 'tfjs-layers', remedyFor(artifacts.modelTopology), error);
+    throw buildFailure(path, 'tfjs-layers', remedy, error);
   }
   try {
     checkEnds(path, model);
+    checkClasses(path, model.outputs[0].shape.at(-1));
     const { inputShape, reshape, note } = fitInput(model.inputs[0].shape, images?.imageShape ?? null);
     const logits = withoutFinalActivation(model);
-    const applied = withWholeBatchNorms(logits?.model ?? model, model);
+    const applied = differentiably(logits?.model ?? model, model);
     const kernels = model.weights.map((weight) => weight.read()).filter(({ rank }) => rank >= 2);
     return {
       model: (batch) => applied.apply(reshape(batch), { training: false }) as Tensor as never,
       record: recordOf(path, saved, kernels),
       inputShape,
       classes: model.outputs[0].shape.at(-1) ?? null,
-      ...trainingIn(artifacts.userDefinedMetadata, path),
-      notes: [logits ? takenOff(logits.activation) : null, note].filter((text) => text !== null),
+      ...trainingIn(saved.json.userDefinedMetadata, path),
+      notes: [logits ? activationNote(logits) : null, note].filter((text) => text !== null),
       dispose: () => void model.dispose(),
     };
   } catch (error) {
     model.dispose();
     throw error;
+  }
+}
+
+type Layers = Awaited<ReturnType<typeof loadLayers>>;
+type Weight = { dispose(): void };
+type AddWeight = (name: string, shape: number[], dtype: unknown, initializer: unknown, ...rest: unknown[]) => Weight;
+
+/**
+ * The model with its weights, each of which comes from the file.
+ *
+ * @throws Error if the file has other weights than the layers, or fewer or more
+ */
+async function build({ layers, models, initializers }: Layers, saved: SavedModel): Promise<LayersModel> {
+  const specs = saved.weightSpecs.filter(({ group }) => group !== 'optimizer');
+  let left = specs.reduce((total, { shape }) => total + sizeOf(shape), 0);
+  const owner = layers.Layer.prototype as unknown as { addWeight: AddWeight };
+  const { addWeight } = owner;
+  function counted(this: unknown, ...[name, shape, dtype, _, ...rest]: Parameters<AddWeight>) {
+    left -= sizeOf(shape);
+    if (!(left >= 0)) {
+      const { name: layer } = this as { readonly name: string };
+      throw new InputError(
+        `Its layer ${layer} needs a weight ${name} [${shape.join(', ')}], and the file holds fewer values than its layers need.`,
+      );
+    }
+    const weight = addWeight.call(this, name, shape, dtype, initializers.zeros(), ...rest);
+    made.push(weight);
+    return weight;
+  }
+  const made: Weight[] = [];
+  const weights = tf.io.decodeWeights(saved.weightData.buffer, [...saved.weightSpecs]);
+  try {
+    // Layers are made before modelFromJSON first waits for anything.
+    const making = replaced(owner, 'addWeight', counted, () => models.modelFromJSON(saved.topology as never));
+    const model = await making;
+    model.loadWeights(Object.fromEntries(specs.map(({ name }) => [name, weights[name]])));
+    return model;
+  } catch (error) {
+    for (const weight of made) weight.dispose();
+    throw error;
+  } finally {
+    tf.dispose(weights);
   }
 }
 
@@ -57,7 +109,7 @@ function remedyFor(topology: unknown): string {
 }
 
 /** What a model that Equipoise exported says of its training; others say nothing. */
-function trainingIn(metadata: object | undefined, path: string): Training {
+function trainingIn(metadata: object | null | undefined, path: string): Training {
   const { equipoise_network: record } = (metadata ?? {}) as { readonly equipoise_network?: unknown };
   if (record === undefined) return {};
   const { config, progress } = parseRecord(record, path);

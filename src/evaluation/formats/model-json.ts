@@ -1,31 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import * as tf from '@tensorflow/tfjs-core';
-import { isMissing } from '../../checkpoints/system-errors.ts';
+// What the two formats of TensorFlow.js have in common: how they are told apart, what is said where they cannot be built,
+// and what an evaluation records of them.
+import type * as tf from '@tensorflow/tfjs-core';
+import { modelName, type SavedModel } from '../../checkpoints/saved-model.ts';
 import { InputError } from '../../core/errors.ts';
-import { sizeOf } from '../../core/structure.ts';
-import { sha256OfFiles } from './digest.ts';
-
-export const MODEL_JSON = 'model.json';
-
-interface WeightFile {
-  readonly path: string;
-  readonly bytes: Uint8Array;
-}
-
-/** A model of TensorFlow.js: its `model.json` with the weights that this names. */
-export interface SavedModel {
-  readonly artifacts: tf.io.ModelArtifacts;
-  /** Of all files, and their size. */
-  readonly sha256: string;
-  readonly bytes: number;
-}
-
-/** The path of a `model.json`, given it or its folder. */
-export const modelJsonOf = (path: string): string => (path.endsWith('.json') ? path : join(path, MODEL_JSON));
-
-/** What a model calls itself: the name of its folder. */
-export const modelName = (path: string): string => basename(dirname(modelJsonOf(path))) || MODEL_JSON;
 
 /** Whether a parsed `model.json` holds a LayersModel (Keras layers) or a GraphModel (nodes of a graph). */
 export function topologyKind(json: unknown): 'layers' | 'graph' | 'unknown' {
@@ -34,64 +11,6 @@ export function topologyKind(json: unknown): 'layers' | 'graph' | 'unknown' {
   if (format === 'graph-model' || modelTopology?.node !== undefined) return 'graph';
   return modelTopology?.class_name !== undefined ? 'layers' : 'unknown';
 }
-
-/**
- * Reads a `model.json` and the files of weights beside it.
- *
- * @throws InputError if a file is missing, or the weights are fewer or more than it says
- */
-export async function readSavedModel(path: string): Promise<SavedModel> {
-  const file = modelJsonOf(path);
-  const text = await readFile(file);
-  const json = JSON.parse(text.toString()) as tf.io.ModelJSON;
-  const files: WeightFile[] = [{ path: file, bytes: text }];
-  const artifacts = await tf.io.getModelArtifactsForJSON(json, async (manifest) => {
-    const groups: Uint8Array[] = [];
-    for (const { paths, weights } of manifest) {
-      const before = files.length;
-      for (const name of paths) files.push(await readShard(file, name));
-      const bytes = Buffer.concat(files.slice(before).map((shard) => shard.bytes));
-      const expected = weights.reduce((total, spec) => total + bytesOf(spec), 0);
-      if (Number.isFinite(expected) && bytes.length !== expected) {
-        throw new InputError(
-          `${file} names weights of ${expected} bytes; ${paths.join(' and ')} hold ${bytes.length}. Copy the folder again.`,
-        );
-      }
-      groups.push(bytes);
-    }
-    const data = new Uint8Array(Buffer.concat(groups));
-    return [manifest.flatMap(({ weights }) => weights), data.buffer];
-  });
-  return {
-    artifacts,
-    sha256: sha256OfFiles(files),
-    bytes: files.reduce((total, { bytes }) => total + bytes.length, 0),
-  };
-}
-
-async function readShard(modelJson: string, name: string): Promise<WeightFile> {
-  const path = join(dirname(modelJson), name);
-  try {
-    return { path, bytes: await readFile(path) };
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-    throw new InputError(`${modelJson} names the weights ${name}, which do not lie beside it. Copy the whole folder.`);
-  }
-}
-
-const BYTES: Readonly<Record<string, number>> = {
-  float32: 4,
-  int32: 4,
-  uint16: 2,
-  float16: 2,
-  uint8: 1,
-  bool: 1,
-  complex64: 8,
-};
-
-/** NaN where the length does not follow from the shape, as for texts. */
-const bytesOf = ({ shape, dtype, quantization }: tf.io.WeightsManifestEntry): number =>
-  sizeOf(shape) * (BYTES[quantization?.dtype ?? dtype] ?? Number.NaN);
 
 /** What to say where a library cannot build the model of a path. */
 export const buildFailure = (path: string, library: string, remedy: string, error: unknown): InputError =>
@@ -109,6 +28,14 @@ export function checkEnds(
   if (inputs.length === 1 && outputs.length === 1) return;
   throw new InputError(
     `A classifier has one input and one output; ${path} has ${inputs.length} and ${outputs.length}. Wrap it with --module.`,
+  );
+}
+
+/** @throws InputError for a model of one output, which is no classifier as it stands */
+export function checkClasses(path: string, count: number | null | undefined): void {
+  if (count !== 1) return;
+  throw new InputError(
+    `${path} has one output, as a model that says yes or no. Attacks need a logit for each class: give [0, z] for its logit z, from a module (--module) that loads the model and exports\n\n  classifier = (images) => { const z = model.predict(images); return tf.concat([tf.zerosLike(z), z], 1); }\n\nwhere z is the output before a final sigmoid.`,
   );
 }
 

@@ -3,12 +3,12 @@ import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { withoutFinalActivation } from '../../../attacks/final-activation.ts';
+import { differentiably } from '../../../attacks/models.ts';
 import type { AppliedModel, AttackedModel } from '../../../attacks/types.ts';
-import { withWholeBatchNorms } from '../../../attacks/whole-batch-norms.ts';
-import { isMissing } from '../../checkpoints/system-errors.ts';
+import { sha256Of } from '../../checkpoints/digest.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
-import { sha256Of } from './digest.ts';
-import { type LoadedModel, type LoadRequest, type ModelFormat, takenOff } from './format.ts';
+import { isMissing } from '../../core/system-errors.ts';
+import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
 
 /**
  * An ES module that exports a `classifier`: a function from images [batch, height, width, channels] to logits, or anything
@@ -33,7 +33,7 @@ async function load({ path }: LoadRequest): Promise<LoadedModel> {
   const model = await classifierIn(path, exported);
   const logits = typeof model === 'function' ? undefined : withoutFinalActivation(model);
   return {
-    model: typeof model === 'function' ? model : withWholeBatchNorms(logits?.model ?? model, model),
+    model: typeof model === 'function' ? model : differentiably(logits?.model ?? model, model),
     record: {
       checkpoint: basename(path),
       sha256: sha256Of(bytes),
@@ -46,7 +46,7 @@ async function load({ path }: LoadRequest): Promise<LoadedModel> {
     },
     inputShape: null,
     classes: null,
-    notes: [`${path} was run, as --module asks.`, ...(logits ? [takenOff(logits.activation)] : [])],
+    notes: [`${path} was run, as --module asks.`, ...(logits ? [activationNote(logits)] : [])],
     dispose: () => undefined,
   };
 }

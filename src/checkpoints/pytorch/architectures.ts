@@ -1,0 +1,479 @@
+// The families of networks whose state dicts can be read, told by the names and shapes of their weights.
+import { InputError, UsageError } from '../../core/errors.ts';
+import type { PixelShape } from '../../data/types.ts';
+import { buildModel, pytorchTensors } from '../../models/index.ts';
+import { batchNorm, dense, flatten, globalAveragePool, halve, relu } from '../../models/layers.ts';
+import type { Layer, Program } from '../../ops/network.ts';
+import { type Reading, readingFlags, STEMS, type StemName } from './reading.ts';
+
+/** The entries of a state dict: their shapes by name. */
+export type Shapes = ReadonlyMap<string, readonly number[]>;
+
+/** A network that a state dict may belong to. */
+export interface Architecture {
+  /** Such as `resnet18`. */
+  readonly name: string;
+  /** Of its channels to those of the published network. */
+  readonly width: number;
+  readonly program: Program;
+  /** What the weights do not say of it and was therefore assumed, in words. */
+  readonly assumed: readonly string[];
+}
+
+/** A family of networks, told by the names of its weights. */
+interface Family {
+  /** What its code calls the weights, for messages. */
+  readonly expected: string;
+  /** Other names that common code gives modules, and ours. */
+  readonly renames: Readonly<Record<string, string>>;
+  /** The parts of a reading that its members have beside the activation. */
+  readonly reads: readonly Exclude<keyof Reading, 'activation'>[];
+  recognises(shapes: Shapes): boolean;
+  /** @throws InputError for a member that is not supported, or that contradicts the reading */
+  build(shapes: Shapes, images: PixelShape, reading: Reading): Architecture;
+}
+
+/** The families of networks whose weights can be read; a new one is a row. */
+const FAMILIES: readonly Family[] = [
+  {
+    expected: 'pre-activation ResNet-18 (conv1, layer1.0.bn1, layer1.0.conv1, layer2.0.shortcut.0, …, bn, linear)',
+    renames: { fc: 'linear' },
+    reads: [],
+    recognises: (shapes) => shapes.has('layer1.0.conv1.weight') && shapes.has('bn.weight'),
+    build: buildPreactResnet,
+  },
+  {
+    expected: 'ResNet (conv1, bn1, layer1.0.conv1, layer2.0.shortcut.0, …, linear)',
+    renames: { 'layer*.*.downsample': 'layer*.*.shortcut', fc: 'linear' },
+    reads: ['stem'],
+    recognises: (shapes) => shapes.has('layer1.0.conv1.weight'),
+    build: buildResnet,
+  },
+  {
+    expected: 'WRN (conv1, block1.layer.0.conv1, block2.layer.0.convShortcut, …, bn1, fc)',
+    renames: { linear: 'fc' },
+    reads: [],
+    recognises: (shapes) => shapes.has('block1.layer.0.conv1.weight'),
+    build: buildWideResnet,
+  },
+  {
+    expected: 'VGG (features.0, features.1, …, classifier)',
+    renames: { fc: 'classifier', linear: 'classifier' },
+    reads: ['pools'],
+    recognises: (shapes) => shapes.has('features.0.weight'),
+    build: buildVgg,
+  },
+  {
+    expected: 'our own mlp, cnn, lenet300 and lenet5 (conv1, bn1, …, fc1, …)',
+    renames: {},
+    reads: [],
+    recognises: (shapes) => [...shapes.keys()].every((name) => /^(conv|bn|fc)\d*\./.test(name)),
+    build: buildSmall,
+  },
+];
+
+/** Names of weights by other names; `*` stands for any one part between dots. */
+export type Renames = Readonly<Record<string, string>>;
+
+/**
+ * Which network a state dict belongs to, and its entries by the names that this network has.
+ *
+ * @param shapes of the file's entries
+ * @param images [height, width, channels], which shapes do not tell; default 32×32, of as many channels as the first
+ * convolution takes
+ * @param reading what else shapes do not tell
+ * @returns the network, and for each of its entries the name in the file
+ * @throws InputError if it is none that is supported
+ */
+export function recogniseArchitecture(
+  shapes: Shapes,
+  renames: Renames,
+  images: PixelShape | undefined,
+  reading: Reading = {},
+): Architecture & { readonly nameInFile: ReadonlyMap<string, string> } {
+  const bare = withoutCommonPrefix(new Map([...shapes.keys()].map((name) => [name, name])));
+  const given = renamed(bare, withoutPrefixOf(bare, renames));
+  for (const family of FAMILIES) {
+    const names = renamed(given, family.renames);
+    const known = new Map([...names].map(([name, inFile]) => [name, shapes.get(inFile) ?? []]));
+    if (!family.recognises(known)) continue;
+    const numbered = family.build === buildVgg ? numberClassifier(names, known) : names;
+    const numberedShapes = new Map([...numbered].map(([name, inFile]) => [name, shapes.get(inFile) ?? []]));
+    checkChannels(numberedShapes, images);
+    const built = family.build(numberedShapes, images ?? usualImages(numberedShapes), reading);
+    const strange = (['stem', 'pools'] as const).find((part) => reading[part] && !family.reads.includes(part));
+    if (strange !== undefined) {
+      throw new UsageError(`${readingFlags({ [strange]: reading[strange] })} does not apply to a ${built.name}.`);
+    }
+    const nameInFile = family.build === buildVgg ? numberFeatures(numbered, numberedShapes, built.program) : numbered;
+    return { ...withActivation(built, reading), nameInFile };
+  }
+  const first = [...given.keys()].slice(0, 8).join(', ');
+  throw new InputError(
+    `These weights are of no network that Equipoise knows by their names: ${first}, …. It knows ${FAMILIES.map(({ expected }) => expected).join('; ')}. Give other names with --names, or wrap the model with --module.`,
+  );
+}
+
+/** Height and width of the images that most networks of this kind are for. */
+const CIFAR = 32;
+
+const usualImages = (shapes: Shapes): PixelShape => [CIFAR, CIFAR, channelsOf(shapes) ?? 3];
+
+/** The channels that the first convolution takes; undefined for a network without one. */
+function channelsOf(shapes: Shapes): number | undefined {
+  const first = shapes.get('conv1.weight') ?? shapes.get('features.0.weight');
+  return first?.length === 4 ? first[1] : undefined;
+}
+
+/** @throws InputError for images of another number of channels than the first convolution takes */
+function checkChannels(shapes: Shapes, images: PixelShape | undefined): void {
+  const channels = channelsOf(shapes);
+  if (images === undefined || channels === undefined || channels === images[2]) return;
+  throw new InputError(
+    `These weights are of a network for images of ${channels} ${channels === 1 ? 'channel' : 'channels'}; got images [${images.join(', ')}]. Name the data set that it was trained on.`,
+  );
+}
+
+function withActivation(architecture: Architecture, { activation }: Reading): Architecture {
+  if (activation !== undefined) {
+    const { activation: _, ...program } = architecture.program;
+    return { ...architecture, program: activation === 'relu' ? program : { ...program, activation } };
+  }
+  return { ...architecture, assumed: [...architecture.assumed, 'ReLU as its activation'] };
+}
+
+/** Names in the file by the names after renaming. */
+function renamed(names: ReadonlyMap<string, string>, renames: Renames): Map<string, string> {
+  const rules = Object.entries(renames).map(([from, to]) => ({ from: from.split('.'), to: to.split('.') }));
+  return new Map([...names].map(([name, inFile]) => [renameOne(name.split('.'), rules), inFile]));
+}
+
+interface Rule {
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+}
+
+/** The first rule that fits the first parts of a name; each `*` of its result takes what a `*` in turn stood for. */
+function renameOne(parts: readonly string[], rules: readonly Rule[]): string {
+  for (const { from, to } of rules) {
+    const stars: string[] = [];
+    const fits = from.every((pattern, i) => {
+      const match = parts[i] === undefined ? null : patternOf(pattern).exec(parts[i]);
+      stars.push(...(match?.slice(1) ?? []));
+      return match !== null;
+    });
+    if (!fits) continue;
+    const start = to.map((part) => part.replaceAll('*', () => stars.shift() ?? '*')).filter((part) => part !== '');
+    return [...start, ...parts.slice(from.length)].join('.');
+  }
+  return parts.join('.');
+}
+
+const patternOf = (pattern: string): RegExp => new RegExp(`^${pattern.split('*').map(escapeRegExp).join('(.*)')}$`);
+
+const escapeRegExp = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/** `module.` of DataParallel, `model.` of a wrapper, and whatever else all names start with. */
+function withoutCommonPrefix(names: Map<string, string>): Map<string, string> {
+  const [first] = [...names.keys()].map((name) => name.split('.'));
+  if (first === undefined || first.length < 3) return names;
+  if (![...names.keys()].every((name) => name.startsWith(`${first[0]}.`))) return names;
+  return withoutCommonPrefix(new Map([...names].map(([name, inFile]) => [name.slice(first[0].length + 1), inFile])));
+}
+
+/** Renames that may have been written with the prefix that all names of the file start with. */
+function withoutPrefixOf(names: ReadonlyMap<string, string>, renames: Renames): Renames {
+  const [[name, inFile] = ['', '']] = names;
+  const prefix = inFile.slice(0, inFile.length - name.length);
+  return Object.fromEntries(
+    Object.entries(renames).map(([from, to]) => [from.startsWith(prefix) ? from.slice(prefix.length) : from, to]),
+  );
+}
+
+const outputsOf = (shapes: Shapes, name: string): number => shapes.get(name)?.[0] ?? 0;
+
+const indicesBelow = (shapes: Shapes, prefix: string): number[] => {
+  const found = [...shapes.keys()].flatMap((name) =>
+    name.startsWith(prefix) ? [Number(name.slice(prefix.length).split('.')[0])] : [],
+  );
+  return [...new Set(found.filter(Number.isInteger))].sort((a, b) => a - b);
+};
+
+function buildResnet(shapes: Shapes, inputShape: PixelShape, { stem }: Reading): Architecture {
+  const stages = [1, 2, 3, 4].map((stage) => indicesBelow(shapes, `layer${stage}.`).length);
+  const kind = shapes.has('layer1.0.conv3.weight') ? 'bottleneck' : 'basic';
+  const known: Readonly<Record<string, string>> = {
+    'basic 2,2,2,2': 'resnet18',
+    'basic 3,4,6,3': 'resnet34',
+    'bottleneck 3,4,6,3': 'resnet50',
+  };
+  const name = known[`${kind} ${stages}`];
+  if (name === undefined) {
+    throw new InputError(
+      `A ResNet of ${kind} blocks in stages of ${stages.join(', ')} is none of ${Object.values(known).join(', ')}. Wrap the model with --module.`,
+    );
+  }
+  const [filters, , size, columns] = shapes.get('conv1.weight') ?? [];
+  const usual = size === columns ? USUAL_STEMS[size] : undefined;
+  if (usual === undefined) {
+    throw new InputError(
+      `The ${name} starts with a convolution of ${size}×${columns}; Equipoise knows those that start with 3×3 (for CIFAR) or 7×7 (for ImageNet). Wrap the model with --module.`,
+    );
+  }
+  if (size === 7 && stem === 'cifar') {
+    throw new UsageError(`--stem cifar starts with a convolution of 3×3; this ${name} starts with 7×7.`);
+  }
+  const options = { inputShape, classes: outputsOf(shapes, 'linear.weight'), width: filters / 64 };
+  const program = withStem(buildModel(name, options), size, stem ?? usual);
+  const { stride, pool } = STEMS[usual];
+  const assumed =
+    stem === undefined
+      ? [
+          `a first convolution of stride ${stride} ${pool ? 'and a 3×3 max pool of stride 2' : 'without a max pool'} (--stem ${usual})`,
+        ]
+      : [];
+  const strides = `strides of 1, 2, 2, 2 in its stages${kind === 'basic' ? '' : ', at the 3×3 convolutions'}`;
+  return { name, width: options.width, program, assumed: [...assumed, strides] };
+}
+
+/** What a ResNet that starts with a convolution of this size usually goes on with. */
+const USUAL_STEMS: Readonly<Record<number, StemName>> = { 3: 'cifar', 7: 'imagenet' };
+
+/** A ResNet with another first convolution, which batch norm, the activation and perhaps a max pool follow. */
+function withStem({ layers, ...program }: Program, size: number, stem: StemName): Program {
+  const [conv, norm, activation, ...blocks] = layers;
+  if (conv.kind !== 'conv') throw new Error('A ResNet starts with a convolution.');
+  const { stride, pool } = STEMS[stem];
+  const first: Layer = { ...conv, size, stride, padding: (size - 1) / 2 };
+  const pooling: Layer[] = pool ? [{ kind: 'maxPool', size: 3, stride: 2, padding: 1 }] : [];
+  return { ...program, layers: [first, norm, activation, ...pooling, ...blocks] };
+}
+
+function buildPreactResnet(shapes: Shapes, inputShape: PixelShape): Architecture {
+  const stages = [1, 2, 3, 4].map((stage) => indicesBelow(shapes, `layer${stage}.`).length);
+  if (String(stages) !== '2,2,2,2' || shapes.has('layer1.0.conv3.weight')) {
+    throw new InputError(
+      `Of pre-activation ResNets Equipoise knows that of 18 layers, stages of 2, 2, 2, 2 basic blocks; these weights have stages of ${stages.join(', ')}${shapes.has('layer1.0.conv3.weight') ? ' bottlenecks' : ''}. Wrap the model with --module.`,
+    );
+  }
+  const options = {
+    inputShape,
+    classes: outputsOf(shapes, 'linear.weight'),
+    width: outputsOf(shapes, 'conv1.weight') / 64,
+  };
+  return {
+    name: 'preactresnet18',
+    width: options.width,
+    program: buildModel('preactresnet18', options),
+    assumed: ['a first convolution of stride 1 without a max pool', 'strides of 1, 2, 2, 2 in its stages'],
+  };
+}
+
+function buildWideResnet(shapes: Shapes, inputShape: PixelShape): Architecture {
+  const stem = outputsOf(shapes, 'conv1.weight');
+  const depth = 6 * indicesBelow(shapes, 'block1.layer.').length + 4;
+  const widen = Math.max(1, Math.round(outputsOf(shapes, 'block1.layer.0.conv1.weight') / stem));
+  const name = `wrn-${depth}-${widen}`;
+  const options = { inputShape, classes: outputsOf(shapes, 'fc.weight'), width: stem / 16 };
+  return {
+    name,
+    width: options.width,
+    program: buildModel(name, options),
+    assumed: ['a first convolution of stride 1 without a max pool', 'strides of 1, 2, 2 in its blocks'],
+  };
+}
+
+/** A convolution of a VGG. */
+interface VggConvolution {
+  readonly slot: number;
+  readonly filters: number;
+  readonly inputs: number;
+  readonly size: number;
+  readonly normalised: boolean;
+  /** Modules without weights between its activation and the next convolution; null for the last one. */
+  readonly spare: number | null;
+}
+
+/** A VGG of any depth and width, with or without batch norm. */
+function buildVgg(shapes: Shapes, inputShape: PixelShape, { pools }: Reading): Architecture {
+  const convolutions = vggConvolutions(shapes);
+  const linear = indicesOfClassifier(shapes);
+  const last = convolutions[convolutions.length - 1];
+  const features = shapes.get(linear[0] ?? '')?.[1] ?? 0;
+  const [height, width] = inputShape;
+  const shrunk = (times: number) => Math.floor(height / 2 ** times) * Math.floor(width / 2 ** times) * last.filters;
+  const flat = (count: number) => features > 0 && features === shrunk(count);
+  if (pools !== undefined) checkPools(pools, convolutions);
+  const inner = pools ?? innerPools(convolutions, (count) => flat(count) && features > last.filters);
+  const all = pools ?? (flat(inner.length) ? inner : [...inner, convolutions.length]);
+  const averaged = features === last.filters && shrunk(all.length) > 0;
+  if (!averaged && !flat(all.length)) {
+    const counts = [...new Set([inner.length, all.length])];
+    throw new InputError(
+      `The classifier of this VGG takes ${features} features; images of [${inputShape.join(', ')}] give it ${counts.map((count) => `${shrunk(count)} features after ${count} poolings`).join(' or ')}. Evaluate it on images of the size that it was trained on, or say after which convolutions it pools, as --pools 2,4,7,10,13.`,
+    );
+  }
+  const layers = [
+    ...convolutions.flatMap(({ filters, inputs, size, normalised }, i): Layer[] => [
+      {
+        kind: 'conv',
+        name: `conv${i + 1}`,
+        inputs,
+        filters,
+        size,
+        stride: 1,
+        padding: (size - 1) / 2,
+        bias: !normalised,
+      },
+      ...(normalised ? [batchNorm(`bn${i + 1}`, filters)] : []),
+      relu,
+      ...(all.includes(i + 1) ? [halve] : []),
+    ]),
+    averaged ? globalAveragePool : flatten,
+    ...linear.flatMap((name, i): Layer[] => {
+      const [units, inputs] = shapes.get(name) ?? [];
+      return [...(i === 0 ? [] : [relu]), dense(`dense${convolutions.length + 1 + i}`, inputs, units)];
+    }),
+  ];
+  return {
+    name: `vgg${convolutions.length + linear.length}`,
+    width: outputsOf(shapes, 'features.0.weight') / 64,
+    program: { inputShape, classes: outputsOf(shapes, linear[linear.length - 1] ?? ''), layers },
+    assumed:
+      pools === undefined
+        ? [
+            `2×2 max pools after ${all.length === 0 ? 'no convolution' : `convolutions ${all.join(', ')}`} (--pools ${all.join(',')})`,
+          ]
+        : [],
+  };
+}
+
+function vggConvolutions(shapes: Shapes): readonly VggConvolution[] {
+  const slots = indicesBelow(shapes, 'features.');
+  const isConv = (slot: number) => shapes.get(`features.${slot}.weight`)?.length === 4;
+  const convolutions = slots.filter(isConv);
+  return convolutions.map((slot, i) => {
+    const [filters, inputs, size] = shapes.get(`features.${slot}.weight`) ?? [];
+    const normalised = slots.includes(slot + 1) && !isConv(slot + 1);
+    const next = convolutions[i + 1];
+    const spare = next === undefined ? null : next - slot - (normalised ? 3 : 2);
+    if (spare !== null && spare < 0) {
+      throw new InputError(
+        `Between features.${slot} and features.${next} of this VGG is no place for an activation. Wrap the model with --module.`,
+      );
+    }
+    return { slot, filters, inputs, size, normalised, spare };
+  });
+}
+
+/** How many convolutions each block of the published networks has (Simonyan and Zisserman 2015). */
+const VGG_BLOCKS: readonly (readonly number[])[] = [
+  [1, 1, 2, 2, 2],
+  [2, 2, 2, 2, 2],
+  [2, 2, 3, 3, 3],
+  [2, 2, 4, 4, 4],
+];
+
+/**
+ * The convolutions that a pool follows, of all but the last one: those before a module without weights. Such a module may
+ * be dropout as well, so it is taken for a pool only where one usually is: in the places of a published network, where the
+ * number of filters grows, or where the size of what reaches the classifier leaves nothing else.
+ *
+ * @param certain whether so many pools give exactly what the classifier takes
+ * @throws InputError where it may as well be dropout
+ */
+function innerPools(convolutions: readonly VggConvolution[], certain: (count: number) => boolean): readonly number[] {
+  const after = convolutions.flatMap(({ spare }, i) => (spare ? [i + 1] : []));
+  const isPublished = VGG_BLOCKS.some((blocks) => {
+    const ends = blocks.map((_, i) => blocks.slice(0, i + 1).reduce((sum, count) => sum + count, 0));
+    return ends.pop() === convolutions.length && String(ends) === String(after);
+  });
+  const grows = (i: number) => convolutions[i].filters > convolutions[i - 1].filters;
+  const isSingle = after.every((i) => convolutions[i - 1].spare === 1);
+  if (isSingle && (isPublished || after.every(grows) || certain(after.length + 1))) return after;
+  const doubtful = isSingle ? after.filter((i) => !grows(i)) : after.filter((i) => convolutions[i - 1].spare !== 1);
+  throw new InputError(
+    `The modules without weights after ${doubtful.length === 1 ? 'convolution' : 'convolutions'} ${doubtful.join(', ')} of this VGG may be poolings, dropout or others, and its weights do not say. Say after which convolutions it pools, such as --pools 2,4,7,10,13, and compare with --expect-logits.`,
+  );
+}
+
+/** @throws InputError where there is no place for a pool that is given */
+function checkPools(pools: readonly number[], convolutions: readonly VggConvolution[]): void {
+  const wrong = pools.find((pool) => pool > convolutions.length || convolutions[pool - 1].spare === 0);
+  if (wrong === undefined) return;
+  throw new UsageError(
+    wrong > convolutions.length
+      ? `--pools names convolution ${wrong}; this VGG has ${convolutions.length}.`
+      : `--pools names convolution ${wrong}, but no module lies between its activation and the next convolution.`,
+  );
+}
+
+/** Weights of the fully connected layers, in order. */
+const indicesOfClassifier = (shapes: Shapes): string[] =>
+  shapes.has('classifier.weight')
+    ? ['classifier.weight']
+    : indicesBelow(shapes, 'classifier.').map((slot) => `classifier.${slot}.weight`);
+
+/** The fully connected layers numbered as without the dropout that may lie between them. */
+function numberClassifier(names: ReadonlyMap<string, string>, shapes: Shapes): Map<string, string> {
+  const slots = indicesBelow(shapes, 'classifier.');
+  const numbered = (slot: number): string =>
+    slots.length === 1 ? 'classifier' : `classifier.${2 * slots.indexOf(slot)}`;
+  return new Map(
+    [...names].map(([name, inFile]) => {
+      const [, slot, leaf] = /^classifier\.(\d+)\.(.*)$/.exec(name) ?? [];
+      return [slot === undefined ? name : `${numbered(Number(slot))}.${leaf}`, inFile];
+    }),
+  );
+}
+
+/** The convolutions and batch norms numbered as without the dropout that may lie between them. */
+function numberFeatures(names: ReadonlyMap<string, string>, shapes: Shapes, program: Program): Map<string, string> {
+  const expected = pytorchTensors(program).flatMap(({ name, key }) =>
+    /^conv\d+\.kernel$/.test(name) ? [Number(key.split('.')[1])] : [],
+  );
+  const numbers = new Map(
+    vggConvolutions(shapes).flatMap(({ slot, normalised }, i) => [
+      [slot, expected[i]],
+      ...(normalised ? [[slot + 1, expected[i] + 1] as const] : []),
+    ]),
+  );
+  return new Map(
+    [...names].map(([name, inFile]) => {
+      const [, slot, leaf] = /^features\.(\d+)\.(.*)$/.exec(name) ?? [];
+      if (slot === undefined) return [name, inFile];
+      const number = numbers.get(Number(slot));
+      // What belongs to no convolution must not be taken for one of the same number.
+      return [number === undefined ? `${name} of the file` : `features.${number}.${leaf}`, inFile];
+    }),
+  );
+}
+
+const SMALL = ['cnn', 'lenet5', 'lenet300', 'mlp'] as const;
+
+/** The small network whose tensors these are. */
+function buildSmall(shapes: Shapes, inputShape: PixelShape): Architecture {
+  const built = SMALL.flatMap((name): Architecture[] => {
+    const options = { inputShape, classes: classesOfSmall(shapes), width: 1 };
+    const full = pytorchTensors(buildModel(name, options))[0].layout.shape[0];
+    const first = ['conv1.weight', 'fc1.weight'].find((weight) => shapes.has(weight)) ?? '';
+    const width = outputsOf(shapes, first) / full;
+    return [{ name, width, program: buildModel(name, { ...options, width }), assumed: [] }];
+  });
+  const misfits = (program: Program) =>
+    pytorchTensors(program).filter(({ key, layout }) => String(shapes.get(key)) !== String(layout.shape)).length;
+  return built.toSorted((a, b) => misfits(a.program) - misfits(b.program))[0];
+}
+
+/** Outputs of the last fully connected layer. */
+const classesOfSmall = (shapes: Shapes): number => {
+  const names = [...shapes].filter(([name, { length }]) => length === 2 && name.endsWith('.weight'));
+  return Math.max(
+    2,
+    names
+      .map(([name]) => name)
+      .sort()
+      .map((name) => outputsOf(shapes, name))
+      .at(-1) ?? 2,
+  );
+};

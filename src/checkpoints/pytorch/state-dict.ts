@@ -1,0 +1,167 @@
+// The one reader of PyTorch's state dicts, for evaluation and import alike: it finds the network that the weights belong to
+// and brings every tensor into our layout.
+import { InputError } from '../../core/errors.ts';
+import { sizeOf } from '../../core/structure.ts';
+import type { PixelShape } from '../../data/types.ts';
+import { type PytorchTensor, pytorchTensors } from '../../models/index.ts';
+import { fromPytorch } from '../../models/pytorch.ts';
+import type { Layer, Program } from '../../ops/network.ts';
+import type { StoredTensor } from '../safetensors.ts';
+import { type Architecture, type Renames, recogniseArchitecture } from './architectures.ts';
+import { floatsOf } from './floats.ts';
+import { checkReading, type Reading } from './reading.ts';
+
+export interface StateDictOptions {
+  /** [height, width, channels]; default 32×32, of as many channels as the first convolution takes. */
+  readonly images?: PixelShape;
+  /** Other names of the weights. */
+  readonly renames?: Renames;
+  /** What the weights do not say. */
+  readonly reading?: Reading;
+}
+
+/** A network with its weights, dense and in our layout, by our names. */
+export interface ReadNetwork extends Architecture {
+  readonly values: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
+  /** What a user should know of how it was read. */
+  readonly notes: readonly string[];
+}
+
+type Stored = Readonly<Record<string, StoredTensor>>;
+
+/**
+ * The network that a state dict belongs to.
+ *
+ * @param source what messages call the file
+ * @throws InputError if it is no network that is known, or weights are missing, too many, of another shape, or not finite
+ */
+export function readStateDict(
+  tensors: Stored,
+  source: string,
+  { images, renames = {}, reading = {} }: StateDictOptions,
+): ReadNetwork {
+  checkReading(reading);
+  const { weights, notes } = weightsAmong(tensors);
+  const shapes = new Map(Object.entries(weights).map(([name, { shape }]) => [name, shape]));
+  const { nameInFile, ...architecture } = recogniseArchitecture(shapes, renames, images, reading);
+  const named = new Map([...nameInFile].map(([name, inFile]) => [name, weights[inFile]]));
+  return {
+    ...architecture,
+    values: valuesOf(architecture, named, source),
+    notes: [
+      `${source} was read as a ${architecture.name} of PyTorch.`,
+      ...(architecture.assumed.length === 0
+        ? []
+        : [
+            `Its weights do not say everything, so this was assumed: ${architecture.assumed.join('; ')}. Compare with logits of PyTorch by --expect-logits, and give --stem, --pools or --activation if it is otherwise.`,
+          ]),
+      ...notes,
+    ],
+  };
+}
+
+/** Last parts of the names of buffers that normalise images inside a model. */
+const NORMALISATION = /(^|\.)(mean|std|mu|sigma|image_mean|image_std)$/;
+
+/** The weights among the entries, without counters and what training code keeps beside them. */
+function weightsAmong(tensors: Stored): { readonly weights: Stored; readonly notes: readonly string[] } {
+  const entries = Object.entries(tensors);
+  const normalising = entries.filter(([name, { shape }]) => NORMALISATION.test(name) && sizeOf(shape) <= 4);
+  const weights = entries.filter(
+    ([name, { dtype }]) =>
+      !name.endsWith('num_batches_tracked') &&
+      // A copy of the first block in TRADES' wide residual network, which nothing uses.
+      !/(^|\.)sub_block1\./.test(name) &&
+      !normalising.some(([other]) => other === name) &&
+      dtype !== 'BOOL',
+  );
+  const notes = normalising.map(
+    ([name, tensor]) =>
+      `It holds ${name} = ${Array.from(floatsOf(tensor), (value) => Number(value.toFixed(4))).join(',')}, with which it may normalise images; give --mean and --std if so.`,
+  );
+  return { weights: Object.fromEntries(weights), notes };
+}
+
+/**
+ * Every tensor of a network in our layout. The bias of a convolution before batch norm goes into its running mean.
+ *
+ * @param weights by the names of PyTorch's code
+ * @throws InputError if one is missing, too much, of another shape, or holds a value that is not finite
+ */
+export function valuesOf(
+  { name: model, program }: Pick<Architecture, 'name' | 'program'>,
+  weights: ReadonlyMap<string, StoredTensor>,
+  source: string,
+): Readonly<Record<string, Float32Array<ArrayBuffer>>> {
+  const declared = pytorchTensors(program);
+  const values = Object.fromEntries(
+    declared.map((tensor) => [tensor.name, readTensor(tensor, weights.get(tensor.key), model, source)]),
+  );
+  const used = new Set(declared.map(({ key }) => key));
+  for (const [conv, norm] of normalised(program.layers)) {
+    const kernel = declared.find(({ name }) => name === `${conv}.kernel`);
+    const key = kernel?.key.replace(/weight$/, 'bias') ?? '';
+    const bias = weights.get(key);
+    if (bias === undefined) continue;
+    used.add(key);
+    const shift = finite(floatsOf(bias), key, source);
+    const mean = values[`${norm}.moving_mean`];
+    if (shift.length !== mean.length) throw otherShape(source, model, key, [mean.length], bias.shape);
+    values[`${norm}.moving_mean`] = mean.map((value, i) => value - shift[i]);
+  }
+  const left = [...weights.keys()].filter((name) => !used.has(name));
+  if (left.length > 0) {
+    throw new InputError(
+      `${source} looks like a ${model} but also has ${left.slice(0, 5).join(', ')}${left.length > 5 ? ', …' : ''}, which a ${model} has not. Wrap the model with --module.`,
+    );
+  }
+  return values;
+}
+
+function readTensor(
+  { key, layout }: PytorchTensor,
+  stored: StoredTensor | undefined,
+  model: string,
+  source: string,
+): Float32Array<ArrayBuffer> {
+  if (stored === undefined) {
+    throw new InputError(
+      `${source} looks like a ${model} but has no ${key} [${layout.shape.join(', ')}]. If it is there under another name, say so with --names; else wrap the model with --module.`,
+    );
+  }
+  if (String(stored.shape) !== String(layout.shape)) throw otherShape(source, model, key, layout.shape, stored.shape);
+  return fromPytorch(finite(floatsOf(stored), key, source), layout);
+}
+
+const otherShape = (
+  source: string,
+  model: string,
+  key: string,
+  expected: readonly number[],
+  got: readonly number[],
+): InputError =>
+  new InputError(
+    `${source} looks like a ${model}, whose ${key} is [${expected.join(', ')}]; it has [${got.join(', ')}]. Wrap the model with --module.`,
+  );
+
+function finite(values: Float32Array, key: string, source: string): Float32Array {
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at < 0) return values;
+  throw new InputError(
+    `${source} has ${values[at]} in ${key} (value ${at}); expected finite weights. Save the weights of a training that did not diverge.`,
+  );
+}
+
+/** Convolutions without bias, each with the batch norm that follows it. */
+function* normalised(layers: readonly Layer[]): Generator<readonly [conv: string, norm: string]> {
+  for (const [i, layer] of layers.entries()) {
+    const next = layers[i + 1];
+    if (layer.kind === 'residual') {
+      yield* normalised(layer.body);
+      yield* normalised(layer.shortcut);
+    } else if (layer.kind === 'conv' && !layer.bias && next?.kind === 'batchNorm') yield [layer.name, next.name];
+  }
+}
+
+/** Whether two networks compute the same of the same weights. */
+export const isSameProgram = (a: Program, b: Program): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -1,0 +1,137 @@
+// The nodes of a GraphModel, checked before tfjs-converter builds it: every node that is named exists, no node waits for
+// itself, and every constant is among the weights of the file.
+import { z } from 'zod';
+import type { Squashing } from '../../../attacks/final-activation.ts';
+import type { SavedModel } from '../../checkpoints/saved-model.ts';
+import { InputError } from '../../core/errors.ts';
+
+const nodeSchema = z.looseObject({ name: z.string(), op: z.string(), input: z.array(z.string()).optional() });
+
+const topologySchema = z.looseObject({
+  node: z.array(nodeSchema),
+  library: z
+    .looseObject({ function: z.array(z.looseObject({ nodeDef: z.array(nodeSchema).optional() })).optional() })
+    .nullish(),
+});
+
+const signatureSchema = z.looseObject({
+  outputs: z.record(z.string(), z.looseObject({ name: z.string() })).optional(),
+});
+
+export type GraphNode = z.infer<typeof nodeSchema>;
+
+export interface Graph {
+  readonly nodes: ReadonlyMap<string, GraphNode>;
+  /** Tensors that the signature names as outputs. */
+  readonly outputs: readonly string[];
+}
+
+/** Control flow of TensorFlow 1, whose loops are cycles of nodes. */
+const LOOP = 'NextIteration';
+
+/** @throws InputError if the topology is no graph whose nodes and constants are all there */
+export function readGraph(path: string, { topology, weightSpecs, json }: SavedModel): Graph {
+  const refuse = (what: string): never => {
+    throw new InputError(`${path} cannot be built by tfjs-converter: ${what} Convert the model again.`);
+  };
+  const parsed = topologySchema.safeParse(topology);
+  const signature = signatureSchema.safeParse(json.signature ?? {});
+  if (!parsed.success) return refuse(`its topology is no graph (${z.prettifyError(parsed.error).split('\n')[0]}).`);
+  if (!signature.success) return refuse('its signature does not name outputs.');
+  const { node, library } = parsed.data;
+  const nodes = new Map(node.map((one) => [one.name, one]));
+  if (nodes.size < node.length) refuse('two of its nodes have the same name.');
+  for (const { name, input = [] } of node) {
+    const missing = input.map(nodeName).find((other) => !nodes.has(other));
+    if (missing !== undefined) refuse(`its node ${name} takes the output of ${missing}, which is missing.`);
+  }
+  const outputs = Object.values(signature.data.outputs ?? {}).map(({ name }) => name);
+  const missing = outputs.find((output) => !nodes.has(nodeName(output)));
+  if (missing !== undefined) refuse(`its output ${missing} is missing.`);
+  if (!node.some(({ op }) => op === LOOP)) checkOrder(node, refuse);
+  const inFunctions = (library?.function ?? []).flatMap(({ nodeDef = [] }) => nodeDef);
+  const initializer = topologySchema.safeParse(json.modelInitializer ?? { node: [] });
+  if (!initializer.success) return refuse('its initializer is no graph.');
+  const all = [...node, ...inFunctions, ...initializer.data.node];
+  const weights = new Set(weightSpecs.map(({ name }) => name));
+  const unset = all.find(({ name, op }) => op === 'Const' && !weights.has(name));
+  if (unset !== undefined) refuse(`its weight ${unset.name} is not in the weightsManifest.`);
+  for (const { name } of all) weights.delete(name);
+  const [surplus] = weights;
+  if (surplus !== undefined) refuse(`the weightsManifest names ${surplus}, which is no node of the graph.`);
+  return { nodes, outputs };
+}
+
+/** Refuses nodes that wait for each other: what is left after every node whose inputs are there is taken away. */
+function checkOrder(nodes: readonly GraphNode[], refuse: (what: string) => never): void {
+  const readers = new Map<string, string[]>();
+  const waitsFor = new Map<string, number>();
+  for (const { name, input = [] } of nodes) {
+    waitsFor.set(name, input.length);
+    for (const from of input.map(nodeName)) {
+      const known = readers.get(from);
+      if (known) known.push(name);
+      else readers.set(from, [name]);
+    }
+  }
+  const ready = nodes.flatMap(({ name, input = [] }) => (input.length === 0 ? [name] : []));
+  for (let done = 0; done < ready.length; done++) {
+    for (const reader of readers.get(ready[done]) ?? []) {
+      const left = (waitsFor.get(reader) ?? 0) - 1;
+      waitsFor.set(reader, left);
+      if (left === 0) ready.push(reader);
+    }
+  }
+  if (ready.length === nodes.length) return;
+  const waiting = [...waitsFor].flatMap(([name, left]) => (left > 0 ? [name] : [])).slice(0, 4);
+  refuse(`its nodes ${waiting.join(', ')} wait for each other.`);
+}
+
+/** Convolutions that the converter fused with their bias, by the operation of the convolution alone. */
+const UNFUSED: Readonly<Record<string, string>> = {
+  _FusedConv2D: 'Conv2D',
+  FusedDepthwiseConv2dNative: 'DepthwiseConv2dNative',
+};
+
+const fusedWith = z.object({ fused_ops: z.object({ list: z.object({ s: z.array(z.string()) }) }) });
+
+/**
+ * The same nodes with a convolution and its bias as two, unless an activation is fused as well, which TensorFlow.js separates
+ * itself wherever a gradient is taken. With every gradient through a fused convolution it computes that of the weights, which
+ * an attack does not need and some backends cannot.
+ */
+export const unfused = (nodes: readonly GraphNode[]): GraphNode[] =>
+  nodes.flatMap((node) => {
+    const { name, op, input = [], attr } = node;
+    const { data } = fusedWith.safeParse(attr);
+    const ops = data?.fused_ops.list.s.map((text) => Buffer.from(text, 'base64').toString());
+    if (!Object.hasOwn(UNFUSED, op) || String(ops) !== 'BiasAdd' || input.length !== 3) return [node];
+    const convolution = `${name}/convolution of its own`;
+    return [
+      { ...node, name: convolution, op: UNFUSED[op], input: input.slice(0, 2) },
+      { name, op: 'BiasAdd', input: [convolution, input[2]], attr: { data_format: { s: NHWC } } },
+    ];
+  });
+
+const NHWC = Buffer.from('NHWC').toString('base64');
+
+/** By the operation of the node that ends a graph. */
+const SQUASHING: Readonly<Record<string, Squashing>> = { Softmax: 'softmax', Sigmoid: 'sigmoid' };
+
+/** The tensor that a softmax or sigmoid at the end of a graph is taken of; null if the graph ends in neither. */
+export function logitsOf({
+  nodes,
+  outputs,
+}: Graph): { readonly tensor: string; readonly activation: Squashing } | null {
+  const used = new Set([...nodes.values()].flatMap(({ input = [] }) => input.map(nodeName)));
+  const ends = outputs.length > 0 ? outputs : [...nodes.keys()].filter((name) => !used.has(name));
+  if (ends.length !== 1) return null;
+  let end = nodes.get(nodeName(ends[0]));
+  while (end?.op === 'Identity') end = nodes.get(nodeName(end.input?.[0] ?? ''));
+  const activation = SQUASHING[end?.op ?? ''];
+  const [tensor] = end?.input ?? [];
+  return activation === undefined || tensor === undefined ? null : { tensor, activation };
+}
+
+/** The node of a tensor: `dense/BiasAdd` of `dense/BiasAdd:0` and of `^dense/BiasAdd`. */
+const nodeName = (tensor: string): string => tensor.replace(/^\^/, '').replace(/:\d+$/, '');

@@ -1,0 +1,24 @@
+import { spawnSync } from 'node:child_process';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { shellCommand } from '../../src/core/shell.ts';
+
+describe('a command line for a shell', () => {
+  it('leaves ordinary words as they are', () => {
+    expect(shellCommand('equipoise', 'train', '--resume', 'runs/a-1_2.5')).to.equal(
+      'equipoise train --resume runs/a-1_2.5',
+    );
+  });
+
+  it('gives a program the very words, whatever they are', () => {
+    const word = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }).filter((text) => !text.includes('\0'));
+    const echo = 'process.stdout.write(JSON.stringify(process.argv.slice(1)))';
+    fc.assert(
+      fc.property(fc.array(word, { minLength: 1, maxLength: 20 }), (words) => {
+        const { stdout } = spawnSync('sh', ['-c', shellCommand(process.execPath, '-e', echo, '--', ...words)]);
+        expect(JSON.parse(stdout.toString())).to.deep.equal(words);
+      }),
+      { numRuns: 10 },
+    );
+  });
+});

@@ -1,0 +1,160 @@
+// Models that are valid but awkward: fixed batch sizes, one output, backends without gradients of weights, other layouts,
+// and formats of other frameworks.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { layers, sequential } from '@tensorflow/tfjs-layers';
+import { expect } from 'chai';
+import { crossEntropy, lossGradient } from '../../attacks/index.ts';
+import { InputError } from '../../src/core/errors.ts';
+import { seedKey, uniform } from '../../src/core/key.ts';
+import type { Dataset } from '../../src/data/types.ts';
+import { checkFit } from '../../src/evaluation/loading.ts';
+import { loadTarget } from '../../src/evaluation/target.ts';
+import { useBackend } from '../backend.ts';
+import { rejection } from '../rejection.ts';
+import { graphLogits, saveGraphModel, saveLayersModel, withFolder } from './models.ts';
+
+const images = { name: 'digits', imageShape: [4, 4, 1], classes: ['a', 'b'] } as const;
+const batchOf = (count: number) => tf.tensor4d(uniform(seedKey(3), count * 16), [count, 4, 4, 1]);
+
+/** Closeness of two tensors, by the largest difference. */
+const difference = (a: tf.Tensor, b: tf.Tensor): number => tf.tidy(() => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0]);
+
+describe('an awkward model', () => {
+  before(() => useBackend('cpu'));
+
+  for (const batch of [1, 8]) {
+    for (const count of [1, 3, 8, 10]) {
+      it(`of a GraphModel that takes ${batch} images is given ${count}, with gradients`, () =>
+        withFolder(async (folder) => {
+          await saveGraphModel(folder, { batch, ending: 'softmax' });
+          const target = await loadTarget(folder, { images });
+          const before = tf.memory().numTensors;
+          const pixels = batchOf(count);
+          const logits = target.classify(pixels);
+          const expected = graphLogits(pixels);
+          expect(difference(logits, expected)).to.be.below(1e-5);
+          const labels = tf.ones([count], 'int32') as tf.Tensor1D;
+          const goal = { kind: 'untargeted', labels } as const;
+          const found = lossGradient(target.classify, crossEntropy, goal, pixels);
+          const wanted = lossGradient((x) => graphLogits(x), crossEntropy, goal, pixels);
+          expect(difference(found.gradient, wanted.gradient)).to.be.below(1e-5);
+          tf.dispose([pixels, logits, expected, labels, Object.values(found), Object.values(wanted)]);
+          expect(tf.memory().numTensors).to.equal(before);
+          target.dispose();
+        }));
+    }
+  }
+
+  const convolutional = () =>
+    sequential({
+      layers: [
+        layers.conv2d({ inputShape: [4, 4, 1], filters: 3, kernelSize: 3, padding: 'same' }),
+        layers.conv2d({ filters: 3, kernelSize: 3, activation: 'relu', useBias: false }),
+        layers.flatten(),
+        layers.dense({ units: 2, activation: 'softmax' }),
+      ],
+    });
+
+  for (const [kind, save] of Object.entries({
+    LayersModel: (folder: string) => saveLayersModel(convolutional(), folder),
+    GraphModel: (folder: string) => saveGraphModel(folder, { fused: true }),
+  })) {
+    it(`has gradients as a ${kind} where the backend has none for weights of convolutions`, () =>
+      withFolder(async (folder) => {
+        await save(folder);
+        const target = await loadTarget(folder, { images });
+        const pixels = batchOf(3);
+        const goal = { kind: 'untargeted', labels: tf.zeros([3], 'int32') as tf.Tensor1D } as const;
+        const loss = (x: tf.Tensor4D) => tf.tidy(() => tf.sum(crossEntropy(target.classify(x), goal)).dataSync()[0]);
+        const kernel = tf.getKernel('Conv2DBackpropFilter', 'cpu');
+        tf.unregisterKernel('Conv2DBackpropFilter', 'cpu');
+        try {
+          const { gradient } = lossGradient(target.classify, crossEntropy, goal, pixels);
+          const step = tf.mul(gradient, 1e-2);
+          const slope = tf.sum(tf.mul(gradient, step)).dataSync()[0] * 2;
+          const rise = loss(tf.add(pixels, step)) - loss(tf.sub(pixels, step));
+          expect(rise).to.be.closeTo(slope, 0.02 * Math.abs(slope) + 1e-6);
+          expect(slope).to.be.above(0);
+        } finally {
+          tf.registerKernel(kernel);
+          target.dispose();
+        }
+      }));
+  }
+
+  it('with one output is told what it needs', () =>
+    withFolder(async (folder) => {
+      const one = sequential({
+        layers: [layers.flatten({ inputShape: [4, 4, 1] }), layers.dense({ units: 1, activation: 'sigmoid' })],
+      });
+      await saveLayersModel(one, folder);
+      const error = await rejection(loadTarget(folder, { images }));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message)
+        .to.match(/has one output.*\[0, z\].*--module/s)
+        .and.to.contain('tf.concat([tf.zerosLike(z), z], 1)');
+    }));
+
+  const colour = {
+    ...images,
+    imageShape: [4, 6, 3],
+    test: { count: 1, images: new Uint8Array(72), labels: Uint8Array.of(0) },
+  } as unknown as Dataset;
+  it('in the other layout is told so, and else is not', () =>
+    withFolder(async (folder) => {
+      for (const [name, shape, says] of [
+        ['first', [3, 4, 6], /Give --layout=nchw\.$/],
+        ['other', [5, 5, 5], /Wrap it with --module\.$/],
+      ] as const) {
+        const file = join(folder, `${name}.mjs`);
+        await writeFile(
+          file,
+          `export const load = (tf) => (images) => tf.slice(tf.reshape(images, [images.shape[0], ${shape.join(' * ')}]), 0, [-1, 2]) && (() => { if (String(images.shape.slice(1)) !== '${shape}') throw new Error('shape'); return tf.ones([images.shape[0], 2]); })();`,
+        );
+        const target = await loadTarget({ path: file, format: 'module' }, { images: colour });
+        const error = await rejection(checkFit(target, colour));
+        expect(error).to.be.instanceOf(InputError);
+        expect(error.message).to.match(says);
+      }
+    }));
+
+  const zip = (name: string) => {
+    const header = Buffer.alloc(30);
+    header.set([0x50, 0x4b, 0x03, 0x04]);
+    header.writeUInt16LE(name.length, 26);
+    return Buffer.concat([header, Buffer.from(name), Buffer.alloc(100)]);
+  };
+  const files: readonly (readonly [string, Buffer, RegExp])[] = [
+    [
+      'net.keras',
+      zip('metadata.json'),
+      /is an archive of Keras.*export.*tensorflowjs_converter --input_format=tf_saved_model/s,
+    ],
+    ['renamed', zip('config.json'), /is an archive of Keras/],
+    ['net.h5', Buffer.from('\x89HDF\r\n'), /is an HDF5 file.*tensorflowjs_converter --input_format=keras/s],
+    ['weights.hdf5', Buffer.from('x'), /is an HDF5 file/],
+    ['saved_model.pb', Buffer.from('x'), /is a SavedModel.*tensorflowjs_converter --input_format=tf_saved_model/s],
+    ['net.zip', zip('archive/data.pkl'), /is a pickle/],
+    ['net.npz', zip('arr_0.npy'), /is no model that Equipoise knows/],
+  ];
+  for (const [name, bytes, says] of files) {
+    it(`in the file ${name} is refused with what to do`, () =>
+      withFolder(async (folder) => {
+        await writeFile(join(folder, name), bytes);
+        const error = await rejection(loadTarget(join(folder, name), { images }));
+        expect(error).to.be.instanceOf(InputError);
+        expect(error.message).to.match(says);
+      }));
+  }
+
+  it('in a folder of TensorFlow is refused with the lines that convert it', () =>
+    withFolder(async (folder) => {
+      const path = join(folder, 'saved');
+      await mkdir(path);
+      await writeFile(join(path, 'saved_model.pb'), 'x');
+      const error = await rejection(loadTarget(path, { images }));
+      expect(error.message).to.contain(`tfjs_graph_model ${JSON.stringify(path)} "saved-tfjs"`);
+    }));
+});

@@ -1,0 +1,138 @@
+// Everything that is fuzzed: a row is a parser, the sound inputs that damage starts from, and what packs damaged bytes so
+// that they get past checksums. To fuzz another parser, add a row.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32, gunzipSync, gzipSync } from 'node:zlib';
+import { sizeOf } from '../../src/core/structure.ts';
+import { cifar10 } from '../../src/data/cifar.ts';
+import { addDataset, loadDataset } from '../../src/data/index.ts';
+import { decodePicture } from '../../src/data/pictures/decode.ts';
+import { svhn } from '../../src/data/svhn.ts';
+import type { FileSource, Split } from '../../src/data/types.ts';
+import { decoded, matlabFiles, pictures } from '../data/fixtures.ts';
+import { compressed, file, matrix, UINT8 } from '../data/matlab.ts';
+import { tarGz } from '../data/tar-gz.ts';
+
+export interface FuzzedParser {
+  readonly seeds: readonly Uint8Array[];
+  /** Makes an input of damaged bytes. */
+  readonly pack?: (bytes: Uint8Array) => Uint8Array;
+  /** @throws InputError or UsageError for what it refuses; any other error is a fault, of the parser or in what it accepted */
+  readonly parse: (bytes: Uint8Array) => Promise<unknown>;
+}
+
+const seedsOf = (kind: string): Uint8Array[] =>
+  pictures.sound.filter(({ name }) => name.startsWith(kind)).map((picture) => decoded(picture.file));
+
+const numbers = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (7 * i) % 256);
+
+/** Makes the checksum of every chunk right, as far as the chunks can be told. */
+function rightChecksums(bytes: Uint8Array): Uint8Array {
+  const png = Buffer.from(bytes);
+  for (let at = 8; at + 12 <= png.length; ) {
+    const end = at + 12 + png.readUInt32BE(at);
+    if (end > png.length) break;
+    png.writeUInt32BE(crc32(png.subarray(at + 4, end - 4)), end - 4);
+    at = end;
+  }
+  return png;
+}
+
+const isSound = (expected: boolean, what: string): void => {
+  if (!expected) throw new Error(`accepted, and ${what}`);
+};
+
+async function parsePicture(bytes: Uint8Array): Promise<void> {
+  const { height, width, channels, pixels } = await decodePicture({ name: 'picture', bytes });
+  isSound(pixels.length === height * width * channels && pixels.length > 0, 'its pixels are not of its size');
+}
+
+const checkSplit = ({ count, images, labels }: Split, { imageShape, classes }: FileSource): void => {
+  isSound(count > 0 && labels.length === count, 'it has no label for an image');
+  isSound(images.length === count * sizeOf(imageShape), 'its pixels are not of its shape');
+  isSound(
+    labels.every((label) => label < classes.length),
+    'a label is of no class',
+  );
+};
+
+/** A parser of one file of a data set by its format. */
+const splitParser = (source: FileSource) => async (bytes: Uint8Array) =>
+  checkSplit(source.format.decode([{ name: 'file', bytes }], source.imageShape, source.classes.length), source);
+
+/** Does something with a folder that holds these files. */
+async function inFolder(
+  files: Readonly<Record<string, Uint8Array>>,
+  use: (folder: string) => Promise<unknown>,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'equipoise-fuzz-'));
+  try {
+    for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes);
+    await use(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const idxImages = Buffer.concat([Buffer.from('00000803000000020000001c0000001c', 'hex'), numbers(2 * 784)]);
+const idxLabels = Buffer.from('00000801000000020309', 'hex');
+const digits = {
+  'train-images-idx3-ubyte': idxImages,
+  'train-labels-idx1-ubyte': idxLabels,
+  't10k-images-idx3-ubyte': idxImages,
+  't10k-labels-idx1-ubyte': idxLabels,
+};
+
+/** MNIST's files, of which one is damaged. */
+const digitsWith = (name: keyof typeof digits, packed: boolean) => async (bytes: Uint8Array) => {
+  const { [name]: _, ...others } = digits;
+  await inFolder({ ...others, [packed ? `${name}.gz` : name]: bytes }, (directory) =>
+    loadDataset('mnist', { directory }),
+  );
+};
+
+const record = (label: number): Uint8Array => Buffer.concat([Buffer.of(label), numbers(3072)]);
+const cifarArchive = tarGz({ 'data_batch_1.bin': record(3), 'test_batch.bin': record(9) });
+
+const parseArchive = (bytes: Uint8Array): Promise<void> =>
+  inFolder({ 'archive.tar.gz': bytes }, (folder) =>
+    addDataset(join(folder, 'archive.tar.gz'), { directory: join(folder, 'data') }),
+  );
+
+const images = matrix('X', [32, 32, 3, 2], UINT8, numbers(6144));
+const labels = matrix('y', [2, 1], UINT8, Uint8Array.of(10, 7));
+
+export const parsers: Readonly<Record<string, FuzzedParser>> = {
+  png: { seeds: seedsOf('png'), parse: parsePicture },
+  'png-chunks': { seeds: seedsOf('png'), pack: rightChecksums, parse: parsePicture },
+  jpeg: { seeds: seedsOf('jpeg'), parse: parsePicture },
+  'idx-images': { seeds: [idxImages], parse: digitsWith('train-images-idx3-ubyte', false) },
+  'idx-labels': { seeds: [idxLabels], parse: digitsWith('t10k-labels-idx1-ubyte', false) },
+  'idx-packed': { seeds: [gzipSync(idxImages)], parse: digitsWith('train-images-idx3-ubyte', true) },
+  cifar: { seeds: [Buffer.concat([record(0), record(9)])], parse: splitParser(cifar10.source) },
+  mat: { seeds: Object.values(matlabFiles.files).map(decoded), parse: splitParser(svhn.source) },
+  'mat-images': {
+    seeds: [images],
+    pack: (bytes) => file(compressed(Buffer.from(bytes)), compressed(labels)),
+    parse: splitParser(svhn.source),
+  },
+  'tar-gz': { seeds: [cifarArchive], parse: parseArchive },
+  tar: { seeds: [gunzipSync(cifarArchive)], pack: (bytes) => gzipSync(bytes), parse: parseArchive },
+};
+
+/** Parsers at fault, by which the fuzzer itself is tested. */
+export const faultyParsers: Readonly<Record<string, FuzzedParser>> = {
+  endless: {
+    seeds: [],
+    parse: async () => {
+      for (;;);
+    },
+  },
+  greedy: {
+    seeds: [],
+    parse: async () => Array.from({ length: 40 }, () => Buffer.alloc(2 ** 22, 1)),
+  },
+  leaving: { seeds: [], parse: async () => process.exit(3) },
+  raw: { seeds: [], parse: async () => JSON.parse('{') },
+};

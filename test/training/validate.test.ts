@@ -1,0 +1,51 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { batchImages, batchLabels } from '../../src/data/batch.ts';
+import { attackedModel } from '../../src/training/attacks.ts';
+import { batchesOfEpoch } from '../../src/training/batches.ts';
+import { disposeTrainState, startState } from '../../src/training/state.ts';
+import { trainStep } from '../../src/training/step.ts';
+import { stopwatch } from '../../src/training/stopwatch.ts';
+import { openTask } from '../../src/training/task.ts';
+import { measureAccuracy } from '../../src/training/validate.ts';
+import { useBackend } from '../backend.ts';
+import { tinyConfig } from './tiny.ts';
+
+describe('the accuracies after an epoch', () => {
+  before(() => useBackend('cpu'));
+
+  it('are those of all images and of all their adversarial examples, misclassified images being their own', async () => {
+    const task = await openTask(tinyConfig({ objective: 'natural', trainLimit: 128, method: 'static' }));
+    const state = await startState(task);
+    for (const batch of batchesOfEpoch(task, 0)) await trainStep(task, state, batch, null, stopwatch());
+    const { train, imageShape } = task.dataset;
+    const indices = task.indices.train.slice(0, 100);
+    const before = tf.memory().numTensors;
+    const measured = await measureAccuracy(task, state, indices);
+    expect(tf.memory().numTensors).to.equal(before);
+
+    const model = attackedModel(task.program, { params: state.params, state: state.statistics }, 'evaluate');
+    const images = batchImages(train, indices, imageShape);
+    const labels = batchLabels(train, indices);
+    const samples = Array.from(indices);
+    const adversarial = await task.attacks.validation.perturb(model, images, labels, {
+      key: task.keys.validation,
+      samples,
+    });
+    const [clean, attacked] = [images, adversarial].map((pixels) => {
+      const logits = model(pixels);
+      const right = tf.equal(tf.argMax(logits, -1), labels).arraySync() as number[];
+      const logProbabilities = tf.logSoftmax(logits).arraySync() as number[][];
+      return { right, losses: logProbabilities.map((row, i) => -row[train.labels[indices[i]]]) };
+    });
+    const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    expect(measured.cleanAccuracy).to.equal(mean(clean.right)).and.to.be.within(0.2, 0.95);
+    expect(measured.robustAccuracy)
+      .to.equal(mean(clean.right.map((right, i) => right * attacked.right[i])))
+      .and.to.be.below(measured.cleanAccuracy);
+    expect(measured.loss).to.be.closeTo(mean(clean.losses), 1e-6);
+    expect(measured.robustLoss).to.be.closeTo(mean(attacked.losses), 1e-6);
+    tf.dispose([images, labels, adversarial]);
+    disposeTrainState(state);
+  });
+});
