@@ -68,21 +68,19 @@ describe('a process that is asked to end', () => {
     });
   }
 
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
-    it(`saves a run on ${signal} and ends with exit code 75`, async () => {
-      const out = `stopped-by-${signal}`;
-      const child = start(MAIN, ['train', ...net, '--epochs', '50', '--out', out]);
-      await until(() => child.said.includes('epoch 1/50'), child);
-      child.kill(signal);
-      expect(await once(child, 'close'), child.said).to.deep.equal([75, null]);
-      expect(child.said).to.match(/Stopping at the next safe point[\s\S]*Saved after \d+ epochs?, at step \d+/);
-      const events = readFileSync(join(folder, out, 'events.jsonl'), 'utf8')
-        .trimEnd()
-        .split('\n');
-      expect(JSON.parse(events.at(-1) ?? '').kind).to.equal('interrupted');
-      expect(existsSync(join(folder, out, 'run.lock'))).to.equal(false);
-    });
-  }
+  it('saves a run on SIGTERM and ends with exit code 75', async () => {
+    const out = 'stopped';
+    const child = start(MAIN, ['train', ...net, '--epochs', '50', '--out', out]);
+    await until(() => child.said.includes('epoch 1/50'), child);
+    child.kill('SIGTERM');
+    expect(await once(child, 'close'), child.said).to.deep.equal([75, null]);
+    expect(child.said).to.match(/Stopping at the next safe point[\s\S]*Saved after \d+ epochs?, at step \d+/);
+    const events = readFileSync(join(folder, out, 'events.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n');
+    expect(JSON.parse(events.at(-1) ?? '').kind).to.equal('interrupted');
+    expect(existsSync(join(folder, out, 'run.lock'))).to.equal(false);
+  });
 
   it('saves a run when its terminal has gone', async () => {
     const child = start(MAIN, ['train', ...net, '--epochs', '50', '--out', 'no-terminal']);
@@ -119,24 +117,20 @@ describe('a process that is asked to end', () => {
       whole = weights('whole');
     });
 
-    for (const [name, signal, ended] of [
-      ['SIGTERM to all processes', 'SIGTERM', [75, null]],
-      ['SIGINT to all processes', 'SIGINT', [null, 'SIGINT']],
-    ] as const) {
-      it(`saves both runs on ${name}, and counts neither as failed`, async () => {
-        const child = start(MAIN, sweep(signal));
-        await until(bothTrain(signal), child);
-        process.kill(-(child.pid as number), signal);
-        expect(await once(child, 'close'), child.said).to.deep.equal(ended);
-        expect(child.said)
-          .to.contain('2 runs are left; the same command makes them.')
-          .and.not.to.match(/failed|ended early/);
-        for (const run of runsOf(signal)) expect(eventsOf(signal, run)).to.contain('"kind":"interrupted"');
-        const { code, stderr } = equipoise([...sweep(signal), '--no-evaluate', '--quiet'], folder);
-        expect(code, stderr).to.equal(0);
-        expect(weights(signal)).to.deep.equal(whole);
-      });
-    }
+    it('saves both runs on SIGTERM to all processes, and counts neither as failed', async () => {
+      const child = start(MAIN, sweep('stopped-sweep'));
+      await until(bothTrain('stopped-sweep'), child);
+      process.kill(-(child.pid as number), 'SIGTERM');
+      expect(await once(child, 'close'), child.said).to.deep.equal([75, null]);
+      expect(child.said)
+        .to.contain('2 runs are left; the same command makes them.')
+        .and.not.to.match(/failed|ended early/);
+      for (const run of runsOf('stopped-sweep'))
+        expect(eventsOf('stopped-sweep', run)).to.contain('"kind":"interrupted"');
+      const { code, stderr } = equipoise([...sweep('stopped-sweep'), '--no-evaluate', '--quiet'], folder);
+      expect(code, stderr).to.equal(0);
+      expect(weights('stopped-sweep')).to.deep.equal(whole);
+    });
 
     it('saves both runs when the process that made them is killed', async () => {
       const child = start(MAIN, sweep('orphans'));

@@ -44,7 +44,7 @@ const sweep = ['sweep', ...training, '--sparsity', '0,0.5', '--attacks', 'fgsm',
 const scenarios: readonly (Scenario & { readonly sample: number })[] = [
   {
     name: 'train',
-    sample: 5,
+    sample: 3,
     command: [...train, '--optimizer', 'agent', '--checkpoint-every', '1e-6'],
     again: [...train, '--optimizer', 'agent', '--checkpoint-every', '1e-6', '--resume'],
     who: 'parent',
@@ -52,14 +52,14 @@ const scenarios: readonly (Scenario & { readonly sample: number })[] = [
   },
   {
     name: 'evaluate',
-    sample: 4,
+    sample: 2,
     before: [train],
     command: evaluate,
     again: [...evaluate, '--resume'],
     who: 'parent',
     outcome: runsBelow,
   },
-  { name: 'a run of sweep --jobs 2', sample: 2, command: sweep, again: sweep, who: 'child', outcome: runsBelow },
+  { name: 'a run of sweep --jobs 2', sample: 1, command: sweep, again: sweep, who: 'child', outcome: runsBelow },
 ];
 
 describe('a file operation that fails', function () {

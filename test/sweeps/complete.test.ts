@@ -100,35 +100,29 @@ describe('a run that is not complete', () => {
     }
   });
 
-  for (const [where, options] of [
-    ['this process', {}],
-    ['a process of its own', { processes }],
-  ] as const) {
-    it(`is one whose last checkpoint is damaged: it says so, and trains again what is missing, in ${where}`, async () => {
-      const { out, files } = await copied();
-      const bytes = await readFile(files.last);
-      bytes[bytes.length - 10] ^= 4;
-      await writeFile(files.last, bytes);
-      const { result, warnings } = await warningsOf(out, options);
-      expect(result.done).to.deep.equal([job]);
-      expect(warnings.length).to.equal(1);
-      expect(warnings[0]).to.match(/last\.safetensors is damaged.*is used instead/);
-      expect(await resultOf(out)).to.deep.equal(expected);
-    });
+  it('is one whose last checkpoint is damaged: it says so, and trains again what is missing, from a process of its own', async () => {
+    const { out, files } = await copied();
+    const bytes = await readFile(files.last);
+    bytes[bytes.length - 10] ^= 4;
+    await writeFile(files.last, bytes);
+    const { result, warnings } = await warningsOf(out, { processes });
+    expect(result.done).to.deep.equal([job]);
+    expect(warnings.length).to.equal(1);
+    expect(warnings[0]).to.match(/last\.safetensors is damaged.*is used instead/);
+    expect(await resultOf(out)).to.deep.equal(expected);
+  });
 
-    it(`tells that a damaged best checkpoint is passed over, every time, in ${where}`, async () => {
-      const { out, files } = await copied();
-      await cp(files.best, previousOf(files.best));
-      await writeFile(files.best, 'damaged');
-      await rm(files.evaluation);
-      for (let i = 0; i < 2; i++) {
-        const { warnings } = await warningsOf(out, options);
-        expect(warnings).not.to.deep.equal([]);
-        for (const warning of warnings) expect(warning).to.match(/best\.safetensors.*is used instead/);
-      }
-    });
-  }
-
+  it('tells that a damaged best checkpoint is passed over, every time, from a process of its own', async () => {
+    const { out, files } = await copied();
+    await cp(files.best, previousOf(files.best));
+    await writeFile(files.best, 'damaged');
+    await rm(files.evaluation);
+    for (let i = 0; i < 2; i++) {
+      const { warnings } = await warningsOf(out, { processes });
+      expect(warnings).not.to.deep.equal([]);
+      for (const warning of warnings) expect(warning).to.match(/best\.safetensors.*is used instead/);
+    }
+  });
   it('fails alone if no checkpoint of it is whole', async () => {
     const { out, files } = await copied();
     for (const file of [files.last, previousOf(files.last)]) await writeFile(file, 'damaged');

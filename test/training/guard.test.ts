@@ -1,13 +1,14 @@
-import { cpSync, existsSync } from 'node:fs';
+import { cpSync, existsSync, rmSync } from 'node:fs';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { previousOf } from '../../src/checkpoints/atomic-file.ts';
 import { readCheckpoint } from '../../src/checkpoints/checkpoint.ts';
 import { encodeCheckpoint } from '../../src/checkpoints/encode.ts';
+import { makeFolder } from '../../src/checkpoints/folders.ts';
 import { registerEngine } from '../../src/engine/index.ts';
 import type { MethodName } from '../../src/sparsity/methods.ts';
 import { parseConfig, type TrainConfig, type TrainOptions } from '../../src/training/config.ts';
@@ -173,6 +174,8 @@ describe('a run with a guard', () => {
         if (!seen || copies.length === 5 || event.kind === 'validation') return;
         const copy = folder();
         cpSync(at, copy, { recursive: true });
+        // The lock of a killed process is free, and the process of this one lives.
+        rmSync(runFolder(copy).lock, { recursive: true });
         copies.push({ copy, moment });
       });
       undisturbed = await outcome(out);
@@ -247,6 +250,7 @@ describe('a run with a guard', () => {
             report: async () => {},
             afterStep: async () => {},
           });
+        await makeFolder(dirname(there.guard));
         await epoch();
         await keepSafe(task, there, state, 'cpu', async () => {});
         const before = await content(task, state);
