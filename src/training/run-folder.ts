@@ -26,6 +26,8 @@ export interface RunFolder {
   readonly inputs: string;
   /** Snapshot gradients that memory has no room for, while an epoch lasts. */
   readonly gradients: string;
+  /** The folder of the gradients that the pre-pass memory remembers. */
+  readonly memory: string;
 }
 
 export const LAST_CHECKPOINT = 'checkpoints/last.safetensors';
@@ -44,6 +46,7 @@ export const runFolder = (path: string): RunFolder => ({
   evaluation: join(path, 'evaluation.json'),
   inputs: join(path, 'inputs.json'),
   gradients: join(path, 'snapshot-gradients.bin'),
+  memory: join(path, 'gradient-memory'),
 });
 
 const exists = (path: string): Promise<boolean> =>

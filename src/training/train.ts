@@ -8,12 +8,14 @@ import { countWeights, sparsityOf, trainables } from '../core/params.ts';
 import { backendName } from '../ops/backend-name.ts';
 import { updatesAfter } from '../sparsity/schedules.ts';
 import { candidateOf, isBest, type WeightsKind } from './best-epoch.ts';
+import { remembers } from './conditions.ts';
 import { configHash, isSameTraining, type TrainConfig } from './config.ts';
 import { type Surroundings, trainEpoch } from './epoch.ts';
 import { DivergenceError, Interrupted } from './errors.ts';
 import { eventLog, type Report } from './event-log.ts';
 import { dropSafe, goBack, keepSafe } from './guard/go-back.ts';
 import { isLow } from './guard/rule.ts';
+import { type GradientMemory, gradientMemory } from './memory.ts';
 import { formatMetricRow, type MetricRow, parseLastRow, parseMetrics } from './metrics.ts';
 import { overfittingWarning } from './overfitting-warning.ts';
 import {
@@ -51,8 +53,11 @@ interface Run {
   readonly state: TrainState;
   readonly watch: Stopwatch;
   readonly report: Report;
+  readonly memory: GradientMemory | null;
   last: MetricRow | null;
 }
+
+type Begun = Omit<Run, 'memory'>;
 
 /**
  * Trains what `config` says, on the current backend of TensorFlow.js, into the folder `out`: config.json, metrics.csv,
@@ -71,10 +76,15 @@ export async function train(config: TrainConfig, options: TrainRunOptions): Prom
   // What a run that was killed may have left.
   await rm(folder.gradients, { force: true });
   const report = eventLog(folder.events, onProgress);
-  const run = checkpointed ? await resumeRun(task, folder, report) : await startRun(task, folder, files, report);
+  const memory = remembers(task.config)
+    ? gradientMemory(task, { memory: options.cacheMemory, folder: folder.memory })
+    : null;
+  const begun = checkpointed ? await resumeRun(task, folder, report) : await startRun(task, folder, files, report);
+  const run = { ...begun, memory };
   try {
     return await runToEnd(run, options);
   } finally {
+    await run.memory?.close();
     disposeTrainState(run.state);
   }
 }
@@ -85,7 +95,7 @@ const given = ({ dataDirectory, from, extraImages }: TaskFiles): TaskFiles => ({
   ...(extraImages !== undefined && { extraImages }),
 });
 
-async function startRun(task: Task, folder: RunFolder, files: TaskFiles, report: Report): Promise<Run> {
+async function startRun(task: Task, folder: RunFolder, files: TaskFiles, report: Report): Promise<Begun> {
   const state = await startState(task);
   await createRunFolder(folder, task.config, files);
   await report({
@@ -105,7 +115,7 @@ async function startRun(task: Task, folder: RunFolder, files: TaskFiles, report:
   return { task, folder, state, watch: stopwatch(), report, last: null };
 }
 
-async function resumeRun(task: Task, folder: RunFolder, report: Report): Promise<Run> {
+async function resumeRun(task: Task, folder: RunFolder, report: Report): Promise<Begun> {
   const { stored, warnings } = await readCheckpoint(folder.last);
   if (!isSameTraining(stored.config as unknown as TrainConfig, task.config)) {
     throw new UsageError(
@@ -139,6 +149,7 @@ async function runToEnd(
     watch,
     signal,
     store: { memory: cacheMemory, file: folder.gradients },
+    memory: run.memory,
     afterStep: async () => {
       const { checkpointEvery } = task.config;
       if (checkpointEvery === 0 || performance.now() - saved < 1000 * checkpointEvery) return;
@@ -166,6 +177,8 @@ async function runToEnd(
     throw error;
   }
   await dropSafe(folder);
+  await run.memory?.close();
+  await rm(folder.memory, { recursive: true, force: true });
   await report({ kind: 'end', epoch: state.epoch, step: state.step });
   return summary(run, 'done');
 
@@ -226,6 +239,7 @@ async function saveNewest(run: Run): Promise<void> {
 async function save(run: Run, which: keyof typeof FILES, weights: WeightsKind): Promise<void> {
   const { task, folder, state, watch, report } = run;
   await checkFinite(run);
+  await run.memory?.sync();
   // The event goes first: should the run end between the two, cutting back drops it again.
   await report({
     kind: 'checkpoint',
