@@ -57,6 +57,7 @@ interface Run {
   last: MetricRow | null;
 }
 
+/** A run before its memory is opened. */
 type Begun = Omit<Run, 'memory'>;
 
 /**

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { isSparse, mapTree, type SparseParam, trainables, withTrainables } from '../../src/core/params.ts';
 import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from '../../src/training/batches.ts';
-import { parseConfig, type TrainOptions } from '../../src/training/config.ts';
+import { describe as describeConfig, parseConfig, type TrainOptions } from '../../src/training/config.ts';
 import { correctionFor, disposeCorrection } from '../../src/training/correction.ts';
 import { trainEpoch } from '../../src/training/epoch.ts';
 import { snapshotPosition } from '../../src/training/snapshot-time.ts';
@@ -57,6 +57,8 @@ describe('the settings that keep AGENT from failing', () => {
     expect(agent({ agentVariant: 'stable', updateInterval: 3 }).agentSnapshotDelay).to.equal(2);
     const resolved = agent({ agentVariant: 'stable', agentBounds: [-2, 2] });
     expect(parseConfig(resolved)).to.deep.equal(resolved);
+    expect(describeConfig(resolved)).to.include(', agent (stable, matched), ');
+    expect(describeConfig(agent({}))).to.include(', agent (published), ');
   });
 
   const refused: readonly (readonly [TrainOptions, RegExp])[] = [
