@@ -85,7 +85,7 @@ export {
 export { type Convolution, sparseConv2d } from './ops/sparse-conv2d.ts';
 export { sparseMatMul } from './ops/sparse-matmul.ts';
 export { type IndexMaps, type Term, weightedSum } from './ops/weighted-sum.ts';
-export { agent, agentCorrection, type Corrected, type Correction } from './optimizers/agent.ts';
+export { agent, agentCorrection, type Corrected, type Correction, correctGradient } from './optimizers/agent.ts';
 export {
   type Average,
   averageDecay,
@@ -98,12 +98,17 @@ export { type CarryMaps, carry, carryMaps, carryState } from './optimizers/carry
 export { chain } from './optimizers/chain.ts';
 export {
   AGENT_DEFAULTS,
+  type Bounds,
   blendCoefficient,
+  boundEstimate,
   coefficientRules,
+  type Estimate,
   estimateCoefficient,
   type OptimizerName,
   publishedBsrCoefficient,
 } from './optimizers/coefficients.ts';
+export { EMPTY_BELOW, emptyEntries, emptyEntriesOf, withoutEntries } from './optimizers/empty-channels.ts';
+export { agentPrepass, type LossAndGradients, type PassOptions, type PassResult } from './optimizers/pass.ts';
 export { type PrepassName, type PrepassRule, prepasses, subsampleBatches } from './optimizers/prepasses.ts';
 export { type Schedule, type ScheduleName, schedules } from './optimizers/schedules.ts';
 export {
@@ -117,7 +122,9 @@ export {
 } from './optimizers/sgd.ts';
 export { disposeSnapshot, type Snapshot, takeSnapshot } from './optimizers/snapshot.ts';
 export type { GradientTransformation, OptimizerState } from './optimizers/types.ts';
+export { type VariableLoss, type VariableOwner, variableLoss } from './optimizers/variables.ts';
 export { compareVariance, gradientVariance } from './optimizers/variance.ts';
+export { type AgentVariant, type AgentVariantName, agentVariants } from './optimizers/variants.ts';
 export { type ExampleFiles, writeExamples } from './reporting/examples.ts';
 export { type ResultRow, readRuns, resultRows } from './reporting/index.ts';
 export { type Report, type ReportOptions, writeReport } from './reporting/report.ts';

@@ -3,7 +3,15 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { isSparse, type Params, type Tensors } from '../core/params.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from './safetensors.ts';
-import { DIGEST_DIGITS, FORMAT, FORMAT_VERSION, POSITIONS, parseCheckpoint, type StoredCheckpoint } from './stored.ts';
+import {
+  DIGEST_DIGITS,
+  FORMAT,
+  FORMAT_VERSION,
+  GROWN_AT,
+  POSITIONS,
+  parseCheckpoint,
+  type StoredCheckpoint,
+} from './stored.ts';
 import type { Checkpoint } from './types.ts';
 
 const NO_DIGEST = '0'.repeat(DIGEST_DIGITS);
@@ -45,6 +53,9 @@ export async function encodeCheckpoint(checkpoint: Checkpoint): Promise<Uint8Arr
   await putAll('meanGradient/', checkpoint.meanGradient);
   for (const [name, bits] of Object.entries(checkpoint.explored)) {
     tensors[`explored/${name}`] = { dtype: 'U8', shape: [bits.length], data: bits.slice() };
+  }
+  for (const [name, steps] of Object.entries(checkpoint.grownAt)) {
+    tensors[GROWN_AT + name] = { dtype: 'I32', shape: [steps.length], data: steps.slice() };
   }
   const json = (value: unknown): string => JSON.stringify(value);
   return seal(

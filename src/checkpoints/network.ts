@@ -63,7 +63,8 @@ export function checkpointOf({ record: { sparse, ...record }, values }: Network)
   const state: Tensors = Object.fromEntries(
     statisticsOf(program).map(({ name, shape }) => [name, tf.tensor(values[name], [...shape])]),
   );
-  return { ...record, params, state, optimizer: {}, average: null, snapshot: null, meanGradient: {}, explored: {} };
+  const none = { optimizer: {}, average: null, snapshot: null, meanGradient: {}, explored: {}, grownAt: {} };
+  return { ...record, params, state, ...none };
 }
 
 /**

@@ -17,7 +17,7 @@ import type { Checkpoint, Json } from './types.ts';
  *   optimizer/SLOT/NAME              momentum
  *   average/params/NAME              the average of a parameter, on the positions of params/NAME
  *   average/state/NAME               the average of running statistics
- *   snapshot/params/…, snapshot/state/…, meanGradient/NAME, explored/NAME
+ *   snapshot/params/…, snapshot/state/…, meanGradient/NAME, explored/NAME, grownAt/NAME
  *
  * Its metadata are strings: `format`, `format_version`, `config`, `model`, `epoch`, `step`, `progress`, `shapes` (the dense
  * shapes of sparse parameters), all JSON, and `sha256`: that of the file with these 64 digits set to 0.
@@ -26,6 +26,7 @@ import type { Checkpoint, Json } from './types.ts';
 export const FORMAT = 'equipoise-checkpoint';
 export const FORMAT_VERSION = 1;
 export const POSITIONS = '.positions';
+export const GROWN_AT = 'grownAt/';
 export const DIGEST_DIGITS = 64;
 
 const metadataSchema = z.object({
@@ -100,8 +101,13 @@ function checkTensors(tensors: Safetensors['tensors'], shapes: StoredCheckpoint[
     throw new InputError(`${source} is no checkpoint: ${what}. Use another checkpoint of the run.`);
   };
   for (const [name, { dtype, shape }] of Object.entries(tensors)) {
-    const expected = name.endsWith(POSITIONS) ? 'I32' : name.startsWith('explored/') ? 'U8' : 'F32';
+    const isAges = name.startsWith(GROWN_AT);
+    const expected = name.endsWith(POSITIONS) || isAges ? 'I32' : name.startsWith('explored/') ? 'U8' : 'F32';
     if (dtype !== expected) refuse(`its tensor ${name} is ${dtype}, expected ${expected}`);
+    const aged = tensors[`params/${name.slice(GROWN_AT.length)}`];
+    if (isAges && String(aged?.shape) !== String(shape)) {
+      refuse(`${name} has the shape [${shape}] and its weights have [${aged?.shape ?? 'none'}]`);
+    }
     if (!name.endsWith(POSITIONS)) continue;
     const values = name.slice(0, -POSITIONS.length);
     if (!Object.hasOwn(tensors, values) || !Object.hasOwn(shapes, values))
@@ -169,11 +175,12 @@ export function restoreCheckpoint(stored: StoredCheckpoint): Checkpoint {
   const snapshot = names.some((name) => name.startsWith('snapshot/'))
     ? { params: paramsBelow(stored, 'snapshot/params/'), state: tensorsBelow(stored, 'snapshot/state/') }
     : null;
-  const explored = Object.fromEntries(
-    names.flatMap((name) =>
-      name.startsWith('explored/') ? [[name.slice('explored/'.length), tensors[name].data as Uint8Array]] : [],
-    ),
-  );
+  const arraysBelow = <Numbers>(prefix: string): Record<string, Numbers> =>
+    Object.fromEntries(
+      names.flatMap((name) =>
+        name.startsWith(prefix) ? [[name.slice(prefix.length), tensors[name].data as Numbers]] : [],
+      ),
+    );
   return {
     config,
     model,
@@ -186,6 +193,7 @@ export function restoreCheckpoint(stored: StoredCheckpoint): Checkpoint {
     average,
     snapshot,
     meanGradient: tensorsBelow(stored, 'meanGradient/'),
-    explored,
+    explored: arraysBelow<Uint8Array>('explored/'),
+    grownAt: arraysBelow<Int32Array>(GROWN_AT),
   };
 }

@@ -35,4 +35,6 @@ export interface Checkpoint {
   readonly meanGradient: Tensors;
   /** By kernel, one bit a weight, least significant first: whether it was ever active. */
   readonly explored: Readonly<Record<string, Uint8Array>>;
+  /** By kernel rewired, the steps done when each of its weights was grown; empty unless gradients are remembered. */
+  readonly grownAt: Readonly<Record<string, Int32Array>>;
 }

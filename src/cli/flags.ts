@@ -65,7 +65,8 @@ export const CONFIG_FLAGS = {
   'extra-images': { kind: 'text', description: 'rst: safetensors file of extra images and their pseudo-labels' },
   'cache-memory': {
     kind: 'number',
-    description: 'MB of memory for the gradients that the pre-pass matched keeps, beyond it a file; default 1024',
+    description:
+      'MB of memory for the gradients that the pre-passes matched and memory keep, beyond it files; default 1024',
   },
   config: { kind: 'text', description: 'JSON or YAML file of settings; flags override it' },
   'print-config': { kind: 'switch', description: 'print the resolved configuration as JSON and stop' },

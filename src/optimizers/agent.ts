@@ -1,3 +1,4 @@
+// AGENT's correction of a gradient, and SGD on corrected gradients.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { cloneTensors, type Tensors } from '../core/params.ts';
 import { type IndexMaps, weightedSum } from '../ops/weighted-sum.ts';
@@ -11,8 +12,8 @@ export interface Correction {
   readonly snapshotGradient: Tensors;
   /** u, the mean of ∇L(θ̃) over the batches of the pre-pass */
   readonly snapshotMean: Tensors;
-  /** What multiplies u − g̃: γ·c for AGENT. */
-  readonly coefficient: number;
+  /** The factor on u − g̃, γ·c for AGENT: one for all parameters, or one for each by name. */
+  readonly coefficient: number | Readonly<Record<string, number>>;
   /** From the snapshot's structures onto those of the gradient (`carryMaps`); none if left out. */
   readonly maps?: IndexMaps;
 }
@@ -23,11 +24,15 @@ export interface Corrected {
 }
 
 /** g + γc·(u − g̃); owned by the caller. Weights that the snapshot did not have keep their plain gradient. */
-export const correctGradient = (
+export function correctGradient(
   grads: Tensors,
   { snapshotGradient, snapshotMean, coefficient, maps }: Correction,
-): Record<string, Tensor> =>
-  weightedSum([1, grads], [coefficient, snapshotMean, maps], [-coefficient, snapshotGradient, maps]);
+): Record<string, Tensor> {
+  const corrected = (some: Tensors, factor: number) =>
+    weightedSum([1, some], [factor, snapshotMean, maps], [-factor, snapshotGradient, maps]);
+  if (typeof coefficient === 'number') return corrected(grads, coefficient);
+  return Object.assign({}, ...Object.entries(grads).map(([name, g]) => corrected({ [name]: g }, coefficient[name])));
+}
 
 /**
  * AGENT's correction, g ← g + γc·(u − g̃), the first of a chain: momentum and weight decay act on the corrected

@@ -1,3 +1,4 @@
+// Vectors over the nonzeros of one structure, carried onto another.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { isSparse, mapTree, type Params, type Tensors } from '../core/params.ts';
@@ -22,13 +23,21 @@ function mapBetween(from: Structure, to: Structure): Int32Array {
  * The maps from the structures of `from` onto those of `to`, for the kernels whose structure is another one; a dense
  * kernel has every weight. Cheap to ask for at every step: the maps of the same two structures are the same arrays.
  */
-export const carryMaps = (from: Params, to: Params): CarryMaps =>
+export const carryMaps = (from: Params, to: Params): CarryMaps => mapsBetween(structuresOf(from), structuresOf(to));
+
+/** The structures of the sparse kernels by name; a dense one has none. */
+export type Structures = Readonly<Record<string, Structure>>;
+
+export const structuresOf = (params: Params): Structures =>
+  Object.fromEntries(Object.entries(params).flatMap(([name, p]) => (isSparse(p) ? [[name, p.structure]] : [])));
+
+/** `carryMaps` where only the structures are known. */
+export const mapsBetween = (from: Structures, to: Structures): CarryMaps =>
   Object.fromEntries(
     Object.entries(to).flatMap(([name, after]) => {
       const before = from[name];
-      if (!isSparse(after)) return [];
-      if (!isSparse(before)) return [[name, after.structure.positions]];
-      return before.structure === after.structure ? [] : [[name, mapBetween(before.structure, after.structure)]];
+      if (before === undefined) return [[name, after.positions]];
+      return before === after ? [] : [[name, mapBetween(before, after)]];
     }),
   );
 

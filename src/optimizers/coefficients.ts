@@ -1,3 +1,5 @@
+// How much of the correction a step takes: the estimate ĉ, its bounds and blending, and the rule of each optimizer.
+
 /** The defaults of AGENT's authors. */
 export const AGENT_DEFAULTS = { gamma: 0.1, alpha: 0.3, initial: 0.1 } as const;
 
@@ -31,6 +33,15 @@ export function estimateCoefficient(lossesNow: readonly number[], lossesSnapshot
   if (!Number.isFinite(value)) return { value: null, reason: 'the losses of the pre-pass are not finite' };
   return { value };
 }
+
+/** The lowest and the highest ĉ that c may follow. */
+export type Bounds = readonly [low: number, high: number];
+
+/** The estimate moved into its bounds. The published method has none: leave them out. */
+export const boundEstimate = (estimate: Estimate, bounds?: Bounds): Estimate =>
+  estimate.value === null || bounds === undefined
+    ? estimate
+    : { value: Math.min(bounds[1], Math.max(bounds[0], estimate.value)) };
 
 /** c ← (1 − α)·c + α·ĉ; an estimate without a value leaves c as it is. */
 export const blendCoefficient = (c: number, estimate: Estimate, alpha: number): number =>

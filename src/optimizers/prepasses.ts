@@ -1,3 +1,4 @@
+// What AGENT looks at before the updates of an epoch, by the name of the pre-pass.
 import { foldIn, type Key, sample } from '../core/key.ts';
 import { blendCoefficient, type Estimate, publishedBsrCoefficient } from './coefficients.ts';
 
@@ -12,27 +13,30 @@ export interface CoefficientStep {
 
 /** What AGENT looks at before the updates of an epoch. */
 export interface PrepassRule {
-  /** The images as they are, or the epoch's own batches, augmented and attacked by the same keys. */
-  readonly examples: 'clean' | 'epoch';
-  /** Whether a share of the batches is enough. */
+  /** The images as they are; the epoch's own batches, augmented and attacked by the same keys; or none: there is no pass. */
+  readonly examples: 'clean' | 'epoch' | 'none';
+  /** True if a share of the batches is enough. */
   readonly subsamples: boolean;
-  /** Whether each batch's ∇L(θ̃) can serve as the g̃ of its step: the pre-pass has seen the very batch. */
-  readonly keepsGradients: boolean;
-  /** Whether c is estimated from losses, those of the snapshot before included. */
+  /**
+   * The origin of a step's g̃: computed at the snapshot on the step's own batch; kept from the pre-pass, which has seen that very
+   * batch; or remembered, the gradient that the batch gave one epoch ago.
+   */
+  readonly gradients: 'computed' | 'kept' | 'remembered';
+  /** True if c is estimated. */
   readonly estimates: boolean;
   coefficient(step: CoefficientStep): number;
 }
 
 const blended = ({ c, estimate, alpha }: CoefficientStep): number => blendCoefficient(c, estimate, alpha);
 
-export type PrepassName = 'published' | 'published-bsr' | 'matched' | 'subsampled';
+export type PrepassName = 'published' | 'published-bsr' | 'matched' | 'subsampled' | 'memory';
 
 export const prepasses: { readonly [Name in PrepassName]: PrepassRule } = {
   /** A-ITOP and A-RigL: clean images also where training attacks, so that u is not the mean of g̃. */
   published: {
     examples: 'clean',
     subsamples: false,
-    keepsGradients: false,
+    gradients: 'computed',
     estimates: true,
     coefficient: blended,
   },
@@ -40,7 +44,7 @@ export const prepasses: { readonly [Name in PrepassName]: PrepassRule } = {
   'published-bsr': {
     examples: 'clean',
     subsamples: false,
-    keepsGradients: false,
+    gradients: 'computed',
     estimates: false,
     coefficient: ({ alpha, epoch }) => publishedBsrCoefficient(epoch, alpha),
   },
@@ -48,7 +52,7 @@ export const prepasses: { readonly [Name in PrepassName]: PrepassRule } = {
   matched: {
     examples: 'epoch',
     subsamples: false,
-    keepsGradients: true,
+    gradients: 'kept',
     estimates: true,
     coefficient: blended,
   },
@@ -56,7 +60,15 @@ export const prepasses: { readonly [Name in PrepassName]: PrepassRule } = {
   subsampled: {
     examples: 'epoch',
     subsamples: true,
-    keepsGradients: false,
+    gradients: 'computed',
+    estimates: true,
+    coefficient: blended,
+  },
+  /** No pass and no snapshot: g̃ is what the batch gave one epoch ago, u the mean of these, as in SAGA. */
+  memory: {
+    examples: 'none',
+    subsamples: false,
+    gradients: 'remembered',
     estimates: true,
     coefficient: blended,
   },

@@ -1,7 +1,8 @@
+// The variance of a gradient over batches, with and without a correction.
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensors } from '../core/params.ts';
 import type { IndexMaps } from '../ops/weighted-sum.ts';
-import { correctGradient } from './agent.ts';
+import { type Correction, correctGradient } from './agent.ts';
 
 /**
  * The variance of a gradient over batches, summed over all parameters: Σ_b ‖g_b − ḡ‖² / (n − 1).
@@ -39,7 +40,7 @@ export interface GradientPair {
 export async function compareVariance(
   pairs: readonly GradientPair[],
   snapshotMean: Tensors,
-  coefficient: number,
+  coefficient: Correction['coefficient'],
   maps?: IndexMaps,
 ): Promise<{ plain: number; corrected: number }> {
   const corrected = pairs.map(({ gradient, snapshotGradient }) =>

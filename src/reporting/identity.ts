@@ -49,7 +49,15 @@ const sha256Of = ({ last }: IdentifiedRun): string | null => last?.datasetSha256
 const without = (run: IdentifiedRun, names: readonly Setting[]): string =>
   JSON.stringify([sha256Of(run), ...Object.entries(run.config).filter(([name]) => !names.includes(name as Setting))]);
 
-const SHORT: { readonly [S in Setting]?: string } = { agentGamma: 'γ', agentAlpha: 'α', agentAttackSteps: 'K' };
+const SHORT: { readonly [S in Setting]?: string } = {
+  agentGamma: 'γ',
+  agentAlpha: 'α',
+  agentAttackSteps: 'K',
+  agentVariant: 'variant',
+};
+
+/** Settings that name a run whenever they have another value, even where all runs have it. */
+const USUAL: { readonly [S in Setting]?: string } = { agentVariant: '"published"' };
 
 /** Settings whose defaults follow others: where they do in all runs, those name a run. */
 const FOLLOWING: { readonly [S in Setting]?: readonly Setting[] } = {
@@ -57,6 +65,10 @@ const FOLLOWING: { readonly [S in Setting]?: readonly Setting[] } = {
   guard: ['trainingAttack', 'stepsSchedule', 'steps'],
   milestones: ['epochs'],
   decayEvery: ['epochs'],
+  agentBounds: ['agentVariant'],
+  agentFirstEpoch: ['agentVariant'],
+  agentSnapshotDelay: ['agentVariant', 'agentPrepass', 'updateInterval'],
+  agentEmptyChannels: ['agentVariant'],
 };
 
 const written = (config: TrainConfig, name: Setting): string => JSON.stringify(config[name] ?? null);
@@ -98,7 +110,7 @@ export function identitiesOf(runs: readonly IdentifiedRun[]): ReadonlyMap<string
   const naming = (Object.keys(SETTINGS) as Setting[]).filter((name) => !IRRELEVANT.includes(name) && !follows(name));
   return new Map(
     groups.flatMap((group) => {
-      const reference = naming.map((name) => ({ name, value: usual(name, group) }));
+      const reference = naming.map((name) => ({ name, value: USUAL[name] ?? usual(name, group) }));
       return group.map((run): [string, RunIdentity] => [
         run.name,
         {
@@ -107,6 +119,7 @@ export function identitiesOf(runs: readonly IdentifiedRun[]): ReadonlyMap<string
           pairedAtAnyLength: without(run, [...IRRELEVANT, ...CORRECTION, ...LENGTH]),
           variant: [
             ...reference
+              .filter(({ name }) => !(name in USUAL && run.config[name] === undefined))
               .filter((setting) => written(run.config, setting.name) !== setting.value)
               .map((setting) => `${SHORT[setting.name] ?? setting.name} ${shownValue(setting.name, run.config)}`),
             ...otherFiles(run),

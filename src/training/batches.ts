@@ -1,6 +1,7 @@
+// The batches of a run: which images they hold, the order they come in, their pixels, and their adversarial examples.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { foldIn, type Key } from '../core/key.ts';
+import { foldIn, type Key, permutation } from '../core/key.ts';
 import { batchImages, batchLabels, epochBatches } from '../data/batch.ts';
 import type { Split } from '../data/types.ts';
 import type { Weights } from '../models/types.ts';
@@ -17,13 +18,23 @@ export interface TrainingBatch extends AttackedBatch {
 
 /**
  * The image numbers of each batch of an epoch, counted from 0; a function of the seed alone. An epoch shows every training
- * image once. Extra images are the last of each batch; their numbers follow those of the training split.
+ * image once. Extra images are the last of each batch; their numbers follow those of the training split. Fixed batches have
+ * the same images in every epoch, and come in another order.
  */
-export function batchesOfEpoch(
-  { dataset, indices, config, objective, extra, keys }: Task,
-  epoch: number,
-): Int32Array[] {
-  const key = keys.data(epoch);
+export function batchesOfEpoch(task: Task, epoch: number): Int32Array[] {
+  if (!task.config.fixedBatches) return drawBatches(task, task.keys.data(epoch));
+  const batches = drawBatches(task, task.keys.batches);
+  return Array.from(batchOrder(task, epoch), (number) => batches[number]);
+}
+
+/** The numbers of the batches of an epoch in their order: batches are told apart by them only where they are fixed. */
+export function batchOrder({ config, keys, batchesPerEpoch }: Task, epoch: number): Int32Array {
+  return config.fixedBatches
+    ? permutation(foldIn(keys.data(epoch), 'order'), batchesPerEpoch)
+    : Int32Array.from({ length: batchesPerEpoch }, (_, i) => i);
+}
+
+function drawBatches({ dataset, indices, config, objective, extra }: Task, key: Key): Int32Array[] {
   const sizes = splitBatch(config.batchSize, objective.extraShare);
   const batches = epochBatches(indices.train, sizes.labelled, key);
   if (extra === null) return batches;

@@ -6,6 +6,7 @@ import { type ObjectiveName, objectives } from '../objectives/objectives.ts';
 import type { OptimizerName } from '../optimizers/coefficients.ts';
 import { type PrepassName, prepasses } from '../optimizers/prepasses.ts';
 import { defaultPeak, type ScheduleName } from '../optimizers/schedules.ts';
+import type { AgentVariantName } from '../optimizers/variants.ts';
 import type { DistributionName } from '../sparsity/distributions.ts';
 import { type MethodName, methods } from '../sparsity/methods.ts';
 import { type TrainingAttackName, trainingAttacks } from './adversary/training-attacks.ts';
@@ -28,6 +29,8 @@ export interface Deciding {
   readonly method: MethodName;
   readonly distribution?: DistributionName | 'global';
   readonly optimizer: OptimizerName;
+  readonly updateInterval?: number;
+  readonly agentVariant?: AgentVariantName;
   readonly agentPrepass?: PrepassName;
   readonly agentAttackSteps?: number;
 }
@@ -55,6 +58,14 @@ export const usesExtraImages = ({ objective }: Pick<Deciding, 'objective'>): boo
 /** True if gradients are corrected by those at a snapshot. */
 export const corrects = ({ optimizer }: Pick<Deciding, 'optimizer'>): boolean => optimizer !== 'sgd';
 
+/** True if g̃ is the gradient that the batch gave one epoch ago, and no snapshot is taken. */
+export const remembers = ({ optimizer, agentPrepass }: Pick<Deciding, 'optimizer' | 'agentPrepass'>): boolean =>
+  corrects({ optimizer }) && agentPrepass !== undefined && prepasses[agentPrepass].gradients === 'remembered';
+
+/** True if masks change from time to time, and not after every step. */
+const updatesMasks = ({ method }: Pick<Deciding, 'method'>): boolean =>
+  methods[method].defaults?.interval !== undefined;
+
 /** True if the examples of a pre-pass are those of the epoch's own steps, attacked again. */
 const attacksPrepass = ({ agentPrepass, objective }: Pick<Deciding, 'agentPrepass' | 'objective'>): boolean =>
   agentPrepass !== undefined && prepasses[agentPrepass].examples === 'epoch' && isAdversarial({ objective });
@@ -70,7 +81,7 @@ export const configuredSteps = ({
 /** True if the pre-pass sees other examples than the steps, so that u − g̃ has a mean other than 0. */
 export function seesOtherExamples(config: Deciding): boolean {
   const { agentPrepass, agentAttackSteps, augment } = config;
-  if (agentPrepass === undefined || prepasses[agentPrepass].keepsGradients) return false;
+  if (agentPrepass === undefined || prepasses[agentPrepass].gradients !== 'computed') return false;
   const attacked = isAdversarial(config);
   return prepasses[agentPrepass].examples === 'clean'
     ? attacked || augment !== 'none'
@@ -96,7 +107,7 @@ export const when = {
     by: ['method'],
   },
   updatesMasks: {
-    holds: ({ method }) => methods[method].defaults?.interval !== undefined,
+    holds: updatesMasks,
     to: 'methods that change their masks from time to time',
     by: ['method'],
   },
@@ -134,6 +145,27 @@ export const when = {
     holds: ({ agentPrepass }) => agentPrepass === 'subsampled',
     to: 'the pre-pass subsampled',
     by: ['optimizer', 'agentPrepass', 'objective'],
+  },
+  estimated: {
+    holds: ({ optimizer, agentPrepass }) =>
+      optimizer === 'agent' && agentPrepass !== undefined && prepasses[agentPrepass].estimates,
+    to: 'the optimizer agent with a pre-pass that estimates c',
+    by: ['optimizer', 'agentPrepass'],
+  },
+  snapshotsBetweenUpdates: {
+    holds: (config) => corrects(config) && !remembers(config) && updatesMasks(config),
+    to: 'corrections by a snapshot of methods that change their masks from time to time',
+    by: ['optimizer', 'agentPrepass', 'method'],
+  },
+  remembered: {
+    holds: remembers,
+    to: 'the pre-pass memory',
+    by: ['optimizer', 'agentPrepass'],
+  },
+  rememberedByAgent: {
+    holds: (config) => config.optimizer === 'agent' && remembers(config),
+    to: 'the optimizer agent with the pre-pass memory',
+    by: ['optimizer', 'agentPrepass'],
   },
   multiStep: { holds: ({ schedule }) => schedule === 'multi-step', to: 'the schedule multi-step', by: ['schedule'] },
   step: { holds: ({ schedule }) => schedule === 'step', to: 'the schedule step', by: ['schedule'] },

@@ -157,7 +157,9 @@ export function describe(config: TrainConfig): string {
   const sparse = isSparseMethod(config)
     ? `${config.method} ${Number((100 * config.sparsity).toFixed(4))} % (${config.distribution})`
     : 'dense';
-  const optimizer = corrects(config) ? `${config.optimizer} (${config.agentPrepass})` : config.optimizer;
+  const { agentVariant, agentPrepass } = config;
+  const correction = agentVariant === 'published' ? agentPrepass : `${agentVariant}, ${agentPrepass}`;
+  const optimizer = corrects(config) ? `${config.optimizer} (${correction})` : config.optimizer;
   const objective = !isAdversarial(config)
     ? config.objective
     : `${config.objective} ${config.norm} ${formatEpsilon(config.epsilon)} ${attackName(config)}`;

@@ -1,16 +1,20 @@
+// One epoch of a run: the pre-pass, the steps, and the measurements after them.
 import { sparsityOf } from '../core/params.ts';
+import type { Estimate } from '../optimizers/coefficients.ts';
 import { attackPlan } from './adversary/plan.ts';
 import { batchesOfEpoch } from './batches.ts';
 import { isAdversarial } from './conditions.ts';
-import { unusualCoefficient } from './correction.ts';
+import { type KeptGradients, unusualCoefficient } from './correction.ts';
 import { throwIfAborted, yieldToEvents } from './errors.ts';
 import type { Report } from './event-log.ts';
 import { explorationRate } from './explored.ts';
-import type { GradientStore, GradientStoreOptions } from './gradient-store.ts';
+import type { GradientStoreOptions } from './gradient-store.ts';
 import { checkAtEnd, checkWithin } from './guard/check.ts';
 import { afterEpoch } from './guard/rule.ts';
+import type { GradientMemory } from './memory.ts';
 import type { MetricRow } from './metrics.ts';
-import { adoptPrepass, recomputeStored, runPrepass } from './prepass.ts';
+import { adoptPrepass, type PrepassOptions, recomputeStored, runPrepass, snapshotOnly } from './prepass.ts';
+import { correctsEpoch, snapshotPosition } from './snapshot-time.ts';
 import { averagedNetwork, type TrainedNetwork, type TrainState } from './state.ts';
 import { trainStep } from './step.ts';
 import type { Stopwatch } from './stopwatch.ts';
@@ -25,6 +29,8 @@ export interface Surroundings {
   readonly signal?: AbortSignal;
   /** Where the gradients of a pre-pass are kept. */
   readonly store: GradientStoreOptions;
+  /** The memory of the run; null unless its pre-pass is that. */
+  readonly memory?: GradientMemory | null;
   /** Called after each step: the place for a checkpoint inside the epoch. */
   afterStep(): Promise<void>;
 }
@@ -41,12 +47,7 @@ const learningRateAt = ({ config, schedule, totalSteps }: Task, step: number): n
  */
 export async function trainEpoch(task: Task, state: TrainState, around: Surroundings): Promise<MetricRow | null> {
   const { watch } = around;
-  const stored = await watch.train(() => prepare(task, state, around));
-  try {
-    if (await takeSteps(task, state, stored, around)) return null;
-  } finally {
-    await stored?.close();
-  }
+  if (await takeSteps(task, state, around)) return null;
   const measured = await measure(task, state, around);
   if (await checkAtEnd(task, state, measured.train.robustAccuracy, around.report)) return null;
   const row = metricRow(task, state, measured, watch);
@@ -56,67 +57,104 @@ export async function trainEpoch(task: Task, state: TrainState, around: Surround
   return row;
 }
 
-/** The batches of the epoch that are left; returns true if the guard found the network collapsed among them. */
-
-async function takeSteps(
-  task: Task,
-  state: TrainState,
-  stored: GradientStore | null,
-  around: Surroundings,
-): Promise<boolean> {
+/** Takes the steps of the epoch that are left; returns true if the guard found the network collapsed among them. */
+async function takeSteps(task: Task, state: TrainState, around: Surroundings): Promise<boolean> {
   const { watch, signal, report } = around;
   const batches = batchesOfEpoch(task, state.epoch);
+  const snapshotAt = snapshotPosition(task, state.epoch);
+  const varianceAt = variancePosition(task, state.epoch);
   const at = () => ({ epoch: state.epoch + 1, step: state.step });
-  while (state.batch < batches.length) {
-    if (await checkWithin(task, state, around)) return true;
-    if (task.rule.corrects && state.batch === variancePosition(batches.length)) {
-      state.variance = await measureVariance(task, state, stored);
+  let kept: KeptGradients = await watch.train(() => reopen(task, state, around));
+  try {
+    while (state.batch < batches.length) {
+      if (await checkWithin(task, state, around)) return true;
+      if (state.batch === snapshotAt) kept ??= await watch.train(() => prepare(task, state, around));
+      if (state.batch === varianceAt && correctsEpoch(task, state.epoch)) {
+        state.variance = await measureVariance(task, state, kept);
+      }
+      const { loss, learningRate, masks } = await watch.train(() =>
+        trainStep(task, state, batches[state.batch], kept, watch),
+      );
+      if (masks !== null && !task.sparsifier?.continuous) await report({ kind: 'mask-update', ...at(), ...masks });
+      await report({
+        kind: 'step',
+        ...at(),
+        batch: state.batch,
+        batches: batches.length,
+        loss,
+        meanLoss: state.lossSum / state.batch,
+        lr: learningRate,
+      });
+      await yieldToEvents();
+      throwIfAborted(signal);
+      if (state.batch < batches.length) await around.afterStep();
     }
-    const { loss, learningRate, masks } = await watch.train(() =>
-      trainStep(task, state, batches[state.batch], stored, watch),
-    );
-    if (masks !== null && !task.sparsifier?.continuous) await report({ kind: 'mask-update', ...at(), ...masks });
-    await report({
-      kind: 'step',
-      ...at(),
-      batch: state.batch,
-      batches: batches.length,
-      loss,
-      meanLoss: state.lossSum / state.batch,
-      lr: learningRate,
-    });
-    await yieldToEvents();
-    throwIfAborted(signal);
-    if (state.batch < batches.length) await around.afterStep();
+  } finally {
+    if (kept?.kind === 'epoch') await kept.close();
   }
   return false;
 }
 
-/** The pre-pass of a corrected epoch, or, inside one, what is needed of it again. */
-async function prepare(
+/** What an epoch needs again where it is gone on with: the remembered gradients, or those of its pre-pass. */
+async function reopen(task: Task, state: TrainState, around: Surroundings): Promise<KeptGradients> {
+  const { rule, prepass, batchesPerEpoch } = task;
+  if (!rule.corrects || state.batch === batchesPerEpoch) return null;
+  if (prepass.gradients === 'remembered') return openMemory(task, state, around);
+  const isBehindSnapshot = state.batch > snapshotPosition(task, state.epoch) && correctsEpoch(task, state.epoch);
+  return prepass.gradients === 'kept' && isBehindSnapshot
+    ? recomputeStored(task, state, state.batch, prepassOptions(state, around))
+    : null;
+}
+
+/** The pre-pass of an epoch, and what it keeps. */
+async function prepare(task: Task, state: TrainState, around: Surroundings): Promise<KeptGradients> {
+  if (!task.rule.corrects || task.prepass.gradients === 'remembered') return null;
+  if (!correctsEpoch(task, state.epoch)) {
+    adoptPrepass(state, snapshotOnly(state));
+    return null;
+  }
+  const { report } = around;
+  const at = { epoch: state.epoch + 1, step: state.step };
+  await report({ kind: 'prepass-start', ...at });
+  const found = await runPrepass(task, state, prepassOptions(state, around));
+  adoptPrepass(state, found);
+  await reportCoefficient(task, state, found.estimate, report);
+  await report({ kind: 'prepass-end', ...at, c: state.c, cHat: state.cHat });
+  return found.stored;
+}
+
+const prepassOptions = (state: TrainState, { watch, signal, store, report }: Surroundings): PrepassOptions => ({
+  watch,
+  signal,
+  store,
+  onBatch: (batch, batches) =>
+    void report({ kind: 'prepass', epoch: state.epoch + 1, step: state.step, batch, batches }),
+});
+
+async function openMemory(task: Task, state: TrainState, { memory, report }: Surroundings): Promise<GradientMemory> {
+  if (!memory) throw new Error('A run with the pre-pass memory needs a memory.');
+  const { estimate, lost } = await memory.begin(state);
+  if (lost) {
+    const message =
+      'The remembered gradients that the checkpoint names are missing or others. The memory starts anew, and no step is corrected before the next epoch.';
+    await report({ kind: 'warning', epoch: state.epoch + 1, step: state.step, message });
+  }
+  if (estimate) await reportCoefficient(task, state, estimate, report);
+  return memory;
+}
+
+async function reportCoefficient(
   task: Task,
   state: TrainState,
-  { report, watch, signal, store }: Surroundings,
-): Promise<GradientStore | null> {
-  if (!task.rule.corrects || state.batch === task.batchesPerEpoch) return null;
+  estimate: Estimate | null,
+  report: Report,
+): Promise<void> {
   const at = { epoch: state.epoch + 1, step: state.step };
-  const options = {
-    watch,
-    signal,
-    store,
-    onBatch: (batch: number, batches: number) => void report({ kind: 'prepass', ...at, batch, batches }),
-  };
-  if (state.batch > 0) return task.prepass.keepsGradients ? recomputeStored(task, state, state.batch, options) : null;
-  await report({ kind: 'prepass-start', ...at });
-  const found = await runPrepass(task, state, options);
-  adoptPrepass(state, found);
-  if (found.estimate?.value === null) {
-    await report({ kind: 'warning', ...at, message: `c stays ${state.c}: ${found.estimate.reason}.` });
+  if (estimate?.value === null) {
+    await report({ kind: 'warning', ...at, message: `c stays ${state.c}: ${estimate.reason}.` });
   }
   const unusual = unusualCoefficient(task, state);
   if (unusual !== null) await report({ kind: 'warning', ...at, message: unusual });
-  await report({ kind: 'prepass-end', ...at, c: state.c, cHat: state.cHat });
-  return found.stored;
 }
 
 interface MeasuredSplits {

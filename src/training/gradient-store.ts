@@ -1,13 +1,16 @@
+// The gradients of one epoch's batches that a pre-pass keeps: in memory as far as they may be, in a temporary file beyond.
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { writeWhole } from '../checkpoints/atomic-file.ts';
 import type { Guard } from '../checkpoints/lock.ts';
 import { InputError } from '../core/errors.ts';
+import type { Tensors } from '../core/params.ts';
 
 /** Gradients by parameter in plain memory, outside the backend's. */
 export type StoredGradients = Readonly<Record<string, Float32Array>>;
 
 /** The gradients of an epoch's batches, in memory as far as they may be and in a file beyond. */
 export interface GradientStore {
+  readonly kind: 'epoch';
   /** Keeps those of the next batch, all of the same parameters; they are taken over. */
   add(gradients: StoredGradients): Promise<void>;
   /** Those of a batch of the epoch; null where none were kept. */
@@ -44,6 +47,7 @@ export function gradientStore(
   /** The parameters and how long each one's gradient is. */
   let lengths: readonly (readonly [string, number])[] = [];
   return {
+    kind: 'epoch',
     add: async (gradients) => {
       const size = bytesOf(gradients);
       if (spilled === 0 && used + size <= memory) {
@@ -81,6 +85,14 @@ export function gradientStore(
       handle = null;
     },
   };
+}
+
+/** Copies of tensors outside the backend's memory. */
+export async function download(tensors: Tensors): Promise<Record<string, Float32Array>> {
+  const entries = Object.entries(tensors).map(
+    async ([name, tensor]) => [name, ((await tensor.data()) as Float32Array).slice()] as const,
+  );
+  return Object.fromEntries(await Promise.all(entries));
 }
 
 const bytesOf = (gradients: StoredGradients): number =>

@@ -1,19 +1,15 @@
-import type { Scalar } from '@tensorflow/tfjs-core';
+// The pass before an epoch's updates of a training run: its examples, its costs, and what it changes in the state.
 import { disposeTensors, type Tensors } from '../core/params.ts';
 import { flops as flopsOf } from '../models/inspect.ts';
-import { weightedSum } from '../ops/weighted-sum.ts';
-import { AGENT_DEFAULTS, type Estimate, estimateCoefficient } from '../optimizers/coefficients.ts';
+import type { Weights } from '../models/types.ts';
+import { AGENT_DEFAULTS, boundEstimate, type Estimate } from '../optimizers/coefficients.ts';
+import { agentPrepass } from '../optimizers/pass.ts';
 import { subsampleBatches } from '../optimizers/prepasses.ts';
 import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snapshot.ts';
 import { batchesOfEpoch, disposeBatch, drawBatch, type TrainingBatch, withAdversarial } from './batches.ts';
 import { addCosts, type Costs, forwardCosts, gradientCosts, NO_COSTS } from './costs.ts';
 import { throwIfAborted, yieldToEvents } from './errors.ts';
-import {
-  type GradientStore,
-  type GradientStoreOptions,
-  gradientStore,
-  type StoredGradients,
-} from './gradient-store.ts';
+import { download, type GradientStore, type GradientStoreOptions, gradientStore } from './gradient-store.ts';
 import { lossGradients, lossOf } from './loss-gradients.ts';
 import type { TrainState } from './state.ts';
 import type { Stopwatch } from './stopwatch.ts';
@@ -25,7 +21,7 @@ export interface Prepass {
   readonly snapshot: Snapshot;
   /** u, the mean over the batches of ∇L(θ̃); owned by the caller. */
   readonly meanGradient: Tensors;
-  /** ĉ, or why there is none; null where the rule reads none. */
+  /** ĉ before it is bounded, or why there is none; null where the rule reads none. */
   readonly estimate: Estimate | null;
   readonly c: number;
   /** ∇L(θ̃) of each batch of the epoch, where the pass sees the very batches; null where steps compute it. To be closed. */
@@ -54,60 +50,84 @@ export interface PrepassOptions {
  * @param state borrowed and not changed
  */
 export async function runPrepass(task: Task, state: TrainState, options: PrepassOptions): Promise<Prepass> {
-  const { program, objective, rule, prepass: look } = task;
+  const { program, objective, rule, prepass: look, agent } = task;
   const { agentAlpha: alpha = AGENT_DEFAULTS.alpha } = task.config;
   const weights = { params: state.params, state: state.statistics };
   const previous = state.snapshot && { params: state.snapshot.params, state: state.snapshot.state };
-  const batches = seenBatches(task, state.epoch);
-  const stored = look.keepsGradients ? gradientStore(options.store) : null;
-  const lossesNow: number[] = [];
-  const lossesSnapshot: number[] = [];
-  let sum: Tensors | null = null;
+  const stored = look.gradients === 'kept' ? gradientStore(options.store, state.batch) : null;
   let costs = NO_COSTS;
+  let meanGradient: Tensors;
+  let found: Estimate | null;
+  const lossBefore = (at: Weights) => (batch: TrainingBatch) => {
+    const before = lossOf(program, objective, at, batch);
+    costs = addCosts(costs, forwardCosts(before.images, flopsOf(program, at.params)));
+    return before.loss;
+  };
   try {
-    for (const [index, indices] of batches.entries()) {
-      const seen = await prepassBatch(task, state, indices, options.watch);
-      costs = addCosts(costs, seen.costs);
-      try {
-        const result = lossGradients(program, objective, weights, seen.batch);
-        disposeTensors(result.state);
-        costs = addCosts(costs, gradientCosts(result.images, flopsOf(program, weights.params)));
-        lossesNow.push(await take(result.loss));
-        await stored?.add(await download(result.gradients));
-        sum = accumulate(sum, result.gradients);
-        if (rule.adaptive && look.estimates && previous) {
-          const before = lossOf(program, objective, previous, seen.batch);
-          lossesSnapshot.push(await take(before.loss));
-          costs = addCosts(costs, forwardCosts(before.images, flopsOf(program, previous.params)));
-        }
-      } finally {
-        disposeBatch(seen.batch);
-      }
-      options.onBatch?.(index + 1, batches.length);
-      await yieldToEvents();
-      throwIfAborted(options.signal);
-    }
+    ({ meanGradient, estimate: found } = await agentPrepass(
+      examplesOf(task, state, seenBatches(task, state), options, (attack) => {
+        costs = addCosts(costs, attack);
+      }),
+      {
+        gradients: (batch) => {
+          const result = lossGradients(program, objective, weights, batch);
+          disposeTensors(result.state);
+          costs = addCosts(costs, gradientCosts(result.images, flopsOf(program, weights.params)));
+          return result;
+        },
+        ...(rule.adaptive && look.estimates && previous && { lossBefore: lossBefore(previous) }),
+        onGradients: async (gradients) => stored?.add(await download(gradients)),
+      },
+    ));
   } catch (error) {
-    if (sum) disposeTensors(sum);
     await stored?.close();
     throw error;
   }
-  const total = sum as Tensors | null;
-  const meanGradient = total ? weightedSum([1 / batches.length, total]) : {};
-  if (total) disposeTensors(total);
-  const estimate = !rule.adaptive
-    ? null
-    : look.estimates
-      ? estimateCoefficient(lossesNow, lossesSnapshot)
-      : { value: 1 };
+  const estimate = rule.adaptive ? (look.estimates ? found : { value: 1 }) : null;
+  const step = estimate && { c: state.c, estimate: boundEstimate(estimate, agent.bounds), alpha, epoch: state.epoch };
   return {
     snapshot: takeSnapshot(weights.params, weights.state),
     meanGradient,
     estimate,
-    c: estimate ? look.coefficient({ c: state.c, estimate, alpha, epoch: state.epoch }) : state.c,
+    c: step ? look.coefficient(step) : state.c,
     stored,
     costs,
   };
+}
+
+/** A snapshot alone, for an epoch that is not corrected: the next one compares its losses with it. */
+export const snapshotOnly = ({ params, statistics, c }: TrainState): Prepass => ({
+  snapshot: takeSnapshot(params, statistics),
+  meanGradient: {},
+  estimate: null,
+  c,
+  stored: null,
+  costs: NO_COSTS,
+});
+
+/** The network that a pre-pass attacks, and where the run stands. */
+type AttackedState = Pick<TrainState, 'epoch' | 'guard' | 'params' | 'statistics'>;
+
+/** The examples of batches one after the other; each is disposed when the next is asked for. */
+async function* examplesOf(
+  task: Task,
+  state: AttackedState,
+  batches: readonly Int32Array[],
+  { watch, signal, onBatch }: PrepassOptions,
+  onCosts: (costs: Costs) => void,
+): AsyncGenerator<TrainingBatch> {
+  for (const [index, indices] of batches.entries()) {
+    const { batch, costs } = await prepassBatch(task, state, indices, watch);
+    onCosts(costs);
+    try {
+      yield batch;
+    } finally {
+      disposeBatch(batch);
+    }
+    onBatch?.(index + 1, batches.length);
+    await yieldToEvents();
+    throwIfAborted(signal);
+  }
 }
 
 /**
@@ -125,22 +145,17 @@ export async function recomputeStored(
   const { snapshot } = state;
   if (snapshot === null) return null;
   const stored = gradientStore(options.store, from);
-  const batches = batchesOfEpoch(task, state.epoch);
-  const at = { ...state, params: snapshot.params, statistics: snapshot.state };
+  const batches = batchesOfEpoch(task, state.epoch).slice(from);
+  const { epoch, guard } = state;
+  const at = { epoch, guard, params: snapshot.params, statistics: snapshot.state };
   try {
-    for (const [index, indices] of batches.entries()) {
-      if (index < from) continue;
-      const { batch } = await prepassBatch(task, at, indices, options.watch);
+    for await (const batch of examplesOf(task, at, batches, options, () => {})) {
       const result = lossGradients(task.program, task.objective, snapshot, batch);
       disposeTensors(result.state);
       result.loss.dispose();
-      disposeBatch(batch);
       const gradients = await download(result.gradients);
       disposeTensors(result.gradients);
       await stored.add(gradients);
-      options.onBatch?.(index + 1, batches.length);
-      await yieldToEvents();
-      throwIfAborted(options.signal);
     }
   } catch (error) {
     await stored.close();
@@ -149,10 +164,10 @@ export async function recomputeStored(
   return stored;
 }
 
-/** The batches of the epoch that its pre-pass sees. */
-function seenBatches(task: Task, epoch: number): Int32Array[] {
+/** The batches from the state's on that the pre-pass of their epoch sees. */
+function seenBatches(task: Task, { epoch, batch }: Pick<TrainState, 'epoch' | 'batch'>): Int32Array[] {
   const { agentPrepassShare = 1 } = task.config;
-  const batches = batchesOfEpoch(task, epoch);
+  const batches = batchesOfEpoch(task, epoch).slice(batch);
   if (!task.prepass.subsamples) return batches;
   return Array.from(subsampleBatches(batches.length, agentPrepassShare, task.keys.data(epoch)), (i) => batches[i]);
 }
@@ -160,7 +175,7 @@ function seenBatches(task: Task, epoch: number): Int32Array[] {
 /** What the pre-pass sees of one batch, and what its attack took. */
 async function prepassBatch(
   task: Task,
-  state: TrainState,
+  state: AttackedState,
   indices: Int32Array,
   watch: Stopwatch,
 ): Promise<{ batch: TrainingBatch; costs: Costs }> {
@@ -169,28 +184,6 @@ async function prepassBatch(
   const drawn = drawBatch(task, epoch, indices, { augmented: replayed });
   const attack = replayed ? task.attacks.prepass(state) : null;
   return watch.attack(() => withAdversarial(task, attack, { params, state: statistics }, epoch, drawn));
-}
-
-/** sum + gradients; both are taken over. */
-function accumulate(sum: Tensors | null, gradients: Tensors): Tensors {
-  if (sum === null) return gradients;
-  const added = weightedSum([1, sum], [1, gradients]);
-  disposeTensors(sum);
-  disposeTensors(gradients);
-  return added;
-}
-
-async function take(scalar: Scalar): Promise<number> {
-  const [value] = await scalar.data();
-  scalar.dispose();
-  return value;
-}
-
-async function download(tensors: Tensors): Promise<StoredGradients> {
-  const entries = Object.entries(tensors).map(
-    async ([name, tensor]) => [name, ((await tensor.data()) as Float32Array).slice()] as const,
-  );
-  return Object.fromEntries(await Promise.all(entries));
 }
 
 /** Puts what a pre-pass found in the place of what `state` had. */

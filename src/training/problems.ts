@@ -4,7 +4,7 @@ import { isModel, modelHint } from '../models/models.ts';
 import { methods } from '../sparsity/methods.ts';
 import { parseSteps } from './adversary/steps-schedule.ts';
 import { trainingAttacks } from './adversary/training-attacks.ts';
-import { isAdversarial, usesExtraImages } from './conditions.ts';
+import { isAdversarial, remembers, usesExtraImages } from './conditions.ts';
 import {
   CONFIG_VERSION,
   SETTINGS,
@@ -95,6 +95,14 @@ const RULES: readonly Rule[] = [
   (_given, { agentPrepass, optimizer }, name) =>
     agentPrepass === 'published-bsr' && optimizer !== 'agent'
       ? `${name('agentPrepass')} published-bsr differs from published in the coefficient c of the optimizer agent alone; ${name('optimizer')} ${optimizer} came. Use ${name('agentPrepass')} published.`
+      : null,
+  (_given, config, name) =>
+    remembers(config) && !config.fixedBatches
+      ? `${name('agentPrepass')} memory remembers the gradient of each batch for an epoch, so batches must keep their images; got ${name('fixedBatches')} false. Leave ${name('fixedBatches')} out.`
+      : null,
+  (_given, { agentSnapshotDelay = 0, updateInterval }, name) =>
+    updateInterval !== undefined && agentSnapshotDelay > 0 && agentSnapshotDelay >= updateInterval
+      ? `${name('agentSnapshotDelay')} must be below ${name('updateInterval')}, or no snapshot fits between two mask updates; got ${agentSnapshotDelay} and ${updateInterval}.`
       : null,
   (_given, { epsilon, dataset, norm }, name) =>
     Number.isNaN(epsilon)

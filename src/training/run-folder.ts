@@ -1,4 +1,5 @@
 // The files of a run's folder: which there are, how a run starts and goes on in it, and when a run is complete.
+import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { previousOf, removeFile, removeTemporaries, wholeLines, writeAtomically } from '../checkpoints/atomic-file.ts';
@@ -30,6 +31,8 @@ export interface RunFolder {
   readonly inputs: string;
   /** Snapshot gradients that memory has no room for, while an epoch lasts. */
   readonly gradients: string;
+  /** The folder of the gradients that the pre-pass memory remembers. */
+  readonly memory: string;
   /** Held by the process that writes into the folder. */
   readonly lock: string;
 }
@@ -50,6 +53,7 @@ export const runFolder = (path: string): RunFolder => ({
   evaluation: join(path, 'evaluation.json'),
   inputs: join(path, 'inputs.json'),
   gradients: join(path, 'snapshot-gradients.bin'),
+  memory: join(path, 'gradient-memory'),
   lock: join(path, 'run.lock'),
 });
 
@@ -125,6 +129,12 @@ export const recordConfig = (folder: RunFolder, config: TrainConfig, guard: Guar
 export async function clearRemains(folder: RunFolder, guard: Guard): Promise<void> {
   await removeFile(folder.gradients, { guard });
   for (const place of [folder.path, join(folder.path, 'checkpoints')]) await removeTemporaries(place);
+}
+
+/** Removes the gradients that the pre-pass memory remembers, when a run is complete. */
+export async function removeMemory({ memory }: RunFolder, guard: Guard): Promise<void> {
+  await guard();
+  await writing(memory, () => rm(memory, { recursive: true, force: true }));
 }
 
 /** Makes the folder of a new run, its configuration first. */

@@ -7,12 +7,21 @@ import { objectives } from '../objectives/objectives.ts';
 import { AGENT_DEFAULTS, coefficientRules } from '../optimizers/coefficients.ts';
 import { type PrepassName, prepasses } from '../optimizers/prepasses.ts';
 import { defaultPeak, schedules } from '../optimizers/schedules.ts';
+import { agentVariants } from '../optimizers/variants.ts';
 import { type DistributionName, distributions } from '../sparsity/distributions.ts';
 import { type MethodName, type MethodOptions, methods } from '../sparsity/methods.ts';
 import { dropFractions } from '../sparsity/schedules.ts';
 import { parseSteps, STEPS_SCHEDULE } from './adversary/steps-schedule.ts';
 import { trainingAttacks } from './adversary/training-attacks.ts';
-import { type Condition, configuredSteps, corrects, type Deciding, isAdversarial, when } from './conditions.ts';
+import {
+  type Condition,
+  configuredSteps,
+  corrects,
+  type Deciding,
+  isAdversarial,
+  remembers,
+  when,
+} from './conditions.ts';
 
 /** The version of a resolved configuration; a record of any other version is refused. */
 export const CONFIG_VERSION = 2;
@@ -95,13 +104,21 @@ function methodOf({ sparsity, layerSparsities, from }: Deciding): MethodName {
   return from === undefined ? 'rigl' : 'one-shot';
 }
 
+/** The variant of the correction, or the published one where there is none. */
+const variantOf = ({ agentVariant = 'published' }: Deciding) => agentVariants[agentVariant];
+
+/** A snapshot must fit between two mask updates. */
+const snapshotDelayOf = (config: Deciding): number =>
+  Math.min(variantOf(config).snapshotDelay, Math.max(0, (config.updateInterval ?? 1) - 1));
+
 /**
  * AGENT's pre-pass is the one that its authors publish, whose u is a mean over clean images. A rule that takes all or most of
  * u − g̃ whatever c would be pulled to clean training by it, so under attack it gets the u of its own examples.
  */
-function prepassOf({ optimizer, objective }: Deciding): PrepassName {
+function prepassOf(config: Deciding): PrepassName {
+  const { optimizer, objective } = config;
   const biased = corrects({ optimizer }) && !coefficientRules[optimizer].adaptive && isAdversarial({ objective });
-  return biased ? 'matched' : 'published';
+  return biased ? 'matched' : variantOf(config).prepass;
 }
 
 /** Epochs at half and at three quarters of the training. */
@@ -429,9 +446,16 @@ export const SETTINGS = {
     group: 'Common',
     default: 'sgd',
   },
+  agentVariant: {
+    schema: namesOf(agentVariants),
+    help: 'defaults of the settings of AGENT: as published, or those that keep it from failing',
+    group: 'AGENT',
+    default: 'published',
+    applies: when.corrected,
+  },
   agentPrepass: {
     schema: namesOf(prepasses),
-    help: 'which examples the pre-pass of an epoch sees',
+    help: 'which examples the pre-pass of an epoch sees; memory: none',
     group: 'AGENT',
     default: prepassOf,
     applies: when.corrected,
@@ -463,6 +487,56 @@ export const SETTINGS = {
     group: 'AGENT',
     default: AGENT_DEFAULTS.alpha,
     applies: when.agent,
+  },
+  agentBounds: {
+    schema: z
+      .array(z.number())
+      .refine((range) => range.length === 2 && range[0] <= range[1], 'two numbers, the lower one first, such as 0,1'),
+    help: 'AGENT: range that each estimate of c is clamped to, as 0,1; published: none',
+    group: 'AGENT',
+    default: (config) => variantOf(config).bounds?.slice(),
+    applies: when.estimated,
+  },
+  agentFirstEpoch: {
+    schema: count,
+    help: 'first epoch whose steps are corrected; published: 1',
+    group: 'AGENT',
+    default: (config) => variantOf(config).firstEpoch,
+    applies: when.corrected,
+  },
+  agentSnapshotDelay: {
+    schema: z.int().min(0),
+    help: 'least number of steps between a mask update and the snapshot after it; published: 0',
+    group: 'AGENT',
+    default: snapshotDelayOf,
+    applies: when.snapshotsBetweenUpdates,
+  },
+  agentEmptyChannels: {
+    schema: z.enum(['corrected', 'uncorrected']),
+    help: 'weights of channels that were all zero at the snapshot; published: corrected',
+    group: 'AGENT',
+    default: (config) => variantOf(config).emptyChannels,
+    applies: when.corrected,
+  },
+  agentCoefficient: {
+    schema: z.enum(['losses', 'gradients', 'per-parameter']),
+    help: 'pre-pass memory: origin of c; per-parameter: from gradients, one for each kernel and bias',
+    group: 'AGENT',
+    default: 'losses',
+    applies: when.rememberedByAgent,
+  },
+  agentMemoryPrecision: {
+    schema: z.enum(['float32', 'bfloat16']),
+    help: 'pre-pass memory: precision of the gradients that it keeps',
+    group: 'AGENT',
+    default: 'float32',
+    applies: when.remembered,
+  },
+  fixedBatches: {
+    schema: z.boolean(),
+    help: 'batches keep their images from epoch to epoch and change their order alone',
+    group: 'Optimizer',
+    default: (config) => remembers(config),
   },
 
   seed: { schema: z.int().min(0), help: 'names every random number of the run', group: 'Common', default: 0 },

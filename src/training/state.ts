@@ -1,3 +1,4 @@
+// Everything that the rest of a run depends on, and how a checkpoint holds it.
 import { z } from 'zod';
 import { networkOnly } from '../checkpoints/network.ts';
 import type { Checkpoint, Json } from '../checkpoints/types.ts';
@@ -10,6 +11,7 @@ import {
   type Tensors,
   trainables,
   withTrainables,
+  zerosLike,
 } from '../core/params.ts';
 import { init } from '../models/init.ts';
 import { checkWeights, kernelsOf, parametersOf, statisticsOf } from '../models/inspect.ts';
@@ -23,6 +25,7 @@ import { type BestEpoch, MEASURES, WEIGHTS, type WeightsKind } from './best-epoc
 import { type Costs, NO_COSTS } from './costs.ts';
 import { type Explored, explore } from './explored.ts';
 import { type GuardState, UNCHECKED } from './guard/rule.ts';
+import { emptyMemory, type GrownAt, type MemoryState, memorySchema } from './memory.ts';
 import { distributionOptions, type Task } from './task.ts';
 import { trainedWeights } from './trained-weights.ts';
 
@@ -43,10 +46,13 @@ export interface TrainState {
   optimizer: OptimizerState;
   /** The averages of parameters and statistics over the steps; null without `ema`. Training never reads them. */
   average: Average | null;
-  /** θ̃; null under plain SGD. */
+  /** θ̃; null under plain SGD, and where gradients are remembered instead. */
   snapshot: Snapshot | null;
-  /** u, on the snapshot's structures; empty before the first pre-pass. */
+  /** u, on the structures of the snapshot, or of the weights where gradients are remembered; empty before the first pre-pass. */
   meanGradient: Tensors;
+  /** What the pre-pass memory knows; null under any other. */
+  memory: MemoryState | null;
+  grownAt: GrownAt;
   /** AGENT's blended coefficient, and the last estimate that moved it. */
   c: number;
   cHat: number | null;
@@ -80,6 +86,7 @@ async function initialWeights(task: Task): Promise<{ params: Params; state: Tens
 /** Before the first step. The first snapshot is the initial masked network. */
 export async function startState(task: Task): Promise<TrainState> {
   const { params, state } = await initialWeights(task);
+  const remembers = task.rule.corrects && task.prepass.gradients === 'remembered';
   return {
     epoch: 0,
     batch: 0,
@@ -88,8 +95,10 @@ export async function startState(task: Task): Promise<TrainState> {
     statistics: state,
     optimizer: task.optimizer.init(trainables(params)),
     average: task.config.ema === undefined ? null : startAverage({ params, state }),
-    snapshot: task.rule.corrects ? takeSnapshot(params, state) : null,
-    meanGradient: {},
+    snapshot: task.rule.corrects && !remembers ? takeSnapshot(params, state) : null,
+    meanGradient: remembers ? zerosLike(trainables(params)) : {},
+    memory: remembers ? emptyMemory() : null,
+    grownAt: {},
     c: AGENT_DEFAULTS.initial,
     cHat: null,
     explored: explore({}, params),
@@ -126,17 +135,19 @@ const progressSchema = z.object({
       collapses: z.int(),
     })
     .nullable(),
+  memory: memorySchema.nullable(),
   datasetSha256: z.string(),
   backend: z.string(),
 });
 
 /** The state as a checkpoint; its tensors are borrowed. */
 export function toCheckpoint(task: Task, state: TrainState, backend: string): Checkpoint {
-  const { epoch, step, batch, params, statistics, optimizer, average, snapshot, meanGradient, explored } = state;
-  const { c, cHat, lossSum, variance, costs, best, guard } = state;
+  const { epoch, step, batch, params, statistics, optimizer, average, snapshot, meanGradient, explored, grownAt } =
+    state;
+  const { c, cHat, lossSum, variance, costs, best, guard, memory } = state;
   const datasetSha256 = task.dataset.sha256;
   const weights: WeightsKind = 'raw';
-  const progress = { batch, c, cHat, lossSum, variance, costs, best, weights, guard, datasetSha256, backend };
+  const progress = { batch, c, cHat, lossSum, variance, costs, best, weights, guard, memory, datasetSha256, backend };
   return {
     config: task.config as unknown as Readonly<Record<string, Json>>,
     model: task.model,
@@ -150,6 +161,7 @@ export function toCheckpoint(task: Task, state: TrainState, backend: string): Ch
     snapshot,
     meanGradient,
     explored,
+    grownAt,
   };
 }
 
@@ -190,7 +202,7 @@ export function fromCheckpoint(task: Task, checkpoint: Checkpoint): { state: Tra
       `The run was started on ${task.dataset.name} of SHA-256 ${datasetSha256}, and the data set here has ${task.dataset.sha256}. Resume it with the data that it was started on.`,
     );
   }
-  const { epoch, step, average, snapshot, explored } = checkpoint;
+  const { epoch, step, average, snapshot, explored, grownAt } = checkpoint;
   checkWeights(task.program, checkpoint.params, checkpoint.state);
   const parameters = parametersOf(task.program).map(({ name }) => name);
   const statistics = statisticsOf(task.program).map(({ name }) => name);
@@ -210,6 +222,7 @@ export function fromCheckpoint(task: Task, checkpoint: Checkpoint): { state: Tra
     },
     meanGradient: inOrder(parameters, checkpoint.meanGradient),
     explored,
+    grownAt,
     ...rest,
   };
   return { state, backend };

@@ -6,12 +6,12 @@ import { carryState } from '../optimizers/carry.ts';
 import { applyUpdates, disposeState } from '../optimizers/sgd.ts';
 import type { MaskUpdate } from '../sparsity/types.ts';
 import { disposeBatch, drawBatch, type TrainingBatch, withAdversarial } from './batches.ts';
-import { correctionFor, disposeCorrection } from './correction.ts';
+import { correctionFor, disposeCorrection, type KeptGradients } from './correction.ts';
 import { addCosts, type Costs, gradientCosts, NO_COSTS } from './costs.ts';
 import { diverged } from './divergence.ts';
 import { explore } from './explored.ts';
-import type { GradientStore } from './gradient-store.ts';
 import { lossGradients, probesFor } from './loss-gradients.ts';
+import { carryMemory } from './memory.ts';
 import type { TrainState } from './state.ts';
 import type { Stopwatch } from './stopwatch.ts';
 import type { Task } from './task.ts';
@@ -34,14 +34,14 @@ export interface MaskChange {
  * One training step: the batch's adversarial examples against θ, g = ∇L(θ), the correction g + γc·(u − g̃), momentum and
  * weight decay, the update; then, where one is due, the masks, or these alone. `state` moves on by one batch.
  *
- * @param stored what a matched pre-pass kept, by batch
+ * @param kept where g̃ is kept, if it is not computed
  * @throws DivergenceError if the loss is not finite; `state` is then as before
  */
 export async function trainStep(
   task: Task,
   state: TrainState,
   indices: Int32Array,
-  stored: GradientStore | null,
+  kept: KeptGradients,
   watch: Stopwatch,
 ): Promise<StepReport> {
   const { program, objective, config, sparsifier, totalSteps } = task;
@@ -64,12 +64,17 @@ export async function trainStep(
     throw diverged(task, loss, `in step ${state.step + 1} (epoch ${state.epoch + 1})`);
   }
   const learningRate = config.lr * task.schedule(state.step / totalSteps);
+  const remembered = kept?.kind === 'memory' ? await kept.record(state, result.gradients, loss) : null;
   const moves = !(rewires && config.maskUpdate === 'instead-of-step');
   const correctionCosts = moves
-    ? await moveWeights(task, state, { gradients: result.gradients, batch, learningRate, stored })
+    ? await moveWeights(task, state, { gradients: result.gradients, batch, learningRate, kept })
     : NO_COSTS;
   disposeBatch(batch);
   disposeTensors(result.gradients);
+  if (remembered) {
+    disposeTensors(state.meanGradient);
+    Object.assign(state, remembered);
+  }
   const costs = [
     attackCosts,
     gradientCosts(result.images, flopsOf(program, state.params)),
@@ -95,16 +100,16 @@ interface Move {
   readonly gradients: Tensors;
   readonly batch: TrainingBatch;
   readonly learningRate: number;
-  readonly stored: GradientStore | null;
+  readonly kept: KeptGradients;
 }
 
 /** The correction, momentum and weight decay, and the update of the weights; what the correction took. */
 async function moveWeights(
   task: Task,
   state: TrainState,
-  { gradients, batch, learningRate, stored }: Move,
+  { gradients, batch, learningRate, kept }: Move,
 ): Promise<Costs> {
-  const { correction, costs } = await correctionFor(task, state, (await stored?.get(state.batch)) ?? null, batch);
+  const { correction, costs } = await correctionFor(task, state, kept, state.batch, batch);
   const { updates, state: optimizer } = task.optimizer.update(gradients, state.optimizer, trainables(state.params), {
     learningRate,
     correction,
@@ -140,6 +145,11 @@ async function updateMasks(
   const optimizer = carryState(state.optimizer, carried);
   const average = state.average && carryAverage(state.average, params, carried);
   const explored = explore(state.explored, params, state.params);
+  if (state.memory) {
+    const moved = carryMemory(state, carried);
+    disposeTensors(state.meanGradient);
+    Object.assign(state, moved);
+  }
   const changed = maskChange(state.params, carried);
   disposeParams(state.params);
   disposeState(state.optimizer);

@@ -12,11 +12,12 @@ import { objectives } from '../objectives/objectives.ts';
 import type { Objective } from '../objectives/types.ts';
 import type { Program } from '../ops/network.ts';
 import { agent, type Corrected } from '../optimizers/agent.ts';
-import { type CoefficientRule, coefficientRules } from '../optimizers/coefficients.ts';
+import { type Bounds, type CoefficientRule, coefficientRules } from '../optimizers/coefficients.ts';
 import { type PrepassRule, prepasses } from '../optimizers/prepasses.ts';
 import { type Schedule, schedules } from '../optimizers/schedules.ts';
 import type { LearningRate } from '../optimizers/sgd.ts';
 import type { GradientTransformation } from '../optimizers/types.ts';
+import { type AgentVariant, agentVariants } from '../optimizers/variants.ts';
 import {
   type DistributionOptions,
   distributions,
@@ -33,6 +34,7 @@ import type { TrainingAttack } from './adversary/types.ts';
 import { prepassAttack, trainingAttack, validationAttack } from './attacks.ts';
 import type { TrainConfig } from './config.ts';
 import { readExtraImages } from './extra-images.ts';
+import type { Precision } from './gradient-log.ts';
 import { methodOptions } from './method-options.ts';
 
 /** The files that a configuration names by their content. */
@@ -43,6 +45,15 @@ export interface TaskFiles {
   readonly from?: string;
   /** The extra images of `rst`. */
   readonly extraImages?: string;
+}
+
+/** How gradients are corrected, beside the pre-pass and the rule. */
+export interface AgentOptions extends Pick<AgentVariant, 'firstEpoch' | 'snapshotDelay' | 'emptyChannels'> {
+  readonly bounds?: Bounds;
+  /** The origin of ĉ under the pre-pass memory. */
+  readonly coefficient: 'losses' | 'gradients' | 'per-parameter';
+  /** The precision in which the pre-pass memory keeps gradients. */
+  readonly precision: Precision;
 }
 
 /** Everything about a run that stays as it is while it trains. */
@@ -63,6 +74,7 @@ export interface Task {
   readonly rule: CoefficientRule;
   /** What the pass before an epoch looks at; there is none where `rule` corrects nothing. */
   readonly prepass: PrepassRule;
+  readonly agent: AgentOptions;
   /** Null where masks never change. */
   readonly sparsifier: Sparsifier | null;
   /** Of the weights of a method that fixes them. */
@@ -88,6 +100,8 @@ export interface RunKeys {
   readonly masks: Key;
   /** Of the fixed signs of bsr-net. */
   readonly signs: Key;
+  /** Key for the images of each batch, where these are fixed. */
+  readonly batches: Key;
   /** Of an epoch's order and augmentation. */
   data(epoch: number): Key;
   /** Of an epoch's training attack; each image has a stream of its own below it. */
@@ -104,6 +118,7 @@ function runKeys(seed: number): RunKeys {
     init: named('init'),
     masks: named('masks'),
     signs: named('signs'),
+    batches: named('batches'),
     data: (epoch) => foldIn(named('data'), epoch),
     attack: (epoch) => foldIn(named('attack'), epoch),
     rewire: (step) => foldIn(named('rewire'), step),
@@ -161,6 +176,7 @@ export async function openTask(config: TrainConfig, files: TaskFiles = {}): Prom
     }),
     rule: coefficientRules[config.optimizer],
     prepass: prepasses[config.agentPrepass ?? 'published'],
+    agent: agentOptions(config),
     sparsifier: methods[config.method].sparsifier({
       ...methodOptions(config, totalSteps),
       ...(config.distribution !== undefined && { counts: countsOf(config, kernelsOf(program)) }),
@@ -177,6 +193,19 @@ export async function openTask(config: TrainConfig, files: TaskFiles = {}): Prom
     batchesPerEpoch,
     totalSteps,
   };
+}
+
+function agentOptions({
+  agentBounds,
+  agentFirstEpoch: firstEpoch = agentVariants.published.firstEpoch,
+  agentSnapshotDelay: snapshotDelay = agentVariants.published.snapshotDelay,
+  agentEmptyChannels: emptyChannels = agentVariants.published.emptyChannels,
+  agentCoefficient: coefficient = 'losses',
+  agentMemoryPrecision: precision = 'float32',
+}: TrainConfig): AgentOptions {
+  const [low, high] = agentBounds ?? [];
+  const bounds = low !== undefined && high !== undefined ? ([low, high] as const) : undefined;
+  return { firstEpoch, snapshotDelay, emptyChannels, coefficient, precision, ...(bounds && { bounds }) };
 }
 
 /** How many weights each kernel has in the end, or where weights decide that, how many of those it has it keeps. */

@@ -10,12 +10,14 @@ import { countWeights, sparsityOf, trainables } from '../core/params.ts';
 import { backendName } from '../ops/backend-name.ts';
 import { updatesAfter } from '../sparsity/schedules.ts';
 import { candidateOf, isBest, type WeightsKind } from './best-epoch.ts';
+import { remembers } from './conditions.ts';
 import { configHash, isSameTraining, type TrainConfig } from './config.ts';
 import { type Surroundings, trainEpoch } from './epoch.ts';
 import { DivergenceError, Interrupted } from './errors.ts';
 import { eventLog, type Report } from './event-log.ts';
 import { dropSafe, goBack, keepSafe } from './guard/go-back.ts';
 import { isLow } from './guard/rule.ts';
+import { type GradientMemory, gradientMemory } from './memory.ts';
 import { formatMetricRow, type MetricRow, parseMetrics } from './metrics.ts';
 import { overfittingWarning } from './overfitting-warning.ts';
 import {
@@ -30,6 +32,7 @@ import {
   type RunFolder,
   readInputs,
   recordConfig,
+  removeMemory,
   runFolder,
 } from './run-folder.ts';
 import { startWarnings } from './start-warnings.ts';
@@ -55,8 +58,12 @@ interface Run {
   readonly state: TrainState;
   readonly watch: Stopwatch;
   readonly report: Report;
+  readonly memory: GradientMemory | null;
   last: MetricRow | null;
 }
+
+/** A run before its memory is opened. */
+type Begun = Omit<Run, 'memory'>;
 
 /**
  * Trains what `config` says, on the current backend of TensorFlow.js, into the folder `out`: config.json, metrics.csv,
@@ -78,11 +85,16 @@ export async function train(config: TrainConfig, options: TrainRunOptions): Prom
     const { checkpointed } = await inspectRunFolder(folder, config, { resume, nameOf });
     await clearRemains(folder, guard);
     const report = eventLog(folder.events, guard, onProgress);
+    const memory = remembers(task.config)
+      ? gradientMemory(task, { memory: options.cacheMemory, folder: folder.memory, guard })
+      : null;
     const here = { task, folder, guard, report };
-    const run = checkpointed ? await resumeRun(here) : await startRun(here, files);
+    const begun = checkpointed ? await resumeRun(here) : await startRun(here, files);
+    const run = { ...begun, memory };
     try {
       return await runToEnd(run, options);
     } finally {
+      await run.memory?.close();
       disposeTrainState(run.state);
     }
   });
@@ -97,7 +109,7 @@ const given = ({ dataDirectory, from, extraImages }: TaskFiles): TaskFiles => ({
   ...(extraImages !== undefined && { extraImages }),
 });
 
-async function startRun(place: Place, files: TaskFiles): Promise<Run> {
+async function startRun(place: Place, files: TaskFiles): Promise<Begun> {
   const { task, folder, guard, report } = place;
   const state = await startState(task);
   await createRunFolder(folder, task.config, files, guard);
@@ -118,7 +130,7 @@ async function startRun(place: Place, files: TaskFiles): Promise<Run> {
   return { ...place, state, watch: stopwatch(), last: null };
 }
 
-async function resumeRun(place: Place): Promise<Run> {
+async function resumeRun(place: Place): Promise<Begun> {
   const { task, folder, guard, report } = place;
   const { stored, warnings } = await readCheckpoint(folder.last);
   if (!isSameTraining(stored.config as unknown as TrainConfig, task.config)) {
@@ -155,6 +167,7 @@ async function runToEnd(
     watch,
     signal,
     store: { memory: cacheMemory, file: folder.gradients, guard },
+    memory: run.memory,
     afterStep: async () => {
       const { checkpointEvery } = task.config;
       if (checkpointEvery === 0 || performance.now() - saved < 1000 * checkpointEvery) return;
@@ -182,6 +195,8 @@ async function runToEnd(
     throw error;
   }
   await dropSafe(folder, guard);
+  await run.memory?.close();
+  await removeMemory(folder, guard);
   await report({ kind: 'end', epoch: state.epoch, step: state.step });
   return summary(run, 'done');
 
@@ -242,6 +257,7 @@ async function saveNewest(run: Run): Promise<void> {
 async function save(run: Run, which: keyof typeof FILES, weights: WeightsKind): Promise<void> {
   const { task, folder, state, watch, report } = run;
   await checkFinite(run);
+  await run.memory?.sync();
   // The event goes first: should the run end between the two, cutting back drops it again.
   await report({
     kind: 'checkpoint',

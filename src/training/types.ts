@@ -126,7 +126,7 @@ export type TrainEvent =
 export interface TrainRunOptions extends TaskFiles {
   /** The run's folder; made if it is missing. */
   readonly out: string;
-  /** Bytes of memory for the snapshot gradients that the pre-pass `matched` keeps; the rest goes to a file of the run. */
+  /** Bytes of memory for the gradients that the pre-passes `matched` and `memory` keep; files of the run hold the rest. */
   readonly cacheMemory?: number;
   /** Stops the run after its current step, with a checkpoint. */
   readonly signal?: AbortSignal;

@@ -1,19 +1,23 @@
+// The variance of the gradient with and without correction, measured in the middle of an epoch.
 import { disposeTensors } from '../core/params.ts';
 import type { Correction } from '../optimizers/agent.ts';
 import { compareVariance, type GradientPair } from '../optimizers/variance.ts';
 import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from './batches.ts';
-import { correctionFor, disposeCorrection } from './correction.ts';
-import type { GradientStore } from './gradient-store.ts';
+import { correctionFor, disposeCorrection, type KeptGradients } from './correction.ts';
 import { lossGradients } from './loss-gradients.ts';
+import { snapshotPosition } from './snapshot-time.ts';
 import type { TrainState } from './state.ts';
 import type { Task } from './task.ts';
 
 /** How many batches the variance of the gradient is measured on. */
 export const VARIANCE_BATCHES = 3;
 
-/** The batch of an epoch, from 0, before which the variance is measured: in its middle. */
-export const variancePosition = (batches: number): number =>
-  Math.max(0, Math.min(Math.floor(batches / 2), batches - VARIANCE_BATCHES));
+/** The batch of an epoch, both from 0, before which the variance is measured: in its middle, and not before the snapshot. */
+export function variancePosition(task: Task, epoch: number): number {
+  const { batchesPerEpoch: batches } = task;
+  const middle = Math.max(0, Math.min(Math.floor(batches / 2), batches - VARIANCE_BATCHES));
+  return Math.max(middle, snapshotPosition(task, epoch));
+}
 
 /**
  * The variance of the gradient over the next few batches, all at the weights as they are, without and with the
@@ -23,10 +27,10 @@ export const variancePosition = (batches: number): number =>
 export async function measureVariance(
   task: Task,
   state: TrainState,
-  stored: GradientStore | null,
+  kept: KeptGradients,
 ): Promise<TrainState['variance']> {
   const batches = batchesOfEpoch(task, state.epoch).slice(state.batch, state.batch + VARIANCE_BATCHES);
-  if (batches.length < 2 || state.snapshot === null) return null;
+  if (batches.length < 2) return null;
   const weights = { params: state.params, state: state.statistics };
   const pairs: GradientPair[] = [];
   const corrections: Correction[] = [];
@@ -36,15 +40,20 @@ export async function measureVariance(
     const result = lossGradients(task.program, task.objective, weights, batch);
     result.loss.dispose();
     disposeTensors(result.state);
-    const kept = (await stored?.get(state.batch + offset)) ?? null;
-    const { correction } = await correctionFor(task, state, kept, batch);
+    const { correction } = await correctionFor(task, state, kept, state.batch + offset, batch);
     disposeBatch(batch);
-    if (correction === null) continue;
+    if (correction === null) {
+      disposeTensors(result.gradients);
+      continue;
+    }
     corrections.push(correction);
     pairs.push({ gradient: result.gradients, snapshotGradient: correction.snapshotGradient });
   }
-  const [{ snapshotMean, coefficient, maps }] = corrections;
-  const variance = await compareVariance(pairs, snapshotMean, coefficient, maps);
+  let variance: TrainState['variance'] = null;
+  if (corrections.length > 1) {
+    const [{ snapshotMean, coefficient, maps }] = corrections;
+    variance = await compareVariance(pairs, snapshotMean, coefficient, maps);
+  }
   for (const { gradient } of pairs) disposeTensors(gradient);
   for (const correction of corrections) disposeCorrection(correction);
   return variance;

@@ -40,6 +40,7 @@ const checkpoint = (step = 7): Checkpoint => ({
   snapshot: { params: params(), state: { 'bn1.moving_mean': tf.tensor1d([0, 0]) } },
   meanGradient: { 'conv1.kernel': tf.tensor1d([0.1, 0.2, 0.3]) },
   explored: { 'conv1.kernel': Uint8Array.of(129, 0, 3) },
+  grownAt: { 'conv1.kernel': Int32Array.of(0, 70_000, 0) },
 });
 
 const problemOf = async (work: Promise<unknown>): Promise<string> => {
@@ -83,7 +84,8 @@ describe('a checkpoint', () => {
   });
 
   it('without a snapshot has none when read', async () => {
-    await writeCheckpoint(path, { ...checkpoint(), average: null, snapshot: null, meanGradient: {}, explored: {} });
+    const none = { average: null, snapshot: null, meanGradient: {}, explored: {}, grownAt: {} };
+    await writeCheckpoint(path, { ...checkpoint(), ...none });
     const read = restoreCheckpoint((await readCheckpoint(path)).stored);
     expect([read.snapshot, read.meanGradient, read.explored]).to.deep.equal([null, {}, {}]);
   });

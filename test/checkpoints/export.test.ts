@@ -78,6 +78,7 @@ function checkpointOf(name: string): Checkpoint {
     meanGradient: {},
     average: null,
     explored: {},
+    grownAt: {},
   };
 }
 

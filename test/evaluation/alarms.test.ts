@@ -378,6 +378,8 @@ describe('the alarms', () => {
     );
     const links = checkAlarms(evidence).map(({ help }) => help.split('#'));
     expect(links.map(([path]) => path).every((path) => path === ALARMS_PAGE)).to.equal(true);
-    expect(anchors.slice(0, -1)).to.have.members(links.map(([, anchor]) => anchor));
+    // Robust overfitting is an alarm of training, and the last section says how to add one.
+    const others = ['robust-overfitting', anchors.at(-1)];
+    expect(anchors.filter((anchor) => !others.includes(anchor))).to.have.members(links.map(([, anchor]) => anchor));
   });
 });

@@ -433,6 +433,7 @@ describe('weights that name a network', () => {
       snapshot: null,
       meanGradient: {},
       explored: { 'fc1.kernel': Uint8Array.of(1) },
+      grownAt: { 'fc1.kernel': Int32Array.of(0, 7) },
     };
     const bytes = await encodeCheckpoint(checkpoint);
     values.dispose();
@@ -468,6 +469,18 @@ describe('weights that name a network', () => {
       (t) => ({ ...t, 'explored/fc1.kernel': { dtype: 'F16', shape: [1], data: Uint16Array.of(1) } }),
       SHAPES,
       /is F16, expected U8/,
+    ],
+    [
+      'the ages of weights as F32',
+      (t) => ({ ...t, 'grownAt/fc1.kernel': { dtype: 'F32', shape: [2], data: Float32Array.of(0, 7) } }),
+      SHAPES,
+      /is F32, expected I32/,
+    ],
+    [
+      'the ages of other weights',
+      (t) => ({ ...t, 'grownAt/fc1.kernel': { dtype: 'I32', shape: [3], data: Int32Array.of(0, 7, 7) } }),
+      SHAPES,
+      /grownAt\/fc1\.kernel has the shape \[3\] and its weights have \[2\]/,
     ],
     [
       'more positions than values',

@@ -67,6 +67,7 @@ async function checkpointOf(epoch: number, config: TrainOptions): Promise<Checkp
     meanGradient: {},
     average: null,
     explored: {},
+    grownAt: {},
   };
 }
 

@@ -42,6 +42,21 @@ describe('what a run is averaged and compared with', () => {
     expect(variants).to.deep.equal(['', 'epochs 12', '', 'γ 0.3', '', '']);
   });
 
+  it('is called stable under that variant, even where all corrected runs have it, and not by what follows from it', () => {
+    const stable = { optimizer: 'agent', agentVariant: 'stable' } as const;
+    expect(identify({}, stable, { ...stable, seed: 1 }).map(({ variant }) => variant)).to.deep.equal([
+      '',
+      'variant stable',
+      'variant stable',
+    ]);
+    expect(
+      identify({}, stable, { optimizer: 'agent', agentPrepass: 'matched' }, { optimizer: 'agent' }).map(
+        ({ variant }) => variant,
+      ),
+    ).to.deep.equal(['', 'variant stable', '', '']);
+    expect(identify(stable, { ...stable, agentFirstEpoch: 3 })[1].variant).to.include('agentFirstEpoch 3');
+  });
+
   it('has the same name in every group where values are equally usual, without what follows from them', () => {
     const radii = [
       { epsilon: 0.05 },

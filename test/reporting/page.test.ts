@@ -237,6 +237,7 @@ describe('a report', () => {
       snapshot: null,
       meanGradient: {},
       explored: {},
+      grownAt: {},
     });
   const writeRuns = async (folder: string): Promise<void> => {
     for (const { name, config, last, metrics, evaluations } of runs.slice(0, 3)) {

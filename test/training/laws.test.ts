@@ -37,6 +37,7 @@ import type { TrainConfig, TrainOptions } from '../../src/training/config.ts';
 import { trainEpoch } from '../../src/training/epoch.ts';
 import { sha256OfFile } from '../../src/training/fingerprint.ts';
 import { lossGradients, lossOf } from '../../src/training/loss-gradients.ts';
+import { gradientMemory } from '../../src/training/memory.ts';
 import { runPrepass } from '../../src/training/prepass.ts';
 import { runFolder } from '../../src/training/run-folder.ts';
 import {
@@ -121,7 +122,10 @@ describe('the training of every method', () => {
   /** Trains an epoch, telling of each step how it left the state. */
   async function eachStep(task: Task, state: TrainState, look: (before: TrainState) => Promise<void> | void) {
     let before = { ...state };
+    const memory =
+      task.prepass.gradients === 'remembered' ? gradientMemory(task, { folder: join(base, 'memory') }) : null;
     await trainEpoch(task, state, {
+      memory,
       watch: stopwatch(),
       store: { file: join(base, 'gradients') },
       report: async (event) => {
@@ -131,6 +135,7 @@ describe('the training of every method', () => {
       },
       afterStep: async () => {},
     });
+    await memory?.close();
   }
 
   const countsOf = (params: Params) =>
@@ -400,6 +405,7 @@ describe('the training of every method', () => {
 
   describe('with any objective, correction and distribution', () => {
     const corrections = [
+      { optimizer: 'agent', agentPrepass: 'memory', agentCoefficient: 'per-parameter' },
       { optimizer: 'sgd' },
       { optimizer: 'agent', agentPrepass: 'published' },
       { optimizer: 'agent', agentPrepass: 'published-bsr' },
@@ -407,6 +413,8 @@ describe('the training of every method', () => {
       { optimizer: 'agent', agentPrepass: 'subsampled', agentAttackSteps: 1 },
       { optimizer: 'svrg', agentPrepass: 'matched' },
       { optimizer: 'alpha-svrg', agentPrepass: 'published' },
+      { optimizer: 'agent', agentVariant: 'stable', agentFirstEpoch: 1 },
+      { optimizer: 'svrg', agentPrepass: 'memory', agentMemoryPrecision: 'bfloat16' },
     ] as const;
     const others = [
       {},
@@ -456,7 +464,9 @@ describe('the training of every method', () => {
     }
   });
 
-  for (const agentPrepass of Object.keys(prepasses) as PrepassName[]) {
+  for (const agentPrepass of (Object.keys(prepasses) as PrepassName[]).filter(
+    (name) => prepasses[name].examples !== 'none',
+  )) {
     it(`${agentPrepass} finds u, ĉ and c on the examples that it names, and changes nothing`, async () => {
       const task = await forMethod('rigl', {
         agentPrepass,
@@ -473,7 +483,7 @@ describe('the training of every method', () => {
       const found = await runPrepass(task, state, { watch: stopwatch(), store: { file: join(base, 'gradients') } });
       expect(contentOf(state)).to.deep.equal(before);
 
-      const { examples, subsamples, estimates, keepsGradients } = prepasses[agentPrepass];
+      const { examples, subsamples, estimates, gradients: origin } = prepasses[agentPrepass];
       const batches = batchesOfEpoch(task, epoch);
       const { agentPrepassShare = 1 } = task.config;
       const seen = subsamples
@@ -491,7 +501,7 @@ describe('the training of every method', () => {
         const earlier = lossOf(task.program, task.objective, previous, batch).loss;
         losses.push({ now: loss.dataSync()[0], before: earlier.dataSync()[0] });
         const kept = await found.stored?.get(i);
-        expect(kept !== undefined).to.equal(keepsGradients);
+        expect(kept !== undefined).to.equal(origin === 'kept');
         for (const [name, gradient] of Object.entries(gradients)) {
           const values = gradient.dataSync();
           if (kept) expect(kept[name]).to.deep.equal(values);

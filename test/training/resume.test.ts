@@ -79,6 +79,11 @@ describe('a run that is stopped and resumed', () => {
     { optimizer: 'agent', agentPrepass: 'matched', trainingAttack: 'rs-fgsm', guard: true },
     { trainingAttack: 'n-fgsm', objective: 'trades' },
     { optimizer: 'agent', agentPrepass: 'matched', stepsSchedule: '0@0,2@0.5' },
+    { optimizer: 'agent', agentVariant: 'stable', epochs: 3 },
+    { optimizer: 'agent', agentPrepass: 'memory', epochs: 3, agentBounds: [-2, 2] },
+    { optimizer: 'agent', agentPrepass: 'memory', epochs: 3, method: 'gradual', agentMemoryPrecision: 'bfloat16' },
+    { optimizer: 'svrg', agentPrepass: 'memory', epochs: 3, method: 'bsr-net', agentEmptyChannels: 'uncorrected' },
+    { optimizer: 'agent', agentPrepass: 'memory', epochs: 3, method: 'set', agentCoefficient: 'per-parameter' },
   ];
   for (const options of settings) {
     it(`ends with the same bytes under ${JSON.stringify(options)}`, async () => {
@@ -136,14 +141,19 @@ describe('a run that is stopped and resumed', () => {
       true,
     ],
   ];
-  function killedRunsEndTheSame(options: TrainOptions): void {
+  /** Moments of a run that remembers gradients: the files of two epochs change places between them. */
+  const memoryKills: typeof kills = [
+    ['at the end of an epoch', (out) => hasEvent(out, '"kind":"epoch"', '"epoch":2'), true],
+    ["when the next epoch's file is there", (out) => existsSync(join(runFolder(out).memory, 'epoch-3.bin')), true],
+  ];
+  function killedRunsEndTheSame(options: TrainOptions, moments = kills): void {
     const config = tinyConfig({
       optimizer: 'agent',
       agentPrepass: 'matched',
       checkpointEvery: EVERY_STEP,
       ...options,
     });
-    for (const [moment, seen, checkpointed] of kills) {
+    for (const [moment, seen, checkpointed] of moments) {
       it(`ends with the same bytes when killed with -9 ${moment}`, async () => {
         const out = folder();
         const child = spawn(process.execPath, [PROCESS, out, JSON.stringify(config)], { stdio: 'ignore' });
@@ -155,6 +165,7 @@ describe('a run that is stopped and resumed', () => {
     }
   }
   killedRunsEndTheSame({ backend: 'cpu' });
+  killedRunsEndTheSame({ backend: 'cpu', agentPrepass: 'memory', epochs: 4 }, memoryKills);
 
   describe('on the engine', () => {
     before(async () => {
@@ -166,6 +177,7 @@ describe('a run that is stopped and resumed', () => {
     for (const options of [
       { optimizer: 'agent', model: 'cnn', width: 0.25 },
       { optimizer: 'agent', agentPrepass: 'matched' },
+      { optimizer: 'agent', agentPrepass: 'memory', epochs: 3 },
     ] as const) {
       it(`ends with the same bytes under ${JSON.stringify(options)}`, async () => {
         const config = tinyConfig({ ...options, backend: 'engine' });
@@ -207,24 +219,26 @@ describe('a run that is stopped and resumed', () => {
     expect(await outcome(out)).to.deep.equal(await reference(config));
   });
 
-  it('goes on from the checkpoint before a damaged one, with a warning, and ends the same', async () => {
-    const config = tinyConfig({ checkpointEvery: EVERY_STEP });
-    const out = folder();
-    await interrupt(config, out, ({ kind, step }) => kind === 'step' && step === 6);
-    const { last } = runFolder(out);
-    const bytes = await readFile(last);
-    bytes[bytes.length - 10] ^= 4;
-    await writeFile(last, bytes);
-    const warnings: string[] = [];
-    await train(config, {
-      out,
-      resume: true,
-      onProgress: (event) => event.kind === 'warning' && warnings.push(event.message),
+  for (const options of [{}, { optimizer: 'agent', agentPrepass: 'memory', epochs: 3 }] as const) {
+    it(`goes on from the checkpoint before a damaged one, with a warning, and ends the same: ${JSON.stringify(options)}`, async () => {
+      const config = tinyConfig({ checkpointEvery: EVERY_STEP, ...options });
+      const out = folder();
+      await interrupt(config, out, ({ kind, step }) => kind === 'step' && step === 6);
+      const { last } = runFolder(out);
+      const bytes = await readFile(last);
+      bytes[bytes.length - 10] ^= 4;
+      await writeFile(last, bytes);
+      const warnings: string[] = [];
+      await train(config, {
+        out,
+        resume: true,
+        onProgress: (event) => event.kind === 'warning' && warnings.push(event.message),
+      });
+      expect(warnings).to.have.length(1);
+      expect(warnings[0]).to.match(/is damaged.*is used instead/);
+      expect(await outcome(out)).to.deep.equal(await reference(config));
     });
-    expect(warnings).to.have.length(1);
-    expect(warnings[0]).to.match(/is damaged.*is used instead/);
-    expect(await outcome(out)).to.deep.equal(await reference(config));
-  });
+  }
 
   describe('and its folder', () => {
     let out = '';

@@ -1,0 +1,25 @@
+// The variants of AGENT: one name for a group of settings.
+import type { Bounds } from './coefficients.ts';
+import type { PrepassName } from './prepasses.ts';
+
+/** How AGENT treats the places where the published method fails. */
+export interface AgentVariant {
+  readonly prepass: PrepassName;
+  /** The range of ĉ; none if left out. */
+  readonly bounds?: Bounds;
+  /** The first epoch whose steps are corrected, from 1. */
+  readonly firstEpoch: number;
+  /** The least number of steps between a mask update and the snapshot after it. */
+  readonly snapshotDelay: number;
+  /** Weights of channels that were all zero at the snapshot. */
+  readonly emptyChannels: 'corrected' | 'uncorrected';
+}
+
+export type AgentVariantName = 'published' | 'stable';
+
+export const agentVariants: { readonly [Name in AgentVariantName]: AgentVariant } = {
+  /** As the authors have it. */
+  published: { prepass: 'published', firstEpoch: 1, snapshotDelay: 0, emptyChannels: 'corrected' },
+  /** As docs/agent.md derives it from the failures of the published one. */
+  stable: { prepass: 'matched', bounds: [0, 1], firstEpoch: 2, snapshotDelay: 5, emptyChannels: 'uncorrected' },
+};
