@@ -36,7 +36,9 @@ export async function readEvaluations(path: string): Promise<readonly Evaluation
 /** Adds an evaluation to those of a file, in one piece: see `mergeEvaluation`. */
 export async function recordEvaluation(path: string, evaluation: Evaluation, guard?: Guard): Promise<void> {
   const evaluations = mergeEvaluation(await readEvaluations(path), evaluation);
-  await writeAtomically(path, `${JSON.stringify({ version: RECORD_VERSION, evaluations }, null, 2)}\n`, { guard });
+  // Reading gives fields the order of the schema; here it makes a resumed evaluation write the bytes of an undisturbed one.
+  const record = parseJson(JSON.stringify({ version: RECORD_VERSION, evaluations }), path, recordSchema);
+  await writeAtomically(path, `${JSON.stringify(record, null, 2)}\n`, { guard });
 }
 
 /**
