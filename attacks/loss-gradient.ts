@@ -1,7 +1,7 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
-import '../src/ops/gradients.ts';
+import { registerGradients } from '../src/ops/gradients.ts';
 import { classifierOf } from './models.ts';
 import type { AttackedModel, Goal, Loss } from './types.ts';
 
@@ -77,6 +77,7 @@ export function lossGradient(
 }
 
 function differentiate(total: (images: Tensor4D) => Tensor, images: Tensor4D): Tensor4D {
+  registerGradients();
   try {
     return tf.grad((x: Tensor) => total(x as Tensor4D))(images) as Tensor4D;
   } catch (error) {

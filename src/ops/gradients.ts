@@ -33,8 +33,19 @@ const OURS = [
   ...shapeGradients,
 ];
 
-for (const kernelName of LEFT_OUT) tf.unregisterGradient(kernelName);
-for (const config of OURS) {
-  if (tf.getGradient(config.kernelName)) tf.unregisterGradient(config.kernelName);
-  tf.registerGradient(config);
+/**
+ * Registers the gradients of this folder over those of tfjs-core. Importing the package does it once. tfjs-layers registers
+ * tfjs-core's again when it is loaded, so what takes gradients of a user's model calls this first. Calling it again changes
+ * nothing if nothing else was registered.
+ */
+export function registerGradients(): void {
+  for (const kernelName of LEFT_OUT) if (tf.getGradient(kernelName)) tf.unregisterGradient(kernelName);
+  for (const config of OURS) {
+    const registered = tf.getGradient(config.kernelName);
+    if (registered === config) continue;
+    if (registered) tf.unregisterGradient(config.kernelName);
+    tf.registerGradient(config);
+  }
 }
+
+registerGradients();

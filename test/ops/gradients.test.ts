@@ -1,11 +1,12 @@
 // The law of gradients: every registered gradient has a row in the table, and on every backend the gradient of each case
 // is what central differences of its forward pass say.
-import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { lossGradient } from '../../attacks/index.ts';
 import { foldIn, type Key, normal, seedKey } from '../../src/core/key.ts';
 import { sizeOf } from '../../src/core/structure.ts';
-import '../../src/ops/gradients.ts';
+import { registerGradients } from '../../src/ops/gradients.ts';
 import { hasKernel } from '../../src/ops/kernel.ts';
 import { useBackend } from '../backend.ts';
 import { type Case, ROWS } from './gradient-rows.ts';
@@ -100,8 +101,36 @@ function registered(): readonly string[] {
 }
 
 describe('registered gradients', () => {
+  // Other suites load tfjs-layers, which registers those of tfjs-core again.
+  before(registerGradients);
+
   it('have a row each in the table', () => {
     expect(Object.keys(ROWS).sort()).to.deep.equal([...registered()].sort());
+  });
+
+  it('are ours in an attack after another package has registered those of tfjs-core', async () => {
+    await useBackend('cpu');
+    const ours = tf.getGradient('MirrorPad');
+    tf.unregisterGradient('MirrorPad');
+    tf.registerGradient({ kernelName: 'MirrorPad', gradFunc: (dy) => ({ x: () => tf.zerosLike(dy as Tensor) }) });
+    tf.registerGradient({ kernelName: 'LogSoftmax', gradFunc: (dy) => ({ logits: () => dy as Tensor }) });
+    tf.tidy(() => {
+      const [images, labels] = [tf.ones([1, 1, 2, 1]) as Tensor4D, tf.tensor1d([0], 'int32')];
+      const mirrored = (x: Tensor4D) =>
+        tf.mirrorPad(
+          tf.reshape(x, [1, 2]),
+          [
+            [0, 0],
+            [0, 1],
+          ],
+          'symmetric',
+        ) as Tensor2D;
+      const sum = (logits: Tensor2D) => tf.sum(logits, 1) as Tensor1D;
+      const { gradient } = lossGradient(mirrored, sum, { kind: 'untargeted', labels }, images);
+      expect(Array.from(gradient.dataSync())).to.deep.equal([1, 2]);
+    });
+    expect(tf.getGradient('MirrorPad')).to.equal(ours);
+    expect(tf.getGradient('LogSoftmax')).to.equal(undefined);
   });
 
   for (const backend of ['cpu', 'engine'] as const) {
