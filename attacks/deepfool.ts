@@ -1,4 +1,4 @@
-import { askGradient } from './ask.ts';
+import { ask, askGradient } from './ask.ts';
 import { checkNorm, clip, lengthOf, type SearchNorm, scaleTo, searchNorms } from './ball.ts';
 import { type Bounds, checkBounds, checkCap, checkCount, checkPositive } from './checks.ts';
 import { meets, type ReadGoal } from './goals.ts';
@@ -19,7 +19,7 @@ export interface DeepFoolOptions {
   readonly epsilon?: number | null;
   /** Default 50. */
   readonly steps?: number;
-  /** How much longer each step is than the way to the boundary, as a share; default 0.02. */
+  /** How much further an example lies than the boundary, as a share of the way to it; default 0.02. */
   readonly overshoot?: number;
   /** Classes whose boundaries are looked at, those of the highest clean logits; default 9, at most all but one. */
   readonly candidates?: number;
@@ -39,12 +39,16 @@ const OPTIONS: OptionNames<DeepFoolOptions> = {
 
 /**
  * DeepFool (Moosavi-Dezfooli et al. 2016, arXiv:1511.04599): steps to the nearest boundary of the label y, each taken as
- * linear, until the class changes. In l2, with f_k = z_k − z_y and w_k its gradient,
+ * linear. In l2, with f_k = z_k − z_y and w_k its gradient,
  *
- *     x ← clip(x + (1 + overshoot) · |f_k| · w_k / ‖w_k‖₂²),  k = argmin |f_k| / ‖w_k‖₂
+ *     x ← clip(x + |f_k| · w_k / ‖w_k‖₂²),  k = argmin |f_k| / ‖w_k‖₂
  *
- * and in linf |f_k| · sign(w_k) / ‖w_k‖₁ with ‖w_k‖₁ in the place of ‖w_k‖₂. Pixels that the bounds keep from going along w_k are left out of it. A step takes a gradient for each
- * candidate.
+ * and in linf |f_k| · sign(w_k) / ‖w_k‖₁ with ‖w_k‖₁ in the place of ‖w_k‖₂. Pixels that the bounds keep from going along
+ * w_k are left out of it. A step takes a gradient for each candidate.
+ *
+ * The example is x₀ + (1 + overshoot) · (x − x₀): the whole perturbation is made longer, not each step, so the example lies
+ * beyond the boundary by a share of its distance. It goes beyond the point where the goal is met by at least half the
+ * overshoot, so that another runtime's rounding does not undo it, and for that up to 1.5 times the overshoot.
  *
  * An image that meets the goal already, or whose example is not found within epsilon, comes back unchanged. A targeted
  * goal goes to the boundary z_t = max_{j≠t} z_j. Nothing is random, and both modes are the same.
@@ -73,8 +77,8 @@ export function deepFool(options: DeepFoolOptions = {}): Attack {
     epsilon,
     bounds,
     budget: (classes) => {
-      const looks = steps * Math.min(candidates, classes - 1) + 1;
-      return { forwardPasses: 1 + looks, inputGradients: looks };
+      const ranks = Math.min(candidates, classes - 1);
+      return { forwardPasses: 1 + steps * (ranks + 3), inputGradients: steps * ranks };
     },
     perturb: searching({
       name,
@@ -98,8 +102,12 @@ interface BoundarySteps {
 /** An image under way. */
 interface Walker extends Attempt {
   readonly origin: Float32Array;
+  /** Where its steps have led, which is near the boundary. */
   pixels: Float32Array;
 }
+
+/** What each step goes beyond the boundary, as a share of the range of pixels: rounding would leave some steps at it. */
+const NUDGE = 1e-5;
 
 /**
  * The gradient without the pixels that the bounds stop. A step along the whole would be cut there, always fall short of the
@@ -139,21 +147,15 @@ async function run(
     const start = problem.start ? pixelsOf(problem.start, shape, attempt.image) : origin;
     return { ...attempt, origin, pixels: start.map((pixel) => clip(pixel, bounds)) };
   });
-  for (let step = 0; rows.length > 0; step++) {
+  for (let step = 0; ; step++) {
+    if (step > 0 || problem.start) await settleBeyond();
+    if (step === steps || rows.length === 0) break;
     const nearest = new Map<Walker, Boundary>();
-    // The first candidate's pass also tells where the rows are.
-    for (let rank = 0; rank < (step === steps ? 1 : ranks) && rows.length > 0; rank++) {
-      const answers = await askGradient(problem, clean, { loss, goal: goalAt(rank) }, rows);
+    for (let rank = 0; rank < ranks; rank++) {
+      const answers = await askGradient(problem, clean, { loss, goal: goalOf(rows, rank) }, rows);
       rows.forEach((row, i) => {
-        const { loss: difference, gradient: whole, prediction } = answers[i];
-        const { image, restart, origin, pixels } = row;
-        if (rank === 0 && meets(goal.kind, goal.classes[image], prediction)) {
-          const away = norms[norm].distance(pixels, origin);
-          const within = away <= (epsilon ?? Number.MAX_VALUE);
-          book.settle({ image, restart, success: true, score: -away, adversarial: within ? pixels : origin });
-          return;
-        }
-        const gradient = freeToMove(whole, difference > 0 ? -1 : 1, pixels, bounds);
+        const { loss: difference, gradient: whole } = answers[i];
+        const gradient = freeToMove(whole, difference > 0 ? -1 : 1, row.pixels, bounds);
         const slope = lengthOf(dual, gradient);
         // Where nothing moves the difference, there is no boundary in sight.
         const distance = slope > 0 ? Math.abs(difference) / slope : Number.POSITIVE_INFINITY;
@@ -161,9 +163,7 @@ async function run(
           nearest.set(row, { difference, gradient, distance });
         }
       });
-      rows = rows.filter(book.isOpen);
     }
-    if (step === steps) break;
     for (const row of rows) {
       const boundary = nearest.get(row);
       if (boundary) row.pixels = cross(row.pixels, boundary);
@@ -172,17 +172,49 @@ async function run(
   }
   return book.outcomes();
 
-  function goalAt(rank: number): ReadGoal {
+  /**
+   * Settles the rows that meet the goal with the overshoot, or already with half of it. The example goes half an overshoot
+   * further than that, so that neither the rounding of another runtime nor a boundary that is not quite where it seemed
+   * undoes it; unless it would no longer meet the goal there.
+   */
+  async function settleBeyond(): Promise<void> {
+    const examples = [0.5, 1, 1.5].map((share) =>
+      rows.map((row) => ({ ...row, pixels: beyond(row, share * overshoot) })),
+    );
+    const asked = examples.flat();
+    const answers = await ask(problem, clean, { loss, goal: goalOf(asked, 0) }, asked);
+    const does = answers.map(({ prediction }, i) => meets(goal.kind, goal.classes[asked[i].image], prediction));
+    rows.forEach((row, i) => {
+      const meetsWith = examples.map((_, share) => does[share * rows.length + i]);
+      const first = meetsWith.indexOf(true);
+      if (first !== 0 && first !== 1) return;
+      settle(row, examples[meetsWith[first + 1] ? first + 1 : first][i].pixels);
+    });
+    rows = rows.filter(book.isOpen);
+  }
+
+  function settle({ image, restart, origin }: Walker, example: Float32Array): void {
+    const away = norms[norm].distance(example, origin);
+    const within = away <= (epsilon ?? Number.MAX_VALUE);
+    book.settle({ image, restart, success: true, score: -away, adversarial: within ? example : origin });
+  }
+
+  /** The whole perturbation of a row, longer by a share. */
+  function beyond({ origin, pixels }: Walker, share: number): Float32Array {
+    return pixels.map((pixel, i) => clip(origin[i] + (1 + share) * (pixel - origin[i]), bounds));
+  }
+
+  function goalOf(walkers: readonly Walker[], rank: number): ReadGoal {
     return {
       kind: 'targeted',
-      classes: Int32Array.from(rows, ({ image }) => ranked[image][rank]),
-      labels: Int32Array.from(rows, ({ image }) => goal.classes[image]),
+      classes: Int32Array.from(walkers, ({ image }) => ranked[image][rank]),
+      labels: Int32Array.from(walkers, ({ image }) => goal.classes[image]),
     };
   }
 
   function cross(pixels: Float32Array, { difference, gradient, distance }: Boundary): Float32Array {
     // A target is approached where the difference is below 0, which it is until it wins.
-    const length = (1 + overshoot) * distance * (difference > 0 ? -1 : 1);
+    const length = (distance + NUDGE * (bounds[1] - bounds[0])) * (difference > 0 ? -1 : 1);
     const scale = norm === 'l2' ? scaleTo(length, lengthOf(norms.l2, gradient)) : length;
     return pixels.map((pixel, i) =>
       clip(pixel + scale * (norm === 'l2' ? gradient[i] : Math.sign(gradient[i])), bounds),

@@ -1,5 +1,6 @@
 export { InputError } from '../src/core/errors.ts';
 export { foldIn, type Key, seedKey } from '../src/core/key.ts';
+export { registerGradients } from '../src/ops/gradients.ts';
 export { type ApgdOptions, type ApgdTOptions, apgd, apgdDlr, apgdT } from './apgd.ts';
 export { type AttackName, type AttackOptions, attackNorms, attacks, type CommonOptions } from './attacks.ts';
 export { type AutoAttackOptions, type AutoAttackVersion, autoattack } from './autoattack.ts';

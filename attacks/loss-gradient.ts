@@ -1,7 +1,7 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
-import '../src/ops/gradients.ts';
+import { registerGradients } from '../src/ops/gradients.ts';
 import { classifierOf } from './models.ts';
 import type { AttackedModel, Goal, Loss } from './types.ts';
 
@@ -77,20 +77,46 @@ export function lossGradient(
 }
 
 function differentiate(total: (images: Tensor4D) => Tensor, images: Tensor4D): Tensor4D {
+  registerGradients();
+  let isForwardDone = false;
   try {
-    return tf.grad((x: Tensor) => total(x as Tensor4D))(images) as Tensor4D;
+    return tf.grad((x: Tensor) => {
+      const sum = total(x as Tensor4D);
+      isForwardDone = true;
+      return sum;
+    })(images) as Tensor4D;
   } catch (error) {
     freeTape();
-    if (error instanceof Error && /Cannot compute gradient/.test(error.message)) {
-      const [, op] = /not found for (\w+)/.exec(error.message) ?? [];
-      throw new NoGradientError(
-        `The loss has no gradient with respect to the images${op === undefined ? '' : `, since ${op} has none`}: the model must reach its logits by differentiable ` +
-          'TensorFlow.js ops, without reading values in between. Square attacks a model without gradients.',
-        { cause: error },
-      );
-    }
-    throw error;
+    const reason = isForwardDone && error instanceof Error ? missingGradient(error.message) : null;
+    if (reason === null) throw error;
+    throw new NoGradientError(
+      `The loss has no gradient with respect to the images${reason && `: ${reason}`}. Expected a model that reaches its ` +
+        'logits by differentiable TensorFlow.js ops, without reading values in between. Write the model with other ops, ' +
+        'or give the op a gradient with tf.customGrad. Square attacks a model without gradients.',
+      { cause: error },
+    );
   }
+}
+
+/** What TensorFlow.js says if it cannot differentiate a forward pass, and what that means, with the name of the op. */
+const REASONS: readonly (readonly [message: RegExp, reason: (name: string) => string])[] = [
+  [/^Cannot compute gradient of y=f\(x\)/, () => ''],
+  [/^Cannot compute gradient: gradient function not found for (\w*)/, (op) => `the op ${op} has no gradient`],
+  [/^Cannot backprop through input (\w+)/, (input) => `an op has no gradient with respect to its input ${input}`],
+  [/^(Error in gradient (?:for|of) .*)/, (message) => message.replace(/\.$/, '')],
+  [
+    /^Kernel '(\w+)' not registered/,
+    (kernel) => `the backend ${tf.getBackend()} has no kernel ${kernel}, which it needs`,
+  ],
+];
+
+/** Why a gradient is missing: empty if nothing is known, null if the message is of another kind. */
+function missingGradient(message: string): string | null {
+  for (const [pattern, reason] of REASONS) {
+    const found = pattern.exec(message);
+    if (found) return reason(found[1]);
+  }
+  return null;
 }
 
 /** TensorFlow.js keeps what a forward pass saved for its gradient when that pass, or the gradient, throws. */

@@ -32,7 +32,7 @@ if (status !== 0) process.exit(status ?? 1);
 const gradients = {
   name: 'gradients',
   setup({ onResolve }) {
-    onResolve({ filter: /\/(gradients|batch-norm-gradient|reduction-gradients)\.ts$/ }, ({ path, resolveDir }) => ({
+    onResolve({ filter: /\/gradients\.ts$/ }, ({ path, resolveDir }) => ({
       path: join(resolveDir, path),
       sideEffects: true,
     }));

@@ -119,6 +119,7 @@ describe('bad input to an attack', () => {
     (...values: number[]) =>
     () =>
       tf.tensor1d(values, 'int32');
+  const dilated = () => tf.ones([2, 2, net.images.shape[3], net.images.shape[3]]) as Tensor4D;
   const calls: [title: string, call: Call, message: RegExp][] = [
     ['a single image', { images: () => tf.zeros([3, 3, 2]) }, /got \[3,3,2\].*expandDims/],
     ['bytes', { images: () => tf.cast(net.images, 'int32') }, /float32 pixels, got int32.*divide bytes by 255/],
@@ -168,6 +169,18 @@ describe('bad input to an attack', () => {
       'a model that is not differentiable',
       { model: (x) => tf.tensor2d(x.dataSync(), [x.shape[0], 18]) },
       /no gradient with respect to the images/,
+    ],
+    [
+      'a model with an op that has no gradient',
+      { model: (x) => net.classifier(tf.add(x, tf.mul(tf.cumprod(x, 1), 0))) },
+      /no gradient with respect to the images: the op Cumprod has no gradient\. Expected .*Write the model with other ops/,
+    ],
+    [
+      'a model with an op whose gradient is not supported',
+      {
+        model: (x) => net.classifier(tf.fused.conv2d({ x, filter: dilated(), strides: 1, pad: 'same', dilations: 2 })),
+      },
+      /no gradient with respect to the images: Error in gradient of fused conv2D: dilation rates .* '2'\. Expected/,
     ],
     ['a model that gives NaN', { model: (x) => tf.mul(net.classifier(x), Number.NaN) }, /NaN or infinite logits/],
     ['a loss of one number', { loss: (logits) => tf.mean(logits) as never }, /one value a sample, \[3\]; \[\] came/],

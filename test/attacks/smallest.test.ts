@@ -42,6 +42,18 @@ describe('deepfool and cw-l2', () => {
     tf.dispose([images, labels]);
   });
 
+  it('deepfool goes beyond the boundary by a share of the whole way, in every norm', async () => {
+    for (const norm of ['l2', 'linf'] as const) {
+      const adversarial = await deepFool({ norm }).perturb(net.classifier, net.images, net.labels);
+      // Back by a little less than half the overshoot.
+      const back = tf.tidy(
+        () => tf.add(net.images, tf.mul(tf.sub(adversarial, net.images), 1.0205 / 1.03)) as Tensor4D,
+      );
+      expect(await success(net.classifier, back, net.labels)).to.deep.equal(new Array(COUNT).fill(true));
+      tf.dispose([adversarial, back]);
+    }
+  });
+
   it('cw-l2 finds nearer examples than deepfool', async () => {
     const near = await deepFool().perturb(net.classifier, net.images, net.labels);
     const nearer = await cwL2({ steps: 200 }).perturb(net.classifier, net.images, net.labels);
@@ -83,7 +95,8 @@ describe('deepfool and cw-l2', () => {
         cost.inputGradients += spent.inputGradients;
       },
     });
-    expect(cost).to.deep.equal({ forwardPasses: COUNT * 5, inputGradients: COUNT * 4 });
+    // The clean pass, one a candidate, and one each with 0.5, 1 and 1.5 times the overshoot.
+    expect(cost).to.deep.equal({ forwardPasses: COUNT * 7, inputGradients: COUNT * 3 });
     adversarial.dispose();
   });
 

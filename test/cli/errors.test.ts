@@ -283,7 +283,7 @@ describe('a wrong command line', () => {
     {
       title: 'deviations of 0',
       args: ['evaluate', 'model', '--std', '0,1,1'],
-      says: [/--std takes numbers above 0; 0,1,1 came/],
+      says: [/--std takes numbers above 0; got 0,1,1/],
     },
     {
       title: 'one bound of pixels',

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { foldIn, normal, seedKey } from '../../src/core/key.ts';
 import { sizeOf } from '../../src/core/structure.ts';
-import '../../src/ops/gradients.ts';
+import { registerGradients } from '../../src/ops/gradients.ts';
 
 const key = seedKey('reduction gradients');
 
@@ -23,10 +23,11 @@ const cases = fc
     }),
   );
 
-describe('gradients of sums and means', () => {
+describe('gradients of reductions', () => {
+  before(registerGradients);
   beforeEach(() => tf.setBackend('cpu'));
 
-  it('repeat dy, for a mean its share, to the shape of what was reduced; and have a gradient themselves', () => {
+  it('of sums and means repeat dy, for a mean its share, to the shape of what was reduced; and have a gradient themselves', () => {
     fc.assert(
       fc.property(cases, ({ shape, axes, keepDims, reduce }) => {
         const over = axes.length === 0 ? undefined : axes;
@@ -55,5 +56,23 @@ describe('gradients of sums and means', () => {
         });
       }),
     );
+  });
+
+  it('of extreme values share dy among those that are equally extreme', () => {
+    tf.tidy(() => {
+      const x = tf.tensor2d([
+        [3, 1, 3],
+        [2, 2, 2],
+      ]);
+      const dy = tf.tensor1d([1, 6]);
+      const of = (extreme: typeof tf.max) =>
+        Array.from(
+          tf
+            .grad((a: Tensor) => extreme(a, 1))(x, dy)
+            .dataSync(),
+        );
+      expect(of(tf.max)).to.deep.equal([0.5, 0, 0.5, 2, 2, 2]);
+      expect(of(tf.min)).to.deep.equal([0, 1, 0, 2, 2, 2]);
+    });
   });
 });
