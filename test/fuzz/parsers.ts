@@ -1,15 +1,19 @@
 // Everything that is fuzzed: a row is a parser, the sound inputs that damage starts from, and what packs damaged bytes so
 // that they get past checksums. To fuzz another parser, add a row.
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32, gunzipSync, gzipSync } from 'node:zlib';
+import * as tf from '@tensorflow/tfjs-core';
+import { startBackend } from '../../src/backends/start.ts';
 import { sizeOf } from '../../src/core/structure.ts';
 import { cifar10 } from '../../src/data/cifar.ts';
 import { addDataset, loadDataset } from '../../src/data/index.ts';
 import { decodePicture } from '../../src/data/pictures/decode.ts';
 import { svhn } from '../../src/data/svhn.ts';
 import type { FileSource, Split } from '../../src/data/types.ts';
+import { loadTarget } from '../../src/evaluation/target.ts';
 import { decoded, matlabFiles, pictures } from '../data/fixtures.ts';
 import { compressed, file, matrix, UINT8 } from '../data/matlab.ts';
 import { tarGz } from '../data/tar-gz.ts';
@@ -103,6 +107,23 @@ const parseArchive = (bytes: Uint8Array): Promise<void> =>
 const images = matrix('X', [32, 32, 3, 2], UINT8, numbers(6144));
 const labels = matrix('y', [2, 1], UINT8, Uint8Array.of(10, 7));
 
+/** A network with attention, shape arithmetic and weights of every kind, as two exporters write it. */
+const onnxModels = ['transformer-torchscript-17', 'mobile-dynamo-20'].map((name) =>
+  readFileSync(new URL(`../../../test/evaluation/foreign/onnx/${name}.onnx`, import.meta.url)),
+);
+
+/** Loads a model, which computes what depends on its weights alone, and gives it an image. */
+const parseOnnx = (bytes: Uint8Array): Promise<void> =>
+  inFolder({ 'net.onnx': bytes }, async (folder) => {
+    await startBackend('cpu');
+    const target = await loadTarget(join(folder, 'net.onnx'));
+    try {
+      tf.tidy(() => void target.classify(tf.zeros([1, 12, 12, 3])));
+    } finally {
+      target.dispose();
+    }
+  });
+
 export const parsers: Readonly<Record<string, FuzzedParser>> = {
   png: { seeds: seedsOf('png'), parse: parsePicture },
   'png-chunks': { seeds: seedsOf('png'), pack: rightChecksums, parse: parsePicture },
@@ -118,6 +139,7 @@ export const parsers: Readonly<Record<string, FuzzedParser>> = {
     parse: splitParser(svhn.source),
   },
   'tar-gz': { seeds: [cifarArchive], parse: parseArchive },
+  onnx: { seeds: onnxModels, parse: parseOnnx },
   tar: { seeds: [gunzipSync(cifarArchive)], pack: (bytes) => gzipSync(bytes), parse: parseArchive },
 };
 

@@ -10,6 +10,7 @@ import type { Found, ModelFormat } from './format.ts';
 import { graphModel } from './graph-model.ts';
 import { layersModel } from './layers-model.ts';
 import { esModule } from './module.ts';
+import { onnx } from './onnx.ts';
 import { pytorchWeights } from './pytorch-weights.ts';
 import { kerasArchive, kerasHdf5, savedModel, torchPickle, unnamedModule } from './refused.ts';
 
@@ -18,6 +19,7 @@ export const FORMATS = {
   checkpoint,
   'layers-model': layersModel,
   'graph-model': graphModel,
+  onnx,
   exported,
   pytorch: pytorchWeights,
   module: esModule,

@@ -1,0 +1,43 @@
+// Work along one axis of a tensor, built of ops whose gradients are exact for every rank.
+import type { Tensor } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { transposed } from './values.ts';
+
+/** `count` places along an axis from `start` on, `step` apart; backwards where the step is negative. */
+export function sectionOf(x: Tensor, axis: number, start: number, count: number, step: number): Tensor {
+  if (step < 0) {
+    const first = start + (count - 1) * step;
+    return tf.reverse(sectionOf(x, axis, first, count, -step), axis);
+  }
+  const length = step === 1 ? count : Math.min(count * step, x.shape[axis] - start);
+  const part = tf.slice(
+    x,
+    x.shape.map((_, i) => (i === axis ? start : 0)),
+    x.shape.with(axis, length),
+  );
+  if (step === 1) return part;
+  const missing = count * step - length;
+  const whole =
+    missing === 0
+      ? part
+      : tf.pad(
+          part,
+          part.shape.map((_, i) => (i === axis ? [0, missing] : [0, 0])),
+        );
+  const apart = [...x.shape.slice(0, axis), count, step, ...x.shape.slice(axis + 1)];
+  const first = tf.slice(
+    tf.reshape(whole, apart),
+    apart.map(() => 0),
+    apart.with(axis + 1, 1),
+  );
+  return tf.reshape(first, x.shape.with(axis, count));
+}
+
+/** The tensor with a matrix applied to one of its axes: new[…, j, …] = Σᵢ matrix[i, j] · old[…, i, …]. */
+export function alongAxis(x: Tensor, axis: number, matrix: tf.Tensor2D): Tensor {
+  const last = x.rank - 1;
+  const swap = x.shape.map((_, i) => (i === axis ? last : i === last ? axis : i));
+  const turned = transposed(x, swap);
+  const y = tf.matMul(tf.reshape(turned, [-1, x.shape[axis]]) as tf.Tensor2D, matrix);
+  return transposed(tf.reshape(y, [...turned.shape.slice(0, -1), matrix.shape[1]]), swap);
+}

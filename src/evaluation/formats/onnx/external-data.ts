@@ -1,0 +1,73 @@
+// Weights that an ONNX model keeps in files beside it. What a model names is read only within the model's folder.
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { InputError } from '../../../core/errors.ts';
+import type { TensorRecord } from './model.ts';
+
+/** A file of weights, read whole. */
+export interface DataFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The files that tensors lie in, by the name that they give.
+ *
+ * @throws InputError for a file that is missing, is none, or lies outside the model's folder, by a link too
+ */
+export async function readDataFiles(
+  model: string,
+  tensors: readonly TensorRecord[],
+): Promise<ReadonlyMap<string, DataFile>> {
+  const names = new Set(tensors.flatMap(({ external }) => (external === null ? [] : [external.location ?? ''])));
+  const files = new Map<string, DataFile>();
+  for (const name of names) files.set(name, await readDataFile(model, name));
+  return files;
+}
+
+async function readDataFile(model: string, name: string): Promise<DataFile> {
+  const path = join(dirname(model), name);
+  const outside = new InputError(
+    `${model} names weights in ${JSON.stringify(name)}, outside its folder; only files beside the model are read. Export it again.`,
+  );
+  if (name === '' || isAbsolute(name) || name.split(/[\\/]/).includes('..')) throw outside;
+  let folder: string;
+  let real: string;
+  try {
+    folder = await realpath(dirname(model));
+    real = await realpath(path);
+  } catch {
+    throw new InputError(`${model} names weights in ${name}, which is missing. Copy it into the folder of the model.`);
+  }
+  const within = relative(folder, real);
+  if (within.startsWith(`..${sep}`) || isAbsolute(within)) throw outside;
+  return { path, bytes: await readRegular(real) };
+}
+
+/** @throws InputError for a folder, a device or a pipe, which may never end */
+export async function readRegular(path: string): Promise<Uint8Array> {
+  if (!(await stat(path)).isFile()) throw new InputError(`${path} is no file. Name the file of a model.`);
+  return readFile(path);
+}
+
+/**
+ * The bytes of a tensor; null where its numbers are in a list.
+ *
+ * @throws InputError if it lies beyond the end of its file
+ */
+export function rawBytes(
+  { name, raw, external }: TensorRecord,
+  files: ReadonlyMap<string, DataFile>,
+): Uint8Array | null {
+  if (external === null) return raw;
+  const { location = '', offset = '0', length } = external;
+  const bytes = files.get(location)?.bytes ?? new Uint8Array();
+  const start = Number(offset);
+  const end = length === undefined ? bytes.length : start + Number(length);
+  if (!(Number.isInteger(start) && Number.isInteger(end) && start >= 0 && end >= start && end <= bytes.length)) {
+    throw new InputError(
+      `The tensor ${name} is bytes ${offset} to ${end} of ${location}, which has ${bytes.length}. Copy ${location} again.`,
+    );
+  }
+  return bytes.subarray(start, end);
+}

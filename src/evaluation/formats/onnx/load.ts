@@ -1,0 +1,145 @@
+// Loads an ONNX model: reads it, checks it, computes what depends on weights alone, and gives a function from images to
+// logits that is made of TensorFlow.js ops.
+import { basename } from 'node:path';
+import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { sha256Of, sha256OfFiles } from '../digest.ts';
+import { type LoadedModel, type LoadRequest, takenOff } from '../format.ts';
+import { countNonzeros } from '../model-json.ts';
+import type { Call } from './call.ts';
+import { rawBytes, readDataFiles, readRegular } from './external-data.ts';
+import { checkGraph, type Graph } from './graph.ts';
+import { fitGraphInput, inBatches } from './input.ts';
+import type { NodeRecord } from './model.ts';
+import { decodeModel } from './protobuf.ts';
+import { runNode, runNodes } from './run.ts';
+import { readStored } from './tensors.ts';
+import { tensorOf, type Value } from './values.ts';
+
+/** Arrays of this many numbers at most stay in memory, as the arithmetic of shapes may need them. */
+const SMALL = 1024;
+
+export async function loadOnnx({ path, images }: LoadRequest): Promise<LoadedModel> {
+  const bytes = await readRegular(path);
+  const record = decodeModel(bytes, path);
+  const graph = checkGraph(record, path);
+  const files = await readDataFiles(path, [...usedWeights(graph)]);
+  const { inputShape, batch, toInput, notes } = fitGraphInput(graph.input, images?.imageShape ?? null);
+  const { constants, rest, once, nonzeros, dispose } = prepare(graph, (tensor) =>
+    readStored(tensor, rawBytes(tensor, files)),
+  );
+  const all = [{ path, bytes }, ...files.values()];
+  const run = (pixels: Tensor4D): Tensor => {
+    const known = new Map(constants).set(graph.input.name, toInput(pixels));
+    return tensorOf(runNodes(graph, rest, known, once).get(graph.output) as Value);
+  };
+  return {
+    model: (pixels) => tf.tidy(() => inBatches(batch, run)(pixels) as Tensor2D),
+    record: {
+      ...nonzeros,
+      checkpoint: basename(path).replace(/\.onnx$/i, ''),
+      sha256: files.size === 0 ? sha256Of(bytes) : sha256OfFiles(all),
+      bytes: all.reduce((total, file) => total + file.bytes.length, 0),
+      epoch: null,
+      step: null,
+      flops: null,
+    },
+    inputShape,
+    classes: graph.classes,
+    notes: [...(graph.activation === null ? [] : [takenOff(graph.activation)]), ...notes],
+    dispose,
+  };
+}
+
+/** The stored tensors that nodes of a graph take. */
+function* usedWeights({ nodes, initializers, output }: Graph) {
+  const names = new Set([...nodes.flatMap(({ inputs }) => inputs), output]);
+  for (const [name, tensor] of initializers) if (names.has(name)) yield tensor;
+}
+
+interface Prepared {
+  /** The weights, and what depends on them alone. */
+  readonly constants: ReadonlyMap<string, Value>;
+  /** The nodes that depend on the images. */
+  readonly rest: readonly NodeRecord[];
+  readonly once: Call['once'];
+  readonly nonzeros: { readonly nonzeros: number; readonly sparsity: number };
+  readonly dispose: () => void;
+}
+
+/**
+ * Computes what does not depend on the images.
+ *
+ * @param read gives a stored tensor in memory
+ */
+function prepare(
+  graph: Graph,
+  read: (tensor: ReturnType<typeof usedWeights> extends Generator<infer T> ? T : never) => Value,
+): Prepared {
+  const owned = new Set<Tensor>();
+  const dispose = (): void => {
+    tf.dispose([...owned]);
+    owned.clear();
+  };
+  const keep = (tensor: Tensor): Tensor => {
+    owned.add(tf.keep(tensor));
+    return tensor;
+  };
+  const derived = new Map<Value, Map<string, Tensor>>();
+  const constants = new Map<string, Value>();
+  const constantValues = new Set<Value>();
+  const once: Call['once'] = (weights, purpose, make) => {
+    if (!constantValues.has(weights)) return make();
+    const made = derived.get(weights) ?? new Map<string, Tensor>();
+    derived.set(weights, made);
+    const tensor = made.get(purpose) ?? keep(tf.tidy(make));
+    made.set(purpose, tensor);
+    return tensor;
+  };
+  /** Small arrays are kept in memory and on the backend, large ones in one place. */
+  const settle = (value: Value): Value => {
+    if (value.type !== 'float') return value;
+    const small = value.shape.reduce((size, extent) => size * extent, 1) <= SMALL;
+    const tensor = keep(tf.tidy(() => tf.clone(tensorOf(value))));
+    const numbers = small ? (value.numbers ?? (tensor.dataSync() as Float32Array)) : null;
+    return { ...value, numbers, tensor, channelsLast: false };
+  };
+  const add = (name: string, value: Value): void => {
+    const settled = settle(value);
+    constants.set(name, settled);
+    constantValues.add(settled);
+  };
+  try {
+    for (const tensor of usedWeights(graph)) add(tensor.name, read(tensor));
+    const nonzeros = countNonzeros(
+      [...constants.values()].flatMap(({ tensor }) => (tensor !== null && tensor.rank >= 2 ? [tensor] : [])),
+    );
+    const rest: NodeRecord[] = [];
+    for (const node of graph.nodes) {
+      const isConstant = node.inputs.every((name) => name === '' || constants.has(name));
+      if (!isConstant) {
+        rest.push(node);
+        continue;
+      }
+      tf.tidy(() => {
+        const outputs = runNode(node, graph, constants, once);
+        node.outputs.forEach((name, i) => {
+          if (name !== '' && outputs[i] !== undefined) add(name, outputs[i]);
+        });
+      });
+    }
+    const needed = new Set([...rest.flatMap(({ inputs }) => inputs), graph.output]);
+    for (const [name, value] of constants) {
+      if (needed.has(name)) continue;
+      constants.delete(name);
+      if (value.tensor !== null) {
+        owned.delete(value.tensor);
+        value.tensor.dispose();
+      }
+    }
+    return { constants, rest, once, nonzeros, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,25 @@
+// The table of all operators by name. To add one, write its function beside those of its kind.
+import type { Operator } from '../call.ts';
+import { convolutionOperators } from './convolution.ts';
+import { elementwiseOperators } from './elementwise.ts';
+import { linearOperators } from './linear.ts';
+import { normalizationOperators } from './normalization.ts';
+import { poolingOperators } from './pooling.ts';
+import { reductionOperators } from './reductions.ts';
+import { resizeOperators } from './resize.ts';
+import { selectionOperators } from './selection.ts';
+import { shapeOperators } from './shapes.ts';
+
+export const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>(
+  Object.entries({
+    ...elementwiseOperators,
+    ...convolutionOperators,
+    ...poolingOperators,
+    ...normalizationOperators,
+    ...linearOperators,
+    ...reductionOperators,
+    ...shapeOperators,
+    ...selectionOperators,
+    ...resizeOperators,
+  }),
+);

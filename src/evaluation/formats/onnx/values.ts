@@ -1,0 +1,118 @@
+// What flows through a graph: tensors on the backend, and arrays in memory for the arithmetic of shapes. A tensor of images may
+// be stored with its channels last, as TensorFlow.js computes, whatever order the graph thinks in; so convolutions follow
+// each other without a transposition between them.
+import type { Tensor } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../../../core/errors.ts';
+import { sizeOf } from '../../../core/structure.ts';
+
+export type ElementType = 'float' | 'int' | 'bool';
+export type Numbers = Float32Array | Float64Array | readonly number[];
+
+export interface Value {
+  /** As the graph knows it. */
+  readonly shape: readonly number[];
+  readonly type: ElementType;
+  /** In row-major order; null where only the backend has them. */
+  readonly numbers: Numbers | null;
+  /** float32 or bool; null where only memory has the numbers. */
+  readonly tensor: Tensor | null;
+  /** Whether axis 1 of `shape` is the last axis of the tensor. */
+  readonly channelsLast: boolean;
+}
+
+/** The most numbers that one value may have: a damaged file must not ask for all memory. */
+const MOST_NUMBERS = 2 ** 28;
+
+/** @throws InputError for a shape that no classifier needs */
+export function checkShape(shape: readonly number[]): readonly number[] {
+  const sound = shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0);
+  if (!sound || sizeOf(shape) > MOST_NUMBERS) {
+    throw new InputError(`expected a shape of at most ${MOST_NUMBERS} numbers, got [${shape.join(', ')}]`);
+  }
+  return shape;
+}
+
+/** An array in memory; floats are rounded to float32. */
+export function inMemory(numbers: Numbers, shape: readonly number[], type: ElementType): Value {
+  const kept = type === 'float' && !(numbers instanceof Float32Array) ? Float32Array.from(numbers) : numbers;
+  return { shape, type, numbers: kept, tensor: null, channelsLast: false };
+}
+
+/** A tensor in the graph's order of axes. */
+export const onBackend = (tensor: Tensor): Value => ({
+  shape: tensor.shape,
+  type: tensor.dtype === 'bool' ? 'bool' : 'float',
+  numbers: null,
+  tensor,
+  channelsLast: false,
+});
+
+/** A tensor [batch, …, channels], which the graph knows as [batch, channels, …]. */
+export function withChannelsLast(tensor: Tensor): Value {
+  const [batch, ...rest] = tensor.shape;
+  const shape = [batch, ...rest.slice(-1), ...rest.slice(0, -1)];
+  return { ...onBackend(tensor), shape, channelsLast: rest.length > 1 };
+}
+
+/** The same value with another tensor of its shape, in the order of its axes. */
+export const likeStored = (value: Value, tensor: Tensor): Value =>
+  value.channelsLast ? withChannelsLast(tensor) : onBackend(tensor);
+
+/** [0, 2, 3, 1] for rank 4. */
+export const toChannelsLast = (rank: number): number[] => [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2), 1];
+
+/** [0, 3, 1, 2] for rank 4. */
+export const toChannelsFirst = (rank: number): number[] => [
+  0,
+  rank - 1,
+  ...Array.from({ length: rank - 2 }, (_, i) => i + 1),
+];
+
+const upload = ({ numbers, shape, type }: Value): Tensor =>
+  type === 'bool'
+    ? tf.tensor(Uint8Array.from(numbers as Numbers), [...shape], 'bool')
+    : tf.tensor(Float32Array.from(numbers as Numbers), [...shape], 'float32');
+
+/** The tensor as it is stored. */
+export const storedTensor = (value: Value): Tensor => value.tensor ?? upload(value);
+
+/** The tensor in the graph's order of axes. */
+export function tensorOf(value: Value): Tensor {
+  const stored = storedTensor(value);
+  return value.channelsLast ? tf.transpose(stored, toChannelsFirst(stored.rank)) : stored;
+}
+
+/** The tensor [batch, …, channels] of a value [batch, channels, …]. */
+export function channelsLastOf(value: Value): Tensor {
+  const stored = storedTensor(value);
+  if (value.channelsLast || stored.rank < 3) return stored;
+  return transposed(stored, toChannelsLast(stored.rank));
+}
+
+/** `tf.transpose`, or a reshape where only axes of extent 1 move. */
+export function transposed(x: Tensor, permutation: readonly number[]): Tensor {
+  const moved = permutation.filter((axis) => x.shape[axis] !== 1);
+  if (moved.every((axis, i) => i === 0 || moved[i - 1] < axis)) {
+    return tf.reshape(
+      x,
+      permutation.map((axis) => x.shape[axis]),
+    );
+  }
+  return tf.transpose(x, [...permutation]);
+}
+
+/** An axis of the graph's order, counted from the end where it is negative, as one from 0. */
+export function axisOf(axis: number, rank: number): number {
+  const from0 = axis < 0 ? axis + rank : axis;
+  if (!Number.isInteger(from0) || from0 < 0 || from0 >= Math.max(rank, 1)) {
+    throw new InputError(`expected an axis of a tensor of rank ${rank}, got ${axis}`);
+  }
+  return from0;
+}
+
+/** The axis of the stored tensor that is an axis of the graph's order. */
+export function storedAxis({ shape, channelsLast }: Value, axis: number): number {
+  const from0 = axisOf(axis, shape.length);
+  return channelsLast ? toChannelsFirst(shape.length)[from0] : from0;
+}
