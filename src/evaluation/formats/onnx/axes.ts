@@ -1,7 +1,8 @@
 // Work along one axis of a tensor, built of ops whose gradients are exact for every rank.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { transposed } from './values.ts';
+import { stridesOf, viewed } from './memory.ts';
+import { inMemory, likeStored, storedAxis, storedTensor, transposed, type Value } from './values.ts';
 
 /** `count` places along an axis from `start` on, `step` apart; backwards where the step is negative. */
 export function sectionOf(x: Tensor, axis: number, start: number, count: number, step: number): Tensor {
@@ -31,6 +32,22 @@ export function sectionOf(x: Tensor, axis: number, start: number, count: number,
     apart.with(axis + 1, 1),
   );
   return tf.reshape(first, x.shape.with(axis, count));
+}
+
+/** `count` places along an axis from `start` on, `step` apart. */
+export function section(x: Value, axis: number, start: number, count: number, step: number): Value {
+  const shape = x.shape.with(axis, count);
+  if (x.numbers !== null) {
+    const strides = stridesOf(x.shape);
+    return inMemory(
+      viewed(x.numbers, shape, strides.with(axis, strides[axis] * step), start * strides[axis]),
+      shape,
+      x.type,
+    );
+  }
+  if (start === 0 && step === 1 && count === x.shape[axis]) return x;
+  const along = storedAxis(x, axis);
+  return likeStored(x, sectionOf(storedTensor(x), along, start, count, step));
 }
 
 /** The tensor with a matrix applied to one of its axes: new[…, j, …] = Σᵢ matrix[i, j] · old[…, i, …]. */

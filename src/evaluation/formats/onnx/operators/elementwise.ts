@@ -3,7 +3,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../../core/errors.ts';
-import { type Call, givenInputs, input, numberOf, numbersAt, type Operator, textOf } from '../call.ts';
+import { type Call, expectAttribute, givenInputs, input, numberOf, numbersAt, type Operator, textOf } from '../call.ts';
 import { elementwise } from '../memory.ts';
 import { dataTypeName, elementType } from '../tensors.ts';
 import {
@@ -21,10 +21,10 @@ import {
 
 /** A function of each number. */
 export const unary =
-  (op: (x: Tensor, call: Call) => Tensor, compute?: (x: number) => number): Operator =>
+  (op: (x: Tensor, call: Call) => Tensor, compute?: (x: number) => number, result?: ElementType): Operator =>
   (call) => {
     const x = input(call, 0);
-    if (compute !== undefined && x.numbers !== null) return elementwise([x], x.type, compute);
+    if (compute !== undefined && x.numbers !== null) return elementwise([x], result ?? x.type, compute);
     return likeStored(x, op(storedTensor(x), call));
   };
 
@@ -218,6 +218,13 @@ const alongAxis =
 
 const castLike: Operator = (call) => castTo(input(call, 0), input(call, 1).type, input(call, 1).type);
 
+const isInfinite: Operator = (call) => {
+  expectAttribute('detect_negative', numberOf(call, 'detect_negative', 1), [1]);
+  expectAttribute('detect_positive', numberOf(call, 'detect_positive', 1), [1]);
+  const infinite = (x: number): number => isTrue(Math.abs(x) === Number.POSITIVE_INFINITY);
+  return unary((x) => flat(tf.isInf)(x), infinite, 'bool')(call);
+};
+
 export const elementwiseOperators = {
   Add: binary(tf.add, (a, b) => a + b),
   Sub: binary(tf.sub, (a, b) => a - b),
@@ -245,6 +252,11 @@ export const elementwiseOperators = {
     (x) => flat(tf.logicalNot)(x),
     (x) => isTrue(x === 0),
   ),
+  IsNaN: unary(
+    (x) => flat(tf.isNaN)(x),
+    (x) => isTrue(Number.isNaN(x)),
+  ),
+  IsInf: unary((x) => flat(tf.isInf)(x)),
   Where: where,
   Cast: cast,
   CastLike: castLike,

@@ -2,6 +2,7 @@
 import type { Operator } from '../call.ts';
 import { convolutionOperators } from './convolution.ts';
 import { elementwiseOperators } from './elementwise.ts';
+import { indexingOperators } from './indexing.ts';
 import { linearOperators } from './linear.ts';
 import { normalizationOperators } from './normalization.ts';
 import { poolingOperators } from './pooling.ts';
@@ -20,6 +21,7 @@ export const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator
     ...reductionOperators,
     ...shapeOperators,
     ...selectionOperators,
+    ...indexingOperators,
     ...resizeOperators,
   }),
 );

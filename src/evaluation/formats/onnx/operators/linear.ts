@@ -146,10 +146,11 @@ const attention: Operator = (call) => {
     ]);
     return tf.reshape(apart, [batch, count * repeats, length, size]);
   });
-  expectAttribute('softcap', numberOf(call, 'softcap', 0), [0]);
   expectAttribute('qk_matmul_output_mode', numberOf(call, 'qk_matmul_output_mode', 0), [0]);
   const scale = optionalNumber(call, 'scale') ?? 1 / Math.sqrt(q.shape[3]);
-  const scores = tf.mul(product(q, tf.transpose(k, [0, 1, 3, 2])), scale);
+  const plain = tf.mul(product(q, tf.transpose(k, [0, 1, 3, 2])), scale);
+  const cap = numberOf(call, 'softcap', 0);
+  const scores = cap === 0 ? plain : tf.mul(tf.tanh(tf.div(plain, cap)), cap);
   const mask = call.inputs[3];
   const least = -3e38;
   const masked =

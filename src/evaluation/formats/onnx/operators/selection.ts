@@ -1,9 +1,10 @@
 // Operators that pick, join and repeat parts of tensors. Steps and repetitions are built of slices and reshapes, whose
 // gradients are exact for every rank.
+import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../../core/errors.ts';
 import { sizeOf } from '../../../../core/structure.ts';
-import { sectionOf } from '../axes.ts';
+import { section, sectionOf } from '../axes.ts';
 import {
   expectAttribute,
   flagOf,
@@ -56,22 +57,6 @@ function concatInMemory(values: readonly Value[], axis: number): Value {
   return inMemory(result, shape, values[0]?.type ?? 'int');
 }
 
-/** `count` places along an axis from `start` on, `step` apart. */
-function section(x: Value, axis: number, start: number, count: number, step: number): Value {
-  const shape = x.shape.with(axis, count);
-  if (x.numbers !== null) {
-    const strides = stridesOf(x.shape);
-    return inMemory(
-      viewed(x.numbers, shape, strides.with(axis, strides[axis] * step), start * strides[axis]),
-      shape,
-      x.type,
-    );
-  }
-  if (start === 0 && step === 1 && count === x.shape[axis]) return x;
-  const along = storedAxis(x, axis);
-  return likeStored(x, sectionOf(storedTensor(x), along, start, count, step));
-}
-
 const slice: Operator = (call) => {
   const x = input(call, 0);
   const [starts, ends] = [numbersOf(input(call, 1)), numbersOf(input(call, 2))];
@@ -88,31 +73,6 @@ const slice: Operator = (call) => {
     const count = Math.max(0, Math.ceil((within(ends[i]) - start) / step));
     return section(value, axis, start, count, step);
   }, x);
-};
-
-/** Places along an axis, in any order; one place alone takes the axis away. */
-const gather: Operator = (call) => {
-  const [x, indices] = [input(call, 0), input(call, 1)];
-  const axis = axisOf(numberOf(call, 'axis', 0), x.shape.length);
-  const extent = x.shape[axis];
-  const places = numbersOf(indices).map((place) => (place < 0 ? place + extent : place));
-  const beyond = places.find((place) => !(Number.isInteger(place) && place >= 0 && place < extent));
-  if (beyond !== undefined) throw new InputError(`expected places 0 to ${extent - 1}, got ${beyond}`);
-  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
-  checkShape(shape);
-  if (x.numbers !== null) {
-    const inner = sizeOf(x.shape.slice(axis + 1));
-    const outer = sizeOf(x.shape.slice(0, axis));
-    const result: number[] = [];
-    for (let row = 0; row < outer; row++) {
-      for (const place of places) {
-        for (let i = 0; i < inner; i++) result.push(x.numbers[(row * extent + place) * inner + i]);
-      }
-    }
-    return inMemory(result, shape, x.type);
-  }
-  if (places.length === 1) return onBackend(tf.reshape(tensorOf(section(x, axis, places[0], 1, 1)), shape));
-  return onBackend(tf.reshape(tf.gather(tensorOf(x), tf.tensor1d(places, 'int32'), axis), shape));
 };
 
 const split: Operator = (call) => {
@@ -149,16 +109,24 @@ const tile: Operator = (call) => {
   return onBackend(tf.reshape(tf.broadcastTo(tf.reshape(tensorOf(x), single), apart), [...shape]));
 };
 
-/** For each place of a padded axis the place it repeats: a mirror without its edge, or the edge. */
-function borderPlaces(extent: number, before: number, after: number, mode: string): number[] {
-  return Array.from({ length: before + extent + after }, (_, i) => {
-    const place = i - before;
-    if (mode === 'edge') return Math.min(Math.max(place, 0), extent - 1);
-    if (mode === 'wrap') return ((place % extent) + extent) % extent;
-    const period = Math.max(1, 2 * (extent - 1));
-    const around = ((place % period) + period) % period;
-    return around < extent ? around : period - around;
-  });
+/** What lies before and after an axis: its mirror image without the edge, its edge, or its other end. */
+function borders(x: Tensor, axis: number, before: number, after: number, mode: string): Tensor {
+  const extent = x.shape[axis];
+  if (mode !== 'edge' && Math.max(before, after) > extent - Number(mode === 'reflect')) {
+    throw new InputError(`expected pads smaller than ${extent} for mode ${mode}, got ${before} and ${after}`);
+  }
+  const edge = (place: number, count: number): Tensor =>
+    tf.broadcastTo(sectionOf(x, axis, place, 1, 1), x.shape.with(axis, count));
+  const parts: Readonly<Record<string, () => readonly [Tensor, Tensor]>> = {
+    reflect: () => [sectionOf(x, axis, before, before, -1), sectionOf(x, axis, extent - 2, after, -1)],
+    edge: () => [edge(0, before), edge(extent - 1, after)],
+    wrap: () => [sectionOf(x, axis, extent - before, before, 1), sectionOf(x, axis, 0, after, 1)],
+  };
+  const [first, last] = parts[mode]();
+  return tf.concat(
+    [first, x, last].filter(({ size }) => size > 0),
+    axis,
+  );
 }
 
 const pad: Operator = (call) => {
@@ -186,11 +154,11 @@ const pad: Operator = (call) => {
     const ordered = stored.map((_, axis) => grown[stored.indexOf(axis)]);
     return likeStored(cropped, tf.pad(storedTensor(cropped), ordered, value));
   }
-  const bordered = grown.reduce((tensor, [before, after], axis) => {
-    if (before === 0 && after === 0) return tensor;
-    const places = borderPlaces(cropped.shape[axis], before, after, mode);
-    return tf.gather(tensor, tf.tensor1d(places, 'int32'), stored[axis]);
-  }, storedTensor(cropped));
+  const bordered = grown.reduce(
+    (tensor, [before, after], axis) =>
+      before + after === 0 ? tensor : borders(tensor, stored[axis], before, after, mode),
+    storedTensor(cropped),
+  );
   return likeStored(cropped, bordered);
 };
 
@@ -239,7 +207,6 @@ const trilu: Operator = (call) => {
 export const selectionOperators = {
   Concat: concat,
   Slice: slice,
-  Gather: gather,
   Split: split,
   Tile: tile,
   Pad: pad,

@@ -2,7 +2,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../../core/errors.ts';
 import { sizeOf } from '../../../../core/structure.ts';
-import { type Call, flagOf, input, listOf, listOrInput, numberOf, numbersOf, type Operator } from '../call.ts';
+import {
+  type Call,
+  flagOf,
+  input,
+  listOf,
+  listOrInput,
+  numberOf,
+  numbersAt,
+  numbersOf,
+  type Operator,
+} from '../call.ts';
 import { broadcastNumbers, broadcastShape, stridesOf, viewed } from '../memory.ts';
 import type { TensorRecord } from '../model.ts';
 import { readStored } from '../tensors.ts';
@@ -179,6 +189,8 @@ const identity: Operator = (call: Call) => input(call, 0);
 /** Random only in training; its second output, the mask, keeps all. */
 const dropout: Operator = (call) => {
   const x = input(call, 0);
+  if (numbersAt(call, 2)?.[0])
+    throw new InputError('expected a dropout of evaluation: export the model after model.eval()');
   if (call.node.outputs.length < 2) return x;
   return [x, inMemory(new Float64Array(sizeOf(x.shape)).fill(1), x.shape, 'bool')];
 };
