@@ -4,6 +4,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { stridesOf, viewed } from './memory.ts';
 import { inMemory, likeStored, storedAxis, storedTensor, transposed, type Value } from './values.ts';
 
+/** Equal parts along an axis; `tf.split` into a single part has no gradient. */
+export const partsOf = (x: Tensor, count: number, axis: number): readonly Tensor[] =>
+  count === 1 ? [x] : tf.split(x, count, axis);
+
+/** The tensor repeated to a shape that it broadcasts to; the gradient of `tf.broadcastTo` ends at rank 4. */
+export const repeatedTo = (x: Tensor, shape: readonly number[]): Tensor => tf.mul(x, tf.ones([...shape]));
+
 /** `count` places along an axis from `start` on, `step` apart; backwards where the step is negative. */
 export function sectionOf(x: Tensor, axis: number, start: number, count: number, step: number): Tensor {
   if (step < 0) {

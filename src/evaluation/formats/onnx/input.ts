@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../core/errors.ts';
 import type { PixelShape } from '../../../data/types.ts';
 import { fitInput } from '../fit-input.ts';
+import { partsOf } from './axes.ts';
 import type { EndRecord } from './model.ts';
 import { dataTypeName, elementType } from './tensors.ts';
 import { onBackend, type Value, withChannelsLast } from './values.ts';
@@ -79,7 +80,9 @@ export function inBatches(batch: number | null, run: (images: Tensor4D) => Tenso
             [0, 0],
             [0, 0],
           ]);
-    const logits = tf.concat(tf.split(whole, whole.shape[0] / batch).map((part) => run(part as Tensor4D))) as Tensor2D;
+    const logits = tf.concat(
+      partsOf(whole, whole.shape[0] / batch, 0).map((part) => run(part as Tensor4D)),
+    ) as Tensor2D;
     return missing === 0 ? logits : tf.slice(logits, [0, 0], [count, -1]);
   };
 }

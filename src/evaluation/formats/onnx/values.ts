@@ -72,7 +72,11 @@ export const toChannelsFirst = (rank: number): number[] => [
 const upload = ({ numbers, shape, type }: Value): Tensor =>
   type === 'bool'
     ? tf.tensor(Uint8Array.from(numbers as Numbers), [...shape], 'bool')
-    : tf.tensor(Float32Array.from(numbers as Numbers), [...shape], 'float32');
+    : tf.tensor(
+        numbers instanceof Float32Array ? numbers : Float32Array.from(numbers as Numbers),
+        [...shape],
+        'float32',
+      );
 
 /** The tensor as it is stored. */
 export const storedTensor = (value: Value): Tensor => value.tensor ?? upload(value);

@@ -2,7 +2,7 @@
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../../core/errors.ts';
-import { sectionOf } from '../axes.ts';
+import { partsOf, sectionOf } from '../axes.ts';
 import { type Call, input, listOf, numberOf, type Operator } from '../call.ts';
 import { channelsLastOf, checkShape, tensorOf, type Value, withChannelsLast } from '../values.ts';
 import { padded, windowsOf } from '../windows.ts';
@@ -65,11 +65,7 @@ const convolution: Operator = (call) => {
   }) as Tensor4D;
   const images = padded(asImages(channelsLastOf(x)), atBoth(pads, dimensions, [0, 0]), 0);
   const steps = atBoth(strides, dimensions, 1) as [number, number];
-  const y = depthwise
-    ? depthwiseConvolution(images, kernel, steps)
-    : groups === 1
-      ? tf.conv2d(images, kernel, steps, 'valid')
-      : groupedConvolution(images, kernel, steps, groups);
+  const y = depthwise ? depthwiseConvolution(images, kernel, steps) : groupedConvolution(images, kernel, steps, groups);
   const shifted = bias === undefined ? y : (tf.add(y, tensorOf(bias)) as Tensor4D);
   return withChannelsLast(asGiven(shifted, x.shape.length));
 };
@@ -89,12 +85,13 @@ function depthwiseConvolution(images: Tensor4D, kernel: Tensor4D, [down, across]
 }
 
 function groupedConvolution(images: Tensor4D, kernel: Tensor4D, steps: [number, number], groups: number): Tensor4D {
-  const kernels = tf.split(kernel, groups, 3);
-  return tf.concat(
-    tf.split(images, groups, 3).map((part, i) => tf.conv2d(part as Tensor4D, kernels[i] as Tensor4D, steps, 'valid')),
-    3,
-  ) as Tensor4D;
+  const kernels = partsOf(kernel, groups, 3);
+  const parts = partsOf(images, groups, 3);
+  return joined(parts.map((part, i) => tf.conv2d(part as Tensor4D, kernels[i] as Tensor4D, steps, 'valid')));
 }
+
+/** Groups of channels side by side. */
+const joined = (parts: readonly Tensor4D[]): Tensor4D => (parts.length === 1 ? parts[0] : tf.concat([...parts], 3));
 
 /** A transposed convolution: the gradient of a convolution with respect to its input, as a function of its own. */
 const transposedConvolution: Operator = (call) => {
@@ -112,18 +109,16 @@ const transposedConvolution: Operator = (call) => {
   const [, height, width] = images.shape;
   const full = [height, width].map((extent, i) => (extent - 1) * strides[i] + kernel.shape[i]);
   const { before, sizes } = transposedExtents(call, full, [height, width], strides, dimensions);
-  const parts = tf
-    .split(images, groups, 3)
-    .map((part, i) =>
-      tf.conv2dTranspose(
-        part as Tensor4D,
-        tf.slice(kernel, [0, 0, 0, (i * inputs) / groups], [-1, -1, -1, inputs / groups]),
-        checkShape([images.shape[0], full[0], full[1], perGroup]) as Tensor4D['shape'],
-        strides as [number, number],
-        'valid',
-      ),
-    );
-  const whole = tf.concat(parts, 3) as Tensor4D;
+  const parts = partsOf(images, groups, 3).map((part, i) =>
+    tf.conv2dTranspose(
+      part as Tensor4D,
+      tf.slice(kernel, [0, 0, 0, (i * inputs) / groups], [-1, -1, -1, inputs / groups]),
+      checkShape([images.shape[0], full[0], full[1], perGroup]) as Tensor4D['shape'],
+      strides as [number, number],
+      'valid',
+    ),
+  );
+  const whole = joined(parts as Tensor4D[]);
   // An output padding asks for places behind the last window.
   const behind = sizes.map((size, i) => Math.max(0, before[i] + size - full[i]));
   const grown = padded(

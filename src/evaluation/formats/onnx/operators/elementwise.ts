@@ -255,8 +255,9 @@ export const elementwiseOperators = {
   IsNaN: unary(
     (x) => flat(tf.isNaN)(x),
     (x) => isTrue(Number.isNaN(x)),
+    'bool',
   ),
-  IsInf: unary((x) => flat(tf.isInf)(x)),
+  IsInf: isInfinite,
   Where: where,
   Cast: cast,
   CastLike: castLike,

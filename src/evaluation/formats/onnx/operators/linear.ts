@@ -3,6 +3,7 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../../core/errors.ts';
 import { sizeOf } from '../../../../core/structure.ts';
+import { repeatedTo } from '../axes.ts';
 import {
   expectAttribute,
   flagOf,
@@ -36,7 +37,7 @@ export function product(a: Tensor, b: Tensor): Tensor {
   const stack = broadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const whole = (x: Tensor): Tensor => {
     const shape = [...stack, ...x.shape.slice(-2)];
-    const repeated = sizeOf(shape) === x.size ? x : tf.broadcastTo(x, shape);
+    const repeated = sizeOf(shape) === x.size ? x : repeatedTo(x, shape);
     return tf.reshape(repeated, [sizeOf(stack), ...x.shape.slice(-2)]);
   };
   return tf.reshape(tf.matMul(whole(a), whole(b)), [...stack, rows, columns]);
@@ -137,13 +138,7 @@ const attention: Operator = (call) => {
     const parts = split(x, shared);
     if (repeats === 1) return parts;
     const [batch, count, length, size] = parts.shape;
-    const apart = tf.broadcastTo(tf.reshape(parts, [batch, count, 1, length, size]), [
-      batch,
-      count,
-      repeats,
-      length,
-      size,
-    ]);
+    const apart = repeatedTo(tf.reshape(parts, [batch, count, 1, length, size]), [batch, count, repeats, length, size]);
     return tf.reshape(apart, [batch, count * repeats, length, size]);
   });
   expectAttribute('qk_matmul_output_mode', numberOf(call, 'qk_matmul_output_mode', 0), [0]);

@@ -2,6 +2,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../../core/errors.ts';
+import { partsOf } from '../axes.ts';
 import { flagOf, input, listOrInput, type Operator } from '../call.ts';
 import { stridesOf, viewed } from '../memory.ts';
 import { axisOf, inMemory, likeStored, onBackend, storedAxis, storedTensor, tensorOf, type Value } from '../values.ts';
@@ -80,6 +81,12 @@ export const euclideanNorm: Reduce = (x, axes, keep) =>
 /** The smallest normal float32. */
 const LEAST = 2 ** -126;
 
+/** Products of parts one after another, whose gradient is exact where some are 0. */
+const products: Reduce = (x, axes, keep) => {
+  const y = axes.reduce((tensor, axis) => partsOf(tensor, x.shape[axis], axis).reduce((a, b) => tf.mul(a, b)), x);
+  return keep ? y : tf.squeeze(y, axes);
+};
+
 const argMax: Operator = () => {
   throw new InputError('expected logits to the end: a class number has no gradient. Export the model without ArgMax');
 };
@@ -89,7 +96,7 @@ export const reductionOperators = {
   ReduceSum: reduction(tf.sum, total),
   ReduceMax: reduction(tf.max, (numbers) => Math.max(...numbers)),
   ReduceMin: reduction(tf.min, (numbers) => Math.min(...numbers)),
-  ReduceProd: reduction(tf.prod, (numbers) => numbers.reduce((a, b) => a * b, 1)),
+  ReduceProd: reduction(products, (numbers) => numbers.reduce((a, b) => a * b, 1)),
   ReduceL1: reduction((x, axes, keep) => tf.sum(tf.abs(x), axes, keep)),
   ReduceL2: reduction(euclideanNorm),
   ReduceSumSquare: reduction((x, axes, keep) => tf.sum(tf.square(x), axes, keep)),

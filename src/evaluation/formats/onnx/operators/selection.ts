@@ -4,7 +4,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../../core/errors.ts';
 import { sizeOf } from '../../../../core/structure.ts';
-import { section, sectionOf } from '../axes.ts';
+import { repeatedTo, section, sectionOf } from '../axes.ts';
 import {
   expectAttribute,
   flagOf,
@@ -95,18 +95,19 @@ const split: Operator = (call) => {
   });
 };
 
-/** Repeats whole axes, each as an axis of its own before it. */
+/** Repeats whole axes. */
 const tile: Operator = (call) => {
   const x = input(call, 0);
   const repeats = numbersOf(input(call, 1));
   const shape = checkShape(x.shape.map((extent, axis) => extent * repeats[axis]));
-  const apart = x.shape.flatMap((extent, axis) => [repeats[axis], extent]);
   if (x.numbers !== null) {
+    const apart = x.shape.flatMap((extent, axis) => [repeats[axis], extent]);
     const strides = stridesOf(x.shape).flatMap((stride) => [0, stride]);
     return inMemory(viewed(x.numbers, apart, strides, 0), shape, x.type);
   }
-  const single = x.shape.flatMap((extent) => [1, extent]);
-  return onBackend(tf.reshape(tf.broadcastTo(tf.reshape(tensorOf(x), single), apart), [...shape]));
+  const copies = (tensor: Tensor, count: number, axis: number): Tensor =>
+    count === 1 ? tensor : tf.concat(new Array<Tensor>(count).fill(tensor), axis);
+  return onBackend(repeats.reduce(copies, tensorOf(x)));
 };
 
 /** What lies before and after an axis: its mirror image without the edge, its edge, or its other end. */
@@ -116,7 +117,7 @@ function borders(x: Tensor, axis: number, before: number, after: number, mode: s
     throw new InputError(`expected pads smaller than ${extent} for mode ${mode}, got ${before} and ${after}`);
   }
   const edge = (place: number, count: number): Tensor =>
-    tf.broadcastTo(sectionOf(x, axis, place, 1, 1), x.shape.with(axis, count));
+    repeatedTo(sectionOf(x, axis, place, 1, 1), x.shape.with(axis, count));
   const parts: Readonly<Record<string, () => readonly [Tensor, Tensor]>> = {
     reflect: () => [sectionOf(x, axis, before, before, -1), sectionOf(x, axis, extent - 2, after, -1)],
     edge: () => [edge(0, before), edge(extent - 1, after)],

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../../core/errors.ts';
 import { sizeOf } from '../../../../core/structure.ts';
+import { repeatedTo } from '../axes.ts';
 import {
   type Call,
   flagOf,
@@ -129,7 +130,7 @@ const expand: Operator = (call) => {
   checkShape(shape);
   if (x.numbers !== null) return inMemory(broadcastNumbers(x.numbers, x.shape, shape), shape, x.type);
   if (String(shape) === String(x.shape)) return x;
-  return onBackend(tf.broadcastTo(tensorOf(x), shape));
+  return onBackend(repeatedTo(tensorOf(x), shape));
 };
 
 const shapeOf: Operator = (call) => {
