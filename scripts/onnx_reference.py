@@ -160,7 +160,7 @@ def large():
         "densenet121": (vision("densenet121"), 64, False, 13),
         "convnext_tiny": (vision("convnext_tiny"), 64, True, 20),
         "vit_tiny": (image_model("vit_tiny_patch16_224", img_size=64), 64, True, 18),
-        "deit_tiny": (image_model("deit_tiny_patch16_224", img_size=64), 64, False, 17),
+        "deit_tiny": (image_model("deit_tiny_distilled_patch16_224", img_size=64), 64, False, 17),
         "regnet_y_400mf": (vision("regnet_y_400mf"), 64, True, 18),
         "inception_v3": (vision("inception_v3", aux_logits=False, init_weights=False), 96, False, 14),
         "wrn_28_4_silu": (SiluWrn, 32, False, 17),

@@ -228,3 +228,55 @@ describe('every ONNX operator has the gradient of finite differences', () => {
     }
   }
 });
+
+/** Derivatives where an activation is exactly 0, as PyTorch 2.15 has them: dark pixels give many zeros. */
+const AT_ZERO: readonly (readonly [op: string, derivative: number, Pick<Row, 'attributes' | 'others'>?])[] = [
+  ['Relu', 0],
+  ['Clip', 0, { others: [scalar('low', 0), scalar('high', 6)] }],
+  ['LeakyRelu', 0.25, { attributes: { alpha: 0.25 } }],
+  ['PRelu', 0.25, { others: [floats('slope', 0.25)] }],
+  ['Elu', 2.5, { attributes: { alpha: 2.5 } }],
+  ['Celu', 1, { attributes: { alpha: 2.5 } }],
+  ['Selu', 1.7580993],
+  ['Softplus', 0.5],
+  ['Softsign', 1],
+  ['Mish', 0.6],
+  ['Gelu', 0.5],
+  ['HardSwish', 0.5],
+  ['Abs', 0],
+  ['ReduceL2', 0, { others: [integers('axes', [1])] }],
+];
+
+describe('an ONNX activation that is exactly 0', () => {
+  before(() => useBackend('cpu'));
+
+  for (const [op, derivative, { attributes, others = [] } = {}] of AT_ZERO) {
+    it(`has PyTorch's derivative: ${op}`, () =>
+      withFolder(async (folder) => {
+        const path = join(folder, 'net.onnx');
+        const inputs = ['image', ...others.map((other) => (other === '' ? '' : other.name))];
+        await writeFile(
+          path,
+          encodeModel({
+            opset: 18,
+            inputs: [{ name: 'image', shape: [null, 1, 1, 2] }],
+            outputs: [{ name: 'logits', shape: [null, 2] }],
+            initializers: others.filter((other) => other !== ''),
+            nodes: [
+              { op, inputs, outputs: ['y'], attributes },
+              { op: 'Flatten', inputs: ['y'], outputs: ['logits'] },
+            ],
+          }),
+        );
+        const target = await loadTarget(path);
+        tf.tidy(() => {
+          const loss = (x: Tensor): Tensor => tf.sum(target.classify(x as Tensor4D));
+          const gradient = tf
+            .grad(loss)(tf.zeros([1, 1, 2, 1]))
+            .dataSync();
+          expect(gradient[0]).to.be.closeTo(derivative, 1e-5);
+        });
+        target.dispose();
+      }));
+  }
+});

@@ -204,6 +204,12 @@ describe('an ONNX file', () => {
     expect(await refused({ ...halves, initializers: [other, bias] })).to.contain('has 136 bytes; the file holds 128');
   });
 
+  it('that is a device, which never ends, is refused', () =>
+    withFolder(async (folder) => {
+      await symlink('/dev/zero', join(folder, 'net.onnx'));
+      expect((await rejection(loadTarget(join(folder, 'net.onnx')))).message).to.contain('is no file');
+    }));
+
   it('is refused where a byte is missing or it is none', () =>
     withFolder(async (folder) => {
       const path = join(folder, 'net.onnx');

@@ -1,13 +1,12 @@
-// Operators on numbers one by one: arithmetic with broadcasting, comparisons, functions and activations. Each has its op of
-// TensorFlow.js, and most a function of numbers too, for the arithmetic of shapes.
+// Operators on numbers one by one: arithmetic with broadcasting, comparisons and functions. Each has its op of TensorFlow.js,
+// and most a function of numbers too, for the arithmetic of shapes.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../../core/errors.ts';
-import { type Call, expectAttribute, givenInputs, input, numberOf, numbersAt, type Operator, textOf } from '../call.ts';
+import { type Call, expectAttribute, givenInputs, input, numberOf, numbersAt, type Operator } from '../call.ts';
 import { elementwise } from '../memory.ts';
 import { dataTypeName, elementType } from '../tensors.ts';
 import {
-  channelsLastOf,
   type ElementType,
   likeStored,
   onBackend,
@@ -29,7 +28,7 @@ export const unary =
   };
 
 /** The operands in one order of axes, so that TensorFlow.js broadcasts them as ONNX does, and what makes a value of the result. */
-function aligned(values: readonly Value[]): { tensors: Tensor[]; wrap: (result: Tensor) => Value } {
+export function aligned(values: readonly Value[]): { tensors: Tensor[]; wrap: (result: Tensor) => Value } {
   const rank = Math.max(...values.map(({ shape }) => shape.length));
   if (!values.some(({ channelsLast, shape }) => channelsLast && shape.length === rank)) {
     return { tensors: values.map(tensorOf), wrap: onBackend };
@@ -82,6 +81,9 @@ function variadic(
   };
 }
 
+/** |x|, with derivative 0 at 0; that of `tf.abs` is −1 there. */
+export const absolute = (x: Tensor): Tensor => tf.mul(x, tf.sign(x));
+
 const sum = (...x: number[]): number => x.reduce((a, b) => a + b, 0);
 
 /** x − y·⌊x / y⌋ has the sign of y; with `fmod` set, of x as in C. */
@@ -125,7 +127,9 @@ const clip: Operator = (call) => {
   const high = numbersAt(call, 2)?.[0] ?? numberOf(call, 'max', Number.POSITIVE_INFINITY);
   if (x.numbers !== null) return elementwise([x], x.type, (value) => Math.min(Math.max(value, low), high));
   const stored = storedTensor(x);
+  // Their derivative at 0, which dark pixels reach, is 0 as PyTorch's.
   if (low === 0 && high === Number.POSITIVE_INFINITY) return likeStored(x, tf.relu(stored));
+  if (low === 0 && high === 6) return likeStored(x, tf.relu6(stored));
   return likeStored(x, tf.clipByValue(stored, low, high));
 };
 
@@ -166,55 +170,6 @@ const flat =
 
 const comparison = (op: Binary, compute: (a: number, b: number) => boolean): Operator =>
   binary(flat(op), (a, b) => isTrue(compute(a, b)), 'bool');
-
-/** x · Φ(x), or its approximation by a tanh. */
-const gelu = (x: Tensor, approximate: boolean): Tensor => {
-  const inner = approximate
-    ? tf.tanh(tf.mul(Math.sqrt(2 / Math.PI), tf.add(x, tf.mul(0.044715, tf.mul(x, tf.square(x))))))
-    : tf.erf(tf.mul(x, Math.SQRT1_2));
-  return tf.mul(tf.mul(x, 0.5), tf.add(inner, 1));
-};
-
-const hardSigmoid = (x: Tensor, alpha: number, beta: number): Tensor =>
-  tf.clipByValue(tf.add(tf.mul(x, alpha), beta), 0, 1);
-
-/** max(x, 0) + slope(min(x, 0)), whose gradient at 0 is that of the negative side, as PyTorch's. */
-const negativePart = (x: Tensor): Tensor => tf.neg(tf.relu(tf.neg(x)));
-
-const elu = (x: Tensor, alpha: number): Tensor => tf.add(tf.relu(x), tf.mul(tf.expm1(negativePart(x)), alpha));
-
-const prelu: Operator = (call) => {
-  const {
-    tensors: [x, slope],
-    wrap,
-  } = aligned([input(call, 0), input(call, 1)]);
-  return wrap(tf.add(tf.relu(x), tf.mul(negativePart(x), slope)));
-};
-
-/** ln(1 + eˣ), without overflow. */
-const softplus = (x: Tensor): Tensor => tf.add(tf.relu(x), tf.log1p(tf.exp(tf.neg(tf.abs(x)))));
-
-/** A softmax along the axis; up to opset 12 over all axes from it on. */
-const alongAxis =
-  (op: (x: Tensor) => Tensor): Operator =>
-  (call) => {
-    const x = input(call, 0);
-    const rank = x.shape.length;
-    if (call.opset < 13) {
-      const axis = numberOf(call, 'axis', 1);
-      const from = axis < 0 ? axis + rank : axis;
-      const tensor = tensorOf(x);
-      const rows = x.shape.slice(0, from).reduce((product, extent) => product * extent, 1);
-      return onBackend(tf.reshape(op(tf.reshape(tensor, [rows, -1])), tensor.shape));
-    }
-    const axis = numberOf(call, 'axis', -1);
-    const from = axis < 0 ? axis + rank : axis;
-    if (from === 1 && rank > 2) return withChannelsLast(op(channelsLastOf(x)));
-    const tensor = tensorOf(x);
-    if (from === rank - 1) return onBackend(op(tensor));
-    const swap = tensor.shape.map((_, i) => (i === from ? rank - 1 : i === rank - 1 ? from : i));
-    return onBackend(tf.transpose(op(tf.transpose(tensor, swap)), swap));
-  };
 
 const castLike: Operator = (call) => castTo(input(call, 0), input(call, 1).type, input(call, 1).type);
 
@@ -263,7 +218,7 @@ export const elementwiseOperators = {
   CastLike: castLike,
   Clip: clip,
   Neg: unary(tf.neg, (x) => -x),
-  Abs: unary(tf.abs, Math.abs),
+  Abs: unary(absolute, Math.abs),
   Sign: unary(tf.sign, Math.sign),
   Floor: unary(tf.floor, Math.floor),
   Ceil: unary(tf.ceil, Math.ceil),
@@ -278,27 +233,4 @@ export const elementwiseOperators = {
   Sin: unary(tf.sin),
   Cos: unary(tf.cos),
   Erf: unary(tf.erf),
-  Relu: unary(tf.relu),
-  LeakyRelu: unary((x, call) => tf.leakyRelu(x, numberOf(call, 'alpha', 0.01))),
-  ThresholdedRelu: unary((x, call) => tf.mul(x, tf.step(tf.sub(x, numberOf(call, 'alpha', 1))))),
-  PRelu: prelu,
-  Elu: unary((x, call) => elu(x, numberOf(call, 'alpha', 1))),
-  Celu: unary((x, call) => {
-    const alpha = numberOf(call, 'alpha', 1);
-    return tf.add(tf.relu(x), tf.mul(tf.expm1(tf.div(negativePart(x), alpha)), alpha));
-  }),
-  Selu: unary((x, call) =>
-    tf.mul(elu(x, numberOf(call, 'alpha', 1.6732632423543772)), numberOf(call, 'gamma', 1.0507009873554805)),
-  ),
-  Sigmoid: unary(tf.sigmoid),
-  Tanh: unary(tf.tanh),
-  Softplus: unary(softplus),
-  Softsign: unary((x) => tf.div(x, tf.add(tf.abs(x), 1))),
-  Mish: unary((x) => tf.mul(x, tf.tanh(softplus(x)))),
-  Swish: unary((x, call) => tf.mul(x, tf.sigmoid(tf.mul(x, numberOf(call, 'alpha', 1))))),
-  Gelu: unary((x, call) => gelu(x, textOf(call, 'approximate', 'none') === 'tanh')),
-  HardSigmoid: unary((x, call) => hardSigmoid(x, numberOf(call, 'alpha', 0.2), numberOf(call, 'beta', 0.5))),
-  HardSwish: unary((x) => tf.mul(x, hardSigmoid(x, 1 / 6, 0.5))),
-  Softmax: alongAxis((x) => tf.softmax(x)),
-  LogSoftmax: alongAxis((x) => tf.logSoftmax(x)),
 } as const satisfies Readonly<Record<string, Operator>>;

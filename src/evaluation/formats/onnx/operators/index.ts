@@ -1,5 +1,6 @@
 // The table of all operators by name. To add one, write its function beside those of its kind.
 import type { Operator } from '../call.ts';
+import { activationOperators } from './activations.ts';
 import { convolutionOperators } from './convolution.ts';
 import { elementwiseOperators } from './elementwise.ts';
 import { indexingOperators } from './indexing.ts';
@@ -14,6 +15,7 @@ import { shapeOperators } from './shapes.ts';
 export const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>(
   Object.entries({
     ...elementwiseOperators,
+    ...activationOperators,
     ...convolutionOperators,
     ...poolingOperators,
     ...normalizationOperators,

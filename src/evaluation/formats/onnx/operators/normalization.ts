@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../../core/errors.ts';
 import { type Call, flagOf, input, numberOf, type Operator } from '../call.ts';
 import { axisOf, channelsLastOf, onBackend, tensorOf, withChannelsLast } from '../values.ts';
+import { absolute } from './elementwise.ts';
 import { euclideanNorm } from './reductions.ts';
 
 const epsilonOf = (call: Call): number => numberOf(call, 'epsilon', 1e-5);
@@ -88,7 +89,7 @@ const instanceNormalization: Operator = (call) => {
 const lpNormalization: Operator = (call) => {
   const x = tensorOf(input(call, 0));
   const axis = axisOf(numberOf(call, 'axis', -1), x.rank);
-  const norm = numberOf(call, 'p', 2) === 1 ? tf.sum(tf.abs(x), axis, true) : euclideanNorm(x, [axis], true);
+  const norm = numberOf(call, 'p', 2) === 1 ? tf.sum(absolute(x), axis, true) : euclideanNorm(x, [axis], true);
   return onBackend(tf.div(x, norm));
 };
 

@@ -6,6 +6,7 @@ import { partsOf } from '../axes.ts';
 import { flagOf, input, listOrInput, type Operator } from '../call.ts';
 import { stridesOf, viewed } from '../memory.ts';
 import { axisOf, inMemory, likeStored, onBackend, storedAxis, storedTensor, tensorOf, type Value } from '../values.ts';
+import { absolute } from './elementwise.ts';
 
 type Reduce = (x: Tensor, axes: number[], keepDims: boolean) => Tensor;
 
@@ -97,7 +98,7 @@ export const reductionOperators = {
   ReduceMax: reduction(tf.max, (numbers) => Math.max(...numbers)),
   ReduceMin: reduction(tf.min, (numbers) => Math.min(...numbers)),
   ReduceProd: reduction(products, (numbers) => numbers.reduce((a, b) => a * b, 1)),
-  ReduceL1: reduction((x, axes, keep) => tf.sum(tf.abs(x), axes, keep)),
+  ReduceL1: reduction((x, axes, keep) => tf.sum(absolute(x), axes, keep)),
   ReduceL2: reduction(euclideanNorm),
   ReduceSumSquare: reduction((x, axes, keep) => tf.sum(tf.square(x), axes, keep)),
   ReduceLogSum: reduction((x, axes, keep) => tf.log(tf.sum(x, axes, keep))),
