@@ -8,6 +8,8 @@ import type { Value } from './values.ts';
 export interface Call {
   readonly node: NodeRecord;
   readonly opset: number;
+  /** Whether nothing depends on the images, as in arithmetic on weights. */
+  readonly isConstant: boolean;
   /** Undefined for an optional input that is left out. */
   readonly inputs: readonly (Value | undefined)[];
   /** What `make` gives for a tensor of weights, made once for the model; for other tensors it is made at every call. */

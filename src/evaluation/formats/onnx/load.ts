@@ -31,7 +31,7 @@ export async function loadOnnx({ path, images }: LoadRequest): Promise<LoadedMod
   const all = [{ path, bytes }, ...files.values()];
   const run = (pixels: Tensor4D): Tensor => {
     const known = new Map(constants).set(graph.input.name, toInput(pixels));
-    return tensorOf(runNodes(graph, rest, known, once).get(graph.output) as Value);
+    return tensorOf(runNodes(rest, known, { opset: graph.opset, once }).get(graph.output) as Value);
   };
   return {
     model: (pixels) => tf.tidy(() => inBatches(batch, run)(pixels) as Tensor2D),
@@ -122,7 +122,7 @@ function prepare(
         continue;
       }
       tf.tidy(() => {
-        const outputs = runNode(node, graph, constants, once);
+        const outputs = runNode(node, constants, { opset: graph.opset, isConstant: true, once });
         node.outputs.forEach((name, i) => {
           if (name !== '' && outputs[i] !== undefined) add(name, outputs[i]);
         });

@@ -1,7 +1,7 @@
 // Computes the nodes of a graph, one after another.
 import { InputError } from '../../../core/errors.ts';
 import type { Call } from './call.ts';
-import { describe, type Graph } from './graph.ts';
+import { describe } from './graph.ts';
 import type { NodeRecord } from './model.ts';
 import { OPERATORS } from './operators/index.ts';
 import type { Value } from './values.ts';
@@ -13,14 +13,13 @@ import type { Value } from './values.ts';
  */
 export function runNode(
   node: NodeRecord,
-  { opset }: Pick<Graph, 'opset'>,
   values: ReadonlyMap<string, Value>,
-  once: Call['once'],
+  context: Pick<Call, 'opset' | 'isConstant' | 'once'>,
 ): readonly Value[] {
   const operator = OPERATORS.get(node.op);
   const inputs = node.inputs.map((name) => (name === '' ? undefined : values.get(name)));
   try {
-    const outputs = operator?.({ node, opset, inputs, once }) ?? [];
+    const outputs = operator?.({ ...context, node, inputs }) ?? [];
     return Array.isArray(outputs) ? (outputs as readonly Value[]) : [outputs as Value];
   } catch (error) {
     throw new InputError(`The node ${describe(node)} cannot be computed: ${(error as Error).message}.`, {
@@ -31,14 +30,13 @@ export function runNode(
 
 /** The values of a graph behind some that are known; every tensor that is made belongs to the caller's tidy. */
 export function runNodes(
-  graph: Graph,
   nodes: readonly NodeRecord[],
   known: ReadonlyMap<string, Value>,
-  once: Call['once'],
+  context: Pick<Call, 'opset' | 'once'>,
 ): ReadonlyMap<string, Value> {
   const values = new Map(known);
   for (const node of nodes) {
-    const outputs = runNode(node, graph, values, once);
+    const outputs = runNode(node, values, { ...context, isConstant: false });
     node.outputs.forEach((name, i) => {
       if (name !== '' && outputs[i] !== undefined) values.set(name, outputs[i]);
     });

@@ -9,23 +9,6 @@ import { euclideanNorm } from './reductions.ts';
 
 const epsilonOf = (call: Call): number => numberOf(call, 'epsilon', 1e-5);
 
-const batchNormalization: Operator = (call) => {
-  if (flagOf(call, 'training_mode')) {
-    throw new InputError('expected training_mode 0, got 1: export the model after model.eval()');
-  }
-  const x = channelsLastOf(input(call, 0));
-  const [scale, bias, mean, variance] = [1, 2, 3, 4].map((i) => tensorOf(input(call, i)));
-  const y = tf.batchNorm(
-    x as tf.Tensor4D,
-    mean as tf.Tensor1D,
-    variance as tf.Tensor1D,
-    bias as tf.Tensor1D,
-    scale as tf.Tensor1D,
-    epsilonOf(call),
-  );
-  return withChannelsLast(y);
-};
-
 /** (x − mean) / √(variance + ε) over axes, which are kept. */
 function standardised(x: Tensor, axes: number[], epsilon: number): Tensor {
   const centred = tf.sub(x, tf.mean(x, axes, true));
@@ -38,6 +21,23 @@ const scaled = (x: Tensor, scale: Tensor | undefined, bias: Tensor | undefined):
 };
 
 const axesFrom = (axis: number, rank: number): number[] => Array.from({ length: rank - axis }, (_, i) => axis + i);
+
+/**
+ * Normalisation by running statistics. With training_mode set it is by the batch's own, which some networks apply to their
+ * weights; of images the prediction for one would depend on the others.
+ */
+const batchNormalization: Operator = (call) => {
+  const x = channelsLastOf(input(call, 0));
+  const [scale, bias, mean, variance] = [1, 2, 3, 4].map((i) => tensorOf(input(call, i)) as tf.Tensor1D);
+  if (!flagOf(call, 'training_mode')) {
+    return withChannelsLast(tf.batchNorm(x as tf.Tensor4D, mean, variance, bias, scale, epsilonOf(call)));
+  }
+  if (!call.isConstant) {
+    throw new InputError('expected training_mode 0, got 1: export the model after model.eval()');
+  }
+  const y = standardised(x, axesFrom(0, x.rank - 1), epsilonOf(call));
+  return withChannelsLast(scaled(y, scale, bias));
+};
 
 const layerNormalization: Operator = (call) => {
   const x = tensorOf(input(call, 0));
