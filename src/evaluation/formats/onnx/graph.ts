@@ -8,7 +8,6 @@ import { OPERATORS } from './operators/index.ts';
 export interface Graph {
   readonly opset: number;
   readonly nodes: readonly NodeRecord[];
-  readonly initializers: ReadonlyMap<string, TensorRecord>;
   readonly input: EndRecord;
   /** The name of the logits. */
   readonly output: string;
@@ -20,15 +19,22 @@ export interface Graph {
 
 const OPSETS = { first: 11, last: 23 };
 
-/** @throws InputError for a graph that is no classifier of images, or that uses what Equipoise does not compute */
-export function checkGraph({ opsets, nodes, initializers, inputs, outputs }: ModelRecord, path: string): Graph {
+/**
+ * The part of a model that gives the logits, with the stored tensors that it takes.
+ *
+ * @throws InputError for a graph that is no classifier of images, or that uses what Equipoise does not compute
+ */
+export function checkGraph(
+  { opsets, nodes, initializers, inputs, outputs }: ModelRecord,
+  path: string,
+): { readonly graph: Graph; readonly initializers: readonly TensorRecord[] } {
   const opset = opsets.get('') ?? 0;
   if (!(opset >= OPSETS.first && opset <= OPSETS.last)) {
     throw new InputError(
       `${path}: expected operators of opset ${OPSETS.first} to ${OPSETS.last}, got ${opset}. Export it with opset_version=18, or convert it with onnx.version_converter.`,
     );
   }
-  const stored = new Map(initializers.map((tensor) => [tensor.name, tensor]));
+  const stored = new Set(initializers.map((tensor) => tensor.name));
   // Old files list weights among the inputs too.
   const given = inputs.filter(({ name }) => !stored.has(name));
   if (given.length !== 1 || outputs.length !== 1) {
@@ -40,16 +46,13 @@ export function checkGraph({ opsets, nodes, initializers, inputs, outputs }: Mod
   const [output] = outputs;
   const producers = producersOf(nodes, path);
   const { name, activation } = logitsOf(output.name, producers);
-  const needed = neededFor(name, producers, new Set([input.name, ...stored.keys()]), path);
+  const needed = neededFor(name, producers, new Set([input.name, ...stored]), path);
   refuseUnknown(needed, path);
+  const taken = new Set([...needed.flatMap((node) => node.inputs), name]);
+  const classes = output.shape?.at(-1) ?? null;
   return {
-    opset,
-    nodes: needed,
-    initializers: stored,
-    input,
-    output: name,
-    classes: output.shape?.at(-1) ?? null,
-    activation,
+    graph: { opset, nodes: needed, input, output: name, classes, activation },
+    initializers: initializers.filter((tensor) => taken.has(tensor.name)),
   };
 }
 

@@ -3,6 +3,7 @@
 import { basename } from 'node:path';
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { sizeOf } from '../../../core/structure.ts';
 import { sha256Of, sha256OfFiles } from '../digest.ts';
 import { type LoadedModel, type LoadRequest, takenOff } from '../format.ts';
 import { countNonzeros } from '../model-json.ts';
@@ -20,41 +21,54 @@ import { tensorOf, type Value } from './values.ts';
 const SMALL = 1024;
 
 export async function loadOnnx({ path, images }: LoadRequest): Promise<LoadedModel> {
-  const bytes = await readRegular(path);
-  const record = decodeModel(bytes, path);
-  const graph = checkGraph(record, path);
-  const files = await readDataFiles(path, [...usedWeights(graph)]);
+  const { graph, weights, file } = await readGraph(path);
   const { inputShape, batch, toInput, notes } = fitGraphInput(graph.input, images?.imageShape ?? null);
-  const { constants, rest, once, nonzeros, dispose } = prepare(graph, (tensor) =>
-    readStored(tensor, rawBytes(tensor, files)),
-  );
-  const all = [{ path, bytes }, ...files.values()];
+  const { constants, rest, once, nonzeros, dispose } = prepare(graph, weights);
+  const { opset, input, output, classes, activation } = graph;
   const run = (pixels: Tensor4D): Tensor => {
-    const known = new Map(constants).set(graph.input.name, toInput(pixels));
-    return tensorOf(runNodes(rest, known, { opset: graph.opset, once }).get(graph.output) as Value);
+    const known = new Map(constants).set(input.name, toInput(pixels));
+    return tensorOf(runNodes(rest, known, { opset, once }).get(output) as Value);
   };
   return {
     model: (pixels) => tf.tidy(() => inBatches(batch, run)(pixels) as Tensor2D),
     record: {
+      ...file,
       ...nonzeros,
       checkpoint: basename(path).replace(/\.onnx$/i, ''),
-      sha256: files.size === 0 ? sha256Of(bytes) : sha256OfFiles(all),
-      bytes: all.reduce((total, file) => total + file.bytes.length, 0),
       epoch: null,
       step: null,
       flops: null,
     },
     inputShape,
-    classes: graph.classes,
-    notes: [...(graph.activation === null ? [] : [takenOff(graph.activation)]), ...notes],
+    classes,
+    notes: [...(activation === null ? [] : [takenOff(activation)]), ...notes],
     dispose,
   };
 }
 
-/** The stored tensors that nodes of a graph take. */
-function* usedWeights({ nodes, initializers, output }: Graph) {
-  const names = new Set([...nodes.flatMap(({ inputs }) => inputs), output]);
-  for (const [name, tensor] of initializers) if (names.has(name)) yield tensor;
+interface ReadGraph {
+  readonly graph: Graph;
+  /** In memory, by name. */
+  readonly weights: ReadonlyMap<string, Value>;
+  readonly file: { readonly sha256: string; readonly bytes: number };
+}
+
+/** Reads a model with the files of weights that it names. What it returns keeps none of their bytes. */
+async function readGraph(path: string): Promise<ReadGraph> {
+  const bytes = await readRegular(path);
+  const { graph, initializers } = checkGraph(decodeModel(bytes, path), path);
+  const files = await readDataFiles(path, initializers);
+  const weights = new Map<string, Value>();
+  for (const tensor of initializers) weights.set(tensor.name, readStored(tensor, rawBytes(tensor, files)));
+  const all = [{ path, bytes }, ...files.values()];
+  return {
+    graph,
+    weights,
+    file: {
+      sha256: files.size === 0 ? sha256Of(bytes) : sha256OfFiles(all),
+      bytes: all.reduce((total, file) => total + file.bytes.length, 0),
+    },
+  };
 }
 
 interface Prepared {
@@ -67,15 +81,8 @@ interface Prepared {
   readonly dispose: () => void;
 }
 
-/**
- * Computes what does not depend on the images.
- *
- * @param read gives a stored tensor in memory
- */
-function prepare(
-  graph: Graph,
-  read: (tensor: ReturnType<typeof usedWeights> extends Generator<infer T> ? T : never) => Value,
-): Prepared {
+/** Computes what does not depend on the images. */
+function prepare({ opset, nodes, output }: Graph, weights: ReadonlyMap<string, Value>): Prepared {
   const owned = new Set<Tensor>();
   const dispose = (): void => {
     tf.dispose([...owned]);
@@ -99,7 +106,7 @@ function prepare(
   /** Small arrays are kept in memory and on the backend, large ones in one place. */
   const settle = (value: Value): Value => {
     if (value.type !== 'float') return value;
-    const small = value.shape.reduce((size, extent) => size * extent, 1) <= SMALL;
+    const small = sizeOf(value.shape) <= SMALL;
     const tensor = keep(tf.tidy(() => tf.clone(tensorOf(value))));
     const numbers = small ? (value.numbers ?? (tensor.dataSync() as Float32Array)) : null;
     return { ...value, numbers, tensor, channelsLast: false };
@@ -110,25 +117,25 @@ function prepare(
     constantValues.add(settled);
   };
   try {
-    for (const tensor of usedWeights(graph)) add(tensor.name, read(tensor));
+    for (const [name, value] of weights) add(name, value);
     const nonzeros = countNonzeros(
       [...constants.values()].flatMap(({ tensor }) => (tensor !== null && tensor.rank >= 2 ? [tensor] : [])),
     );
     const rest: NodeRecord[] = [];
-    for (const node of graph.nodes) {
+    for (const node of nodes) {
       const isConstant = node.inputs.every((name) => name === '' || constants.has(name));
       if (!isConstant) {
         rest.push(node);
         continue;
       }
       tf.tidy(() => {
-        const outputs = runNode(node, constants, { opset: graph.opset, isConstant: true, once });
+        const outputs = runNode(node, constants, { opset, isConstant: true, once });
         node.outputs.forEach((name, i) => {
           if (name !== '' && outputs[i] !== undefined) add(name, outputs[i]);
         });
       });
     }
-    const needed = new Set([...rest.flatMap(({ inputs }) => inputs), graph.output]);
+    const needed = new Set([...rest.flatMap(({ inputs }) => inputs), output]);
     for (const [name, value] of constants) {
       if (needed.has(name)) continue;
       constants.delete(name);
