@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
@@ -117,6 +118,23 @@ describe('an ONNX file', () => {
       expect(clean.value).to.be.above(0.5);
       expect(attacks[0].robust.value).to.equal(0);
     }));
+
+  it('may take images with channels last, or a fixed number of them, of which the rest is filled up', async () => {
+    const shapes = { 'channels last': [null, 4, 4, 1], 'two at a time': [2, 1, 4, 4] };
+    for (const [name, shape] of Object.entries(shapes)) {
+      await written({ ...halves, inputs: [{ name: 'image', shape }] }, async (path) => {
+        expect(await logitsOf(path), name).to.deep.equal([8.25, -0.25]);
+        const target = await loadTarget(path);
+        expect(target.inputShape).to.deep.equal([4, 4, 1]);
+        const image = tf.zeros([1, 4, 4, 1]) as Tensor4D;
+        const gradient = tf.tidy(() => tf.grad((x) => tf.sum(tf.square(target.classify(x as Tensor4D))))(image));
+        // 2 · logit for each weight of 1, which is each pixel's half.
+        expect(Array.from(gradient.dataSync().slice(0, 4)), name).to.deep.equal([0.5, 0.5, -0.5, -0.5]);
+        tf.dispose([image, gradient]);
+        target.dispose();
+      });
+    }
+  });
 
   for (const [what, data, list] of [
     ['a list of floats', weights, true],
