@@ -3,9 +3,9 @@
 import { basename } from 'node:path';
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { sha256Of, sha256OfFiles } from '../../../checkpoints/digest.ts';
 import { sizeOf } from '../../../core/structure.ts';
-import { sha256Of, sha256OfFiles } from '../digest.ts';
-import { type LoadedModel, type LoadRequest, takenOff } from '../format.ts';
+import { activationNote, type LoadedModel, type LoadRequest } from '../format.ts';
 import { countNonzeros } from '../model-json.ts';
 import type { Call } from './call.ts';
 import { rawBytes, readDataFiles, readRegular } from './external-data.ts';
@@ -41,7 +41,7 @@ export async function loadOnnx({ path, images }: LoadRequest): Promise<LoadedMod
     },
     inputShape,
     classes,
-    notes: [...(activation === null ? [] : [takenOff(activation)]), ...notes],
+    notes: [...(activation === null ? [] : [activationNote({ activation, kept: null })]), ...notes],
     dispose,
   };
 }

@@ -1,8 +1,9 @@
 // The numbers of stored tensors: every data type that weights and shapes come in, each checked against its size first.
+
+import { floatsOf } from '../../../checkpoints/pytorch/floats.ts';
 import type { StoredTensor } from '../../../checkpoints/safetensors.ts';
 import { InputError } from '../../../core/errors.ts';
 import { sizeOf } from '../../../core/structure.ts';
-import { floatsOf } from '../floats.ts';
 import type { TensorRecord } from './model.ts';
 import { checkShape, type ElementType, inMemory, type Numbers, type Value } from './values.ts';
 
