@@ -121,6 +121,19 @@ describe('weights of PyTorch', () => {
       expect(error.message).to.contain('no network that Equipoise knows').and.contain('--names');
     }));
 
+  it('may not have names without end, nor a file of names without end', () =>
+    changed(renaming(/^layer(\d)\.(\d)\.conv(\d)/, 'stages.$1.$2.c.$3'), async (path, folder) => {
+      const names = join(folder, 'names.json');
+      for (const key of ['*'.repeat(100_000), 'a'.repeat(100_000), '*a'.repeat(50_000)]) {
+        await writeFile(names, JSON.stringify({ [key]: 'conv1' }));
+        const error = await rejection(loadTarget(path, { images, names }));
+        expect(error).to.be.instanceOf(InputError);
+        expect(error.message.length).to.be.below(2000);
+      }
+      const endless = await rejection(loadTarget(path, { images, names: '/dev/zero' }));
+      expect(endless.message).to.match(/--names .*\/dev\/zero/);
+    }));
+
   it('may be stored in half precision', async () => {
     const half = (value: number): number => {
       const bits = new Uint32Array(Float32Array.of(value).buffer)[0];

@@ -225,7 +225,7 @@ describe('an ONNX file', () => {
   it('that is a device, which never ends, is refused', () =>
     withFolder(async (folder) => {
       await symlink('/dev/zero', join(folder, 'net.onnx'));
-      expect((await rejection(loadTarget(join(folder, 'net.onnx')))).message).to.contain('is no file');
+      expect((await rejection(loadTarget(join(folder, 'net.onnx')))).message).to.contain('neither a file nor a folder');
     }));
 
   it('is refused where a byte is missing or it is none', () =>

@@ -156,22 +156,37 @@ interface Rule {
 /** The first rule that fits the first parts of a name; each `*` of its result takes what a `*` in turn stood for. */
 function renameOne(parts: readonly string[], rules: readonly Rule[]): string {
   for (const { from, to } of rules) {
-    const stars: string[] = [];
+    let stars: readonly string[] = [];
     const fits = from.every((pattern, i) => {
-      const match = parts[i] === undefined ? null : patternOf(pattern).exec(parts[i]);
-      stars.push(...(match?.slice(1) ?? []));
-      return match !== null;
+      const found = parts[i] === undefined ? null : starsOf(pattern, parts[i]);
+      stars = stars.concat(found ?? []);
+      return found !== null;
     });
     if (!fits) continue;
-    const start = to.map((part) => part.replaceAll('*', () => stars.shift() ?? '*')).filter((part) => part !== '');
+    let used = 0;
+    const start = to.map((part) => part.replaceAll('*', () => stars[used++] ?? '*')).filter((part) => part !== '');
     return [...start, ...parts.slice(from.length)].join('.');
   }
   return parts.join('.');
 }
 
-const patternOf = (pattern: string): RegExp => new RegExp(`^${pattern.split('*').map(escapeRegExp).join('(.*)')}$`);
-
-const escapeRegExp = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+/** What the stars of a pattern stand for in a text, each as little as fits; null if it does not fit. Takes linear time. */
+function starsOf(pattern: string, text: string): readonly string[] | null {
+  const [start, ...pieces] = pattern.split('*');
+  if (pieces.length === 0) return text === pattern ? [] : null;
+  if (!text.startsWith(start)) return null;
+  const end = pieces.pop() as string;
+  const stars: string[] = [];
+  let at = start.length;
+  for (const piece of pieces) {
+    const found = text.indexOf(piece, at);
+    if (found < 0) return null;
+    stars.push(text.slice(at, found));
+    at = found + piece.length;
+  }
+  if (at > text.length - end.length || !text.endsWith(end)) return null;
+  return [...stars, text.slice(at, text.length - end.length)];
+}
 
 /** `module.` of DataParallel, `model.` of a wrapper, and whatever else all names start with. */
 function withoutCommonPrefix(names: Map<string, string>): Map<string, string> {

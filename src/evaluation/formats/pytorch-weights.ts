@@ -1,5 +1,4 @@
 // State dicts of PyTorch, which do not say what network they are of: it is told by their names and shapes.
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -59,12 +58,15 @@ async function load({ path, images, names, reading }: LoadRequest): Promise<Load
 
 const namesSchema = z.record(z.string(), z.string());
 
+/** The largest file of names that is read, in bytes. */
+const LARGEST_NAMES = 2 ** 20;
+
 /** @throws InputError if it is no record of names */
 export async function readNames(path: string): Promise<Renames> {
   let record: unknown;
   try {
     const { parse } = await import('yaml');
-    record = parse(await readFile(path, 'utf8'));
+    record = parse(new TextDecoder().decode(await readWhole(path, LARGEST_NAMES)));
   } catch (error) {
     throw new InputError(`--names takes a JSON or YAML file; ${path} cannot be read: ${(error as Error).message}`);
   }
