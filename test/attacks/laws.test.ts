@@ -311,8 +311,10 @@ describe('laws of the attacks', () => {
       for (const loss of traits[name].losses ? (['cw-margin', 'dlr'] as const) : (['cross-entropy'] as const)) {
         // Cross-entropy is no margin, and the constant of C&W weighs distances against logits.
         if (name === 'autoattack' || name === 'cw-l2') continue;
-        it(`${name} in ${norm}, with ${loss}, makes the same examples whatever number multiplies the logits`, () =>
-          fc.assert(
+        it(`${name} in ${norm}, with ${loss}, makes the same examples whatever number multiplies the logits`, function () {
+          // TensorFlow's kernels do not round alike at every scale.
+          if (!['cpu', 'equipoise'].includes(tf.getBackend())) this.skip();
+          return fc.assert(
             fc.asyncProperty(
               fc.integer({ min: -100, max: 120 }),
               fc.constantFrom(...kinds),
@@ -336,7 +338,8 @@ describe('laws of the attacks', () => {
                 [120, 'untargeted', 'train'],
               ],
             },
-          ));
+          );
+        });
       }
 
       if (traits[name].smallest) {
