@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readRuns } from '../src/reporting/index.ts';
 import { runSweep } from '../src/sweeps/index.ts';
-import { ATTACK, outcomesOf, partNames, plannedJobs, settingsSection, TEST_IMAGES } from './study/agent-settings.ts';
+import { ATTACK, TEST_IMAGES } from './quickstart-settings.ts';
+import { outcomesOf, partNames, plannedJobs, settingsSection } from './study/agent-settings.ts';
 
 const { values: options } = parseArgs({
   options: {

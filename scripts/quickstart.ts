@@ -11,35 +11,17 @@ import { startBackend } from '../src/backends/start.ts';
 import { endWithReader } from '../src/cli/closed-pipe.ts';
 import { reportText } from '../src/cli/report.ts';
 import { listenForSignals } from '../src/cli/signals.ts';
-import type { AttackSpec } from '../src/evaluation/attacks.ts';
 import { evaluate } from '../src/evaluation/evaluate.ts';
 import { formatSparsity, percent, readRuns, writeReport } from '../src/reporting/index.ts';
 import { optimizerTitle } from '../src/reporting/table.ts';
 import { type Grid, type Job, jobsOf, runSweep, type SweepEvent, warningOf } from '../src/sweeps/index.ts';
+import { ATTACK, QUICKSTART, TEST_IMAGES } from './quickstart-settings.ts';
 
 const GRID: Grid = {
-  settings: {
-    dataset: 'mnist10k',
-    model: 'cnn',
-    width: 0.5,
-    method: 'rigl',
-    // No divisor of the epoch's 50 steps: AGENT's snapshots should not fall right behind a mask update.
-    updateInterval: 19,
-    objective: 'at',
-    norm: 'linf',
-    epsilon: 0.1,
-    steps: 7,
-    stepSize: 0.025,
-    epochs: 6,
-    batchSize: 32,
-    lr: 0.1,
-    trainLimit: 1600,
-  },
+  settings: QUICKSTART,
   axes: { sparsity: [0, 0.9, 0.95, 0.99], optimizer: ['sgd', 'agent'], seed: [0, 1] },
   controls: [{ objective: 'natural', method: 'dense', sparsity: 0, optimizer: 'sgd' }],
 };
-const ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce', stepSize: null };
-const TEST_IMAGES = 500;
 /** Radii of the curve of robust accuracy beside the 0.1 that every run is evaluated at; three of the nets are drawn. */
 const CURVE = { epsilons: [0, 0.05, 0.2, 0.3], testLimit: 250 };
 

@@ -1,6 +1,5 @@
 // The settings of AGENT that answer its failures: the runs with and without each, and the tables of what they did.
 
-import type { AttackSpec } from '../../src/evaluation/attacks.ts';
 import { pairedDifference } from '../../src/reporting/paired-difference.ts';
 import type { RunRecord } from '../../src/reporting/runs.ts';
 import { mean, standardDeviation } from '../../src/reporting/statistics.ts';
@@ -8,28 +7,10 @@ import { formatPoints, percent } from '../../src/reporting/table.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
 import { configHash, parseConfig, type TrainOptions } from '../../src/training/config.ts';
 import { median } from '../bench/statistics.ts';
+import { QUICKSTART } from '../quickstart-settings.ts';
 
 /** The setting of the quickstart at its highest sparsity. */
-const DIGITS: TrainOptions = {
-  dataset: 'mnist10k',
-  model: 'cnn',
-  width: 0.5,
-  method: 'rigl',
-  sparsity: 0.99,
-  updateInterval: 19,
-  objective: 'at',
-  norm: 'linf',
-  epsilon: 0.1,
-  steps: 7,
-  stepSize: 0.025,
-  epochs: 6,
-  batchSize: 32,
-  lr: 0.1,
-  trainLimit: 1600,
-};
-
-export const ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce', stepSize: null };
-export const TEST_IMAGES = 500;
+const DIGITS: TrainOptions = { ...QUICKSTART, sparsity: 0.99 };
 
 export const CELLS = {
   digits: { title: 'mask update every 19 steps', settings: {} },
