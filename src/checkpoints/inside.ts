@@ -48,7 +48,7 @@ export const tooLarge = (path: string, size: number, largest: number): InputErro
  */
 export async function pathInside(folder: string, name: string, source: string): Promise<string> {
   const outside = new InputError(
-    `${source} names the file ${name}, which lies outside the model's folder. Equipoise reads only files inside it: put the file there.`,
+    `${source} names the file ${name}, which lies outside its folder. Equipoise reads only files inside that: put the file there.`,
   );
   const leaves = (path: string): boolean => isAbsolute(path) || path.split(/[\\/]/)[0] === '..';
   if (name.includes('\0') || isAbsolute(name) || leaves(relative(folder, join(folder, name)))) throw outside;

@@ -8,6 +8,7 @@ import { InputError } from '../../core/errors.ts';
 import { fitInput } from './fit-input.ts';
 import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
 import { type GraphNode, logitsOf, readGraph, unfused } from './graph-topology.ts';
+import { inBatches } from './in-batches.ts';
 import { buildFailure, checkClasses, checkEnds, recordOf, topologyKind } from './model-json.ts';
 
 /** A GraphModel of TensorFlow.js, as the converter makes it of a SavedModel: `model.json` and files of weights. */
@@ -41,7 +42,7 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
     const shape = input.shape?.map((extent) => (extent > 0 ? extent : null));
     const { inputShape, reshape, note } = fitInput(shape, images?.imageShape ?? null);
     const run = (tensor: string) => (batch: Tensor) =>
-      inBatchesOf(shape?.[0] ?? null, batch, (part) => model.execute({ [input.name]: part }, tensor) as Tensor);
+      inBatches(shape?.[0] ?? null, batch, (part) => model.execute({ [input.name]: part }, tensor) as Tensor);
     const output = run(model.outputs[0].name);
     const classify = logits === null ? output : ifSound(logits.activation, output, run(logits.tensor));
     const kernels = Object.values(model.weights).flatMap((weights) => weights.filter(({ rank }) => rank >= 2));
@@ -85,17 +86,4 @@ function build(
   } catch (error) {
     throw buildFailure(path, 'tfjs-converter', 'If it has operations of its own, wrap it with --module.', error);
   }
-}
-
-/** The outputs of a batch of any size, by a model that takes batches of one size; null where it takes any. */
-function inBatchesOf(size: number | null, batch: Tensor, run: (part: Tensor) => Tensor): Tensor {
-  const [count, ...rest] = batch.shape;
-  if (size === null || size === count) return run(batch);
-  const parts = Array.from({ length: Math.ceil(count / size) }, (_, i) => {
-    const taken = Math.min(size, count - i * size);
-    const part = tf.slice(batch, i * size, [taken, ...rest]);
-    return run(taken === size ? part : tf.concat([part, tf.zeros([size - taken, ...rest])], 0));
-  });
-  const outputs = parts.length === 1 ? parts[0] : tf.concat(parts, 0);
-  return tf.slice(outputs, 0, [count, ...outputs.shape.slice(1)]);
 }

@@ -1,6 +1,6 @@
 // Weights that an ONNX model keeps in files beside it. What a model names is read only within the model's folder.
-import { readFile, realpath, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { dirname } from 'node:path';
+import { LARGEST_WEIGHTS, pathInside, readWhole } from '../../../checkpoints/inside.ts';
 import { InputError } from '../../../core/errors.ts';
 import type { TensorRecord } from './model.ts';
 
@@ -26,28 +26,8 @@ export async function readDataFiles(
 }
 
 async function readDataFile(model: string, name: string): Promise<DataFile> {
-  const path = join(dirname(model), name);
-  const outside = new InputError(
-    `${model} names weights in ${JSON.stringify(name)}, outside its folder; only files beside the model are read. Export it again.`,
-  );
-  if (name === '' || isAbsolute(name) || name.split(/[\\/]/).includes('..')) throw outside;
-  let folder: string;
-  let real: string;
-  try {
-    folder = await realpath(dirname(model));
-    real = await realpath(path);
-  } catch {
-    throw new InputError(`${model} names weights in ${name}, which is missing. Copy it into the folder of the model.`);
-  }
-  const within = relative(folder, real);
-  if (within.startsWith(`..${sep}`) || isAbsolute(within)) throw outside;
-  return { path, bytes: await readRegular(real) };
-}
-
-/** @throws InputError for a folder, a device or a pipe, which may never end */
-export async function readRegular(path: string): Promise<Uint8Array> {
-  if (!(await stat(path)).isFile()) throw new InputError(`${path} is no file. Name the file of a model.`);
-  return readFile(path);
+  const path = await pathInside(dirname(model), name, model);
+  return { path, bytes: await readWhole(path, LARGEST_WEIGHTS) };
 }
 
 /**

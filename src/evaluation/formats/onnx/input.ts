@@ -1,11 +1,10 @@
 // How a batch of pixels becomes the input of a graph: ONNX models take channels first, a few of them last, and some always
 // the same number of images.
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../core/errors.ts';
 import type { PixelShape } from '../../../data/types.ts';
 import { fitInput } from '../fit-input.ts';
-import { partsOf } from './axes.ts';
 import type { EndRecord } from './model.ts';
 import { dataTypeName, elementType } from './tensors.ts';
 import { onBackend, type Value, withChannelsLast } from './values.ts';
@@ -62,27 +61,5 @@ export function fitGraphInput({ name, dataType, shape }: EndRecord, image: Pixel
       ...notes,
       ...(flat ? ['It takes vectors: images are flattened by channels, rows, columns.'] : note === null ? [] : [note]),
     ],
-  };
-}
-
-/** The logits of any number of images from a function of `batch` images; the last part is filled up with zeros. */
-export function inBatches(batch: number | null, run: (images: Tensor4D) => Tensor): (images: Tensor4D) => Tensor2D {
-  return (images) => {
-    const count = images.shape[0];
-    if (batch === null || batch === count) return run(images) as Tensor2D;
-    const missing = (batch - (count % batch)) % batch;
-    const whole =
-      missing === 0
-        ? images
-        : tf.pad(images, [
-            [0, missing],
-            [0, 0],
-            [0, 0],
-            [0, 0],
-          ]);
-    const logits = tf.concat(
-      partsOf(whole, whole.shape[0] / batch, 0).map((part) => run(part as Tensor4D)),
-    ) as Tensor2D;
-    return missing === 0 ? logits : tf.slice(logits, [0, 0], [count, -1]);
   };
 }

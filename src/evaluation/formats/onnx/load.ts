@@ -4,13 +4,15 @@ import { basename } from 'node:path';
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { sha256Of, sha256OfFiles } from '../../../checkpoints/digest.ts';
+import { LARGEST_WEIGHTS, readWhole } from '../../../checkpoints/inside.ts';
 import { sizeOf } from '../../../core/structure.ts';
 import { activationNote, type LoadedModel, type LoadRequest } from '../format.ts';
+import { inBatches } from '../in-batches.ts';
 import { countNonzeros } from '../model-json.ts';
 import type { Call } from './call.ts';
-import { rawBytes, readDataFiles, readRegular } from './external-data.ts';
+import { rawBytes, readDataFiles } from './external-data.ts';
 import { checkGraph, type Graph } from './graph.ts';
-import { fitGraphInput, inBatches } from './input.ts';
+import { fitGraphInput } from './input.ts';
 import type { NodeRecord } from './model.ts';
 import { decodeModel } from './protobuf.ts';
 import { runNode, runNodes } from './run.ts';
@@ -25,12 +27,12 @@ export async function loadOnnx({ path, images }: LoadRequest): Promise<LoadedMod
   const { inputShape, batch, toInput, notes } = fitGraphInput(graph.input, images?.imageShape ?? null);
   const { constants, rest, once, nonzeros, dispose } = prepare(graph, weights);
   const { opset, input, output, classes, activation } = graph;
-  const run = (pixels: Tensor4D): Tensor => {
-    const known = new Map(constants).set(input.name, toInput(pixels));
+  const run = (pixels: Tensor): Tensor => {
+    const known = new Map(constants).set(input.name, toInput(pixels as Tensor4D));
     return tensorOf(runNodes(rest, known, { opset, once }).get(output) as Value);
   };
   return {
-    model: (pixels) => tf.tidy(() => inBatches(batch, run)(pixels) as Tensor2D),
+    model: (pixels) => tf.tidy(() => inBatches(batch, pixels, run) as Tensor2D),
     record: {
       ...file,
       ...nonzeros,
@@ -55,7 +57,7 @@ interface ReadGraph {
 
 /** Reads a model with the files of weights that it names. What it returns keeps none of their bytes. */
 async function readGraph(path: string): Promise<ReadGraph> {
-  const bytes = await readRegular(path);
+  const bytes = await readWhole(path, LARGEST_WEIGHTS);
   const { graph, initializers } = checkGraph(decodeModel(bytes, path), path);
   const files = await readDataFiles(path, initializers);
   const weights = new Map<string, Value>();
