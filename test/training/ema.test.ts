@@ -1,7 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { readCheckpoint } from '../../src/checkpoints/checkpoint.ts';
@@ -24,17 +22,12 @@ import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
 import { measureAccuracy } from '../../src/training/validate.ts';
 import { useBackend } from '../backend.ts';
+import { newFolders } from './folders.ts';
 import { tinyConfig, untimedMetrics } from './tiny.ts';
 
 describe('averaged weights', () => {
-  let base = '';
-  before(async () => {
-    await useBackend('cpu');
-    base = await mkdtemp(join(tmpdir(), 'equipoise-'));
-  });
-  after(() => rm(base, { recursive: true }));
-  let count = 0;
-  const folder = () => join(base, `run-${count++}`);
+  before(() => useBackend('cpu'));
+  const folder = newFolders();
 
   const run = async (options: TrainOptions) => {
     const out = folder();

@@ -1,6 +1,5 @@
 import { cpSync, existsSync, rmSync } from 'node:fs';
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -22,6 +21,7 @@ import { openTask, type Task } from '../../src/training/task.ts';
 import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
 import { useBackend } from '../backend.ts';
+import { newFolders } from './folders.ts';
 import { outcome, tinyConfig, untimedMetrics } from './tiny.ts';
 
 describe('the rule of the guard', () => {
@@ -70,14 +70,8 @@ describe('the rule of the guard', () => {
 });
 
 describe('a run with a guard', () => {
-  let base = '';
-  before(async () => {
-    await useBackend('cpu');
-    base = await mkdtemp(join(tmpdir(), 'equipoise-'));
-  });
-  after(() => rm(base, { recursive: true }));
-  let count = 0;
-  const folder = () => join(base, `run-${count++}`);
+  before(() => useBackend('cpu'));
+  const folder = newFolders();
 
   /** Steps so large that accuracy comes and goes, on perturbations that hardly matter. */
   const UNSTEADY = { guard: true, steps: 1, lr: 0.5, epsilon: 0.02, schedule: 'constant', weightDecay: 0 } as const;
@@ -204,7 +198,7 @@ describe('a run with a guard', () => {
         signal: controller.signal,
         onProgress: ({ kind }) => {
           if (kind === 'collapse') {
-            rows = join(base, 'metrics.csv');
+            rows = folder();
             cpSync(runFolder(out).metrics, rows);
             stop = true;
           }
@@ -246,7 +240,7 @@ describe('a run with a guard', () => {
         const epoch = () =>
           trainEpoch(task, state, {
             watch: stopwatch(),
-            store: { file: join(base, 'gradients') },
+            store: { file: folder() },
             report: async () => {},
             afterStep: async () => {},
           });

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
@@ -18,6 +17,7 @@ import { runFolder } from '../../src/training/run-folder.ts';
 import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
 import { useBackend } from '../backend.ts';
+import { newFolders } from './folders.ts';
 import { outcome, tinyConfig } from './tiny.ts';
 
 const PROCESS = fileURLToPath(new URL('./train-process.js', import.meta.url));
@@ -26,14 +26,8 @@ const PROCESS = fileURLToPath(new URL('./train-process.js', import.meta.url));
 const EVERY_STEP = 1e-6;
 
 describe('a run that is stopped and resumed', () => {
-  let base = '';
-  before(async () => {
-    await useBackend('cpu');
-    base = await mkdtemp(join(tmpdir(), 'equipoise-'));
-  });
-  after(() => rm(base, { recursive: true }));
-  let count = 0;
-  const folder = () => join(base, `run-${count++}`);
+  before(() => useBackend('cpu'));
+  const folder = newFolders();
 
   /** Trains until `stop` says so of an event, as Ctrl-C does. */
   async function interrupt(config: TrainConfig, out: string, stop: (event: TrainEvent) => boolean): Promise<void> {

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { hasCheckpoint, readCheckpoint } from '../../src/checkpoints/checkpoint.ts';
@@ -30,17 +29,12 @@ import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
 import { measureVariance } from '../../src/training/variance.ts';
 import { useBackend } from '../backend.ts';
+import { newFolders } from './folders.ts';
 import { outcome, tinyConfig, untimedMetrics } from './tiny.ts';
 
 describe('training', () => {
-  let base = '';
-  before(async () => {
-    await useBackend('cpu');
-    base = await mkdtemp(join(tmpdir(), 'equipoise-'));
-  });
-  after(() => rm(base, { recursive: true }));
-  let count = 0;
-  const folder = () => join(base, `run-${count++}`);
+  before(() => useBackend('cpu'));
+  const folder = newFolders();
 
   /** The events of a run and its folder. */
   async function run(options: TrainOptions): Promise<{ out: string; events: TrainEvent[] }> {
@@ -214,7 +208,7 @@ describe('training', () => {
     const rows = await untimedMetrics(out);
     expect(rows.map(([epoch]) => epoch)).to.deep.equal(['epoch', '1', '2']);
     const file = await readFile(last, 'latin1');
-    expect(file).not.to.include(base);
+    expect(file).not.to.include(dirname(out));
   });
 
   it('saves a model that loads with its sparsity, and no optimizer', async () => {
@@ -351,7 +345,7 @@ describe('training', () => {
       const state = await startState(task);
       const { stored, meanGradient, snapshot } = await runPrepass(task, state, {
         watch: stopwatch(),
-        store: { file: join(base, 'gradients') },
+        store: { file: folder() },
       });
       const kept = await Promise.all([0, 1, 2, 3].map((batch) => stored?.get(batch)));
       const ofBatches = kept.filter((gradients) => gradients != null);
@@ -375,7 +369,7 @@ describe('training', () => {
       const state = await startState(task);
       const { stored, meanGradient, snapshot } = await runPrepass(task, state, {
         watch: stopwatch(),
-        store: { file: join(base, 'gradients') },
+        store: { file: folder() },
       });
       const variance = await measureVariance(task, { ...state, snapshot, meanGradient }, stored);
       expect(variance?.plain).to.be.above(0);
@@ -446,7 +440,7 @@ describe('training', () => {
 
   it('writes nothing when the data are missing or the network cannot be so sparse', async () => {
     const out = folder();
-    const missing = train(tinyConfig({ dataset: 'cifar10' }), { out, dataDirectory: join(base, 'nowhere') });
+    const missing = train(tinyConfig({ dataset: 'cifar10' }), { out, dataDirectory: folder() });
     expect(await missing.catch((error: Error) => error)).to.be.instanceOf(InputError);
     const unknown = train({ ...tinyConfig(), model: 'perceptron' }, { out });
     expect(await unknown.catch((error: Error) => error)).to.be.instanceOf(InputError);
