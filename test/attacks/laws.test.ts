@@ -19,7 +19,7 @@ import {
   success,
 } from '../../attacks/index.ts';
 import { seedKey } from '../../src/core/key.ts';
-import { expectSamePixels, useBackend } from '../backend.ts';
+import { expectSamePixels, skipUnlessExact, useBackend } from '../backend.ts';
 import { lengthOf, smoothNet } from './nets.ts';
 
 /** What the laws vary; an attack is given those that it has. */
@@ -312,8 +312,7 @@ describe('laws of the attacks', () => {
         // Cross-entropy is no margin, and the constant of C&W weighs distances against logits.
         if (name === 'autoattack' || name === 'cw-l2') continue;
         it(`${name} in ${norm}, with ${loss}, makes the same examples whatever number multiplies the logits`, function () {
-          // TensorFlow's kernels do not round alike at every scale.
-          if (!['cpu', 'equipoise'].includes(tf.getBackend())) this.skip();
+          skipUnlessExact(this);
           return fc.assert(
             fc.asyncProperty(
               fc.integer({ min: -100, max: 120 }),

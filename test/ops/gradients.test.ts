@@ -1,14 +1,16 @@
 // The law of gradients: every registered gradient has a row in the table, and on every backend the gradient of each case
 // is what central differences of its forward pass say.
+import { env } from 'node:process';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { lossGradient } from '../../attacks/index.ts';
+import type { BackendName } from '../../src/backends/names.ts';
 import { foldIn, type Key, normal, seedKey } from '../../src/core/key.ts';
 import { sizeOf } from '../../src/core/structure.ts';
 import { registerGradients } from '../../src/ops/gradients.ts';
 import { hasKernel } from '../../src/ops/kernel.ts';
-import { useBackend } from '../backend.ts';
+import { OURS, useBackend } from '../backend.ts';
 import { type Case, ROWS } from './gradient-rows.ts';
 
 /** The distance between the points of a difference. */
@@ -94,6 +96,26 @@ async function kernelsOf(one: Case): Promise<readonly string[]> {
   return [...kernelNames, ...['RunNetwork'].filter((kernel) => !hasKernel(kernel))];
 }
 
+/** The backends of a run for any backend are the one that it names. */
+const BACKENDS: readonly BackendName[] =
+  env.EQUIPOISE_TEST_BACKEND === undefined ? ['cpu', 'engine'] : [env.EQUIPOISE_TEST_BACKEND as BackendName];
+
+/** True if the backend computes a case forwards. Ours compute all of them; TensorFlow refuses some, such as paddings in numbers. */
+function isComputed(one: Case): boolean {
+  if (OURS.includes(tf.getBackend())) return true;
+  try {
+    tf.tidy(() => {
+      outputs(
+        one,
+        one.shapes.map((_, i) => tf.tensor(valuesOf(one, i), [...one.shapes[i]])),
+      ).dataSync();
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The kernels with a registered gradient, as tfjs-core keeps them for all its copies. */
 function registered(): readonly string[] {
   const globals = (globalThis as unknown as { _tfGlobals: Map<string, Map<string, unknown>> })._tfGlobals;
@@ -133,13 +155,15 @@ describe('registered gradients', () => {
     expect(tf.getGradient('LogSoftmax')).to.equal(undefined);
   });
 
-  for (const backend of ['cpu', 'engine'] as const) {
+  for (const backend of BACKENDS) {
     describe(`on ${backend}`, () => {
       before(() => useBackend(backend));
 
       for (const [kernel, cases] of Object.entries(ROWS)) {
         it(`${kernel}: follows central differences`, async () => {
-          for (const [index, one] of cases.entries()) {
+          const computed = Array.from(cases.entries()).filter(([, one]) => isComputed(one));
+          expect(computed, 'cases that the backend computes').not.to.have.length(0);
+          for (const [index, one] of computed) {
             expect(await kernelsOf(one), `case ${index} runs`).to.include(kernel);
             tf.tidy(() => {
               for (const { predicted, measured, tolerance } of differences(one)) {
