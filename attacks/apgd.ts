@@ -1,13 +1,13 @@
-import { ask, askGradient, type GradientAnswer } from './ask.ts';
-import { type Ball, ballAround, checkNorm, lengthOf, scaleTo, searchNorms } from './ball.ts';
-import { type Bounds, checkBounds, checkCount, checkEpsilon, checkShare } from './checks.ts';
-import { meets, type ReadGoal, takeGoal } from './goals.ts';
+import { meets, type ReadGoal, takeGoal } from './loops/goals.ts';
+import { type Attempt, type Clean, type Problem, pixelsOf, streamOf } from './loops/problem.ts';
+import { ask, askGradient, type GradientAnswer } from './loops/query.ts';
+import { ledger, type Outcome, type Search, searching } from './loops/search.ts';
+import { rankTargets, towards } from './loops/target-classes.ts';
 import { dlr, dlrOrMargin, type LossName, lossOf } from './losses.ts';
+import { type Ball, ballAround, checkNorm, lengthOf, scaleTo, searchNorms } from './norms/ball.ts';
 import { type Norm, normOf } from './norms/index.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import { type Attempt, type Clean, type Problem, pixelsOf, streamOf } from './problem.ts';
-import { ledger, type Outcome, type Search, searching } from './search.ts';
-import { rankTargets, towards } from './target-classes.ts';
+import { type Bounds, checkBounds, checkCount, checkEpsilon, checkShare } from './support/checks.ts';
+import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, Loss, NormName } from './types.ts';
 
 export interface ApgdOptions {

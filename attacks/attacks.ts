@@ -1,12 +1,12 @@
 import { apgd, apgdDlr, apgdT } from './apgd.ts';
 import { autoattack } from './autoattack.ts';
-import { searchNorms } from './ball.ts';
 import { bim } from './bim.ts';
 import { cwL2 } from './cw.ts';
 import { deepFool } from './deepfool.ts';
 import { fabT } from './fab.ts';
 import { fgsm } from './fgsm.ts';
 import { miFgsm } from './mi-fgsm.ts';
+import { searchNorms } from './norms/ball.ts';
 import { norms } from './norms/index.ts';
 import { pgd } from './pgd.ts';
 import { square } from './square.ts';

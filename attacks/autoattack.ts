@@ -1,11 +1,11 @@
 import { InputError } from '../src/core/errors.ts';
 import { apgd, apgdT } from './apgd.ts';
 import { type Cascade, cascade } from './cascade.ts';
-import type { Bounds } from './checks.ts';
 import { fabT } from './fab.ts';
 import { dlrOrMargin } from './losses.ts';
-import { checkOptions, type OptionNames } from './options.ts';
 import { square } from './square.ts';
+import type { Bounds } from './support/checks.ts';
+import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, NormName } from './types.ts';
 
 export interface AutoAttackOptions {

@@ -1,5 +1,5 @@
-import { checkOptions } from './options.ts';
 import { type PgdOptions, pgd, STEP_OPTIONS } from './pgd.ts';
+import { checkOptions } from './support/options.ts';
 import type { Attack } from './types.ts';
 
 export type BimOptions = Omit<PgdOptions, 'randomStart' | 'restarts'>;

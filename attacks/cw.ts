@@ -1,12 +1,12 @@
-import { askGradient } from './ask.ts';
-import { checkNorm, clip } from './ball.ts';
-import { type Bounds, checkBounds, checkCap, checkCount, checkPositive } from './checks.ts';
-import { meets, takeGoal } from './goals.ts';
+import { meets, takeGoal } from './loops/goals.ts';
+import { type Attempt, type Clean, type Problem, pixelsOf } from './loops/problem.ts';
+import { askGradient } from './loops/query.ts';
+import { ledger, type Outcome, searching } from './loops/search.ts';
 import { cwMarginUpTo } from './losses.ts';
+import { checkNorm, clip } from './norms/ball.ts';
 import { norms } from './norms/index.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import { type Attempt, type Clean, type Problem, pixelsOf } from './problem.ts';
-import { ledger, type Outcome, searching } from './search.ts';
+import { type Bounds, checkBounds, checkCap, checkCount, checkPositive } from './support/checks.ts';
+import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, NormName } from './types.ts';
 
 export interface CwL2Options {

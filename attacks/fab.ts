@@ -1,13 +1,13 @@
-import { ask, askGradient } from './ask.ts';
-import { checkNorm, clip, type SearchNorm, searchNorms } from './ball.ts';
-import { type Bounds, checkBounds, checkCap, checkCount, checkShare } from './checks.ts';
-import { meets } from './goals.ts';
+import { meets } from './loops/goals.ts';
+import { type Attempt, type Clean, type Problem, pixelsOf } from './loops/problem.ts';
+import { ask, askGradient } from './loops/query.ts';
+import { ledger, type Outcome, searching } from './loops/search.ts';
+import { rankTargets, towards } from './loops/target-classes.ts';
 import { cwMargin, logitDifference } from './losses.ts';
+import { checkNorm, clip, type SearchNorm, searchNorms } from './norms/ball.ts';
 import { norms } from './norms/index.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import { type Attempt, type Clean, type Problem, pixelsOf } from './problem.ts';
-import { ledger, type Outcome, searching } from './search.ts';
-import { rankTargets, towards } from './target-classes.ts';
+import { type Bounds, checkBounds, checkCap, checkCount, checkShare } from './support/checks.ts';
+import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, NormName } from './types.ts';
 
 export interface FabTOptions {

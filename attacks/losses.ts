@@ -4,9 +4,9 @@
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
-import { checkClassTensor } from './labels.ts';
-import { meant } from './meant.ts';
 import { moderation } from './norms/moderate.ts';
+import { checkClassTensor } from './support/labels.ts';
+import { meant } from './support/other-names.ts';
 import type { Goal, Loss } from './types.ts';
 
 /** The labels of an untargeted goal, the targets of a targeted one. */

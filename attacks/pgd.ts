@@ -1,9 +1,9 @@
 import { InputError } from '../src/core/errors.ts';
-import { type Bounds, checkBounds, checkCount, checkEpsilon, checkPositive } from './checks.ts';
-import { ascending } from './gradient-ascent.ts';
+import { ascending } from './loops/gradient-ascent.ts';
 import { type LossName, lossOf } from './losses.ts';
 import { normOf } from './norms/index.ts';
-import { checkOptions, type OptionNames } from './options.ts';
+import { type Bounds, checkBounds, checkCount, checkEpsilon, checkPositive } from './support/checks.ts';
+import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, Loss, NormName } from './types.ts';
 
 export interface PgdOptions {

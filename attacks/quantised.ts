@@ -2,16 +2,16 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
-import { type Bounds, checkBounds, checkCount } from './checks.ts';
-import { addCosts, NO_COST } from './costs.ts';
-import { disposeGoal, goalTensors, type ReadGoal, readGoal, takeGoal } from './goals.ts';
-import { holding } from './held.ts';
-import { checkImages, readPixels } from './images.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import { checkPerturb, checkStart, pixelsOf, samplesOf, sizeOf } from './problem.ts';
-import { takeRows } from './rows.ts';
-import { judge } from './success.ts';
-import { turns } from './turns.ts';
+import { addCosts, NO_COST } from './loops/costs.ts';
+import { disposeGoal, goalTensors, type ReadGoal, readGoal, takeGoal } from './loops/goals.ts';
+import { checkPerturb, checkStart, pixelsOf, samplesOf, sizeOf } from './loops/problem.ts';
+import { takeRows } from './loops/rows.ts';
+import { judge } from './measure/success.ts';
+import { type Bounds, checkBounds, checkCount } from './support/checks.ts';
+import { checkImages, readPixels } from './support/images.ts';
+import { checkOptions, type OptionNames } from './support/options.ts';
+import { holding } from './support/tensor-scope.ts';
+import { turns } from './support/yielding.ts';
 import type { Attack, AttackedModel, AttackProgress, NormName, PerturbOptions } from './types.ts';
 
 export interface QuantisedOptions {

@@ -1,14 +1,14 @@
 import { foldIn, type Key, uniform } from '../src/core/key.ts';
-import { ask } from './ask.ts';
-import { ballAround, checkNorm, clip, type SearchNorm, scaleTo, searchNorms } from './ball.ts';
-import { type Bounds, checkBounds, checkCount, checkEpsilon, checkPositive } from './checks.ts';
-import { meets, takeGoal } from './goals.ts';
+import { meets, takeGoal } from './loops/goals.ts';
+import { type Attempt, type Clean, imageShape, type Problem, pixelsOf, streamOf } from './loops/problem.ts';
+import { ask } from './loops/query.ts';
+import { ledger, type Outcome, searching } from './loops/search.ts';
 import { type LossName, lossOf } from './losses.ts';
+import { ballAround, checkNorm, clip, type SearchNorm, scaleTo, searchNorms } from './norms/ball.ts';
 import { norms } from './norms/index.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import { type Attempt, type Clean, imageShape, type Problem, pixelsOf, streamOf } from './problem.ts';
-import { faces } from './region.ts';
-import { ledger, type Outcome, searching } from './search.ts';
+import { faces } from './norms/region.ts';
+import { type Bounds, checkBounds, checkCount, checkEpsilon, checkPositive } from './support/checks.ts';
+import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, Loss, NormName } from './types.ts';
 
 export interface SquareOptions {

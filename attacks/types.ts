@@ -1,7 +1,7 @@
 // The contracts: what attacks are given, and what they are.
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Key } from '../src/core/key.ts';
-import type { Bounds } from './checks.ts';
+import type { Bounds } from './support/checks.ts';
 
 /** images [batch, height, width, channels], pixels in [0, 1] → logits [batch, classes]. */
 export type Classifier = (images: Tensor4D) => Tensor2D;

@@ -24,7 +24,9 @@ run(tool('typescript', 'bin/tsc'));
 // wide register tiles, of which V8 makes 256-bit instructions where it is told to.
 const assembly = join(root, 'src/engine/assembly');
 const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-const newestSource = Math.max(...readdirSync(assembly).map((file) => modified(join(assembly, file))));
+const newestSource = Math.max(
+  ...readdirSync(assembly, { recursive: true }).map((file) => modified(join(assembly, file))),
+);
 mkdirSync(join(root, 'dist/src/engine'), { recursive: true });
 for (const [name, relaxed, wide] of [
   ['simd', 0, 0],

@@ -9,12 +9,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startBackend } from '../src/backends/start.ts';
-import { writeAtomically } from '../src/checkpoints/atomic-file.ts';
-import { encodeCheckpoint } from '../src/checkpoints/encode.ts';
+import { networkOnly } from '../src/checkpoints/exchange/network.ts';
+import { writeAtomically } from '../src/checkpoints/files/atomic-file.ts';
 import { readCheckpoint, restoreCheckpoint } from '../src/checkpoints/index.ts';
-import { networkOnly } from '../src/checkpoints/network.ts';
+import { encodeCheckpoint } from '../src/checkpoints/safetensors/encode.ts';
 import { loadDataset, testIndices } from '../src/data/index.ts';
-import { encodePng } from '../src/reporting/png.ts';
+import { encodePng } from '../src/reporting/pictures/png.ts';
 import { parseConfig, type TrainOptions, train } from '../src/training/index.ts';
 
 const playground = fileURLToPath(new URL('../../docs/playground', import.meta.url));

@@ -1,6 +1,6 @@
 // The setting of the quickstart, which the study of AGENT's settings takes up.
-import type { AttackSpec } from '../src/evaluation/attacks.ts';
-import type { TrainOptions } from '../src/training/config.ts';
+import type { AttackSpec } from '../src/evaluation/attacks/named-attacks.ts';
+import type { TrainOptions } from '../src/training/config/config.ts';
 
 /** What the runs of the quickstart share. */
 export const QUICKSTART: TrainOptions = {

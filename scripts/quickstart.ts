@@ -8,12 +8,12 @@
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBackend } from '../src/backends/start.ts';
-import { endWithReader } from '../src/cli/closed-pipe.ts';
-import { reportText } from '../src/cli/report.ts';
-import { listenForSignals } from '../src/cli/signals.ts';
+import { reportText } from '../src/cli/commands/report.ts';
+import { endWithReader } from '../src/cli/terminal/closed-pipe.ts';
+import { listenForSignals } from '../src/cli/terminal/signals.ts';
 import { evaluate } from '../src/evaluation/evaluate.ts';
 import { formatSparsity, percent, readRuns, writeReport } from '../src/reporting/index.ts';
-import { optimizerTitle } from '../src/reporting/table.ts';
+import { optimizerTitle } from '../src/reporting/tables/table.ts';
 import { type Grid, type Job, jobsOf, runSweep, type SweepEvent, warningOf } from '../src/sweeps/index.ts';
 import { ATTACK, QUICKSTART, TEST_IMAGES } from './quickstart-settings.ts';
 

@@ -5,8 +5,8 @@ export * from '../attacks/index.ts';
 export { BACKENDS, type BackendChoice, type BackendName } from './backends/names.ts';
 export { type StartedBackend, type StartOptions, startBackend } from './backends/start.ts';
 export { type ReadCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoints/checkpoint.ts';
-export { type Exported, type ExportFormat, exportModel } from './checkpoints/export.ts';
-export { type Imported, type ImportOptions, importModel } from './checkpoints/import.ts';
+export { type Exported, type ExportFormat, exportModel } from './checkpoints/exchange/export.ts';
+export { type Imported, type ImportOptions, importModel } from './checkpoints/exchange/import.ts';
 export { type LoadedModel, loadModel } from './checkpoints/load-model.ts';
 export type { Reading, StemName } from './checkpoints/pytorch/reading.ts';
 export {
@@ -14,7 +14,7 @@ export {
   encodeSafetensors,
   type Safetensors,
   type StoredTensor,
-} from './checkpoints/safetensors.ts';
+} from './checkpoints/safetensors/safetensors.ts';
 export type { Checkpoint, ModelRecord } from './checkpoints/types.ts';
 export { InputError, UsageError } from './core/errors.ts';
 export {
@@ -53,7 +53,13 @@ export {
 } from './core/structure.ts';
 export * from './data/index.ts';
 export * from './engine/index.ts';
-export { type AttackSpec, attackLabel, type ProtocolName, parseAttacks, protocol } from './evaluation/attacks.ts';
+export {
+  type AttackSpec,
+  attackLabel,
+  type ProtocolName,
+  parseAttacks,
+  protocol,
+} from './evaluation/attacks/named-attacks.ts';
 export { evaluate } from './evaluation/evaluate.ts';
 export {
   type Example,
@@ -61,11 +67,11 @@ export {
   type ExamplesOptions,
   encodeExamples,
   makeExamples,
-} from './evaluation/examples.ts';
+} from './evaluation/examples/examples.ts';
 export { type Accuracy, type Interval, wilson } from './evaluation/intervals.ts';
 export type { EvaluateOptions, ModelOptions } from './evaluation/options.ts';
-export type { Preprocessing } from './evaluation/preprocessing.ts';
-export { type LoadOptions, loadTarget, type ModelSource, type Target } from './evaluation/target.ts';
+export type { Preprocessing } from './evaluation/targets/preprocessing.ts';
+export { type LoadOptions, loadTarget, type ModelSource, type Target } from './evaluation/targets/target.ts';
 export type { AttackResult, AttackStage, Evaluation } from './evaluation/types.ts';
 export * from './models/index.ts';
 export { extraBatches, splitBatch } from './objectives/extra-images.ts';
@@ -125,8 +131,8 @@ export type { GradientTransformation, OptimizerState } from './optimizers/types.
 export { type VariableLoss, type VariableOwner, variableLoss } from './optimizers/variables.ts';
 export { compareVariance, gradientVariance } from './optimizers/variance.ts';
 export { type AgentVariant, type AgentVariantName, agentVariants } from './optimizers/variants.ts';
-export { type ExampleFiles, writeExamples } from './reporting/examples.ts';
 export { type ResultRow, readRuns, resultRows } from './reporting/index.ts';
+export { type ExampleFiles, writeExamples } from './reporting/pictures/examples.ts';
 export { type Report, type ReportOptions, writeReport } from './reporting/report.ts';
 export { type BsrNetOptions, bsrNet, startBsrNet } from './sparsity/bsr-net.ts';
 export {
@@ -163,9 +169,9 @@ export {
   SETTINGS,
   type TrainConfig,
   type TrainOptions,
-} from './training/config.ts';
-export { sha256OfFile } from './training/fingerprint.ts';
-export type { MetricRow } from './training/metrics.ts';
-export { type RecipeName, recipes } from './training/recipes.ts';
+} from './training/config/config.ts';
+export { type RecipeName, recipes } from './training/config/recipes.ts';
+export { sha256OfFile } from './training/run/fingerprint.ts';
+export type { MetricRow } from './training/run/metrics.ts';
 export { train } from './training/train.ts';
 export type { RunSummary, TrainEvent, TrainRunOptions } from './training/types.ts';

@@ -83,7 +83,7 @@ import '../cli/run.ts';
 import { readFile } from 'node:fs/promises';
 `;
     expect(breaches('src/ops/a.ts', text)).to.deep.equal([
-      'src/ops/a.ts imports src/training/config.ts',
+      'src/ops/a.ts imports src/training/config/config.ts',
       'src/ops/a.ts imports src/training/train.ts',
       'src/ops/a.ts imports src/engine/index.ts',
       'src/ops/a.ts imports src/cli/run.ts',

@@ -1,5 +1,5 @@
 import { InputError } from '../../src/core/errors.ts';
-import { meant } from '../meant.ts';
+import { meant } from '../support/other-names.ts';
 import type { NormName } from '../types.ts';
 import { l1 } from './l1.ts';
 import { l2 } from './l2.ts';

@@ -1,6 +1,6 @@
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { StoredTensor } from '../../src/checkpoints/safetensors.ts';
+import type { StoredTensor } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { foldIn, integers, seedKey, uniform } from '../../src/core/key.ts';
 import {
   disposeParams,

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { EngineBackend } from '../../src/engine/backend.ts';
-import type { Pool } from '../../src/engine/pool.ts';
-import { type Call, RECORDS } from '../../src/engine/records.ts';
+import { type Call, RECORDS } from '../../src/engine/records/records.ts';
+import type { Pool } from '../../src/engine/runtime/pool.ts';
 import { type Work, workOf } from './work.ts';
 
 export const engine = (): EngineBackend => tf.backend() as unknown as EngineBackend;

@@ -1,6 +1,12 @@
-import type { AttackSpec } from '../../src/evaluation/attacks.ts';
+import type { AttackSpec } from '../../src/evaluation/attacks/named-attacks.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
-import { applicable, configHash, parseConfig, type TrainConfig, type TrainOptions } from '../../src/training/config.ts';
+import {
+  applicable,
+  configHash,
+  parseConfig,
+  type TrainConfig,
+  type TrainOptions,
+} from '../../src/training/config/config.ts';
 
 // docs/study-plan.md says in words what stands here, and why.
 

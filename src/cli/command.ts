@@ -1,5 +1,5 @@
-import type { Flags, FlagValues } from './flags.ts';
-import type { Terminal } from './terminal.ts';
+import type { Flags, FlagValues } from './flags/flags.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 export interface Positional {
   readonly name: string;

@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { InputError, UsageError } from '../core/errors.ts';
 import { inWords, isSystemError } from '../core/system-errors.ts';
-import { endWithReader } from './closed-pipe.ts';
 import { runCommandLine } from './run.ts';
-import { screenOn } from './screen.ts';
-import { listenForSignals } from './signals.ts';
-import type { Terminal } from './terminal.ts';
+import { endWithReader } from './terminal/closed-pipe.ts';
+import { screenOn } from './terminal/screen.ts';
+import { listenForSignals } from './terminal/signals.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
 

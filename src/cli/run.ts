@@ -3,8 +3,8 @@ import { didYouMean } from '../core/did-you-mean.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Command, Invocation } from './command.ts';
 import { COMMANDS, type CommandEntry } from './commands.ts';
-import { COMMON_FLAGS, type Flags, readFlags } from './flags.ts';
-import type { Terminal } from './terminal.ts';
+import { COMMON_FLAGS, type Flags, readFlags } from './flags/flags.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 /** What yargs adds to the flags. */
 const OWN_KEYS = ['_', '$0', 'h', 'help', 'version'];

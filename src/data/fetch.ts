@@ -3,14 +3,14 @@ import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InputError, UsageError } from '../core/errors.ts';
 import { explainingErrors } from '../core/system-errors.ts';
-import { datasetNames, datasetOf, fileSourceOf } from './datasets.ts';
-import { dataDirectory } from './directory.ts';
-import { type DownloadOptions, download } from './download.ts';
-import { findFiles } from './files.ts';
+import { dataDirectory } from './files/directory.ts';
+import { type DownloadOptions, download } from './files/download.ts';
+import { publish } from './files/publish.ts';
+import { findFiles } from './files/published-files.ts';
+import { extractTarGz } from './files/tar.ts';
 import { type DatasetInfo, infoOf } from './info.ts';
 import { readFileDataset } from './load.ts';
-import { publish } from './publish.ts';
-import { extractTarGz } from './tar.ts';
+import { datasetNames, datasetOf, fileSourceOf } from './sets/datasets.ts';
 import type { FileSource } from './types.ts';
 
 export interface FetchOptions extends DownloadOptions {

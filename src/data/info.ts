@@ -1,7 +1,7 @@
 // What is known of a data set that is there.
 import { resolve } from 'node:path';
-import { datasetOf } from './datasets.ts';
 import { datasetLabel, type LoadOptions, loadDataset, locateFiles, readFileDataset } from './load.ts';
+import { datasetOf } from './sets/datasets.ts';
 import type { Dataset, PixelShape } from './types.ts';
 
 /** What `equipoise data info` shows. */

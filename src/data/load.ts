@@ -2,10 +2,10 @@
 import { join, resolve } from 'node:path';
 import { InputError, UsageError } from '../core/errors.ts';
 import { explainingErrors } from '../core/system-errors.ts';
-import { datasetOf } from './datasets.ts';
-import { dataDirectory } from './directory.ts';
-import { type FoundFiles, findFiles, readFiles } from './files.ts';
-import { classFoldersIn } from './folder-listing.ts';
+import { dataDirectory } from './files/directory.ts';
+import { type FoundFiles, findFiles, readFiles } from './files/published-files.ts';
+import { datasetOf } from './sets/datasets.ts';
+import { classFoldersIn } from './sets/folder-listing.ts';
 import type { Dataset, FileSource } from './types.ts';
 
 export interface LoadOptions {

@@ -1,5 +1,5 @@
-import type { Checksum } from './checksum.ts';
-import type { DatasetDefaults } from './defaults.ts';
+import type { Checksum } from './files/checksum.ts';
+import type { DatasetDefaults } from './sets/defaults.ts';
 
 /** Images and labels held in memory as bytes. */
 export interface Split {

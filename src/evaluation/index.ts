@@ -1,4 +1,4 @@
-export type { Alarm, AlarmName } from './alarms.ts';
+export type { Alarm, AlarmName } from './alarms/alarms.ts';
 export {
   type AttackDefaults,
   type AttackSpec,
@@ -9,8 +9,7 @@ export {
   type ProtocolName,
   parseAttacks,
   protocol,
-} from './attacks.ts';
-export { packBits, unpackBits } from './bits.ts';
+} from './attacks/named-attacks.ts';
 export { formatEpsilon } from './epsilon.ts';
 export { evaluate, evaluateTarget } from './evaluate.ts';
 export {
@@ -20,7 +19,7 @@ export {
   encodeExamples,
   fell,
   makeExamples,
-} from './examples.ts';
+} from './examples/examples.ts';
 export type { FormatName } from './formats/index.ts';
 export { type Accuracy, accuracyOf, type Interval, wilson } from './intervals.ts';
 export {
@@ -31,8 +30,10 @@ export {
   measure,
 } from './measure.ts';
 export type { EvaluateOptions, ModelOptions } from './options.ts';
-export type { Preprocessing } from './preprocessing.ts';
-export { mergeEvaluation, readEvaluations, recordEvaluation } from './record.ts';
+export { packBits, unpackBits } from './results/bits.ts';
+export { mergeEvaluation, readEvaluations, recordEvaluation } from './results/results-file.ts';
+export { unionOf } from './results/union.ts';
+export type { Preprocessing } from './targets/preprocessing.ts';
 export {
   checkpointFiles,
   type LoadOptions,
@@ -42,6 +43,5 @@ export {
   modelFiles,
   recordPath,
   type Target,
-} from './target.ts';
+} from './targets/target.ts';
 export { type AttackResult, type AttackStage, CLAIM, type Evaluation, UNION } from './types.ts';
-export { unionOf } from './union.ts';

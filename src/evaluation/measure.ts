@@ -1,24 +1,24 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { addCosts, NO_COST, workOf } from '../../attacks/costs.ts';
-import { checkKnown } from '../../attacks/goals.ts';
 import { norms } from '../../attacks/index.ts';
-import { readClasses } from '../../attacks/labels.ts';
+import { addCosts, NO_COST, workOf } from '../../attacks/loops/costs.ts';
+import { checkKnown } from '../../attacks/loops/goals.ts';
+import { type UnderAttackOptions, underAttack } from '../../attacks/measure/under-attack.ts';
+import { readClasses } from '../../attacks/support/labels.ts';
 import type { Attack, AttackProgress, Classifier, Cost, NormName } from '../../attacks/types.ts';
-import { type UnderAttackOptions, underAttack } from '../../attacks/under-attack.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../core/key.ts';
 import { batchesOf, batchImages, batchLabels, type Dataset, testIndices } from '../data/index.ts';
-import { type Alarm, type AttackEvidence, checkAlarms, type Evidence } from './alarms.ts';
-import { type AttackSpec, attackLabel, attackSettings, buildAttack } from './attacks.ts';
-import { packBits } from './bits.ts';
+import { type Alarm, type AttackEvidence, checkAlarms, type Evidence } from './alarms/alarms.ts';
+import { probeModel } from './alarms/probe.ts';
+import { type AttackSpec, attackLabel, attackSettings, buildAttack } from './attacks/named-attacks.ts';
 import { checkEpsilon } from './epsilon.ts';
 import { type Accuracy, accuracyOf } from './intervals.ts';
-import { predict } from './predict.ts';
-import { probeModel } from './probe.ts';
+import { packBits } from './results/bits.ts';
+import { withUnions } from './results/union.ts';
+import { predict } from './targets/predict.ts';
 import type { AttackResult } from './types.ts';
-import { withUnions } from './union.ts';
 
 export interface MeasureOptions {
   readonly norm: NormName;

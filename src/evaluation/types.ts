@@ -1,9 +1,9 @@
 import type { NormName } from '../../attacks/types.ts';
 import type { Reading } from '../checkpoints/pytorch/reading.ts';
-import type { Alarm } from './alarms.ts';
+import type { Alarm } from './alarms/alarms.ts';
 import type { FormatName } from './formats/index.ts';
 import type { Accuracy } from './intervals.ts';
-import type { Preprocessing } from './preprocessing.ts';
+import type { Preprocessing } from './targets/preprocessing.ts';
 
 /** The name of the result that counts an image right only where it survived every attack of one norm and radius. */
 export const UNION = 'union';

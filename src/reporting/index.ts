@@ -1,14 +1,10 @@
-export { type Comparison, comparisonsOf } from './comparisons.ts';
-export { type EpochsToAccuracy, epochsToAccuracy, formatEpochsToAccuracy } from './epochs-to-accuracy.ts';
-export { countFallen, type ExampleFiles, formatDistance, writeExamples } from './examples.ts';
-export { drawGallery, type Gallery, type GalleryNet, type GalleryOptions } from './gallery.ts';
-export { renderPage } from './page.ts';
-export { type Estimate, type PairedDifference, pairedDifference } from './paired-difference.ts';
+export { renderPage } from './page/page.ts';
+export { countFallen, type ExampleFiles, formatDistance, writeExamples } from './pictures/examples.ts';
+export { drawGallery, type Gallery, type GalleryNet, type GalleryOptions } from './pictures/gallery.ts';
 export { type Report, type ReportOptions, writeReport } from './report.ts';
 export { collectReport, headlineCells, type ReportData, type ReportGroup, type Threat } from './report-data.ts';
-export { resultRows } from './result-rows.ts';
-export { formatResults, parseResults, RESULT_COLUMNS, type ResultColumn, type ResultRow } from './results.ts';
 export { findRuns, isComplete, type LeftOut, type RunRecord, readRuns } from './runs.ts';
+export { type Estimate, type PairedDifference, pairedDifference } from './statistics/paired-difference.ts';
 export {
   holm,
   mean,
@@ -16,8 +12,12 @@ export {
   standardDeviation,
   studentQuantile,
   studentTails,
-} from './statistics.ts';
-export { formatSummary, SUMMARY_COLUMNS, type SummaryCell, summarize } from './summary.ts';
+} from './statistics/statistics.ts';
+export { type Comparison, comparisonsOf } from './tables/comparisons.ts';
+export { type EpochsToAccuracy, epochsToAccuracy, formatEpochsToAccuracy } from './tables/epochs-to-accuracy.ts';
+export { resultRows } from './tables/result-rows.ts';
+export { formatResults, parseResults, RESULT_COLUMNS, type ResultColumn, type ResultRow } from './tables/results.ts';
+export { formatSummary, SUMMARY_COLUMNS, type SummaryCell, summarize } from './tables/summary.ts';
 export {
   formatAccuracy,
   formatDifference,
@@ -27,4 +27,4 @@ export {
   formatSummaryTable,
   formatTable,
   percent,
-} from './table.ts';
+} from './tables/table.ts';

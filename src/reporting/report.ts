@@ -2,19 +2,19 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from '../checkpoints/atomic-file.ts';
+import { writeAtomically } from '../checkpoints/files/atomic-file.ts';
 import { InputError } from '../core/errors.ts';
 import { isMissing } from '../core/system-errors.ts';
 import { type Dataset, loadDataset } from '../data/index.ts';
-import { checkpointIdentity, loadTarget } from '../evaluation/target.ts';
-import { formatEpochsToAccuracy } from './epochs-to-accuracy.ts';
-import { drawGallery, type Gallery, type GalleryNet, parseGallery } from './gallery.ts';
-import { renderPage } from './page.ts';
+import { checkpointIdentity, loadTarget } from '../evaluation/targets/target.ts';
+import { renderPage } from './page/page.ts';
+import { drawGallery, type Gallery, type GalleryNet, parseGallery } from './pictures/gallery.ts';
 import { collectReport, headlineCells, type ReportData, type ReportGroup, withGallery } from './report-data.ts';
-import { formatResults } from './results.ts';
 import { findRuns, type RunRecord } from './runs.ts';
-import { formatSummary, type SummaryCell } from './summary.ts';
-import { formatSparsity, optimizerTitle } from './table.ts';
+import { formatEpochsToAccuracy } from './tables/epochs-to-accuracy.ts';
+import { formatResults } from './tables/results.ts';
+import { formatSummary, type SummaryCell } from './tables/summary.ts';
+import { formatSparsity, optimizerTitle } from './tables/table.ts';
 
 export interface ReportOptions {
   /** Where the files go; default: the folder that is reported. */

@@ -7,13 +7,13 @@ import { hasCheckpoint, readCheckpoint } from '../checkpoints/checkpoint.ts';
 import { recordsEnd } from '../checkpoints/completion.ts';
 import { InputError } from '../core/errors.ts';
 import { isSystemError, reading } from '../core/system-errors.ts';
-import { readEvaluations } from '../evaluation/record.ts';
+import { readEvaluations } from '../evaluation/results/results-file.ts';
 import type { Evaluation } from '../evaluation/types.ts';
-import { measureOf, scoreOf } from '../training/best-epoch.ts';
-import { CONFIG_VERSION, readConfig, type TrainConfig } from '../training/config.ts';
-import { type MetricRow, parseMetrics } from '../training/metrics.ts';
-import { runFolder } from '../training/run-folder.ts';
-import type { CostedRun } from './epochs-to-accuracy.ts';
+import { CONFIG_VERSION, readConfig, type TrainConfig } from '../training/config/config.ts';
+import { measureOf, scoreOf } from '../training/run/best-epoch.ts';
+import { type MetricRow, parseMetrics } from '../training/run/metrics.ts';
+import { runFolder } from '../training/run/run-folder.ts';
+import type { CostedRun } from './tables/epochs-to-accuracy.ts';
 
 /** A run's folder as a report reads it. */
 export interface RunRecord {

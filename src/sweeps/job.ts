@@ -1,17 +1,17 @@
 // One run of a sweep: trained, evaluated, and whether both are done.
 import { completionOf } from '../checkpoints/completion.ts';
-import type { LockTimes } from '../checkpoints/lock.ts';
-import { readIfThere } from '../checkpoints/read-if-there.ts';
+import { readIfThere } from '../checkpoints/files/read-if-there.ts';
+import type { LockTimes } from '../checkpoints/lock/lock.ts';
 import { InputError } from '../core/errors.ts';
-import { attackLabel, PROTOCOLS } from '../evaluation/attacks.ts';
+import { attackLabel, PROTOCOLS } from '../evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
-import { interruptedPath } from '../evaluation/interrupted.ts';
 import type { EvaluationProgress } from '../evaluation/measure.ts';
 import type { EvaluateOptions } from '../evaluation/options.ts';
-import { readEvaluations } from '../evaluation/record.ts';
-import { checkpointFiles, checkpointIdentity } from '../evaluation/target.ts';
-import type { TrainConfig } from '../training/config.ts';
-import { hasEndEvent, readRunConfig, runFolder } from '../training/run-folder.ts';
+import { readEvaluations } from '../evaluation/results/results-file.ts';
+import { interruptedPath } from '../evaluation/results/resume-file.ts';
+import { checkpointFiles, checkpointIdentity } from '../evaluation/targets/target.ts';
+import type { TrainConfig } from '../training/config/config.ts';
+import { hasEndEvent, readRunConfig, runFolder } from '../training/run/run-folder.ts';
 import type { TaskFiles } from '../training/task.ts';
 import { train } from '../training/train.ts';
 import type { TrainEvent } from '../training/types.ts';

@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import type { LockTimes } from '../checkpoints/lock.ts';
+import type { LockTimes } from '../checkpoints/lock/lock.ts';
 import { InputError } from '../core/errors.ts';
 import type { TaskFiles } from '../training/task.ts';
 import type { FromChild, ToChild } from './child.ts';

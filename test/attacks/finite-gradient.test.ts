@@ -2,7 +2,6 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
-import { finiteGradient, makeFinite } from '../../attacks/finite-gradient.ts';
 import {
   type Attack,
   type AttackName,
@@ -16,6 +15,7 @@ import {
   pgd,
   robustAccuracy,
 } from '../../attacks/index.ts';
+import { finiteGradient, makeFinite } from '../../attacks/loops/finite-gradient.ts';
 import { useBackend } from '../backend.ts';
 import { lengthOf, smoothNet } from './nets.ts';
 

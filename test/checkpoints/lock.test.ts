@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { acquireLock, withLock } from '../../src/checkpoints/lock.ts';
-import { formatRecord } from '../../src/checkpoints/lock-record.ts';
+import { acquireLock, withLock } from '../../src/checkpoints/lock/lock.ts';
+import { formatRecord } from '../../src/checkpoints/lock/lock-record.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { rejection } from '../rejection.ts';
 

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { decode } from 'fast-png';
-import { decodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { decodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { synthetic, testIndices } from '../../src/data/index.ts';

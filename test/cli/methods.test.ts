@@ -3,13 +3,13 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { encodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { encodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { synthetic } from '../../src/data/synthetic.ts';
-import { configHash, parseConfig } from '../../src/training/config.ts';
-import { sha256OfFile } from '../../src/training/fingerprint.ts';
-import { parseMetrics } from '../../src/training/metrics.ts';
+import { synthetic } from '../../src/data/sets/synthetic.ts';
+import { configHash, parseConfig } from '../../src/training/config/config.ts';
+import { sha256OfFile } from '../../src/training/run/fingerprint.ts';
+import { parseMetrics } from '../../src/training/run/metrics.ts';
 import { temporaryFolder } from './folder.ts';
 
 const docs = fileURLToPath(new URL('../../../docs', import.meta.url));

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import headless from '@xterm/headless';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { barLine, rateOf } from '../../src/cli/progress-bar.ts';
+import { barLine, rateOf } from '../../src/cli/terminal/progress-bar.ts';
 import { temporaryFolder } from './folder.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));

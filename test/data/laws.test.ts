@@ -8,7 +8,7 @@ import { InputError } from '../../src/core/errors.ts';
 import { sizeOf } from '../../src/core/structure.ts';
 import { type DatasetName, datasetNames, datasetOf, loadDataset } from '../../src/data/index.ts';
 import { buildModel } from '../../src/models/models.ts';
-import { parseConfig } from '../../src/training/config.ts';
+import { parseConfig } from '../../src/training/config/config.ts';
 import { rejection } from '../rejection.ts';
 import { file, matrix, UINT8 } from './matlab.ts';
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { KERNELS, type KernelName, RECORDS } from '../../src/engine/records.ts';
+import { KERNELS, type KernelName, RECORDS } from '../../src/engine/records/records.ts';
 
 const folder = new URL('../../../src/engine/assembly/', import.meta.url);
 const source = readdirSync(folder)

@@ -9,10 +9,16 @@ import { InputError } from '../../src/core/errors.ts';
 import { foldIn, seedKey, uniform } from '../../src/core/key.ts';
 import { batchImages, batchLabels } from '../../src/data/index.ts';
 import type { Split } from '../../src/data/types.ts';
-import { ALARMS_PAGE, type Alarm, type AlarmName, checkAlarms, type Evidence } from '../../src/evaluation/alarms.ts';
-import { parseAttacks } from '../../src/evaluation/attacks.ts';
+import {
+  ALARMS_PAGE,
+  type Alarm,
+  type AlarmName,
+  checkAlarms,
+  type Evidence,
+} from '../../src/evaluation/alarms/alarms.ts';
+import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { type EvaluatedSplit, type MeasureOptions, measure } from '../../src/evaluation/measure.ts';
-import { preprocessed } from '../../src/evaluation/preprocessing.ts';
+import { preprocessed } from '../../src/evaluation/targets/preprocessing.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 

@@ -5,14 +5,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import type { Classifier } from '../../attacks/types.ts';
 import { InputError, UsageError } from '../../src/core/errors.ts';
-import { attackLabel, parseAttacks, protocol } from '../../src/evaluation/attacks.ts';
-import { packBits, unpackBits } from '../../src/evaluation/bits.ts';
+import { attackLabel, parseAttacks, protocol } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
 import { type EvaluationStep, type MeasureOptions, measure } from '../../src/evaluation/measure.ts';
-import { mergeEvaluation, readEvaluations } from '../../src/evaluation/record.ts';
+import { packBits, unpackBits } from '../../src/evaluation/results/bits.ts';
+import { mergeEvaluation, readEvaluations } from '../../src/evaluation/results/results-file.ts';
+import { unionOf } from '../../src/evaluation/results/union.ts';
 import { type AttackResult, type Evaluation, UNION } from '../../src/evaluation/types.ts';
-import { unionOf } from '../../src/evaluation/union.ts';
 import { useBackend } from '../backend.ts';
 import { tinyData, withRun } from './tiny.ts';
 

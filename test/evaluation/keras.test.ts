@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { batchImages, type Dataset, loadDataset } from '../../src/data/index.ts';
-import { parseAttacks } from '../../src/evaluation/attacks.ts';
+import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
-import { loadTarget } from '../../src/evaluation/target.ts';
+import { loadTarget } from '../../src/evaluation/targets/target.ts';
 import { useBackend } from '../backend.ts';
 
 // Made by tensorflowjs_converter, and by TensorFlow itself: scripts/keras_reference.py.

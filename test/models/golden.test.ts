@@ -1,7 +1,7 @@
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import type { StoredTensor } from '../../src/checkpoints/safetensors.ts';
+import type { StoredTensor } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { isSparse, type Params, type Tensors, trainable } from '../../src/core/params.ts';
 import { maskStructure } from '../../src/core/structure.ts';
 import {

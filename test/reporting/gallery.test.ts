@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { decode } from 'fast-png';
-import { loadTarget } from '../../src/evaluation/target.ts';
-import { drawGallery } from '../../src/reporting/gallery.ts';
+import { loadTarget } from '../../src/evaluation/targets/target.ts';
+import { drawGallery } from '../../src/reporting/pictures/gallery.ts';
 import { tinyData, withRun } from '../evaluation/tiny.ts';
 
 const pixels = (png: string) => decode(Buffer.from(png, 'base64'));

@@ -9,7 +9,7 @@ import {
   standardDeviation,
   studentQuantile,
   studentTails,
-} from '../../src/reporting/statistics.ts';
+} from '../../src/reporting/statistics/statistics.ts';
 
 describe('mean and sample standard deviation', () => {
   it('divide by n and by n − 1', () => {

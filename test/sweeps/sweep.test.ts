@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
-import { parseAttacks } from '../../src/evaluation/attacks.ts';
-import { readEvaluations } from '../../src/evaluation/record.ts';
+import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
+import { readEvaluations } from '../../src/evaluation/results/results-file.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
 import { runSweep, type SweepEvent } from '../../src/sweeps/sweep.ts';
 

@@ -13,7 +13,7 @@ import type { InnerAttack } from '../../src/objectives/types.ts';
 import { attackPlan } from '../../src/training/adversary/plan.ts';
 import { formatSteps, parseSteps, stepsAt } from '../../src/training/adversary/steps-schedule.ts';
 import { type TrainingAttackName, trainingAttacks } from '../../src/training/adversary/training-attacks.ts';
-import { attackBatch } from '../../src/training/attacks.ts';
+import { attackBatch } from '../../src/training/adversary/training-batches.ts';
 import { goldenNet, smoothNet } from '../attacks/nets.ts';
 import { useBackend } from '../backend.ts';
 import { golden, toTensor } from '../golden.ts';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { UsageError } from '../../src/core/errors.ts';
 import { type MethodName, methods } from '../../src/sparsity/methods.ts';
-import { seesOtherExamples } from '../../src/training/conditions.ts';
+import { seesOtherExamples } from '../../src/training/config/conditions.ts';
 import {
   configHash,
   describe as describeConfig,
@@ -10,8 +10,8 @@ import {
   readConfig,
   settingRows,
   type TrainOptions,
-} from '../../src/training/config.ts';
-import { methodOptions } from '../../src/training/method-options.ts';
+} from '../../src/training/config/config.ts';
+import { methodOptions } from '../../src/training/config/method-options.ts';
 
 const problemOf = (input: unknown): string => {
   try {

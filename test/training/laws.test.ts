@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { previousOf } from '../../src/checkpoints/atomic-file.ts';
 import { readCheckpoint, writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
+import { previousOf } from '../../src/checkpoints/files/atomic-file.ts';
 import { restoreCheckpoint } from '../../src/checkpoints/index.ts';
 import { loadModel } from '../../src/checkpoints/load-model.ts';
-import { encodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { encodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { foldIn, normal, seedKey } from '../../src/core/key.ts';
 import {
@@ -32,14 +32,15 @@ import { disposeSnapshot } from '../../src/optimizers/snapshot.ts';
 import { NEW_THETA } from '../../src/sparsity/bsr-net.ts';
 import { distributions } from '../../src/sparsity/distributions.ts';
 import { type MethodName, methods } from '../../src/sparsity/methods.ts';
-import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from '../../src/training/batches.ts';
-import type { TrainConfig, TrainOptions } from '../../src/training/config.ts';
+import { gradientMemory } from '../../src/training/agent/memory.ts';
+import { runPrepass } from '../../src/training/agent/prepass.ts';
+import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from '../../src/training/batches/batches.ts';
+import type { TrainConfig, TrainOptions } from '../../src/training/config/config.ts';
 import { trainEpoch } from '../../src/training/epoch.ts';
-import { sha256OfFile } from '../../src/training/fingerprint.ts';
 import { lossGradients, lossOf } from '../../src/training/loss-gradients.ts';
-import { gradientMemory } from '../../src/training/memory.ts';
-import { runPrepass } from '../../src/training/prepass.ts';
-import { runFolder } from '../../src/training/run-folder.ts';
+import { sha256OfFile } from '../../src/training/run/fingerprint.ts';
+import { runFolder } from '../../src/training/run/run-folder.ts';
+import { stopwatch } from '../../src/training/run/stopwatch.ts';
 import {
   disposeTrainState,
   fromCheckpoint,
@@ -47,7 +48,6 @@ import {
   type TrainState,
   toCheckpoint,
 } from '../../src/training/state.ts';
-import { stopwatch } from '../../src/training/stopwatch.ts';
 import { distributionOptions, openTask, type Task, type TaskFiles } from '../../src/training/task.ts';
 import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';

@@ -1,4 +1,4 @@
-import type { StoredTensor } from '../../checkpoints/safetensors.ts';
+import type { StoredTensor } from '../safetensors/safetensors.ts';
 
 /** The values of a stored tensor as float32, whatever it was stored in. */
 export function floatsOf({ dtype, data }: StoredTensor): Float32Array {

@@ -1,4 +1,4 @@
-import { type Fields, type KernelName, RECORDS } from '../records.ts';
+import { type Fields, type KernelName, RECORDS } from '../records/records.ts';
 import type { Run } from './run.ts';
 
 /** A number that is known when the plan is made, or when it runs. */

@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
-import { sha256Of } from '../../checkpoints/digest.ts';
-import { LARGEST_WEIGHTS, readWhole } from '../../checkpoints/inside.ts';
-import { checkpointOf } from '../../checkpoints/network.ts';
+import { checkpointOf } from '../../checkpoints/exchange/network.ts';
+import { sha256Of } from '../../checkpoints/files/digest.ts';
+import { LARGEST_WEIGHTS, readWhole } from '../../checkpoints/files/inside.ts';
 import { decodePytorch } from '../../checkpoints/pytorch/exported.ts';
-import { decodeSafetensors } from '../../checkpoints/safetensors.ts';
+import { decodeSafetensors } from '../../checkpoints/safetensors/safetensors.ts';
 import { buildModel, MODEL_METADATA } from '../../models/index.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
 import { modelOfNetwork, trainingOf } from './network.ts';

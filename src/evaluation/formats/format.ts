@@ -1,4 +1,4 @@
-import type { FinalActivation } from '../../../attacks/final-activation.ts';
+import type { FinalActivation } from '../../../attacks/models/final-activation.ts';
 import type { AttackedModel, NormName } from '../../../attacks/types.ts';
 import type { Reading } from '../../checkpoints/pytorch/reading.ts';
 import type { PixelShape } from '../../data/types.ts';

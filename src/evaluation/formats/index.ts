@@ -1,8 +1,8 @@
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LARGEST_MODEL_JSON, readWhole } from '../../checkpoints/inside.ts';
-import { MODEL_JSON } from '../../checkpoints/saved-model.ts';
+import { MODEL_JSON } from '../../checkpoints/exchange/saved-model.ts';
+import { LARGEST_MODEL_JSON, readWhole } from '../../checkpoints/files/inside.ts';
 import { InputError } from '../../core/errors.ts';
 import { checkpoint } from './checkpoint.ts';
 import { exported } from './exported.ts';

@@ -2,8 +2,8 @@
 // that is done, and how often the guard found the network collapsed.
 
 import { type AttackStrength, warmedUp } from '../../objectives/warm-up.ts';
-import { configuredSteps, isAdversarial } from '../conditions.ts';
-import type { TrainConfig } from '../settings.ts';
+import { configuredSteps, isAdversarial } from '../config/conditions.ts';
+import type { TrainConfig } from '../config/settings.ts';
 import { defaultStepSize } from './pgd.ts';
 import { parseSteps, stepsAt } from './steps-schedule.ts';
 import { type TrainingAttackName, trainingAttacks } from './training-attacks.ts';

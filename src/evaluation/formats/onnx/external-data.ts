@@ -1,6 +1,6 @@
 // Weights that an ONNX model keeps in files beside it. What a model names is read only within the model's folder.
 import { dirname } from 'node:path';
-import { LARGEST_WEIGHTS, pathInside, readWhole } from '../../../checkpoints/inside.ts';
+import { LARGEST_WEIGHTS, pathInside, readWhole } from '../../../checkpoints/files/inside.ts';
 import { InputError } from '../../../core/errors.ts';
 import type { TensorRecord } from './model.ts';
 

@@ -1,0 +1,206 @@
+// A lock on a folder for one writer at a time, on local and on shared file systems.
+//
+// The lock is a folder with one file, named by its owner's token. Renaming a folder to a name that a full folder has
+// fails, so one process only gets it. Taking a stale lock over renames the file from the old token to the new one, which
+// succeeds once. The owner rewrites its file in place and never creates it anew, so it cannot get back what it has lost.
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { InputError } from '../../core/errors.ts';
+import { isMissing, isSystemError, writing } from '../../core/system-errors.ts';
+import { makeFolder } from '../files/folders.ts';
+import type { HeartbeatData } from './heartbeat.ts';
+import { formatRecord, type LockRecord } from './lock-record.ts';
+import { describeOwner, judge, type Sighting } from './lock-state.ts';
+import { hasEnded, thisProcess } from './owner.ts';
+
+/** Called before a file takes its name or grows; throws where it may not. */
+export type Guard = () => Promise<void>;
+
+/** A lock that this process holds. */
+export interface Lock {
+  /** @throws InputError if another process has taken the lock over, or if it is gone with its folder */
+  readonly guard: Guard;
+  /** Gives the lock back, if it is still held. */
+  release(): Promise<void>;
+}
+
+export interface LockTimes {
+  /** How often the owner counts up; default 2 s. */
+  readonly heartbeatMs?: number;
+  /** A lock whose counter has not moved for so long is stale; default 90 s. */
+  readonly staleMs?: number;
+}
+
+export interface LockOptions extends LockTimes {
+  /** What messages call what is locked; default: the folder that the lock is in. */
+  readonly name?: string;
+  /** What else than waiting a user can do about a lock that is held, as a sentence. */
+  readonly remedy?: string;
+  /** Told once if it takes a while to find out whether the owner still lives. */
+  readonly onWait?: (message: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+const HEARTBEAT_MS = 2_000;
+const STALE_MS = 90_000;
+const OWNER = 'owner-';
+
+/** What the system answers where another process holds the lock. */
+const HELD: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEXIST', 'EPERM', 'EBUSY']);
+
+/**
+ * Takes the lock at `path`, and makes the folder that it is in. A lock whose owner is gone is taken over; finding that out
+ * takes `staleMs` unless the owner was a process of this machine.
+ *
+ * @throws InputError if another process holds it, by name
+ */
+export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
+  const { name = dirname(path), remedy = '', staleMs = STALE_MS, heartbeatMs = HEARTBEAT_MS, onWait, signal } = options;
+  const record: LockRecord = { ...thisProcess(), token: randomUUID(), beat: 0 };
+  const isNew = await writing(dirname(path), () => makeFolder(dirname(path)));
+  const held = () => holdLock(path, record, { name, heartbeatMs, isNew });
+  let told = false;
+  let watch: { readonly first: Sighting; readonly since: number } | null = null;
+  for (;;) {
+    if (await writing(path, () => tryCreate(path, record))) return held();
+    const now = await look(path);
+    if (now !== null) {
+      watch ??= { first: now, since: performance.now() };
+      const elapsedMs = performance.now() - watch.since;
+      const verdict = judge({ first: watch.first, elapsedMs }, now, { staleMs, hasEnded });
+      if (verdict === 'held') {
+        throw new InputError(`${name} is in use by ${describeOwner(now)}. Wait until that ends, or end it.${remedy}`);
+      }
+      if (verdict === 'stale') {
+        if (await writing(path, () => takeOver(path, now, record))) return held();
+        watch = null;
+      } else if (!told && elapsedMs > 2 * heartbeatMs) {
+        told = true;
+        onWait?.(
+          `${name} is locked by ${describeOwner(now)}, which gives no sign of life; waiting up to ${Math.ceil(staleMs / 1000)} s until it counts as gone.`,
+        );
+      }
+    }
+    await delay(Math.min(heartbeatMs, staleMs) / 10, undefined, { signal });
+  }
+}
+
+/** Work under the lock at `path`, which is given back after it. */
+export async function withLock<T>(path: string, options: LockOptions, work: (guard: Guard) => Promise<T>): Promise<T> {
+  const lock = await acquireLock(path, options);
+  try {
+    return await work(lock.guard);
+  } finally {
+    await lock.release();
+  }
+}
+
+const fileOf = (path: string, token: string): string => join(path, OWNER + token);
+
+/** Makes the lock, if nobody has it. */
+async function tryCreate(path: string, record: LockRecord): Promise<boolean> {
+  const prepared = `${path}.${record.token}`;
+  await mkdir(prepared, { recursive: true });
+  try {
+    await writeFile(fileOf(prepared, record.token), formatRecord(record));
+    // An owner that was killed while it gave the lock back leaves the folder empty.
+    await rmdir(path).catch(() => {});
+    await rename(prepared, path);
+  } catch (error) {
+    // The file server may have done it though its answer was lost.
+    if (await isThere(fileOf(path, record.token))) return true;
+    await rm(prepared, { recursive: true, force: true }).catch(() => {});
+    // Missing: the owner of the lock has cleared away what others prepared.
+    if (isMissing(error) || HELD.has((error as NodeJS.ErrnoException).code)) return false;
+    throw error;
+  }
+  return true;
+}
+
+/** The lock as it is now; null if nobody has it. */
+async function look(path: string): Promise<Sighting | null> {
+  try {
+    const owner = (await readdir(path)).find((entry) => entry.startsWith(OWNER));
+    if (owner === undefined) return null;
+    return { token: owner.slice(OWNER.length), text: await readFile(join(path, owner), 'utf8') };
+  } catch (error) {
+    if (isSystemError(error) && ['ENOENT', 'ESTALE'].includes(error.code ?? '')) return null;
+    throw error;
+  }
+}
+
+/** Takes a stale lock over; false if somebody else was quicker. */
+async function takeOver(path: string, stale: Sighting, record: LockRecord): Promise<boolean> {
+  const own = fileOf(path, record.token);
+  try {
+    await rename(fileOf(path, stale.token), own);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    if (!(await isThere(own))) return false;
+  }
+  const file = await open(own, 'r+');
+  try {
+    const text = Buffer.from(formatRecord(record));
+    await file.write(text, 0, text.length, 0);
+    await file.truncate(text.length);
+  } finally {
+    await file.close();
+  }
+  return true;
+}
+
+/** Whether a file is there, by opening it, which asks the file server and not what this machine remembers. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await (await open(path, 'r')).close();
+    return true;
+  } catch (error) {
+    if (isSystemError(error) && ['ENOENT', 'ESTALE', 'ENOTDIR'].includes(error.code ?? '')) return false;
+    throw error;
+  }
+}
+
+async function holdLock(
+  path: string,
+  record: LockRecord,
+  { name, heartbeatMs, isNew }: { readonly name: string; readonly heartbeatMs: number; readonly isNew: boolean },
+): Promise<Lock> {
+  const own = fileOf(path, record.token);
+  await clearPrepared(path);
+  const workerData: HeartbeatData = { file: own, record, everyMs: heartbeatMs };
+  // A thread of its own counts on while this one computes.
+  const worker = new Worker(new URL('./heartbeat.js', import.meta.url), { workerData, execArgv: [] });
+  worker.unref();
+  // Without it the lock is only found stale too early, and the guard sees that.
+  worker.on('error', () => {});
+  return {
+    guard: async () => {
+      if (await writing(path, () => isThere(own))) return;
+      const other = await look(path).catch(() => null);
+      throw new InputError(
+        other === null
+          ? `${name} was removed or renamed while this process used it, so it stops without writing. What is not in a checkpoint is lost; start again.`
+          : `${name} was taken over by ${describeOwner(other)} while this process gave no sign of life, so it stops without writing.`,
+      );
+    },
+    release: async () => {
+      await worker.terminate();
+      await unlink(own).catch(() => {});
+      await rmdir(path).catch(() => {});
+      // A folder that was made for the lock goes with it if nothing has come into it.
+      if (isNew) await rmdir(dirname(path)).catch(() => {});
+    },
+  };
+}
+
+/** Removes what others prepared who were killed, or who will prepare it again. */
+async function clearPrepared(path: string): Promise<void> {
+  const entries = await readdir(dirname(path)).catch(() => []);
+  for (const entry of entries) {
+    if (!entry.startsWith(`${basename(path)}.`)) continue;
+    await rm(join(dirname(path), entry), { recursive: true, force: true }).catch(() => {});
+  }
+}

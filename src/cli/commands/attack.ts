@@ -1,0 +1,129 @@
+import { basename, dirname, join } from 'node:path';
+import { startBackend } from '../../backends/start.ts';
+import { UsageError } from '../../core/errors.ts';
+import { type AttackSpec, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';
+import { formatEpsilon } from '../../evaluation/epsilon.ts';
+import { type Examples, fell, makeExamples } from '../../evaluation/examples/examples.ts';
+import { countFallen, type ExampleFiles, formatDistance, writeExamples } from '../../reporting/pictures/examples.ts';
+import { datasetTitle } from '../../reporting/runs.ts';
+import { formatTable } from '../../reporting/tables/table.ts';
+import { defineCommand } from '../command.ts';
+import { checkRadii } from '../flags/attack-flags.ts';
+import { BACKEND_FLAGS } from '../flags/flags.ts';
+import { MODEL_FLAGS, modelOptions, modelSource } from '../flags/model-flags.ts';
+import { readNorm } from '../flags/setting-flags.ts';
+import { rateOf, showProgress } from '../terminal/progress-bar.ts';
+
+export const attack = defineCommand({
+  positionals: [{ name: 'target', description: "a run's folder, a checkpoint or another model", required: false }],
+  flags: {
+    count: { kind: 'number', description: 'how many test images, the first of each class in turn; default: 10' },
+    attack: {
+      kind: 'text',
+      description: 'the attack by name: pgd-20x2 (default), fgsm, apgd-100, square-5000, autoattack, …',
+    },
+    norm: { kind: 'text', description: 'linf, l2 or l1; default: that of training' },
+    epsilon: { kind: 'number', description: 'radius, such as 8/255; default: that of training' },
+    seed: { kind: 'number', description: 'names the random numbers of the attack' },
+    ...MODEL_FLAGS,
+    out: { kind: 'text', description: "where the files go; default: the folder attack in the run's folder" },
+    ...BACKEND_FLAGS,
+  },
+  examples: [
+    ['equipoise attack runs/NAME', 'ten adversarial images, as PNG, safetensors and a page'],
+    ['equipoise attack runs/NAME --count 50 --attack pgd-50x10 --epsilon 8/255', 'more images, attacked harder'],
+  ],
+  async run({ positionals: [target], flags, json }, terminal) {
+    const source = modelSource(target, flags.module);
+    const count = flags.count ?? 10;
+    if (!Number.isInteger(count) || count < 1) {
+      throw new UsageError(`--count takes a whole number of at least 1; ${count} came.`);
+    }
+    const spec = flags.attack === undefined ? undefined : oneAttack(flags.attack);
+    const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
+    checkRadii('epsilon', flags.epsilon === undefined ? undefined : [flags.epsilon]);
+    await startBackend(flags.backend ?? 'auto', {
+      threads: flags.threads,
+      revectorize: flags.revectorize,
+      warn: terminal.note,
+    });
+    const bar = await showProgress(terminal, rateOf('image'));
+    let examples: Examples;
+    try {
+      examples = await makeExamples(source, {
+        ...modelOptions(flags),
+        attack: spec,
+        norm,
+        epsilon: flags.epsilon,
+        count,
+        seed: flags.seed,
+        signal: terminal.signal,
+        warn: terminal.note,
+        onProgress: (done, total) => bar.update(done, total, 'attack', ''),
+        onAttackProgress: ({ attack: name, step, steps, left }) => bar.phase(`${name} ${step}/${steps}, ${left} left`),
+      });
+    } finally {
+      bar.stop();
+    }
+    const files = await writeExamples(flags.out ?? folderBeside(examples.path), examples);
+    terminal.print(json ? JSON.stringify(summary(examples, files), null, 2) : describe(examples, files));
+  },
+});
+
+function oneAttack(text: string): AttackSpec {
+  const [spec, ...more] = parseAttacks(text);
+  if (more.length > 0) throw new UsageError(`--attack takes one attack, such as pgd-20x2; ${text} came.`);
+  return spec;
+}
+
+/** The folder `attack` of the run that a checkpoint belongs to, else beside the checkpoint. */
+function folderBeside(checkpoint: string): string {
+  const folder = dirname(checkpoint);
+  return join(basename(folder) === 'checkpoints' ? dirname(folder) : folder, 'attack');
+}
+
+const summary = ({ target, dataset, attack, norm, epsilon, seed, examples }: Examples, files: ExampleFiles) => ({
+  target,
+  dataset,
+  attack,
+  norm,
+  epsilon,
+  seed,
+  right: examples.filter(({ label, before }) => before === label).length,
+  fell: examples.filter(fell).length,
+  images: examples.map(({ index, label, before, after, distance }, i) => ({
+    index,
+    label,
+    before,
+    after,
+    distance,
+    file: files.images[i],
+  })),
+  tensors: files.tensors,
+  page: files.page,
+});
+
+function describe(made: Examples, files: ExampleFiles): string {
+  const { target, dataset, attack, norm, epsilon, examples } = made;
+  const rows = examples.map((example, i) => [
+    basename(files.images[i]),
+    dataset.classes[example.label],
+    `${dataset.classes[example.before]} → ${dataset.classes[example.after]}`,
+    verdictOf(example),
+    formatDistance(made, example),
+  ]);
+  return [
+    `${attack} within ${norm} ${formatEpsilon(epsilon)} on ${target.checkpoint}, test images of ${datasetTitle(dataset)}`,
+    '',
+    formatTable(['image', 'label', 'prediction', '', norm], rows, 4),
+    '',
+    countFallen(made),
+    files.tensors,
+    files.page,
+  ].join('\n');
+}
+
+function verdictOf(example: Examples['examples'][number]): string {
+  if (example.before !== example.label) return 'wrong without attack';
+  return fell(example) ? 'fell' : 'held';
+}

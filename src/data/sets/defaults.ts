@@ -1,0 +1,43 @@
+import type { NormName } from '../../../attacks/types.ts';
+import type { Augmentation } from '../augment.ts';
+
+/** What a run takes from its data set unless it is told otherwise. */
+export interface DatasetDefaults {
+  /** Radius by norm, in pixel units of [0, 1]; null where none is customary and one must be given. */
+  readonly epsilon: Readonly<Record<NormName, number | null>>;
+  /** Steps of the training attack. */
+  readonly steps: number;
+  /** Step of the linf training attack at the radius above; null: 2.5 · epsilon / steps. */
+  readonly stepSize: number | null;
+  readonly model: string;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly lr: number;
+  readonly augment: Augmentation;
+}
+
+/** Customary for CIFAR and SVHN: small colour photographs. */
+export const PHOTO_DEFAULTS: DatasetDefaults = {
+  epsilon: { linf: 8 / 255, l2: 0.5, l1: 12 },
+  steps: 10,
+  stepSize: 2 / 255,
+  model: 'resnet18',
+  epochs: 100,
+  batchSize: 128,
+  lr: 0.1,
+  augment: 'shift-flip',
+};
+
+/** Customary for MNIST and sets of its shape. */
+export const DIGIT_DEFAULTS: DatasetDefaults = {
+  epsilon: { linf: 0.3, l2: 2, l1: 10 },
+  steps: 40,
+  stepSize: 0.01,
+  model: 'cnn',
+  epochs: 30,
+  batchSize: 128,
+  lr: 0.02,
+  augment: 'none',
+};
+
+export const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
