@@ -6,9 +6,9 @@ import { rankTargets, towards } from './loops/target-classes.ts';
 import { dlr, dlrOrMargin, type LossName, lossOf } from './losses.ts';
 import { type Ball, ballAround, checkNorm, lengthOf, scaleTo, searchNorms } from './norms/ball.ts';
 import { type Norm, normOf } from './norms/index.ts';
-import { type Bounds, checkBounds, checkCount, checkEpsilon, checkShare } from './support/checks.ts';
+import { checkBounds, checkCount, checkEpsilon, checkShare } from './support/checks.ts';
 import { checkOptions, type OptionNames } from './support/options.ts';
-import type { Attack, Loss, NormName } from './types.ts';
+import type { Attack, Bounds, Loss, NormName } from './types.ts';
 
 export interface ApgdOptions {
   /** What the attack is called in results; default `apgd-ce`, with the loss DLR `apgd-dlr`, with another `apgd`. */

@@ -4,9 +4,8 @@ import { type Cascade, cascade } from './cascade.ts';
 import { fabT } from './fab.ts';
 import { dlrOrMargin } from './losses.ts';
 import { square } from './square.ts';
-import type { Bounds } from './support/checks.ts';
 import { checkOptions, type OptionNames } from './support/options.ts';
-import type { Attack, NormName } from './types.ts';
+import type { Attack, Bounds, NormName } from './types.ts';
 
 export interface AutoAttackOptions {
   /** What the attack is called in results; default `autoattack`, of the version rand `autoattack-rand`. */

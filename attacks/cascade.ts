@@ -11,12 +11,12 @@ import { takeRows } from './loops/rows.ts';
 import { crossEntropy } from './losses.ts';
 import { judge } from './measure/success.ts';
 import { classifierOf } from './models/classifier-of.ts';
-import { type Bounds, checkBounds } from './support/checks.ts';
+import { checkBounds } from './support/checks.ts';
 import { checkImages, readPixels } from './support/images.ts';
 import { checkOptions, type OptionNames } from './support/options.ts';
 import { holding } from './support/tensor-scope.ts';
 import { turns } from './support/yielding.ts';
-import type { Attack, AttackedModel, AttackProgress, Cost, GivenGoal, Goal, PerturbOptions } from './types.ts';
+import type { Attack, AttackedModel, AttackProgress, Bounds, Cost, GivenGoal, Goal, PerturbOptions } from './types.ts';
 
 export interface CascadeResult {
   /** [batch, height, width, channels]; owned by the caller. */

@@ -5,9 +5,9 @@ import { ledger, type Outcome, searching } from './loops/search.ts';
 import { cwMarginUpTo } from './losses.ts';
 import { checkNorm, clip } from './norms/ball.ts';
 import { norms } from './norms/index.ts';
-import { type Bounds, checkBounds, checkCap, checkCount, checkPositive } from './support/checks.ts';
+import { checkBounds, checkCap, checkCount, checkPositive } from './support/checks.ts';
 import { checkOptions, type OptionNames } from './support/options.ts';
-import type { Attack, NormName } from './types.ts';
+import type { Attack, Bounds, NormName } from './types.ts';
 
 export interface CwL2Options {
   /** What the attack is called in results; default `cw-l2`. */

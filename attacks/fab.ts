@@ -6,9 +6,9 @@ import { rankTargets, towards } from './loops/target-classes.ts';
 import { cwMargin, logitDifference } from './losses.ts';
 import { checkNorm, clip, type SearchNorm, searchNorms } from './norms/ball.ts';
 import { norms } from './norms/index.ts';
-import { type Bounds, checkBounds, checkCap, checkCount, checkShare } from './support/checks.ts';
+import { checkBounds, checkCap, checkCount, checkShare } from './support/checks.ts';
 import { checkOptions, type OptionNames } from './support/options.ts';
-import type { Attack, NormName } from './types.ts';
+import type { Attack, Bounds, NormName } from './types.ts';
 
 export interface FabTOptions {
   /** What the attack is called in results; default `fab-t`. */

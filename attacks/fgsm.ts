@@ -1,9 +1,9 @@
 import { ascending } from './loops/gradient-ascent.ts';
 import { type LossName, lossOf } from './losses.ts';
 import { normOf } from './norms/index.ts';
-import { type Bounds, checkBounds, checkEpsilon, checkPositive } from './support/checks.ts';
+import { checkBounds, checkEpsilon, checkPositive } from './support/checks.ts';
 import { checkOptions, type OptionNames } from './support/options.ts';
-import type { Attack, Loss, NormName } from './types.ts';
+import type { Attack, Bounds, Loss, NormName } from './types.ts';
 
 export interface FgsmOptions {
   /** What the attack is called in results; default `fgsm`. */

@@ -25,5 +25,4 @@ export { l1, l2, linf, type Norm, norms } from './norms/index.ts';
 export { type PgdOptions, pgd } from './pgd.ts';
 export { type QuantisedOptions, quantised } from './quantised.ts';
 export { type SquareOptions, square } from './square.ts';
-export type { Bounds } from './support/checks.ts';
 export type * from './types.ts';

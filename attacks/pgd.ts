@@ -2,9 +2,9 @@ import { InputError } from '../src/core/errors.ts';
 import { ascending } from './loops/gradient-ascent.ts';
 import { type LossName, lossOf } from './losses.ts';
 import { normOf } from './norms/index.ts';
-import { type Bounds, checkBounds, checkCount, checkEpsilon, checkPositive } from './support/checks.ts';
+import { checkBounds, checkCount, checkEpsilon, checkPositive } from './support/checks.ts';
 import { checkOptions, type OptionNames } from './support/options.ts';
-import type { Attack, Loss, NormName } from './types.ts';
+import type { Attack, Bounds, Loss, NormName } from './types.ts';
 
 export interface PgdOptions {
   /** What the attack is called in results; default `pgd`. */

@@ -7,12 +7,12 @@ import { disposeGoal, goalTensors, type ReadGoal, readGoal, takeGoal } from './l
 import { checkPerturb, checkStart, pixelsOf, samplesOf, sizeOf } from './loops/problem.ts';
 import { takeRows } from './loops/rows.ts';
 import { judge } from './measure/success.ts';
-import { type Bounds, checkBounds, checkCount } from './support/checks.ts';
+import { checkBounds, checkCount } from './support/checks.ts';
 import { checkImages, readPixels } from './support/images.ts';
 import { checkOptions, type OptionNames } from './support/options.ts';
 import { holding } from './support/tensor-scope.ts';
 import { turns } from './support/yielding.ts';
-import type { Attack, AttackedModel, AttackProgress, NormName, PerturbOptions } from './types.ts';
+import type { Attack, AttackedModel, AttackProgress, Bounds, NormName, PerturbOptions } from './types.ts';
 
 export interface QuantisedOptions {
   /** What the attack is called in results; default that of the attack with `-uint8` after it. */

@@ -7,9 +7,9 @@ import { type LossName, lossOf } from './losses.ts';
 import { ballAround, checkNorm, clip, type SearchNorm, scaleTo, searchNorms } from './norms/ball.ts';
 import { norms } from './norms/index.ts';
 import { faces } from './norms/region.ts';
-import { type Bounds, checkBounds, checkCount, checkEpsilon, checkPositive } from './support/checks.ts';
+import { checkBounds, checkCount, checkEpsilon, checkPositive } from './support/checks.ts';
 import { checkOptions, type OptionNames } from './support/options.ts';
-import type { Attack, Loss, NormName } from './types.ts';
+import type { Attack, Bounds, Loss, NormName } from './types.ts';
 
 export interface SquareOptions {
   /** What the attack is called in results; default `square`. */

@@ -1,7 +1,9 @@
 // The contracts: what attacks are given, and what they are.
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Key } from '../src/core/key.ts';
-import type { Bounds } from './support/checks.ts';
+
+/** The lowest and the highest value of a pixel. */
+export type Bounds = readonly [low: number, high: number];
 
 /** images [batch, height, width, channels], pixels in [0, 1] → logits [batch, classes]. */
 export type Classifier = (images: Tensor4D) => Tensor2D;

@@ -8,8 +8,8 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readRuns } from '../src/reporting/index.ts';
-import { runSweep } from '../src/sweeps/index.ts';
+import { readRuns } from '../src/reporting/runs.ts';
+import { runSweep } from '../src/sweeps/sweep.ts';
 import { ATTACK, TEST_IMAGES } from './quickstart-settings.ts';
 import { outcomesOf, partNames, plannedJobs, settingsSection } from './study/agent-settings.ts';
 

@@ -75,7 +75,7 @@ describe('the layers', () => {
   });
 
   it('would be seen to break, whatever the form of the import', () => {
-    const text = `import type { T } from '../training/config.ts';
+    const text = `import type { T } from '../training/config/config.ts';
 export { x } from '../core/key.ts';
 export * from '../training/train.ts';
 export const load = () => import('../engine/index.ts');

@@ -4,12 +4,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../src/core/errors.ts';
 import { foldIn, type Key, seedKey } from '../../src/core/key.ts';
 import { classifierOf } from '../models/classifier-of.ts';
-import type { Bounds } from '../support/checks.ts';
 import { describe } from '../support/describe.ts';
 import { checkImages, readPixels } from '../support/images.ts';
 import { checkOptions, type OptionNames } from '../support/options.ts';
 import { turns } from '../support/yielding.ts';
-import type { AttackedModel, Classifier, Cost, GivenGoal, PerturbOptions } from '../types.ts';
+import type { AttackedModel, Bounds, Classifier, Cost, GivenGoal, PerturbOptions } from '../types.ts';
 import { checkClasses, type ReadGoal, readGoal } from './goals.ts';
 import { predictionsOf } from './predictions.ts';
 

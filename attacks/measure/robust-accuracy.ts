@@ -7,13 +7,13 @@ import { addCosts, NO_COST } from '../loops/costs.ts';
 import { checkKnown } from '../loops/goals.ts';
 import { checkSignal, samplesOf } from '../loops/problem.ts';
 import { takeRows } from '../loops/rows.ts';
-import { type Bounds, checkCount } from '../support/checks.ts';
+import { checkCount } from '../support/checks.ts';
 import { checkImages, readPixels } from '../support/images.ts';
 import { readClasses } from '../support/labels.ts';
 import { checkOptions, type OptionNames } from '../support/options.ts';
 import { holding } from '../support/tensor-scope.ts';
 import { turns } from '../support/yielding.ts';
-import type { Attack, AttackedModel, AttackProgress, Cost, Labels } from '../types.ts';
+import type { Attack, AttackedModel, AttackProgress, Bounds, Cost, Labels } from '../types.ts';
 import { judge } from './success.ts';
 import { underAttack } from './under-attack.ts';
 

@@ -4,10 +4,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkClasses, meets, type ReadGoal, readGoal } from '../loops/goals.ts';
 import { predictionsOf } from '../loops/predictions.ts';
 import { classifierOf } from '../models/classifier-of.ts';
-import { type Bounds, checkBounds } from '../support/checks.ts';
+import { checkBounds } from '../support/checks.ts';
 import { checkImages, readPixels } from '../support/images.ts';
 import { checkOptions, type OptionNames } from '../support/options.ts';
-import type { AttackedModel, GivenGoal } from '../types.ts';
+import type { AttackedModel, Bounds, GivenGoal } from '../types.ts';
 
 export interface SuccessOptions {
   /** The lowest and the highest value of a pixel; default [0, 1]. */

@@ -1,9 +1,9 @@
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../src/core/errors.ts';
-import { type Bounds, checkBounds } from '../support/checks.ts';
+import { checkBounds } from '../support/checks.ts';
 import { checkOptions, type OptionNames } from '../support/options.ts';
-import type { AttackedModel, Classifier } from '../types.ts';
+import type { AttackedModel, Bounds, Classifier } from '../types.ts';
 import { classifierOf } from './classifier-of.ts';
 import { withoutFinalActivation } from './final-activation.ts';
 

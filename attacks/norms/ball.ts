@@ -1,8 +1,7 @@
 // Balls in plain memory, where attacks keep images one by one.
 import { InputError } from '../../src/core/errors.ts';
-import type { Bounds } from '../support/checks.ts';
 import { meant } from '../support/other-names.ts';
-import type { NormName } from '../types.ts';
+import type { Bounds, NormName } from '../types.ts';
 import { type Norm, norms } from './index.ts';
 import { confine, faces } from './region.ts';
 

@@ -1,6 +1,6 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Bounds } from '../support/checks.ts';
+import type { Bounds } from '../types.ts';
 import type { Norm } from './index.ts';
 
 type Shape = Tensor4D['shape'];

@@ -1,8 +1,5 @@
 import { InputError } from '../../src/core/errors.ts';
-import type { NormName } from '../types.ts';
-
-/** The lowest and the highest value of a pixel. */
-export type Bounds = readonly [low: number, high: number];
+import type { Bounds, NormName } from '../types.ts';
 
 export function checkBounds([low, high]: Bounds): void {
   if (!(Number.isFinite(low) && Number.isFinite(high) && low < high)) {

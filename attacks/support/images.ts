@@ -3,7 +3,7 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../src/core/errors.ts';
-import type { Bounds } from './checks.ts';
+import type { Bounds } from '../types.ts';
 import { describe } from './describe.ts';
 
 /** How far beyond its bounds a pixel may lie, as a share of their range: rounding, not a missing division by 255. */

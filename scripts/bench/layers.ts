@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, normal, sample, seedKey } from '../../src/core/key.ts';
 import { gatherValues, type Structure, scatterValues, sizeOf, structure } from '../../src/core/structure.ts';
 import type { KernelName } from '../../src/engine/records/records.ts';
-import { buildModel } from '../../src/models/index.ts';
+import { buildModel } from '../../src/models/models.ts';
 import { eachShape, type Layer } from '../../src/ops/network.ts';
 import { sparseConv2d } from '../../src/ops/sparse-conv2d.ts';
 import { compareLayer } from './agreement.ts';

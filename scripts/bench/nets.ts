@@ -11,7 +11,9 @@ import {
   trainable,
 } from '../../src/core/params.ts';
 import { scatterValues, sizeOf } from '../../src/core/structure.ts';
-import { buildModel, init, kernelsOf } from '../../src/models/index.ts';
+import { init } from '../../src/models/init.ts';
+import { kernelsOf } from '../../src/models/inspect.ts';
+import { buildModel } from '../../src/models/models.ts';
 import type { Program } from '../../src/ops/network.ts';
 import { uniform as uniformSparsity, type WeightCounts } from '../../src/sparsity/distributions.ts';
 import { sparsify } from '../../src/sparsity/sparsify.ts';

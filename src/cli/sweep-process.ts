@@ -1,6 +1,6 @@
 // One run of a sweep, in a process of its own.
 import { startBackend } from '../backends/start.ts';
-import { serveJob } from '../sweeps/index.ts';
+import { serveJob } from '../sweeps/child.ts';
 import { outliveReader } from './terminal/closed-pipe.ts';
 import { listenForSignals } from './terminal/signals.ts';
 

@@ -5,7 +5,7 @@ import { readIfThere } from '../checkpoints/files/read-if-there.ts';
 import { type Guard, withLock } from '../checkpoints/lock/lock.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { isSystemError } from '../core/system-errors.ts';
-import type { Dataset } from '../data/index.ts';
+import type { Dataset } from '../data/types.ts';
 import { backendName } from '../ops/backend-name.ts';
 import { exampleFiles, exampleFolder } from './examples/save-examples.ts';
 import { type MeasureState, measure } from './measure.ts';

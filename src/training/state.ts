@@ -21,7 +21,7 @@ import { disposeState } from '../optimizers/sgd.ts';
 import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snapshot.ts';
 import type { OptimizerState } from '../optimizers/types.ts';
 import { startNetwork } from '../sparsity/start-network.ts';
-import { emptyMemory, type GrownAt, type MemoryState, memorySchema } from './agent/memory.ts';
+import { emptyMemory, type GrownAt, type MemoryState, memorySchema } from './agent/memory-state.ts';
 import { type Explored, explore } from './explored.ts';
 import { type GuardState, UNCHECKED } from './guard/rule.ts';
 import { type BestEpoch, MEASURES, WEIGHTS, type WeightsKind } from './run/best-epoch.ts';

@@ -6,7 +6,8 @@ import { decode } from 'fast-png';
 import { decodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { synthetic, testIndices } from '../../src/data/index.ts';
+import { synthetic } from '../../src/data/sets/synthetic.ts';
+import { testIndices } from '../../src/data/split.ts';
 import { equipoise } from './equipoise.ts';
 import { contents, temporaryFolder } from './folder.ts';
 

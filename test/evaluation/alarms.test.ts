@@ -7,7 +7,7 @@ import { pgd } from '../../attacks/index.ts';
 import type { Classifier } from '../../attacks/types.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { foldIn, seedKey, uniform } from '../../src/core/key.ts';
-import { batchImages, batchLabels } from '../../src/data/index.ts';
+import { batchImages, batchLabels } from '../../src/data/batch.ts';
 import type { Split } from '../../src/data/types.ts';
 import {
   ALARMS_PAGE,

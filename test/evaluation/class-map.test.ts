@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
-import { evaluate } from '../../src/evaluation/index.ts';
+import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { outputsOf, readClassMap } from '../../src/evaluation/targets/class-map.ts';
 import { preprocessed } from '../../src/evaluation/targets/preprocessing.ts';
 import { useBackend } from '../backend.ts';

@@ -14,12 +14,14 @@ import {
 } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { seedKey } from '../../src/core/key.ts';
-import { batchImages } from '../../src/data/index.ts';
+import { batchImages } from '../../src/data/batch.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { formatOf } from '../../src/evaluation/formats/index.ts';
 import { type LoadOptions, loadTarget, modelFiles } from '../../src/evaluation/targets/target.ts';
-import { apply, buildModel, init, pytorchTensors, toPytorch } from '../../src/models/index.ts';
+import { apply, init } from '../../src/models/init.ts';
+import { buildModel } from '../../src/models/models.ts';
+import { pytorchTensors, toPytorch } from '../../src/models/pytorch.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 import {

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { decodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import { seedKey } from '../../src/core/key.ts';
-import { batchImages, batchLabels } from '../../src/data/index.ts';
+import { batchImages, batchLabels } from '../../src/data/batch.ts';
 import type { Dataset } from '../../src/data/types.ts';
 import type { EngineBackend } from '../../src/engine/backend.ts';
 import { registerEngine } from '../../src/engine/index.ts';

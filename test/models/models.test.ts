@@ -6,18 +6,9 @@ import { InputError, UsageError } from '../../src/core/errors.ts';
 import { seedKey, uniform } from '../../src/core/key.ts';
 import { countWeights, trainable } from '../../src/core/params.ts';
 import { structure } from '../../src/core/structure.ts';
-import {
-  apply,
-  buildModel,
-  checkWeights,
-  flops,
-  init,
-  kernelsOf,
-  type ModelName,
-  models,
-  parameterCounts,
-  parametersOf,
-} from '../../src/models/index.ts';
+import { apply, init } from '../../src/models/init.ts';
+import { checkWeights, flops, kernelsOf, parameterCounts, parametersOf } from '../../src/models/inspect.ts';
+import { buildModel, type ModelName, models } from '../../src/models/models.ts';
 import { eachShape } from '../../src/ops/network.ts';
 import { useBackend } from '../backend.ts';
 

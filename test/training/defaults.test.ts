@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { flagOf, SETTING_FLAGS } from '../../src/cli/flags/setting-flags.ts';
 import { datasetNames, datasets } from '../../src/data/sets/datasets.ts';
-import type { DatasetDefaults } from '../../src/data/sets/defaults.ts';
+import type { DatasetDefaults } from '../../src/data/types.ts';
 import { formatEpsilon } from '../../src/evaluation/epsilon.ts';
 import { methods } from '../../src/sparsity/methods.ts';
 import { FIXED_DEFAULTS, parseConfig, settingRows } from '../../src/training/config/config.ts';

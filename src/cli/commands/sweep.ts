@@ -1,17 +1,9 @@
 import { startBackend } from '../../backends/start.ts';
 import { InputError } from '../../core/errors.ts';
 import { writeReport } from '../../reporting/report.ts';
-import {
-  type Job,
-  type JobEvent,
-  jobsOf,
-  parseShard,
-  runSweep,
-  type SweepEvent,
-  type SweepResult,
-  shardOf,
-  warningOf,
-} from '../../sweeps/index.ts';
+import { type Job, jobsOf, parseShard, shardOf } from '../../sweeps/grid.ts';
+import { type JobEvent, warningOf } from '../../sweeps/job.ts';
+import { runSweep, type SweepEvent, type SweepResult } from '../../sweeps/sweep.ts';
 import type { NameOf } from '../../training/config/config.ts';
 import { defineCommand } from '../command.ts';
 import { ATTACK_FLAGS, attacksOf, checkRadii } from '../flags/attack-flags.ts';

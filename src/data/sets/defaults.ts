@@ -1,20 +1,5 @@
-import type { NormName } from '../../../attacks/types.ts';
-import type { Augmentation } from '../augment.ts';
-
-/** What a run takes from its data set unless it is told otherwise. */
-export interface DatasetDefaults {
-  /** Radius by norm, in pixel units of [0, 1]; null where none is customary and one must be given. */
-  readonly epsilon: Readonly<Record<NormName, number | null>>;
-  /** Steps of the training attack. */
-  readonly steps: number;
-  /** Step of the linf training attack at the radius above; null: 2.5 · epsilon / steps. */
-  readonly stepSize: number | null;
-  readonly model: string;
-  readonly epochs: number;
-  readonly batchSize: number;
-  readonly lr: number;
-  readonly augment: Augmentation;
-}
+// Settings that are customary for kinds of images.
+import type { DatasetDefaults } from '../types.ts';
 
 /** Customary for CIFAR and SVHN: small colour photographs. */
 export const PHOTO_DEFAULTS: DatasetDefaults = {

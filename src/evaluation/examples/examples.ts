@@ -6,7 +6,9 @@ import { encodeSafetensors } from '../../checkpoints/safetensors/safetensors.ts'
 import { UsageError } from '../../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../../core/key.ts';
 import { sizeOf } from '../../core/structure.ts';
-import { batchesOf, batchImages, batchLabels, type Dataset, type PixelShape, testIndices } from '../../data/index.ts';
+import { batchesOf, batchImages, batchLabels } from '../../data/batch.ts';
+import { testIndices } from '../../data/split.ts';
+import type { Dataset, PixelShape } from '../../data/types.ts';
 import { backendName } from '../../ops/backend-name.ts';
 import { type AttackSpec, attackLabel, buildAttack } from '../attacks/named-attacks.ts';
 import { checkEpsilon } from '../epsilon.ts';

@@ -10,7 +10,7 @@ import {
 import { InputError } from '../../core/errors.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { isMissing, writing } from '../../core/system-errors.ts';
-import type { Dataset, PixelShape, Split } from '../../data/index.ts';
+import type { Dataset, PixelShape, Split } from '../../data/types.ts';
 import { formatEpsilon } from '../epsilon.ts';
 import type { AttackedBatch } from '../measure.ts';
 import type { EvaluatedTarget } from '../types.ts';

@@ -4,7 +4,8 @@ import { sha256Of } from '../../checkpoints/files/digest.ts';
 import { LARGEST_WEIGHTS, readWhole } from '../../checkpoints/files/inside.ts';
 import { decodePytorch } from '../../checkpoints/pytorch/exported.ts';
 import { decodeSafetensors } from '../../checkpoints/safetensors/safetensors.ts';
-import { buildModel, MODEL_METADATA } from '../../models/index.ts';
+import { buildModel } from '../../models/models.ts';
+import { MODEL_METADATA } from '../../models/pytorch.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
 import { modelOfNetwork, trainingOf } from './network.ts';
 

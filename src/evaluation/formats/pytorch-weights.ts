@@ -11,7 +11,7 @@ import { readStateDict } from '../../checkpoints/pytorch/state-dict.ts';
 import { decodeSafetensors } from '../../checkpoints/safetensors/safetensors.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import type { Param } from '../../core/params.ts';
-import { pytorchTensors } from '../../models/index.ts';
+import { pytorchTensors } from '../../models/pytorch.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
 import { modelOfNetwork } from './network.ts';
 

@@ -1,4 +1,4 @@
-import type { Dataset } from '../../data/index.ts';
+import type { Dataset } from '../../data/types.ts';
 import { backendName } from '../../ops/backend-name.ts';
 import { type AttackSpec, attackLabel, attackSettings } from '../attacks/named-attacks.ts';
 import { exampleFiles, hasExamples } from '../examples/save-examples.ts';

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { hasCheckpoint, readCheckpoint } from '../../checkpoints/checkpoint.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
-import type { EvaluatedTarget } from '../types.ts';
+import type { ModelRecord } from '../formats/format.ts';
 
 /** The checkpoints that a run keeps, in the order of tables. */
 const KEPT = ['best', 'last', 'ema'] as const;
@@ -42,7 +42,7 @@ export const recordPath = (checkpoint: string): string | null =>
 export async function checkpointIdentity(
   path: string,
   warn?: (message: string) => void,
-): Promise<Pick<EvaluatedTarget, 'checkpoint' | 'sha256'>> {
+): Promise<Pick<ModelRecord, 'checkpoint' | 'sha256'>> {
   const { file, warnings } = await readCheckpoint(path);
   for (const warning of warnings) warn?.(warning);
   return { checkpoint: basename(path, EXTENSION), sha256: file.sha256 };

@@ -1,5 +1,5 @@
 import { InputError, UsageError } from '../../core/errors.ts';
-import type { Dataset } from '../../data/index.ts';
+import type { Dataset } from '../../data/types.ts';
 import type { Accuracy } from '../intervals.ts';
 import type { EvaluateOptions } from '../options.ts';
 import { describeSuggestion, suggestPreprocessing } from './suggestions.ts';

@@ -1,4 +1,6 @@
-import { batchesOf, batchImages, type Dataset, type Split, testIndices } from '../../data/index.ts';
+import { batchesOf, batchImages } from '../../data/batch.ts';
+import { testIndices } from '../../data/split.ts';
+import type { Dataset, Split } from '../../data/types.ts';
 import { type Accuracy, accuracyOf } from '../intervals.ts';
 import { logitsOf } from './predict.ts';
 import { flagsOf, type Preprocessing } from './preprocessing.ts';

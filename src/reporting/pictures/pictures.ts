@@ -1,7 +1,7 @@
 // Pictures of an image, of what an attack adds, and of the sum. They are kept as base64 without the beginning of a URI, so that
 // whatever a file says, a page cannot be made to load anything.
 
-import type { PixelShape } from '../../data/index.ts';
+import type { PixelShape } from '../../data/types.ts';
 import { type Content, type Html, html } from '../page/html.ts';
 import { pngBase64 } from './png.ts';
 

@@ -1,7 +1,7 @@
 // What some settings decide about others: predicates on a configuration, and the conditions under which settings apply.
 import type { NormName } from '../../../attacks/types.ts';
-import type { Augmentation } from '../../data/augment.ts';
 import type { DatasetName } from '../../data/sets/datasets.ts';
+import type { Augmentation } from '../../data/types.ts';
 import { type ObjectiveName, objectives } from '../../objectives/objectives.ts';
 import type { OptimizerName } from '../../optimizers/coefficients.ts';
 import { type PrepassName, prepasses } from '../../optimizers/prepasses.ts';

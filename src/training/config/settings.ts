@@ -2,7 +2,7 @@
 // the types below and the tables of the docs' tests follow from it.
 import { z } from 'zod';
 import { type DatasetName, datasetNames, datasets } from '../../data/sets/datasets.ts';
-import type { DatasetDefaults } from '../../data/sets/defaults.ts';
+import type { DatasetDefaults } from '../../data/types.ts';
 import { objectives } from '../../objectives/objectives.ts';
 import { AGENT_DEFAULTS, coefficientRules } from '../../optimizers/coefficients.ts';
 import { type PrepassName, prepasses } from '../../optimizers/prepasses.ts';
