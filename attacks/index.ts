@@ -1,12 +1,12 @@
 export { InputError } from '../src/core/errors.ts';
 export { foldIn, type Key, seedKey } from '../src/core/key.ts';
 export { registerGradients } from '../src/ops/gradients.ts';
-export { type ApgdOptions, type ApgdTOptions, apgd, apgdDlr, apgdT } from './apgd.ts';
+export { type ApgdOptions, type ApgdTOptions, apgd, apgdT } from './apgd.ts';
 export { type AttackName, type AttackOptions, attackNorms, attacks, type CommonOptions } from './attacks.ts';
 export { type AutoAttackOptions, type AutoAttackVersion, autoattack } from './autoattack.ts';
 export { type BimOptions, bim } from './bim.ts';
 export { type Cascade, type CascadeOptions, type CascadeResult, cascade } from './cascade.ts';
-export { type CwL2Options, cwL2 } from './cw.ts';
+export { type CwOptions, cw } from './cw.ts';
 export { type DeepFoolOptions, deepFool } from './deepfool.ts';
 export { type FabTOptions, fabT } from './fab.ts';
 export { type FgsmOptions, fgsm } from './fgsm.ts';

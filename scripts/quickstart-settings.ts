@@ -22,5 +22,5 @@ export const QUICKSTART: TrainOptions = {
 };
 
 /** What every run is measured by, on this many test images. */
-export const ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce', stepSize: null };
+export const ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce' };
 export const TEST_IMAGES = 500;

@@ -65,13 +65,8 @@ export { type SyntheticOptions, synthetic } from './data/sets/synthetic.ts';
 export { balanced, type TrainingIndices, testIndices, trainingIndices } from './data/split.ts';
 export type * from './data/types.ts';
 export * from './engine/index.ts';
-export {
-  type AttackSpec,
-  attackLabel,
-  type ProtocolName,
-  parseAttacks,
-  protocol,
-} from './evaluation/attacks/named-attacks.ts';
+export { type AttackSpec, attackLabel, parseAttacks } from './evaluation/attacks/named-attacks.ts';
+export { type ProtocolName, protocol } from './evaluation/attacks/protocols.ts';
 export { evaluate } from './evaluation/evaluate.ts';
 export {
   type Example,

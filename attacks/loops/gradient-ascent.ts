@@ -1,10 +1,10 @@
 // Projected gradient ascent on tensors: the one loop behind FGSM, BIM, PGD and MI-FGSM, in both modes.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { usesCleanLogits } from '../losses.ts';
 import type { Norm } from '../norms/index.ts';
 import { moderationOf, orOne } from '../norms/moderate.ts';
-import { confine, type Region, regionAround } from '../norms/region.ts';
+import { confine } from '../norms/ball.ts';
+import type { Region } from '../norms/region.ts';
 import { holding } from '../support/tensor-scope.ts';
 import type { Attack, Bounds, Loss } from '../types.ts';
 import { finiteGradient } from './finite-gradient.ts';
@@ -77,9 +77,9 @@ const train = (ascent: Ascent, problem: Problem): Promise<Tensor4D> =>
     const [batch] = shape;
     const images = Array.from({ length: batch }, (_, image) => image);
     const { loss, norm, epsilon, bounds } = ascent;
-    const cleanLogits = usesCleanLogits(loss) ? hold(await cleanLogitsOf(problem)) : undefined;
+    const cleanLogits = loss.needsCleanLogits ? hold(await cleanLogitsOf(problem)) : undefined;
     const goals = goalTensors(goal);
-    const region = regionAround(norm, epsilon, bounds, pixels, shape);
+    const region = norm.region(epsilon, bounds, pixels, shape);
     try {
       let best: { adversarial: Tensor4D; loss: Float32Array } | undefined;
       const restarts = restartsOf(ascent, problem);
@@ -129,7 +129,7 @@ const train = (ascent: Ascent, problem: Problem): Promise<Tensor4D> =>
 
 /** The adversarial images with those outside the ball pulled in; takes them over. */
 async function confined({ norm, epsilon }: Ascent, problem: Problem, adversarial: Tensor4D): Promise<Tensor4D> {
-  if (norm.name === 'linf') return adversarial;
+  if (norm.isExact) return adversarial;
   const { pixels, shape } = problem;
   try {
     const data = Float32Array.from(await adversarial.data());
@@ -250,7 +250,7 @@ const climb = (
     function surround(of: readonly Attempt[]) {
       const images = of.map(({ image }) => image);
       const around = takeFlat(pixels, images, size);
-      const region = regionAround(ascent.norm, ascent.epsilon, ascent.bounds, around, [
+      const region = ascent.norm.region(ascent.epsilon, ascent.bounds, around, [
         of.length,
         ...imageShape(shape),
       ]);

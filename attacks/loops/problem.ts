@@ -6,7 +6,7 @@ import { foldIn, type Key, seedKey } from '../../src/core/key.ts';
 import { classifierOf } from '../models/classifier-of.ts';
 import { describe } from '../support/describe.ts';
 import { checkImages, readPixels } from '../support/images.ts';
-import { checkOptions, type OptionNames } from '../support/options.ts';
+import { checkOptionNames, namesOf } from '../support/options.ts';
 import { turns } from '../support/yielding.ts';
 import type { AttackedModel, Bounds, Classifier, Cost, GivenGoal, PerturbOptions } from '../types.ts';
 import { checkClasses, type ReadGoal, readGoal } from './goals.ts';
@@ -50,7 +50,7 @@ export interface Attempt {
   readonly restart: number;
 }
 
-const PERTURB_OPTIONS: OptionNames<PerturbOptions> = {
+const PERTURB_OPTIONS = namesOf<PerturbOptions>({
   key: true,
   samples: true,
   start: true,
@@ -59,13 +59,15 @@ const PERTURB_OPTIONS: OptionNames<PerturbOptions> = {
   onNonFinite: true,
   onProgress: true,
   signal: true,
-};
+});
 
 /** Throws InputError for options that `perturb` does not have or that are of no use, and the reason of an aborted signal. */
 export function checkPerturb(options: PerturbOptions): void {
-  checkOptions('perturb', options, PERTURB_OPTIONS);
+  checkOptionNames('perturb', options, PERTURB_OPTIONS);
   const { mode = 'evaluate', signal } = options;
-  if (mode !== 'evaluate' && mode !== 'train') throw new InputError(`mode is evaluate or train; ${mode} came.`);
+  if (mode !== 'evaluate' && mode !== 'train') {
+    throw new InputError(`mode: expected evaluate or train, got ${describe(mode)}.`);
+  }
   checkSignal(signal);
 }
 

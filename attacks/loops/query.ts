@@ -1,7 +1,6 @@
 // Asking the model about images in plain memory.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { usesCleanLogits } from '../losses.ts';
 import { holding } from '../support/tensor-scope.ts';
 import type { Loss } from '../types.ts';
 import { makeFinite } from './finite-gradient.ts';
@@ -124,7 +123,7 @@ function present({ shape }: Problem, clean: Clean, loss: Loss, goal: ReadGoal, c
   const images = tf.tensor4d(pixels, [candidates.length, ...imageShape(shape)]) as Tensor4D;
   const goals = goalTensors(goal);
   const of = candidates.map(({ image }) => image);
-  const cleanLogits = usesCleanLogits(loss)
+  const cleanLogits = loss.needsCleanLogits
     ? tf.tensor2d(takeFlat(clean.logits, of, clean.classes), [of.length, clean.classes])
     : undefined;
   return {

@@ -10,7 +10,7 @@ import { takeRows } from '../loops/rows.ts';
 import { checkCount } from '../support/checks.ts';
 import { checkImages, readPixels } from '../support/images.ts';
 import { readClasses } from '../support/labels.ts';
-import { checkOptions, type OptionNames } from '../support/options.ts';
+import { checkOptionNames, namesOf } from '../support/options.ts';
 import { holding } from '../support/tensor-scope.ts';
 import { turns } from '../support/yielding.ts';
 import type { Attack, AttackedModel, AttackProgress, Bounds, Cost, Labels } from '../types.ts';
@@ -43,7 +43,7 @@ export interface RobustAccuracyOptions {
   readonly signal?: AbortSignal;
 }
 
-const OPTIONS: OptionNames<RobustAccuracyOptions> = {
+const OPTIONS = namesOf<RobustAccuracyOptions>({
   key: true,
   batchSize: true,
   samples: true,
@@ -51,7 +51,7 @@ const OPTIONS: OptionNames<RobustAccuracyOptions> = {
   onProgress: true,
   onAttackProgress: true,
   signal: true,
-};
+});
 
 /** Accuracies are fractions of all n images; a robust one is an upper bound, under the attacks that were run. */
 export interface RobustAccuracy {
@@ -91,7 +91,7 @@ export async function robustAccuracy(
   labels: Labels,
   options: RobustAccuracyOptions = {},
 ): Promise<RobustAccuracy> {
-  checkOptions('robustAccuracy', options, OPTIONS);
+  checkOptionNames('robustAccuracy', options, OPTIONS);
   const { key = seedKey(0), batchSize = 128, cascade = false, onProgress, onAttackProgress, signal } = options;
   checkCount('batchSize', batchSize, 1);
   checkSignal(signal);

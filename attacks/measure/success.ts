@@ -4,17 +4,17 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkClasses, meets, type ReadGoal, readGoal } from '../loops/goals.ts';
 import { predictionsOf } from '../loops/predictions.ts';
 import { classifierOf } from '../models/classifier-of.ts';
-import { checkBounds } from '../support/checks.ts';
 import { checkImages, readPixels } from '../support/images.ts';
-import { checkOptions, type OptionNames } from '../support/options.ts';
-import type { AttackedModel, Bounds, GivenGoal } from '../types.ts';
+import { pixelBounds } from '../support/option-kinds.ts';
+import { type OptionsOf, type OptionTable, readOptions } from '../support/options.ts';
+import type { AttackedModel, GivenGoal } from '../types.ts';
 
-export interface SuccessOptions {
+const SUCCESS_OPTIONS = {
   /** The lowest and the highest value of a pixel; default [0, 1]. */
-  readonly bounds?: Bounds;
-}
+  bounds: pixelBounds,
+} as const satisfies OptionTable;
 
-const OPTIONS: OptionNames<SuccessOptions> = { bounds: true };
+export type SuccessOptions = OptionsOf<typeof SUCCESS_OPTIONS>;
 
 /**
  * Whether each adversarial image does what the goal asks, by the model's own prediction of the very tensor given: differs
@@ -31,9 +31,7 @@ export async function success(
   goal: GivenGoal,
   options: SuccessOptions = {},
 ): Promise<boolean[]> {
-  checkOptions('success', options, OPTIONS);
-  const { bounds = [0, 1] } = options;
-  checkBounds(bounds);
+  const { bounds } = readOptions('success', options, SUCCESS_OPTIONS);
   checkImages(adversarial);
   await readPixels(adversarial, bounds);
   const { solved } = await judge(model, adversarial, await readGoal(goal, adversarial.shape[0]));

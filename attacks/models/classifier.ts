@@ -1,38 +1,31 @@
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../src/core/errors.ts';
-import { checkBounds } from '../support/checks.ts';
-import { checkOptions, type OptionNames } from '../support/options.ts';
-import type { AttackedModel, Bounds, Classifier } from '../types.ts';
+import { listener, oneOf, perChannel, pixelBounds } from '../support/option-kinds.ts';
+import { type OptionsOf, type OptionTable, readOptions, type ValuesOf } from '../support/options.ts';
+import type { AttackedModel, Classifier } from '../types.ts';
 import { classifierOf } from './classifier-of.ts';
 import { withoutFinalActivation } from './final-activation.ts';
 
-export interface ClassifierOptions {
+const CLASSIFIER_OPTIONS = {
   /** The lowest and the highest pixel that the model takes, such as [0, 255] or [-1, 1]; default [0, 1]. */
-  readonly bounds?: Bounds;
+  bounds: pixelBounds,
   /** Subtracted after that, for all channels or one a channel, in the units of `bounds`; default 0. */
-  readonly mean?: number | readonly number[];
+  mean: perChannel(0, 'numbers', Number.isFinite),
   /** Divided by after that; above 0, default 1. */
-  readonly std?: number | readonly number[];
+  std: perChannel(1, 'numbers above 0', (value) => Number.isFinite(value) && value > 0),
   /** How the model takes its images; default `NHWC`. */
-  readonly layout?: 'NHWC' | 'NCHW';
+  layout: oneOf(['NHWC', 'NCHW'], 'NHWC'),
   /**
    * What the model returns. `auto` (default) takes a final softmax or sigmoid off a LayersModel, and where the first outputs are
    * probabilities all the same, warns and takes their logarithms.
    */
-  readonly output?: 'auto' | 'logits' | 'probabilities';
+  output: oneOf(['auto', 'logits', 'probabilities'], 'auto'),
   /** Told of probabilities once; default `console.warn`. */
-  readonly warn?: (message: string) => void;
-}
+  warn: listener((message: string): void => console.warn(message)),
+} as const satisfies OptionTable;
 
-const OPTIONS: OptionNames<ClassifierOptions> = {
-  bounds: true,
-  mean: true,
-  std: true,
-  layout: true,
-  output: true,
-  warn: true,
-};
+export type ClassifierOptions = OptionsOf<typeof CLASSIFIER_OPTIONS>;
 
 /**
  * The model as attacks need it: a function from pixels in [0, 1], NHWC, to logits. It owns the preprocessing,
@@ -46,11 +39,9 @@ const OPTIONS: OptionNames<ClassifierOptions> = {
  * Throws InputError for options that do not fit, at the first call for those that do not fit the images.
  */
 export function classifier(model: AttackedModel, options: ClassifierOptions = {}): Classifier {
-  checkOptions('classifier', options, OPTIONS);
-  const { layout = 'NHWC', output = 'auto', warn = console.warn } = options;
-  checkOneOf('layout', layout, ['NHWC', 'NCHW']);
-  checkOneOf('output', output, ['auto', 'logits', 'probabilities']);
-  const preprocess = preprocessing(options);
+  const values = readOptions('classifier', options, CLASSIFIER_OPTIONS);
+  const { layout, output, warn } = values;
+  const preprocess = preprocessing(values);
   const run = classifierOf(
     output === 'auto' || typeof model === 'function' ? model : { apply: model.apply.bind(model) },
   );
@@ -76,18 +67,10 @@ export function classifier(model: AttackedModel, options: ClassifierOptions = {}
     });
 }
 
-function checkOneOf(name: string, value: string, allowed: readonly string[]): void {
-  if (!allowed.includes(value)) throw new InputError(`${name} is one of ${allowed.join(', ')}; ${value} came.`);
-}
-
-function preprocessing({ bounds = [0, 1], mean = 0, std = 1 }: ClassifierOptions): (images: Tensor4D) => Tensor4D {
-  checkBounds(bounds);
+function preprocessing({ bounds, mean, std }: ValuesOf<typeof CLASSIFIER_OPTIONS>): (images: Tensor4D) => Tensor4D {
   const [low, high] = bounds;
   const means = [mean].flat();
   const stds = [std].flat();
-  if (![...means, ...stds].every(Number.isFinite) || stds.some((value) => value <= 0)) {
-    throw new InputError(`mean is made of numbers and std of numbers above 0; mean ${means} and std ${stds} came.`);
-  }
   if (low === 0 && high === 1 && means.every((value) => value === 0) && stds.every((value) => value === 1)) {
     return (images) => images;
   }
@@ -99,7 +82,9 @@ function preprocessing({ bounds = [0, 1], mean = 0, std = 1 }: ClassifierOptions
   return (images) => {
     for (const [name, { length }] of Object.entries({ mean: means, std: stds })) {
       if (length !== 1 && length !== images.shape[3]) {
-        throw new InputError(`${name} has one number, or one for each of ${images.shape[3]} channels; ${length} came.`);
+        throw new InputError(
+          `${name}: expected one number, or one for each of ${images.shape[3]} channels, got ${length}.`,
+        );
       }
     }
     return tf.add(tf.mul(images, tf.tensor1d(scale)), tf.tensor1d(shift));

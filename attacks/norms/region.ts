@@ -1,7 +1,8 @@
+// Regions of batches of images: a ball around each image, within the bounds.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Bounds } from '../types.ts';
-import type { Norm } from './index.ts';
+import type { Norm } from './norm.ts';
 
 type Shape = Tensor4D['shape'];
 
@@ -14,20 +15,20 @@ export interface Region {
   readonly dispose: () => void;
 }
 
-/**
- * The region around images.
- *
- * @param pixels of the images, row-major; borrowed while the region is in use
- */
-export function regionAround(norm: Norm, epsilon: number, bounds: Bounds, pixels: Float32Array, shape: Shape): Region {
-  if (norm.name === 'linf') return boxAround(norm, epsilon, bounds, pixels, shape);
+/** The region of a norm that is projected to by its ball, then by the bounds. */
+export function ballAndBounds(
+  { project }: Pick<Norm, 'project'>,
+  epsilon: number,
+  bounds: Bounds,
+  pixels: Float32Array,
+  shape: Shape,
+  steepest: Region['steepest'],
+): Region {
   const images = tf.tensor4d(pixels, shape);
-  const steepest = (gradient: Tensor4D, adversarial: Tensor4D) =>
-    norm.steepest(norm.name === 'l1' ? movable(gradient, adversarial, bounds) : gradient);
   return {
     project: (adversarial) =>
       tf.tidy(() => {
-        const nearest = tf.add(images, norm.project(tf.sub(adversarial, images), epsilon));
+        const nearest = tf.add(images, project(tf.sub(adversarial, images), epsilon));
         return tf.clipByValue(nearest, ...bounds) as Tensor4D;
       }),
     steepest: (gradient, adversarial) => tf.tidy(() => steepest(gradient, adversarial)),
@@ -46,20 +47,6 @@ export function faces(epsilon: number, [low, high]: Bounds, pixels: Float32Array
   return { lowest, highest };
 }
 
-function boxAround(norm: Norm, epsilon: number, bounds: Bounds, pixels: Float32Array, shape: Shape): Region {
-  const { lowest, highest } = faces(epsilon, bounds, pixels);
-  const lower = tf.tensor4d(lowest, shape);
-  const upper = tf.tensor4d(highest, shape);
-  return {
-    project: (adversarial) => tf.tidy(() => tf.minimum(tf.maximum(adversarial, lower), upper) as Tensor4D),
-    steepest: (gradient) => norm.steepest(gradient),
-    dispose: () => {
-      lower.dispose();
-      upper.dispose();
-    },
-  };
-}
-
 /** The float32 number nearest to x + offset that is no further from x than that. */
 function reach(x: number, offset: number): number {
   const reached = Math.fround(x + offset);
@@ -76,26 +63,4 @@ function neighbour(x: number, direction: -1 | 1): number {
   float[0] = x;
   bits[0] += direction;
   return float[0];
-}
-
-/** The gradient without the pixels that a step would push out of their bounds, which a sparse step would waste itself on. */
-const movable = (gradient: Tensor4D, adversarial: Tensor4D, [low, high]: Bounds): Tensor4D => {
-  const stuck = tf.logicalOr(
-    tf.logicalAnd(tf.greaterEqual(adversarial, high), tf.greater(gradient, 0)),
-    tf.logicalAnd(tf.lessEqual(adversarial, low), tf.less(gradient, 0)),
-  );
-  return tf.mul(gradient, tf.cast(tf.logicalNot(stuck), 'float32'));
-};
-
-/**
- * Pulls an adversarial image towards its image until their distance, in float64, is at most epsilon: sums in float32 and
- * the rounding of pixels can leave it a little outside. Changes `adversarial`.
- */
-export function confine(norm: Norm, epsilon: number, image: Float32Array, adversarial: Float32Array): void {
-  let distance = norm.distance(adversarial, image);
-  for (let slack = 2 ** -23; distance > epsilon; slack *= 2) {
-    const scale = Math.max(0, (epsilon / distance) * (1 - slack));
-    for (let i = 0; i < image.length; i++) adversarial[i] = image[i] + scale * (adversarial[i] - image[i]);
-    distance = norm.distance(adversarial, image);
-  }
 }

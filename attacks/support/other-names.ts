@@ -32,8 +32,8 @@ const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   linf: ['inf', 'infinity', '∞'],
   l2: ['2', 'euclidean'],
   l1: ['1', 'manhattan'],
-  'cross-entropy': ['ce', 'xent'],
-  'cw-margin': ['cw', 'margin'],
+  ce: ['cross-entropy', 'xent', 'softmax'],
+  cw: ['cw-margin', 'margin', 'cw-l2', 'carlini'],
 };
 
 const plain = (name: string) => name.toLowerCase().replaceAll(/[-_]/g, '');

@@ -32,7 +32,7 @@ export const SHARED = {
 } as const satisfies TrainOptions;
 
 /** What every run is measured by, on this many test images, balanced over the classes. */
-export const ATTACK = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce', stepSize: null } as const satisfies AttackSpec;
+export const ATTACK = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce' } as const satisfies AttackSpec;
 export const TEST_IMAGES = 5000;
 
 /** Learning rates to choose from, at `RATE_SEED`, which is not reported. */

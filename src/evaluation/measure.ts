@@ -455,7 +455,7 @@ const evidenceOf = (
   return {
     attack: label,
     kind: spec.kind,
-    loss: 'loss' in spec ? spec.loss : null,
+    loss: spec.loss ?? null,
     norm,
     epsilon,
     work: (steps ?? 1) * (restarts ?? 1),

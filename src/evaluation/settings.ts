@@ -1,6 +1,6 @@
 import type { NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
-import { PROTOCOLS } from './attacks/named-attacks.ts';
+import { PROTOCOLS } from './attacks/protocols.ts';
 import type { MeasureOptions } from './measure.ts';
 import type { EvaluateOptions } from './options.ts';
 import type { Target } from './targets/target.ts';

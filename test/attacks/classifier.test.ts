@@ -244,7 +244,7 @@ describe('classifier', () => {
         ],
       });
     const labels = tf.argMax(sharp('linear').predict(images) as Tensor2D, 1) as tf.Tensor1D;
-    const attack = bim({ epsilon: 0.4, steps: 5, loss: 'cw-margin' });
+    const attack = bim({ epsilon: 0.4, steps: 5, loss: 'cw' });
     const robust = async (model: Parameters<typeof robustAccuracy>[0]) =>
       (await robustAccuracy(model, [attack], images, labels)).union;
     const logits = await robust(sharp('linear'));
@@ -310,6 +310,6 @@ describe('classifier', () => {
       InputError,
       /layout is one of NHWC, NCHW; CHW/,
     );
-    expect(() => classifier(seen, { mean: [1, 2] })(images)).to.throw(InputError, /each of 3 channels; 2 came/);
+    expect(() => classifier(seen, { mean: [1, 2] })(images)).to.throw(InputError, /each of 3 channels, got 2/);
   });
 });

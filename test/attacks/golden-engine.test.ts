@@ -7,7 +7,7 @@ import {
   apgd,
   apgdT,
   autoattack,
-  cwL2,
+  cw,
   deepFool,
   fabT,
   norms,
@@ -82,7 +82,7 @@ describe('AutoAttack and smallest perturbations against the golden vectors', () 
 
   const smallest: [name: string, attack: Attack, images: number, apart: number][] = [
     ['deepfool_l2', deepFool(), 16, 0.02],
-    ['cw_l2', cwL2({ steps: 50, searchSteps: 1, initialConstant: 1 }), 8, 0.2],
+    ['cw_l2', cw({ steps: 50, searchSteps: 1, initialConstant: 1 }), 8, 0.2],
   ];
   for (const [name, attack, images, apart] of smallest) {
     it(`${name} finds examples as near as the reference`, async () => {

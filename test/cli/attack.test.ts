@@ -119,7 +119,7 @@ describe('equipoise attack', () => {
   });
 
   const failures: readonly { readonly args: readonly string[]; readonly code: number; readonly says: RegExp }[] = [
-    { args: ['run', '--epsilon', '8'], code: 2, says: /epsilon is at most 1, in pixel units/ },
+    { args: ['run', '--epsilon', '8'], code: 2, says: /epsilon: expected at most 1 in linf, in pixel units/ },
     { args: ['run', '--norm', 'l2'], code: 2, says: /needs an epsilon/ },
     { args: ['nowhere'], code: 2, says: /There is no nowhere/ },
     { args: ['run', '--out', 'run/config.json'], code: 1, says: /run\/config\.json\/test-\d+\.png cannot be written/ },

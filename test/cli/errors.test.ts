@@ -349,8 +349,8 @@ describe('a wrong command line', () => {
     },
     {
       title: 'an attack by its name in the library',
-      args: ['evaluate', 'run', '--attacks', 'fab-t-50'],
-      says: [/Did you mean fab-50\?/],
+      args: ['evaluate', 'run', '--attacks', 'fabt-50'],
+      says: [/Did you mean fab-t-50\?/],
     },
     {
       title: 'an attack that only the library has',

@@ -21,7 +21,7 @@ import { rejection } from '../rejection.ts';
 import { goldenImages, pytorchFile, saveGraphModel, saveLayersModel, smallLayersModel, withFolder } from './models.ts';
 import { tinyData, withRun } from './tiny.ts';
 
-const ATTACKS = 'pgd-3x2,apgd-3-cw,fab-2,square-10,deepfool-2';
+const ATTACKS = 'pgd-3x2,apgd-3-cw,fab-t-2,square-10,deepfool-2';
 
 /** Examples by the numbers of their images, of every attack. */
 function readExamples(files: readonly (readonly [string, Buffer])[]): Readonly<Record<string, string>> {

@@ -19,7 +19,7 @@ import { useBackend } from '../backend.ts';
 import { golden, toTensor } from '../golden.ts';
 
 const NAMES = Object.keys(trainingAttacks) as TrainingAttackName[];
-const CROSS_ENTROPY: InnerAttack = { loss: 'crossEntropy', startNoise: null, share: 1 };
+const CROSS_ENTROPY: InnerAttack = { loss: 'ce', startNoise: null, share: 1 };
 const KL: InnerAttack = { loss: 'kl', startNoise: 0.001, share: 1 };
 const RADII = { linf: 8 / 255, l2: 0.5, l1: 3 } as const;
 type NormName = keyof typeof RADII;

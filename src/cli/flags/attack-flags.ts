@@ -1,5 +1,6 @@
 import { UsageError } from '../../core/errors.ts';
-import { type AttackSpec, parseAttacks, protocol } from '../../evaluation/attacks/named-attacks.ts';
+import { type AttackSpec, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';
+import { protocol } from '../../evaluation/attacks/protocols.ts';
 import type { Flags, FlagValues } from './flags.ts';
 
 /** Flags that choose the attacks of an evaluation. */

@@ -1,3 +1,4 @@
+import { type AttackName, attackRows } from '../../../attacks/attacks.ts';
 import type { NormName } from '../../../attacks/types.ts';
 import { formatEpsilon } from '../epsilon.ts';
 
@@ -199,7 +200,7 @@ const ALARMS = {
   },
 
   'black-box beats white-box': ({ attacks }) => {
-    const blackBox = attacks.filter(({ kind }) => BLACK_BOX.has(kind));
+    const blackBox = attacks.filter(({ kind }) => isBlackBox(kind));
     const inCascade = attacks.flatMap(blackBoxStage);
     if ((blackBox.length === 0 || blackBox.length === attacks.length) && inCascade.length === 0) {
       return notChecked('It takes an attack without gradients beside one with gradients.');
@@ -211,7 +212,7 @@ const ALARMS = {
     }
     for (const black of blackBox) {
       const white = attacks.filter(
-        ({ kind, norm, epsilon }) => !BLACK_BOX.has(kind) && norm === black.norm && epsilon === black.epsilon,
+        ({ kind, norm, epsilon }) => !isBlackBox(kind) && norm === black.norm && epsilon === black.epsilon,
       );
       if (white.length === 0) continue;
       const best = Math.min(...white.map(({ correct }) => correct));
@@ -235,12 +236,14 @@ export type AlarmName = keyof typeof ALARMS;
 /** Attacks of one family differ in their number of steps. */
 const familyOf = ({ kind }: AttackEvidence): string => (kind === 'fgsm' ? 'pgd' : kind);
 
-const BLACK_BOX: ReadonlySet<string> = new Set(['square']);
+/** Whether the attack of a name takes no gradients. */
+const isBlackBox = (name: string): boolean =>
+  Object.hasOwn(attackRows, name) && !attackRows[name as AttackName].needsGradients;
 
 /** What the attacks without gradients of a cascade found after those with gradients. */
 const blackBoxStage = ({ stages, n }: AttackEvidence) =>
   stages.flatMap(({ attack, correct }, i) =>
-    i > 0 && BLACK_BOX.has(attack) ? [{ attack, before: stages[i - 1].correct, after: correct, n }] : [],
+    i > 0 && isBlackBox(attack) ? [{ attack, before: stages[i - 1].correct, after: correct, n }] : [],
   );
 
 /** Every alarm, in a fixed order. */

@@ -9,7 +9,7 @@ import { logitsOf, predict } from '../targets/predict.ts';
 import type { Probe } from './alarms.ts';
 
 /** A PGD that may set every pixel to anything; the margin's gradient does not vanish where the softmax saturates. */
-const UNBOUNDED = { norm: 'linf', epsilon: 1, steps: 40, stepSize: 0.0625, loss: 'cw-margin' } as const;
+const UNBOUNDED = { norm: 'linf', epsilon: 1, steps: 40, stepSize: 0.0625, loss: 'cw' } as const;
 
 /**
  * What the alarms need to know of a model beside its accuracies, measured on a few images, and what that cost.

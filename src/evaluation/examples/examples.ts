@@ -66,7 +66,7 @@ export interface ExamplesOptions extends ModelOptions, Pick<EvaluateOptions, 'no
   readonly onAttackProgress?: (progress: AttackProgress) => void;
 }
 
-const DEFAULT_ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce', stepSize: null };
+const DEFAULT_ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce' };
 
 /** Whether the attack turned an image that was right. */
 export const fell = ({ label, before, after }: Example): boolean => before === label && after !== label;

@@ -16,7 +16,7 @@ import { withNoise } from './noise.ts';
 import { defaultStepSize } from './pgd.ts';
 import { attackPlan, type Standing } from './plan.ts';
 import { trainingAttacks } from './training-attacks.ts';
-import { LOSSES, type TrainingAttack } from './types.ts';
+import type { TrainingAttack } from './types.ts';
 
 /** The attack of the epoch that comes next; null if it trains on images as they are. */
 export function trainingAttack(config: TrainConfig, { inner }: Objective, standing: Standing): TrainingAttack | null {
@@ -35,7 +35,7 @@ export function prepassAttack(config: TrainConfig, objective: Objective, standin
   if (inner === null || plan === null || steps === 0) return null;
   if (steps === undefined || steps === configuredSteps(config)) return trainingAttack(config, objective, standing);
   const { epsilon } = plan;
-  const loss = LOSSES[inner.loss];
+  const loss = inner.loss;
   const attack = steps === 1 ? fgsm({ norm, epsilon, loss }) : pgd({ norm, epsilon, steps, loss });
   return { ...attack, startNoise: inner.startNoise };
 }

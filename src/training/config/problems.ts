@@ -1,3 +1,4 @@
+import { norms } from '../../../attacks/norms/index.ts';
 import type { z } from 'zod';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { isModel, modelHint } from '../../models/models.ts';
@@ -109,12 +110,12 @@ const RULES: readonly Rule[] = [
       ? `${name('epsilon')} must be given for ${name('dataset')} ${dataset} and ${name('norm')} ${norm}; there is no default.`
       : null,
   (_given, { epsilon, norm }, name) =>
-    norm === 'linf' && epsilon > 1
-      ? `${name('epsilon')} ${epsilon} came; in linf it is at most 1, in pixel units of [0, 1]. Did you mean ${epsilon}/255?`
+    epsilon > norms[norm].largestRadius(1)
+      ? `${name('epsilon')}: expected at most 1 in ${norm}, in pixel units of [0, 1], got ${epsilon}. Did you mean ${epsilon}/255?`
       : null,
   ({ stepSize = 0 }, { norm }, name) =>
-    norm === 'linf' && stepSize > 1
-      ? `${name('stepSize')} ${stepSize} came; in linf it is at most 1, in pixel units of [0, 1]. Did you mean ${stepSize}/255?`
+    stepSize > norms[norm].largestRadius(1)
+      ? `${name('stepSize')}: expected at most 1 in ${norm}, in pixel units of [0, 1], got ${stepSize}. Did you mean ${stepSize}/255?`
       : null,
   (_given, { milestones }, name) =>
     milestones?.some((epoch, i) => i > 0 && epoch <= milestones[i - 1])
