@@ -21,7 +21,12 @@ export const lengthOf = (norm: Pick<Norm, 'distance'>, x: Float32Array): number 
  * Pulls an adversarial image towards its image until their distance, in float64, is at most epsilon: sums in float32 and
  * the rounding of pixels can leave it a little outside. Changes `adversarial`.
  */
-export function confine(norm: Pick<Norm, 'distance'>, epsilon: number, image: Float32Array, adversarial: Float32Array): void {
+export function confine(
+  norm: Pick<Norm, 'distance'>,
+  epsilon: number,
+  image: Float32Array,
+  adversarial: Float32Array,
+): void {
   let distance = norm.distance(adversarial, image);
   for (let slack = 2 ** -23; distance > epsilon; slack *= 2) {
     const scale = Math.max(0, (epsilon / distance) * (1 - slack));

@@ -2,8 +2,8 @@
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, normal, uniform } from '../../src/core/key.ts';
-import { moderationOf, orOne } from './moderate.ts';
 import { clip, confine, lengthOf, scaleTo } from './ball.ts';
+import { moderationOf, orOne } from './moderate.ts';
 import type { PlainNorm } from './norm.ts';
 import { ballAndBounds } from './region.ts';
 

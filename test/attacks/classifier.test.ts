@@ -304,7 +304,7 @@ describe('classifier', () => {
 
   it('says which option does not fit', () => {
     const images = someImages(1);
-    expect(() => classifier(seen, { std: 0 })).to.throw(InputError, /std of numbers above 0/);
+    expect(() => classifier(seen, { std: 0 })).to.throw(InputError, /std: expected numbers above 0/);
     expect(() => classifier(seen, { bounds: [1, 0] })).to.throw(InputError, /bounds/);
     expect(() => classifier(seen, { layout: 'CHW' as 'NCHW' })).to.throw(
       InputError,
