@@ -120,8 +120,6 @@ describe('equipoise attack', () => {
 
   const failures: readonly { readonly args: readonly string[]; readonly code: number; readonly says: RegExp }[] = [
     { args: ['run', '--epsilon', '8'], code: 2, says: /epsilon: expected at most 1 in linf, in pixel units/ },
-    { args: ['run', '--norm', 'l2'], code: 2, says: /needs an epsilon/ },
-    { args: ['nowhere'], code: 2, says: /There is no nowhere/ },
     { args: ['run', '--out', 'run/config.json'], code: 1, says: /run\/config\.json\/test-\d+\.png cannot be written/ },
   ];
   for (const { args, code, says } of failures) {
@@ -142,16 +140,20 @@ describe('equipoise attack', () => {
     { args: ['run', '--count', '0'], says: /--count takes a whole number of at least 1; 0 came/ },
     { args: ['run', '--epsilon', '-0.1'], says: /--epsilon takes radii of at least 0/ },
     { args: ['run', '--norm', 'l3'], says: /--norm must be one of/ },
+    { args: [join(folder, 'run'), '--norm', 'l2'], says: /needs an epsilon/ },
+    { args: [join(folder, 'nowhere')], says: /There is no .*nowhere/ },
     { args: [], says: /needs a target/ },
   ];
   for (const { args, says } of wrong) {
-    it(`refuses the command line: attack ${args.join(' ')}`, async () => {
+    it(`refuses the command line, and writes nothing: attack ${args.join(' ').replace(`${folder}/`, '')}`, async () => {
+      const before = contents(folder);
       const thrown = await runCommandLine(['attack', ...args], '0.0.0', silent).then(
         () => null,
         (error: unknown) => error,
       );
       expect(thrown).to.be.instanceOf(UsageError);
       expect((thrown as UsageError).message).to.match(says);
+      expect(contents(folder)).to.deep.equal(before);
     });
   }
 });
