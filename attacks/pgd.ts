@@ -16,6 +16,9 @@ import {
 import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
 import type { Attack } from './types.ts';
 
+/** The step size of PGD unless another is given: 2.5 · epsilon / steps (Madry et al. 2018). */
+export const defaultStepSize = (epsilon: number, steps: number): number => (2.5 * epsilon) / steps;
+
 /** The options that make sense without a random start. */
 export const STEP_OPTIONS = {
   /** What the attack is called in results; default `pgd`. */
@@ -27,7 +30,7 @@ export const STEP_OPTIONS = {
   /** Default 10. */
   steps: count(10),
   /** The length of a step in the norm; default 2.5 · epsilon / steps. */
-  stepSize: stepLength(({ epsilon, steps }: { epsilon: number; steps: number }) => (2.5 * epsilon) / steps),
+  stepSize: stepLength(({ epsilon, steps }: { epsilon: number; steps: number }) => defaultStepSize(epsilon, steps)),
   /** How much of the accumulated gradient a step keeps; default 0: none. */
   momentum: notNegative(0),
   /** What the attack increases, by name or the caller's own; default `ce`. */

@@ -1,5 +1,7 @@
 // Turns for timers, progress and Ctrl-C between calls of the model, and where a signal stops an attack.
 
+import { yieldToEvents } from '../../src/core/yield-to-events.ts';
+
 const INTERVAL_MS = 50;
 
 /**
@@ -10,7 +12,7 @@ export function turns(signal?: AbortSignal): () => Promise<void> {
   let last = performance.now();
   return async () => {
     if (performance.now() - last >= INTERVAL_MS) {
-      await new Promise((resolve) => setTimeout(resolve));
+      await yieldToEvents();
       last = performance.now();
     }
     signal?.throwIfAborted();

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { norms } from '../../attacks/index.ts';
@@ -9,6 +8,7 @@ import { readClasses } from '../../attacks/support/labels.ts';
 import type { Attack, AttackProgress, Classifier, Cost, NormName } from '../../attacks/types.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../core/key.ts';
+import { yieldToEvents } from '../core/yield-to-events.ts';
 import { batchesOf, batchImages, batchLabels } from '../data/batch.ts';
 import { testIndices } from '../data/split.ts';
 import type { Dataset } from '../data/types.ts';
@@ -237,7 +237,7 @@ export async function measure(
         await options.onState?.(state);
         tell();
         // Lets Ctrl-C and timers in.
-        await setImmediate();
+        await yieldToEvents();
       }
     } finally {
       images.dispose();
@@ -301,7 +301,7 @@ async function predictAll(
     done += batch.length;
     right += found.filter((prediction, i) => prediction === test.labels[batch[i]]).length;
     onBatch(done, right);
-    await setImmediate();
+    await yieldToEvents();
   }
   return predictions;
 }

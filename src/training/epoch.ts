@@ -1,5 +1,6 @@
 // One epoch of a run: the pre-pass, the steps, and the measurements after them.
 import { sparsityOf } from '../core/params.ts';
+import { yieldToEvents } from '../core/yield-to-events.ts';
 import type { Estimate } from '../optimizers/coefficients.ts';
 import { attackPlan } from './adversary/plan.ts';
 import { type KeptGradients, unusualCoefficient } from './agent/correction.ts';
@@ -10,7 +11,7 @@ import { correctsEpoch, snapshotPosition } from './agent/snapshot-time.ts';
 import { measureVariance, variancePosition } from './agent/variance.ts';
 import { batchesOfEpoch } from './batches/batches.ts';
 import { isAdversarial } from './config/conditions.ts';
-import { throwIfAborted, yieldToEvents } from './errors.ts';
+import { throwIfAborted } from './errors.ts';
 import { explorationRate } from './explored.ts';
 import { checkAtEnd, checkWithin } from './guard/check.ts';
 import { afterEpoch } from './guard/rule.ts';
@@ -20,7 +21,7 @@ import type { Stopwatch } from './run/stopwatch.ts';
 import { type Measured, measureAccuracy, measuredImages } from './run/validate.ts';
 import { averagedNetwork, type TrainedNetwork, type TrainState } from './state.ts';
 import { trainStep } from './step.ts';
-import type { Task } from './task.ts';
+import { learningRateAt, type Task } from './task.ts';
 
 /** What an epoch needs of the run around it. */
 export interface Surroundings {
@@ -34,10 +35,6 @@ export interface Surroundings {
   /** Called after each step: the place for a checkpoint inside the epoch. */
   afterStep(): Promise<void>;
 }
-
-/** The learning rate of a step, counted from 0. */
-const learningRateAt = ({ config, schedule, totalSteps }: Task, step: number): number =>
-  config.lr * schedule(step / totalSteps);
 
 /**
  * The rest of the epoch in which `state` stands: the pre-pass, the steps that are left, and the measurements after them.

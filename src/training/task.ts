@@ -225,6 +225,10 @@ export const distributionOptions = (config: TrainConfig): DistributionOptions =>
   firstStageDensity: config.firstStageDensity,
 });
 
+/** The learning rate of a step, counted from 0. */
+export const learningRateAt = ({ config, schedule, totalSteps }: Task, step: number): number =>
+  config.lr * schedule(step / totalSteps);
+
 /** The factor on the learning rate over the share of the steps that are done. */
 function learningRateSchedule({
   schedule,

@@ -1,5 +1,5 @@
-// Every kernel is a function (task, arguments): a task writes what no other task does, so any thread may run it.
-// src/engine/records/records.ts names the kernels and the fields of their arguments.
+// Every function exported here is a kernel (task, arguments): a task writes what no other task does, so any thread may run
+// it. The class of the arguments is the kernel's record: scripts/kernel-records.mjs reads its fields for TypeScript.
 export { thread } from './shared/common';
 export { relu } from './tensors/elementwise';
 export { unary } from './tensors/elementwise';

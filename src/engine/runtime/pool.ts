@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { type Call, type Fields, FLOAT_FIELDS, KERNELS, type KernelName, RECORDS } from '../records/records.ts';
+import { type Call, type Fields, KERNELS, type KernelName, RECORD_FIELDS } from '../records/records.ts';
 import {
   ARGUMENTS,
   ARGUMENTS_END,
@@ -102,24 +102,24 @@ export class Pool {
     this.#run(tasks, calls, (next, { kernel, fields }) => {
       const { words, floats } = this.#arguments;
       const values = fields as Readonly<Record<string, number>>;
-      for (const field of RECORDS[kernel]) {
-        if (FLOAT_FIELDS.has(field)) floats[next++] = values[field];
-        else words[next++] = values[field];
-      }
-      return next;
+      const { names, floats: places } = RECORD_FIELDS[kernel];
+      for (let i = 0; i < names.length; i++) words[next + i] = values[names[i]];
+      for (const place of places) floats[next + place] = values[names[place]];
+      return next + names.length;
     });
   }
 
-  /** The same for calls whose fields, all integers, are listed in their record's order; `number` says what each is. */
+  /** Runs a chain of calls whose fields are listed in the order of their records; `number` tells the number of each. */
   runFields<Field>(
     tasks: number,
     calls: readonly { readonly kernel: KernelName; readonly fields: readonly Field[] }[],
     number: (field: Field) => number,
   ): void {
-    const { words } = this.#arguments;
-    this.#run(tasks, calls, (next, { fields }) => {
-      for (const field of fields) words[next++] = number(field);
-      return next;
+    this.#run(tasks, calls, (next, { kernel, fields }) => {
+      const { words, floats } = this.#arguments;
+      for (let i = 0; i < fields.length; i++) words[next + i] = number(fields[i]);
+      for (const place of RECORD_FIELDS[kernel].floats) floats[next + place] = number(fields[place]);
+      return next + fields.length;
     });
   }
 

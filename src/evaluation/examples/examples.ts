@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { norms, quantised } from '../../../attacks/index.ts';
 import type { Attack, AttackProgress, Classifier, NormName, PerturbOptions } from '../../../attacks/types.ts';
@@ -6,6 +5,7 @@ import { encodeSafetensors } from '../../checkpoints/safetensors/safetensors.ts'
 import { UsageError } from '../../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../../core/key.ts';
 import { sizeOf } from '../../core/structure.ts';
+import { yieldToEvents } from '../../core/yield-to-events.ts';
 import { batchesOf, batchImages, batchLabels } from '../../data/batch.ts';
 import { testIndices } from '../../data/split.ts';
 import type { Dataset, PixelShape } from '../../data/types.ts';
@@ -117,7 +117,7 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
       examples.push(...(await attackBatch(setting, batch)));
       options.onProgress?.(examples.length, indices.length);
       // Lets Ctrl-C and timers in.
-      await setImmediate();
+      await yieldToEvents();
     }
     options.signal?.throwIfAborted();
     const { name, sha256, official, classes, imageShape } = dataset;

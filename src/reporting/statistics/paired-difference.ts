@@ -2,8 +2,9 @@
 // here: below three pairs there is neither a mean nor an interval to show, let alone a verdict.
 
 import { InputError } from '../../core/errors.ts';
+import { studentQuantile } from '../../evaluation/distributions.ts';
 import type { Interval } from '../../evaluation/intervals.ts';
-import { mean, standardDeviation, studentQuantile } from './statistics.ts';
+import { mean, standardDeviation } from './statistics.ts';
 
 /** With fewer pairs the spread of differences is as good as unknown: two that happen to agree would look certain. */
 export const LEAST_PAIRS = 3;

@@ -13,7 +13,6 @@ import { configuredSteps } from '../config/conditions.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { attackCosts, type Costs } from '../run/costs.ts';
 import { withNoise } from './noise.ts';
-import { defaultStepSize } from './pgd.ts';
 import { attackPlan, type Standing } from './plan.ts';
 import { trainingAttacks } from './training-attacks.ts';
 import type { TrainingAttack } from './types.ts';
@@ -43,9 +42,9 @@ export function prepassAttack(config: TrainConfig, objective: Objective, standin
 /** Steps of the attack that measures robust accuracy during training. */
 export const VALIDATION_STEPS = 10;
 
-/** PGD-10 with steps of 2.5 · epsilon / 10, whatever the training attack. */
+/** PGD-10 with its default step size, whatever the training attack. */
 export const validationAttack = ({ norm, epsilon }: TrainConfig): Attack =>
-  pgd({ norm, epsilon, steps: VALIDATION_STEPS, stepSize: defaultStepSize(epsilon, VALIDATION_STEPS) });
+  pgd({ norm, epsilon, steps: VALIDATION_STEPS });
 
 /** The network as an attack sees it: with running statistics, or with those of the batch, and none of them moved. */
 export function attackedModel(program: Program, { params, state }: Weights, mode: TrainConfig['attackBn']): Classifier {

@@ -1,5 +1,6 @@
 // The pass before an epoch's updates of a training run: its examples, its costs, and what it changes in the state.
 import { disposeTensors, type Tensors } from '../../core/params.ts';
+import { yieldToEvents } from '../../core/yield-to-events.ts';
 import { flops as flopsOf } from '../../models/inspect.ts';
 import type { Weights } from '../../models/types.ts';
 import { AGENT_DEFAULTS, boundEstimate, type Estimate } from '../../optimizers/coefficients.ts';
@@ -7,7 +8,7 @@ import { agentPrepass } from '../../optimizers/pass.ts';
 import { subsampleBatches } from '../../optimizers/prepasses.ts';
 import { disposeSnapshot, type Snapshot, takeSnapshot } from '../../optimizers/snapshot.ts';
 import { batchesOfEpoch, disposeBatch, drawBatch, type TrainingBatch, withAdversarial } from '../batches/batches.ts';
-import { throwIfAborted, yieldToEvents } from '../errors.ts';
+import { throwIfAborted } from '../errors.ts';
 import { lossGradients, lossOf } from '../loss-gradients.ts';
 import { addCosts, type Costs, forwardCosts, gradientCosts, NO_COSTS } from '../run/costs.ts';
 import type { Stopwatch } from '../run/stopwatch.ts';

@@ -1,10 +1,11 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Classifier } from '../../../attacks/types.ts';
+import { yieldToEvents } from '../../core/yield-to-events.ts';
 import { batchesOf, batchImages, batchLabels } from '../../data/batch.ts';
 import { balanced } from '../../data/split.ts';
 import { attackedModel } from '../adversary/training-batches.ts';
-import { throwIfAborted, yieldToEvents } from '../errors.ts';
+import { throwIfAborted } from '../errors.ts';
 import type { TrainedNetwork } from '../state.ts';
 import type { Task } from '../task.ts';
 import { checkLosses } from './divergence.ts';

@@ -3,9 +3,8 @@
 import { addRow, ChannelSums, startSums, SUM_BYTES, sum64 } from './channel-sums';
 import { keepBits, multiplyAdd, part, positive, signBits, zero } from '../shared/common';
 
-/** Its record goes on with the fields of ChannelSums. */
 @unmanaged
-class ChannelStatistics {
+class ChannelStatistics extends ChannelSums {
   x: usize;
   xTask: i32;
   block: i32;
@@ -18,15 +17,12 @@ class ChannelStatistics {
 }
 
 /** Statistics of each channel over a task's images; padding images excluded. */
-export function channelStatistics(task: i32, a: usize): void {
-  const args = changetype<ChannelStatistics>(a), channelSums = changetype<ChannelSums>(a + offsetof<ChannelStatistics>());
-  const x = part(args.x, args.xTask, task), sums = startSums(channelSums, task, args.channels);
+export function channelStatistics(task: i32, args: ChannelStatistics): void {
+  const x = part(args.x, args.xTask, task), sums = startSums(args, task, args.channels);
   for (let block = 0; block < args.blocks; block++) {
     for (let h = 0; h < args.rows; h++) {
       const offset = block * args.block + h * args.row;
-      addRow(
-        channelSums, sums, task, block, args.blocks, x + offset, offset, args.channels, args.channel, args.tiles,
-      );
+      addRow(args, sums, task, block, args.blocks, x + offset, offset, args.channels, args.channel, args.tiles);
     }
   }
 }
@@ -64,8 +60,7 @@ function moved(running: usize, ofBatch: f64): f32 {
  * scale = γ / √(variance + ε), shift = β − mean · scale, inverse = 1 / √(variance + ε). By the batch's mean and biased variance
  * if there are `sums`, which also move the running statistics, the variance unbiased: 0.9 · running + 0.1 · batch.
  */
-export function normalizationCoefficients(task: i32, a: usize): void {
-  const args = changetype<NormalizationCoefficients>(a);
+export function normalizationCoefficients(task: i32, args: NormalizationCoefficients): void {
   const end = min((task + 1) * args.chunk, args.channels);
   for (let c = task * args.chunk; c < end; c++) {
     const i = <usize>c << 2;
@@ -124,8 +119,7 @@ class Affine {
 }
 
 /** y = scale · x + shift (+ add) of each channel, then ReLU if asked for, whose signs go to `bits` unless that is 0. */
-export function affine(task: i32, a: usize): void {
-  const args = changetype<Affine>(a);
+export function affine(task: i32, args: Affine): void {
   const x = part(args.x, args.xTask, task), y = part(args.y, args.yTask, task);
   const add = part(args.add, args.addTask, task);
   let bits = part(args.bits, args.bitsTask, task);
@@ -184,8 +178,7 @@ class ChannelGradientSums {
 }
 
 /** Sums of d and, unless z is 0, of d · (z − mean) over a task's images; d counts where `bits` are set. */
-export function channelGradientSums(task: i32, a: usize): void {
-  const args = changetype<ChannelGradientSums>(a);
+export function channelGradientSums(task: i32, args: ChannelGradientSums): void {
   const d = part(args.d, args.dTask, task), z = part(args.z, args.zTask, task);
   let bits = part(args.bits, args.bitsTask, task);
   const sums = args.sums + <usize>task * (args.channels * SUM_BYTES);
@@ -248,8 +241,7 @@ class GradientCoefficients {
 }
 
 /** Adds the parts in order, and from the sums the gradients of γ and β and the factors of the input gradient. */
-export function gradientCoefficients(task: i32, p: usize): void {
-  const args = changetype<GradientCoefficients>(p);
+export function gradientCoefficients(task: i32, args: GradientCoefficients): void {
   const end = min((task + 1) * args.chunk, args.channels);
   for (let c = task * args.chunk; c < end; c++) {
     const i = <usize>c << 2;
@@ -299,8 +291,7 @@ class AffineGradient {
 }
 
 /** y = a · d + b · z + c of each channel, d where `bits` are set; without the last two where z is 0. Padding images get 0. */
-export function affineGradient(task: i32, p: usize): void {
-  const args = changetype<AffineGradient>(p);
+export function affineGradient(task: i32, args: AffineGradient): void {
   const d = part(args.d, args.dTask, task), z = part(args.z, args.zTask, task), y = part(args.y, args.yTask, task);
   let bits = part(args.bits, args.bitsTask, task);
   zero(y - args.pad, args.pad);

@@ -9,10 +9,10 @@ import { multiplyAdd, part, zero } from '../shared/common';
 
 export const SUM_BYTES: i32 = 48;
 
-/** The last fields of a kernel that writes rows of blocks. */
+/** The first fields of a kernel that writes rows of blocks, and adds up their channels if `sums` is not 0. */
 @unmanaged
 export class ChannelSums {
-  /** 0: none */
+  /** 0: nothing is added up */
   sums: usize;
   /** blocks like those that are written; or 0 */
   z: usize;
@@ -133,8 +133,7 @@ class SumChannels {
 }
 
 /** The sum of each channel over a block of images, in f64; for who asks for the sum itself. */
-export function sumChannels(task: i32, a: usize): void {
-  const args = changetype<SumChannels>(a);
+export function sumChannels(task: i32, args: SumChannels): void {
   const x = args.x + <usize>task * args.block, sums = args.sums + <usize>(task * args.channels << 3);
   for (let c = 0; c < args.channels; c++) {
     let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0;

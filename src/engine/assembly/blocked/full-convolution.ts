@@ -17,9 +17,8 @@ import { keepBits, keptLanes, multiplyAdd, part, positive, zero } from '../share
 const GROUP = 6;
 const FEW = 3;
 
-/** Its record goes on with the fields of ChannelSums. */
 @unmanaged
-class ConvolveDense {
+class ConvolveDense extends ChannelSums {
   x: usize;
   xTask: i32;
   xBlock: i32;
@@ -54,8 +53,7 @@ class ConvolveDense {
   groupMajor: i32;
 }
 
-export function convolveDense(task: i32, a: usize): void {
-  const args = changetype<ConvolveDense>(a);
+export function convolveDense(task: i32, args: ConvolveDense): void {
   const groups = groupsOf(args);
   zero(part(args.y, args.yTask, task) - args.pad, args.pad);
   if (args.groupMajor) {
@@ -84,8 +82,7 @@ function convolveGroups(args: ConvolveDense, task: i32, firstGroup: i32, endGrou
   const panel = <usize>(args.depth * width) << 2;
   const x = part(args.x, args.xTask, task), y = part(args.y, args.yTask, task);
   const add = args.add ? part(args.add, args.addTask, task) - y : 0;
-  const channelSums = changetype<ChannelSums>(changetype<usize>(args) + offsetof<ConvolveDense>());
-  const sums = endGroup == groups ? startSums(channelSums, task, args.channels) : 0;
+  const sums = endGroup == groups ? startSums(args, task, args.channels) : 0;
   let bits = part(args.bits, args.bitsTask, task);
   for (let block = 0; block < args.blocks; block++) {
     for (let h = 0; h < args.rows; h++, bits += (args.channels * tiles) << 2) {
@@ -106,8 +103,8 @@ function convolveGroups(args: ConvolveDense, task: i32, firstGroup: i32, endGrou
       }
       if (endGroup < groups) continue;
       if (args.pad) for (let c = 0; c < args.channels; c++) zero(yRow + c * args.yChannel + (tiles << 7), args.pad);
-      if (channelSums.sums) {
-        addRow(channelSums, sums, task, block, args.blocks, yRow, yRow - y, args.channels, args.yChannel, tiles);
+      if (args.sums) {
+        addRow(args, sums, task, block, args.blocks, yRow, yRow - y, args.channels, args.yChannel, tiles);
       }
     }
   }
@@ -247,8 +244,7 @@ class FillPanels {
 }
 
 /** Writes the weights of a task's group of channels, times a factor of the output channel. */
-export function fillPanels(task: i32, a: usize): void {
-  const args = changetype<FillPanels>(a);
+export function fillPanels(task: i32, args: FillPanels): void {
   const width = args.channels > FEW ? GROUP : FEW, groups = (args.channels + width - 1) / width;
   const plane = task / groups, firstChannel = task % groups * width, count = min(width, args.channels - firstChannel);
   const values = args.values + firstChannel * args.valueStep;

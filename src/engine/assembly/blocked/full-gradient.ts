@@ -42,8 +42,7 @@ class WeightGradientDense {
   partials: usize;
 }
 
-export function weightGradientDense(task: i32, a: usize): void {
-  const args = changetype<WeightGradientDense>(a);
+export function weightGradientDense(task: i32, args: WeightGradientDense): void {
   const imageGroup = task / args.ranges, range = task % args.ranges;
   const groups = (args.outputs + GROUP - 1) / GROUP;
   const firstGroup = range * groups / args.ranges, endGroup = (range + 1) * groups / args.ranges;

@@ -24,8 +24,7 @@ class Combine {
   bitsTask: i32;
 }
 
-export function combine(task: i32, p: usize): void {
-  const args = changetype<Combine>(p);
+export function combine(task: i32, args: Combine): void {
   const a = part(args.a, args.aTask, task), b = part(args.b, args.bTask, task), y = part(args.y, args.yTask, task);
   let bits = part(args.bits, args.bitsTask, task);
   const second = args.b != 0, relu = args.epilogue == 1, masked = args.epilogue == 2, signs = relu && args.bits != 0;

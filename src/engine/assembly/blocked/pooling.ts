@@ -49,8 +49,7 @@ function chosen(v: v128, best: v128, index: v128, k: i32): v128 {
   return i32x4.max_s(index, v128.and(f32x4.gt(v, best), i32x4.splat(k)));
 }
 
-export function maxPool(task: i32, a: usize): void {
-  const args = changetype<MaxPool>(a);
+export function maxPool(task: i32, args: MaxPool): void {
   const x0 = part(args.x, args.xTask, task), y0 = part(args.y, args.yTask, task);
   const choices = part(args.choices, args.choicesTask, task);
   const size = args.size, height = args.height / size, width = args.width / size, channels = args.channels;
@@ -149,8 +148,7 @@ function ofChosen(d: v128, chosen: v128, k: i32): v128 {
 }
 
 /** dx (in the place of x) from dy (in the place of y), or the gradient of the batch norm's input from it. */
-export function maxPoolGradient(task: i32, a: usize): void {
-  const args = changetype<MaxPoolGradient>(a);
+export function maxPoolGradient(task: i32, args: MaxPoolGradient): void {
   const x0 = part(args.x, args.xTask, task), y0 = part(args.y, args.yTask, task);
   // From a place in x to that in z.
   const z = part(args.z, args.zTask, task) - x0, normalized = args.z != 0;
@@ -250,8 +248,7 @@ class MaxPoolGradientSums {
 }
 
 /** Sums of dx and of dx · (z − mean) over a task's images, as channelGradientSums leaves them, from dy. */
-export function maxPoolGradientSums(task: i32, a: usize): void {
-  const args = changetype<MaxPoolGradientSums>(a);
+export function maxPoolGradientSums(task: i32, args: MaxPoolGradientSums): void {
   const x0 = part(args.x, args.xTask, task), y0 = part(args.y, args.yTask, task);
   const choices = part(args.choices, args.choicesTask, task);
   const size = args.size, height = args.height / size, width = args.width / size, channels = args.channels;
@@ -316,8 +313,7 @@ class AveragePool {
 }
 
 /** The mean over all pixels. */
-export function averagePool(task: i32, a: usize): void {
-  const args = changetype<AveragePool>(a);
+export function averagePool(task: i32, args: AveragePool): void {
   const x0 = part(args.x, args.xTask, task), y0 = part(args.y, args.yTask, task);
   const area = f32x4.splat(<f32>(args.height * args.width));
   for (let n = 0; n < args.images; n += 4) {
@@ -335,8 +331,7 @@ export function averagePool(task: i32, a: usize): void {
 }
 
 /** dx (in the place of x) from dy (in the place of y). */
-export function averagePoolGradient(task: i32, a: usize): void {
-  const args = changetype<AveragePool>(a);
+export function averagePoolGradient(task: i32, args: AveragePool): void {
   const x0 = part(args.x, args.xTask, task), y0 = part(args.y, args.yTask, task);
   const area = f32x4.splat(<f32>(args.height * args.width));
   zero(x0 - args.pad, args.pad);

@@ -50,8 +50,7 @@ class Repack {
 const TILE_CHANNELS: i32 = 16;
 const TILE_COLUMNS: i32 = 8;
 
-export function repack(task: i32, a: usize): void {
-  const args = changetype<Repack>(a);
+export function repack(task: i32, args: Repack): void {
   const x0 = part(args.x, args.xTask, task), y0 = part(args.y, args.yTask, task);
   const first = task * args.images;
   const held = args.xImages - first, images = min(args.images, args.yImages - first);

@@ -34,8 +34,7 @@ class ForwardRows {
   scratch: usize;
 }
 
-export function forwardRows(task: i32, a: usize): void {
-  const args = changetype<ForwardRows>(a);
+export function forwardRows(task: i32, args: ForwardRows): void {
   if (task != args.task) return;
   const height = args.height, width = args.width, inputs = args.inputs, outputs = args.outputs;
   const size = args.size, sliceStep = outputs * height, stride = args.stride;
@@ -107,8 +106,7 @@ class TransposedRows {
 }
 
 /** Groups are the kernel's rows in the order of (row mod stride, row). */
-export function transposedRows(task: i32, a: usize): void {
-  const args = changetype<TransposedRows>(a);
+export function transposedRows(task: i32, args: TransposedRows): void {
   if (task != args.task) return;
   const height = args.height, width = args.width, inputs = args.inputs, outputs = args.outputs, stride = args.stride;
   const size = args.size, channels = stride * inputs, sliceStep = channels * height;

@@ -23,9 +23,8 @@
 import { addRow, ChannelSums, startSums } from './channel-sums';
 import { endOfRows, keepBits, multiplyAdd, part, positive, signBits, touch, zero } from '../shared/common';
 
-/** Its record goes on with the fields of ChannelSums. */
 @unmanaged
-class Convolve {
+class Convolve extends ChannelSums {
   x: usize;
   xTask: i32;
   xBlock: i32;
@@ -57,8 +56,7 @@ class Convolve {
   bitsTask: i32;
 }
 
-export function convolve(task: i32, a: usize): void {
-  const args = changetype<Convolve>(a);
+export function convolve(task: i32, args: Convolve): void {
   const epilogue = args.epilogue;
   if (epilogue == 0) convolveBlocks(args, task, 0);
   else if (epilogue == 2) convolveBlocks(args, task, 3);
@@ -77,8 +75,7 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
   const steps = WIDE ? (tiles + 1) >> 1 : tiles;
   const outer = channelMajor ? channels : steps, inner = channelMajor ? steps : channels;
   let bitRow = part(args.bits, args.bitsTask, task);
-  const channelSums = changetype<ChannelSums>(changetype<usize>(args) + offsetof<Convolve>());
-  const sums = startSums(channelSums, task, channels);
+  const sums = startSums(args, task, channels);
   zero(y - pad, pad);
   for (let block = 0; block < args.blocks; block++) {
     let touchedEnd = 0;
@@ -110,8 +107,8 @@ function convolveBlocks(args: Convolve, task: i32, mode: i32): void {
       }
       if (pad) for (let c = 0; c < channels; c++) zero(yRow + c * args.yChannel + (tiles << 7), pad);
       if (mode >= 2) bitRow += (channels * tiles) << 2;
-      if (channelSums.sums) {
-        addRow(channelSums, sums, task, block, args.blocks, yRow, yRow - y, channels, args.yChannel, tiles);
+      if (args.sums) {
+        addRow(args, sums, task, block, args.blocks, yRow, yRow - y, channels, args.yChannel, tiles);
       }
     }
   }
@@ -326,8 +323,7 @@ class FillRows {
 }
 
 /** Writes the weights of a task's rows: values in the structure's order, times a factor of the output channel. */
-export function fillRows(task: i32, a: usize): void {
-  const args = changetype<FillRows>(a);
+export function fillRows(task: i32, args: FillRows): void {
   const step = (args.groups + 1) << 2;
   const end = min((task + 1) * args.chunk, args.rows);
   for (let row = task * args.chunk; row < end; row++) {
@@ -352,8 +348,7 @@ class FillTransposed {
 }
 
 /** Copies the weights of the rows into the transposed rows. */
-export function fillTransposed(task: i32, a: usize): void {
-  const args = changetype<FillTransposed>(a);
+export function fillTransposed(task: i32, args: FillTransposed): void {
   const end = min((task + 1) * args.chunk, args.length);
   for (let i = task * args.chunk; i < end; i++) {
     const from = <usize>load<u32>(args.permutation + (<usize>i << 2)) << 3;

@@ -55,8 +55,7 @@ class WeightGradient {
   nonzeros: i32;
 }
 
-export function weightGradient(task: i32, a: usize): void {
-  const args = changetype<WeightGradient>(a);
+export function weightGradient(task: i32, args: WeightGradient): void {
   const group = task / args.ranges, range = args.rangeTable + ((task % args.ranges) << 2);
   const firstRow = load<i32>(range), endRow = load<i32>(range, 4);
   const firstBlock = args.taskBlocks ? 0 : group * args.blocks / args.imageGroups;
@@ -385,8 +384,7 @@ class ReduceWeightGradient {
 }
 
 /** Adds the image groups' partial sums in order and puts them in the structure's order. */
-export function reduceWeightGradient(task: i32, a: usize): void {
-  const args = changetype<ReduceWeightGradient>(a);
+export function reduceWeightGradient(task: i32, args: ReduceWeightGradient): void {
   const end = min((task + 1) * args.chunk, args.nonzeros), step = <usize>args.nonzeros << 2;
   let i = task * args.chunk;
   for (; i + 4 <= end; i += 4) {

@@ -21,9 +21,8 @@ import { keepBits, keptLanes, multiplyAdd, part, positive, zero } from '../share
 const GROUP = 6;
 const POINTS = 16;
 
-/** Its record goes on with the fields of ChannelSums. */
 @unmanaged
-class ConvolveWinograd {
+class ConvolveWinograd extends ChannelSums {
   x: usize;
   xTask: i32;
   xBlock: i32;
@@ -61,9 +60,8 @@ class ConvolveWinograd {
   bitsTask: i32;
 }
 
-export function convolveWinograd(task: i32, a: usize): void {
-  const args = changetype<ConvolveWinograd>(a), channelSums = changetype<ChannelSums>(a + offsetof<ConvolveWinograd>());
-  const y = part(args.y, args.yTask, task), sums = startSums(channelSums, task, args.channels);
+export function convolveWinograd(task: i32, args: ConvolveWinograd): void {
+  const y = part(args.y, args.yTask, task), sums = startSums(args, task, args.channels);
   const pairsOfRows = args.rows >> 1, units = args.blocks * pairsOfRows, perUnit = args.tiles << 2;
   const v = part(args.scratch, args.scratchTask, task);
   zero(y - args.pad, args.pad);
@@ -79,20 +77,18 @@ export function convolveWinograd(task: i32, a: usize): void {
       transformOutput(args, task, block, h, m, positions, (unit - first) * perUnit);
       for (let row = h; row < h + 2; row++) {
         const offset = block * args.yBlock + row * args.yRow;
-        finishRow(args, channelSums, sums, task, block, y + offset, offset);
+        finishRow(args, sums, task, block, y + offset, offset);
       }
     }
   }
 }
 
 /** Zeros on the right of a row's channels, and what the row adds to their sums. */
-function finishRow(
-  args: ConvolveWinograd, channelSums: ChannelSums, sums: usize, task: i32, block: i32, y: usize, offset: usize,
-): void {
+function finishRow(args: ConvolveWinograd, sums: usize, task: i32, block: i32, y: usize, offset: usize): void {
   const tiles = args.tiles;
   if (args.pad) for (let c = 0; c < args.channels; c++) zero(y + c * args.yChannel + (tiles << 7), args.pad);
-  if (channelSums.sums) {
-    addRow(channelSums, sums, task, block, args.blocks, y, offset, args.channels, args.yChannel, tiles);
+  if (args.sums) {
+    addRow(args, sums, task, block, args.blocks, y, offset, args.channels, args.yChannel, tiles);
   }
 }
 
@@ -268,8 +264,8 @@ class FillWinograd {
 }
 
 /** weights = G g Gᵀ for a task's group of channels, g times a factor of the output channel. */
-export function fillWinograd(task: i32, a: usize): void {
-  const args = changetype<FillWinograd>(a), groups = (args.channels + GROUP - 1) / GROUP;
+export function fillWinograd(task: i32, args: FillWinograd): void {
+  const groups = (args.channels + GROUP - 1) / GROUP;
   const point = <usize>(groups * args.inputs * GROUP) << 2, place = args.placeStep;
   let to = args.weights + (<usize>(task * args.inputs * GROUP) << 2);
   for (let input = 0; input < args.inputs; input++) {

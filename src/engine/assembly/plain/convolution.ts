@@ -25,8 +25,7 @@ class PackPanels {
 }
 
 /** Weights as panels of columns, with zeros where the last one has none. */
-export function packPanels(task: i32, p: usize): void {
-  const args = changetype<PackPanels>(p);
+export function packPanels(task: i32, args: PackPanels): void {
   const depth = args.taps * args.channels, chunks = (depth + args.chunk - 1) / args.chunk;
   const panel = task / chunks, first = (task % chunks) * args.chunk, end = min(first + args.chunk, depth);
   const columns = min(WIDE, args.columns - panel * WIDE), width = columns > NARROW ? WIDE : NARROW;
@@ -83,8 +82,7 @@ class DenseConvolve {
   panelGroups: i32;
 }
 
-export function denseConvolve(task: i32, p: usize): void {
-  const args = changetype<DenseConvolve>(p);
+export function denseConvolve(task: i32, args: DenseConvolve): void {
   const piece = changetype<Piece>(args.pieces + (task / args.panelGroups) * offsetof<Piece>());
   const region = changetype<Region>(args.regions + piece.region * offsetof<Region>());
   const panels = (args.columns + WIDE - 1) / WIDE, group = task % args.panelGroups;

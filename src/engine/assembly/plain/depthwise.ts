@@ -21,8 +21,7 @@ class DepthwiseConvolve {
   pieces: usize;
 }
 
-export function depthwiseConvolve(task: i32, p: usize): void {
-  const args = changetype<DepthwiseConvolve>(p);
+export function depthwiseConvolve(task: i32, args: DepthwiseConvolve): void {
   const piece = changetype<Piece>(args.pieces + task * offsetof<Piece>());
   const region = changetype<Region>(args.regions + piece.region * offsetof<Region>());
   for (let image = piece.firstImage; image < piece.firstImage + piece.images; image++) {
@@ -98,8 +97,8 @@ class DepthwiseFilterGradient {
 }
 
 /** Sums of x · dy over the outputs of a group of images, for each place of the window and each channel. */
-export function depthwiseFilterGradient(task: i32, p: usize): void {
-  const args = changetype<DepthwiseFilterGradient>(p), pixel = args.channels << 2;
+export function depthwiseFilterGradient(task: i32, args: DepthwiseFilterGradient): void {
+  const pixel = args.channels << 2;
   const taps = args.kernelRows * args.kernelColumns, bytes = taps * args.width << 2;
   const partials = args.partials + task * bytes;
   memory.fill(partials, 0, bytes);

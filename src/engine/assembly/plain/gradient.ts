@@ -48,8 +48,7 @@ class DenseFilterGradient {
   width: i32;
 }
 
-export function denseFilterGradient(task: i32, p: usize): void {
-  const args = changetype<DenseFilterGradient>(p);
+export function denseFilterGradient(task: i32, args: DenseFilterGradient): void {
   const group = task / args.ranges, range = task % args.ranges, quads = (args.inputs + QUAD - 1) / QUAD;
   const firstChannel = range * quads / args.ranges * QUAD;
   const endChannel = min(args.inputs, (range + 1) * quads / args.ranges * QUAD);
@@ -163,8 +162,7 @@ class SumPartials {
 }
 
 /** Adds the groups' partial sums in order. */
-export function sumPartials(task: i32, p: usize): void {
-  const args = changetype<SumPartials>(p);
+export function sumPartials(task: i32, args: SumPartials): void {
   const end = min((task + 1) * args.chunk, args.rows), step = <usize>(args.rows * args.width) << 2;
   for (let row = task * args.chunk; row < end; row++) {
     let x = args.partials + (<usize>(row * args.width) << 2), y = args.y + (<usize>(row * args.columns) << 2);

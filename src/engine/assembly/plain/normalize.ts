@@ -19,8 +19,8 @@ class Normalize {
 }
 
 /** y = (x − mean) · scale + offset */
-export function normalize(task: i32, a: usize): void {
-  const args = changetype<Normalize>(a), period = args.period << 2;
+export function normalize(task: i32, args: Normalize): void {
+  const period = args.period << 2;
   const mean = args.mean, scale = args.scale, offset = args.offset;
   const first = <u32>task * args.chunk, end = min(first + args.chunk, args.length);
   let place: u32 = 0;

@@ -40,8 +40,8 @@ function rowsOf(args: PoolWindows, top: i32): i32 { return min(args.height, top 
 @inline
 function columnsOf(args: PoolWindows, left: i32): i32 { return min(args.width, left + args.windowColumns) - max(0, left); }
 
-export function poolWindows(task: i32, a: usize): void {
-  const args = changetype<PoolWindows>(a), channels = args.channels, pixel = channels << 2, whole = channels & ~3;
+export function poolWindows(task: i32, args: PoolWindows): void {
+  const channels = args.channels, pixel = channels << 2, whole = channels & ~3;
   const image = args.height * args.width * pixel, end = min((task + 1) * args.chunk, args.batch * args.rows);
   for (let index = task * args.chunk; index < end; index++) {
     const top = (index % args.rows) * args.rowStride - args.top, rows = rowsOf(args, top);
@@ -86,8 +86,8 @@ function maximum(args: PoolWindows, x: usize, rows: i32, columns: i32, lanes: i3
 }
 
 /** dx from dy: a mean's gradient goes to its inputs in equal parts, a maximum's to the first of the largest. */
-export function poolWindowsGradient(task: i32, a: usize): void {
-  const args = changetype<PoolWindows>(a), channels = args.channels, pixel = channels << 2;
+export function poolWindowsGradient(task: i32, args: PoolWindows): void {
+  const channels = args.channels, pixel = channels << 2;
   const parts = (channels + args.chunk - 1) / args.chunk, image = task / parts, from = (task % parts) * args.chunk;
   const to = min(from + args.chunk, channels), whole = from + ((to - from) & ~3);
   const area = args.height * args.width, x = args.x + <usize>(image * area) * pixel;

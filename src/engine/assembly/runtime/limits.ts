@@ -22,8 +22,7 @@ function link(a: v128, x: v128): v128 {
  * 12 chains of multiply-adds in registers, or 12 pairs of them, `steps` of 4 lanes each: more than latency needs, all that
  * registers hold.
  */
-export function multiplyAdds(task: i32, a: usize): void {
-  const args = changetype<MultiplyAdds>(a);
+export function multiplyAdds(task: i32, args: MultiplyAdds): void {
   // V8 makes a constant anew at each use: costly beside fused multiply-adds, but else it saves a register.
   const factor: f32 = RELAXED ? 1 / <f32>(args.steps + 2) : 0.999;
   const x = f32x4.splat(factor), w = f32x4.splat(<f32>task);
@@ -62,8 +61,7 @@ class Meet {
 }
 
 /** Ends when as many threads have come as there are tasks: all that such a job takes is handing it to them and back. */
-export function meet(task: i32, a: usize): void {
-  const args = changetype<Meet>(a);
+export function meet(task: i32, args: Meet): void {
   atomic.add<i32>(args.arrived, 1);
   while (atomic.load<i32>(args.arrived) < args.threads) {}
 }
@@ -79,8 +77,7 @@ class Triad {
 }
 
 /** y = x + 3 · z over a task's part, again and again: STREAM's triad (McCalpin 1995). */
-export function triad(task: i32, a: usize): void {
-  const args = changetype<Triad>(a);
+export function triad(task: i32, args: Triad): void {
   const three = f32x4.splat(3), from = <usize>task * <usize>args.bytes;
   for (let r = args.repeats; r > 0; r--) {
     let x = args.x + from, z = args.z + from, y = args.y + from;

@@ -221,8 +221,8 @@ class Prelu extends Words {
   vector(a: v128, b: v128): v128 { return v128.bitselect(f32x4.mul(a, b), a, f32x4.lt(a, f32x4.splat(0))); }
 }
 
-function broadcast<Op extends Binary>(task: i32, p: usize): void {
-  const args = changetype<Op>(p);
+function broadcast<Op extends Binary>(task: i32, args: Binary): void {
+  const op = changetype<Op>(args);
   let index = <u32>task * args.chunk;
   const end = min(index + args.chunk, args.length), width = args.size5;
   while (index < end) {
@@ -230,13 +230,13 @@ function broadcast<Op extends Binary>(task: i32, p: usize): void {
     const column = index - rest * width, count = min(width - column, end - index);
     let a = column * args.a5, b = column * args.b5;
     // The row's coordinates from the last on; the sizes lie one word before the next, the strides 6 and 12 words after.
-    for (let size = p + offsetof<Binary>('size4'); rest != 0; size -= 4) {
+    for (let size = changetype<usize>(args) + offsetof<Binary>('size4'); rest != 0; size -= 4) {
       const outer = rest / load<u32>(size), coordinate = rest - outer * load<u32>(size);
       a += coordinate * load<u32>(size, 24);
       b += coordinate * load<u32>(size, 48);
       rest = outer;
     }
-    row<Op>(args, args.a + (<usize>a << 2), args.b + (<usize>b << 2), index, count);
+    row<Op>(op, args.a + (<usize>a << 2), args.b + (<usize>b << 2), index, count);
     index += count;
   }
 }
@@ -259,29 +259,29 @@ function row<Op extends Binary>(op: Op, a: usize, b: usize, index: u32, count: u
   }
 }
 
-export function binary(task: i32, p: usize): void {
-  switch (changetype<Binary>(p).operation) {
-    case 0: return broadcast<Add>(task, p);
-    case 1: return broadcast<Sub>(task, p);
-    case 2: return broadcast<Multiply>(task, p);
-    case 3: return broadcast<RealDiv>(task, p);
-    case 4: return broadcast<Maximum>(task, p);
-    case 5: return broadcast<Minimum>(task, p);
-    case 6: return broadcast<SquaredDifference>(task, p);
-    case 7: return broadcast<Greater>(task, p);
-    case 8: return broadcast<GreaterEqual>(task, p);
-    case 9: return broadcast<Equal>(task, p);
-    case 10: return broadcast<NotEqual>(task, p);
-    case 11: return broadcast<GreaterInt>(task, p);
-    case 12: return broadcast<GreaterEqualInt>(task, p);
-    case 13: return broadcast<EqualInt>(task, p);
-    case 14: return broadcast<NotEqualInt>(task, p);
-    case 15: return broadcast<AddInt>(task, p);
-    case 16: return broadcast<SubInt>(task, p);
-    case 17: return broadcast<MaximumInt>(task, p);
-    case 18: return broadcast<MinimumInt>(task, p);
-    case 19: return broadcast<EluGradient>(task, p);
-    case 20: return broadcast<Prelu>(task, p);
+export function binary(task: i32, args: Binary): void {
+  switch (args.operation) {
+    case 0: return broadcast<Add>(task, args);
+    case 1: return broadcast<Sub>(task, args);
+    case 2: return broadcast<Multiply>(task, args);
+    case 3: return broadcast<RealDiv>(task, args);
+    case 4: return broadcast<Maximum>(task, args);
+    case 5: return broadcast<Minimum>(task, args);
+    case 6: return broadcast<SquaredDifference>(task, args);
+    case 7: return broadcast<Greater>(task, args);
+    case 8: return broadcast<GreaterEqual>(task, args);
+    case 9: return broadcast<Equal>(task, args);
+    case 10: return broadcast<NotEqual>(task, args);
+    case 11: return broadcast<GreaterInt>(task, args);
+    case 12: return broadcast<GreaterEqualInt>(task, args);
+    case 13: return broadcast<EqualInt>(task, args);
+    case 14: return broadcast<NotEqualInt>(task, args);
+    case 15: return broadcast<AddInt>(task, args);
+    case 16: return broadcast<SubInt>(task, args);
+    case 17: return broadcast<MaximumInt>(task, args);
+    case 18: return broadcast<MinimumInt>(task, args);
+    case 19: return broadcast<EluGradient>(task, args);
+    case 20: return broadcast<Prelu>(task, args);
     default: unreachable();
   }
 }

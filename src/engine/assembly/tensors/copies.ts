@@ -31,8 +31,8 @@ class Copy {
  *   x  | · · a0 a1 a2 · · · b0 b1 b2 · |   sizes [2, 3], strides [6, 1]
  *   y  | a0 a1 a2 b0 b1 b2 |               a task takes `chunk` values of this from anywhere within a row on
  */
-export function copy(task: i32, p: usize): void {
-  const args = changetype<Copy>(p), log = args.size, width = args.size5, stride = args.x5, placed = args.placed != 0;
+export function copy(task: i32, args: Copy): void {
+  const log = args.size, width = args.size5, stride = args.x5, placed = args.placed != 0;
   const loose = placed ? args.y : args.x, dense = placed ? args.x : args.y;
   let index = <u32>task * args.chunk;
   const end = min(index + args.chunk, args.length);
@@ -41,7 +41,7 @@ export function copy(task: i32, p: usize): void {
     const column = index - rest * width, count = min(width - column, end - index);
     let offset = column * stride;
     // The row's coordinates from the last on; a stride lies six words after its size.
-    for (let size = p + offsetof<Copy>('size4'); rest != 0; size -= 4) {
+    for (let size = changetype<usize>(args) + offsetof<Copy>('size4'); rest != 0; size -= 4) {
       const outer = rest / load<u32>(size);
       offset += (rest - outer * load<u32>(size)) * load<u32>(size, 24);
       rest = outer;
@@ -79,8 +79,8 @@ class Gather {
 }
 
 /** y[o, i] = x[o, indices[i]] */
-export function gather(task: i32, a: usize): void {
-  const args = changetype<Gather>(a), bytes = <usize>args.bytes;
+export function gather(task: i32, args: Gather): void {
+  const bytes = <usize>args.bytes;
   let row = <u32>task * args.chunk;
   const end = min(row + args.chunk, args.outer * args.count);
   for (; row < end; row++) {

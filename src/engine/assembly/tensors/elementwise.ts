@@ -20,13 +20,11 @@ class Relu {
   }
 }
 
-export function relu(task: i32, a: usize): void {
-  const args = changetype<Relu>(a);
-  map<Relu>(a, task, args.x, args.y, args.length, args.chunk);
+export function relu(task: i32, args: Relu): void {
+  map<Relu>(args, task, args.x, args.y, args.length, args.chunk);
 }
 
-function map<Op>(a: usize, task: i32, x: usize, y: usize, length: u32, chunk: u32): void {
-  const op = changetype<Op>(a);
+function map<Op>(op: Op, task: i32, x: usize, y: usize, length: u32, chunk: u32): void {
   const first = <u32>task * chunk, count = min(chunk, length - first);
   x += <usize>first << 2;
   y += <usize>first << 2;
@@ -210,33 +208,32 @@ class Round extends Unary {
 
 // @ts-ignore: decorator
 @inline
-function apply<Op extends Unary>(task: i32, a: usize): void {
-  const args = changetype<Unary>(a);
-  map<Op>(a, task, args.x, args.y, args.length, args.chunk);
+function apply<Op extends Unary>(task: i32, args: Unary): void {
+  map<Op>(changetype<Op>(args), task, args.x, args.y, args.length, args.chunk);
 }
 
-export function unary(task: i32, a: usize): void {
-  switch (changetype<Unary>(a).operation) {
-    case 0: return apply<Neg>(task, a);
-    case 1: return apply<Abs>(task, a);
-    case 2: return apply<Sign>(task, a);
-    case 3: return apply<Sqrt>(task, a);
-    case 4: return apply<Rsqrt>(task, a);
-    case 5: return apply<Square>(task, a);
-    case 6: return apply<Reciprocal>(task, a);
-    case 7: return apply<Exp>(task, a);
-    case 8: return apply<Log>(task, a);
-    case 9: return apply<Step>(task, a);
-    case 10: return apply<Clip>(task, a);
-    case 11: return apply<Sigmoid>(task, a);
-    case 12: return apply<LeakyRelu>(task, a);
-    case 13: return apply<Elu>(task, a);
-    case 14: return apply<Selu>(task, a);
-    case 15: return apply<Tanh>(task, a);
-    case 16: return apply<Softplus>(task, a);
-    case 17: return apply<Floor>(task, a);
-    case 18: return apply<Ceil>(task, a);
-    case 19: return apply<Round>(task, a);
+export function unary(task: i32, args: Unary): void {
+  switch (args.operation) {
+    case 0: return apply<Neg>(task, args);
+    case 1: return apply<Abs>(task, args);
+    case 2: return apply<Sign>(task, args);
+    case 3: return apply<Sqrt>(task, args);
+    case 4: return apply<Rsqrt>(task, args);
+    case 5: return apply<Square>(task, args);
+    case 6: return apply<Reciprocal>(task, args);
+    case 7: return apply<Exp>(task, args);
+    case 8: return apply<Log>(task, args);
+    case 9: return apply<Step>(task, args);
+    case 10: return apply<Clip>(task, args);
+    case 11: return apply<Sigmoid>(task, args);
+    case 12: return apply<LeakyRelu>(task, args);
+    case 13: return apply<Elu>(task, args);
+    case 14: return apply<Selu>(task, args);
+    case 15: return apply<Tanh>(task, args);
+    case 16: return apply<Softplus>(task, args);
+    case 17: return apply<Floor>(task, args);
+    case 18: return apply<Ceil>(task, args);
+    case 19: return apply<Round>(task, args);
     default: unreachable();
   }
 }

@@ -21,8 +21,7 @@ class Select {
 }
 
 /** y = t where the condition is 1, else e; values of 32 bits. */
-export function select(task: i32, a: usize): void {
-  const args = changetype<Select>(a);
+export function select(task: i32, args: Select): void {
   let index = <u32>task * args.chunk;
   const end = min(index + args.chunk, args.length), bulk = index + ((end - index) & ~3);
   const condition = args.condition, t = args.t, e = args.e, y = args.y;
@@ -55,8 +54,7 @@ function truth(a: v128, b: v128, operation: i32): v128 {
   return v128.andnot(i8x16.splat(1), not);
 }
 
-export function logical(task: i32, p: usize): void {
-  const args = changetype<Logical>(p);
+export function logical(task: i32, args: Logical): void {
   const first = <usize>task * args.chunk, count = min(args.chunk, args.length - <u32>first), operation = args.operation;
   let a = args.a + first, b = args.b + first, y = args.y + first;
   const end = a + count, bulk = a + (count & ~15);
@@ -83,8 +81,7 @@ function wrapped(x: f32): i32 {
   return Mathf.abs(x) < 9.223372036854775807e18 ? <i32>(<i64>x) : 0;
 }
 
-export function cast(task: i32, p: usize): void {
-  const args = changetype<Cast>(p);
+export function cast(task: i32, args: Cast): void {
   let index = <usize>task * args.chunk;
   const end = min(index + args.chunk, <usize>args.length), bulk = index + ((end - index) & ~3);
   const x = args.x, y = args.y;

@@ -212,8 +212,7 @@ function reduceOf<Type>(task: i32, args: Reduce): void {
   }
 }
 
-export function reduce(task: i32, a: usize): void {
-  const args = changetype<Reduce>(a);
+export function reduce(task: i32, args: Reduce): void {
   switch (args.type) {
     case 0: return reduceOf<Float>(task, args);
     case 1: return reduceOf<Int>(task, args);
@@ -243,8 +242,8 @@ function joined(operation: i32, a: f64, b: f64): f64 {
   return operation == 2 ? max(a, b) : min(a, b);
 }
 
-export function reduceParts(task: i32, a: usize): void {
-  const args = changetype<ReduceParts>(a), inner = args.inner;
+export function reduceParts(task: i32, args: ReduceParts): void {
+  const inner = args.inner;
   for (let index: u32 = 0; index < args.outer * inner; index++) {
     const outer = index / inner;
     let p = args.x + (<usize>(outer * args.parts * inner + index % inner) << 3);
@@ -274,8 +273,8 @@ class Arg {
 }
 
 /** The index of the first largest or smallest of [outer, length, inner] along length; a NaN that comes first stays. */
-export function arg(task: i32, a: usize): void {
-  const args = changetype<Arg>(a), inner = args.inner, stride = <usize>inner << 2, smallest = args.operation == 1;
+export function arg(task: i32, args: Arg): void {
+  const inner = args.inner, stride = <usize>inner << 2, smallest = args.operation == 1;
   let index = <u32>task * args.chunk;
   const end = min(index + args.chunk, args.outer * inner);
   for (; index < end; index++) {
@@ -304,8 +303,8 @@ class Softmax {
 }
 
 /** exp(x − max x) / Σ exp(x − max x) of each row, each step rounded to f32 as the ops that it is made of would. */
-export function softmax(task: i32, a: usize): void {
-  const args = changetype<Softmax>(a), length = args.length;
+export function softmax(task: i32, args: Softmax): void {
+  const length = args.length;
   const first = <u32>task * args.chunk, last = min(first + args.chunk, args.rows);
   for (let row = first; row < last; row++) {
     const x = args.x + (<usize>row * length << 2), y = args.y + (<usize>row * length << 2), bytes = <usize>length << 2;
@@ -331,8 +330,8 @@ class Cumsum {
 }
 
 /** Running sums of each row, rounded to f32 at each step. */
-export function cumsum(task: i32, a: usize): void {
-  const args = changetype<Cumsum>(a), length = args.length;
+export function cumsum(task: i32, args: Cumsum): void {
+  const length = args.length;
   const first = <u32>task * args.chunk, last = min(first + args.chunk, args.rows);
   for (let row = first; row < last; row++) {
     const from = <usize>(args.reverse ? (row + 1) * length - 1 : row * length) << 2;

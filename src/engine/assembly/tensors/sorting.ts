@@ -30,8 +30,8 @@ function keyOf(x: f32): u32 {
   return ~<u32>(bits ^ ((bits >> 31) | 0x80000000));
 }
 
-export function topK(task: i32, a: usize): void {
-  const args = changetype<TopK>(a), length = args.length, words = <usize>length << 2;
+export function topK(task: i32, args: TopK): void {
+  const length = args.length, words = <usize>length << 2;
   const keys = args.scratch + <usize>thread * (4 * words + (COUNTS << 2)), places = keys + words;
   let row = <u32>task * args.chunk;
   const end = min(row + args.chunk, args.rows);

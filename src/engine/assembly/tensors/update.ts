@@ -19,8 +19,7 @@ class WeightedSum {
   weights: usize;
 }
 
-export function weightedSum(task: i32, a: usize): void {
-  const args = changetype<WeightedSum>(a);
+export function weightedSum(task: i32, args: WeightedSum): void {
   const bytes = <usize>(2 + 2 * args.terms) << 2, start = args.starts + (<usize>task << 2);
   const end = args.pieces + <usize>load<u32>(start, 4) * bytes;
   for (let piece = args.pieces + <usize>load<u32>(start) * bytes; piece < end; piece += bytes) {
