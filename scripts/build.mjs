@@ -72,3 +72,6 @@ for (const entry of readdirSync(join(root, 'dist'), { recursive: true, withFileT
   const path = join(entry.parentPath, entry.name);
   if (/\.(js|d\.ts)$/.test(entry.name) && modified(path) < started - SLACK_MS) rmSync(path);
 }
+
+// What help and completion say, so that they need not load the commands.
+run(join(root, 'dist/scripts/write-manifest.js'));

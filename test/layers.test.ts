@@ -9,6 +9,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Imports flow from left to right: a folder uses those of earlier lines, and the sibling named behind it. */
 const LAYERS: readonly (readonly string[])[] = [
   ['core'],
+  ['files'],
   ['ops'],
   ['attacks', 'engine'],
   ['models', 'sparsity', 'optimizers', 'data'],

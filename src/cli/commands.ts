@@ -1,3 +1,4 @@
+// The commands by name. Each is loaded when it is called.
 import type { Command } from './command.ts';
 
 export interface CommandEntry {
@@ -35,6 +36,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/report.ts')).report,
   },
   {
+    name: 'runs',
+    summary: 'list runs, filter them by settings, and compare two of them',
+    load: async () => (await import('./runs.ts')).runs,
+  },
+  {
     name: 'export',
     summary: 'write a network for PyTorch, TensorFlow.js or browsers',
     load: async () => (await import('./commands/export.ts')).exportCommand,
@@ -58,5 +64,15 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'link-tensorflow',
     summary: 'make the backend tensorflow from the TensorFlow of a Python wheel',
     load: async () => (await import('./commands/link-tensorflow.ts')).linkTensorflowCommand,
+  },
+  {
+    name: 'completion',
+    summary: 'print the script by which bash or zsh completes commands, flags and values',
+    load: async () => (await import('./completion.ts')).completion,
+  },
+  {
+    name: 'help',
+    summary: 'show help on a command',
+    load: async () => (await import('./help.ts')).help,
   },
 ];

@@ -2,10 +2,10 @@
 import { basename, dirname, join } from 'node:path';
 import { completionOf, describeProgress } from '../checkpoints/completion.ts';
 import { readIfThere } from '../checkpoints/files/read-if-there.ts';
-import { type Guard, withLock } from '../checkpoints/lock/lock.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { isSystemError } from '../core/system-errors.ts';
 import type { Dataset } from '../data/types.ts';
+import { type Guard, withLock } from '../files/lock.ts';
 import { backendName } from '../ops/backend-name.ts';
 import { exampleFiles, exampleFolder } from './examples/save-examples.ts';
 import { type MeasureState, measure } from './measure.ts';

@@ -11,7 +11,7 @@ import { foldIn, type Key, seedKey } from '../core/key.ts';
 import { yieldToEvents } from '../core/yield-to-events.ts';
 import { batchesOf, batchImages, batchLabels } from '../data/batch.ts';
 import { testIndices } from '../data/split.ts';
-import type { Dataset } from '../data/types.ts';
+import { type Dataset } from '../data/types.ts';
 import { type Alarm, type AttackEvidence, checkAlarms, type Evidence } from './alarms/alarms.ts';
 import { probeModel } from './alarms/probe.ts';
 import { type AttackSpec, attackLabel, attackSettings, buildAttack } from './attacks/named-attacks.ts';

@@ -1,7 +1,7 @@
 import type { NormName } from '../../attacks/types.ts';
-import type { LockTimes } from '../checkpoints/lock/lock.ts';
 import type { Reading } from '../checkpoints/pytorch/reading.ts';
 import type { Dataset } from '../data/types.ts';
+import type { LockTimes } from '../files/lock.ts';
 import type { AttackSpec } from './attacks/named-attacks.ts';
 import type { EvaluationProgress, EvaluationStep } from './measure.ts';
 import type { ClassMap } from './targets/class-map.ts';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { writeAtomically } from '../checkpoints/files/atomic-file.ts';
 import { InputError } from '../core/errors.ts';
 import { isMissing } from '../core/system-errors.ts';
+import { type Dataset } from '../data/types.ts';
 import { loadDataset } from '../data/load.ts';
-import type { Dataset } from '../data/types.ts';
 import { checkpointIdentity, loadTarget } from '../evaluation/targets/target.ts';
 import { renderPage } from './page/page.ts';
 import { drawGallery, type Gallery, type GalleryNet, parseGallery } from './pictures/gallery.ts';
@@ -30,6 +30,8 @@ export interface ReportOptions {
    * drawn before for the same nets are taken from gallery.json.
    */
   readonly gallery?: boolean;
+  /** Stops the drawing of the gallery within one call of a net. */
+  readonly signal?: AbortSignal;
   /** Told why something is missing from the page, or was made anew. */
   readonly warn?: (message: string) => void;
 }
@@ -74,6 +76,7 @@ async function galleryIfPossible({ groups }: ReportData, out: string, options: R
   try {
     return groups.length === 0 ? null : await galleryOf(groups[0], out, options);
   } catch (error) {
+    options.signal?.throwIfAborted();
     options.warn?.(`The page has no gallery: ${(error as Error).message}`);
     return null;
   }
@@ -90,7 +93,7 @@ interface Shown {
 async function galleryOf(
   group: ReportGroup,
   out: string,
-  { dataDirectory, warn }: ReportOptions,
+  { dataDirectory, signal, warn }: ReportOptions,
 ): Promise<Gallery | null> {
   const shown = netsToShow(group);
   if (shown.length === 0 || group.threat === null) return null;
@@ -113,7 +116,7 @@ async function galleryOf(
   try {
     for (const { name, file } of shown) nets.push({ name, target: await loadTarget(file) });
     const { norm, epsilon } = group.threat;
-    const gallery = await drawGallery(nets, dataset, { norm: norm as 'linf', epsilon });
+    const gallery = await drawGallery(nets, dataset, { norm: norm as 'linf', epsilon, signal });
     await writeAtomically(path, `${JSON.stringify({ identity, gallery })}\n`);
     return gallery;
   } finally {

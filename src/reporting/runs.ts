@@ -101,7 +101,8 @@ export async function readRuns(folder: string): Promise<readonly RunRecord[]> {
   return runs;
 }
 
-const isRun = async (folder: string): Promise<boolean> => (await readIfFile(runFolder(folder).config)) !== null;
+/** True if a folder has the configuration of a run. */
+export const isRun = async (folder: string): Promise<boolean> => (await readIfFile(runFolder(folder).config)) !== null;
 
 const NO_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
 

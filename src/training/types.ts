@@ -1,4 +1,4 @@
-import type { LockTimes } from '../checkpoints/lock/lock.ts';
+import type { LockTimes } from '../files/lock.ts';
 import type { AttackPlan } from './adversary/plan.ts';
 import type { NameOf, TrainConfig } from './config/config.ts';
 import type { BestEpoch } from './run/best-epoch.ts';

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
 import { EXPORT_FORMATS, exportModel } from '../../src/checkpoints/exchange/export.ts';
 import { importModel } from '../../src/checkpoints/exchange/import.ts';
 import { networkOf, networkOnly } from '../../src/checkpoints/exchange/network.ts';
 import { loadModel } from '../../src/checkpoints/load-model.ts';
+import { writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
 import { encodePytorch } from '../../src/checkpoints/pytorch/exported.ts';
 import { encodeCheckpoint } from '../../src/checkpoints/safetensors/encode.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
@@ -27,8 +27,8 @@ import {
 } from '../../src/core/params.ts';
 import { sizeOf, structure } from '../../src/core/structure.ts';
 import { apply } from '../../src/models/init.ts';
-import { parametersOf, statisticsOf } from '../../src/models/inspect.ts';
 import { buildModel, type ModelName, models } from '../../src/models/models.ts';
+import { parametersOf, statisticsOf } from '../../src/models/inspect.ts';
 
 const key = seedKey('export');
 

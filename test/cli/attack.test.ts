@@ -10,6 +10,7 @@ import { synthetic } from '../../src/data/sets/synthetic.ts';
 import { testIndices } from '../../src/data/split.ts';
 import { equipoise } from './equipoise.ts';
 import { contents, temporaryFolder } from './folder.ts';
+import { silentTerminal } from './terminal.ts';
 
 interface Summary {
   readonly right: number;
@@ -19,6 +20,7 @@ interface Summary {
     readonly label: number;
     readonly before: number;
     readonly after: number;
+    readonly probabilities: { readonly before: readonly number[]; readonly after: readonly number[] };
     readonly distance: number;
     readonly file: string;
   }[];
@@ -113,6 +115,42 @@ describe('equipoise attack', () => {
     expect(page).not.to.match(/<script|https?:/);
   });
 
+  it('takes only images that are right where it is asked to, as many as there are', () => {
+    const { classes } = synthetic();
+    const always = (value: string) =>
+      `export const load = (tf) => (images) => tf.mul(tf.oneHot(tf.zeros([images.shape[0]], 'int32'), ${classes.length}), ${value});`;
+    writeFileSync(join(folder, 'first.mjs'), always('1'));
+    writeFileSync(join(folder, 'never.mjs'), always('NaN'));
+    const labels = [...test.labels];
+    const ofFirst = labels.flatMap((label, index) => (label === 0 ? [index] : []));
+    const common = ['--dataset', 'synthetic', '--epsilon', '0', '--only-correct', '--json', ...cpu];
+    for (const count of [3, 1000]) {
+      const args = ['attack', '--module', 'first.mjs', '--count', String(count), '--out', `first${count}`, ...common];
+      const { code, stdout, stderr } = equipoise(args, folder);
+      expect(code, stderr).to.equal(0);
+      const { images, right }: Summary = JSON.parse(stdout);
+      expect(images.map(({ index }) => index)).to.deep.equal(ofFirst.slice(0, count));
+      expect(right).to.equal(images.length);
+    }
+    const { code, stderr } = equipoise(['attack', '--module', 'never.mjs', '--out', 'never', ...common], folder);
+    expect(code).to.equal(1);
+    expect(stderr).to.match(/Expected test images that the model classifies right, got none of 64/);
+  });
+
+  it('gives the probabilities of all classes, whose largest is that of the prediction, on the page too', () => {
+    const { images, page } = made('--count', '6', '--out', 'sure');
+    for (const { before, after, probabilities } of images) {
+      for (const [predicted, of] of [[before, probabilities.before] as const, [after, probabilities.after] as const]) {
+        expect(of.reduce((sum, share) => sum + share, 0)).to.be.closeTo(1, 1e-5);
+        expect(of[predicted]).to.equal(Math.max(...of));
+      }
+    }
+    const text = readFileSync(join(folder, page), 'utf8');
+    expect(text.match(/class="probabilities"/g)).to.have.length(6);
+    const sure = images[0].probabilities.before[images[0].before];
+    expect(text).to.contain(`value="${sure.toFixed(4)}"></meter> ${(100 * sure).toFixed(1)} %`);
+  });
+
   it('changes nothing at radius 0', () => {
     const { fell, images } = made('--epsilon', '0', '--count', '3', '--out', 'zero');
     expect([fell, ...images.map(({ distance }) => distance)]).to.deep.equal([0, 0, 0, 0]);
@@ -133,7 +171,7 @@ describe('equipoise attack', () => {
     });
   }
 
-  const silent = { print: () => {}, note: () => {}, screen: null, columns: 80, signal: new AbortController().signal };
+  const silent = silentTerminal();
   const wrong: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
     { args: ['run', '--attack', 'pdg-20'], says: /There is no attack pdg-20/ },
     { args: ['run', '--attack', 'fgsm,pgd'], says: /--attack takes one attack/ },

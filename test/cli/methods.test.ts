@@ -11,6 +11,7 @@ import { configHash, parseConfig } from '../../src/training/config/config.ts';
 import { sha256OfFile } from '../../src/training/run/fingerprint.ts';
 import { parseMetrics } from '../../src/training/run/metrics.ts';
 import { temporaryFolder } from './folder.ts';
+import { silentTerminal } from './terminal.ts';
 
 const docs = fileURLToPath(new URL('../../../docs', import.meta.url));
 const runLines = fileURLToPath(new URL('./command-lines.js', import.meta.url));
@@ -18,7 +19,7 @@ const runLines = fileURLToPath(new URL('./command-lines.js', import.meta.url));
 /** What a command prints. */
 async function printed(...args: string[]): Promise<string> {
   let text = '';
-  const terminal = { note: () => {}, screen: null, columns: 80, signal: new AbortController().signal };
+  const terminal = silentTerminal();
   await runCommandLine(args, '0.0.0', {
     ...terminal,
     print: (line) => {

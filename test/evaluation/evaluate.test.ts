@@ -293,7 +293,7 @@ describe('attacks by name', () => {
     expect(protocol('quick').map(attackLabel)).to.deep.equal(['pgd-20-ce', 'pgd-20x2-cw']);
     expect(protocol('bsr').map(attackLabel)).to.deep.equal(['pgd-50x10-ce']);
     expect(protocol('autoattack').map(attackLabel)).to.deep.equal(['autoattack']);
-    expect(() => protocol('slow')).to.throw(UsageError, /quick, bsr/);
+    expect(() => protocol('slow' as string)).to.throw(UsageError, /quick, bsr/);
   });
 
   const wrong: [string, RegExp][] = [

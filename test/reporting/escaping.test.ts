@@ -48,7 +48,7 @@ function pageWith(text: string): Promise<string> {
   const run: RunRecord = {
     ...rest,
     name: text,
-    config: { ...config, model: text },
+    config: { ...config, model: text as typeof config.model },
     evaluations: evaluations.map((evaluation) => ({
       ...evaluation,
       target: { ...evaluation.target, preprocessing: null },

@@ -42,4 +42,26 @@ describe('a gallery', () => {
       expect(gallery.images.every(({ rows }) => !rows[0].predictions[0].right)).to.equal(true);
       for (const { target } of nets) target.dispose();
     }));
+
+  it('is left within one call of a model when its signal is aborted, and leaks nothing', () =>
+    withRun(async (folder) => {
+      const target = await loadTarget(join(folder, 'checkpoints', 'best.safetensors'));
+      const abort = new AbortController();
+      let calls = 0;
+      const classify: typeof target.classify = (images) => {
+        if (++calls === 3) abort.abort();
+        return target.classify(images);
+      };
+      const nets = [{ name: 'best', target: { ...target, classify } }];
+      const tensors = tf.memory().numTensors;
+      const options = { norm: 'linf', epsilon: 0.1, signal: abort.signal } as const;
+      const thrown = await drawGallery(nets, tinyData(), options).then(
+        () => null,
+        (error: unknown) => error,
+      );
+      expect(thrown).to.equal(abort.signal.reason);
+      expect(calls).to.equal(3);
+      expect(tf.memory().numTensors).to.equal(tensors);
+      target.dispose();
+    }));
 });

@@ -7,9 +7,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { readCheckpoint, writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
 import { previousOf } from '../../src/checkpoints/files/atomic-file.ts';
+import { restoreCheckpoint } from '../../src/checkpoints/safetensors/stored.ts';
 import { loadModel } from '../../src/checkpoints/load-model.ts';
 import { encodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
-import { restoreCheckpoint } from '../../src/checkpoints/safetensors/stored.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { foldIn, normal, seedKey } from '../../src/core/key.ts';
 import {
@@ -432,7 +432,7 @@ describe('the training of every method', () => {
         const distribution = where[turn % where.length];
         turn++;
         // The checkpoint is one of the mlp.
-        const network = method === 'one-shot' ? { ...more, model: 'mlp', width: 0.1 } : more;
+        const network = method === 'one-shot' ? { ...more, model: 'mlp' as const, width: 0.1 } : more;
         const lastKernel = network.model === 'cnn' ? 'fc.kernel' : 'fc3.kernel';
         const sparse = {
           distribution,

@@ -3,7 +3,7 @@
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/errors.ts';
-import { LARGEST_WEIGHTS, readWhole } from '../files/inside.ts';
+import { largestWeights, readWhole } from '../files/inside.ts';
 import { floatsOf } from '../pytorch/floats.ts';
 import { decodeSafetensors } from '../safetensors/safetensors.ts';
 
@@ -18,7 +18,7 @@ const TOLERANCE = 1e-3;
  * @throws InputError with the largest difference if the logits differ, or if the file is another one
  */
 export async function checkExpectedLogits(path: string, classify: (images: Tensor4D) => Tensor2D): Promise<void> {
-  const { images, logits } = decodeSafetensors(await readWhole(path, LARGEST_WEIGHTS), path).tensors;
+  const { images, logits } = decodeSafetensors(await readWhole(path, largestWeights()), path).tensors;
   const n = images?.shape[0];
   if (images?.shape.length !== 4 || logits?.shape.length !== 2 || !n || logits.shape[0] !== n) {
     const of = (shape: readonly number[] | undefined) => (shape === undefined ? 'none' : `[${shape.join(', ')}]`);

@@ -7,7 +7,7 @@ import { buildModel, models } from '../../models/models.ts';
 import type { Normalization } from '../../models/types.ts';
 import { runNetwork } from '../../ops/network.ts';
 import { writeAtomically } from '../files/atomic-file.ts';
-import { LARGEST_WEIGHTS, readWhole } from '../files/inside.ts';
+import { readWhole, largestWeights } from '../files/inside.ts';
 import { BARE_RECORD, decodePytorch, saysItsNetwork } from '../pytorch/exported.ts';
 import { readingFlags } from '../pytorch/reading.ts';
 import { isSameProgram, type ReadNetwork, readStateDict, type StateDictOptions } from '../pytorch/state-dict.ts';
@@ -80,7 +80,7 @@ async function readNetwork(path: string, options: Omit<ImportOptions, 'out' | 'e
     refuseOptions(path, options);
     return { checkpoint: checkpointOf(decodeLayers(await readSavedModel(path), path)), notes: [] };
   }
-  const bytes = await readWhole(path, LARGEST_WEIGHTS);
+  const bytes = await readWhole(path, largestWeights());
   const file = decodeSafetensors(bytes, path);
   if (file.metadata.format === FORMAT) {
     refuseOptions(path, options);

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { InputError } from '../../core/errors.ts';
 import { isMissing } from '../../core/system-errors.ts';
 import { sha256OfFiles } from '../files/digest.ts';
-import { LARGEST_MODEL_JSON, LARGEST_WEIGHTS, pathInside, readWhole, tooLarge } from '../files/inside.ts';
+import { largestModelJson, largestWeights, pathInside, readWhole, tooLarge } from '../files/inside.ts';
 
 export const MODEL_JSON = 'model.json';
 
@@ -66,7 +66,7 @@ export const modelJsonOf = (path: string): string => (path.endsWith('.json') ? p
  */
 export async function readSavedModel(path: string): Promise<SavedModel> {
   const { file, folder } = await locate(path);
-  const text = await readWhole(file, LARGEST_MODEL_JSON);
+  const text = await readWhole(file, largestModelJson());
   const json = parseModelJson(text, modelJsonOf(path));
   const shards: { path: string; size: number }[] = [];
   for (const { paths, weights } of json.weightsManifest) {
@@ -79,7 +79,7 @@ export async function readSavedModel(path: string): Promise<SavedModel> {
     shards.push(...group);
   }
   const length = total(shards.map(({ size }) => size));
-  if (length > LARGEST_WEIGHTS) throw tooLarge(`The weights of ${modelJsonOf(path)}`, length, LARGEST_WEIGHTS);
+  if (length > largestWeights()) throw tooLarge(`The weights of ${modelJsonOf(path)}`, length, largestWeights());
   const weightData = new Uint8Array(length);
   const files = [{ path: file, bytes: text }];
   let start = 0;

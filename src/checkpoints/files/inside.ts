@@ -4,13 +4,16 @@ import { open, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import { InputError } from '../../core/errors.ts';
 import { isMissing } from '../../core/system-errors.ts';
+import { dataLimits, MOST_AT_ONCE, megabytes, RAISE_LIMIT } from '../../data/files/limits.ts';
 
-const MIB = 2 ** 20;
+/** V8 makes no longer text. */
+const LONGEST_TEXT = 2 ** 29 - 24;
 
 /** The largest `model.json` that is read, in bytes. */
-export const LARGEST_MODEL_JSON = 256 * MIB;
+export const largestModelJson = (): number => Math.min(dataLimits().unpacked, LONGEST_TEXT);
+
 /** The largest files of weights that are read, in bytes; of a model all its files together. */
-export const LARGEST_WEIGHTS = 2048 * MIB;
+export const largestWeights = (): number => dataLimits().total;
 
 /** The bytes of a regular file, which has at most `largest` of them. */
 export async function readWhole(path: string, largest: number): Promise<Uint8Array> {
@@ -23,7 +26,7 @@ export async function readWhole(path: string, largest: number): Promise<Uint8Arr
     try {
       const bytes = new Uint8Array(found.size);
       for (let done = 0; done < bytes.length; ) {
-        const { bytesRead } = await file.read(bytes, done, bytes.length - done, done);
+        const { bytesRead } = await file.read(bytes, done, Math.min(MOST_AT_ONCE, bytes.length - done), done);
         if (bytesRead === 0) throw new InputError(`${path} became shorter while it was read. Try again.`);
         done += bytesRead;
       }
@@ -39,7 +42,7 @@ export async function readWhole(path: string, largest: number): Promise<Uint8Arr
 
 /** The error for a file that is larger than what is read. */
 export const tooLarge = (path: string, size: number, largest: number): InputError =>
-  new InputError(`${path} has ${size} bytes; Equipoise reads at most ${largest / MIB} MiB of such a file.`);
+  new InputError(`${path} has ${megabytes(size)}; expected at most ${megabytes(largest)}. ${RAISE_LIMIT}.`);
 
 /**
  * The path of a file that a model in `folder` names.

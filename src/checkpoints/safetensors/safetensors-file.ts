@@ -1,9 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { InputError } from '../../core/errors.ts';
+import { MOST_AT_ONCE } from '../../data/files/limits.ts';
 import { headLength, LENGTH_BYTES, readLayout, type Safetensors, tensorOf } from './safetensors.ts';
-
-/** Node reads less than 2 GiB at once. */
-const MOST_AT_ONCE = 2 ** 30;
 
 /**
  * The tensors of a safetensors file, each read for itself: a file may be larger than Node reads at once, and nothing is in

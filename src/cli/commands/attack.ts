@@ -8,25 +8,36 @@ import { countFallen, type ExampleFiles, formatDistance, writeExamples } from '.
 import { datasetTitle } from '../../reporting/runs.ts';
 import { formatTable } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';
-import { checkRadii } from '../flags/attack-flags.ts';
+import { checkRadii, ATTACK_NAMES } from '../flags/attack-flags.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
-import { MODEL_FLAGS, modelOptions, modelSource } from '../flags/model-flags.ts';
-import { readNorm } from '../flags/setting-flags.ts';
+import { MODEL_FLAGS, modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
+import { readNorm, NORMS } from '../flags/setting-flags.ts';
 import { rateOf, showProgress } from '../terminal/progress-bar.ts';
 
 export const attack = defineCommand({
-  positionals: [{ name: 'target', description: "a run's folder, a checkpoint or another model", required: false }],
+  positionals: [TARGET],
   flags: {
-    count: { kind: 'number', description: 'how many test images, the first of each class in turn; default: 10' },
+    count: {
+      kind: 'number',
+      integer: true,
+      description: 'how many test images, the first of each class in turn; default: 10',
+    },
     attack: {
       kind: 'text',
+      value: 'NAME',
+      suggestions: ATTACK_NAMES,
       description: 'the attack by name: pgd-20x2 (default), fgsm, apgd-100, square-5000, autoattack, …',
     },
-    norm: { kind: 'text', description: 'linf, l2 or l1; default: that of training' },
+    'only-correct': { kind: 'switch', description: 'take only images that the model classifies right' },
+    norm: { kind: 'text', choices: NORMS, description: 'linf, l2 or l1; default: that of training' },
     epsilon: { kind: 'number', description: 'radius, such as 8/255; default: that of training' },
-    seed: { kind: 'number', description: 'names the random numbers of the attack' },
+    seed: { kind: 'number', integer: true, group: 'Run', description: 'names the random numbers of the attack' },
     ...MODEL_FLAGS,
-    out: { kind: 'text', description: "where the files go; default: the folder attack in the run's folder" },
+    out: {
+      kind: 'text',
+      value: 'FOLDER',
+      description: "where the files go; default: the folder attack in the run's folder",
+    },
     ...BACKEND_FLAGS,
   },
   examples: [
@@ -56,6 +67,7 @@ export const attack = defineCommand({
         norm,
         epsilon: flags.epsilon,
         count,
+        onlyCorrect: flags['only-correct'],
         seed: flags.seed,
         signal: terminal.signal,
         warn: terminal.note,
@@ -91,11 +103,12 @@ const summary = ({ target, dataset, attack, norm, epsilon, seed, examples }: Exa
   seed,
   right: examples.filter(({ label, before }) => before === label).length,
   fell: examples.filter(fell).length,
-  images: examples.map(({ index, label, before, after, distance }, i) => ({
+  images: examples.map(({ index, label, before, after, probabilities, distance }, i) => ({
     index,
     label,
     before,
     after,
+    probabilities: { before: Array.from(probabilities.before), after: Array.from(probabilities.after) },
     distance,
     file: files.images[i],
   })),
@@ -108,7 +121,7 @@ function describe(made: Examples, files: ExampleFiles): string {
   const rows = examples.map((example, i) => [
     basename(files.images[i]),
     dataset.classes[example.label],
-    `${dataset.classes[example.before]} → ${dataset.classes[example.after]}`,
+    predictionText(dataset.classes, example),
     verdictOf(example),
     formatDistance(made, example),
   ]);
@@ -121,6 +134,16 @@ function describe(made: Examples, files: ExampleFiles): string {
     files.tensors,
     files.page,
   ].join('\n');
+}
+
+/** The predictions and how sure the model is of each, such as `7 (98 %) → 3 (71 %)`. */
+function predictionText(
+  classes: readonly string[],
+  { before, after, probabilities }: Examples['examples'][number],
+): string {
+  const text = (predicted: number, sure: Float32Array) =>
+    `${classes[predicted] ?? '–'} (${(100 * (sure[predicted] ?? 0)).toFixed(0)} %)`;
+  return `${text(before, probabilities.before)} → ${text(after, probabilities.after)}`;
 }
 
 function verdictOf(example: Examples['examples'][number]): string {

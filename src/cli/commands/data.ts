@@ -1,13 +1,12 @@
-import { join } from 'node:path';
-import { withLock } from '../../checkpoints/lock/lock.ts';
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { UsageError } from '../../core/errors.ts';
+import { UsageError, InputError } from '../../core/errors.ts';
 import { addDataset } from '../../data/add.ts';
 import { fetchDataset } from '../../data/fetch.ts';
-import { dataDirectory } from '../../data/files/directory.ts';
 import { type DatasetInfo, datasetInfo } from '../../data/info.ts';
 import { datasetNames, datasetOf } from '../../data/sets/datasets.ts';
+import { formatTable } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';
+import { DATA_FLAGS } from '../flags/flags.ts';
 import { byteSize } from '../terminal/format.ts';
 import { byteRate, showProgress } from '../terminal/progress-bar.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -17,13 +16,27 @@ type Action = (typeof ACTIONS)[number];
 
 export const data = defineCommand({
   positionals: [
-    { name: 'action', description: 'info [NAME], fetch NAME or add PATH', required: true },
-    { name: 'what', description: 'the name of a data set, or the folder or archive to add', required: false },
+    { name: 'action', description: 'info [NAME], fetch NAME or add PATH', required: true, choices: ACTIONS },
+    {
+      name: 'what',
+      description: 'the name of a data set, or the folder or archive to add',
+      required: false,
+      value: 'PATH',
+      suggestions: datasetNames,
+    },
   ],
   flags: {
-    data: { kind: 'text', description: 'folder of the data sets, or of your own images' },
-    name: { kind: 'text', description: 'add: which data set the files are of, where they do not tell' },
-    mirror: { kind: 'text', description: 'fetch: take the files from below this address; checksums stay' },
+    ...DATA_FLAGS,
+    name: {
+      kind: 'text',
+      choices: datasetNames,
+      description: 'add: which data set the files are of, where they do not tell',
+    },
+    mirror: {
+      kind: 'text',
+      value: 'URL',
+      description: 'fetch: take the files from below this address; checksums stay',
+    },
   },
   examples: [
     ['equipoise data info', 'what is there'],
@@ -31,20 +44,24 @@ export const data = defineCommand({
     ['equipoise data add ~/cifar-10-batches-bin', 'take over files that are on disk'],
   ],
   async run({ positionals: [action, what], flags: { data: directory, name, mirror }, json }, terminal) {
-    const show = (infos: readonly DatasetInfo[]) =>
-      terminal.print(json ? JSON.stringify(infos, null, 2) : infos.map(describe).join('\n'));
+    const show = (infos: readonly DatasetInfo[], text: (info: DatasetInfo) => string) =>
+      terminal.print(json ? JSON.stringify(infos, null, 2) : infos.map(text).join('\n'));
     switch (readAction(action)) {
       case 'info':
-        show(what === undefined ? await allThere(directory, terminal) : [await oneThere(what, directory)]);
+        if (what !== undefined) {
+          show([await oneThere(what, directory)], (info) => `${describe(info)}\n${classTable(info)}`);
+          return;
+        }
+        await showAll(directory, show, terminal);
         return;
       case 'fetch':
         if (what === undefined)
           throw new UsageError('equipoise data fetch needs the name of a data set, such as cifar10.');
-        show([await fetchShown(what, { directory, baseUrl: mirror }, terminal)]);
+        show([await fetchShown(what, { directory, baseUrl: mirror }, terminal)], describe);
         return;
       case 'add':
         if (what === undefined) throw new UsageError('equipoise data add needs a folder or a .tar.gz to take over.');
-        show([await addDataset(what, { directory, name })]);
+        show([await addDataset(what, { directory, name })], describe);
         return;
     }
   },
@@ -61,16 +78,32 @@ function readAction(given: string): Action {
   return action;
 }
 
-async function allThere(directory: string | undefined, terminal: Terminal): Promise<readonly DatasetInfo[]> {
+/**
+ * Shows all data sets that are there.
+ *
+ * @throws InputError that names every damaged one, after the others are shown
+ */
+async function showAll(
+  directory: string | undefined,
+  show: (infos: readonly DatasetInfo[], text: (info: DatasetInfo) => string) => void,
+  terminal: Terminal,
+): Promise<void> {
   const infos: DatasetInfo[] = [];
   const absent: string[] = [];
+  const damaged: string[] = [];
   for (const name of datasetNames.filter((name) => datasetOf(name).source.kind !== 'folder')) {
-    const info = await datasetInfo(name, { directory });
-    if (info === null) absent.push(name);
-    else infos.push(info);
+    try {
+      const info = await datasetInfo(name, { directory });
+      if (info === null) absent.push(name);
+      else infos.push(info);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      damaged.push(`${name}: ${error.message}`);
+    }
   }
+  show(infos, describe);
   if (absent.length > 0) terminal.note(`not there: ${absent.join(', ')} (equipoise data fetch NAME)`);
-  return infos;
+  if (damaged.length > 0) throw new InputError(damaged.join('\n'));
 }
 
 async function oneThere(name: string, directory: string | undefined): Promise<DatasetInfo> {
@@ -89,18 +122,12 @@ async function fetchShown(
   terminal: Terminal,
 ): Promise<DatasetInfo> {
   datasetOf(name);
-  const parent = dataDirectory(options.directory);
-  const lock = {
-    name: `the download of ${name} into ${parent}`,
-    onWait: terminal.note,
-    signal: terminal.signal,
-  };
   const bar = await showProgress(terminal, byteRate);
-  // Two processes that continue one partial file would mix their bytes.
-  const work = () =>
-    fetchDataset(name, {
+  try {
+    return await fetchDataset(name, {
       ...options,
       signal: terminal.signal,
+      onWait: terminal.note,
       onRetry: ({ url, reason, seconds }) =>
         terminal.note(`${url} could not be reached or broke off (${reason}); trying again in ${seconds} s`),
       onProgress: ({ file, received, total }) => {
@@ -108,8 +135,6 @@ async function fetchShown(
         bar.update(received, total ?? received + 1, file, figures);
       },
     });
-  try {
-    return await withLock(join(parent, `.${name}.lock`), lock, work);
   } finally {
     bar.stop();
   }
@@ -117,3 +142,10 @@ async function fetchShown(
 
 const describe = ({ label, imageShape, classes, train, test, directory, sha256 }: DatasetInfo): string =>
   `${label}: ${train} training and ${test} test images of ${imageShape.join('×')}, ${classes.length} classes; sha256 ${sha256.slice(0, 16)}…${directory === null ? '' : `\n  in ${directory}`}`;
+
+/** The classes with their numbers of images. */
+const classTable = ({ classes, trainByClass, testByClass }: DatasetInfo): string =>
+  formatTable(
+    ['class', 'training', 'test'],
+    classes.map((name, k) => [name, String(trainByClass[k]), String(testByClass[k])]),
+  );

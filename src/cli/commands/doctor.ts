@@ -12,7 +12,12 @@ import { readConfigFile } from '../flags/setting-flags.ts';
 
 export const doctor = defineCommand({
   positionals: [
-    { name: 'run', description: 'a run, or a file of settings: which backend training it takes', required: false },
+    {
+      name: 'run',
+      description: 'a run, or a file of settings: which backend training it takes',
+      required: false,
+      value: 'PATH',
+    },
   ],
   flags: {},
   examples: [

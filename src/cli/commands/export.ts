@@ -7,7 +7,7 @@ import { defineCommand } from '../command.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
 import { byteSize } from '../terminal/format.ts';
 
-const { backend, threads } = BACKEND_FLAGS;
+const { backend, threads, 'size-limit': sizeLimit } = BACKEND_FLAGS;
 
 /** What is appended to a checkpoint's name. */
 const ENDINGS: { readonly [Format in ExportFormat]: string } = {
@@ -22,16 +22,23 @@ export const exportCommand = defineCommand({
       name: 'target',
       description: "a run's folder, of which it takes the best checkpoint, or a checkpoint",
       required: true,
+      value: 'PATH',
     },
   ],
   flags: {
     to: {
       kind: 'text',
+      choices: EXPORT_FORMATS,
       description: 'compact (a checkpoint of the nonzeros alone), pytorch (a state dict) or layers (a LayersModel)',
     },
-    out: { kind: 'text', description: "file, for layers folder; default: in the folder export of the run's folder" },
+    out: {
+      kind: 'text',
+      value: 'PATH',
+      description: "file, for layers folder; default: in the folder export of the run's folder",
+    },
     backend,
     threads,
+    'size-limit': sizeLimit,
   },
   examples: [
     ['equipoise export runs/NAME --to compact', 'the network alone, a fraction of the checkpoint'],

@@ -5,16 +5,21 @@ import { UsageError } from '../../core/errors.ts';
 import { shellCommand } from '../../core/shell.ts';
 import type { PixelShape } from '../../data/types.ts';
 import { readNames } from '../../evaluation/formats/pytorch-weights.ts';
+import { models } from '../../models/models.ts';
 import { defineCommand } from '../command.ts';
-import type { Flags, FlagValues } from '../flags/flags.ts';
+import { type Flags, type FlagValues, SIZE_FLAG } from '../flags/flags.ts';
 import { MODEL_FLAGS, readingOf } from '../flags/model-flags.ts';
 import { byteSize } from '../terminal/format.ts';
 
 const NETWORK_FLAGS = {
-  model: { kind: 'text', description: 'the network of a state dict; default: told by names and shapes of its weights' },
+  model: {
+    kind: 'text',
+    suggestions: Object.keys(models),
+    description: 'the network of a state dict; default: told by names and shapes of its weights',
+  },
   width: { kind: 'number', description: 'with --model: multiplies its channels; default: 1' },
-  images: { kind: 'numbers', description: 'height, width and channels of its images; default: 32,32,3' },
-  classes: { kind: 'number', description: 'with --model: its number of classes; default: 10' },
+  images: { kind: 'numbers', integer: true, description: 'height, width and channels of its images; default: 32,32,3' },
+  classes: { kind: 'number', integer: true, description: 'with --model: its number of classes; default: 10' },
   mean: { kind: 'numbers', description: 'what it subtracts from pixels in [0, 1], one number a channel' },
   std: { kind: 'numbers', description: 'what it divides them by after that' },
   names: MODEL_FLAGS.names,
@@ -26,11 +31,17 @@ const NETWORK_FLAGS = {
 
 export const importCommand = defineCommand({
   positionals: [
-    { name: 'file', description: 'a .safetensors file, or the folder of an exported LayersModel', required: true },
+    {
+      name: 'file',
+      description: 'a .safetensors file, or the folder of an exported LayersModel',
+      required: true,
+      value: 'PATH',
+    },
   ],
   flags: {
-    out: { kind: 'text', description: 'the checkpoint to write; default: beside the file' },
+    out: { kind: 'text', value: 'FILE', description: 'the checkpoint to write; default: beside the file' },
     ...NETWORK_FLAGS,
+    ...SIZE_FLAG,
   },
   examples: [
     ['equipoise import best-pytorch.safetensors', 'a checkpoint again, bit by bit'],

@@ -5,8 +5,12 @@ import { defineCommand } from '../command.ts';
 export const linkTensorflowCommand = defineCommand({
   positionals: [],
   flags: {
-    python: { kind: 'text', description: 'the Python that has TensorFlow; default: python3' },
-    'wheel-dir': { kind: 'text', description: 'a folder with an unpacked TensorFlow, instead of a Python' },
+    python: { kind: 'text', value: 'FILE', description: 'the Python that has TensorFlow; default: python3' },
+    'wheel-dir': {
+      kind: 'text',
+      value: 'FOLDER',
+      description: 'a folder with an unpacked TensorFlow, instead of a Python',
+    },
     gpu: { kind: 'switch', description: 'link @tensorflow/tfjs-node-gpu, and insist on a GPU' },
     undo: { kind: 'switch', description: 'take the link away, and put back what was there before' },
   },

@@ -9,10 +9,15 @@ import { BACKEND_FLAGS } from '../flags/flags.ts';
 
 export const report = defineCommand({
   positionals: [
-    { name: 'folder', description: "a run's folder, or the one that holds a sweep's runs", required: true },
+    {
+      name: 'folder',
+      description: "a run's folder, or the one that holds a sweep's runs",
+      required: true,
+      value: 'PATH',
+    },
   ],
   flags: {
-    out: { kind: 'text', description: 'where the files go; default: that folder' },
+    out: { kind: 'text', value: 'FOLDER', description: 'where the files go; default: that folder' },
     title: { kind: 'text', description: "the page's title" },
     gallery: { kind: 'switch', description: 'draw adversarial examples; --no-gallery leaves them out' },
     ...BACKEND_FLAGS,
@@ -30,6 +35,7 @@ export const report = defineCommand({
       title: flags.title,
       gallery: flags.gallery,
       dataDirectory: flags.data,
+      signal: terminal.signal,
       warn: terminal.note,
     });
     terminal.print(

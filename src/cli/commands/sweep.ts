@@ -2,25 +2,27 @@ import { startBackend } from '../../backends/start.ts';
 import { InputError } from '../../core/errors.ts';
 import { writeReport } from '../../reporting/report.ts';
 import { type Job, jobsOf, parseShard, shardOf } from '../../sweeps/grid.ts';
-import { type JobEvent, warningOf } from '../../sweeps/job.ts';
-import { runSweep, type SweepEvent, type SweepResult } from '../../sweeps/sweep.ts';
+import { runSweep, type SweepResult } from '../../sweeps/sweep.ts';
 import type { NameOf } from '../../training/config/config.ts';
 import { defineCommand } from '../command.ts';
 import { ATTACK_FLAGS, attacksOf, checkRadii } from '../flags/attack-flags.ts';
 import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from '../flags/flags.ts';
 import { bytesOf, checkFolders, type OpenedFiles, openFiles } from '../flags/given-files.ts';
 import { gridOf, namesFor, SWEEP_SETTING_FLAGS, settingsOf, withConfigFile } from '../flags/setting-flags.ts';
-import { percent } from '../terminal/format.ts';
-import { rateOf, showProgress } from '../terminal/progress-bar.ts';
+import { type RunWarning, showSweep } from '../sweep-progress.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { reportText } from './report.ts';
 
 const SWEEP_FLAGS = {
-  out: { kind: 'text', description: "the folder of the runs' folders; default: runs/sweep" },
+  out: { kind: 'text', value: 'FOLDER', description: "the folder of the runs' folders; default: runs/sweep" },
   jobs: { kind: 'number', description: 'runs at once, each in a process of its own; default 1', whole: [1, 1024] },
-  shard: { kind: 'text', description: 'only part i of n of the runs, as 1/4, for several machines' },
+  shard: { kind: 'text', group: 'Run', description: 'only part i of n of the runs, as 1/4, for several machines' },
   evaluate: { kind: 'switch', description: 'evaluate every run; --no-evaluate leaves it out' },
-  'evaluation-epsilon': { kind: 'numbers', description: 'radii of the evaluation; default: that of training' },
+  'evaluation-epsilon': {
+    kind: 'numbers',
+    group: 'Attack',
+    description: 'radii of the evaluation; default: that of training',
+  },
   ...ATTACK_FLAGS,
   ...BACKEND_FLAGS,
   ...CONFIG_FLAGS,
@@ -50,7 +52,8 @@ export const sweep = defineCommand({
     }
     const backend = await startSweep(planned, flags, terminal);
     const jobs = shardOf(jobsOf(gridOf({ ...settings, backend })), shard);
-    const show = await showSweep(jobs, terminal);
+    const evaluated = flags.evaluate !== false;
+    const show = await showSweep(jobs, { workers: flags.jobs ?? 1, evaluated }, terminal);
     let result: SweepResult;
     try {
       result = await runSweep(jobs, {
@@ -58,7 +61,7 @@ export const sweep = defineCommand({
         ...files,
         dataDirectory: flags.data,
         cacheMemory,
-        evaluation: flags.evaluate === false ? null : { attacks, epsilons },
+        evaluation: evaluated ? { attacks, epsilons } : null,
         ...(flags.jobs === undefined || flags.jobs === 1
           ? {}
           : {
@@ -75,7 +78,6 @@ export const sweep = defineCommand({
     } finally {
       show.stop();
     }
-    const evaluated = flags.evaluate !== false;
     await conclude(result, { out, data: flags.data, evaluated, json, warnings: show.warnings() }, terminal);
   },
 });
@@ -109,99 +111,6 @@ async function startSweep(
   return name;
 }
 
-/** A warning that a run had. */
-interface RunWarning {
-  readonly run: string;
-  readonly message: string;
-}
-
-interface SweepProgress {
-  update(event: SweepEvent): void;
-  /** Takes the bar off the screen. */
-  stop(): void;
-  /** All warnings so far. */
-  warnings(): readonly RunWarning[];
-}
-
-async function showSweep(jobs: readonly Job[], terminal: Terminal): Promise<SweepProgress> {
-  const bar = await showProgress(terminal, rateOf('run'));
-  const say = terminal.note;
-  const label = ({ position, job }: { position: number; job: Job }) => `[${position + 1}/${jobs.length}] ${job.name}`;
-  let missing = jobs.length;
-  let ended = 0;
-  /** The runs that have a warning, by its text. The first is named at once, the others at the end. */
-  const warned = new Map<string, Set<string>>();
-  const warn = (event: { readonly position: number; readonly job: Job }, message: string) => {
-    const runs = warned.get(message);
-    if (runs !== undefined) {
-      runs.add(event.job.name);
-      return;
-    }
-    warned.set(message, new Set([event.job.name]));
-    say(`${label(event)}: warning: ${message}`);
-  };
-  const update = (event: SweepEvent) => {
-    switch (event.kind) {
-      case 'start':
-        missing = event.missing;
-        say(`${jobs.length} runs, ${jobs.length - missing} of them done before`);
-        break;
-      case 'job-start':
-        if (terminal.screen === null) say(label(event));
-        break;
-      case 'job-event': {
-        const { event: inJob } = event;
-        const warning = warningOf(inJob);
-        if (warning !== null) {
-          warn(event, warning);
-          break;
-        }
-        const text = `${label(event)}: ${progressOf(inJob)}`;
-        bar.update(ended + fractionOf(event), missing, text, '');
-        break;
-      }
-      case 'job-end':
-        ended += 1;
-        say(
-          `${label(event)}: ${event.status.kind === 'failed' ? `failed: ${event.status.message}` : event.status.kind}`,
-        );
-        bar.update(ended, missing, '', '');
-        break;
-      default:
-        event satisfies never;
-    }
-  };
-  const stop = () => {
-    for (const [message, runs] of warned) {
-      const others = [...runs].slice(1);
-      if (others.length > 0) say(`${others.join(', ')}: warning, as before: ${message}`);
-    }
-    bar.stop();
-  };
-  const warnings = () => [...warned].flatMap(([message, runs]) => [...runs].map((run) => ({ run, message })));
-  return { update, stop, warnings };
-}
-
-function progressOf(event: JobEvent): string {
-  if (event.kind === 'warning') return event.message;
-  if (event.kind === 'evaluate') {
-    const { done, total, clean, robust } = event.progress;
-    return `evaluating ${done}/${total}, ${percent(clean)} clean${robust === null ? '' : `, ${percent(robust)} robust`}`;
-  }
-  const { event: progress } = event;
-  if (progress.kind === 'step')
-    return `epoch ${progress.epoch}, batch ${progress.batch}/${progress.batches}, loss ${progress.meanLoss.toFixed(3)}`;
-  return 'epoch' in progress ? `epoch ${progress.epoch}` : 'starting';
-}
-
-/** How much of a run is done, evaluation counted as nothing. */
-function fractionOf({ job, event }: SweepEvent & { kind: 'job-event' }): number {
-  if (event.kind !== 'train') return 1;
-  const { event: progress } = event;
-  if (progress.kind !== 'step') return 'epoch' in progress ? Math.max(0, progress.epoch - 1) / job.config.epochs : 0;
-  return (progress.epoch - 1 + progress.batch / progress.batches) / job.config.epochs;
-}
-
 interface Conclusion {
   readonly out: string;
   readonly data: string | undefined;
@@ -219,7 +128,7 @@ async function conclude(
   const finished = before.length + done.length;
   const report =
     evaluated && finished > 0 && !terminal.signal.aborted
-      ? await writeReport(out, { dataDirectory: data, warn: terminal.note })
+      ? await writeReport(out, { dataDirectory: data, signal: terminal.signal, warn: terminal.note })
       : null;
   if (json) {
     const names = (jobs: readonly Job[]) => jobs.map(({ name }) => name);

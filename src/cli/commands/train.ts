@@ -24,8 +24,16 @@ import { showTraining } from '../terminal/progress.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 const TRAIN_FLAGS = {
-  out: { kind: 'text', description: "the run's folder; default: runs/ and a name made of the configuration" },
-  resume: { kind: 'optional text', description: 'go on with the run in this folder, or in that of this command' },
+  out: {
+    kind: 'text',
+    value: 'FOLDER',
+    description: "the run's folder; default: runs/ and a name made of the configuration",
+  },
+  resume: {
+    kind: 'optional text',
+    value: 'FOLDER',
+    description: 'go on with the run in this folder, or in that of this command',
+  },
   ...BACKEND_FLAGS,
   ...CONFIG_FLAGS,
 } as const satisfies Flags;

@@ -1,15 +1,26 @@
+import { attackNames } from '../../../attacks/attacks.ts';
 import { UsageError } from '../../core/errors.ts';
-import { type AttackSpec, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';
-import { protocol } from '../../evaluation/attacks/protocols.ts';
+import { type AttackSpec, attackLabel, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';
+import { PROTOCOLS, protocol } from '../../evaluation/attacks/protocols.ts';
 import type { Flags, FlagValues } from './flags.ts';
+
+/** Names of attacks that completion lists. */
+export const ATTACK_NAMES: readonly string[] = parseAttacks(attackNames.join()).map(attackLabel);
 
 /** Flags that choose the attacks of an evaluation. */
 export const ATTACK_FLAGS = {
   attacks: {
     kind: 'text',
+    value: 'NAME',
+    isList: true,
+    suggestions: ATTACK_NAMES,
     description: 'attacks by name: fgsm, pgd-20x5-cw, apgd-100, square-5000, …, separated by commas',
   },
-  protocol: { kind: 'text', description: 'a set of attacks: quick (default), bsr or autoattack' },
+  protocol: {
+    kind: 'text',
+    choices: Object.keys(PROTOCOLS),
+    description: 'a set of attacks: quick (default), bsr or autoattack',
+  },
 } as const satisfies Flags;
 
 /**

@@ -1,6 +1,9 @@
+// The flags of commands as data: what help and completion say of them, and how their values are read.
+import { BACKENDS, type BackendChoice } from '../../backends/names.ts';
 import { UsageError } from '../../core/errors.ts';
 import { MAX_THREADS } from '../../engine/runtime/control.ts';
 import { formatSteps, STEPS_SCHEDULE } from '../../training/adversary/steps-schedule.ts';
+import type { SettingGroup } from '../../training/config/settings.ts';
 import { parseNumber } from './expression.ts';
 
 /** What a flag takes. Numbers may be arithmetic, lists are separated by commas, and `0..4` is 0,1,2,3,4. */
@@ -20,9 +23,24 @@ interface Values {
 
 export type FlagKind = keyof Values;
 
+/** A heading of help. The short help lists `Common` alone. */
+export type FlagGroup = SettingGroup | 'Model';
+
 export interface Flag {
   readonly kind: FlagKind;
   readonly description: string;
+  /** Default: `Common`. */
+  readonly group?: FlagGroup;
+  /** Word that stands for a text in help; completion lists paths for the last three. Default: TEXT. */
+  readonly value?: 'NAME' | 'URL' | 'FILE' | 'FOLDER' | 'PATH';
+  /** All values that are allowed. */
+  readonly choices?: readonly string[];
+  /** Some of the values that are allowed, for completion. */
+  readonly suggestions?: readonly string[];
+  /** True for a text of several names, separated by commas. */
+  readonly isList?: boolean;
+  /** True if help calls the number an integer. */
+  readonly integer?: boolean;
   /** Of a number that must be whole: the least and the greatest. */
   readonly whole?: readonly [least: number, greatest: number];
   /** What to do where someone gives several values. */
@@ -41,17 +59,42 @@ export const COMMON_FLAGS = {
   quiet: { kind: 'switch', description: 'print results and errors only' },
 } as const satisfies Flags;
 
+/** Flag of every command that reads data sets or models. */
+export const SIZE_FLAG = {
+  'size-limit': {
+    kind: 'number',
+    group: 'Data',
+    description: 'GB that a data set or a model may have, and the images of a folder together; default: 2',
+  },
+} as const satisfies Flags;
+
+/** Flags of every command that reads data sets. */
+export const DATA_FLAGS = {
+  ...SIZE_FLAG,
+  data: { kind: 'text', value: 'FOLDER', description: 'folder of the data sets, or of your own images' },
+} as const satisfies Flags;
+
+const BACKEND_CHOICES: readonly BackendChoice[] = [...BACKENDS, 'auto'];
+
 /** Flags of every command that computes. */
 export const BACKEND_FLAGS = {
-  data: { kind: 'text', description: 'folder of the data sets, or of your own images' },
-  backend: { kind: 'text', description: 'what computes (engine, tensorflow, webgpu, cpu, auto)' },
+  ...DATA_FLAGS,
+  backend: {
+    kind: 'text',
+    value: 'NAME',
+    group: 'Run',
+    description: `what computes (${BACKEND_CHOICES.join(', ')})`,
+    suggestions: BACKEND_CHOICES,
+  },
   threads: {
     kind: 'number',
+    group: 'Run',
     description: `threads of the engine, 1 to ${MAX_THREADS}; default: one for each core`,
     whole: [1, MAX_THREADS],
   },
   revectorize: {
     kind: 'switch',
+    group: 'Run',
     description: "faster kernels of the engine under an experimental flag of Node 24's V8, after a trial",
   },
 } as const satisfies Flags;
@@ -60,15 +103,23 @@ export const BACKEND_FLAGS = {
 export const CONFIG_FLAGS = {
   from: {
     kind: 'text',
+    value: 'PATH',
+    group: 'Run',
     description: 'checkpoint, or run, whose weights training starts from (one-shot, gradual, dense)',
   },
-  'extra-images': { kind: 'text', description: 'rst: safetensors file of extra images and their pseudo-labels' },
+  'extra-images': {
+    kind: 'text',
+    value: 'FILE',
+    group: 'Objective',
+    description: 'rst: safetensors file of extra images and their pseudo-labels',
+  },
   'cache-memory': {
     kind: 'number',
+    group: 'AGENT',
     description:
       'MB of memory for the gradients that the pre-passes matched and memory keep, beyond it files; default 1024',
   },
-  config: { kind: 'text', description: 'JSON or YAML file of settings; flags override it' },
+  config: { kind: 'text', value: 'FILE', description: 'JSON or YAML file of settings; flags override it' },
   'print-config': { kind: 'switch', description: 'print the resolved configuration as JSON and stop' },
 } as const satisfies Flags;
 
@@ -76,12 +127,12 @@ export const CONFIG_FLAGS = {
  * The values of the flags that were given.
  *
  * @param given by flag, as the command line held them
- * @throws UsageError where a value is not what the flag takes, or came twice
+ * @throws UsageError where a value is not what the flag takes, or is given twice
  */
-export function readFlags<F extends Flags>(given: Readonly<Record<string, unknown>>, flags: F): FlagValues<F> {
+export function readFlags<F extends Flags>(given: ReadonlyMap<string, unknown>, flags: F): FlagValues<F> {
   const values: Record<string, unknown> = {};
   for (const [name, flag] of Object.entries<Flag>(flags)) {
-    if (given[name] !== undefined) values[name] = readFlag(`--${name}`, flag, given[name]);
+    if (given.has(name)) values[name] = readFlag(`--${name}`, flag, given.get(name));
   }
   return values as FlagValues<F>;
 }
@@ -95,6 +146,7 @@ export function readFlag(name: string, { kind, whole, several }: Flag, given: un
   if (several !== undefined && holdsSeveral(kind, given)) {
     throw new UsageError(`${name} takes one value, got ${given}. ${several}`);
   }
+  if (given === '' && kind !== 'optional text') throw new UsageError(`${name} came without a value.`);
   const value = readValue(name, kind, given);
   if (whole) checkWhole(name, value as number, whole);
   return value;

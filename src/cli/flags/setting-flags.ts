@@ -1,10 +1,15 @@
+// The flags of training settings, made from the table of settings, and the files that `--config` names.
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { NormName } from '../../../attacks/types.ts';
 import { UsageError } from '../../core/errors.ts';
+import { models } from '../../models/models.ts';
 import type { Grid } from '../../sweeps/grid.ts';
 import { FIXED_DEFAULTS, type NameOf, SETTINGS, type Setting, settingRows } from '../../training/config/config.ts';
-import { type FlagKind, type Flags, type FlagValues, readFlag, readValue } from './flags.ts';
+import { type Flag, type FlagKind, type Flags, type FlagValues, readFlag, readValue } from './flags.ts';
+
+/** The names of the norms. */
+export const NORMS: readonly string[] = SETTINGS.norm.schema.options;
 
 /** @throws UsageError where it is none */
 export function readNorm(given: string): NormName {
@@ -47,14 +52,26 @@ const OWN_KINDS: { readonly [Name in Setting]?: FlagKind } = { stepsSchedule: 's
 
 const kindOf = (name: Setting): FlagKind => OWN_KINDS[name] ?? KINDS[SCHEMAS[name].type ?? 'string'];
 
+/** Values that completion lists where the schema allows more. */
+const SUGGESTIONS: { readonly [Name in Setting]?: readonly string[] } = { model: Object.keys(models) };
+
 /** One flag for each setting of a training run: `batchSize` is `--batch-size`. */
 export const SETTING_FLAGS: Flags = Object.fromEntries(
-  NAMES.map((name) => {
-    const { enum: choices } = SCHEMAS[name];
-    const values = choices ? ` (${choices.join(', ')})` : '';
+  NAMES.map((name): [string, Flag] => {
+    const { type, enum: choices } = SCHEMAS[name];
+    const { help, group } = SETTINGS[name];
     const usual = FIXED_DEFAULTS[name] === undefined ? '' : `; default: ${FIXED_DEFAULTS[name]}`;
     const several = `One run has one ${kebab(name)}; equipoise sweep trains a run for each of several values.`;
-    return [kebab(name), { kind: kindOf(name), description: `${SETTINGS[name].help}${values}${usual}`, several }];
+    const flag: Flag = {
+      kind: kindOf(name),
+      group,
+      description: `${help}${choices ? ` (${choices.join(', ')})` : ''}${usual}`,
+      integer: type === 'integer',
+      choices,
+      suggestions: SUGGESTIONS[name],
+      several,
+    };
+    return [kebab(name), flag];
   }),
 );
 
@@ -64,9 +81,9 @@ const listOf = (kind: FlagKind): FlagKind => LISTS[kind] ?? kind;
 
 /** The same flags for a sweep, where each takes a list; `--seed` is `--seeds`. */
 export const SWEEP_SETTING_FLAGS: Flags = Object.fromEntries(
-  Object.entries(SETTING_FLAGS).map(([name, { kind, description }]) => [
+  Object.entries(SETTING_FLAGS).map(([name, flag]) => [
     name === 'seed' ? 'seeds' : name,
-    { kind: listOf(kind), description },
+    { ...flag, kind: listOf(flag.kind), several: undefined },
   ]),
 );
 
@@ -113,7 +130,7 @@ export function gridOf(settings: Readonly<Record<string, unknown>>): Grid {
 }
 
 /** Flags that say how to read settings, and one that is a setting too. */
-const NEVER_IN_FILES: readonly string[] = ['config', 'print-config', 'resume', 'backend'];
+const NEVER_IN_FILES: readonly string[] = ['config', 'print-config', 'resume', 'backend', 'size-limit'];
 
 /** What a file of settings says. */
 export interface ConfigFile<F extends Flags> {

@@ -113,5 +113,6 @@ export async function showProgress(
   };
 }
 
-const pipedLine = ({ phase, share, rate, left, figures }: ProgressParts): string =>
+/** One line with all parts, for output that is piped. */
+export const pipedLine = ({ phase, share, rate, left, figures }: ProgressParts): string =>
   [phase, `${Math.floor(100 * share)} %`, rate, left, figures].filter((part) => part !== '').join(', ');

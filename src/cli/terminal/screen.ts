@@ -5,6 +5,8 @@ import type { createLogUpdate } from 'log-update';
 export interface Screen {
   /** Width in characters at this moment. */
   readonly columns: number;
+  /** Height in lines at this moment. */
+  readonly rows: number;
   /** Must be awaited once before `draw`; loads what draws. */
   start(): Promise<void>;
   /** Draws text at the foot of the screen, in place of the text drawn before. */
@@ -16,6 +18,7 @@ export interface Screen {
 }
 
 const USUAL_COLUMNS = 80;
+const USUAL_ROWS = 24;
 
 /** The screen behind a stream that is a terminal. */
 export function screenOn(stream: NodeJS.WriteStream): Screen {
@@ -24,6 +27,9 @@ export function screenOn(stream: NodeJS.WriteStream): Screen {
   return {
     get columns() {
       return stream.columns || USUAL_COLUMNS;
+    },
+    get rows() {
+      return stream.rows || USUAL_ROWS;
     },
     async start() {
       const { createLogUpdate } = await import('log-update');

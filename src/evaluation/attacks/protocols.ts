@@ -1,6 +1,7 @@
 // Sets of attacks that people agree on; the figure to quote is that of their union.
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
+import type { KnownName } from '../../core/known-name.ts';
 import type { AttackSpec } from './named-attacks.ts';
 
 /** The protocols by name. */
@@ -23,7 +24,7 @@ export type ProtocolName = keyof typeof PROTOCOLS;
  *
  * @throws UsageError for an unknown name
  */
-export function protocol(name: string): readonly AttackSpec[] {
+export function protocol<Name extends string>(name: KnownName<Name, ProtocolName>): readonly AttackSpec[] {
   if (Object.hasOwn(PROTOCOLS, name)) return PROTOCOLS[name as ProtocolName];
   const names = Object.keys(PROTOCOLS);
   throw new UsageError(

@@ -2,20 +2,20 @@ import * as tf from '@tensorflow/tfjs-core';
 import { norms, quantised } from '../../../attacks/index.ts';
 import type { Attack, AttackProgress, Classifier, NormName, PerturbOptions } from '../../../attacks/types.ts';
 import { encodeSafetensors } from '../../checkpoints/safetensors/safetensors.ts';
-import { UsageError } from '../../core/errors.ts';
+import { InputError, UsageError } from '../../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../../core/key.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { yieldToEvents } from '../../core/yield-to-events.ts';
 import { batchesOf, batchImages, batchLabels } from '../../data/batch.ts';
-import { testIndices } from '../../data/split.ts';
-import type { Dataset, PixelShape } from '../../data/types.ts';
+import { testIndices, balanced } from '../../data/split.ts';
+import { type Dataset, type PixelShape } from '../../data/types.ts';
 import { backendName } from '../../ops/backend-name.ts';
 import { type AttackSpec, attackLabel, buildAttack } from '../attacks/named-attacks.ts';
 import { checkEpsilon } from '../epsilon.ts';
 import type { EvaluateOptions, ModelOptions } from '../options.ts';
 import { threatOf } from '../settings.ts';
 import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from '../targets/loading.ts';
-import { predict } from '../targets/predict.ts';
+import { predict, predictProbabilities } from '../targets/predict.ts';
 import { type ModelSource, modelFiles } from '../targets/target.ts';
 import type { EvaluatedDataset, EvaluatedTarget } from '../types.ts';
 import { version } from '../version.ts';
@@ -28,6 +28,8 @@ export interface Example {
   readonly before: number;
   /** Of the adversarial bytes. */
   readonly after: number;
+  /** Probabilities of all classes, by softmax, for the image and for the adversarial bytes. */
+  readonly probabilities: { readonly before: Float32Array; readonly after: Float32Array };
   /** Between the bytes of both, in pixel units of [0, 1] and the norm of the attack. */
   readonly distance: number;
   /** [height, width, channels], 0 … 255, row-major */
@@ -61,6 +63,8 @@ export interface ExamplesOptions extends ModelOptions, Pick<EvaluateOptions, 'no
   readonly epsilon?: number;
   /** How many test images, balanced over the classes: the first of each class in turn; default 10. */
   readonly count?: number;
+  /** Takes only images that the model classifies right; default false. */
+  readonly onlyCorrect?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
   /** Called after every step of the attack. */
   readonly onAttackProgress?: (progress: AttackProgress) => void;
@@ -83,7 +87,7 @@ export const fell = ({ label, before, after }: Example): boolean => before === l
  * the images to attack, or epsilon is out of range
  */
 export async function makeExamples(source: ModelSource, options: ExamplesOptions = {}): Promise<Examples> {
-  const { attack: spec = DEFAULT_ATTACK, count = 10, seed = 0, batchSize = 128 } = options;
+  const { attack: spec = DEFAULT_ATTACK, count = 10, onlyCorrect = false, seed = 0, batchSize = 128 } = options;
   if (!Number.isInteger(count) || count < 1) {
     throw new UsageError(`count must be a whole number of at least 1; ${count} came.`);
   }
@@ -110,7 +114,7 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
       signal: options.signal,
       onProgress: options.onAttackProgress,
     };
-    const indices = testIndices(dataset.test, count);
+    const indices = onlyCorrect ? await correctIndices(setting, count, batchSize) : testIndices(dataset.test, count);
     const examples: Example[] = [];
     for (const batch of batchesOf(indices, batchSize)) {
       options.signal?.throwIfAborted();
@@ -139,6 +143,38 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
   }
 }
 
+/**
+ * Test images that the model classifies right: those among the first of each class in turn, where classes take turns again.
+ * Batches are classified until there are `count` of them.
+ *
+ * @throws InputError if there is none
+ */
+async function correctIndices(
+  { model, dataset: { test, imageShape }, signal }: Setting,
+  count: number,
+  batchSize: number,
+): Promise<Int32Array> {
+  const right: number[] = [];
+  const seen = new Set<number>();
+  for (let limit = count; ; limit *= 2) {
+    const fresh = testIndices(test, limit).filter((index) => !seen.has(index));
+    for (const batch of batchesOf(fresh, batchSize)) {
+      signal?.throwIfAborted();
+      const images = batchImages(test, batch, imageShape);
+      const predicted = await predict(model, images).finally(() => images.dispose());
+      right.push(...batch.filter((index, place) => predicted[place] === test.labels[index]));
+      for (const index of batch) seen.add(index);
+    }
+    if (right.length >= count || limit >= test.count) break;
+  }
+  if (right.length === 0) {
+    throw new InputError(
+      `Expected test images that the model classifies right, got none of ${test.count}. Check the model and the data set.`,
+    );
+  }
+  return balanced(test.labels, Int32Array.from(right).sort(), count);
+}
+
 /** The key of an attack in an evaluation. */
 const keyOf = (seed: number, label: string): Key => foldIn(foldIn(seedKey(seed), 'attack'), label);
 
@@ -158,7 +194,8 @@ async function attackBatch(
   const { test, imageShape } = dataset;
   const size = sizeOf(imageShape);
   const images = batchImages(test, indices, imageShape);
-  const before = await predict(model, images).finally(() => images.dispose());
+  const clean = await predictProbabilities(model, images).finally(() => images.dispose());
+  const before = clean.classes;
   const bytes = Uint8Array.from({ length: indices.length * size }, (_, i) => test.images[byteAt(indices, size, i)]);
   const adversarial = Uint8Array.from(bytes);
   const places = [...indices.keys()].filter((place) => before[place] === test.labels[indices[place]]);
@@ -181,14 +218,15 @@ async function attackBatch(
   }
   const written = { count: indices.length, images: adversarial, labels: test.labels };
   const attacked = batchImages(written, [...indices.keys()], imageShape);
-  const after = await predict(model, attacked).finally(() => attacked.dispose());
+  const after = await predictProbabilities(model, attacked).finally(() => attacked.dispose());
   return Array.from(indices, (index, place): Example => {
     const [image, example] = [bytes, adversarial].map((all) => all.slice(place * size, (place + 1) * size));
     return {
       index,
       label: test.labels[index],
       before: before[place],
-      after: after[place],
+      after: after.classes[place],
+      probabilities: { before: clean.probabilities[place], after: after.probabilities[place] },
       distance: norms[norm].distance(Float32Array.from(image), Float32Array.from(example)) / 255,
       image,
       adversarial: example,

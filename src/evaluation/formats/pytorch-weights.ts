@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { paramOf } from '../../checkpoints/exchange/network.ts';
 import { sha256Of } from '../../checkpoints/files/digest.ts';
-import { LARGEST_WEIGHTS, readWhole } from '../../checkpoints/files/inside.ts';
+import { largestWeights, readWhole } from '../../checkpoints/files/inside.ts';
 import type { Renames } from '../../checkpoints/pytorch/architectures.ts';
 import { readStateDict } from '../../checkpoints/pytorch/state-dict.ts';
 import { decodeSafetensors } from '../../checkpoints/safetensors/safetensors.ts';
@@ -27,7 +27,7 @@ export const pytorchWeights: ModelFormat = {
 };
 
 async function load({ path, images, names, reading }: LoadRequest): Promise<LoadedModel> {
-  const bytes = await readWhole(path, LARGEST_WEIGHTS);
+  const bytes = await readWhole(path, largestWeights());
   const { tensors } = decodeSafetensors(bytes, path);
   if (images === null) {
     throw new UsageError(

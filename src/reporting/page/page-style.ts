@@ -64,6 +64,9 @@ details { margin: 10px 0; }
 summary { cursor: pointer; color: var(--muted); font-size: 0.92rem; }
 summary:hover { color: var(--text); }
 .gallery { display: grid; gap: 14px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); }
+.gallery.sheet { grid-template-columns: repeat(auto-fit, minmax(min(100%, 560px), 1fr)); }
+.probabilities { margin-top: 10px; }
+.probabilities meter { width: 6em; }
 .attack + .attack { border-top: 1px solid var(--line); margin-top: 12px; padding-top: 12px; }
 .pictures { display: flex; gap: 10px; align-items: flex-start; margin-top: 8px; }
 .pictures div { flex: 1; min-width: 0; text-align: center; font-size: 0.8rem; color: var(--muted); }

@@ -63,6 +63,7 @@ export function renderExamples(made: Examples): string {
     return html`<article class="card"><h3>${dataset.classes[label]} <span class="muted small">test image ${index}</span></h3>
 ${showPictures(drawPictures(unit, perturbed, imageShape), { index, label: dataset.classes[label] })}
 <ul class="verdicts">${showVerdict(verdict)}</ul>
+${probabilitiesTable(dataset.classes, example)}
 <p class="small muted">${before === label ? `${norm} distance ${formatDistance(made, example)}` : 'wrong without attack, so not attacked'}</p></article>`;
   };
   return htmlDocument(
@@ -72,9 +73,23 @@ ${showPictures(drawPictures(unit, perturbed, imageShape), { index, label: datase
 <p class="lead">${countFallen(made)}</p>
 <p>Within ε ${formatEpsilon(epsilon)} (${norm}), on test images of ${datasetTitle(dataset)}. The images are made of bytes, and the predictions are those of these very bytes.</p>
 </header>
-<main><div class="gallery">${examples.map(card)}</div></main>
+<main><div class="gallery sheet">${examples.map(card)}</div></main>
 <footer>Checkpoint SHA-256 ${target.sha256}, seed ${seed}, Equipoise ${made.version}.</footer>`,
   );
+}
+
+/** Classes that the table of an example shows at most. */
+const MOST_CLASSES = 5;
+
+/** The classes that are likely before or after the attack, and that of the label, with both probabilities as bars. */
+function probabilitiesTable(classes: readonly string[], { label, probabilities: { before, after } }: Example): Html {
+  const weight = (k: number) => Math.max(before[k], after[k]);
+  const likely = [...before.keys()].sort((a, b) => weight(b) - weight(a)).slice(0, MOST_CLASSES);
+  const shown = likely.includes(label) ? likely : [label, ...likely.slice(0, -1)];
+  const bar = (share: number) =>
+    html`<td><meter min="0" max="1" value="${share.toFixed(4)}"></meter> ${(100 * share).toFixed(1)} %</td>`;
+  return html`<table class="probabilities"><thead><tr><th scope="col" class="left">class</th><th scope="col">clean</th><th scope="col">adversarial</th></tr></thead>
+<tbody>${shown.map((k) => html`<tr><th scope="row" class="left">${classes[k]}${k === label ? ' (label)' : ''}</th>${bar(before[k])}${bar(after[k])}</tr>`)}</tbody></table>`;
 }
 
 /** The size of a perturbation: in linf a number of byte levels, such as `8/255`. */

@@ -10,7 +10,7 @@ import { parseJson } from '../../core/parse-json.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { batchImages, batchLabels } from '../../data/batch.ts';
 import { testIndices } from '../../data/split.ts';
-import type { Dataset } from '../../data/types.ts';
+import { type Dataset } from '../../data/types.ts';
 import { predict } from '../../evaluation/targets/predict.ts';
 import type { Target } from '../../evaluation/targets/target.ts';
 import { drawPictures, type Pictures } from './pictures.ts';
@@ -27,6 +27,8 @@ export interface GalleryOptions {
   readonly epsilon: number;
   /** How many images; default 3. */
   readonly count?: number;
+  /** Stops the attacks within one call of a model. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a net says of an image. */
@@ -110,7 +112,7 @@ const CANDIDATES = 64;
 export async function drawGallery(
   nets: readonly GalleryNet[],
   dataset: Dataset,
-  { norm, epsilon, count = 3 }: GalleryOptions,
+  { norm, epsilon, count = 3, signal }: GalleryOptions,
 ): Promise<Gallery> {
   const indices = testIndices(dataset.test, CANDIDATES);
   const images = batchImages(dataset.test, indices, dataset.imageShape);
@@ -121,7 +123,8 @@ export async function drawGallery(
   const adversarials: Tensor4D[] = [];
   try {
     for (const { target } of nets) {
-      adversarials.push(await attack.perturb(target.classify, images, labels, { key, samples }));
+      signal?.throwIfAborted();
+      adversarials.push(await attack.perturb(target.classify, images, labels, { key, samples, signal }));
     }
     const clean = await Promise.all(nets.map(({ target }) => predict(target.classify, images)));
     // attacked[i][j]: what net j says of the images attacked on net i

@@ -9,10 +9,10 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { writeWhole } from '../../checkpoints/files/atomic-file.ts';
-import type { Guard } from '../../checkpoints/lock/lock.ts';
 import { InputError } from '../../core/errors.ts';
 import { type Structure, structure } from '../../core/structure.ts';
 import { isMissing } from '../../core/system-errors.ts';
+import type { Guard } from '../../files/lock.ts';
 import type { Structures } from '../../optimizers/carry.ts';
 import type { StoredGradients } from './gradient-store.ts';
 

@@ -1,9 +1,9 @@
 // The gradients of one epoch's batches that a pre-pass keeps: in memory as far as they may be, in a temporary file beyond.
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { writeWhole } from '../../checkpoints/files/atomic-file.ts';
-import type { Guard } from '../../checkpoints/lock/lock.ts';
 import { InputError } from '../../core/errors.ts';
 import type { Tensors } from '../../core/params.ts';
+import type { Guard } from '../../files/lock.ts';
 
 /** Gradients by parameter in plain memory, outside the backend's. */
 export type StoredGradients = Readonly<Record<string, Float32Array>>;

@@ -4,8 +4,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { removeFile } from '../../checkpoints/files/atomic-file.ts';
-import type { Guard } from '../../checkpoints/lock/lock.ts';
 import { disposeTensors, type Tensors, trainables, zerosLike } from '../../core/params.ts';
+import type { Guard } from '../../files/lock.ts';
 import { weightedSum } from '../../ops/weighted-sum.ts';
 import { type CarryMaps, carry, mapsBetween, structuresOf } from '../../optimizers/carry.ts';
 import {

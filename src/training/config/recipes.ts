@@ -1,5 +1,6 @@
 import { type DatasetName, datasets } from '../../data/sets/datasets.ts';
 
+import type { NetworkName } from '../../models/models.ts';
 import type { TrainOptions } from './settings.ts';
 
 /** What a recipe's settings follow: those of the user where they are given, else the recipe's own. */
@@ -15,9 +16,9 @@ interface Occasion {
  * The schedule of a paper, as its authors' code has it. What follows the data set there too is left to the data set's own
  * defaults: the attack, which for CIFAR and SVHN is that of these papers, and for CIFAR augmentation.
  */
-interface Recipe extends Omit<Occasion, 'dataset'> {
+interface Recipe extends Omit<Occasion, 'dataset' | 'model'> {
   /** The network, of colour images of 32 × 32 pixels; other data sets keep their own. */
-  readonly model: string;
+  readonly model: NetworkName;
   readonly settings: (occasion: Occasion) => TrainOptions;
 }
 

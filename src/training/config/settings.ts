@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { type DatasetName, datasetNames, datasets } from '../../data/sets/datasets.ts';
 import type { DatasetDefaults } from '../../data/types.ts';
+import type { NetworkName } from '../../models/models.ts';
 import { objectives } from '../../objectives/objectives.ts';
 import { AGENT_DEFAULTS, coefficientRules } from '../../optimizers/coefficients.ts';
 import { type PrepassName, prepasses } from '../../optimizers/prepasses.ts';
@@ -156,10 +157,11 @@ export const SETTINGS = {
   },
 
   model: {
-    schema: z.string().min(1),
+    // Which names there are is checked with everything else, so that the error can name the nearest.
+    schema: z.string().min(1) as unknown as z.ZodType<NetworkName>,
     help: 'network: mlp, cnn, vgg16, resnet18, …',
     group: 'Common',
-    default: (config) => defaultsOf(config).model,
+    default: (config) => defaultsOf(config).model as NetworkName,
   },
   width: {
     schema: positive,

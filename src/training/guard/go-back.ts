@@ -3,9 +3,9 @@
 
 import { type ReadCheckpoint, readCheckpoint, writeCheckpoint } from '../../checkpoints/checkpoint.ts';
 import { previousOf, removeFile } from '../../checkpoints/files/atomic-file.ts';
-import type { Guard } from '../../checkpoints/lock/lock.ts';
 import { restoreCheckpoint } from '../../checkpoints/safetensors/stored.ts';
 import { InputError } from '../../core/errors.ts';
+import type { Guard } from '../../files/lock.ts';
 import type { RunFolder } from '../run/run-folder.ts';
 import { disposeTrainState, fromCheckpoint, type TrainState, toCheckpoint } from '../state.ts';
 import type { Task } from '../task.ts';

@@ -1,6 +1,6 @@
 // events.jsonl: what happens in a run, told to the caller and kept as lines.
 import { appendLines } from '../../checkpoints/files/atomic-file.ts';
-import type { Guard } from '../../checkpoints/lock/lock.ts';
+import type { Guard } from '../../files/lock.ts';
 import type { TrainEvent } from '../types.ts';
 
 /** Events that are too many to keep: they are told, not written. */

@@ -8,9 +8,9 @@ import { mkdir, open, readdir, readFile, rename, rm, rmdir, unlink, writeFile } 
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { InputError } from '../../core/errors.ts';
-import { isMissing, isSystemError, writing } from '../../core/system-errors.ts';
-import { makeFolder } from '../files/folders.ts';
+import { InputError } from '../core/errors.ts';
+import { isMissing, isSystemError, writing } from '../core/system-errors.ts';
+import { makeFolder } from './folders.ts';
 import type { HeartbeatData } from './heartbeat.ts';
 import { formatRecord, type LockRecord } from './lock-record.ts';
 import { describeOwner, judge, type Sighting } from './lock-state.ts';

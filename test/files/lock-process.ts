@@ -2,7 +2,7 @@
 //
 // It tells on standard output when it has the lock, and after each line of standard input whether the guard lets it write.
 import { createInterface } from 'node:readline';
-import { acquireLock } from '../../src/checkpoints/lock/lock.ts';
+import { acquireLock } from '../../src/files/lock.ts';
 
 const [path, times] = process.argv.slice(2);
 try {

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { acquireLock, withLock } from '../../src/checkpoints/lock/lock.ts';
-import { formatRecord } from '../../src/checkpoints/lock/lock-record.ts';
 import { InputError } from '../../src/core/errors.ts';
+import { acquireLock, withLock } from '../../src/files/lock.ts';
+import { formatRecord } from '../../src/files/lock-record.ts';
 import { rejection } from '../rejection.ts';
 
 const PROCESS = fileURLToPath(new URL('./lock-process.js', import.meta.url));

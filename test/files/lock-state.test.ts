@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { formatRecord, type LockRecord } from '../../src/checkpoints/lock/lock-record.ts';
-import { describeOwner, judge, parseRecord, type Sighting } from '../../src/checkpoints/lock/lock-state.ts';
-import { hasEnded } from '../../src/checkpoints/lock/owner.ts';
+import { formatRecord, type LockRecord } from '../../src/files/lock-record.ts';
+import { describeOwner, judge, parseRecord, type Sighting } from '../../src/files/lock-state.ts';
+import { hasEnded } from '../../src/files/owner.ts';
 
 const record = (replaced: Partial<LockRecord> = {}): LockRecord => ({
   host: 'node7',
