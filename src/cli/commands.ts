@@ -21,6 +21,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/evaluate.ts')).evaluate,
   },
   {
+    name: 'certify',
+    summary: 'bound the accuracy of a smoothed classifier from below',
+    load: async () => (await import('./certify.ts')).certify,
+  },
+  {
     name: 'attack',
     summary: 'write adversarial images of a checkpoint, and show them',
     load: async () => (await import('./commands/attack.ts')).attack,

@@ -4,6 +4,7 @@ import { completionOf, describeProgress } from '../checkpoints/completion.ts';
 import { readIfThere } from '../checkpoints/files/read-if-there.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { isSystemError } from '../core/system-errors.ts';
+import { testIndices } from '../data/split.ts';
 import type { Dataset } from '../data/types.ts';
 import { type Guard, withLock } from '../files/lock.ts';
 import { backendName } from '../ops/backend-name.ts';
@@ -168,8 +169,12 @@ async function evaluateInto(
     options.saveExamples === undefined
       ? null
       : exampleFolder({
-          ...exampleFiles(options.saveExamples, target.record, dataset, seed),
+          ...exampleFiles(options.saveExamples, target.record, dataset, {
+            seed,
+            evaluated: testIndices(dataset.test, settings.limit).length,
+          }),
           test: dataset.test,
+          model: target.classify,
           resumed: from !== null && from.done > 0,
         });
   const measured = await measure(target.classify, dataset, {

@@ -11,14 +11,15 @@ import { foldIn, type Key, seedKey } from '../core/key.ts';
 import { yieldToEvents } from '../core/yield-to-events.ts';
 import { batchesOf, batchImages, batchLabels } from '../data/batch.ts';
 import { testIndices } from '../data/split.ts';
-import { type Dataset } from '../data/types.ts';
-import { type Alarm, type AttackEvidence, checkAlarms, type Evidence } from './alarms/alarms.ts';
+import type { Dataset } from '../data/types.ts';
+import { type Alarm, type AttackEvidence, checkAlarms, type Evidence, needsNoGradient } from './alarms/alarms.ts';
 import { probeModel } from './alarms/probe.ts';
 import { type AttackSpec, attackLabel, attackSettings, buildAttack } from './attacks/named-attacks.ts';
 import { checkEpsilon } from './epsilon.ts';
 import { type Accuracy, accuracyOf } from './intervals.ts';
 import { packBits } from './results/bits.ts';
 import { withUnions } from './results/union.ts';
+import { shortSquare } from './short-square.ts';
 import { predict } from './targets/predict.ts';
 import type { AttackResult } from './types.ts';
 
@@ -245,7 +246,16 @@ export async function measure(
   }
 
   const first = batchImages(test, indices.subarray(0, PROBED), imageShape);
-  const { cost, ...probe } = await probeModel(model, first, labels, key, signal).finally(() => first.dispose());
+  const { probe, cost, beside } = await (async () => {
+    try {
+      return {
+        ...(await probeModel(model, first, labels, key, signal)),
+        beside: await squareBeside(model, first, labels, cells, state, { norm, key: foldIn(key, 'beside'), signal }),
+      };
+    } finally {
+      first.dispose();
+    }
+  })();
   return {
     clean,
     attacks: withUnions(cells.map((cell, i) => resultOf(cell, state.cells[i], norm))),
@@ -254,15 +264,33 @@ export async function measure(
       predictions: state.predictions,
       returnsProbabilities: options.returnsProbabilities?.() ?? false,
       attacks: cells.map((cell, i) => evidenceOf(cell, state.cells[i], norm)),
+      shortSquare: beside?.found ?? null,
       probe,
       ...state.seen,
     }),
     // Once for the accuracy without attack, and again for the examples that fooled the model in the first batch.
-    ...[cost, ...state.cells.map((cell) => cell.cost)].reduce(addCosts, {
+    ...[cost, beside?.cost ?? NO_COST, ...state.cells.map((cell) => cell.cost)].reduce(addCosts, {
       forwardPasses: n + state.seen.successes,
       inputGradients: 0,
     }),
   };
+}
+
+/** A short Square attack on the first images that every attack at the largest radius left right, if none of these was of its kind. */
+async function squareBeside(
+  model: Classifier,
+  first: Tensor4D,
+  labels: Int32Array,
+  cells: readonly Cell[],
+  state: MeasureState,
+  options: Pick<Parameters<typeof shortSquare>[4], 'norm' | 'key' | 'signal'>,
+): Promise<Awaited<ReturnType<typeof shortSquare>> | null> {
+  const epsilon = Math.max(...cells.map((cell) => cell.epsilon));
+  if (epsilon === 0 || options.norm === 'l1' || cells.some(({ spec }) => needsNoGradient(spec))) return null;
+  const left = Array.from({ length: first.shape[0] }, (_, place) => place).filter((place) =>
+    cells.every((cell, i) => cell.epsilon < epsilon || state.cells[i].survived[place]),
+  );
+  return shortSquare(model, first, labels, left, { ...options, epsilon });
 }
 
 /** How many images the alarms that need extra work look at. */

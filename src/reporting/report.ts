@@ -8,6 +8,7 @@ import { isMissing } from '../core/system-errors.ts';
 import { type Dataset } from '../data/types.ts';
 import { loadDataset } from '../data/load.ts';
 import { checkpointIdentity, loadTarget } from '../evaluation/targets/target.ts';
+import { formatCorruptions } from './corruption-section.ts';
 import { renderPage } from './page/page.ts';
 import { drawGallery, type Gallery, type GalleryNet, parseGallery } from './pictures/gallery.ts';
 import { collectReport, headlineCells, type ReportData, type ReportGroup, withGallery } from './report-data.ts';
@@ -43,6 +44,8 @@ export interface Report extends ReportData {
     readonly results: string;
     readonly summary: string;
     readonly epochsToAccuracy: string;
+    /** Written if a run was evaluated on corrupted images. */
+    readonly corruptions?: string;
   };
 }
 
@@ -68,7 +71,11 @@ export async function writeReport(folder: string, options: ReportOptions = {}): 
   await writeAtomically(files.summary, formatSummary(data.cells));
   await writeAtomically(files.epochsToAccuracy, formatEpochsToAccuracy(data.epochs));
   await writeAtomically(files.page, await renderPage(data));
-  return { ...data, files };
+  const corruptions = formatCorruptions(runs);
+  if (corruptions === null) return { ...data, files };
+  const path = join(out, 'corruptions.csv');
+  await writeAtomically(path, corruptions);
+  return { ...data, files: { ...files, corruptions: path } };
 }
 
 /** Pictures for the first group; null, and a warning, if they cannot be drawn. */

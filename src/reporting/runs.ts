@@ -7,6 +7,12 @@ import { hasCheckpoint, readCheckpoint } from '../checkpoints/checkpoint.ts';
 import { recordsEnd } from '../checkpoints/completion.ts';
 import { InputError } from '../core/errors.ts';
 import { isSystemError, reading } from '../core/system-errors.ts';
+import { type Certification, certificatesBeside, readCertifications } from '../evaluation/certify/record.ts';
+import {
+  type CorruptionEvaluation,
+  corruptionsBeside,
+  readCorruptionEvaluations,
+} from '../evaluation/corruptions/record.ts';
 import { readEvaluations } from '../evaluation/results/results-file.ts';
 import type { Evaluation } from '../evaluation/types.ts';
 import { CONFIG_VERSION, readConfig, type TrainConfig } from '../training/config/config.ts';
@@ -27,6 +33,10 @@ export interface RunRecord {
   readonly metrics: readonly MetricRow[];
   /** Empty if nothing was evaluated yet. */
   readonly evaluations: readonly Evaluation[];
+  /** Certificates of smoothed classifiers; empty if nothing was certified. */
+  readonly certifications: readonly Certification[];
+  /** Accuracies on corrupted images; empty if there are none. */
+  readonly corruptions: readonly CorruptionEvaluation[];
 }
 
 export interface LastCheckpoint {
@@ -146,6 +156,8 @@ async function readRun(folder: string, warn?: Warn): Promise<RunRecord> {
     // Training repeats what follows the last checkpoint.
     metrics: last === null ? rows : rows.slice(0, last.epoch),
     evaluations: await readEvaluations(evaluation),
+    certifications: await readCertifications(certificatesBeside(evaluation)),
+    corruptions: await readCorruptionEvaluations(corruptionsBeside(evaluation)),
   };
 }
 

@@ -194,4 +194,20 @@ describe('equipoise attack', () => {
       expect(contents(folder)).to.deep.equal(before);
     });
   }
+
+  it('is bounded from below by certify, which keeps its certificates and needs the noise', () => {
+    const certify = (...args: readonly string[]) => equipoise(['certify', 'run', ...args, ...cpu], folder);
+    const settings = ['--sigma', '0.05', '--n0', '10', '--n', '40', '--test-limit', '4'];
+    const { code, stdout, stderr } = certify(...settings);
+    expect(code, stderr).to.equal(0);
+    expect(stdout)
+      .to.match(/best smoothed with σ 0\.05, on synthetic/)
+      .and.match(/0\.025 +\d+\.\d %/);
+    expect(stdout).to.contain('4 images').and.contain('n0 10, n 40, α 0.001');
+    const kept = JSON.parse(readFileSync(join(folder, 'run/certificates.json'), 'utf8')).certifications;
+    expect(JSON.parse(certify(...settings, '--json').stdout)).to.deep.equal(kept[0]);
+    const refused = certify();
+    expect(refused.code).to.equal(2);
+    expect(refused.stderr).to.contain('--sigma 0.25');
+  });
 });

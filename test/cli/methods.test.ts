@@ -96,7 +96,7 @@ describe('methods on the command line', () => {
     }
     expect(config('layers').layerSparsities).to.deep.equal({ 'fc1.kernel': 0.95, 'fc3.kernel': 0.5 });
     expect(config('linear')).to.include({ dropSchedule: 'linear', updateInterval: 5 });
-    expect(config('bsr')).to.include({ noise: 1e-5, firstStageDensity: 0.3 });
+    expect(config('bsr')).to.include({ weightNoise: 1e-5, firstStageDensity: 0.3 });
     expect(config('rigl')).to.include({ objective: 'natural', nesterov: true, updateInterval: 4, epochs: 2 });
     expect(config('rigl')).not.to.have.property('recipe');
     expect(config('rigl')).to.include({ maskUpdate: 'after-step', weightDecayScope: 'all' });

@@ -46,6 +46,7 @@ const examplesIn = async (folder: string) =>
   readExamples(
     await Promise.all(
       readdirSync(folder)
+        .filter((name) => name.endsWith('.safetensors'))
         .sort()
         .map(async (name) => [name, await readFile(join(folder, name))] as const),
     ),

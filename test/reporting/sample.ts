@@ -173,6 +173,8 @@ export const sampleRuns = (): RunRecord[] =>
     last: { epoch: 10, datasetSha256: 'abc' },
     metrics: metrics(config),
     evaluations: ['best', 'last'].map((checkpoint) => evaluation(config, checkpoint)),
+    certifications: [],
+    corruptions: [],
   }));
 
 const SHAPE = [28, 28, 1] as const;

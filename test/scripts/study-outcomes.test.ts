@@ -74,6 +74,8 @@ const recordOf = ({ name, config }: StudyRun, epochs: number, evaluated = false)
     }),
   ),
   evaluations: evaluated ? [evaluation('best', 0.5, 100), evaluation('best', 0.25), evaluation('last', 0.24)] : [],
+  certifications: [],
+  corruptions: [],
 });
 
 describe('what the folders of the study tell', () => {

@@ -117,7 +117,7 @@ describe('the training of every method', () => {
     return tinyConfig(config);
   };
   const forMethod = (method: MethodName, options: TrainOptions = {}) =>
-    openTask(configOf({ method, ...(method === 'bsr-net' && { noise: 1e-3 }), ...options }), files);
+    openTask(configOf({ method, ...(method === 'bsr-net' && { weightNoise: 1e-3 }), ...options }), files);
 
   /** Trains an epoch, telling of each step how it left the state. */
   async function eachStep(task: Task, state: TrainState, look: (before: TrainState) => Promise<void> | void) {
@@ -345,6 +345,30 @@ describe('the training of every method', () => {
         disposeTrainState(state);
       });
     }
+  });
+
+  it('adds noise of the deviation asked for to the images of each epoch, unclipped, and none to images as they are', async () => {
+    const options = { objective: 'natural', method: 'dense', augment: 'none' } as const;
+    const [plain, noisy] = [await openTask(configOf(options)), await openTask(configOf({ ...options, noise: 0.25 }))];
+    const indices = batchesOfEpoch(plain, 0)[0];
+    const pixelsOf = async (task: Task, epoch: number, how = {}) => {
+      const batch = drawBatch(task, epoch, indices, how);
+      const pixels = await batch.images.data<'float32'>();
+      disposeBatch(batch);
+      return pixels;
+    };
+    const clean = await pixelsOf(plain, 0);
+    const first = await pixelsOf(noisy, 0);
+    const noise = first.map((pixel, i) => pixel - clean[i]);
+    const mean = noise.reduce((sum, value) => sum + value, 0) / noise.length;
+    const deviation = Math.sqrt(noise.reduce((sum, value) => sum + (value - mean) ** 2, 0) / noise.length);
+    expect(mean).to.be.closeTo(0, 0.03);
+    expect(deviation).to.be.closeTo(0.25, 0.03);
+    expect(first.some((pixel) => pixel < 0 || pixel > 1)).to.equal(true);
+    expect(await pixelsOf(noisy, 0)).to.deep.equal(first);
+    expect(await pixelsOf(noisy, 1)).to.not.deep.equal(first);
+    expect(await pixelsOf(noisy, 0, { augmented: false })).to.deep.equal(clean);
+    expect(() => configOf({ objective: 'at', noise: 0.25 })).to.throw(/noise .*no adversarial examples/);
   });
 
   for (const objective of OBJECTIVES) {

@@ -2,6 +2,7 @@ import { didYouMean } from '../../core/did-you-mean.ts';
 import { UsageError, InputError } from '../../core/errors.ts';
 import { addDataset } from '../../data/add.ts';
 import { fetchDataset } from '../../data/fetch.ts';
+import { addCorruptions, isCorruptionSet } from '../../data/corruptions.ts';
 import { type DatasetInfo, datasetInfo } from '../../data/info.ts';
 import { datasetNames, datasetOf } from '../../data/sets/datasets.ts';
 import { formatTable } from '../../reporting/tables/table.ts';
@@ -61,6 +62,16 @@ export const data = defineCommand({
         return;
       case 'add':
         if (what === undefined) throw new UsageError('equipoise data add needs a folder or a .tar.gz to take over.');
+        if (name !== undefined && isCorruptionSet(name)) {
+          const { corruptions, count, directory: into } = await addCorruptions(what, name, directory);
+          const added = { name, corruptions, count, directory: into };
+          terminal.print(
+            json
+              ? JSON.stringify(added, null, 2)
+              : `${name}: ${corruptions.length} corruptions, ${count} images of each severity\n  in ${into}`,
+          );
+          return;
+        }
         show([await addDataset(what, { directory, name })], describe);
         return;
     }

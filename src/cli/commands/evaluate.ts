@@ -1,17 +1,19 @@
 import { startBackend } from '../../backends/start.ts';
 import { UsageError } from '../../core/errors.ts';
+import { isCorruptionSet } from '../../data/corruptions.ts';
 import { evaluate as evaluateModel } from '../../evaluation/evaluate.ts';
 import type { Evaluation } from '../../evaluation/types.ts';
 
 import { defineCommand } from '../command.ts';
 import { ATTACK_FLAGS, attacksOf, checkRadii } from '../flags/attack-flags.ts';
 import { evaluationsText } from '../evaluation-text.ts';
+import { evaluateOnCorruptions } from '../evaluate-corruptions.ts';
 import { BACKEND_FLAGS, type Flags, type FlagValues } from '../flags/flags.ts';
 import { MODEL_FLAGS, modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
 import { readNorm, NORMS } from '../flags/setting-flags.ts';
 import { showEvaluation } from '../terminal/progress.ts';
 
-const EVALUATE_FLAGS = {
+export const EVALUATE_FLAGS = {
   ...ATTACK_FLAGS,
   norm: { kind: 'text', choices: NORMS, description: 'linf, l2 or l1; default: that of training' },
   epsilon: { kind: 'numbers', description: 'radii, such as 0,4/255,8/255; default: that of training' },
@@ -23,6 +25,11 @@ const EVALUATE_FLAGS = {
     kind: 'number',
     group: 'Model',
     description: 'its known clean accuracy, such as 0.852; stops where it is another',
+  },
+  baseline: {
+    kind: 'text',
+    value: 'FILE',
+    description: 'cifar10-c, cifar100-c: results of another network, for the mCE against it',
   },
   'test-limit': { kind: 'number', integer: true, description: 'use only so many test images' },
   'batch-size': { kind: 'number', integer: true, group: 'Run', description: 'images at once' },
@@ -52,6 +59,12 @@ export const evaluate = defineCommand({
   ],
   async run({ positionals: [target], flags, json }, terminal) {
     const source = modelSource(target, flags.module);
+    if (flags.dataset !== undefined && isCorruptionSet(flags.dataset)) {
+      return evaluateOnCorruptions(source, flags.dataset, flags, json, terminal);
+    }
+    if (flags.baseline !== undefined) {
+      throw new UsageError('--baseline applies to sets of corrupted images only: --dataset cifar10-c or cifar100-c.');
+    }
     const attacks = attacksOf(flags, openSettings(flags));
     checkRadii('epsilon', flags.epsilon);
     const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);

@@ -1,6 +1,9 @@
 import { type AttackName, attackRows } from '../../../attacks/attacks.ts';
 import type { NormName } from '../../../attacks/types.ts';
+import type { AttackSpec } from '../attacks/named-attacks.ts';
 import { formatEpsilon } from '../epsilon.ts';
+import { type GradientCheck, isWrong } from '../gradient-check.ts';
+import type { ShortSquare } from '../short-square.ts';
 
 /** A reason to doubt a robust accuracy. */
 export interface Alarm {
@@ -44,6 +47,8 @@ export interface Probe {
   /** Images whose input gradient of the cross-entropy is zero in every pixel, or not finite in some. */
   readonly zeroGradients: number;
   readonly nonFiniteGradients: number;
+  /** Whether the gradient is the one that the outputs follow; null if the model has no gradient. */
+  readonly gradientCheck: GradientCheck | null;
   /** Images right under an attack that may set every pixel anywhere, of the images right without it. */
   readonly unbounded: { readonly correct: number; readonly n: number };
 }
@@ -55,6 +60,8 @@ export interface Evidence {
   /** Whether what a model returned were probabilities, of which logarithms were attacked. */
   readonly returnsProbabilities: boolean;
   readonly attacks: readonly AttackEvidence[];
+  /** A short attack without gradients on images that every attack left right; null if it was not run. */
+  readonly shortSquare: ShortSquare | null;
   readonly probe: Probe;
   /** Adversarial examples that left the ball around their image or the range of pixels. */
   readonly outside: number;
@@ -70,6 +77,26 @@ type Finding = Omit<Alarm, 'name' | 'help'>;
 const ok = (detail: string): Finding => ({ status: 'ok', detail });
 const raised = (detail: string): Finding => ({ status: 'raised', detail });
 const notChecked = (detail: string): Finding => ({ status: 'not checked', detail });
+
+/** What a short attack without gradients says of the attacks with gradients before it. */
+function besideShortSquare({ attack, turned, n, epsilon }: ShortSquare): Finding {
+  const found = `${attack} at ε ${formatEpsilon(epsilon)} turned ${turned} of ${n} images that the attacks by gradient left right`;
+  return turned > slack(n)
+    ? raised(`${found}. Gradients are masked: attack with square-5000 or autoattack.`)
+    : ok(`${found}.${turned === 0 && n < ROBUST ? '' : ' A full square-5000 or autoattack may find more.'}`);
+}
+
+/** From so many images left on, out of 64, an evaluation should not rest on attacks by gradient alone. */
+const ROBUST = 16;
+
+/** What helps against gradients of zero: the margin, unless its gradient is zero too, as behind a rounded input. */
+const againstZeroGradients = ({ gradientCheck: check }: Pick<Probe, 'gradientCheck'>): string =>
+  check !== null && check.zero > 0.1 * check.images
+    ? `So is the CW margin, at ${check.zero} of ${check.images} images: something on the way has no slope, such as rounding. Attack without gradients, as square-5000 does, or give that step the gradient of the identity.`
+    : 'The logits saturate the softmax: attack the CW margin, as pgd-20-cw does, or the difference of logits ratio, as apgd-100-dlr does.';
+
+const isRandomised = ({ logits, logitsAgain }: Pick<Probe, 'logits' | 'logitsAgain'>): boolean =>
+  logits.some((logit, i) => !isSame(logit, logitsAgain[i]));
 
 const NO_GRADIENT = 'The model has no gradient with respect to its images.';
 
@@ -101,8 +128,18 @@ const ALARMS = {
     if (!probe.differentiable) return notChecked(NO_GRADIENT);
     const share = `${probe.zeroGradients} of ${probe.images} images have a cross-entropy gradient of zero`;
     return probe.zeroGradients > 0.1 * probe.images
+      ? raised(`${share}: attacks by cross-entropy are blind there. ${againstZeroGradients(probe)}`)
+      : ok(`${share}.`);
+  },
+
+  'wrong gradients': ({ probe: { gradientCheck: check, ...probe } }) => {
+    if (check === null) return notChecked(NO_GRADIENT);
+    if (isRandomised(probe)) return notChecked('The outputs are random, so small changes of them say nothing.');
+    if (check.checked === 0) return notChecked('The outputs are rounded too much to compare small changes of them.');
+    const share = `The outputs of ${check.wrong} of ${check.checked} images change by other amounts than the gradient says`;
+    return isWrong(check)
       ? raised(
-          `${share}: attacks by cross-entropy are blind there. Rely on the CW margin, or on attacks without gradients.`,
+          `${share}: attacks by gradient are led astray. Attack without gradients, as square-5000 does, and give each step of the model its true gradient if it has one.`,
         )
       : ok(`${share}.`);
   },
@@ -112,14 +149,14 @@ const ALARMS = {
       ? notChecked(NO_GRADIENT)
       : probe.nonFiniteGradients + nonFinite > 0
         ? raised(
-            `${probe.nonFiniteGradients} of ${probe.images} images have a gradient that is not finite, and attacks met ${nonFinite} such gradients in their steps. They took NaN as 0, and followed only the components that are infinite where there are any.`,
+            `${probe.nonFiniteGradients} of ${probe.images} images have a gradient that is not finite, and attacks met ${nonFinite} such gradients in their steps. They took NaN as 0, and followed only the components that are infinite where there are any. Attack without gradients as well, as square-5000 does.`,
           )
         : ok('Every gradient is finite.'),
 
   'randomised output': ({ probe }) =>
-    probe.logits.some((logit, i) => !isSame(logit, probe.logitsAgain[i]))
+    isRandomised(probe)
       ? raised(
-          'The same images gave other logits the second time. Attacks on randomised models must average over their randomness.',
+          'The same images gave other logits the second time. Attacks on randomised models must average over their randomness, as autoattack-rand does.',
         )
       : ok('The same images gave the same logits twice.'),
 
@@ -155,7 +192,7 @@ const ALARMS = {
     const suspicious = pairs.find(({ weaker, stronger }) => stronger.correct > weaker.correct + slack(weaker.n));
     return suspicious
       ? raised(
-          `${suspicious.stronger.attack} leaves ${suspicious.stronger.correct} images right, ${suspicious.weaker.attack} only ${suspicious.weaker.correct}. Gradients may be masked.`,
+          `${suspicious.stronger.attack} leaves ${suspicious.stronger.correct} images right, ${suspicious.weaker.attack} only ${suspicious.weaker.correct}. Try a smaller --step-size, or apgd-100, which chooses its own; if it stays so, gradients are masked: attack with square-5000.`,
         )
       : ok(`${pairs[0].stronger.attack} is at least as strong as ${pairs[0].weaker.attack}.`);
   },
@@ -173,7 +210,7 @@ const ALARMS = {
     const suspicious = pairs.find(({ smaller, larger }) => larger.correct > smaller.correct + slack(smaller.n));
     return suspicious
       ? raised(
-          `${suspicious.larger.attack} leaves ${suspicious.larger.correct} images right at ε ${formatEpsilon(suspicious.larger.epsilon)} and ${suspicious.smaller.correct} at ε ${formatEpsilon(suspicious.smaller.epsilon)}. Gradients may be masked.`,
+          `${suspicious.larger.attack} leaves ${suspicious.larger.correct} images right at ε ${formatEpsilon(suspicious.larger.epsilon)} and ${suspicious.smaller.correct} at ε ${formatEpsilon(suspicious.smaller.epsilon)}. Attack with more steps, apgd-100 or square-5000: what was found at the smaller radius exists at the larger one.`,
         )
       : ok('Accuracy falls as ε grows.');
   },
@@ -182,7 +219,11 @@ const ALARMS = {
     if (!differentiable) return notChecked(NO_GRADIENT);
     if (unbounded.n === 0) return notChecked('None of the first images is classified right.');
     const left = `An attack that may change every pixel freely leaves ${unbounded.correct} of ${unbounded.n} images right`;
-    return unbounded.correct > 0 ? raised(`${left}. Gradients may be masked.`) : ok(`${left}.`);
+    return unbounded.correct > 0
+      ? raised(
+          `${left}. Gradients are masked or lead nowhere: attack with square-5000, and adapt an attack to the model.`,
+        )
+      : ok(`${left}.`);
   },
 
   'outside the ball': ({ outside }) =>
@@ -194,20 +235,24 @@ const ALARMS = {
     if (successes === 0) return notChecked('No attack succeeded on the first images.');
     return unstable > 0
       ? raised(
-          `${unstable} of ${successes} adversarial examples were classified right when predicted again in another batch. The model depends on the batch.`,
+          `${unstable} of ${successes} adversarial examples were classified right when predicted again in another batch. The model depends on the batch: put its batch norm into evaluation mode.`,
         )
       : ok(`${successes} adversarial examples were predicted again in another batch, with the same success.`);
   },
 
-  'black-box beats white-box': ({ attacks }) => {
+  'black-box beats white-box': ({ attacks, shortSquare }) => {
     const blackBox = attacks.filter(({ kind }) => isBlackBox(kind));
     const inCascade = attacks.flatMap(blackBoxStage);
     if ((blackBox.length === 0 || blackBox.length === attacks.length) && inCascade.length === 0) {
-      return notChecked('It takes an attack without gradients beside one with gradients.');
+      return shortSquare === null
+        ? notChecked('It takes an attack without gradients beside one with gradients.')
+        : besideShortSquare(shortSquare);
     }
     for (const { attack, before, after, n } of inCascade) {
       if (after + slack(n) < before) {
-        return raised(`${attack} turned ${before - after} images that the attacks by gradient before it left right.`);
+        return raised(
+          `${attack} turned ${before - after} images that the attacks by gradient before it left right. Gradients are masked: adapt an attack to the model.`,
+        );
       }
     }
     for (const black of blackBox) {
@@ -217,7 +262,9 @@ const ALARMS = {
       if (white.length === 0) continue;
       const best = Math.min(...white.map(({ correct }) => correct));
       if (black.correct + slack(black.n) < best) {
-        return raised(`${black.attack} leaves ${black.correct} images right, the attacks by gradient ${best} at best.`);
+        return raised(
+          `${black.attack} leaves ${black.correct} images right, the attacks by gradient ${best} at best. Gradients are masked: adapt an attack to the model.`,
+        );
       }
     }
     return ok('Attacks by gradient are at least as strong.');
@@ -226,7 +273,7 @@ const ALARMS = {
   'fewer than 4 classes for DLR': ({ classes, attacks }) => {
     if (!attacks.some(({ loss }) => loss === 'dlr')) return notChecked('The DLR loss was not used.');
     return classes < 4
-      ? raised(`DLR needs 4 classes; the model has ${classes}.`)
+      ? raised(`DLR needs 4 classes; the model has ${classes}. Use the loss cw.`)
       : ok(`The model has ${classes} classes.`);
   },
 } as const satisfies Readonly<Record<string, (evidence: Evidence) => Finding>>;
@@ -239,6 +286,10 @@ const familyOf = ({ kind }: AttackEvidence): string => (kind === 'fgsm' ? 'pgd' 
 /** Whether the attack of a name takes no gradients. */
 const isBlackBox = (name: string): boolean =>
   Object.hasOwn(attackRows, name) && !attackRows[name as AttackName].needsGradients;
+
+/** Whether an attack, or a part of a cascade, takes no gradient. */
+export const needsNoGradient = (spec: AttackSpec): boolean =>
+  isBlackBox(spec.kind) || (spec.kind === 'autoattack' && spec.version === 'standard');
 
 /** What the attacks without gradients of a cascade found after those with gradients. */
 const blackBoxStage = ({ stages, n }: AttackEvidence) =>

@@ -1,10 +1,13 @@
+// What the alarms need to know of a model beside its accuracies, measured on its first images.
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { crossEntropy, lossGradient, pgd } from '../../../attacks/index.ts';
+import { addCosts, NO_COST } from '../../../attacks/loops/costs.ts';
 import { NoGradientError } from '../../../attacks/loops/loss-gradient.ts';
 import { underAttack } from '../../../attacks/measure/under-attack.ts';
 import type { Classifier, Cost } from '../../../attacks/types.ts';
 import { foldIn, type Key } from '../../core/key.ts';
+import { checkGradient } from '../gradient-check.ts';
 import { logitsOf, predict } from '../targets/predict.ts';
 import type { Probe } from './alarms.ts';
 
@@ -24,24 +27,34 @@ export async function probeModel(
   labels: Int32Array,
   key: Key,
   signal?: AbortSignal,
-): Promise<Probe & { readonly cost: Cost }> {
+): Promise<{ readonly probe: Probe; readonly cost: Cost }> {
   const count = images.shape[0];
   const classes = tf.tensor1d(labels.slice(0, count), 'int32');
   try {
     const gradients = await lookAtGradients(model, images, classes);
     const { unbounded, cost } = gradients.differentiable
       ? await attackFreely(model, images, labels, key, signal)
-      : { unbounded: { correct: 0, n: 0 }, cost: { forwardPasses: 0, inputGradients: 0 } };
+      : { unbounded: { correct: 0, n: 0 }, cost: NO_COST };
+    const gradientCheck = gradients.differentiable
+      ? await checkGradient(model, images, foldIn(key, 'gradient'), signal)
+      : null;
     const tape = tapeLength();
     const logits = await logitsOf(model, images);
-    return {
+    const probe = {
       images: count,
       logits,
       differentiates: tapeLength() > tape,
       logitsAgain: await logitsOf(model, images),
       ...gradients,
+      gradientCheck: gradientCheck?.found ?? null,
       unbounded,
-      cost: { forwardPasses: cost.forwardPasses + 4 * count, inputGradients: cost.inputGradients + count },
+    };
+    return {
+      probe,
+      cost: [cost, gradientCheck?.cost ?? NO_COST].reduce(addCosts, {
+        forwardPasses: 4 * count,
+        inputGradients: count,
+      }),
     };
   } finally {
     classes.dispose();
@@ -88,7 +101,7 @@ async function attackFreely(
   const clean = await predict(model, images);
   const samples = [...clean.keys()].filter((i) => clean[i] === labels[i]);
   if (samples.length === 0) {
-    return { unbounded: { correct: 0, n: 0 }, cost: { forwardPasses: 0, inputGradients: 0 } };
+    return { unbounded: { correct: 0, n: 0 }, cost: NO_COST };
   }
   const right = tf.gather(images, samples);
   const goal = tf.tensor1d(

@@ -1,6 +1,7 @@
-import { mkdir, open, rename, stat } from 'node:fs/promises';
+// Writes the adversarial examples of an evaluation while they are made, and a Python program that recounts them.
+import { mkdir, open, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
+import type { Classifier } from '../../../attacks/types.ts';
 import { writeWhole } from '../../checkpoints/files/atomic-file.ts';
 import {
   layOutSafetensors,
@@ -13,6 +14,8 @@ import { isMissing, writing } from '../../core/system-errors.ts';
 import type { Dataset, PixelShape, Split } from '../../data/types.ts';
 import { formatEpsilon } from '../epsilon.ts';
 import type { AttackedBatch } from '../measure.ts';
+import { RECOUNT, RECOUNT_FILE } from '../recount.ts';
+import { logitsOf } from '../targets/predict.ts';
 import type { EvaluatedTarget } from '../types.ts';
 
 /** Where the examples of an attack are gathered until they are all there, so that an interrupted evaluation goes on. */
@@ -27,26 +30,34 @@ export interface ExampleFiles {
   /** What the names of the files start with. */
   readonly prefix: string;
   readonly imageShape: PixelShape;
+  /** The number of classes. */
+  readonly classes: number;
   /** Which weights, images and random numbers the examples are of. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Where the examples of a model go, and what their files say. */
+/**
+ * Where the examples of a model go, and what their files say.
+ *
+ * @param evaluated how many images are evaluated, those that are wrong without attack included
+ */
 export const exampleFiles = (
   folder: string,
   { checkpoint, sha256 }: Pick<EvaluatedTarget, 'checkpoint' | 'sha256'>,
-  dataset: Pick<Dataset, 'name' | 'sha256' | 'imageShape'>,
-  seed: number,
+  dataset: Pick<Dataset, 'name' | 'sha256' | 'imageShape' | 'classes'>,
+  { seed, evaluated }: { readonly seed: number; readonly evaluated: number },
 ): ExampleFiles => ({
   folder,
   prefix: checkpoint,
   imageShape: dataset.imageShape,
+  classes: dataset.classes.length,
   metadata: {
     checkpoint,
     checkpointSha256: sha256,
     dataset: dataset.name,
     datasetSha256: dataset.sha256,
     seed: String(seed),
+    evaluated: String(evaluated),
   },
 });
 
@@ -59,18 +70,22 @@ export interface ExampleFolder {
 
 export interface ExampleFolderOptions extends ExampleFiles {
   readonly test: Split;
+  /** The model, which is asked for the logits of the examples. */
+  readonly model: Classifier;
   /** Whether the files were begun by an interrupted evaluation. */
   readonly resumed: boolean;
 }
 
 /** The layout of the file of an attack's examples, `total` of them. */
 function layoutOf(
-  { imageShape, metadata }: ExampleFiles,
+  { imageShape, classes, metadata }: ExampleFiles,
   { attack, norm, epsilon }: AttackedAt,
   total: number,
 ): SafetensorsLayout {
   const tensors: Readonly<Record<string, TensorSpec>> = {
     adversarial: { dtype: 'F32', shape: [total, ...imageShape] },
+    images: { dtype: 'U8', shape: [total, ...imageShape] },
+    logits: { dtype: 'F32', shape: [total, classes] },
     indices: { dtype: 'I64', shape: [total] },
     labels: { dtype: 'I64', shape: [total] },
     survived: { dtype: 'BOOL', shape: [total] },
@@ -94,12 +109,14 @@ async function hasLayout(path: string, { header, size }: SafetensorsLayout): Pro
 
 /**
  * Where the adversarial examples of an evaluation go: for each attack and radius one safetensors file of the images that are
- * right without attack, with `adversarial` float32 [n, height, width, channels], the very pixels that were evaluated,
- * `indices` in the test split and `labels` int64 [n], and `survived` bool [n]. They are written as they are made, so that
- * memory holds one batch.
+ * right without attack, with `adversarial` float32 [n, height, width, channels], the very pixels that were evaluated, their
+ * `logits` float32 [n, classes], the `images` uint8 that they were made of, `indices` in the test split and `labels` int64 [n],
+ * and `survived` bool [n]. They are written as they are made, so that memory holds one batch. `recount.py` beside them confirms
+ * the figures without Equipoise.
  */
 export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
-  const { folder, prefix, imageShape, test, resumed } = options;
+  const { folder, prefix, imageShape, classes, test, model, resumed } = options;
+  const size = sizeOf(imageShape);
   const begun = new Map<string, SafetensorsLayout>();
 
   const begin = async (path: string, made: AttackedBatch): Promise<SafetensorsLayout> => {
@@ -127,7 +144,9 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
     begun.set(path, layout);
     const { start, samples, survived, adversarial } = made;
     const parts: Readonly<Record<string, [bytesEach: number, data: ArrayBufferView]>> = {
-      adversarial: [4 * sizeOf(imageShape), Float32Array.from(await adversarial.data())],
+      adversarial: [4 * size, Float32Array.from(await adversarial.data())],
+      images: [size, imagesAt(test, samples, size)],
+      logits: [4 * classes, await logitsOf(model, adversarial)],
       indices: [8, BigInt64Array.from(samples, BigInt)],
       labels: [8, BigInt64Array.from(samples, (sample) => BigInt(test.labels[sample]))],
       survived: [1, Uint8Array.from(survived, Number)],
@@ -149,6 +168,10 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
       await writing(path, () => put(path, made));
     },
     async finish(attacks) {
+      if (begun.size > 0) {
+        const path = join(folder, RECOUNT_FILE);
+        await writing(path, () => writeFile(path, RECOUNT));
+      }
       for (const attack of attacks) {
         const path = join(folder, fileName(prefix, attack));
         // Where no image is right without attack, there are no examples.
@@ -158,6 +181,15 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
       }
     },
   };
+}
+
+/** The bytes of these images of a split. */
+function imagesAt({ images }: Split, samples: readonly number[], size: number): Uint8Array {
+  const bytes = new Uint8Array(samples.length * size);
+  for (const [place, index] of samples.entries()) {
+    bytes.set(images.subarray(index * size, (index + 1) * size), place * size);
+  }
+  return bytes;
 }
 
 /**

@@ -23,7 +23,10 @@ export async function recordedIn(
   const made = settings.epsilons.flatMap((epsilon) =>
     epsilon === 0 ? [] : settings.attacks.map((spec) => ({ attack: attackLabel(spec), norm: settings.norm, epsilon })),
   );
-  const files = exampleFiles(options.saveExamples, target.record, dataset, settings.seed);
+  const files = exampleFiles(options.saveExamples, target.record, dataset, {
+    seed: settings.seed,
+    evaluated: finished.clean.n,
+  });
   return (await hasExamples(files, made, finished.clean.correct)) ? finished : undefined;
 }
 

@@ -114,6 +114,18 @@ const accuracyAxis = {
   axis: PERCENT_AXIS,
 } as const;
 
+/** Certified accuracy against radius, which falls in steps. */
+export const radiusChart = (points: readonly Point[], lines: readonly Line[]): object => ({
+  ...CHART_SIZE,
+  data: { values: points },
+  mark: { type: 'line', strokeWidth: 2, interpolate: 'step-before' },
+  encoding: {
+    x: { field: 'x', type: 'quantitative', title: 'l2 radius' },
+    y: accuracyAxis,
+    color: colorOf(lines),
+  },
+});
+
 /** Accuracy against the radius of the attack. */
 export const epsilonChart = (
   points: readonly Point[],

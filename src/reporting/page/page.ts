@@ -7,6 +7,8 @@ import { showPictures, showVerdict } from '../pictures/pictures.ts';
 import type { ReportData, ReportGroup } from '../report-data.ts';
 import { type Comparison, comparisonsOf } from '../tables/comparisons.ts';
 import { formatSparsity } from '../tables/table.ts';
+import { certificateSection } from '../certificate-section.ts';
+import { corruptionSection } from '../corruption-section.ts';
 import { epsilonSection, nameOf, sparsitySection } from './accuracy-sections.ts';
 import { alarmsSection } from './alarms-section.ts';
 import { coefficientSection, epochsSection, learningSection } from './curve-sections.ts';
@@ -75,6 +77,8 @@ async function sectionsOf(group: ReportGroup): Promise<Section[]> {
     await learningSection(group),
     await coefficientSection(group),
     await epochsSection(group),
+    corruptionSection(group),
+    await certificateSection(group),
     alarmsSection(group),
     resultsSection(group),
   ];

@@ -1,11 +1,12 @@
 // The batches of a run: which images they hold, the order they come in, their pixels, and their adversarial examples.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { foldIn, type Key, permutation } from '../../core/key.ts';
+import { foldIn, type Key, normal, permutation } from '../../core/key.ts';
 import { batchImages, batchLabels, epochBatches } from '../../data/batch.ts';
 import type { Split } from '../../data/types.ts';
 import type { Weights } from '../../models/types.ts';
 import { extraBatches, splitBatch } from '../../objectives/extra-images.ts';
+import { withNoise } from '../adversary/noise.ts';
 import { type AttackedBatch, attackBatch } from '../adversary/training-batches.ts';
 import type { TrainingAttack } from '../adversary/types.ts';
 import { type Costs, NO_COSTS } from '../run/costs.ts';
@@ -50,12 +51,32 @@ function drawBatches({ dataset, indices, config, objective, extra }: Task, key: 
   });
 }
 
-/** The images of one batch as an epoch shows them, augmented, or as they are; owned by the caller. */
+/**
+ * The images of one batch as an epoch shows them, augmented and with the noise of the configuration, which is not clipped, or as
+ * they are; owned by the caller.
+ */
 export function drawBatch(
-  { dataset, extra, config, keys }: Task,
+  task: Task,
   epoch: number,
   indices: Int32Array,
   { augmented = true }: { readonly augmented?: boolean } = {},
+): AttackedBatch {
+  const batch = drawImages(task, epoch, indices, augmented);
+  const { noise } = task.config;
+  if (noise === undefined || !augmented) return batch;
+  const { images, samples } = batch;
+  const noisy = withNoise(images, samples, foldIn(task.keys.data(epoch), 'noise'), (stream, size) =>
+    normal(stream, size).map((value) => noise * value),
+  );
+  images.dispose();
+  return { ...batch, images: noisy };
+}
+
+function drawImages(
+  { dataset, extra, config, keys }: Task,
+  epoch: number,
+  indices: Int32Array,
+  augmented: boolean,
 ): AttackedBatch {
   const augmentation = augmented ? config.augment : 'none';
   const key = keys.data(epoch);

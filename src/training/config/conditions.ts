@@ -15,6 +15,7 @@ import { type TrainingAttackName, trainingAttacks } from '../adversary/training-
 export interface Deciding {
   readonly dataset: DatasetName;
   readonly augment: Augmentation;
+  readonly noise?: number;
   readonly epochs: number;
   readonly schedule: ScheduleName;
   readonly objective: ObjectiveName;
@@ -80,11 +81,11 @@ export const configuredSteps = ({
 
 /** True if the pre-pass sees other examples than the steps, so that u − g̃ has a mean other than 0. */
 export function seesOtherExamples(config: Deciding): boolean {
-  const { agentPrepass, agentAttackSteps, augment } = config;
+  const { agentPrepass, agentAttackSteps, augment, noise } = config;
   if (agentPrepass === undefined || prepasses[agentPrepass].gradients !== 'computed') return false;
   const attacked = isAdversarial(config);
   return prepasses[agentPrepass].examples === 'clean'
-    ? attacked || augment !== 'none'
+    ? attacked || augment !== 'none' || noise !== undefined
     : attacked && agentAttackSteps !== undefined && agentAttackSteps !== configuredSteps(config);
 }
 
@@ -122,6 +123,11 @@ export const when = {
     by: ['method'],
   },
   adversarial: { holds: isAdversarial, to: 'adversarial objectives', by: ['objective'] },
+  notAdversarial: {
+    holds: (config) => !isAdversarial(config),
+    to: 'objectives that train on no adversarial examples, such as natural',
+    by: ['objective'],
+  },
   choosesSteps: {
     holds: ({ objective, trainingAttack = 'pgd', stepsSchedule }) =>
       isAdversarial({ objective }) && trainingAttacks[trainingAttack].steps === null && stepsSchedule === undefined,

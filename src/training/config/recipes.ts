@@ -74,7 +74,7 @@ export const recipes: { readonly [Name in RecipeName]: Recipe } = {
       sparsity: 0.99,
       distribution: 'bsr-net',
       firstStageDensity: model.startsWith('wrn') ? 0.1 : 0.2,
-      noise: 1e-6,
+      weightNoise: 1e-6,
       // It shifts and flips the digits of SVHN too.
       ...(isSmallPhotos(dataset) && { augment: 'shift-flip' }),
       ...HALF_AND_THREE_QUARTERS,

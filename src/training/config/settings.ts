@@ -155,6 +155,12 @@ export const SETTINGS = {
     group: 'Data',
     default: (config) => defaultsOf(config).augment,
   },
+  noise: {
+    schema: positive,
+    help: 'standard deviation of normal noise on training pixels, as for randomised smoothing',
+    group: 'Data',
+    applies: when.notAdversarial,
+  },
 
   model: {
     // Which names there are is checked with everything else, so that the error can name the nearest.
@@ -433,7 +439,7 @@ export const SETTINGS = {
     default: 'after-step',
     applies: when.rewires,
   },
-  noise: {
+  weightNoise: {
     schema: z.number().min(0),
     help: 'bsr-net: noise on active weights after a step, times the learning rate',
     group: 'Sparsity',
