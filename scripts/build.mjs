@@ -1,11 +1,12 @@
 // Compiles the WebAssembly kernels, the TypeScript sources and tests, and the gradients of tfjs-core, into dist/.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { oneTfjsCore } from './one-tfjs-core.mjs';
+import { DIGEST_FILE, sourcesDigest } from './sources-digest.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
@@ -18,6 +19,9 @@ function run(script, ...args) {
 
 const started = Date.now();
 if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true });
+// Taken before anything is compiled and recorded at the end: a source that changes meanwhile makes the build a stale one.
+const digest = sourcesDigest(root);
+rmSync(join(root, DIGEST_FILE), { force: true });
 run(tool('typescript', 'bin/tsc'));
 
 // The engine's kernels, in three builds: plain SIMD; with the fused multiply-add of relaxed SIMD; and that with twice as
@@ -73,3 +77,5 @@ for (const entry of readdirSync(join(root, 'dist'), { recursive: true, withFileT
   const path = join(entry.parentPath, entry.name);
   if (/\.(js|d\.ts)$/.test(entry.name) && modified(path) < started - SLACK_MS) rmSync(path);
 }
+
+writeFileSync(join(root, DIGEST_FILE), digest);
