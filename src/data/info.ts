@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { datasetLabel, type LoadOptions, loadDataset, locateFiles, readFileDataset } from './load.ts';
 import { datasetOf } from './sets/datasets.ts';
-import type { Dataset, PixelShape } from './types.ts';
+import type { Dataset, PixelShape, Split } from './types.ts';
 
 /** What `equipoise data info` shows. */
 export interface DatasetInfo {
@@ -18,6 +18,14 @@ export interface DatasetInfo {
   /** Numbers of images. */
   readonly train: number;
   readonly test: number;
+  /** Numbers of images of each class. */
+  readonly perClass: { readonly train: readonly number[]; readonly test: readonly number[] };
+}
+
+function countsOf({ labels }: Split, classes: number): readonly number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (const label of labels) counts[label]++;
+  return counts;
 }
 
 export const infoOf = (dataset: Dataset, directory: string | null): DatasetInfo => ({
@@ -30,6 +38,10 @@ export const infoOf = (dataset: Dataset, directory: string | null): DatasetInfo 
   classes: dataset.classes,
   train: dataset.train.count,
   test: dataset.test.count,
+  perClass: {
+    train: countsOf(dataset.train, dataset.classes.length),
+    test: countsOf(dataset.test, dataset.classes.length),
+  },
 });
 
 /**

@@ -27,15 +27,17 @@ export const data = defineCommand({
   },
   examples: [
     ['equipoise data info', 'what is there'],
+    ['equipoise data info mnist10k', 'its classes, and how many images each has'],
     ['equipoise data fetch cifar10', 'download CIFAR-10 from its official host'],
     ['equipoise data add ~/cifar-10-batches-bin', 'take over files that are on disk'],
   ],
   async run({ positionals: [action, what], flags: { data: directory, name, mirror }, json }, terminal) {
-    const show = (infos: readonly DatasetInfo[]) =>
+    const show = (infos: readonly DatasetInfo[], describe = summary) =>
       terminal.print(json ? JSON.stringify(infos, null, 2) : infos.map(describe).join('\n'));
     switch (readAction(action)) {
       case 'info':
-        show(what === undefined ? await allThere(directory, terminal) : [await oneThere(what, directory)]);
+        if (what === undefined) show(await allThere(directory, terminal));
+        else show([await oneThere(what, directory)], withClasses);
         return;
       case 'fetch':
         if (what === undefined)
@@ -115,5 +117,19 @@ async function fetchShown(
   }
 }
 
-const describe = ({ label, imageShape, classes, train, test, directory, sha256 }: DatasetInfo): string =>
+const summary = ({ label, imageShape, classes, train, test, directory, sha256 }: DatasetInfo): string =>
   `${label}: ${train} training and ${test} test images of ${imageShape.join('×')}, ${classes.length} classes; sha256 ${sha256.slice(0, 16)}…${directory === null ? '' : `\n  in ${directory}`}`;
+
+/** The summary, and a line for each class. */
+function withClasses(info: DatasetInfo): string {
+  const { classes, perClass } = info;
+  const rows = [
+    ['class', 'training', 'test'],
+    ...classes.map((name, i) => [name, String(perClass.train[i]), String(perClass.test[i])]),
+  ];
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column].length)));
+  const lines = rows.map(
+    ([name, train, test]) => `  ${name.padEnd(widths[0])}  ${train.padStart(widths[1])}  ${test.padStart(widths[2])}`,
+  );
+  return [summary(info), ...lines].join('\n');
+}
