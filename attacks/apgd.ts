@@ -10,6 +10,7 @@ import { checkBounds, checkCount, checkEpsilon, checkShare } from './support/che
 import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, Bounds, Loss, NormName } from './types.ts';
 
+/** Options of APGD. */
 export interface ApgdOptions {
   /** What the attack is called in results; default `apgd-ce`, with the loss DLR `apgd-dlr`, with another `apgd`. */
   readonly name?: string;
@@ -83,6 +84,7 @@ export function apgdDlr(options: Omit<ApgdOptions, 'loss'>): Attack {
   return apgd({ ...options, name, loss: dlr });
 }
 
+/** Options of targeted APGD. */
 export interface ApgdTOptions extends Omit<ApgdOptions, 'loss'> {
   /** Classes aimed at, the likeliest first; default 9, at most all but one. */
   readonly targets?: number;

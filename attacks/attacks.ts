@@ -34,6 +34,7 @@ export const attacks = {
   'cw-l2': cwL2,
 } as const satisfies Readonly<Record<string, (options: CommonOptions) => Attack>>;
 
+/** The names of the attacks. */
 export type AttackName = keyof typeof attacks;
 
 /** The options of the attack of a name. */

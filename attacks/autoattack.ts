@@ -7,6 +7,7 @@ import { square } from './square.ts';
 import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, Bounds, NormName } from './types.ts';
 
+/** Options of AutoAttack. */
 export interface AutoAttackOptions {
   /** What the attack is called in results; default `autoattack`, of the version rand `autoattack-rand`. */
   readonly name?: string;
@@ -37,6 +38,7 @@ const versions = {
   ],
 } as const satisfies Readonly<Record<string, (shared: Shared) => readonly Attack[]>>;
 
+/** The versions of AutoAttack. */
 export type AutoAttackVersion = keyof typeof versions;
 
 const OPTIONS: OptionNames<AutoAttackOptions> = {

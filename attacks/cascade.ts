@@ -18,6 +18,7 @@ import { holding } from './support/tensor-scope.ts';
 import { turns } from './support/yielding.ts';
 import type { Attack, AttackedModel, AttackProgress, Bounds, Cost, GivenGoal, Goal, PerturbOptions } from './types.ts';
 
+/** What a cascade of attacks found. */
 export interface CascadeResult {
   /** [batch, height, width, channels]; owned by the caller. */
   readonly adversarial: Tensor4D;
@@ -39,6 +40,7 @@ export interface Cascade extends Attack {
   ) => Promise<CascadeResult>;
 }
 
+/** Options of a cascade of attacks. */
 export interface CascadeOptions {
   /** What the whole is called in results; default `cascade`. */
   readonly name?: string;

@@ -9,6 +9,7 @@ import { checkBounds, checkCap, checkCount, checkPositive } from './support/chec
 import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, Bounds, NormName } from './types.ts';
 
+/** Options of the attack by Carlini and Wagner. */
 export interface CwL2Options {
   /** What the attack is called in results; default `cw-l2`. */
   readonly name?: string;

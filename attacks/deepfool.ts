@@ -10,6 +10,7 @@ import { checkBounds, checkCap, checkCount, checkPositive } from './support/chec
 import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, Bounds, NormName } from './types.ts';
 
+/** Options of DeepFool. */
 export interface DeepFoolOptions {
   /** What the attack is called in results; default `deepfool`. */
   readonly name?: string;

@@ -10,6 +10,7 @@ import { checkBounds, checkCap, checkCount, checkShare } from './support/checks.
 import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, Bounds, NormName } from './types.ts';
 
+/** Options of targeted FAB. */
 export interface FabTOptions {
   /** What the attack is called in results; default `fab-t`. */
   readonly name?: string;

@@ -5,6 +5,7 @@ import { checkBounds, checkEpsilon, checkPositive } from './support/checks.ts';
 import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, Bounds, Loss, NormName } from './types.ts';
 
+/** Options of FGSM. */
 export interface FgsmOptions {
   /** What the attack is called in results; default `fgsm`. */
   readonly name?: string;

@@ -152,6 +152,7 @@ export const losses = { 'cross-entropy': crossEntropy, 'cw-margin': cwMargin, dl
   Loss
 >;
 
+/** The names of the losses. */
 export type LossName = keyof typeof losses;
 
 /** The loss of a name, or the caller's own. */

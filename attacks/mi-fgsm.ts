@@ -2,6 +2,7 @@ import { type PgdOptions, pgd, STEP_OPTIONS } from './pgd.ts';
 import { checkOptions } from './support/options.ts';
 import type { Attack } from './types.ts';
 
+/** Options of MI-FGSM: those of PGD without its random start. */
 export type MiFgsmOptions = Omit<PgdOptions, 'randomStart' | 'restarts'>;
 
 /**

@@ -6,6 +6,7 @@ import { checkBounds, checkCount, checkEpsilon, checkPositive } from './support/
 import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, Bounds, Loss, NormName } from './types.ts';
 
+/** Options of PGD. */
 export interface PgdOptions {
   /** What the attack is called in results; default `pgd`. */
   readonly name?: string;

@@ -14,6 +14,7 @@ import { holding } from './support/tensor-scope.ts';
 import { turns } from './support/yielding.ts';
 import type { Attack, AttackedModel, AttackProgress, Bounds, NormName, PerturbOptions } from './types.ts';
 
+/** Options of attacks whose examples are whole numbers of 0 to 255. */
 export interface QuantisedOptions {
   /** What the attack is called in results; default that of the attack with `-uint8` after it. */
   readonly name?: string;

@@ -11,6 +11,7 @@ import { checkBounds, checkCount, checkEpsilon, checkPositive } from './support/
 import { checkOptions, type OptionNames } from './support/options.ts';
 import type { Attack, Bounds, Loss, NormName } from './types.ts';
 
+/** Options of Square. */
 export interface SquareOptions {
   /** What the attack is called in results; default `square`. */
   readonly name?: string;

@@ -9,6 +9,7 @@ import { checkImages, readPixels } from '../support/images.ts';
 import { checkOptions, type OptionNames } from '../support/options.ts';
 import type { AttackedModel, Bounds, GivenGoal } from '../types.ts';
 
+/** Options of checking which images an attack succeeded on. */
 export interface SuccessOptions {
   /** The lowest and the highest value of a pixel; default [0, 1]. */
   readonly bounds?: Bounds;

@@ -7,6 +7,7 @@ import type { AttackedModel, Bounds, Classifier } from '../types.ts';
 import { classifierOf } from './classifier-of.ts';
 import { withoutFinalActivation } from './final-activation.ts';
 
+/** What a model does to pixels, and how it takes and gives them. */
 export interface ClassifierOptions {
   /** The lowest and the highest pixel that the model takes, such as [0, 255] or [-1, 1]; default [0, 1]. */
   readonly bounds?: Bounds;

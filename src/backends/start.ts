@@ -2,6 +2,7 @@ import { UsageError } from '../core/errors.ts';
 import { BACKENDS, type BackendName } from './names.ts';
 import { firstLine, installedVersion } from './packages.ts';
 
+/** Options of starting a backend. */
 export interface StartOptions {
   /** Threads of the engine; default one for each core. */
   readonly threads?: number;
@@ -11,6 +12,7 @@ export interface StartOptions {
   readonly warn?: (message: string) => void;
 }
 
+/** The backend that was started. */
 export interface StartedBackend {
   readonly name: BackendName;
   /** What it runs on, such as the package and its version. */

@@ -13,6 +13,7 @@ import { readFileDataset } from './load.ts';
 import { datasetNames, datasetOf, fileSourceOf } from './sets/datasets.ts';
 import type { FileSource } from './types.ts';
 
+/** Options of downloading a data set. */
 export interface FetchOptions extends DownloadOptions {
   /** The folder of all data sets (see `dataDirectory`). */
   readonly directory?: string;

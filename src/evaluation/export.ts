@@ -64,10 +64,13 @@ const FORMATS = {
   },
 } as const satisfies Readonly<Record<string, (checkpoint: Checkpoint) => Promise<Encoded>>>;
 
+/** The names of the formats that a network is exported to. */
 export type ExportFormat = keyof typeof FORMATS;
 
+/** All formats that a network is exported to. */
 export const EXPORT_FORMATS = Object.keys(FORMATS) as ExportFormat[];
 
+/** What an export wrote, and how well its network agrees with the checkpoint. */
 export interface Exported {
   readonly files: readonly string[];
   /** Of all files together. */

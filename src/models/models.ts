@@ -30,6 +30,7 @@ export const models = {
   'wrn-34-10': wideResnet(34, 10),
 } satisfies Record<string, ModelBuilder>;
 
+/** The names of the models. */
 export type ModelName = keyof typeof models;
 
 /** A network of more weights does not fit into memory, dense. */

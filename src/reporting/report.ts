@@ -17,6 +17,7 @@ import { formatResults } from './tables/results.ts';
 import { formatSummary, type SummaryCell } from './tables/summary.ts';
 import { formatSparsity, optimizerTitle } from './tables/table.ts';
 
+/** Options of a report. */
 export interface ReportOptions {
   /** Where the files go; default: the folder that is reported. */
   readonly out?: string;

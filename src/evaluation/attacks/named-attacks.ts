@@ -48,6 +48,7 @@ export const PROTOCOLS = {
   autoattack: [{ kind: 'autoattack', version: 'standard' }],
 } as const satisfies Readonly<Record<string, readonly AttackSpec[]>>;
 
+/** The names of the protocols. */
 export type ProtocolName = keyof typeof PROTOCOLS;
 
 /**
