@@ -26,7 +26,7 @@ const SUITES = [
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A folder of the project for what a suite installs; git ignores those named here. */
-export function scratchFolder(name: '.tensorflow' | '.webgpu'): string {
+export function scratchFolder(name: '.python' | '.tensorflow' | '.webgpu'): string {
   const scratch = join(root, name);
   mkdirSync(scratch, { recursive: true });
   return scratch;

@@ -5,7 +5,6 @@ export * from '../attacks/index.ts';
 export { BACKENDS, type BackendChoice, type BackendName } from './backends/names.ts';
 export { type StartedBackend, type StartOptions, startBackend } from './backends/start.ts';
 export { type ReadCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoints/checkpoint.ts';
-export { type Exported, type ExportFormat, exportModel } from './checkpoints/exchange/export.ts';
 export { type Imported, type ImportOptions, importModel } from './checkpoints/exchange/import.ts';
 export { type LoadedModel, loadModel } from './checkpoints/load-model.ts';
 export type { Reading, StemName } from './checkpoints/pytorch/reading.ts';
@@ -69,7 +68,13 @@ export { type AttackSpec, attackLabel, parseAttacks } from './evaluation/attacks
 export { type ProtocolName, protocol } from './evaluation/attacks/protocols.ts';
 export { type CertifyModelOptions, certify } from './evaluation/certify/certify.ts';
 export { type Certification, certifiedAt, readCertifications } from './evaluation/certify/record.ts';
-export { type Certificate, type CertifyOptions, type Smoothed, type SmoothOptions, smooth } from './evaluation/certify/smooth.ts';
+export {
+  type Certificate,
+  type CertifyOptions,
+  type Smoothed,
+  type SmoothOptions,
+  smooth,
+} from './evaluation/certify/smooth.ts';
 export { evaluate } from './evaluation/evaluate.ts';
 export {
   type Example,
@@ -78,6 +83,7 @@ export {
   encodeExamples,
   makeExamples,
 } from './evaluation/examples/examples.ts';
+export { type Exported, type ExportFormat, exportModel } from './evaluation/export.ts';
 export { type Accuracy, type Interval, wilson } from './evaluation/intervals.ts';
 export type { EvaluateOptions, ModelOptions } from './evaluation/options.ts';
 export type { Preprocessing } from './evaluation/targets/preprocessing.ts';
@@ -165,11 +171,11 @@ export type { GradientTransformation, OptimizerState } from './optimizers/types.
 export { type VariableLoss, type VariableOwner, variableLoss } from './optimizers/variables.ts';
 export { compareVariance, gradientVariance } from './optimizers/variance.ts';
 export { type AgentVariant, type AgentVariantName, agentVariants } from './optimizers/variants.ts';
-export { type ResultRow } from './reporting/tables/results.ts';
-export { readRuns } from './reporting/runs.ts';
-export { resultRows } from './reporting/tables/result-rows.ts';
 export { type ExampleFiles, writeExamples } from './reporting/pictures/examples.ts';
 export { type Report, type ReportOptions, writeReport } from './reporting/report.ts';
+export { readRuns } from './reporting/runs.ts';
+export { resultRows } from './reporting/tables/result-rows.ts';
+export type { ResultRow } from './reporting/tables/results.ts';
 export { type BsrNetOptions, bsrNet, startBsrNet } from './sparsity/bsr-net.ts';
 export {
   bsrNetConnected,

@@ -6,14 +6,14 @@ import type { NormName } from '../../attacks/types.ts';
 import { writeAtomically } from '../checkpoints/files/atomic-file.ts';
 import { InputError } from '../core/errors.ts';
 import { isMissing } from '../core/system-errors.ts';
-import { type Dataset } from '../data/types.ts';
 import { loadDataset } from '../data/load.ts';
+import type { Dataset } from '../data/types.ts';
 import { checkpointIdentity, loadTarget } from '../evaluation/targets/target.ts';
-import { formatCorruptions } from './page/corruption-section.ts';
-import { renderPage, type Origin } from './page/page.ts';
-import { drawGallery, type GalleryNet, parseGallery, type KeptPictures } from './pictures/gallery.ts';
 import { UNION } from '../evaluation/types.ts';
 import { type BreakdownOptions, breakDown } from './breakdown.ts';
+import { formatCorruptions } from './page/corruption-section.ts';
+import { type Origin, renderPage } from './page/page.ts';
+import { drawGallery, type GalleryNet, type KeptPictures, parseGallery } from './pictures/gallery.ts';
 import { collectReport, headlineCells, type ReportData, type ReportGroup, withGallery } from './report-data.ts';
 import { findRuns, type RunRecord } from './runs.ts';
 import { formatEpochsToAccuracy } from './tables/epochs-to-accuracy.ts';
@@ -21,6 +21,7 @@ import { formatResults } from './tables/results.ts';
 import { formatSummary, type SummaryCell } from './tables/summary.ts';
 import { formatSparsity, optimizerTitle } from './tables/table.ts';
 
+/** Options of a report. */
 export interface ReportOptions {
   /** Where the files go; default: the folder that is reported. */
   readonly out?: string;

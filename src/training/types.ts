@@ -128,6 +128,7 @@ export type TrainEvent =
   | { readonly kind: 'interrupted'; readonly epoch: number; readonly step: number }
   | { readonly kind: 'end'; readonly epoch: number; readonly step: number };
 
+/** Options of a training that are no settings of the run: where it writes, and what it tells. */
 export interface TrainRunOptions extends TaskFiles {
   /** The run's folder; made if it is missing. */
   readonly out: string;

@@ -7,7 +7,7 @@ import { buildModel, models } from '../../models/models.ts';
 import type { Normalization } from '../../models/types.ts';
 import { runNetwork } from '../../ops/network.ts';
 import { writeAtomically } from '../files/atomic-file.ts';
-import { readWhole, largestWeights } from '../files/inside.ts';
+import { largestWeights, readWhole } from '../files/inside.ts';
 import { BARE_RECORD, decodePytorch, saysItsNetwork } from '../pytorch/exported.ts';
 import { readingFlags } from '../pytorch/reading.ts';
 import { isSameProgram, type ReadNetwork, readStateDict, type StateDictOptions } from '../pytorch/state-dict.ts';
@@ -20,6 +20,7 @@ import { decodeLayers } from './layers-file.ts';
 import { checkpointOf, type Network, networkOnly } from './network.ts';
 import { readSavedModel } from './saved-model.ts';
 
+/** Options of importing a network. */
 export interface ImportOptions extends StateDictOptions {
   /** The checkpoint to write. */
   readonly out: string;
@@ -31,6 +32,7 @@ export interface ImportOptions extends StateDictOptions {
   readonly expectLogits?: string;
 }
 
+/** The checkpoint that an import wrote. */
 export interface Imported {
   readonly model: ModelRecord;
   readonly sparsity: number;
