@@ -1,10 +1,10 @@
 // Runs a command line: finds the command, answers what asks for help, and gives the command its flags.
 import { UsageError } from '../core/errors.ts';
+import { shellCommand } from '../core/shell.ts';
 import { splitArguments } from './arguments.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { COMMON_FLAGS, type Flags, type FlagValues, readFlags, type SIZE_FLAG } from './flags/flags.ts';
-import { shellCommand } from '../core/shell.ts';
 import type { Terminal } from './terminal/terminal.ts';
 import { unknownCommand, unknownFlag } from './unknown.ts';
 
@@ -45,7 +45,13 @@ async function refuseNoCommand([flag]: readonly string[], { columns, note, noteS
   throw new UsageError(flag === undefined ? 'A command is missing.' : `Expected a command, got ${flag} alone.`);
 }
 
-async function invoke(name: string, command: Command, args: readonly string[], line: string, terminal: Terminal): Promise<void> {
+async function invoke(
+  name: string,
+  command: Command,
+  args: readonly string[],
+  line: string,
+  terminal: Terminal,
+): Promise<void> {
   const flags: Flags = { ...command.flags, ...COMMON_FLAGS };
   const { given, positionals } = splitArguments(args, flags);
   for (const key of given.keys()) {
