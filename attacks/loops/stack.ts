@@ -2,8 +2,7 @@
 // and tensors; the mathematics of a step is the attack's.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Norm } from '../norms/index.ts';
-import type { Region } from '../norms/region.ts';
+import type { Norm, Region } from '../norms/index.ts';
 import type { Bounds, Loss } from '../types.ts';
 import { checkClasses, disposeGoal, goalTensors, takeGoal } from './goals.ts';
 import { lossAndLogits, lossGradient } from './loss-gradient.ts';

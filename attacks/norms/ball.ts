@@ -2,12 +2,6 @@
 import type { Bounds } from '../types.ts';
 import type { Norm } from './norm.ts';
 
-/** Where one adversarial image may lie, in plain memory: exactly inside the ball around its image and the bounds. */
-export interface Ball {
-  /** Moves a point to the nearest of the ball, then of the bounds. */
-  readonly project: (point: Float32Array) => void;
-}
-
 /** What to multiply by so that numbers of a length get another, in float64; 0 for numbers that are all 0. */
 export const scaleTo = (wanted: number, length: number): number => (length > 0 ? wanted / length : 0);
 

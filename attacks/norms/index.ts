@@ -5,7 +5,7 @@ import { l2 } from './l2.ts';
 import { linf } from './linf.ts';
 import type { Norm } from './norm.ts';
 
-export type { Norm, PlainNorm } from './norm.ts';
+export type { Ball, Norm, PlainNorm, Region } from './norm.ts';
 export { l1, l2, linf };
 
 /** The norms by name. */

@@ -1,9 +1,23 @@
-// What attacks need to know of a norm. Nothing outside this folder asks which norm it has.
+// What attacks need to know of a norm, and of where its adversarial images may lie. Nothing outside this folder asks
+// which norm it has.
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Key } from '../../src/core/key.ts';
 import type { Bounds, NormName } from '../types.ts';
-import type { Ball } from './ball.ts';
-import type { Region } from './region.ts';
+
+/** Where adversarial images may lie: inside the ball around each image and the box of valid pixels. */
+export interface Region {
+  /** Points of the region near the given ones, up to float32; owned by the caller. */
+  readonly project: (adversarial: Tensor4D) => Tensor4D;
+  /** The step of length 1 that increases the loss most; owned by the caller. */
+  readonly steepest: (gradient: Tensor4D, adversarial: Tensor4D) => Tensor4D;
+  readonly dispose: () => void;
+}
+
+/** Where one adversarial image may lie, in plain memory: exactly inside the ball around its image and the bounds. */
+export interface Ball {
+  /** Moves a point to the nearest of the ball, then of the bounds. */
+  readonly project: (point: Float32Array) => void;
+}
 
 /** A norm. Perturbations and gradients in tensors are [batch, height, width, channels]. */
 export interface Norm {

@@ -2,18 +2,9 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Bounds } from '../types.ts';
-import type { Norm } from './norm.ts';
+import type { Norm, Region } from './norm.ts';
 
 type Shape = Tensor4D['shape'];
-
-/** Where adversarial images may lie: inside the ball around each image and the box of valid pixels. */
-export interface Region {
-  /** Points of the region near the given ones, up to float32; owned by the caller. */
-  readonly project: (adversarial: Tensor4D) => Tensor4D;
-  /** The step of length 1 that increases the loss most; owned by the caller. */
-  readonly steepest: (gradient: Tensor4D, adversarial: Tensor4D) => Tensor4D;
-  readonly dispose: () => void;
-}
 
 /** The region of a norm that is projected to by its ball, then by the bounds. */
 export function ballAndBounds(

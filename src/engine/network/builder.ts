@@ -4,6 +4,7 @@ import { Arena } from './arena.ts';
 import { imagesOf } from './chains.ts';
 import type { Value } from './graph.ts';
 import {
+  type Execution,
   type Field,
   type Plan,
   type PlannedCall,
@@ -12,7 +13,6 @@ import {
   plannedCall,
   type Step,
 } from './plan.ts';
-import type { Run } from './run.ts';
 
 /**
  * `saved` is kept for the backward pass; `scratch` holds the whole batch; `local` holds one task's images for each thread, for
@@ -100,12 +100,12 @@ export class Builder {
   }
 
   /** Adds what the main thread does before everything else. */
-  first(run: (run: Run) => void): void {
+  first(run: (run: Execution) => void): void {
     this.#steps.unshift({ kind: 'host', run });
   }
 
   /** Adds what the main thread does after the current chain and before the next; its places stay until then. */
-  defer(run: (run: Run) => void): void {
+  defer(run: (run: Execution) => void): void {
     this.#deferred.push({ kind: 'host', run });
   }
 

@@ -14,15 +14,9 @@ import {
 } from '../blocked/sparse-convolution.ts';
 import { paddedBatch } from '../layout/layout.ts';
 import type { Graph, NodeOf } from './graph.ts';
-import { type Field, type Plan, type Step, value } from './plan.ts';
+import { type Execution, type Field, type LightGradient, type Plan, type Step, value } from './plan.ts';
 
 type ConvNode = NodeOf<'conv'>;
-
-/** A convolution whose kernel's gradient so many tasks compute in parts. */
-export interface LightGradient {
-  readonly node: ConvNode;
-  readonly tasks: number;
-}
 
 /** What a run reads and writes: tensors by name, addresses of the others. */
 export interface RunInputs {
@@ -44,7 +38,7 @@ export interface RunInputs {
 }
 
 /** One execution of a plan: resolves its fields and runs its steps. */
-export class Run {
+export class Run implements Execution {
   readonly bases = { saved: 0, scratch: 0, local: 0, constants: 0 };
   readonly images: number;
   readonly logits: number;
@@ -86,7 +80,6 @@ export class Run {
     });
   }
 
-  /** The address of a parameter or statistic. */
   tensor(name: string): number {
     return this.#backend.pointer(this.#tensorInfo(name));
   }
@@ -107,7 +100,6 @@ export class Run {
     return this.#inputs.gradients?.get(name);
   }
 
-  /** (x − mean) / std as a factor and a summand a channel. */
   writeNormalization({ mean, std }: NodeOf<'normalize'>, scale: Field, shift: Field): void {
     const { heap } = this.#backend;
     heap.float32(value(scale, this), std.length).set(std.map((deviation) => 1 / deviation));
@@ -135,7 +127,6 @@ export class Run {
     });
   }
 
-  /** Gradients of a kernel at its nonzeros, and at all positions where a probe asks for it. */
   kernelGradients(node: ConvNode, batch: number, x: Field, d: Field): void {
     const name = `${node.name}.kernel`;
     const { geometry } = node;
@@ -150,7 +141,6 @@ export class Run {
     }
   }
 
-  /** Where a light convolution's tasks leave the gradient of its kernel. */
   partialGradients({ node, tasks }: LightGradient): PartialGradients {
     const found = this.#partials.get(node);
     if (found) return found;
@@ -160,14 +150,12 @@ export class Run {
     return made;
   }
 
-  /** Adds up what the tasks have left. */
   addPartialGradients({ node, tasks }: LightGradient): void {
     const gradient = this.gradient(`${node.name}.kernel`);
     if (gradient === undefined) return;
     addPartials(this.#backend, this.rows(node), this.partialGradients({ node, tasks }).partials, tasks, gradient);
   }
 
-  /** The same of a light convolution whose kernel has every weight. */
   addPartialSums({ node, tasks }: LightGradient, partials: Field): void {
     const gradient = this.gradient(`${node.name}.kernel`);
     if (gradient === undefined) return;

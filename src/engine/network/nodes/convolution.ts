@@ -10,8 +10,7 @@ import type { Backward } from '../backward-pass.ts';
 import type { Builder, Place, Side } from '../builder.ts';
 import { type Bits, type Forward, NO_BITS, type SumFields } from '../forward-pass.ts';
 import type { NodeOf, Value } from '../graph.ts';
-import type { Field } from '../plan.ts';
-import type { LightGradient } from '../run.ts';
+import type { Field, LightGradient } from '../plan.ts';
 import { again } from './batch-norm.ts';
 
 type ConvNode = NodeOf<'conv'>;
