@@ -8,10 +8,10 @@ import { countFallen, type ExampleFiles, formatDistance, writeExamples } from '.
 import { datasetTitle } from '../../reporting/runs.ts';
 import { formatTable } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';
-import { checkRadii, ATTACK_NAMES } from '../flags/attack-flags.ts';
+import { ATTACK_NAMES, checkRadii } from '../flags/attack-flags.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
 import { MODEL_FLAGS, modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
-import { readNorm, NORMS } from '../flags/setting-flags.ts';
+import { NORMS, readNorm } from '../flags/setting-flags.ts';
 import { rateOf, showProgress } from '../terminal/progress-bar.ts';
 
 export const attack = defineCommand({

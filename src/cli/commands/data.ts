@@ -1,8 +1,8 @@
 import { didYouMean } from '../../core/did-you-mean.ts';
-import { UsageError, InputError } from '../../core/errors.ts';
+import { InputError, UsageError } from '../../core/errors.ts';
 import { addDataset } from '../../data/add.ts';
-import { fetchDataset } from '../../data/fetch.ts';
 import { addCorruptions, isCorruptionSet } from '../../data/corruptions.ts';
+import { fetchDataset } from '../../data/fetch.ts';
 import { type DatasetInfo, datasetInfo } from '../../data/info.ts';
 import { datasetNames, datasetOf } from '../../data/sets/datasets.ts';
 import { formatTable } from '../../reporting/tables/table.ts';

@@ -5,12 +5,12 @@ import { evaluate as evaluateModel } from '../../evaluation/evaluate.ts';
 import type { Evaluation } from '../../evaluation/types.ts';
 
 import { defineCommand } from '../command.ts';
-import { ATTACK_FLAGS, attacksOf, checkRadii } from '../flags/attack-flags.ts';
-import { evaluationsText } from '../evaluation-text.ts';
 import { evaluateOnCorruptions } from '../evaluate-corruptions.ts';
+import { evaluationsText } from '../evaluation-text.ts';
+import { ATTACK_FLAGS, attacksOf, checkRadii } from '../flags/attack-flags.ts';
 import { BACKEND_FLAGS, type Flags, type FlagValues } from '../flags/flags.ts';
 import { MODEL_FLAGS, modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
-import { readNorm, NORMS } from '../flags/setting-flags.ts';
+import { NORMS, readNorm } from '../flags/setting-flags.ts';
 import { showEvaluation } from '../terminal/progress.ts';
 
 export const EVALUATE_FLAGS = {

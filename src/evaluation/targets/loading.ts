@@ -2,7 +2,7 @@ import { checkExpectedLogits } from '../../checkpoints/exchange/expected-logits.
 import { InputError, UsageError } from '../../core/errors.ts';
 import { batchImages } from '../../data/batch.ts';
 import { checkFolderMeant, checkTestSplit, loadDataset } from '../../data/load.ts';
-import { type Dataset } from '../../data/types.ts';
+import type { Dataset } from '../../data/types.ts';
 import type { ModelOptions } from '../options.ts';
 import { type ClassMap, outputsOf, readClassMap } from './class-map.ts';
 import { logitsOf } from './predict.ts';

@@ -1,6 +1,6 @@
 import { batchesOf, batchImages } from '../../data/batch.ts';
 import { testIndices } from '../../data/split.ts';
-import { type Dataset, type Split } from '../../data/types.ts';
+import type { Dataset, Split } from '../../data/types.ts';
 import { type Accuracy, accuracyOf } from '../intervals.ts';
 import { logitsOf } from './predict.ts';
 import { flagsOf, type Preprocessing } from './preprocessing.ts';
