@@ -16,6 +16,7 @@ import { loadTarget } from '../src/evaluation/targets/target.ts';
 const EPSILON = 0.1;
 /** Number of the picture's digit among the test digits. */
 const IMAGE = 0;
+const TITLE = 'A digit, the perturbation that an attack finds for each of two networks, and the digit with it';
 /** Pixels of the picture for one of the digit. */
 const SCALE = 4;
 
@@ -86,6 +87,6 @@ const style = `text{font-family:system-ui,sans-serif;fill:#57606a}.title{font-si
 mkdirSync(dirname(output), { recursive: true });
 writeFileSync(
   output,
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"><style>${style}</style>\n${parts.join('\n')}\n</svg>\n`,
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"><title>${TITLE}</title><style>${style}</style>\n${parts.join('\n')}\n</svg>\n`,
 );
 console.log(output);

@@ -12,13 +12,10 @@ import {
 } from '../evaluation/corruptions/record.ts';
 import type { ModelSource } from '../evaluation/targets/target.ts';
 import { formatTable, percent } from '../reporting/tables/table.ts';
-import type { EVALUATE_FLAGS } from './commands/evaluate.ts';
-import type { FlagValues } from './flags/flags.ts';
+import type { EvaluateFlags } from './flags/evaluate-flags.ts';
 import { modelOptions } from './flags/model-flags.ts';
 import { rateOf, showProgress } from './terminal/progress-bar.ts';
 import type { Terminal } from './terminal/terminal.ts';
-
-type EvaluateFlags = FlagValues<typeof EVALUATE_FLAGS>;
 
 /** Flags of `evaluate` that are about attacks, or about an evaluation that can be interrupted. */
 const REFUSED = [

@@ -1,4 +1,5 @@
 // Evaluation of a model, or of a run's checkpoints: loads, measures, and adds the results to their file.
+
 import { basename, dirname, join } from 'node:path';
 import { completionOf, describeProgress } from '../checkpoints/completion.ts';
 import { readIfThere } from '../checkpoints/files/read-if-there.ts';
@@ -10,7 +11,7 @@ import { type Guard, withLock } from '../files/lock.ts';
 import { backendName } from '../ops/backend-name.ts';
 import { exampleFiles, exampleFolder } from './examples/save-examples.ts';
 import { measure } from './measure/measure.ts';
-import type { MeasureState } from './measure/state.ts';
+import type { MeasureState } from './measure/types.ts';
 
 import { mergedState } from './merge.ts';
 import type { EvaluateOptions } from './options.ts';

@@ -1,6 +1,8 @@
 // Putting the parts of an evaluation together from their files.
+
 import { InputError, UsageError } from '../core/errors.ts';
-import type { MeasureState } from './measure/state.ts';
+import type { MeasureState } from './measure/types.ts';
+
 import { mergeParts } from './part.ts';
 import { differences, type Identity, type KeptState, readKept } from './results/resume-file.ts';
 

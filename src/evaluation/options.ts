@@ -3,7 +3,8 @@ import type { Reading } from '../checkpoints/pytorch/reading.ts';
 import type { Dataset } from '../data/types.ts';
 import type { LockTimes } from '../files/lock.ts';
 import type { AttackSpec } from './attacks/named-attacks.ts';
-import type { EvaluationProgress, EvaluationStep } from './measure/measure.ts';
+import type { EvaluationProgress, EvaluationStep } from './measure/types.ts';
+
 import type { ClassMap } from './targets/class-map.ts';
 import type { Preprocessing } from './targets/preprocessing.ts';
 

@@ -3,12 +3,12 @@
 import { UsageError } from '../core/errors.ts';
 import { withLock } from '../files/lock.ts';
 import { identityOf, outOf } from './evaluate.ts';
-
 import { measurePart } from './measure/measure.ts';
+import type { Part } from './measure/types.ts';
 
 import { COMPLETE_FIELD, PART_FIELD } from './merge.ts';
 import type { EvaluateOptions } from './options.ts';
-import { formatPart, type Part } from './part.ts';
+import { formatPart } from './part.ts';
 import { differences, readKept, writeInterrupted } from './results/resume-file.ts';
 import { settingsOf } from './settings.ts';
 import { checkFit, loadWith, namedData, testData } from './targets/loading.ts';

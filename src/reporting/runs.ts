@@ -5,7 +5,6 @@ import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { hasCheckpoint, readCheckpoint } from '../checkpoints/checkpoint.ts';
 import { recordsEnd } from '../checkpoints/completion.ts';
-import { type LockHolder, lockHolder } from '../files/lock.ts';
 import { InputError } from '../core/errors.ts';
 import { isSystemError, reading } from '../core/system-errors.ts';
 import { type Certification, certificatesBeside, readCertifications } from '../evaluation/certify/record.ts';
@@ -16,6 +15,7 @@ import {
 } from '../evaluation/corruptions/record.ts';
 import { readEvaluations } from '../evaluation/results/results-file.ts';
 import type { Evaluation } from '../evaluation/types.ts';
+import { type LockHolder, lockHolder } from '../files/lock.ts';
 import { CONFIG_VERSION, readConfig, type TrainConfig } from '../training/config/config.ts';
 import { measureOf, scoreOf } from '../training/run/best-epoch.ts';
 import { type MetricRow, parseMetrics } from '../training/run/metrics.ts';

@@ -1,11 +1,13 @@
 // One run of a sweep: trained, evaluated, and whether both are done.
+
 import { completionOf } from '../checkpoints/completion.ts';
 import { readIfThere } from '../checkpoints/files/read-if-there.ts';
 import { InputError } from '../core/errors.ts';
 import { attackLabel } from '../evaluation/attacks/named-attacks.ts';
 import { PROTOCOLS } from '../evaluation/attacks/protocols.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
-import type { EvaluationProgress, EvaluationStep } from '../evaluation/measure/measure.ts';
+import type { EvaluationProgress, EvaluationStep } from '../evaluation/measure/types.ts';
+
 import type { EvaluateOptions } from '../evaluation/options.ts';
 import { readEvaluations } from '../evaluation/results/results-file.ts';
 import { interruptedPath } from '../evaluation/results/resume-file.ts';

@@ -8,6 +8,7 @@ import { runCommandLine } from '../../src/cli/run.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { synthetic } from '../../src/data/sets/synthetic.ts';
 import { testIndices } from '../../src/data/split.ts';
+import { PAGE_SCRIPT } from '../../src/reporting/page/page-script.ts';
 import { equipoise } from './equipoise.ts';
 import { contents, temporaryFolder } from './folder.ts';
 import { silentTerminal } from './terminal.ts';
@@ -112,7 +113,8 @@ describe('equipoise attack', () => {
     );
     const page = readFileSync(join(out, 'examples.html'), 'utf8');
     expect(page.match(/src="data:image\/png;base64,/g)).to.have.length(6);
-    expect(page).not.to.match(/<script|https?:/);
+    expect(page).to.contain(`<script>${PAGE_SCRIPT}</script>`);
+    expect(page.replace(PAGE_SCRIPT, '')).not.to.match(/<script(?!>)|https?:/);
   });
 
   it('takes only images that are right where it is asked to, as many as there are', () => {

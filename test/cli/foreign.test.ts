@@ -45,7 +45,8 @@ describe('a model from elsewhere, on the command line', () => {
     expect(code, stderr).to.equal(0);
     expect(stdout)
       .to.contain('mine.mjs, module, --bounds=0,255, on synthetic')
-      .and.match(/pgd-3-ce +linf 0\.05/);
+      .and.match(/^attack +linf 0\.05$/m)
+      .and.match(/^pgd-3-ce +\d/m);
     const [{ target, clean, attacks }] = JSON.parse(readFileSync(join(folder, 'found.json'), 'utf8'))
       .evaluations as Evaluation[];
     expect(target).to.deep.include({ format: 'module', preprocessing: { bounds: [0, 255] }, sparsity: null });

@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { InputError, UsageError } from '../../src/core/errors.ts';
-import { checkTestSplit, datasetLabel, loadDataset } from '../../src/data/load.ts';
 import { dataDirectory } from '../../src/data/files/directory.ts';
-import { type Split } from '../../src/data/types.ts';
+import { checkTestSplit, datasetLabel, loadDataset } from '../../src/data/load.ts';
+import type { Split } from '../../src/data/types.ts';
 import { rejection } from '../rejection.ts';
 
 const cifar = fileURLToPath(new URL('../../../test/data/cifar10', import.meta.url));

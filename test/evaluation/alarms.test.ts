@@ -18,7 +18,8 @@ import {
 } from '../../src/evaluation/alarms/alarms.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { checkGradient, type GradientCheck, isWrong } from '../../src/evaluation/gradient-check.ts';
-import { type EvaluatedSplit, type MeasureOptions, measure } from '../../src/evaluation/measure/measure.ts';
+import { measure } from '../../src/evaluation/measure/measure.ts';
+import type { EvaluatedSplit, MeasureOptions } from '../../src/evaluation/measure/types.ts';
 import { preprocessed } from '../../src/evaluation/targets/preprocessing.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';

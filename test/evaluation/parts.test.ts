@@ -5,7 +5,8 @@ import { expect } from 'chai';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
-import type { MeasureState } from '../../src/evaluation/measure/state.ts';
+import type { MeasureState } from '../../src/evaluation/measure/types.ts';
+
 import type { EvaluateOptions } from '../../src/evaluation/options.ts';
 import { mergeParts } from '../../src/evaluation/part.ts';
 import { evaluatePart, partPath } from '../../src/evaluation/shard.ts';

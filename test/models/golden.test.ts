@@ -5,8 +5,8 @@ import type { StoredTensor } from '../../src/checkpoints/safetensors/safetensors
 import { isSparse, type Params, type Tensors, trainable } from '../../src/core/params.ts';
 import { maskStructure } from '../../src/core/structure.ts';
 import { apply } from '../../src/models/init.ts';
-import { buildModel } from '../../src/models/models.ts';
 import { checkWeights, parameterCounts, parametersOf, statisticsOf } from '../../src/models/inspect.ts';
+import { buildModel } from '../../src/models/models.ts';
 import { vggBsr } from '../../src/models/vgg.ts';
 import type { Program } from '../../src/ops/network.ts';
 import { useBackend } from '../backend.ts';

@@ -7,8 +7,8 @@ import { seedKey, uniform } from '../../src/core/key.ts';
 import { countWeights, trainable } from '../../src/core/params.ts';
 import { structure } from '../../src/core/structure.ts';
 import { apply, init } from '../../src/models/init.ts';
-import { buildModel, type ModelName, models } from '../../src/models/models.ts';
 import { checkWeights, flops, kernelsOf, parameterCounts, parametersOf } from '../../src/models/inspect.ts';
+import { buildModel, type ModelName, models } from '../../src/models/models.ts';
 import { eachShape } from '../../src/ops/network.ts';
 import { useBackend } from '../backend.ts';
 

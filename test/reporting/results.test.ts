@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
 import { costedRun, type RunRecord } from '../../src/reporting/runs.ts';
-import type { Comparison } from '../../src/reporting/tables/comparisons.ts';
+import { type Comparison, formatDifferences } from '../../src/reporting/tables/comparisons.ts';
 import { parseCsv } from '../../src/reporting/tables/csv.ts';
 import {
   type CostedRun,
@@ -11,7 +11,7 @@ import {
 } from '../../src/reporting/tables/epochs-to-accuracy.ts';
 import { formatResults, parseResults, RESULT_COLUMNS, type ResultRow } from '../../src/reporting/tables/results.ts';
 import { formatSummary, summarize } from '../../src/reporting/tables/summary.ts';
-import { formatDifferences, formatSummaryTable, formatTable } from '../../src/reporting/tables/table.ts';
+import { formatSummaryTable, formatTable } from '../../src/reporting/tables/table.ts';
 import { resultRow, sampleRuns } from './sample.ts';
 
 describe('results.csv', () => {

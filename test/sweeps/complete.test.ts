@@ -157,7 +157,7 @@ describe('a run that is not complete', () => {
       warn: (message) => warnings.push(message),
     });
     expect(warnings).to.deep.equal([
-      `Means and comparisons leave out ${job.name}: its training is unfinished: it completed 1 of 2 epochs.`,
+      `Means and comparisons leave out ${job.name}: its training is unfinished: stopped after 1 of 2 epochs.`,
     ]);
     expect([...new Set(cells.flatMap(({ rows }) => rows.map(({ run }) => run)))]).to.deep.equal([other.name]);
     expect(new Map(results.map(({ run, complete }) => [run, complete]))).to.deep.equal(

@@ -7,9 +7,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { readCheckpoint, writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
 import { previousOf } from '../../src/checkpoints/files/atomic-file.ts';
-import { restoreCheckpoint } from '../../src/checkpoints/safetensors/stored.ts';
 import { loadModel } from '../../src/checkpoints/load-model.ts';
 import { encodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
+import { restoreCheckpoint } from '../../src/checkpoints/safetensors/stored.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { foldIn, normal, seedKey } from '../../src/core/key.ts';
 import {

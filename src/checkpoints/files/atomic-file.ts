@@ -4,9 +4,9 @@ import { constants } from 'node:fs';
 import { copyFile, type FileHandle, link, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { inWords, isMissing, writing } from '../../core/system-errors.ts';
+import { makeFolder, syncFolder } from '../../files/folders.ts';
 import type { Guard } from '../../files/lock.ts';
 import { hasEnded, machineOf, thisProcess } from '../../files/owner.ts';
-import { makeFolder, syncFolder } from '../../files/folders.ts';
 
 /** Where the version before the newest of a file is kept. */
 export const previousOf = (path: string): string => `${path}.previous`;

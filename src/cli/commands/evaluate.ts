@@ -8,56 +8,13 @@ import { parseShard } from '../../sweeps/grid.ts';
 import { defineCommand } from '../command.ts';
 import { evaluateOnCorruptions } from '../evaluate-corruptions.ts';
 import { evaluationsText } from '../evaluation-text.ts';
-import { ATTACK_FLAGS, attacksOf, checkRadii } from '../flags/attack-flags.ts';
-import { BACKEND_FLAGS, type Flags, type FlagValues } from '../flags/flags.ts';
-import { MODEL_FLAGS, modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
-import { NORMS, readNorm } from '../flags/setting-flags.ts';
+import { attacksOf, checkRadii } from '../flags/attack-flags.ts';
+import { EVALUATE_FLAGS, type EvaluateFlags } from '../flags/evaluate-flags.ts';
+import { modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
+import { readNorm } from '../flags/setting-flags.ts';
 import { startFromFlags } from '../start.ts';
 import { showEvaluation } from '../terminal/progress.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-
-export const EVALUATE_FLAGS = {
-  ...ATTACK_FLAGS,
-  norm: { kind: 'text', choices: NORMS, description: 'linf, l2 or l1; default: that of training' },
-  epsilon: { kind: 'numbers', description: 'radii, such as 0,4/255,8/255; default: that of training' },
-  steps: { kind: 'number', integer: true, group: 'Attack', description: 'steps of attacks that do not say' },
-  'step-size': { kind: 'number', group: 'Attack', description: 'step of PGD; default: 2.5·epsilon/steps' },
-  restarts: { kind: 'number', integer: true, group: 'Attack', description: 'restarts of attacks that do not say' },
-  ...MODEL_FLAGS,
-  'expect-clean': {
-    kind: 'number',
-    group: 'Model',
-    description: 'its known clean accuracy, such as 0.852; stops where it is another',
-  },
-  baseline: {
-    kind: 'text',
-    value: 'FILE',
-    description: 'cifar10-c, cifar100-c: results of another network, for the mCE against it',
-  },
-  'test-limit': { kind: 'number', integer: true, description: 'use only so many test images' },
-  'batch-size': { kind: 'number', integer: true, group: 'Run', description: 'images at once' },
-  seed: { kind: 'number', integer: true, group: 'Run', description: 'names the random numbers of the attacks' },
-  out: { kind: 'text', value: 'FILE', description: "file to add the result to; default: the run's evaluation.json" },
-  resume: { kind: 'switch', description: 'go on with an interrupted evaluation of the same settings' },
-  shard: {
-    kind: 'text',
-    group: 'Run',
-    description: 'attack only part i of n of the images, as 1/4, for several machines',
-  },
-  merge: {
-    kind: 'texts',
-    value: 'FILE',
-    group: 'Run',
-    description: 'files of all parts, to be put together; the other flags as for the parts',
-  },
-  'save-examples': {
-    kind: 'text',
-    value: 'FOLDER',
-    group: 'Run',
-    description: 'folder for the adversarial examples of every attack (safetensors)',
-  },
-  ...BACKEND_FLAGS,
-} as const satisfies Flags;
 
 export const evaluate = defineCommand({
   positionals: [TARGET],
@@ -121,7 +78,7 @@ export const evaluate = defineCommand({
 });
 
 /** @throws UsageError for flags that exclude each other */
-function checkParts({ shard, merge, resume, 'save-examples': examples }: FlagValues<typeof EVALUATE_FLAGS>): void {
+function checkParts({ shard, merge, resume, 'save-examples': examples }: EvaluateFlags): void {
   const [first, second] = Object.entries({ merge, shard, resume, 'save-examples': examples })
     .filter(([, given]) => given !== undefined && given !== false)
     .map(([name]) => `--${name}`);
@@ -142,7 +99,7 @@ function printParts(parts: readonly EvaluatedPart[], json: boolean, { print }: T
 }
 
 /** Steps, their size and restarts fill in what the names of attacks leave open, so they need names. */
-function openSettings(flags: FlagValues<typeof EVALUATE_FLAGS>): Parameters<typeof attacksOf>[1] {
+function openSettings(flags: EvaluateFlags): Parameters<typeof attacksOf>[1] {
   const { attacks, steps, restarts, 'step-size': stepSize } = flags;
   for (const name of ['steps', 'restarts', 'step-size'] as const) {
     if (flags[name] !== undefined && attacks === undefined) {

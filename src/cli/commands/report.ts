@@ -1,8 +1,8 @@
 import { groupTitle } from '../../reporting/page/headline.ts';
 import { type Report, writeReport } from '../../reporting/report.ts';
 import { describeProtocol, headlineCells } from '../../reporting/report-data.ts';
-import { comparisonsOf } from '../../reporting/tables/comparisons.ts';
-import { formatDifferences, formatSummaryTable } from '../../reporting/tables/table.ts';
+import { comparisonsOf, formatDifferences } from '../../reporting/tables/comparisons.ts';
+import { formatSummaryTable } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
 import { startFromFlags } from '../start.ts';

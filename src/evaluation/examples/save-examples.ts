@@ -1,4 +1,5 @@
 // Writes the adversarial examples of an evaluation while they are made, and a Python program that recounts them.
+
 import { mkdir, open, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Classifier } from '../../../attacks/types.ts';
@@ -13,7 +14,8 @@ import { sizeOf } from '../../core/structure.ts';
 import { isMissing, writing } from '../../core/system-errors.ts';
 import type { Dataset, PixelShape, Split } from '../../data/types.ts';
 import { formatEpsilon } from '../epsilon.ts';
-import type { BatchExamples } from '../measure/attack-cell.ts';
+import type { BatchExamples } from '../measure/types.ts';
+
 import { RECOUNT, RECOUNT_FILE } from '../recount.ts';
 import { logitsOf } from '../targets/predict.ts';
 import type { EvaluatedTarget } from '../types.ts';

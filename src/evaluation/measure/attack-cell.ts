@@ -1,39 +1,15 @@
 // One attack at one radius on one batch of images, and what the alarms want to know of its examples.
+
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { norms } from '../../../attacks/index.ts';
 import { NO_COST } from '../../../attacks/loops/costs.ts';
 import { type UnderAttackOptions, underAttack } from '../../../attacks/measure/under-attack.ts';
-import type { Classifier, Cost, NormName } from '../../../attacks/types.ts';
+import type { Classifier, NormName } from '../../../attacks/types.ts';
 import { batchLabels } from '../../data/batch.ts';
 import { predict } from '../targets/predict.ts';
-import type { Cell } from './cells.ts';
-import type { EvaluatedSplit } from './measure.ts';
-import { NOTHING_SEEN, type Seen } from './state.ts';
-
-/** Examples that one attack made of a batch. */
-export interface BatchExamples {
-  readonly attack: string;
-  readonly norm: NormName;
-  readonly epsilon: number;
-  /** How many images, of those that are right without attack, come before these; and how many there are. */
-  readonly start: number;
-  readonly total: number;
-  /** Their numbers in the test split. */
-  readonly samples: readonly number[];
-  /** [batch, height, width, channels], borrowed. */
-  readonly adversarial: Tensor4D;
-  /** Whether the model still classifies each right. */
-  readonly survived: readonly boolean[];
-}
-
-/** What one attack did to a batch. */
-export interface Attacked {
-  readonly survived: readonly boolean[];
-  readonly standing: Readonly<Record<string, readonly boolean[]>>;
-  readonly cost: Cost;
-  readonly seen: Seen;
-}
+import { NOTHING_SEEN } from './state.ts';
+import type { Attacked, BatchExamples, Cell, EvaluatedSplit } from './types.ts';
 
 /** A batch to attack. */
 export interface Batch extends Pick<UnderAttackOptions, 'signal' | 'onProgress'> {

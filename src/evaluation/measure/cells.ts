@@ -1,23 +1,13 @@
 // The cells of an evaluation, one for each attack and radius, and what each gives as a result and as evidence for alarms.
-import type { Attack, NormName } from '../../../attacks/types.ts';
+
+import type { NormName } from '../../../attacks/types.ts';
 import { foldIn, type Key } from '../../core/key.ts';
 import type { AttackEvidence } from '../alarms/alarms.ts';
-import { type AttackSpec, attackLabel, attackSettings, buildAttack } from '../attacks/named-attacks.ts';
+import { attackLabel, attackSettings, buildAttack } from '../attacks/named-attacks.ts';
 import { accuracyOf } from '../intervals.ts';
 import { packBits } from '../results/bits.ts';
 import type { AttackResult } from '../types.ts';
-import type { MeasureOptions } from './measure.ts';
-import type { CellState } from './state.ts';
-
-/** One attack at one radius. */
-export interface Cell {
-  readonly spec: AttackSpec;
-  readonly label: string;
-  readonly epsilon: number;
-  /** Null at radius 0. */
-  readonly attack: Attack | null;
-  readonly key: Key;
-}
+import type { Cell, CellState, MeasureOptions } from './types.ts';
 
 /** The cells in order of the radii, each radius with its attacks in order. */
 export const cellsOf = (

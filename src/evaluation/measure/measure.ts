@@ -1,90 +1,25 @@
 // The loop of an evaluation: the accuracy without attack, then every attack at every radius on one batch after another.
+
 import { addCosts, NO_COST, workOf } from '../../../attacks/loops/costs.ts';
 import { checkKnown } from '../../../attacks/loops/goals.ts';
 import { readClasses } from '../../../attacks/support/labels.ts';
-import type { AttackProgress, Classifier, NormName } from '../../../attacks/types.ts';
+import type { AttackProgress, Classifier } from '../../../attacks/types.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../../core/key.ts';
 import { yieldToEvents } from '../../core/yield-to-events.ts';
 import { batchesOf, batchImages } from '../../data/batch.ts';
 import { testIndices } from '../../data/split.ts';
-import type { Dataset } from '../../data/types.ts';
-import { type Alarm, checkAlarms } from '../alarms/alarms.ts';
-import type { AttackSpec } from '../attacks/named-attacks.ts';
+import { checkAlarms } from '../alarms/alarms.ts';
 import { checkEpsilon } from '../epsilon.ts';
-import { type Accuracy, accuracyOf } from '../intervals.ts';
-import { isOfPart, type Part } from '../part.ts';
+import { accuracyOf } from '../intervals.ts';
+import { isOfPart } from '../part.ts';
 import { withUnions } from '../results/union.ts';
 import { predict } from '../targets/predict.ts';
-import type { AttackResult } from '../types.ts';
-
-import { attackCell, type BatchExamples } from './attack-cell.ts';
-import { type Cell, cellsOf, evidenceOf, resultOf, shownCells, sumOf } from './cells.ts';
+import { attackCell } from './attack-cell.ts';
+import { cellsOf, evidenceOf, resultOf, shownCells, sumOf } from './cells.ts';
 import { PROBED, probeFirst } from './probe-first.ts';
-import { advanced, countStanding, type MeasureState, NOTHING_SEEN, noneYet } from './state.ts';
-
-export interface MeasureOptions {
-  readonly norm: NormName;
-  /** Radii in pixel units of [0, 1]; at 0 nothing is attacked. */
-  readonly epsilons: readonly number[];
-  readonly attacks: readonly AttackSpec[];
-  /** Names every random number of the attacks; default 0. */
-  readonly seed?: number;
-  /** Images at once; changes no result but for rounding. Default 256. */
-  readonly batchSize?: number;
-  /** Use only so many images, balanced over the classes. */
-  readonly limit?: number;
-  /** Whether the model turned out to return probabilities; asked after the attacks. */
-  readonly returnsProbabilities?: () => boolean;
-  /** Called with the accuracy without attack, before any attack; may throw to stop. */
-  readonly onClean?: (clean: Accuracy) => Promise<void>;
-  /** Called with the examples of each attack, borrowed, as they are made. */
-  readonly onExamples?: (examples: BatchExamples) => Promise<void>;
-  /** Attack only every n-th batch: see `measurePart`. */
-  readonly part?: Part;
-  /** Where an interrupted measurement goes on. */
-  readonly from?: MeasureState;
-  /** Called after each attack on a batch, with what it takes to go on from there. */
-  readonly onState?: (state: MeasureState) => Promise<void>;
-  readonly onProgress?: (progress: EvaluationProgress) => void;
-  /** Called after every step of an attack. */
-  readonly onStep?: (step: EvaluationStep) => void;
-  /** Stops the measurement within one call of the model; attacks on batches that were done are kept. */
-  readonly signal?: AbortSignal;
-}
-
-/** How far an evaluation is. */
-export interface EvaluationProgress {
-  /** Images done and to do, each counted once an attack and radius; those that are wrong anyway are done at once. */
-  readonly done: number;
-  readonly total: number;
-  /** Accuracies over the images done so far: without attack, and under every attack of the first radius above 0. */
-  readonly clean: number;
-  /** Null while the first batch is under attack. */
-  readonly robust: number | null;
-}
-
-/** What an evaluation is doing: how far an attack on a batch is, and how much work of all that means. */
-export interface EvaluationStep extends AttackProgress {
-  readonly epsilon: number;
-  /**
-   * Work done, of `total` to do, in the units of `EvaluationProgress`, but an attack counts by its share of the work. It is
-   * a fraction while an attack runs. An image that needs no more of an attack is done at once.
-   */
-  readonly done: number;
-  readonly total: number;
-}
-
-export interface Measurement {
-  readonly clean: Accuracy;
-  readonly attacks: readonly AttackResult[];
-  readonly alarms: readonly Alarm[];
-  readonly forwardPasses: number;
-  readonly inputGradients: number;
-}
-
-/** What an evaluation needs of a data set. */
-export type EvaluatedSplit = Pick<Dataset, 'test' | 'imageShape' | 'classes'>;
+import { advanced, countStanding, NOTHING_SEEN, noneYet } from './state.ts';
+import type { Cell, EvaluatedSplit, Measurement, MeasureOptions, MeasureState, Part } from './types.ts';
 
 /** Everything that is found before the alarms. */
 interface Found {

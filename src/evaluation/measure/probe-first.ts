@@ -1,13 +1,12 @@
 // What is measured on the first images only, for the alarms: the probe of the model, and a short Square attack.
+
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import type { Classifier } from '../../../attacks/types.ts';
 import { foldIn, type Key } from '../../core/key.ts';
 import { needsNoGradient } from '../alarms/alarms.ts';
 import { probeModel } from '../alarms/probe.ts';
 import { shortSquare } from '../short-square.ts';
-import type { Cell } from './cells.ts';
-import type { MeasureOptions } from './measure.ts';
-import type { MeasureState } from './state.ts';
+import type { Cell, MeasureOptions, MeasureState } from './types.ts';
 
 /** How many images the alarms that need extra work look at. */
 export const PROBED = 64;

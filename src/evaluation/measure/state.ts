@@ -1,31 +1,7 @@
 // What an evaluation has found so far: one state for each attack and radius, plain data that is never changed in place.
+
 import { addCosts, NO_COST } from '../../../attacks/loops/costs.ts';
-import type { Cost } from '../../../attacks/types.ts';
-import type { Evidence } from '../alarms/alarms.ts';
-import type { Attacked } from './attack-cell.ts';
-
-/** What has been found of one attack at one radius. */
-export interface CellState {
-  /** By evaluated image: 1 where it is right clean and under attack. */
-  readonly survived: Uint8Array;
-  /** Of a cascade, by its attacks: where images stand after it and all before. */
-  readonly standing: Readonly<Record<string, Uint8Array>>;
-  readonly cost: Cost;
-}
-
-/** All that has been found so far. */
-export interface MeasureState {
-  /** By evaluated image: the class without attack; −1 where the model gave no numbers. */
-  readonly predictions: Int32Array;
-  /** Attacks on batches that are done: all cells of the first batch, then those of the second, and so on. */
-  readonly done: number;
-  /** In order of the radii, each with its attacks in order. */
-  readonly cells: readonly CellState[];
-  readonly seen: Seen;
-}
-
-/** What the alarms look at as images are attacked. */
-export type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable' | 'nonFinite'>;
+import type { Attacked, CellState, MeasureState, Seen } from './types.ts';
 
 export const NOTHING_SEEN: Seen = { outside: 0, successes: 0, unstable: 0, nonFinite: 0 };
 

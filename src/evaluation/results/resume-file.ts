@@ -7,7 +7,8 @@ import { removeFile, writeAtomically } from '../../checkpoints/files/atomic-file
 import { readIfThere } from '../../checkpoints/files/read-if-there.ts';
 import { parseJson } from '../../core/parse-json.ts';
 import type { Guard } from '../../files/lock.ts';
-import type { MeasureState } from '../measure/state.ts';
+import type { MeasureState } from '../measure/types.ts';
+
 import { packBits, unpackBits } from './bits.ts';
 import { countSchema, isPacked } from './schemas.ts';
 

@@ -1,3 +1,5 @@
+// The lines of charts: which runs share one, and its name, colour and dashes.
+
 import type { RunIdentity } from '../groups/identity.ts';
 import type { ResultRow } from '../tables/results.ts';
 import { optimizerTitle } from '../tables/table.ts';

@@ -12,8 +12,8 @@ import { groupBy } from '../groups/group-by.ts';
 import type { ReportGroup } from '../report-data.ts';
 import type { RunRecord } from '../runs.ts';
 import { html } from './html.ts';
-import { type Column, type Section, table } from './page-parts.ts';
 import { plural } from './names.ts';
+import { type Column, type Section, table } from './page-parts.ts';
 
 interface SeenAlarm extends Pick<Alarm, 'status' | 'detail'> {
   readonly name: string;

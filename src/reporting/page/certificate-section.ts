@@ -1,10 +1,10 @@
 // The section of a page on certificates: the accuracy of smoothed classifiers that no attack in l2 can undercut.
 import { type Certification, certifiedAt } from '../../evaluation/certify/record.ts';
+import type { ReportGroup } from '../report-data.ts';
+import { formatSparsity, percent } from '../tables/table.ts';
 import { type Line, levelColor, type Point, radiusChart } from './charts.ts';
 import { html } from './html.ts';
 import { type Column, chart, legend, type Section, table } from './page-parts.ts';
-import type { ReportGroup } from '../report-data.ts';
-import { formatSparsity, percent } from '../tables/table.ts';
 
 interface Certified extends Certification {
   readonly net: string;

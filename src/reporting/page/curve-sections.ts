@@ -11,9 +11,9 @@ import { isComplete, type RunRecord } from '../runs.ts';
 import { mean } from '../statistics/statistics.ts';
 import { type EpochsToAccuracy, measureName } from '../tables/epochs-to-accuracy.ts';
 import { formatSparsity, percent } from '../tables/table.ts';
+import { type CurvePoint, curveChart, type Line, levelColor, rangeOf } from './charts.ts';
 import { type Html, html } from './html.ts';
 import { type Column, chart, legend, type Section, table } from './page-parts.ts';
-import { type CurvePoint, curveChart, type Line, levelColor, rangeOf } from './charts.ts';
 
 /**
  * A column of metrics.csv over the epochs, or over what they had cost: a curve for each seed, and the mean over the runs that

@@ -4,12 +4,12 @@ import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import type { Evaluation } from '../../evaluation/types.ts';
 import type { ReportData, ReportGroup } from '../report-data.ts';
 import type { PairedDifference } from '../statistics/paired-difference.ts';
-import { comparisonsOf, type Comparison } from '../tables/comparisons.ts';
+import { type Comparison, comparisonsOf, NO_PAIRS } from '../tables/comparisons.ts';
 import type { SummaryCell } from '../tables/summary.ts';
-import { formatDifference, formatSparsity, NO_PAIRS } from '../tables/table.ts';
-import { nameOf, networkName, plural } from './names.ts';
+import { formatDifference, formatSparsity } from '../tables/table.ts';
 import { type Html, html } from './html.ts';
-import { type Column, table, type Section } from './page-parts.ts';
+import { nameOf, networkName, plural } from './names.ts';
+import { type Column, type Section, table } from './page-parts.ts';
 
 /** Such as `cifar10 (unofficial), linf, ε 8/255`. */
 export const groupTitle = ({ datasetTitle, norm, epsilon }: ReportGroup): string =>

@@ -1,6 +1,6 @@
 // What pages are put together from: the document, sections, tables, charts and legends.
 
-import { Html, html, type Content } from './html.ts';
+import { type Content, Html, html } from './html.ts';
 import { PAGE_SCRIPT, scriptSource } from './page-script.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import { plot } from './plots.ts';

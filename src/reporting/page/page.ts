@@ -1,21 +1,21 @@
 // A report as one HTML page: the answer first, then what it rests on, and at the end every setting and where it all comes from.
 
-import type { ReportData, ReportGroup } from '../report-data.ts';
-import { certificateSection } from './certificate-section.ts';
-import { corruptionSection } from './corruption-section.ts';
 import type { Breakdown } from '../breakdown.ts';
+import type { ReportData, ReportGroup } from '../report-data.ts';
 import { alarmsSection } from './alarms-section.ts';
 import { answer, basis } from './answer.ts';
 import { generalBadges, groupBadges, showBadges } from './badges.ts';
 import { breakdownSections } from './breakdown-sections.ts';
+import { certificateSection } from './certificate-section.ts';
+import { corruptionSection } from './corruption-section.ts';
 import { costSection } from './cost-section.ts';
 import { coefficientSection, epochsSection, learningSection } from './curve-sections.ts';
-import { firstScreen, groupTitle, overview, differencesSection } from './headline.ts';
 import { epsilonSection } from './epsilon-section.ts';
 import { gallerySection } from './gallery-section.ts';
+import { differencesSection, firstScreen, groupTitle, overview } from './headline.ts';
 import { type Html, html } from './html.ts';
-import { htmlDocument, type Section, showSection } from './page-parts.ts';
 import { leaderboardSection } from './leaderboard.ts';
+import { htmlDocument, type Section, showSection } from './page-parts.ts';
 import { configurationSection, leftOutSection, resultsSection } from './result-sections.ts';
 import { attacksSection, runTiles } from './single-run.ts';
 import { footer, type Origin, sourcesSection } from './sources-section.ts';

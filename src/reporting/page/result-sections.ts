@@ -10,8 +10,8 @@ import type { ResultRow } from '../tables/results.ts';
 import type { SummaryCell } from '../tables/summary.ts';
 import { formatAccuracy, formatSparsity, formatSpread, percent } from '../tables/table.ts';
 import { html } from './html.ts';
-import { type Column, details, type Section, table } from './page-parts.ts';
 import { nameOf, plural } from './names.ts';
+import { type Column, details, type Section, table } from './page-parts.ts';
 
 /** Tables of the means, for every kept checkpoint, and of every single run. */
 export function resultsSection(data: ReportGroup): Section | null {

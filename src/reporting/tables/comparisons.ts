@@ -6,12 +6,16 @@ import type { RunRecord } from '../runs.ts';
 import type { PairedDifference } from '../statistics/paired-difference.ts';
 import { mean } from '../statistics/statistics.ts';
 import { differencesOf, type SummaryCell } from './summary.ts';
+import { formatDifference, formatSparsity, optimizerTitle } from './table.ts';
 
 /** The optimizer that the others are compared with. */
 const BASELINE = 'sgd';
 
 /** Trainings whose gradient evaluations differ by more than this share are not called equally expensive. */
 const TOLERANCE = 0.05;
+
+/** What is said of a comparison without a single pair. */
+export const NO_PAIRS = 'not enough seeds (no pair)';
 
 /** A corrected setting minus plain SGD. A difference is null if there is no pair. */
 export interface Comparison {
@@ -68,4 +72,22 @@ function costRatio(runs: ReadonlyMap<string, RunRecord>, cell: SummaryCell, othe
 function gradientsOf(run: RunRecord | undefined): number {
   const last = run?.metrics.at(-1);
   return (last?.input_gradients ?? Number.NaN) + (last?.weight_gradients ?? Number.NaN);
+}
+
+/**
+ * A line for each comparison with plain SGD: what the correction changed after as many epochs. Lines name the method and the
+ * pre-pass if there are several, and the measure if it is not robust accuracy.
+ */
+export function formatDifferences(comparisons: readonly Comparison[]): string[] {
+  const compared = comparisons.filter(({ atEqualEpochs }) => atEqualEpochs !== null);
+  const several = (column: 'method' | 'agent_prepass') =>
+    new Set(compared.map(({ cell }) => cell.setting[column])).size > 1;
+  const [methods, prepasses] = [several('method'), several('agent_prepass')];
+  return compared.map(({ cell: { setting }, measure, atEqualEpochs }) => {
+    const { method, agent_prepass, variant } = setting;
+    const details = [prepasses && agent_prepass, methods && method, variant, measure === 'clean' && 'clean accuracy'];
+    const name = [optimizerTitle(setting.optimizer), ...details.filter(Boolean)].join(', ');
+    const difference = atEqualEpochs === null ? NO_PAIRS : formatDifference(atEqualEpochs);
+    return `${formatSparsity(setting.sparsity ?? 0)}  ${name} − SGD: ${difference}`;
+  });
 }

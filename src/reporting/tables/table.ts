@@ -1,7 +1,8 @@
+// Text for the terminal: figures as people read them, and tables of aligned columns. Pages use the same figures.
+
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import type { Accuracy } from '../../evaluation/intervals.ts';
 import type { Estimate, PairedDifference } from '../statistics/paired-difference.ts';
-import type { Comparison } from './comparisons.ts';
 import type { MeanAndDeviation, SummaryCell } from './summary.ts';
 
 /** A fraction in per cent with one digit, such as `43.2`; `–` where it is unknown. */
@@ -89,24 +90,3 @@ const OPTIMIZERS: Readonly<Record<string, string>> = {
 };
 
 export const optimizerTitle = (optimizer: string): string => OPTIMIZERS[optimizer] ?? optimizer;
-
-/** What is said of a comparison without a single pair. */
-export const NO_PAIRS = 'not enough seeds (no pair)';
-
-/**
- * A line for each comparison with plain SGD: what the correction changed after as many epochs. Lines name the method and the
- * pre-pass if there are several, and the measure if it is not robust accuracy.
- */
-export function formatDifferences(comparisons: readonly Comparison[]): string[] {
-  const compared = comparisons.filter(({ atEqualEpochs }) => atEqualEpochs !== null);
-  const several = (column: 'method' | 'agent_prepass') =>
-    new Set(compared.map(({ cell }) => cell.setting[column])).size > 1;
-  const [methods, prepasses] = [several('method'), several('agent_prepass')];
-  return compared.map(({ cell: { setting }, measure, atEqualEpochs }) => {
-    const { method, agent_prepass, variant } = setting;
-    const details = [prepasses && agent_prepass, methods && method, variant, measure === 'clean' && 'clean accuracy'];
-    const name = [optimizerTitle(setting.optimizer), ...details.filter(Boolean)].join(', ');
-    const difference = atEqualEpochs === null ? NO_PAIRS : formatDifference(atEqualEpochs);
-    return `${formatSparsity(setting.sparsity ?? 0)}  ${name} − SGD: ${difference}`;
-  });
-}

@@ -1,5 +1,5 @@
-import { norms } from '../../../attacks/norms/index.ts';
 import type { z } from 'zod';
+import { norms } from '../../../attacks/norms/index.ts';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { isModel, modelHint } from '../../models/models.ts';
 import { methods } from '../../sparsity/methods.ts';

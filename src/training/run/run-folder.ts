@@ -3,7 +3,13 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { hasCheckpoint } from '../../checkpoints/checkpoint.ts';
-import { previousOf, removeFile, removeTemporaries, wholeLines, writeAtomically } from '../../checkpoints/files/atomic-file.ts';
+import {
+  previousOf,
+  removeFile,
+  removeTemporaries,
+  wholeLines,
+  writeAtomically,
+} from '../../checkpoints/files/atomic-file.ts';
 import { readIfThere } from '../../checkpoints/files/read-if-there.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { isBelowFile, writing } from '../../core/system-errors.ts';

@@ -1,0 +1,51 @@
+// The flags of `evaluate`, which images under attack and corrupted images share.
+import { ATTACK_FLAGS } from './attack-flags.ts';
+import { BACKEND_FLAGS, type Flags, type FlagValues } from './flags.ts';
+import { MODEL_FLAGS } from './model-flags.ts';
+import { NORMS } from './setting-flags.ts';
+
+export const EVALUATE_FLAGS = {
+  ...ATTACK_FLAGS,
+  norm: { kind: 'text', choices: NORMS, description: 'linf, l2 or l1; default: that of training' },
+  epsilon: { kind: 'numbers', description: 'radii, such as 0,4/255,8/255; default: that of training' },
+  steps: { kind: 'number', integer: true, group: 'Attack', description: 'steps of attacks that do not say' },
+  'step-size': { kind: 'number', group: 'Attack', description: 'step of PGD; default: 2.5·epsilon/steps' },
+  restarts: { kind: 'number', integer: true, group: 'Attack', description: 'restarts of attacks that do not say' },
+  ...MODEL_FLAGS,
+  'expect-clean': {
+    kind: 'number',
+    group: 'Model',
+    description: 'its known clean accuracy, such as 0.852; stops where it is another',
+  },
+  baseline: {
+    kind: 'text',
+    value: 'FILE',
+    description: 'cifar10-c, cifar100-c: results of another network, for the mCE against it',
+  },
+  'test-limit': { kind: 'number', integer: true, description: 'use only so many test images' },
+  'batch-size': { kind: 'number', integer: true, group: 'Run', description: 'images at once' },
+  seed: { kind: 'number', integer: true, group: 'Run', description: 'names the random numbers of the attacks' },
+  out: { kind: 'text', value: 'FILE', description: "file to add the result to; default: the run's evaluation.json" },
+  resume: { kind: 'switch', description: 'go on with an interrupted evaluation of the same settings' },
+  shard: {
+    kind: 'text',
+    group: 'Run',
+    description: 'attack only part i of n of the images, as 1/4, for several machines',
+  },
+  merge: {
+    kind: 'texts',
+    value: 'FILE',
+    group: 'Run',
+    description: 'files of all parts, to be put together; the other flags as for the parts',
+  },
+  'save-examples': {
+    kind: 'text',
+    value: 'FOLDER',
+    group: 'Run',
+    description: 'folder for the adversarial examples of every attack (safetensors)',
+  },
+  ...BACKEND_FLAGS,
+} as const satisfies Flags;
+
+/** What the flags of `evaluate` hold once read. */
+export type EvaluateFlags = FlagValues<typeof EVALUATE_FLAGS>;
