@@ -96,7 +96,7 @@ describe('the command line', () => {
   it('takes a value that begins with a dash and a digit', async () => {
     const args = ['evaluate', 'nowhere', '--std', '-1,1', '--backend', 'cpu'];
     const thrown = await rejection(runCommandLine(args, version, silentTerminal()));
-    expect((thrown as Error).message).to.contain('--std takes numbers above 0');
+    expect(thrown.message).to.contain('--std takes numbers above 0');
   });
 
   for (const [title, args, message] of wrongUses) {
