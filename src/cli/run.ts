@@ -1,7 +1,6 @@
-// Runs a command line: finds the command, answers what asks for help, and gives the command its flags.
+// Runs a command line: answers what asks for help, and has yargs find the command and its flags.
 import { UsageError } from '../core/errors.ts';
 import { shellCommand } from '../core/shell.ts';
-import { splitArguments } from './arguments.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { COMMON_FLAGS, type Flags, type FlagValues, readFlags, type SIZE_FLAG } from './flags/flags.ts';
@@ -15,27 +14,77 @@ import { unknownCommand, unknownFlag } from './unknown.ts';
  * @throws UsageError for a wrong one; whatever the command throws
  */
 export async function runCommandLine(args: readonly string[], version: string, terminal: Terminal): Promise<void> {
-  const line = shellCommand('equipoise', ...args);
-  const at = args.findIndex((argument) => !argument.startsWith('-'));
-  const name = args[at];
-  const names = COMMANDS.map((entry) => entry.name);
-  const entry = COMMANDS.find((known) => known.name === name);
-  if (name !== undefined && entry === undefined) throw unknownCommand(name, names);
-  const asks = (...flags: readonly string[]) =>
-    args.slice(0, args.includes('--') ? args.indexOf('--') : undefined).some((argument) => flags.includes(argument));
+  const words = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined);
+  const asks = (...flags: readonly string[]) => words.some((word) => flags.includes(word));
   const all = asks('--help-all');
   if (all || asks('--help', '-h')) {
     const { helpText } = await import('./help/text.ts');
+    const name = args.find((word) => !word.startsWith('-'));
     terminal.print(helpText(name, all, terminal));
     return;
   }
-  if (asks('--version')) {
-    terminal.print(version);
-    return;
+  // Help needs no package, so it starts at once.
+  const { default: yargs } = await import('yargs');
+  const { checkSwitches, PARSER_CONFIGURATION, yargsOptions } = await import('./flags/yargs-options.ts');
+  let output = '';
+  let called = null as Called | null;
+  const cli = yargs()
+    .exitProcess(false)
+    .detectLocale(false)
+    .help(false)
+    .version(version)
+    .parserConfiguration(PARSER_CONFIGURATION)
+    .options(yargsOptions(COMMON_FLAGS))
+    .strictCommands()
+    .strictOptions()
+    .fail(false);
+  for (const { name, summary, load } of COMMANDS) {
+    cli.command(name, summary, async (builder) => {
+      const command = await load();
+      called = { name, command, flags: { ...command.flags, ...COMMON_FLAGS } };
+      checkSwitches(words, called.flags);
+      // The words after the name of a command are not names of further commands.
+      builder.strictCommands(false).options(yargsOptions(called.flags));
+    });
   }
-  if (entry === undefined) return refuseNoCommand(args, terminal);
-  const others = [...args.slice(0, at), ...args.slice(at + 1)];
-  await invoke(entry.name, await entry.load(), others, line, terminal);
+  const parse = async () =>
+    cli.parseAsync(args, {}, (_error, _given, text) => {
+      output = text;
+    });
+  const given = await parse().catch((thrown) => {
+    throw inOurWords(thrown, called);
+  });
+  if (output !== '') terminal.print(output);
+  else if (called === null) await refuseNoCommand(args, terminal);
+  else await invoke(called, given, shellCommand('equipoise', ...args), terminal);
+}
+
+/** The command that a command line calls. */
+interface Called {
+  readonly name: string;
+  readonly command: Command;
+  /** Its own and those that every command has. */
+  readonly flags: Flags;
+}
+
+/** What yargs finds wrong, in our words; any other error as it is. */
+function inOurWords(thrown: unknown, called: Called | null): unknown {
+  const finding = /^(Unknown command|Unknown argument|Not enough arguments following)s?: (.*?)(?:, .*)?$/s;
+  const [, about, word] = (thrown instanceof Error && finding.exec(thrown.message)) || [];
+  const { name, flags } = called ?? { name: null, flags: COMMON_FLAGS };
+  switch (about) {
+    case 'Unknown command':
+      return unknownCommand(
+        word,
+        COMMANDS.map((entry) => entry.name),
+      );
+    case 'Unknown argument':
+      return unknownFlag(word, name === null ? 'equipoise' : `equipoise ${name}`, Object.keys(flags));
+    case 'Not enough arguments following':
+      return new UsageError(`--${word} came without a value.`);
+    default:
+      return thrown;
+  }
 }
 
 /** Says what to try first. */
@@ -45,18 +94,14 @@ async function refuseNoCommand([flag]: readonly string[], { columns, note, noteS
   throw new UsageError(flag === undefined ? 'A command is missing.' : `Expected a command, got ${flag} alone.`);
 }
 
+/** @param given what yargs read: flags by name, and the words beside them, of which the first is the command's name */
 async function invoke(
-  name: string,
-  command: Command,
-  args: readonly string[],
+  { name, command }: Called,
+  given: Readonly<Record<string, unknown>> & { readonly _: readonly (string | number)[] },
   line: string,
   terminal: Terminal,
 ): Promise<void> {
-  const flags: Flags = { ...command.flags, ...COMMON_FLAGS };
-  const { given, positionals } = splitArguments(args, flags);
-  for (const key of given.keys()) {
-    if (!Object.hasOwn(flags, key)) throw unknownFlag(key, name, Object.keys(flags));
-  }
+  const positionals = given._.slice(1).map(String);
   const absent = command.positionals[positionals.length];
   if (absent?.required) throw new UsageError(`equipoise ${name} needs a ${absent.name}: ${absent.description}.`);
   if (positionals.length > command.positionals.length) {

@@ -10,10 +10,11 @@ export function unknownCommand(name: string, names: readonly string[]): UsageErr
   );
 }
 
-/** @param names of all flags of the command */
-export function unknownFlag(name: string, command: string, names: readonly string[]): UsageError {
+/**
+ * @param line the program and the command
+ * @param names of all flags of the command
+ */
+export function unknownFlag(name: string, line: string, names: readonly string[]): UsageError {
   const near = didYouMean(name, names);
-  return new UsageError(
-    `equipoise ${command} has no flag --${name}. ${near ? `Did you mean --${near}?` : `See equipoise ${command} --help.`}`,
-  );
+  return new UsageError(`${line} has no flag --${name}. ${near ? `Did you mean --${near}?` : `See ${line} --help.`}`);
 }

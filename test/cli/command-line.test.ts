@@ -4,7 +4,10 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { COMMANDS } from '../../src/cli/commands.ts';
+import { runCommandLine } from '../../src/cli/run.ts';
+import { rejection } from '../rejection.ts';
 import { equipoise, startEquipoise } from './equipoise.ts';
+import { silentTerminal } from './terminal.ts';
 
 const { version } = JSON.parse(readFileSync(fileURLToPath(new URL('../../../package.json', import.meta.url)), 'utf8'));
 
@@ -58,12 +61,44 @@ describe('the command line', () => {
     ['a flag alone', ['--json'], /Expected a command, got --json alone/],
     ['a switch with a value', ['doctor', '--json=maybe'], /--json is a switch and takes no value, got maybe/],
     ['a flag in the place of a value', ['train', '--out', '--json'], /--out came without a value/],
+    ['a flag without a command', ['--jsn'], /equipoise has no flag --jsn. Did you mean --json\?/],
+    ['a name that every object has', ['--constructor'], /equipoise has no flag --constructor/],
+    ['a command after the end of flags', ['--', 'train'], /Expected a command, got -- alone/],
+    ['no before a flag with a value', ['runs', '--no-sort'], /--sort expects a value, got false/],
+    ['no before a flag that is given too', ['runs', '--where', 'a', '--no-where'], /--where expects a value/],
     ['an unknown command', ['dcotor'], /There is no command dcotor. Did you mean doctor\?/],
     ['a command that resembles none', ['xyzzy'], /Commands are .*doctor/],
     ['an unknown flag', ['doctor', '--jsn'], /has no flag --jsn. Did you mean --json\?/],
     ['a flag that resembles none', ['doctor', '--frobnicate=1'], /no flag --frobnicate. See equipoise doctor --help/],
     ['an argument too many', ['doctor', '.', 'now'], /does not take now/],
   ];
+  const json: readonly (readonly [string, boolean])[] = [
+    ['--json', true],
+    ['--json=true', true],
+    ['--json false', false],
+    ['--json=false', false],
+    ['--no-json', false],
+  ];
+  it('takes true and false after a switch, before and after the command', async () => {
+    for (const [written, expected] of json) {
+      const words = written.split(' ');
+      for (const args of [
+        [...words, 'help'],
+        ['help', ...words],
+      ]) {
+        const printed: string[] = [];
+        await runCommandLine(args, version, { ...silentTerminal(), print: (line) => void printed.push(line) });
+        expect(printed.join().startsWith('"'), args.join(' ')).to.equal(expected);
+      }
+    }
+  });
+
+  it('takes a value that begins with a dash and a digit', async () => {
+    const args = ['evaluate', 'nowhere', '--std', '-1,1', '--backend', 'cpu'];
+    const thrown = await rejection(runCommandLine(args, version, silentTerminal()));
+    expect(thrown.message).to.contain('--std takes numbers above 0');
+  });
+
   for (const [title, args, message] of wrongUses) {
     it(`answers ${title} with exit code 2, one message and no stack trace`, () => {
       const { code, stdout, stderr } = equipoise(args);

@@ -131,13 +131,13 @@ export const CONFIG_FLAGS = {
 /**
  * The values of the flags that were given.
  *
- * @param given by flag, as the command line held them
+ * @param given by name, as the command line held them; other names are left out
  * @throws UsageError where a value is not what the flag takes, or is given twice
  */
-export function readFlags<F extends Flags>(given: ReadonlyMap<string, unknown>, flags: F): FlagValues<F> {
+export function readFlags<F extends Flags>(given: Readonly<Record<string, unknown>>, flags: F): FlagValues<F> {
   const values: Record<string, unknown> = {};
   for (const [name, flag] of Object.entries<Flag>(flags)) {
-    if (given.has(name)) values[name] = readFlag(`--${name}`, flag, given.get(name));
+    if (Object.hasOwn(given, name)) values[name] = readFlag(`--${name}`, flag, given[name]);
   }
   return values as FlagValues<F>;
 }
@@ -151,10 +151,18 @@ export function readFlag(name: string, { kind, whole, several }: Flag, given: un
   if (several !== undefined && holdsSeveral(kind, given)) {
     throw new UsageError(`${name} takes one value, got ${given}. ${several}`);
   }
+  checkBoolean(name, kind, given);
   if (given === '' && kind !== 'optional text') throw new UsageError(`${name} came without a value.`);
   const value = readValue(name, kind, given);
   if (whole) checkWhole(name, value as number, whole);
   return value;
+}
+
+/** Refuses true and false where a flag takes a value, and anything else where it is a switch. */
+function checkBoolean(name: string, kind: FlagKind, given: unknown): void {
+  const isBoolean = [given].flat().some((part) => typeof part === 'boolean');
+  if (isBoolean === (kind === 'switch')) return;
+  throw new UsageError(`${name} expects ${isBoolean ? 'a value' : 'true or false'}, got ${[given].flat().join(', ')}.`);
 }
 
 /** True for a list where a flag takes a single number or word. */
