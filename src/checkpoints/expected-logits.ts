@@ -3,8 +3,8 @@
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
+import { floatsOf } from './floats.ts';
 import { LARGEST_WEIGHTS, readWhole } from './inside.ts';
-import { floatsOf } from './pytorch/floats.ts';
 import { decodeSafetensors } from './safetensors.ts';
 
 /** Relative to the largest logit. Kernels that sum in another order stay far below; another network is far above. */

@@ -30,11 +30,13 @@ export const exportCommand = defineCommand({
       description: 'compact (a checkpoint of the nonzeros alone), pytorch (a state dict) or layers (a LayersModel)',
     },
     out: { kind: 'text', description: "file, for layers folder; default: in the folder export of the run's folder" },
+    half: { kind: 'switch', description: 'compact: kernels in half precision (float16), two bytes a weight' },
     backend,
     threads,
   },
   examples: [
     ['equipoise export runs/NAME --to compact', 'the network alone, a fraction of the checkpoint'],
+    ['equipoise export runs/NAME --to compact --half', 'the same with weights of two bytes'],
     ['equipoise export runs/NAME --to pytorch', 'weights for PyTorch, as safetensors'],
     ['equipoise export runs/NAME --to layers --out web/model', 'model.json and weights.bin for TensorFlow.js'],
   ],
@@ -43,7 +45,7 @@ export const exportCommand = defineCommand({
     await startBackend(flags.backend ?? 'auto', { threads: flags.threads, warn: terminal.note });
     const [checkpoint] = await checkpointFiles(target);
     const out = flags.out ?? join(folderBeside(checkpoint), basename(checkpoint, '.safetensors') + ENDINGS[to]);
-    const { warnings, ...exported } = await exportModel(checkpoint, { to, out });
+    const { warnings, ...exported } = await exportModel(checkpoint, { to, out, half: flags.half });
     for (const warning of warnings) terminal.note(warning);
     if (json) {
       terminal.print(JSON.stringify({ checkpoint, to, ...exported }, null, 2));

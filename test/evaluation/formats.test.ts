@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { expect } from 'chai';
 import { exportModel } from '../../src/checkpoints/export.ts';
-import { floatsOf } from '../../src/checkpoints/pytorch/floats.ts';
+import { floatsOf } from '../../src/checkpoints/floats.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../../src/checkpoints/safetensors.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { seedKey } from '../../src/core/key.ts';

@@ -6,9 +6,9 @@ import type { PixelShape } from '../../data/types.ts';
 import { type PytorchTensor, pytorchTensors } from '../../models/index.ts';
 import { fromPytorch } from '../../models/pytorch.ts';
 import type { Layer, Program } from '../../ops/network.ts';
+import { floatsOf } from '../floats.ts';
 import type { StoredTensor } from '../safetensors.ts';
 import { type Architecture, type Renames, recogniseArchitecture } from './architectures.ts';
-import { floatsOf } from './floats.ts';
 import { checkReading, type Reading } from './reading.ts';
 
 export interface StateDictOptions {
