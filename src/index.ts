@@ -67,6 +67,7 @@ export type { EvaluateOptions, ModelOptions } from './evaluation/options.ts';
 export type { Preprocessing } from './evaluation/preprocessing.ts';
 export { type LoadOptions, loadTarget, type ModelSource, type Target } from './evaluation/target.ts';
 export type { AttackResult, AttackStage, Evaluation } from './evaluation/types.ts';
+export { type ZooCard, zooCards } from './evaluation/zoo/cards.ts';
 export * from './models/index.ts';
 export { extraBatches, splitBatch } from './objectives/extra-images.ts';
 export { type ObjectiveName, type ObjectiveOptions, objectives } from './objectives/objectives.ts';

@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path';
+import { basename } from 'node:path';
 import { startBackend } from '../backends/start.ts';
 import { UsageError } from '../core/errors.ts';
 import { type AttackSpec, parseAttacks } from '../evaluation/attacks.ts';
@@ -10,6 +10,7 @@ import { formatTable } from '../reporting/table.ts';
 import { checkRadii } from './attack-flags.ts';
 import { defineCommand } from './command.ts';
 import { BACKEND_FLAGS } from './flags.ts';
+import { folderBeside } from './folder-beside.ts';
 import { MODEL_FLAGS, modelOptions, modelSource } from './model-flags.ts';
 import { rateOf, showProgress } from './progress-bar.ts';
 import { readNorm } from './settings.ts';
@@ -65,7 +66,7 @@ export const attack = defineCommand({
     } finally {
       bar.stop();
     }
-    const files = await writeExamples(flags.out ?? folderBeside(examples.path), examples);
+    const files = await writeExamples(flags.out ?? folderBeside(examples.path, 'attack'), examples);
     terminal.print(json ? JSON.stringify(summary(examples, files), null, 2) : describe(examples, files));
   },
 });
@@ -74,12 +75,6 @@ function oneAttack(text: string): AttackSpec {
   const [spec, ...more] = parseAttacks(text);
   if (more.length > 0) throw new UsageError(`--attack takes one attack, such as pgd-20x2; ${text} came.`);
   return spec;
-}
-
-/** The folder `attack` of the run that a checkpoint belongs to, else beside the checkpoint. */
-function folderBeside(checkpoint: string): string {
-  const folder = dirname(checkpoint);
-  return join(basename(folder) === 'checkpoints' ? dirname(folder) : folder, 'attack');
 }
 
 const summary = ({ target, dataset, attack, norm, epsilon, seed, examples }: Examples, files: ExampleFiles) => ({

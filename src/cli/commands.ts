@@ -45,6 +45,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./import.ts')).importCommand,
   },
   {
+    name: 'models',
+    summary: 'list the trained networks of the zoo',
+    load: async () => (await import('./models.ts')).modelsCommand,
+  },
+  {
     name: 'data',
     summary: 'fetch, add and describe data sets',
     load: async () => (await import('./data.ts')).data,

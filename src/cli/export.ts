@@ -1,10 +1,11 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { startBackend } from '../backends/start.ts';
 import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../checkpoints/export.ts';
 import { UsageError } from '../core/errors.ts';
 import { checkpointFiles } from '../evaluation/checkpoint-files.ts';
 import { defineCommand } from './command.ts';
 import { BACKEND_FLAGS } from './flags.ts';
+import { folderBeside } from './folder-beside.ts';
 import { byteSize } from './format.ts';
 
 const { backend, threads } = BACKEND_FLAGS;
@@ -44,7 +45,8 @@ export const exportCommand = defineCommand({
     const to = readFormat(flags.to);
     await startBackend(flags.backend ?? 'auto', { threads: flags.threads, warn: terminal.note });
     const [checkpoint] = await checkpointFiles(target);
-    const out = flags.out ?? join(folderBeside(checkpoint), basename(checkpoint, '.safetensors') + ENDINGS[to]);
+    const out =
+      flags.out ?? join(folderBeside(checkpoint, 'export'), basename(checkpoint, '.safetensors') + ENDINGS[to]);
     const { warnings, ...exported } = await exportModel(checkpoint, { to, out, half: flags.half });
     for (const warning of warnings) terminal.note(warning);
     if (json) {
@@ -64,10 +66,4 @@ function readFormat(to: string | undefined): ExportFormat {
   const found = EXPORT_FORMATS.find((format) => format === to);
   if (found !== undefined) return found;
   throw new UsageError(`--to is one of ${EXPORT_FORMATS.join(', ')}; ${to ?? 'nothing'} came.`);
-}
-
-/** The folder `export` of the run that a checkpoint belongs to, else beside the checkpoint. */
-function folderBeside(checkpoint: string): string {
-  const folder = dirname(checkpoint);
-  return join(basename(folder) === 'checkpoints' ? dirname(folder) : folder, 'export');
 }
