@@ -16,7 +16,7 @@ export const FAST_ARMS = {
   'lr-0.2': { title: 'learning rate 0.2', settings: { lr: 0.2 } },
   'rs-fgsm': { title: '`rs-fgsm`', settings: { trainingAttack: 'rs-fgsm' } },
   erk: { title: 'ERK, as many epochs', settings: { distribution: 'erk' } },
-  // ERK takes 2.2 times the multiply-adds at 95 %.
+  // ERK takes twice the multiply-adds in this network.
   'erk-short': { title: 'ERK, as many multiply-adds', settings: { distribution: 'erk', epochs: 3 } },
 } as const satisfies Record<string, { readonly title: string; readonly settings: TrainOptions }>;
 
