@@ -8,7 +8,7 @@ import type { Safetensors, StoredTensor } from './safetensors.ts';
 
 /** What is appended to the name of a sparse parameter for its positions, and for its positions as gaps. */
 export const POSITIONS = '.positions';
-const GAPS = '.gaps';
+export const GAPS = '.gaps';
 
 export interface Packing {
   /** Whether kernels are stored as float16. */
@@ -16,6 +16,9 @@ export interface Packing {
 }
 
 type Tensors = Safetensors['tensors'];
+
+/** Kernels are stored in half precision, and nothing else. */
+const mayBeHalf = (name: string): boolean => name.startsWith('params/') && isKernel(name);
 
 /** A byte of a gap that goes on in the next byte. */
 const GOES_ON = 255;
@@ -37,7 +40,7 @@ export function gapsOf(positions: Int32Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(gaps);
 }
 
-/** The positions of gaps; a gap that does not end has none. */
+/** The positions of gaps. */
 export function positionsOf(gaps: Uint8Array): Int32Array<ArrayBuffer> {
   const positions = new Int32Array(gaps.reduce((count, byte) => count + (byte < GOES_ON ? 1 : 0), 0));
   let count = 0;
@@ -61,7 +64,7 @@ export function pack(tensors: Tensors, { half }: Packing): Tensors {
         const data = gapsOf(stored.data as Int32Array);
         return [name.slice(0, -POSITIONS.length) + GAPS, { dtype: 'U8', shape: [data.length], data }];
       }
-      return [name, half && isKernel(name) ? halved(name, stored) : stored];
+      return [name, half && mayBeHalf(name) ? halved(name, stored) : stored];
     }),
   );
 }
@@ -77,15 +80,24 @@ function halved(name: string, { shape, data }: StoredTensor): StoredTensor {
   return { dtype: 'F16', shape, data: halvesOf(values) };
 }
 
-/** The tensors of a file as if they had not been packed: positions as int32, and float32 for float16. */
+/**
+ * The tensors of a file as if they had not been packed: positions as int32, and kernels of float32 for those of float16. Gaps
+ * that are damaged, or stand beside positions, are left as they are.
+ */
 export function unpack(tensors: Tensors): Tensors {
   return Object.fromEntries(
     Object.entries(tensors).map(([name, stored]): [string, StoredTensor] => {
-      if (name.endsWith(GAPS) && stored.dtype === 'U8') {
+      const positions = name.slice(0, -GAPS.length) + POSITIONS;
+      if (name.endsWith(GAPS) && areGaps(stored) && !Object.hasOwn(tensors, positions)) {
         const data = positionsOf(stored.data);
-        return [name.slice(0, -GAPS.length) + POSITIONS, { dtype: 'I32', shape: [data.length], data }];
+        return [positions, { dtype: 'I32', shape: [data.length], data }];
       }
-      return [name, stored.dtype === 'F16' ? { dtype: 'F32', shape: stored.shape, data: floatsOf(stored) } : stored];
+      const isHalf = stored.dtype === 'F16' && mayBeHalf(name);
+      return [name, isHalf ? { dtype: 'F32', shape: stored.shape, data: floatsOf(stored) } : stored];
     }),
   );
 }
+
+/** True for bytes whose last gap ends. */
+const areGaps = (stored: StoredTensor): stored is StoredTensor & { readonly dtype: 'U8' } =>
+  stored.dtype === 'U8' && stored.data.at(-1) !== GOES_ON;

@@ -5,7 +5,7 @@ import { InputError } from '../core/errors.ts';
 import type { Param, Params, Tensors } from '../core/params.ts';
 import { type Structure, structure } from '../core/structure.ts';
 import type { OptimizerState } from '../optimizers/types.ts';
-import { POSITIONS, unpack } from './packing.ts';
+import { GAPS, POSITIONS, unpack } from './packing.ts';
 import type { Safetensors, StoredTensor } from './safetensors.ts';
 import type { Checkpoint, Json } from './types.ts';
 
@@ -102,6 +102,9 @@ function checkTensors(tensors: Safetensors['tensors'], shapes: StoredCheckpoint[
     throw new InputError(`${source} is no checkpoint: ${what}. Use another checkpoint of the run.`);
   };
   for (const [name, { dtype, shape }] of Object.entries(tensors)) {
+    if (name.endsWith(GAPS)) {
+      refuse(`${name} holds no gaps: expected bytes, the last below 255, and no positions beside them`);
+    }
     const isAges = name.startsWith(GROWN_AT);
     const expected = name.endsWith(POSITIONS) || isAges ? 'I32' : name.startsWith('explored/') ? 'U8' : 'F32';
     if (dtype !== expected) refuse(`its tensor ${name} is ${dtype}, expected ${expected}`);
