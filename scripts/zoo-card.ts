@@ -2,10 +2,10 @@
 // of as many test images as it has.
 //
 //   equipoise export runs/RUN --to compact --out zoo/NAME.safetensors
-//   equipoise evaluate zoo/NAME.safetensors --attacks pgd-50x10 --test-limit 5000 --out evaluation.json
-//   equipoise evaluate zoo/NAME.safetensors --protocol autoattack --test-limit 1000 --out evaluation.json
-//   node dist/scripts/zoo-card.js NAME --evaluation evaluation.json --command 'equipoise train …' --machine '…' \
-//     --data-note '…' [--seconds S] [--preliminary '…']
+//   equipoise evaluate zoo/NAME.safetensors --attacks pgd-50x10 --test-limit 5000 --out pgd.json
+//   equipoise evaluate zoo/NAME.safetensors --protocol autoattack --test-limit 1000 --out autoattack.json
+//   node dist/scripts/zoo-card.js NAME --evaluation pgd.json --evaluation autoattack.json --command 'equipoise train …' \
+//     --machine '…' --data-note '…' [--seconds S] [--preliminary '…']
 
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -18,10 +18,17 @@ import type { TrainConfig } from '../src/training/config.ts';
 const text = { type: 'string' } as const;
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { evaluation: text, command: text, machine: text, 'data-note': text, seconds: text, preliminary: text },
+  options: {
+    evaluation: { type: 'string', multiple: true },
+    command: text,
+    machine: text,
+    'data-note': text,
+    seconds: text,
+    preliminary: text,
+  },
 });
 
-function needed(name: 'evaluation' | 'command' | 'machine' | 'data-note'): string {
+function needed(name: 'command' | 'machine' | 'data-note'): string {
   const value = options[name];
   if (value === undefined) throw new Error(`Expected --${name}; the first lines of this script say what it takes.`);
   return value;
@@ -34,14 +41,15 @@ if (card === undefined) throw new Error(`Expected the name of a card in ${folder
 const { stored, file } = await readCheckpoint(zooFile(folder, name));
 const { seed, norm, epsilon } = stored.config as unknown as TrainConfig;
 
-const evaluations = (await readEvaluations(needed('evaluation'))).filter(({ target }) => target.sha256 === file.sha256);
+const read = await Promise.all((options.evaluation ?? []).map(readEvaluations));
+const evaluations = read.flat().filter(({ target }) => target.sha256 === file.sha256);
 const results = evaluations.flatMap(({ clean, attacks }) => attacks.map((result) => ({ ...result, clean })));
 /** The result of the most images by one attack at the radius of training. */
 const best = (prefix: string) => {
   const [found] = results
     .filter((result) => result.attack.startsWith(prefix) && result.norm === norm && result.epsilon === epsilon)
     .sort((a, b) => b.robust.n - a.robust.n);
-  if (found === undefined) throw new Error(`${options.evaluation} has no ${prefix} of this file at radius ${epsilon}.`);
+  if (found === undefined) throw new Error(`Expected an --evaluation of this file by ${prefix} at radius ${epsilon}.`);
   return found;
 };
 const [pgd, autoattack] = [best('pgd'), best('autoattack')];

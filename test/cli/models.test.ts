@@ -139,6 +139,10 @@ describe('equipoise models', () => {
     rmSync(join(zoo, 'wrong.json'));
     process.env.EQUIPOISE_ZOO = join(folder, 'nowhere');
     expect(await failure('zoo:tiny-90')).to.be.instanceOf(InputError);
+    process.env.EQUIPOISE_ZOO = join(folder, 'run/checkpoints');
+    const empty = (await says('models')) as Error;
+    expect(empty).to.be.instanceOf(InputError);
+    expect(empty.message).to.match(/^Expected cards of networks \(NAME\.json\) in .*checkpoints, got none\./);
     process.env.EQUIPOISE_ZOO = zoo;
   });
 });

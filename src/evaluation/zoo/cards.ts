@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { InputError } from '../../core/errors.ts';
 import { parseJson } from '../../core/parse-json.ts';
 import { reading } from '../../core/system-errors.ts';
 import { accuracySchema, normSchema } from '../accuracy-schema.ts';
@@ -60,10 +61,15 @@ export const zooFile = (folder: string, name: string): string => join(folder, `$
 /**
  * The cards of a zoo's folder, by name.
  *
- * @throws InputError if the folder or a card cannot be read
+ * @throws InputError if the folder holds no card, or it or a card cannot be read
  */
 export async function zooCards(folder: string = zooFolder()): Promise<ZooCard[]> {
   const files = (await reading(folder, () => readdir(folder))).filter((file) => file.endsWith(CARD)).sort();
+  if (files.length === 0) {
+    throw new InputError(
+      `Expected cards of networks (NAME${CARD}) in ${folder}, got none. EQUIPOISE_ZOO names that folder, if it is set.`,
+    );
+  }
   return Promise.all(
     files.map(async (file) => {
       const path = join(folder, file);
