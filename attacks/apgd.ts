@@ -1,46 +1,45 @@
-import { ask, askGradient, type GradientAnswer } from './ask.ts';
-import { type Ball, ballAround, checkNorm, lengthOf, scaleTo, searchNorms } from './ball.ts';
-import { type Bounds, checkBounds, checkCount, checkEpsilon, checkShare } from './checks.ts';
-import { meets, type ReadGoal, takeGoal } from './goals.ts';
-import { dlr, dlrOrMargin, type LossName, lossOf } from './losses.ts';
-import { type Norm, normOf } from './norms/index.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import { type Attempt, type Clean, type Problem, pixelsOf, streamOf } from './problem.ts';
-import { ledger, type Outcome, type Search, searching } from './search.ts';
-import { rankTargets, towards } from './target-classes.ts';
-import type { Attack, Loss, NormName } from './types.ts';
+// Auto-PGD, untargeted and targeted.
+import { meets, type ReadGoal, takeGoal } from './loops/goals.ts';
+import { type Attempt, type Clean, type Problem, pixelsOf, streamOf } from './loops/problem.ts';
+import { ask, askGradient, type GradientAnswer } from './loops/query.ts';
+import { ledger, type Outcome, type Search, searching } from './loops/search.ts';
+import { rankTargets, towards } from './loops/target-classes.ts';
+import { dlrOrMargin, type LossName } from './losses.ts';
+import { type Ball, lengthOf, scaleTo } from './norms/ball.ts';
+import { norms, type PlainNorm, searchNorms } from './norms/index.ts';
+import { count, lossNamed, normAmong, pixelBounds, radius, share, title } from './support/option-kinds.ts';
+import { type OptionsOf, type OptionTable, readOptions, type ValuesOf } from './support/options.ts';
+import type { Attack, Bounds, Loss } from './types.ts';
 
-export interface ApgdOptions {
-  /** What the attack is called in results; default `apgd-ce`, with the loss DLR `apgd-dlr`, with another `apgd`. */
-  readonly name?: string;
+/** The options of every APGD but its loss and its name. */
+const ASCENT_OPTIONS = {
   /** `linf` (default) or `l2`. */
-  readonly norm?: NormName;
+  norm: normAmong(searchNorms, 'linf'),
   /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
-  readonly epsilon: number;
+  epsilon: radius,
   /** Default 100. */
-  readonly steps?: number;
+  steps: count(100),
   /** Attempts at each image, each from another random start; default 1. */
-  readonly restarts?: number;
-  /** What the attack increases, by name or the caller's own; default `cross-entropy`. */
-  readonly loss?: LossName | Loss;
+  restarts: count(1),
   /** The share ρ of steps that must raise the loss between two checkpoints, else the step is halved; default 0.75. */
-  readonly rho?: number;
+  rho: share(0.75),
   /** Forward passes whose mean is a gradient, for models that are random; default 1. */
-  readonly passes?: number;
+  passes: count(1),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
-  readonly bounds?: Bounds;
-}
+  bounds: pixelBounds,
+} as const satisfies OptionTable;
 
-const SHARED_OPTIONS: OptionNames<Omit<ApgdOptions, 'loss'>> = {
-  name: true,
-  norm: true,
-  epsilon: true,
-  steps: true,
-  restarts: true,
-  rho: true,
-  passes: true,
-  bounds: true,
-};
+export const APGD_OPTIONS = {
+  ...ASCENT_OPTIONS,
+  /** What the attack increases, by name or the caller's own; default `ce`. */
+  loss: lossNamed('ce'),
+  /** What the attack is called in results; default `apgd-ce`, with the loss DLR `apgd-dlr`, with another `apgd`. */
+  name: title(({ loss }: { loss: LossName | Loss }) => NAMES[String(loss)] ?? 'apgd'),
+} as const satisfies OptionTable;
+
+const NAMES: Readonly<Record<string, string>> = { ce: 'apgd-ce', dlr: 'apgd-dlr' };
+
+export type ApgdOptions = OptionsOf<typeof APGD_OPTIONS>;
 
 /**
  * Auto-PGD (Croce and Hein 2020, arXiv:2003.01690): projected gradient ascent with momentum that chooses its step sizes.
@@ -58,35 +57,28 @@ const SHARED_OPTIONS: OptionNames<Omit<ApgdOptions, 'loss'>> = {
  * Throws InputError for options out of range and for the norm l1.
  */
 export function apgd(options: ApgdOptions): Attack {
-  checkOptions('apgd', options, { ...SHARED_OPTIONS, loss: true });
-  const { loss = 'cross-entropy', restarts = 1 } = options;
-  const { name = NAMES[String(loss)] ?? 'apgd' } = options;
-  checkCount('restarts', restarts, 1);
-  const question = lossOf(loss);
-  return autoPgd({ ...options, name }, (ascent) => ({
+  const { loss, ...values } = readOptions('apgd', options, APGD_OPTIONS);
+  const { restarts } = values;
+  return autoPgd(values, (ascent) => ({
     most: () => restarts,
     attempts: (problem) => (problem.start ? 1 : restarts),
     run: (problem, clean, attempted) =>
       climb(ascent, problem, clean, attempted, {
-        loss: question,
+        loss,
         goalOf: (rows) => goalOf(problem.goal, rows),
       }),
   }));
 }
 
-const NAMES: Readonly<Record<string, string>> = { 'cross-entropy': 'apgd-ce', dlr: 'apgd-dlr' };
-
-/** APGD on the difference of logits ratio, which needs 3 classes: see `apgd` and `dlr`. */
-export function apgdDlr(options: Omit<ApgdOptions, 'loss'>): Attack {
-  checkOptions('apgdDlr', options, SHARED_OPTIONS);
-  const { name = 'apgd-dlr' } = options;
-  return apgd({ ...options, name, loss: dlr });
-}
-
-export interface ApgdTOptions extends Omit<ApgdOptions, 'loss'> {
+export const APGD_T_OPTIONS = {
+  ...ASCENT_OPTIONS,
+  /** What the attack is called in results; default `apgd-t`. */
+  name: title('apgd-t'),
   /** Classes aimed at, the likeliest first; default 9, at most all but one. */
-  readonly targets?: number;
-}
+  targets: count(9),
+} as const satisfies OptionTable;
+
+export type ApgdTOptions = OptionsOf<typeof APGD_T_OPTIONS>;
 
 /**
  * Targeted APGD, APGD-T (Croce and Hein 2020, arXiv:2003.01690): `apgd` towards each of the other classes in turn, those
@@ -96,11 +88,9 @@ export interface ApgdTOptions extends Omit<ApgdOptions, 'loss'> {
  * Given a targeted goal it aims at that class alone.
  */
 export function apgdT(options: ApgdTOptions): Attack {
-  checkOptions('apgdT', options, { ...SHARED_OPTIONS, targets: true });
-  const { name = 'apgd-t', targets = 9, restarts = 1 } = options;
-  checkCount('targets', targets, 1);
-  checkCount('restarts', restarts, 1);
-  return autoPgd({ ...options, name }, (ascent) => ({
+  const { targets, ...values } = readOptions('apgdT', options, APGD_T_OPTIONS);
+  const { restarts } = values;
+  return autoPgd(values, (ascent) => ({
     most: (classes) => Math.min(targets, classes - 1) * restarts,
     attempts: ({ goal, start }, { classes }) =>
       (goal.kind === 'targeted' ? 1 : Math.min(targets, classes - 1)) * (start ? 1 : restarts),
@@ -122,7 +112,7 @@ const goalOf = (goal: ReadGoal, rows: readonly Attempt[]): ReadGoal =>
   );
 
 interface Ascent {
-  readonly norm: Norm;
+  readonly norm: PlainNorm;
   readonly epsilon: number;
   readonly steps: number;
   readonly rho: number;
@@ -131,20 +121,14 @@ interface Ascent {
 }
 
 function autoPgd(
-  options: Omit<ApgdOptions, 'loss'> & { readonly name: string },
+  options: ValuesOf<typeof ASCENT_OPTIONS> & { readonly name: string },
   search: (ascent: Ascent) => Pick<Search, 'attempts' | 'run'> & {
     /** Attempts at an image, at most, without a start or a target. */
     readonly most: (classes: number) => number;
   },
 ): Attack {
-  const { name, norm = 'linf', epsilon, steps = 100, rho = 0.75, passes = 1, bounds = [0, 1] } = options;
-  checkNorm(name, norm, searchNorms);
-  checkBounds(bounds);
-  checkEpsilon(epsilon, norm, bounds);
-  checkCount('steps', steps, 1);
-  checkCount('passes', passes, 1);
-  checkShare('rho', rho);
-  const ascent = { norm: normOf(norm), epsilon, steps, rho, passes, bounds };
+  const { name, norm, epsilon, steps, rho, passes, bounds } = options;
+  const ascent = { norm: norms[norm], epsilon, steps, rho, passes, bounds };
   const { most, ...attempting } = search(ascent);
   // The last look takes no gradient, unless it is a mean of several.
   const looks = passes * steps + (passes > 1 ? passes : 0);
@@ -230,7 +214,7 @@ async function climb(
     const length = judged.get(step);
     for (const row of rows) {
       if (length !== undefined) judge(row, ascent.rho * length);
-      move(row, step === 0);
+      move(ascent, row, step === 0);
     }
     problem.tell(step + 1, ascent.steps, rows);
   }
@@ -242,7 +226,7 @@ async function climb(
 
 function begin({ norm, epsilon, bounds }: Ascent, problem: Problem, attempt: Attempt): Climber {
   const image = pixelsOf(problem.pixels, problem.shape, attempt.image);
-  const ball = ballAround(norm, epsilon, bounds, image);
+  const ball = norm.ball(epsilon, bounds, image);
   const pixels = Float32Array.from(problem.start ? pixelsOf(problem.start, problem.shape, attempt.image) : image);
   if (!problem.start) {
     const noise = norm.sample(streamOf(problem, attempt), pixels.length, epsilon);
@@ -284,10 +268,10 @@ function judge(row: Climber, enough: number): void {
   row.gradient = row.best.gradient;
 }
 
-function move(row: Climber, first: boolean): void {
+function move({ norm }: Ascent, row: Climber, first: boolean): void {
   const { ball, pixels, previous, gradient, stepSize } = row;
   const next = Float32Array.from(pixels);
-  ball.climb(next, gradient, stepSize);
+  norm.climb(next, gradient, stepSize);
   ball.project(next);
   if (!first) {
     for (let i = 0; i < next.length; i++) {

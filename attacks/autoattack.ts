@@ -1,31 +1,36 @@
-import { InputError } from '../src/core/errors.ts';
+// AutoAttack.
 import { apgd, apgdT } from './apgd.ts';
 import { type Cascade, cascade } from './cascade.ts';
-import type { Bounds } from './checks.ts';
 import { fabT } from './fab.ts';
 import { dlrOrMargin } from './losses.ts';
-import { checkOptions, type OptionNames } from './options.ts';
+import { searchNorms } from './norms/index.ts';
 import { square } from './square.ts';
-import type { Attack, NormName } from './types.ts';
+import { count, normAmong, oneOf, pixelBounds, radius, title } from './support/option-kinds.ts';
+import { type OptionsOf, type OptionTable, readOptions, type ValuesOf } from './support/options.ts';
+import type { Attack } from './types.ts';
 
-export interface AutoAttackOptions {
-  /** What the attack is called in results; default `autoattack`, of the version rand `autoattack-rand`. */
-  readonly name?: string;
+export const AUTOATTACK_OPTIONS = {
   /** `linf` (default) or `l2`. */
-  readonly norm?: NormName;
+  norm: normAmong(searchNorms, 'linf'),
   /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
-  readonly epsilon: number;
+  epsilon: radius,
   /** `standard` (default), or `rand` for models that are random. */
-  readonly version?: AutoAttackVersion;
+  version: oneOf(['standard', 'rand'], 'standard'),
+  /** What the attack is called in results; default `autoattack`, of the version rand `autoattack-rand`. */
+  name: title(({ version }: { version: string }) => (version === 'standard' ? 'autoattack' : `autoattack-${version}`)),
   /** Steps of APGD and FAB-T; default 100, and only those are AutoAttack's figures. */
-  readonly steps?: number;
+  steps: count(100),
   /** Queries of Square; default 5000, as above. */
-  readonly queries?: number;
+  queries: count(5000),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
-  readonly bounds?: Bounds;
-}
+  bounds: pixelBounds,
+} as const satisfies OptionTable;
 
-type Shared = Omit<AutoAttackOptions, 'name' | 'version'>;
+export type AutoAttackOptions = OptionsOf<typeof AUTOATTACK_OPTIONS>;
+
+export type AutoAttackVersion = ValuesOf<typeof AUTOATTACK_OPTIONS>['version'];
+
+type Shared = Omit<ValuesOf<typeof AUTOATTACK_OPTIONS>, 'name' | 'version'>;
 
 const versions = {
   standard: ({ queries, ...o }) => {
@@ -36,19 +41,7 @@ const versions = {
     apgd({ ...o, passes: 20 }),
     apgd({ ...o, name: 'apgd-dlr', loss: dlrOrMargin, passes: 20 }),
   ],
-} as const satisfies Readonly<Record<string, (shared: Shared) => readonly Attack[]>>;
-
-export type AutoAttackVersion = keyof typeof versions;
-
-const OPTIONS: OptionNames<AutoAttackOptions> = {
-  name: true,
-  norm: true,
-  epsilon: true,
-  version: true,
-  steps: true,
-  queries: true,
-  bounds: true,
-};
+} as const satisfies Readonly<Record<AutoAttackVersion, (shared: Shared) => readonly Attack[]>>;
 
 /**
  * AutoAttack (Croce and Hein 2020, arXiv:2003.01690), a cascade in which each attack runs on the images that are still
@@ -59,11 +52,6 @@ const OPTIONS: OptionNames<AutoAttackOptions> = {
  * `run` tells what each attack did.
  */
 export function autoattack(options: AutoAttackOptions): Cascade {
-  checkOptions('autoattack', options, OPTIONS);
-  const { name, version = 'standard', ...shared } = options;
-  if (!Object.hasOwn(versions, version)) {
-    throw new InputError(`version is one of ${Object.keys(versions).join(', ')}; ${version} came.`);
-  }
-  const implied = version === 'standard' ? 'autoattack' : `autoattack-${version}`;
-  return cascade(versions[version](shared), { name: name ?? implied, bounds: shared.bounds });
+  const { name, version, ...shared } = readOptions('autoattack', options, AUTOATTACK_OPTIONS);
+  return cascade(versions[version](shared), { name, bounds: shared.bounds });
 }

@@ -3,20 +3,20 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
 import { foldIn, seedKey } from '../src/core/key.ts';
-import { type Bounds, checkBounds } from './checks.ts';
-import { addCosts, NO_COST, workOf } from './costs.ts';
-import { disposeGoal, goalTensors, type ReadGoal, readGoal, takeGoal } from './goals.ts';
-import { holding } from './held.ts';
-import { checkImages, readPixels } from './images.ts';
-import { lossAndLogits } from './loss-gradient.ts';
+import { addCosts, NO_COST, workOf } from './loops/costs.ts';
+import { disposeGoal, goalTensors, type ReadGoal, readGoal, takeGoal } from './loops/goals.ts';
+import { lossAndLogits } from './loops/loss-gradient.ts';
+import { checkPerturb, checkStart, report, samplesOf, sizeOf } from './loops/problem.ts';
+import { takeRows } from './loops/rows.ts';
 import { crossEntropy } from './losses.ts';
-import { classifierOf } from './models.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import { checkPerturb, checkStart, report, samplesOf, sizeOf } from './problem.ts';
-import { takeRows } from './rows.ts';
-import { judge } from './success.ts';
-import { turns } from './turns.ts';
-import type { Attack, AttackedModel, AttackProgress, Cost, GivenGoal, Goal, PerturbOptions } from './types.ts';
+import { judge } from './measure/success.ts';
+import { classifierOf } from './models/classifier-of.ts';
+import { checkImages, readPixels } from './support/images.ts';
+import { pixelBounds, title } from './support/option-kinds.ts';
+import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
+import { holding } from './support/tensor-scope.ts';
+import { turns } from './support/yielding.ts';
+import type { Attack, AttackedModel, AttackProgress, Bounds, Cost, GivenGoal, Goal, PerturbOptions } from './types.ts';
 
 export interface CascadeResult {
   /** [batch, height, width, channels]; owned by the caller. */
@@ -39,14 +39,14 @@ export interface Cascade extends Attack {
   ) => Promise<CascadeResult>;
 }
 
-export interface CascadeOptions {
+const CASCADE_OPTIONS = {
   /** What the whole is called in results; default `cascade`. */
-  readonly name?: string;
+  name: title('cascade'),
   /** The lowest and the highest value of a pixel, those of the attacks; default [0, 1]. */
-  readonly bounds?: Bounds;
-}
+  bounds: pixelBounds,
+} as const satisfies OptionTable;
 
-const OPTIONS: OptionNames<CascadeOptions> = { name: true, bounds: true };
+export type CascadeOptions = OptionsOf<typeof CASCADE_OPTIONS>;
 
 /**
  * Several attacks in a row, each only on the images that none before it has solved; whether one is solved is what the model
@@ -58,9 +58,7 @@ const OPTIONS: OptionNames<CascadeOptions> = { name: true, bounds: true };
  * @param attacks of one norm and epsilon, with different names, at least one
  */
 export function cascade(attacks: readonly Attack[], options: CascadeOptions = {}): Cascade {
-  checkOptions('cascade', options, OPTIONS);
-  const { name = 'cascade', bounds = [0, 1] } = options;
-  checkBounds(bounds);
+  const { name, bounds } = readOptions('cascade', options, CASCADE_OPTIONS);
   if (attacks.length === 0) throw new InputError('A cascade is made of at least one attack; none came.');
   const [{ norm, epsilon }] = attacks;
   attacks.forEach((attack, i) => {

@@ -1,46 +1,37 @@
-import { askGradient } from './ask.ts';
-import { checkNorm, clip } from './ball.ts';
-import { type Bounds, checkBounds, checkCap, checkCount, checkPositive } from './checks.ts';
-import { meets, takeGoal } from './goals.ts';
+// The attack of Carlini and Wagner.
+import { meets, takeGoal } from './loops/goals.ts';
+import { type Attempt, type Clean, type Problem, pixelsOf } from './loops/problem.ts';
+import { askGradient } from './loops/query.ts';
+import { ledger, type Outcome, searching } from './loops/search.ts';
 import { cwMarginUpTo } from './losses.ts';
+import { clip } from './norms/ball.ts';
 import { norms } from './norms/index.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import { type Attempt, type Clean, type Problem, pixelsOf } from './problem.ts';
-import { ledger, type Outcome, searching } from './search.ts';
-import type { Attack, NormName } from './types.ts';
+import { cap, count, normAmong, notNegative, pixelBounds, positive, title } from './support/option-kinds.ts';
+import { type OptionsOf, type OptionTable, readOptions, type ValuesOf } from './support/options.ts';
+import type { Attack, Bounds } from './types.ts';
 
-export interface CwL2Options {
-  /** What the attack is called in results; default `cw-l2`. */
-  readonly name?: string;
+export const CW_OPTIONS = {
+  /** What the attack is called in results; default `cw`. */
+  name: title('cw'),
   /** `l2`, the only one. */
-  readonly norm?: NormName;
+  norm: normAmong(['l2'], 'l2'),
   /** Examples further away count as none; null (default) for no such limit. */
-  readonly epsilon?: number | null;
+  epsilon: cap,
   /** Steps of Adam for each constant; default 1000. */
-  readonly steps?: number;
+  steps: count(1000),
   /** Constants tried, in a binary search; default 9. */
-  readonly searchSteps?: number;
+  searchSteps: count(9),
   /** The first constant c, above 0; default 0.001. */
-  readonly initialConstant?: number;
+  initialConstant: positive(1e-3),
   /** Adam's learning rate, in units of w; default 0.01. */
-  readonly learningRate?: number;
+  learningRate: positive(0.01),
   /** The margin κ by which an example must be misclassified, in units of logits; default 0. */
-  readonly confidence?: number;
+  confidence: notNegative(0),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
-  readonly bounds?: Bounds;
-}
+  bounds: pixelBounds,
+} as const satisfies OptionTable;
 
-const OPTIONS: OptionNames<CwL2Options> = {
-  name: true,
-  norm: true,
-  epsilon: true,
-  steps: true,
-  searchSteps: true,
-  initialConstant: true,
-  learningRate: true,
-  confidence: true,
-  bounds: true,
-};
+export type CwOptions = OptionsOf<typeof CW_OPTIONS>;
 
 /**
  * The attack of Carlini and Wagner in l2 (2017, arXiv:1608.04644), a smallest perturbation: Adam on w,
@@ -55,28 +46,9 @@ const OPTIONS: OptionNames<CwL2Options> = {
  * random, and both modes are the same. The constant weighs distance against logits, so unlike other attacks on the margin
  * it finds other examples when the logits are multiplied by a number: start from a constant that fits them.
  */
-export function cwL2(options: CwL2Options = {}): Attack {
-  checkOptions('cwL2', options, OPTIONS);
-  const {
-    name = 'cw-l2',
-    norm = 'l2',
-    epsilon = null,
-    steps = 1000,
-    searchSteps = 9,
-    initialConstant = 1e-3,
-    learningRate = 0.01,
-    confidence = 0,
-    bounds = [0, 1],
-  } = options;
-  checkNorm(name, norm, ['l2'] as const);
-  checkBounds(bounds);
-  checkCap(epsilon, norm, bounds);
-  checkCount('steps', steps, 1);
-  checkCount('searchSteps', searchSteps, 1);
-  checkPositive('initialConstant', initialConstant, false);
-  checkPositive('learningRate', learningRate, false);
-  checkPositive('confidence', confidence, true);
-  const search = { epsilon, steps, searchSteps, initialConstant, learningRate, confidence, bounds };
+export function cw(options: CwOptions = {}): Attack {
+  const { name, norm, ...search } = readOptions('cw', options, CW_OPTIONS);
+  const { epsilon, steps, searchSteps, bounds } = search;
   return {
     name,
     norm,
@@ -93,7 +65,7 @@ export function cwL2(options: CwL2Options = {}): Attack {
   };
 }
 
-type Minimization = Required<Omit<CwL2Options, 'name' | 'norm'>>;
+type Minimization = Omit<ValuesOf<typeof CW_OPTIONS>, 'name' | 'norm'>;
 
 /** An image with what is known of its constant. */
 interface Seeker extends Attempt {

@@ -1,41 +1,34 @@
-import { ask, askGradient } from './ask.ts';
-import { checkNorm, clip, lengthOf, type SearchNorm, scaleTo, searchNorms } from './ball.ts';
-import { type Bounds, checkBounds, checkCap, checkCount, checkPositive } from './checks.ts';
-import { meets, type ReadGoal } from './goals.ts';
+// DeepFool.
+import { meets, type ReadGoal } from './loops/goals.ts';
+import { type Attempt, type Clean, type Problem, pixelsOf } from './loops/problem.ts';
+import { ask, askGradient } from './loops/query.ts';
+import { ledger, type Outcome, searching } from './loops/search.ts';
+import { rankTargets } from './loops/target-classes.ts';
 import { cwMargin, logitDifference } from './losses.ts';
-import { norms } from './norms/index.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import { type Attempt, type Clean, type Problem, pixelsOf } from './problem.ts';
-import { ledger, type Outcome, searching } from './search.ts';
-import { rankTargets } from './target-classes.ts';
-import type { Attack, NormName } from './types.ts';
+import { clip } from './norms/ball.ts';
+import { norms, type SearchNorm, searchNorms } from './norms/index.ts';
+import { cap, count, normAmong, notNegative, pixelBounds, title } from './support/option-kinds.ts';
+import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
+import type { Attack, Bounds } from './types.ts';
 
-export interface DeepFoolOptions {
+export const DEEPFOOL_OPTIONS = {
   /** What the attack is called in results; default `deepfool`. */
-  readonly name?: string;
+  name: title('deepfool'),
   /** `l2` (default) or `linf`. */
-  readonly norm?: NormName;
+  norm: normAmong(searchNorms, 'l2'),
   /** Examples further away count as none; null (default) for no such limit. */
-  readonly epsilon?: number | null;
+  epsilon: cap,
   /** Default 50. */
-  readonly steps?: number;
+  steps: count(50),
   /** How much further an example lies than the boundary, as a share of the way to it; default 0.02. */
-  readonly overshoot?: number;
+  overshoot: notNegative(0.02),
   /** Classes whose boundaries are looked at, those of the highest clean logits; default 9, at most all but one. */
-  readonly candidates?: number;
+  candidates: count(9),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
-  readonly bounds?: Bounds;
-}
+  bounds: pixelBounds,
+} as const satisfies OptionTable;
 
-const OPTIONS: OptionNames<DeepFoolOptions> = {
-  name: true,
-  norm: true,
-  epsilon: true,
-  steps: true,
-  overshoot: true,
-  candidates: true,
-  bounds: true,
-};
+export type DeepFoolOptions = OptionsOf<typeof DEEPFOOL_OPTIONS>;
 
 /**
  * DeepFool (Moosavi-Dezfooli et al. 2016, arXiv:1511.04599): steps to the nearest boundary of the label y, each taken as
@@ -54,23 +47,8 @@ const OPTIONS: OptionNames<DeepFoolOptions> = {
  * goal goes to the boundary z_t = max_{j≠t} z_j. Nothing is random, and both modes are the same.
  */
 export function deepFool(options: DeepFoolOptions = {}): Attack {
-  checkOptions('deepFool', options, OPTIONS);
-  const {
-    name = 'deepfool',
-    norm = 'l2',
-    epsilon = null,
-    steps = 50,
-    overshoot = 0.02,
-    candidates = 9,
-    bounds = [0, 1],
-  } = options;
-  const known = checkNorm(name, norm, searchNorms);
-  checkBounds(bounds);
-  checkCap(epsilon, norm, bounds);
-  checkCount('steps', steps, 1);
-  checkCount('candidates', candidates, 1);
-  checkPositive('overshoot', overshoot, true);
-  const search = { norm: known, epsilon, steps, overshoot, candidates, bounds };
+  const { name, ...search } = readOptions('deepFool', options, DEEPFOOL_OPTIONS);
+  const { norm, epsilon, steps, candidates, bounds } = search;
   return {
     name,
     norm,
@@ -139,8 +117,7 @@ async function run(
   const ranked = rankTargets(problem, clean);
   const ranks = goal.kind === 'targeted' ? 1 : Math.min(candidates, clean.classes - 1);
   const loss = goal.kind === 'targeted' ? cwMargin : logitDifference;
-  // The length of a gradient in the dual norm: what a step of length 1 gains.
-  const dual = norm === 'linf' ? norms.l1 : norms.l2;
+  const { gain, climb, distance: distanceOf } = norms[norm];
   const book = ledger();
   let rows = attempted.map((attempt): Walker => {
     const origin = pixelsOf(problem.pixels, shape, attempt.image);
@@ -156,7 +133,7 @@ async function run(
       rows.forEach((row, i) => {
         const { loss: difference, gradient: whole } = answers[i];
         const gradient = freeToMove(whole, difference > 0 ? -1 : 1, row.pixels, bounds);
-        const slope = lengthOf(dual, gradient);
+        const slope = gain(gradient);
         // Where nothing moves the difference, there is no boundary in sight.
         const distance = slope > 0 ? Math.abs(difference) / slope : Number.POSITIVE_INFINITY;
         if (distance < (nearest.get(row)?.distance ?? Number.POSITIVE_INFINITY)) {
@@ -194,7 +171,7 @@ async function run(
   }
 
   function settle({ image, restart, origin }: Walker, example: Float32Array): void {
-    const away = norms[norm].distance(example, origin);
+    const away = distanceOf(example, origin);
     const within = away <= (epsilon ?? Number.MAX_VALUE);
     book.settle({ image, restart, success: true, score: -away, adversarial: within ? example : origin });
   }
@@ -215,9 +192,8 @@ async function run(
   function cross(pixels: Float32Array, { difference, gradient, distance }: Boundary): Float32Array {
     // A target is approached where the difference is below 0, which it is until it wins.
     const length = (distance + NUDGE * (bounds[1] - bounds[0])) * (difference > 0 ? -1 : 1);
-    const scale = norm === 'l2' ? scaleTo(length, lengthOf(norms.l2, gradient)) : length;
-    return pixels.map((pixel, i) =>
-      clip(pixel + scale * (norm === 'l2' ? gradient[i] : Math.sign(gradient[i])), bounds),
-    );
+    const crossed = Float32Array.from(pixels);
+    climb(crossed, gradient, length);
+    return crossed.map((pixel) => clip(pixel, bounds));
   }
 }

@@ -1,47 +1,38 @@
-import { ask, askGradient } from './ask.ts';
-import { checkNorm, clip, type SearchNorm, searchNorms } from './ball.ts';
-import { type Bounds, checkBounds, checkCap, checkCount, checkShare } from './checks.ts';
-import { meets } from './goals.ts';
+// The targeted fast adaptive boundary attack.
+import { meets } from './loops/goals.ts';
+import { type Attempt, type Clean, type Problem, pixelsOf } from './loops/problem.ts';
+import { ask, askGradient } from './loops/query.ts';
+import { ledger, type Outcome, searching } from './loops/search.ts';
+import { rankTargets, towards } from './loops/target-classes.ts';
 import { cwMargin, logitDifference } from './losses.ts';
-import { norms } from './norms/index.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import { type Attempt, type Clean, type Problem, pixelsOf } from './problem.ts';
-import { ledger, type Outcome, searching } from './search.ts';
-import { rankTargets, towards } from './target-classes.ts';
-import type { Attack, NormName } from './types.ts';
+import { clip } from './norms/ball.ts';
+import { norms, type SearchNorm, searchNorms } from './norms/index.ts';
+import { cap, count, normAmong, pixelBounds, positive, share, title } from './support/option-kinds.ts';
+import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
+import type { Attack, Bounds } from './types.ts';
 
-export interface FabTOptions {
+export const FAB_T_OPTIONS = {
   /** What the attack is called in results; default `fab-t`. */
-  readonly name?: string;
+  name: title('fab-t'),
   /** `linf` (default) or `l2`. */
-  readonly norm?: NormName;
+  norm: normAmong(searchNorms, 'linf'),
   /** Examples further away count as none; null (default) for no such limit. */
-  readonly epsilon?: number | null;
+  epsilon: cap,
   /** Default 100. */
-  readonly steps?: number;
+  steps: count(100),
   /** Classes aimed at, the likeliest first; default 9, at most all but one. */
-  readonly targets?: number;
+  targets: count(9),
   /** How far at most a step leans towards the clean image, 0 … 1; default 0.1. */
-  readonly largestBias?: number;
+  largestBias: share(0.1),
   /** How far a step goes beyond the hyperplane; 1 reaches it, default 1.05. */
-  readonly overshoot?: number;
+  overshoot: positive(1.05),
   /** How much of the perturbation is kept after a success, 0 … 1; default 0.9. */
-  readonly backward?: number;
+  backward: share(0.9),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
-  readonly bounds?: Bounds;
-}
+  bounds: pixelBounds,
+} as const satisfies OptionTable;
 
-const OPTIONS: OptionNames<FabTOptions> = {
-  name: true,
-  norm: true,
-  epsilon: true,
-  steps: true,
-  targets: true,
-  largestBias: true,
-  overshoot: true,
-  backward: true,
-  bounds: true,
-};
+export type FabTOptions = OptionsOf<typeof FAB_T_OPTIONS>;
 
 /**
  * The targeted fast adaptive boundary attack, FAB-T (Croce and Hein 2020, arXiv:1907.02044): a smallest perturbation
@@ -57,26 +48,8 @@ const OPTIONS: OptionNames<FabTOptions> = {
  * class alone, at the boundary z_t = max_{j≠t} z_j. Both modes are the same.
  */
 export function fabT(options: FabTOptions = {}): Attack {
-  checkOptions('fabT', options, OPTIONS);
-  const {
-    name = 'fab-t',
-    norm = 'linf',
-    epsilon = null,
-    steps = 100,
-    targets = 9,
-    largestBias = 0.1,
-    overshoot = 1.05,
-    backward = 0.9,
-    bounds = [0, 1],
-  } = options;
-  const known = checkNorm(name, norm, searchNorms);
-  checkBounds(bounds);
-  checkCap(epsilon, norm, bounds);
-  checkCount('steps', steps, 1);
-  checkCount('targets', targets, 1);
-  checkShare('largestBias', largestBias);
-  checkShare('backward', backward);
-  const search = { norm: known, epsilon, steps, largestBias, overshoot, backward, bounds };
+  const { name, targets, ...search } = readOptions('fabT', options, FAB_T_OPTIONS);
+  const { norm, epsilon, steps, bounds } = search;
   return {
     name,
     norm,
@@ -204,6 +177,7 @@ export function toHyperplane(
   value: number,
   [low, high]: Bounds,
 ): { readonly move: Float64Array; readonly length: number } {
+  const { pace, distance } = norms[norm];
   const side = value > 0 ? -1 : 1;
   const wanted = Math.abs(value);
   const move = new Float64Array(point.length);
@@ -215,7 +189,7 @@ export function toHyperplane(
       const weight = Math.abs(gradient[i]);
       if (weight === 0) continue;
       const room = side * gradient[i] > 0 ? high - point[i] : point[i] - low;
-      const speed = norm === 'linf' ? 1 : weight;
+      const speed = pace(weight);
       if (lambda * speed < room) {
         reached += weight * lambda * speed;
         slope += weight * speed;
@@ -227,17 +201,13 @@ export function toHyperplane(
     if (!(next > lambda)) break;
     lambda = next;
   }
-  let squares = 0;
-  let largest = 0;
   for (let i = 0; i < point.length; i++) {
     const weight = Math.abs(gradient[i]);
     if (weight === 0) continue;
     const up = side * gradient[i] > 0;
     const room = up ? high - point[i] : point[i] - low;
-    const length = Math.min(lambda * (norm === 'linf' ? 1 : weight), room);
+    const length = Math.min(lambda * pace(weight), room);
     move[i] = up ? length : -length;
-    squares += length ** 2;
-    largest = Math.max(largest, length);
   }
-  return { move, length: norm === 'linf' ? largest : Math.sqrt(squares) };
+  return { move, length: distance(move, new Float64Array(move.length)) };
 }

@@ -1,36 +1,30 @@
-import { type Bounds, checkBounds, checkEpsilon, checkPositive } from './checks.ts';
-import { ascending } from './gradient-ascent.ts';
-import { type LossName, lossOf } from './losses.ts';
-import { normOf } from './norms/index.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import type { Attack, Loss, NormName } from './types.ts';
+// The fast gradient sign method.
+import { ascending } from './loops/gradient-ascent.ts';
+import { everyNorm, norms } from './norms/index.ts';
+import { flag, lossNamed, normAmong, pixelBounds, radius, stepLength, title } from './support/option-kinds.ts';
+import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
+import type { Attack } from './types.ts';
 
-export interface FgsmOptions {
+export const FGSM_OPTIONS = {
   /** What the attack is called in results; default `fgsm`. */
-  readonly name?: string;
+  name: title('fgsm'),
   /** Default `linf`; in l2 and l1 the attack is also called FGM. */
-  readonly norm?: NormName;
+  norm: normAmong(everyNorm, 'linf'),
   /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
-  readonly epsilon: number;
+  epsilon: radius,
   /** Whether the step starts at a random point of the ball (Wong et al. 2020); default false. */
-  readonly randomStart?: boolean;
+  randomStart: flag(false),
   /** The length of the step in the norm; default epsilon, from a random start 1.25 · epsilon. */
-  readonly stepSize?: number;
-  /** What the attack increases, by name or the caller's own; default `cross-entropy`. */
-  readonly loss?: LossName | Loss;
+  stepSize: stepLength(
+    ({ epsilon, randomStart }: { epsilon: number; randomStart: boolean }) => (randomStart ? 1.25 : 1) * epsilon,
+  ),
+  /** What the attack increases, by name or the caller's own; default `ce`. */
+  loss: lossNamed('ce'),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
-  readonly bounds?: Bounds;
-}
+  bounds: pixelBounds,
+} as const satisfies OptionTable;
 
-const OPTIONS: OptionNames<FgsmOptions> = {
-  name: true,
-  norm: true,
-  epsilon: true,
-  randomStart: true,
-  stepSize: true,
-  loss: true,
-  bounds: true,
-};
+export type FgsmOptions = OptionsOf<typeof FGSM_OPTIONS>;
 
 /**
  * The fast gradient sign method (Goodfellow et al. 2015, arXiv:1412.6572): x + epsilon · steepest(∇ loss(x)), one step
@@ -40,30 +34,14 @@ const OPTIONS: OptionNames<FgsmOptions> = {
  * In mode `evaluate` an image that already meets the goal comes back unchanged; any other comes back after the step.
  */
 export function fgsm(options: FgsmOptions): Attack {
-  checkOptions('fgsm', options, OPTIONS);
-  const {
-    name = 'fgsm',
-    norm = 'linf',
-    epsilon,
-    randomStart = false,
-    loss = 'cross-entropy',
-    bounds = [0, 1],
-  } = options;
-  const { stepSize = (randomStart ? 1.25 : 1) * epsilon } = options;
-  checkBounds(bounds);
-  checkEpsilon(epsilon, norm, bounds);
-  checkPositive('stepSize', stepSize, epsilon === 0);
+  const { norm, randomStart, ...values } = readOptions('fgsm', options, FGSM_OPTIONS);
   return ascending({
-    name,
-    norm: normOf(norm),
-    epsilon,
-    stepSize,
+    ...values,
+    norm: norms[norm],
+    randomStart,
     steps: 1,
     restarts: 1,
-    randomStart,
     momentum: 0,
-    loss: lossOf(loss),
-    bounds,
     keep: 'last',
   });
 }

@@ -4,9 +4,10 @@
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
-import { checkClassTensor } from './labels.ts';
-import { meant } from './meant.ts';
 import { moderation } from './norms/moderate.ts';
+import { describe } from './support/describe.ts';
+import { checkClassTensor } from './support/labels.ts';
+import { meant } from './support/other-names.ts';
 import type { Goal, Loss } from './types.ts';
 
 /** The labels of an untargeted goal, the targets of a targeted one. */
@@ -57,10 +58,18 @@ function ratio(difference: Tensor1D, spread: Tensor1D): Tensor1D {
   return tf.div(tf.mul(difference, factor), tf.add(tf.mul(spread, factor), none));
 }
 
+/** A loss that compares with the clean logits. */
+const comparing = (
+  loss: (logits: Tensor2D, goal: Goal, cleanLogits: Tensor2D | undefined) => Tensor1D,
+): Loss & { readonly needsCleanLogits: true } =>
+  Object.assign((logits: Tensor2D, goal: Goal, cleanLogits?: Tensor2D) => loss(logits, goal, cleanLogits), {
+    needsCleanLogits: true as const,
+  });
+
 function needClasses(what: string, logits: Tensor2D, least: number): void {
   if (logits.shape[1] < least) {
     throw new InputError(
-      `${what} compares ${least} classes; the model has ${logits.shape[1]}. Use the loss 'cross-entropy' or 'cw-margin'.`,
+      `${what} compares ${least} classes; the model has ${logits.shape[1]}. Use the loss 'ce' or 'cw'.`,
     );
   }
 }
@@ -99,7 +108,7 @@ export const cwMarginUpTo =
  *
  * Throws for fewer than 3 classes, targeted fewer than 4.
  */
-export const dlr: Loss = (logits, goal, cleanLogits?: Tensor2D) => {
+export const dlr: Loss = comparing((logits, goal, cleanLogits) => {
   if (goal.kind === 'untargeted') {
     needClasses('The loss DLR', logits, 3);
     const [first, , third] = largest(logits, 3);
@@ -117,13 +126,13 @@ export const dlr: Loss = (logits, goal, cleanLogits?: Tensor2D) => {
   const [first, , third, fourth] = largest(logits, 4);
   const spread = tf.sub(first, tf.add(tf.div(third, 2), tf.div(fourth, 2))) as Tensor1D;
   return ratio(tf.sub(pickClass(logits, classesOf(goal, logits)), pickClass(logits, labels)), spread);
-};
+});
 
 /** `dlr`, and where there are too few classes for it the margin: untargeted max_{j≠y} z_j − z_y, targeted z_t − z_y. */
-export const dlrOrMargin: Loss = (logits, goal, cleanLogits?: Tensor2D) => {
+export const dlrOrMargin: Loss = comparing((logits, goal, cleanLogits) => {
   if (logits.shape[1] >= (goal.kind === 'untargeted' ? 3 : 4)) return dlr(logits, goal, cleanLogits);
   return goal.kind === 'targeted' && goal.labels ? logitDifference(logits, goal) : cwMargin(logits, goal);
-};
+});
 
 /** z_t − z_y: of a target and the label beside it. */
 export const logitDifference: Loss = (logits, goal) => {
@@ -137,20 +146,20 @@ export const logitDifference: Loss = (logits, goal) => {
  * KL(p ‖ q) = Σ_j p_j (log p_j − log q_j), p the softmax of the clean logits, q of these (Zhang et al. 2019,
  * arXiv:1901.08573). It knows no label. Its gradient is 0 at the clean image, so start elsewhere.
  */
-export const kl: Loss = (logits, goal, cleanLogits?: Tensor2D) => {
+export const kl: Loss = comparing((logits, goal, cleanLogits) => {
   if (goal.kind === 'targeted') {
-    throw new InputError(`The loss 'kl' compares with the clean prediction and knows no target; use 'cross-entropy'.`);
+    throw new InputError(`The loss 'kl' compares with the clean prediction and knows no target; use 'ce'.`);
   }
-  if (!cleanLogits) throw new InputError(`The loss 'kl' needs the logits of the unperturbed images; none came.`);
+  if (!cleanLogits)
+    throw new InputError(
+      "The loss 'kl' needs the logits of the unperturbed images, got none. Give a loss of your own that calls it the property needsCleanLogits: true.",
+    );
   const logP = tf.logSoftmax(cleanLogits);
   return tf.sum(tf.mul(tf.exp(logP), tf.sub(logP, tf.logSoftmax(logits))), 1);
-};
+});
 
 /** The losses by name. */
-export const losses = { 'cross-entropy': crossEntropy, 'cw-margin': cwMargin, dlr, kl } as const satisfies Record<
-  string,
-  Loss
->;
+export const losses = { ce: crossEntropy, cw: cwMargin, dlr, kl } as const satisfies Record<string, Loss>;
 
 export type LossName = keyof typeof losses;
 
@@ -159,11 +168,8 @@ export function lossOf(loss: LossName | Loss): Loss {
   if (typeof loss === 'function') return loss;
   if (!Object.hasOwn(losses, loss)) {
     throw new InputError(
-      `loss is one of ${Object.keys(losses).join(', ')}, or a function of (logits, goal, cleanLogits); ${loss} came.${meant(String(loss), Object.keys(losses))}`,
+      `loss: expected one of ${Object.keys(losses).join(', ')}, or a function of (logits, goal, cleanLogits), got ${describe(loss)}.${meant(String(loss), Object.keys(losses))}`,
     );
   }
   return losses[loss];
 }
-
-/** Whether a loss compares with the clean logits: whether it declares its third parameter. */
-export const usesCleanLogits = (loss: Loss): boolean => loss.length > 2;

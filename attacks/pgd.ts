@@ -1,47 +1,53 @@
+// Projected gradient descent.
 import { InputError } from '../src/core/errors.ts';
-import { type Bounds, checkBounds, checkCount, checkEpsilon, checkPositive } from './checks.ts';
-import { ascending } from './gradient-ascent.ts';
-import { type LossName, lossOf } from './losses.ts';
-import { normOf } from './norms/index.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import type { Attack, Loss, NormName } from './types.ts';
+import { ascending } from './loops/gradient-ascent.ts';
+import { everyNorm, norms } from './norms/index.ts';
+import {
+  count,
+  flag,
+  lossNamed,
+  normAmong,
+  notNegative,
+  pixelBounds,
+  radius,
+  stepLength,
+  title,
+} from './support/option-kinds.ts';
+import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
+import type { Attack } from './types.ts';
 
-export interface PgdOptions {
-  /** What the attack is called in results; default `pgd`. */
-  readonly name?: string;
-  /** Default `linf`. */
-  readonly norm?: NormName;
-  /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
-  readonly epsilon: number;
-  /** Default 10. */
-  readonly steps?: number;
-  /** The length of a step in the norm; default 2.5 · epsilon / steps. */
-  readonly stepSize?: number;
-  /** Whether an attempt starts at a random point of the ball, or at the image; default true. */
-  readonly randomStart?: boolean;
-  /** Attempts at each image, each from another random start; default 1. */
-  readonly restarts?: number;
-  /** How much of the accumulated gradient a step keeps; default 0: none. */
-  readonly momentum?: number;
-  /** What the attack increases, by name or the caller's own; default `cross-entropy`. */
-  readonly loss?: LossName | Loss;
-  /** The lowest and the highest value of a pixel; default [0, 1]. */
-  readonly bounds?: Bounds;
-}
+/** The step size of PGD unless another is given: 2.5 · epsilon / steps (Madry et al. 2018). */
+export const defaultStepSize = (epsilon: number, steps: number): number => (2.5 * epsilon) / steps;
 
-/** Those that make sense without a random start. */
+/** The options that make sense without a random start. */
 export const STEP_OPTIONS = {
-  name: true,
-  norm: true,
-  epsilon: true,
-  steps: true,
-  stepSize: true,
-  momentum: true,
-  loss: true,
-  bounds: true,
-} as const;
+  /** What the attack is called in results; default `pgd`. */
+  name: title('pgd'),
+  /** Default `linf`. */
+  norm: normAmong(everyNorm, 'linf'),
+  /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
+  epsilon: radius,
+  /** Default 10. */
+  steps: count(10),
+  /** The length of a step in the norm; default 2.5 · epsilon / steps. */
+  stepSize: stepLength(({ epsilon, steps }: { epsilon: number; steps: number }) => defaultStepSize(epsilon, steps)),
+  /** How much of the accumulated gradient a step keeps; default 0: none. */
+  momentum: notNegative(0),
+  /** What the attack increases, by name or the caller's own; default `ce`. */
+  loss: lossNamed('ce'),
+  /** The lowest and the highest value of a pixel; default [0, 1]. */
+  bounds: pixelBounds,
+} as const satisfies OptionTable;
 
-const OPTIONS: OptionNames<PgdOptions> = { ...STEP_OPTIONS, randomStart: true, restarts: true };
+export const PGD_OPTIONS = {
+  ...STEP_OPTIONS,
+  /** Whether an attempt starts at a random point of the ball, or at the image; default true. */
+  randomStart: flag(true),
+  /** Attempts at each image, each from another random start; default 1. */
+  restarts: count(1),
+} as const satisfies OptionTable;
+
+export type PgdOptions = OptionsOf<typeof PGD_OPTIONS>;
 
 /**
  * Projected gradient descent (Madry et al. 2018, arXiv:1706.06083): from a random point of the ball, `steps` times
@@ -58,39 +64,9 @@ const OPTIONS: OptionNames<PgdOptions> = { ...STEP_OPTIONS, randomStart: true, r
  * Throws InputError for options out of range, images beyond `bounds`, and labels that the model does not have.
  */
 export function pgd(options: PgdOptions): Attack {
-  checkOptions('pgd', options, OPTIONS);
-  const {
-    name = 'pgd',
-    norm = 'linf',
-    epsilon,
-    steps = 10,
-    stepSize = (2.5 * epsilon) / steps,
-    randomStart = true,
-    restarts = 1,
-    momentum = 0,
-    loss = 'cross-entropy',
-    bounds = [0, 1],
-  } = options;
-  checkBounds(bounds);
-  checkEpsilon(epsilon, norm, bounds);
-  checkCount('steps', steps, 1);
-  checkCount('restarts', restarts, 1);
-  checkPositive('stepSize', stepSize, epsilon === 0);
-  checkPositive('momentum', momentum, true);
+  const { norm, randomStart, restarts, ...values } = readOptions('pgd', options, PGD_OPTIONS);
   if (restarts > 1 && !randomStart) {
     throw new InputError(`${restarts} restarts from the image itself are one; set randomStart, or restarts to 1.`);
   }
-  return ascending({
-    name,
-    norm: normOf(norm),
-    epsilon,
-    stepSize,
-    steps,
-    restarts,
-    randomStart,
-    momentum,
-    loss: lossOf(loss),
-    bounds,
-    keep: 'best',
-  });
+  return ascending({ ...values, norm: norms[norm], randomStart, restarts, keep: 'best' });
 }

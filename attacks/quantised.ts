@@ -2,28 +2,29 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
-import { type Bounds, checkBounds, checkCount } from './checks.ts';
-import { addCosts, NO_COST } from './costs.ts';
-import { disposeGoal, goalTensors, type ReadGoal, readGoal, takeGoal } from './goals.ts';
-import { holding } from './held.ts';
-import { checkImages, readPixels } from './images.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import { checkPerturb, checkStart, pixelsOf, samplesOf, sizeOf } from './problem.ts';
-import { takeRows } from './rows.ts';
-import { judge } from './success.ts';
-import { turns } from './turns.ts';
+import { addCosts, NO_COST } from './loops/costs.ts';
+import { disposeGoal, goalTensors, type ReadGoal, readGoal, takeGoal } from './loops/goals.ts';
+import { checkPerturb, checkStart, pixelsOf, samplesOf, sizeOf } from './loops/problem.ts';
+import { takeRows } from './loops/rows.ts';
+import { judge } from './measure/success.ts';
+import { type Norm, norms } from './norms/index.ts';
+import { checkImages, readPixels } from './support/images.ts';
+import { count, pixelBounds, title } from './support/option-kinds.ts';
+import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
+import { holding } from './support/tensor-scope.ts';
+import { turns } from './support/yielding.ts';
 import type { Attack, AttackedModel, AttackProgress, NormName, PerturbOptions } from './types.ts';
 
-export interface QuantisedOptions {
-  /** What the attack is called in results; default that of the attack with `-uint8` after it. */
-  readonly name?: string;
+export const QUANTISED_OPTIONS = {
   /** Values that a pixel may have, evenly from the lowest to the highest; default 256, those of a byte. */
-  readonly levels?: number;
+  levels: count(256, 2),
+  /** What the attack is called in results; default the attack's name with `-uint8` after it. */
+  name: title('uint8'),
   /** The lowest and the highest value of a pixel, those of the attack; default [0, 1]. */
-  readonly bounds?: Bounds;
-}
+  bounds: pixelBounds,
+} as const satisfies OptionTable;
 
-const OPTIONS: OptionNames<QuantisedOptions> = { name: true, levels: true, bounds: true };
+export type QuantisedOptions = OptionsOf<typeof QUANTISED_OPTIONS>;
 
 /**
  * An attack whose examples survive being saved as images of bytes: every pixel has one of `levels` values, the float32
@@ -37,10 +38,10 @@ const OPTIONS: OptionNames<QuantisedOptions> = { name: true, levels: true, bound
  * Throws InputError for images that are not made of such levels themselves.
  */
 export function quantised(attack: Attack, options: QuantisedOptions = {}): Attack {
-  checkOptions('quantised', options, OPTIONS);
-  const { name = `${attack.name}-uint8`, levels = 256, bounds = [0, 1] } = options;
-  checkBounds(bounds);
-  checkCount('levels', levels, 2);
+  const { name, levels, bounds } = readOptions('quantised', options, {
+    ...QUANTISED_OPTIONS,
+    name: title(`${attack.name}-uint8`),
+  });
   const { norm, epsilon } = attack;
   const unit = (bounds[1] - bounds[0]) / (levels - 1);
   const grid: Grid = {
@@ -192,32 +193,37 @@ function roundTo(
 ): Float32Array {
   const levels = Int32Array.from(image, (pixel) => Math.round((pixel - low) / unit));
   const wanted = Float64Array.from(example, (pixel, i) => (pixel - low) / unit - levels[i]);
-  const farthest = norm === 'linf' && radius !== null ? Math.floor(radius + SLACK) : top;
+  const { sum } = norms[norm];
+  const farthest = sum === null && radius !== null ? Math.floor(radius + SLACK) : top;
   const changes = Int32Array.from(wanted, (change, i) => {
     const limited = Math.min(Math.max(whole[rounding](change), -farthest), farthest);
     return Math.min(Math.max(limited, -levels[i]), top - levels[i]);
   });
-  if (radius !== null && norm !== 'linf') shorten(norm, radius, changes, wanted);
+  if (radius !== null && sum !== null) shorten(sum, radius, changes, wanted);
   // An unchanged pixel keeps the very number that it has.
   return image.map((pixel, i) => (changes[i] === 0 ? pixel : low + (range * (levels[i] + changes[i])) / top));
 }
 
 /** Takes back roundings away from the image, the largest first, then whole levels, until the change is in the ball. */
-function shorten(norm: 'l2' | 'l1', radius: number, changes: Int32Array, wanted: Float64Array): void {
+function shorten(
+  { term, total: most }: NonNullable<Norm['sum']>,
+  radius: number,
+  changes: Int32Array,
+  wanted: Float64Array,
+): void {
   const gain = (i: number) => Math.abs(changes[i]) - Math.abs(wanted[i]);
   // Sums of whole numbers, so exact however often they change.
-  const size = (change: number) => (norm === 'l2' ? change ** 2 : Math.abs(change));
-  const most = (radius * (1 + 1e-6)) ** (norm === 'l2' ? 2 : 1);
-  let total = changes.reduce((sum, change) => sum + size(change), 0);
-  while (total > most) {
+  const limit = most(radius * (1 + 1e-6));
+  let total = changes.reduce((sum, change) => sum + term(change), 0);
+  while (total > limit) {
     const order = Array.from(changes.keys())
       .filter((i) => changes[i] !== 0)
       .sort((a, b) => gain(b) - gain(a) || a - b);
     for (const i of order) {
-      if (total <= most) return;
-      total -= size(changes[i]);
+      if (total <= limit) return;
+      total -= term(changes[i]);
       changes[i] -= Math.sign(changes[i]);
-      total += size(changes[i]);
+      total += term(changes[i]);
     }
   }
 }

@@ -1,48 +1,38 @@
+// The Square attack.
 import { foldIn, type Key, uniform } from '../src/core/key.ts';
-import { ask } from './ask.ts';
-import { ballAround, checkNorm, clip, type SearchNorm, scaleTo, searchNorms } from './ball.ts';
-import { type Bounds, checkBounds, checkCount, checkEpsilon, checkPositive } from './checks.ts';
-import { meets, takeGoal } from './goals.ts';
-import { type LossName, lossOf } from './losses.ts';
-import { norms } from './norms/index.ts';
-import { checkOptions, type OptionNames } from './options.ts';
-import { type Attempt, type Clean, imageShape, type Problem, pixelsOf, streamOf } from './problem.ts';
-import { faces } from './region.ts';
-import { ledger, type Outcome, searching } from './search.ts';
-import type { Attack, Loss, NormName } from './types.ts';
+import { meets, takeGoal } from './loops/goals.ts';
+import { type Attempt, type Clean, imageShape, type Problem, pixelsOf, streamOf } from './loops/problem.ts';
+import { ask } from './loops/query.ts';
+import { ledger, type Outcome, searching } from './loops/search.ts';
+import { clip, scaleTo } from './norms/ball.ts';
+import { norms, type SearchNorm, searchNorms } from './norms/index.ts';
+import { faces } from './norms/region.ts';
+import { count, flag, lossNamed, normAmong, pixelBounds, positive, radius, title } from './support/option-kinds.ts';
+import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
+import type { Attack, Bounds, Loss } from './types.ts';
 
-export interface SquareOptions {
+export const SQUARE_OPTIONS = {
   /** What the attack is called in results; default `square`. */
-  readonly name?: string;
+  name: title('square'),
   /** `linf` (default) or `l2`. */
-  readonly norm?: NormName;
+  norm: normAmong(searchNorms, 'linf'),
   /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
-  readonly epsilon: number;
+  epsilon: radius,
   /** Images that the model is asked about in an attempt; default 5000. */
-  readonly queries?: number;
+  queries: count(5000),
   /** The share p of pixels that the first squares cover, above 0 and at most 1; default 0.8. */
-  readonly initialShare?: number;
+  initialShare: positive(0.8),
   /** Whether the schedule of p is that of 10,000 queries shrunk to `queries`, or its beginning; default false. */
-  readonly rescale?: boolean;
+  rescale: flag(false),
   /** Attempts at each image, each with other random numbers; default 1. */
-  readonly restarts?: number;
-  /** What the attack increases, by name or the caller's own; no gradient is taken. Default `cw-margin`. */
-  readonly loss?: LossName | Loss;
+  restarts: count(1),
+  /** What the attack increases, by name or the caller's own; no gradient is taken. Default `cw`. */
+  loss: lossNamed('cw'),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
-  readonly bounds?: Bounds;
-}
+  bounds: pixelBounds,
+} as const satisfies OptionTable;
 
-const OPTIONS: OptionNames<SquareOptions> = {
-  name: true,
-  norm: true,
-  epsilon: true,
-  queries: true,
-  initialShare: true,
-  rescale: true,
-  restarts: true,
-  loss: true,
-  bounds: true,
-};
+export type SquareOptions = OptionsOf<typeof SQUARE_OPTIONS>;
 
 /**
  * The Square attack (Andriushchenko et al. 2020, arXiv:1912.00049): random search by squares at random places, which asks
@@ -56,26 +46,10 @@ const OPTIONS: OptionNames<SquareOptions> = {
  * Throws InputError for options out of range and for the norm l1.
  */
 export function square(options: SquareOptions): Attack {
-  checkOptions('square', options, OPTIONS);
-  const {
-    name = 'square',
-    norm = 'linf',
-    epsilon,
-    queries = 5000,
-    initialShare = 0.8,
-    rescale = false,
-    restarts = 1,
-    loss = 'cw-margin',
-    bounds = [0, 1],
-  } = options;
-  const known = checkNorm(name, norm, searchNorms);
-  checkBounds(bounds);
-  checkEpsilon(epsilon, norm, bounds);
-  checkCount('queries', queries, 1);
-  checkCount('restarts', restarts, 1);
-  checkPositive('initialShare', initialShare, false);
+  const values = readOptions('square', options, SQUARE_OPTIONS);
+  const { name, norm, epsilon, queries, initialShare, rescale, restarts, loss, bounds } = values;
   const shareAt = (query: number) => initialShare / shrinking(rescale ? Math.floor((query / queries) * 10000) : query);
-  const search = { norm: known, epsilon, queries, shareAt, loss: lossOf(loss), bounds };
+  const search = { norm, epsilon, queries, shareAt, loss, bounds };
   return {
     name,
     norm,
@@ -131,7 +105,7 @@ async function run(
     let pixels = stroke.first(key);
     if (start) {
       pixels = Float32Array.from(pixelsOf(start, shape, attempt.image));
-      ballAround(norms[norm], epsilon, bounds, image).project(pixels);
+      norms[norm].ball(epsilon, bounds, image).project(pixels);
     }
     return { ...attempt, key, stroke, pixels, best: pixels, loss: Number.NEGATIVE_INFINITY };
   });
@@ -199,7 +173,7 @@ function peaks({ epsilon, bounds }: RandomSearch, [height, width, channels]: Sha
   const apply = (perturbation: Float32Array): Float32Array => {
     const scale = scaleTo(epsilon, distance(perturbation, none));
     const point = image.map((pixel, i) => clip(pixel + scale * perturbation[i], bounds));
-    ballAround(norms.l2, epsilon, bounds, image).project(point);
+    norms.l2.ball(epsilon, bounds, image).project(point);
     return point;
   };
 

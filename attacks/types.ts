@@ -1,7 +1,9 @@
 // The contracts: what attacks are given, and what they are.
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Key } from '../src/core/key.ts';
-import type { Bounds } from './checks.ts';
+
+/** The lowest and the highest value of a pixel. */
+export type Bounds = readonly [low: number, high: number];
 
 /** images [batch, height, width, channels], pixels in [0, 1] → logits [batch, classes]. */
 export type Classifier = (images: Tensor4D) => Tensor2D;
@@ -30,11 +32,17 @@ export type Goal = GoalOf<Tensor1D>;
 /** A goal as callers give it; bare labels are untargeted. */
 export type GivenGoal = Labels | GoalOf<Labels>;
 
-/**
- * What an attack increases: one value a sample, [batch]. `cleanLogits` are those of the unperturbed images, for losses
- * that compare with them.
- */
-export type Loss = (logits: Tensor2D, goal: Goal, cleanLogits?: Tensor2D) => Tensor1D;
+/** What an attack increases. */
+export interface Loss {
+  /**
+   * One value a sample, [batch].
+   *
+   * @param cleanLogits logits of the unperturbed images; given to losses with `needsCleanLogits`
+   */
+  (logits: Tensor2D, goal: Goal, cleanLogits?: Tensor2D): Tensor1D;
+  /** Whether the loss compares with the clean logits, which may cost a forward pass. */
+  readonly needsCleanLogits?: boolean;
+}
 
 /** What an attack asked of the model, counted in images. */
 export interface Cost {

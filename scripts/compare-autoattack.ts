@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Attack, apgd, apgdT, autoattack, fabT, robustAccuracy, square } from '../attacks/index.ts';
-import { decodeSafetensors } from '../src/checkpoints/safetensors.ts';
+import { decodeSafetensors } from '../src/checkpoints/safetensors/safetensors.ts';
 import { ENGINE, registerEngine } from '../src/engine/index.ts';
 
 const { values: options } = parseArgs({ options: { threads: { type: 'string', default: '2' } } });

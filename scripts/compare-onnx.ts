@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { argv, exit } from 'node:process';
 import { startBackend } from '../src/backends/start.ts';
-import { loadTarget } from '../src/evaluation/target.ts';
+import { loadTarget } from '../src/evaluation/targets/target.ts';
 import { distancesFrom, readOnnxReference } from '../test/evaluation/onnx-reference.ts';
 
 const LOGITS = 1e-4;

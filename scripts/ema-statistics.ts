@@ -12,11 +12,11 @@ import { disposeParams, disposeTensors, type Tensors, zerosLike } from '../src/c
 import { ENGINE, registerEngine } from '../src/engine/index.ts';
 import { runNetwork } from '../src/ops/network.ts';
 import { weightedSum } from '../src/ops/weighted-sum.ts';
-import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from '../src/training/batches.ts';
-import { readRunConfig, runFolder } from '../src/training/run-folder.ts';
+import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from '../src/training/batches/batches.ts';
+import { readRunConfig, runFolder } from '../src/training/run/run-folder.ts';
+import { measureAccuracy } from '../src/training/run/validate.ts';
 import type { TrainedNetwork } from '../src/training/state.ts';
 import { openTask, type Task } from '../src/training/task.ts';
-import { measureAccuracy } from '../src/training/validate.ts';
 import { markdownTable } from './bench/table.ts';
 
 const { values, positionals } = parseArgs({

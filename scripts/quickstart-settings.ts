@@ -1,6 +1,6 @@
 // The setting of the quickstart, which the study of AGENT's settings takes up.
-import type { AttackSpec } from '../src/evaluation/attacks.ts';
-import type { TrainOptions } from '../src/training/config.ts';
+import type { AttackSpec } from '../src/evaluation/attacks/named-attacks.ts';
+import type { TrainOptions } from '../src/training/config/config.ts';
 
 /** What the runs of the quickstart share. */
 export const QUICKSTART: TrainOptions = {
@@ -22,5 +22,5 @@ export const QUICKSTART: TrainOptions = {
 };
 
 /** What every run is measured by, on this many test images. */
-export const ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce', stepSize: null };
+export const ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce' };
 export const TEST_IMAGES = 500;

@@ -8,13 +8,16 @@
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBackend } from '../src/backends/start.ts';
-import { endWithReader } from '../src/cli/closed-pipe.ts';
-import { reportText } from '../src/cli/report.ts';
-import { listenForSignals } from '../src/cli/signals.ts';
+import { reportText } from '../src/cli/commands/report.ts';
+import { endWithReader } from '../src/cli/terminal/closed-pipe.ts';
+import { listenForSignals } from '../src/cli/terminal/signals.ts';
 import { evaluate } from '../src/evaluation/evaluate.ts';
-import { formatSparsity, percent, readRuns, writeReport } from '../src/reporting/index.ts';
-import { optimizerTitle } from '../src/reporting/table.ts';
-import { type Grid, type Job, jobsOf, runSweep, type SweepEvent, warningOf } from '../src/sweeps/index.ts';
+import { writeReport } from '../src/reporting/report.ts';
+import { readRuns } from '../src/reporting/runs.ts';
+import { formatSparsity, optimizerTitle, percent } from '../src/reporting/tables/table.ts';
+import { type Grid, type Job, jobsOf } from '../src/sweeps/grid.ts';
+import { warningOf } from '../src/sweeps/job.ts';
+import { runSweep, type SweepEvent } from '../src/sweeps/sweep.ts';
 import { ATTACK, QUICKSTART, TEST_IMAGES } from './quickstart-settings.ts';
 
 const GRID: Grid = {

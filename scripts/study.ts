@@ -10,22 +10,19 @@ import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/pro
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { writeAtomically } from '../src/checkpoints/atomic-file.ts';
-import { listenForSignals } from '../src/cli/signals.ts';
+import { writeAtomically } from '../src/checkpoints/files/atomic-file.ts';
+import { listenForSignals } from '../src/cli/terminal/signals.ts';
 import { UsageError } from '../src/core/errors.ts';
 import { version } from '../src/evaluation/version.ts';
-import {
-  collectReport,
-  formatEpochsToAccuracy,
-  formatResults,
-  type RunRecord,
-  readRuns,
-  renderPage,
-  resultRows,
-} from '../src/reporting/index.ts';
-import { datasetTitle } from '../src/reporting/runs.ts';
-import { runSweep, type SweepEvent, warningOf } from '../src/sweeps/index.ts';
-import { readRunConfig } from '../src/training/run-folder.ts';
+import { renderPage } from '../src/reporting/page/page.ts';
+import { collectReport } from '../src/reporting/report-data.ts';
+import { datasetTitle, type RunRecord, readRuns } from '../src/reporting/runs.ts';
+import { formatEpochsToAccuracy } from '../src/reporting/tables/epochs-to-accuracy.ts';
+import { resultRows } from '../src/reporting/tables/result-rows.ts';
+import { formatResults } from '../src/reporting/tables/results.ts';
+import { warningOf } from '../src/sweeps/job.ts';
+import { runSweep, type SweepEvent } from '../src/sweeps/sweep.ts';
+import { readRunConfig } from '../src/training/run/run-folder.ts';
 import { ATTACK, jobOfRun, type Known, plannedRuns, type StudyRun, TEST_IMAGES, TOTALS } from './study/design.ts';
 import { hasDiverged, knownFrom, outcomesOf, studyEpochs } from './study/outcomes.ts';
 import { progress, replaceSection, type StudyState, studySection } from './study/text.ts';

@@ -9,11 +9,11 @@
 
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { writeAtomically } from '../src/checkpoints/atomic-file.ts';
 import { readCheckpoint } from '../src/checkpoints/checkpoint.ts';
-import { readEvaluations } from '../src/evaluation/record.ts';
+import { writeAtomically } from '../src/checkpoints/files/atomic-file.ts';
+import { readEvaluations } from '../src/evaluation/results/results-file.ts';
 import { zooCards, zooFile, zooFolder } from '../src/evaluation/zoo/cards.ts';
-import type { TrainConfig } from '../src/training/config.ts';
+import type { TrainConfig } from '../src/training/config/config.ts';
 
 const text = { type: 'string' } as const;
 const { values: options, positionals } = parseArgs({

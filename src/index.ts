@@ -5,8 +5,8 @@ export * from '../attacks/index.ts';
 export { BACKENDS, type BackendChoice, type BackendName } from './backends/names.ts';
 export { type StartedBackend, type StartOptions, startBackend } from './backends/start.ts';
 export { type ReadCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoints/checkpoint.ts';
-export { type Exported, type ExportFormat, exportModel } from './checkpoints/export.ts';
-export { type Imported, type ImportOptions, importModel } from './checkpoints/import.ts';
+export { type Exported, type ExportFormat, exportModel } from './checkpoints/exchange/export.ts';
+export { type Imported, type ImportOptions, importModel } from './checkpoints/exchange/import.ts';
 export { type LoadedModel, loadModel } from './checkpoints/load-model.ts';
 export type { Reading, StemName } from './checkpoints/pytorch/reading.ts';
 export {
@@ -14,7 +14,7 @@ export {
   encodeSafetensors,
   type Safetensors,
   type StoredTensor,
-} from './checkpoints/safetensors.ts';
+} from './checkpoints/safetensors/safetensors.ts';
 export type { Checkpoint, ModelRecord } from './checkpoints/types.ts';
 export { InputError, UsageError } from './core/errors.ts';
 export {
@@ -51,9 +51,31 @@ export {
   scatterValues,
   structure,
 } from './core/structure.ts';
-export * from './data/index.ts';
+export { type AddOptions, addDataset } from './data/add.ts';
+export { MAX_SHIFT, type Placement, placements } from './data/augment.ts';
+export { type BatchOptions, batchesOf, batchImages, batchLabels, epochBatches } from './data/batch.ts';
+export { type FetchOptions, fetchDataset } from './data/fetch.ts';
+export type { Checksum } from './data/files/checksum.ts';
+export { dataDirectory } from './data/files/directory.ts';
+export type { DownloadFailure, DownloadProgress } from './data/files/download.ts';
+export { type DatasetInfo, datasetInfo } from './data/info.ts';
+export { checkFolderMeant, checkTestSplit, datasetLabel, loadDataset } from './data/load.ts';
+export { type DatasetName, datasetNames, datasetOf, datasets } from './data/sets/datasets.ts';
+export { type SyntheticOptions, synthetic } from './data/sets/synthetic.ts';
+export { balanced, type TrainingIndices, testIndices, trainingIndices } from './data/split.ts';
+export type * from './data/types.ts';
 export * from './engine/index.ts';
-export { type AttackSpec, attackLabel, type ProtocolName, parseAttacks, protocol } from './evaluation/attacks.ts';
+export { type AttackSpec, attackLabel, parseAttacks } from './evaluation/attacks/named-attacks.ts';
+export { type ProtocolName, protocol } from './evaluation/attacks/protocols.ts';
+export { type CertifyModelOptions, certify } from './evaluation/certify/certify.ts';
+export { type Certification, certifiedAt, readCertifications } from './evaluation/certify/record.ts';
+export {
+  type Certificate,
+  type CertifyOptions,
+  type Smoothed,
+  type SmoothOptions,
+  smooth,
+} from './evaluation/certify/smooth.ts';
 export { evaluate } from './evaluation/evaluate.ts';
 export {
   type Example,
@@ -61,14 +83,38 @@ export {
   type ExamplesOptions,
   encodeExamples,
   makeExamples,
-} from './evaluation/examples.ts';
+} from './evaluation/examples/examples.ts';
 export { type Accuracy, type Interval, wilson } from './evaluation/intervals.ts';
 export type { EvaluateOptions, ModelOptions } from './evaluation/options.ts';
-export type { Preprocessing } from './evaluation/preprocessing.ts';
-export { type LoadOptions, loadTarget, type ModelSource, type Target } from './evaluation/target.ts';
+export type { Preprocessing } from './evaluation/targets/preprocessing.ts';
+export { type LoadOptions, loadTarget, type ModelSource, type Target } from './evaluation/targets/target.ts';
 export type { AttackResult, AttackStage, Evaluation } from './evaluation/types.ts';
 export { type ZooCard, zooCards } from './evaluation/zoo/cards.ts';
-export * from './models/index.ts';
+export { apply, init } from './models/init.ts';
+export {
+  checkWeights,
+  type Declared,
+  flops,
+  type Kernel,
+  kernelsOf,
+  type ParameterCounts,
+  type ParameterInfo,
+  parameterCounts,
+  parametersOf,
+  statisticsOf,
+} from './models/inspect.ts';
+export { buildModel, type ModelName, modelBuilder, models } from './models/models.ts';
+export {
+  fromPytorch,
+  MODEL_METADATA,
+  type PytorchLayout,
+  type PytorchTensor,
+  pytorchTensors,
+  toPytorch,
+} from './models/pytorch.ts';
+export type { ModelBuilder, Weights } from './models/types.ts';
+export { type VggChannels, vggBsr } from './models/vgg.ts';
+export { wideResnet } from './models/wide-resnet.ts';
 export { extraBatches, splitBatch } from './objectives/extra-images.ts';
 export { type ObjectiveName, type ObjectiveOptions, objectives } from './objectives/objectives.ts';
 export type { InnerAttack, Objective, ObjectiveBatch } from './objectives/types.ts';
@@ -126,9 +172,11 @@ export type { GradientTransformation, OptimizerState } from './optimizers/types.
 export { type VariableLoss, type VariableOwner, variableLoss } from './optimizers/variables.ts';
 export { compareVariance, gradientVariance } from './optimizers/variance.ts';
 export { type AgentVariant, type AgentVariantName, agentVariants } from './optimizers/variants.ts';
-export { type ExampleFiles, writeExamples } from './reporting/examples.ts';
-export { type ResultRow, readRuns, resultRows } from './reporting/index.ts';
+export { type ExampleFiles, writeExamples } from './reporting/pictures/examples.ts';
 export { type Report, type ReportOptions, writeReport } from './reporting/report.ts';
+export { readRuns } from './reporting/runs.ts';
+export { resultRows } from './reporting/tables/result-rows.ts';
+export type { ResultRow } from './reporting/tables/results.ts';
 export { type BsrNetOptions, bsrNet, startBsrNet } from './sparsity/bsr-net.ts';
 export {
   bsrNetConnected,
@@ -147,15 +195,8 @@ export { fixedSigns, type SignOf, type Signs } from './sparsity/signs.ts';
 export { sparsify } from './sparsity/sparsify.ts';
 export { type Spread, type StartOptions as StartNetworkOptions, startNetwork } from './sparsity/start-network.ts';
 export type { MaskUpdate, Progress, Sparsifier } from './sparsity/types.ts';
-export {
-  type Axes,
-  type Grid,
-  type Job,
-  jobsOf,
-  runSweep,
-  type SweepOptions,
-  type SweepResult,
-} from './sweeps/index.ts';
+export { type Axes, type Grid, type Job, jobsOf } from './sweeps/grid.ts';
+export { runSweep, type SweepOptions, type SweepResult } from './sweeps/sweep.ts';
 export {
   configHash,
   describe,
@@ -164,9 +205,9 @@ export {
   SETTINGS,
   type TrainConfig,
   type TrainOptions,
-} from './training/config.ts';
-export { sha256OfFile } from './training/fingerprint.ts';
-export type { MetricRow } from './training/metrics.ts';
-export { type RecipeName, recipes } from './training/recipes.ts';
+} from './training/config/config.ts';
+export { type RecipeName, recipes } from './training/config/recipes.ts';
+export { sha256OfFile } from './training/run/fingerprint.ts';
+export type { MetricRow } from './training/run/metrics.ts';
 export { train } from './training/train.ts';
 export type { RunSummary, TrainEvent, TrainRunOptions } from './training/types.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { decodeSafetensors, type StoredTensor } from '../src/checkpoints/safetensors.ts';
+import { decodeSafetensors, type StoredTensor } from '../src/checkpoints/safetensors/safetensors.ts';
 
 const folder = new URL('../../test/golden/', import.meta.url);
 

@@ -1,23 +1,21 @@
-import { InputError } from '../../src/core/errors.ts';
-import { meant } from '../meant.ts';
+// The table of norms.
 import type { NormName } from '../types.ts';
 import { l1 } from './l1.ts';
 import { l2 } from './l2.ts';
 import { linf } from './linf.ts';
 import type { Norm } from './norm.ts';
 
-export type { Norm } from './norm.ts';
+export type { Norm, PlainNorm } from './norm.ts';
 export { l1, l2, linf };
 
 /** The norms by name. */
-export const norms: { readonly [Name in NormName]: Norm } = { linf, l2, l1 };
+export const norms = { linf, l2, l1 } as const satisfies { readonly [Name in NormName]: Norm };
 
-/** The norm of a name. */
-export function normOf(name: NormName): Norm {
-  if (!Object.hasOwn(norms, name)) {
-    throw new InputError(
-      `norm is one of ${Object.keys(norms).join(', ')}; ${name} came.${meant(String(name), Object.keys(norms))}`,
-    );
-  }
-  return norms[name];
-}
+/** The names of all norms. */
+export const everyNorm = Object.keys(norms) as NormName[];
+
+/** The norms that attacks in plain memory know. */
+export const searchNorms = ['linf', 'l2'] as const satisfies readonly NormName[];
+
+/** A norm that attacks in plain memory know. */
+export type SearchNorm = (typeof searchNorms)[number];

@@ -1,7 +1,9 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, uniform } from '../../src/core/key.ts';
+import type { Bounds } from '../types.ts';
 import type { Norm } from './norm.ts';
+import { ballAndBounds } from './region.ts';
 
 /** The share of pixels that one step moves. */
 const MOVED = 0.01;
@@ -52,7 +54,24 @@ export const l1: Norm = {
     for (let i = 0; i < a.length; i++) sum += Math.abs(a[i] - b[i]);
     return sum;
   },
+  // A sparse step would waste itself on pixels that it pushes out of their bounds.
+  region: (epsilon, bounds, pixels, shape) =>
+    ballAndBounds(l1, epsilon, bounds, pixels, shape, (gradient, adversarial) =>
+      l1.steepest(movable(gradient, adversarial, bounds)),
+    ),
+  isExact: false,
+  largestRadius: () => Number.POSITIVE_INFINITY,
+  sum: { term: Math.abs, total: (radius) => radius },
 };
 
 /** 1 for the `active` largest of `size` sorted magnitudes, 0 for the others. */
 const rank = (size: number, active: Tensor): Tensor => tf.cast(tf.less(tf.range(0, size), active), 'float32');
+
+/** The gradient without the pixels that a step would push out of their bounds, which a sparse step would waste itself on. */
+const movable = (gradient: Tensor4D, adversarial: Tensor4D, [low, high]: Bounds): Tensor4D => {
+  const stuck = tf.logicalOr(
+    tf.logicalAnd(tf.greaterEqual(adversarial, high), tf.greater(gradient, 0)),
+    tf.logicalAnd(tf.lessEqual(adversarial, low), tf.less(gradient, 0)),
+  );
+  return tf.mul(gradient, tf.cast(tf.logicalNot(stuck), 'float32'));
+};

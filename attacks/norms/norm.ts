@@ -1,8 +1,11 @@
+// What attacks need to know of a norm. Nothing outside this folder asks which norm it has.
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Key } from '../../src/core/key.ts';
-import type { NormName } from '../types.ts';
+import type { Bounds, NormName } from '../types.ts';
+import type { Ball } from './ball.ts';
+import type { Region } from './region.ts';
 
-/** What attacks need to know of a norm. Perturbations and gradients are [batch, height, width, channels]. */
+/** A norm. Perturbations and gradients in tensors are [batch, height, width, channels]. */
 export interface Norm {
   readonly name: NormName;
   /** `size` numbers, a point uniform in the ball of radius `epsilon`. */
@@ -18,4 +21,28 @@ export interface Norm {
   readonly length: (perturbation: Tensor4D) => Tensor1D;
   /** The length of one difference a − b, in float64. */
   readonly distance: (a: ArrayLike<number>, b: ArrayLike<number>) => number;
+  /**
+   * Where adversarial images may lie: the ball around each image, and the bounds.
+   *
+   * @param pixels of the images, row-major; borrowed while the region is in use
+   */
+  readonly region: (epsilon: number, bounds: Bounds, pixels: Float32Array, shape: Tensor4D['shape']) => Region;
+  /** Whether points that a region projects lie in the ball exactly, not up to float32. */
+  readonly isExact: boolean;
+  /** The largest radius that means anything for pixels of this range. */
+  readonly largestRadius: (range: number) => number;
+  /** The norm as a sum over pixels: a term for each change, and their total at a radius. Null for a maximum. */
+  readonly sum: { readonly term: (change: number) => number; readonly total: (radius: number) => number } | null;
+}
+
+/** A norm for attacks that keep images one by one, in plain memory. */
+export interface PlainNorm extends Norm {
+  /** The ball around one image, and the bounds. */
+  readonly ball: (epsilon: number, bounds: Bounds, image: Float32Array) => Ball;
+  /** Adds to a point the step of a length that increases a linear function most, given its gradient. */
+  readonly climb: (point: Float32Array, gradient: Float32Array, length: number) => void;
+  /** How far that step moves a pixel, up to a factor, given the magnitude of its gradient. */
+  readonly pace: (magnitude: number) => number;
+  /** The length of a gradient in the dual norm: what a step of length 1 gains. */
+  readonly gain: (gradient: Float32Array) => number;
 }

@@ -22,14 +22,9 @@ export const ATTACK_CHOICES: { readonly [Name in AttackName]: AttackChoice } = {
   },
   bim: { title: 'BIM', note: 'PGD that starts at the image itself.', steps: steps(20) },
   'mi-fgsm': { title: 'MI-FGSM', note: 'BIM along the accumulated gradient.', steps: steps(20) },
-  'apgd-ce': {
-    title: 'Auto-PGD, cross-entropy',
+  apgd: {
+    title: 'Auto-PGD',
     note: 'PGD that chooses its own step sizes.',
-    steps: steps(50),
-  },
-  'apgd-dlr': {
-    title: 'Auto-PGD, difference of logits',
-    note: 'Its loss does not vanish where the model is very sure.',
     steps: steps(50),
   },
   'apgd-t': {
@@ -52,7 +47,7 @@ export const ATTACK_CHOICES: { readonly [Name in AttackName]: AttackChoice } = {
     note: 'Steps to the nearest boundary, taken as flat; one further than ε does not count.',
     steps: steps(50),
   },
-  'cw-l2': {
+  cw: {
     title: 'Carlini–Wagner',
     note: 'Searches the smallest change by gradient descent, at nine times the steps; one larger than ε does not count.',
     steps: steps(60),

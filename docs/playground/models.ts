@@ -1,10 +1,10 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
-import type { Bounds } from '../../attacks/checks.ts';
 import { type Classifier, classifier } from '../../attacks/index.ts';
-import { decodeSafetensors } from '../../src/checkpoints/safetensors.ts';
-import { paramsBelow, parseCheckpoint, tensorsBelow } from '../../src/checkpoints/stored.ts';
+import type { Bounds } from '../../attacks/support/checks.ts';
+import { decodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
+import { paramsBelow, parseCheckpoint, tensorsBelow } from '../../src/checkpoints/safetensors/stored.ts';
 import { disposeParams, disposeTensors, isSparse, type Params } from '../../src/core/params.ts';
 import { checkWeights } from '../../src/models/inspect.ts';
 import { buildModel } from '../../src/models/models.ts';

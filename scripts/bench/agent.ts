@@ -1,4 +1,4 @@
-import type { TrainOptions } from '../../src/training/config.ts';
+import type { TrainOptions } from '../../src/training/config/config.ts';
 import type { Section } from './context.ts';
 import { median, min } from './statistics.ts';
 import { markdownTable, number, ratio } from './table.ts';

@@ -1,6 +1,6 @@
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { StoredTensor } from '../../src/checkpoints/safetensors.ts';
+import type { StoredTensor } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { foldIn, integers, seedKey, uniform } from '../../src/core/key.ts';
 import {
   disposeParams,
@@ -11,7 +11,9 @@ import {
   trainable,
 } from '../../src/core/params.ts';
 import { scatterValues, sizeOf } from '../../src/core/structure.ts';
-import { buildModel, init, kernelsOf } from '../../src/models/index.ts';
+import { init } from '../../src/models/init.ts';
+import { kernelsOf } from '../../src/models/inspect.ts';
+import { buildModel } from '../../src/models/models.ts';
 import type { Program } from '../../src/ops/network.ts';
 import { uniform as uniformSparsity, type WeightCounts } from '../../src/sparsity/distributions.ts';
 import { sparsify } from '../../src/sparsity/sparsify.ts';

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { EngineBackend } from '../../src/engine/backend.ts';
-import type { Pool } from '../../src/engine/pool.ts';
-import { type Call, RECORDS } from '../../src/engine/records.ts';
+import { type Call, RECORD_FIELDS } from '../../src/engine/records/records.ts';
+import type { Pool } from '../../src/engine/runtime/pool.ts';
 import { type Work, workOf } from './work.ts';
 
 export const engine = (): EngineBackend => tf.backend() as unknown as EngineBackend;
@@ -37,7 +37,7 @@ export async function profiled(work: () => void | Promise<void>): Promise<readon
     runFields: (tasks, calls, number) => {
       for (const call of calls) {
         const { kernel, fields } = call;
-        const entries = RECORDS[kernel].map((name, i) => [name, number(fields[i])] as const);
+        const entries = RECORD_FIELDS[kernel].names.map((name, i) => [name, number(fields[i])] as const);
         const named = { kernel, fields: Object.fromEntries(entries) } as unknown as Call;
         time(named, tasks, () => original.runFields(tasks, [call], number));
       }

@@ -3,7 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../../src/checkpoints/safetensors.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type StoredTensor,
+} from '../../src/checkpoints/safetensors/safetensors.ts';
 
 export type Answer = Readonly<Record<string, unknown>>;
 export type Arrays = Readonly<Record<string, Float32Array>>;

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ENGINE, engineInfo, registerEngine } from '../../src/engine/index.ts';
-import { flops } from '../../src/models/index.ts';
+import { flops } from '../../src/models/inspect.ts';
 import { actionsOf } from './actions.ts';
 import { type Context, inRounds, type Section } from './context.ts';
 import { type Batch, disposeNet, type Net, randomBatch, randomNet } from './nets.ts';

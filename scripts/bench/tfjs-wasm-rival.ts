@@ -7,7 +7,11 @@ import { createInterface } from 'node:readline';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { crossEntropy, lossGradient } from '../../attacks/index.ts';
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../../src/checkpoints/safetensors.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type StoredTensor,
+} from '../../src/checkpoints/safetensors/safetensors.ts';
 import { type Program, runNetwork } from '../../src/ops/network.ts';
 import { type Action, actionsOf } from './actions.ts';
 import { type Batch, type Net, storedTensor } from './nets.ts';

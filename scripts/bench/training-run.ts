@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { foldIn, seedKey } from '../../src/core/key.ts';
-import { synthetic } from '../../src/data/synthetic.ts';
+import { synthetic } from '../../src/data/sets/synthetic.ts';
 import type { Split } from '../../src/data/types.ts';
-import { parseConfig, type TrainOptions } from '../../src/training/config.ts';
+import { parseConfig, type TrainOptions } from '../../src/training/config/config.ts';
 import { train } from '../../src/training/train.ts';
 
 /** What one epoch of `equipoise train` took, in seconds. */

@@ -1,4 +1,4 @@
-import type { Call } from '../../src/engine/records.ts';
+import type { Call } from '../../src/engine/records/records.ts';
 
 /** What a call must do at least. */
 export interface Work {

@@ -1,11 +1,11 @@
 // The settings of AGENT that answer its failures: the runs with and without each, and the tables of what they did.
 
-import { pairedDifference } from '../../src/reporting/paired-difference.ts';
 import type { RunRecord } from '../../src/reporting/runs.ts';
-import { mean, standardDeviation } from '../../src/reporting/statistics.ts';
-import { formatPoints, percent } from '../../src/reporting/table.ts';
+import { pairedDifference } from '../../src/reporting/statistics/paired-difference.ts';
+import { mean, standardDeviation } from '../../src/reporting/statistics/statistics.ts';
+import { formatPoints, percent } from '../../src/reporting/tables/table.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
-import { configHash, parseConfig, type TrainOptions } from '../../src/training/config.ts';
+import { configHash, parseConfig, type TrainOptions } from '../../src/training/config/config.ts';
 import { median } from '../bench/statistics.ts';
 import { QUICKSTART } from '../quickstart-settings.ts';
 

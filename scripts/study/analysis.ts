@@ -1,17 +1,11 @@
+import { studentQuantile, studentTails } from '../../src/evaluation/distributions.ts';
 import {
   type Estimate,
   LEAST_PAIRS,
   type PairedDifference,
   pairedDifference,
-} from '../../src/reporting/paired-difference.ts';
-import {
-  holm,
-  mean,
-  smallestDetectable,
-  standardDeviation,
-  studentQuantile,
-  studentTails,
-} from '../../src/reporting/statistics.ts';
+} from '../../src/reporting/statistics/paired-difference.ts';
+import { holm, mean, smallestDetectable, standardDeviation } from '../../src/reporting/statistics/statistics.ts';
 import { type AgentArm, type ArmName, agentArms, CELLS, type CellName, cellNames, type PrimaryArm } from './design.ts';
 
 /** What a finished run of the study came to. Accuracies are fractions of the test images. */

@@ -1,6 +1,12 @@
-import type { AttackSpec } from '../../src/evaluation/attacks.ts';
+import type { AttackSpec } from '../../src/evaluation/attacks/named-attacks.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
-import { applicable, configHash, parseConfig, type TrainConfig, type TrainOptions } from '../../src/training/config.ts';
+import {
+  applicable,
+  configHash,
+  parseConfig,
+  type TrainConfig,
+  type TrainOptions,
+} from '../../src/training/config/config.ts';
 
 // docs/study-plan.md says in words what stands here, and why.
 
@@ -26,7 +32,7 @@ export const SHARED = {
 } as const satisfies TrainOptions;
 
 /** What every run is measured by, on this many test images, balanced over the classes. */
-export const ATTACK = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce', stepSize: null } as const satisfies AttackSpec;
+export const ATTACK = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce' } as const satisfies AttackSpec;
 export const TEST_IMAGES = 5000;
 
 /** Learning rates to choose from, at `RATE_SEED`, which is not reported. */

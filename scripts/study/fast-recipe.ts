@@ -2,10 +2,10 @@
 // came to on held-out training images. The test images are never looked at.
 
 import type { RunRecord } from '../../src/reporting/runs.ts';
-import { percent } from '../../src/reporting/table.ts';
+import { percent } from '../../src/reporting/tables/table.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
-import { configHash, parseConfig, type TrainOptions } from '../../src/training/config.ts';
-import type { MetricColumn } from '../../src/training/metrics.ts';
+import { configHash, parseConfig, type TrainOptions } from '../../src/training/config/config.ts';
+import type { MetricColumn } from '../../src/training/run/metrics.ts';
 
 /** The network and the images of every run. */
 const SMALL = { recipe: 'fast', dataset: 'cifar10', width: 0.25, trainLimit: 20_000, epochs: 6, seed: 0 } as const;

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { attackLabel } from '../../src/evaluation/attacks.ts';
-import { type EpochsToAccuracy, epochsToAccuracy } from '../../src/reporting/epochs-to-accuracy.ts';
+import { attackLabel } from '../../src/evaluation/attacks/named-attacks.ts';
 import { costedRun, isComplete, type RunRecord } from '../../src/reporting/runs.ts';
-import { runFolder } from '../../src/training/run-folder.ts';
+import { type EpochsToAccuracy, epochsToAccuracy } from '../../src/reporting/tables/epochs-to-accuracy.ts';
+import { runFolder } from '../../src/training/run/run-folder.ts';
 import type { Accuracies, Outcome } from './analysis.ts';
 import { ATTACK, type Known, SHARED, type StudyRun, TEST_IMAGES } from './design.ts';
 

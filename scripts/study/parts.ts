@@ -4,8 +4,9 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type RunRecord, readRuns } from '../../src/reporting/runs.ts';
-import { type Job, runSweep } from '../../src/sweeps/index.ts';
+import type { Job } from '../../src/sweeps/grid.ts';
 import type { JobEvaluation } from '../../src/sweeps/job.ts';
+import { runSweep } from '../../src/sweeps/sweep.ts';
 
 /** A study whose runs are made part by part. */
 export interface PartedStudy<Part extends string> {

@@ -1,6 +1,6 @@
-import type { EpochsToAccuracy } from '../../src/reporting/epochs-to-accuracy.ts';
-import { mean, smallestDetectable, standardDeviation } from '../../src/reporting/statistics.ts';
-import { formatEstimate, formatPoints, percent, signed } from '../../src/reporting/table.ts';
+import { mean, smallestDetectable, standardDeviation } from '../../src/reporting/statistics/statistics.ts';
+import type { EpochsToAccuracy } from '../../src/reporting/tables/epochs-to-accuracy.ts';
+import { formatEstimate, formatPoints, percent, signed } from '../../src/reporting/tables/table.ts';
 import { median } from '../bench/statistics.ts';
 import {
   ALPHA,

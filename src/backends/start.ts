@@ -1,5 +1,6 @@
 import { UsageError } from '../core/errors.ts';
-import { BACKENDS, type BackendName } from './names.ts';
+import type { KnownName } from '../core/known-name.ts';
+import { BACKENDS, type BackendChoice, type BackendName } from './names.ts';
 import { firstLine, installedVersion } from './packages.ts';
 
 export interface StartOptions {
@@ -40,7 +41,10 @@ export function automaticOrder(installed: (name: string) => boolean): readonly B
  *
  * @throws UsageError for an unknown name; InputError where the backend is missing or does not start, with the remedy
  */
-export async function startBackend(choice: string, options: StartOptions = {}): Promise<StartedBackend> {
+export async function startBackend<Choice extends string>(
+  choice: KnownName<Choice, BackendChoice>,
+  options: StartOptions = {},
+): Promise<StartedBackend> {
   if (choice !== 'auto') {
     const name = backendName(choice);
     return { name, detail: await STARTERS[name](options) };

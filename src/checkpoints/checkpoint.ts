@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
 import { inWords, isBelowFile, isMissing, reading } from '../core/system-errors.ts';
-import { previousOf, writeAtomically } from './atomic-file.ts';
-import { decodeCheckpoint, encodeCheckpoint } from './encode.ts';
-import type { Guard } from './lock.ts';
-import type { StoredCheckpoint } from './stored.ts';
+import type { Guard } from '../files/lock.ts';
+import { previousOf, writeAtomically } from './files/atomic-file.ts';
+import { decodeCheckpoint, encodeCheckpoint } from './safetensors/encode.ts';
+import type { StoredCheckpoint } from './safetensors/stored.ts';
 import type { Checkpoint } from './types.ts';
 
 /**

@@ -5,7 +5,7 @@ import { checkWeights } from '../models/inspect.ts';
 import { buildModel } from '../models/models.ts';
 import type { Program } from '../ops/network.ts';
 import { type CheckpointFile, readCheckpoint } from './checkpoint.ts';
-import { paramsBelow, tensorsBelow } from './stored.ts';
+import { paramsBelow, tensorsBelow } from './safetensors/stored.ts';
 import type { Json, ModelRecord } from './types.ts';
 
 /** A trained network, ready to run. */

@@ -1,16 +1,23 @@
-import type { Flags, FlagValues } from './flags.ts';
-import type { Terminal } from './terminal.ts';
+// What a command is: its flags and positionals as data, and what it does.
+import type { Flags, FlagValues } from './flags/flags.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 export interface Positional {
   readonly name: string;
   readonly description: string;
   readonly required: boolean;
+  /** What completion lists: paths, or the names of commands. */
+  readonly value?: 'COMMAND' | 'FILE' | 'PATH';
+  /** Words that completion lists before paths. */
+  readonly suggestions?: readonly string[];
+  /** All values that are allowed. */
+  readonly choices?: readonly string[];
 }
 
-/** What a command is told by its user. */
+/** What a user gives to a command. */
 export interface Invocation<F extends Flags> {
   readonly flags: FlagValues<F>;
-  /** What came beside the flags, in order; required ones are present. */
+  /** The words beside the flags, in order; required ones are present. */
   readonly positionals: readonly string[];
   readonly json: boolean;
   readonly quiet: boolean;

@@ -4,11 +4,12 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { InputError, UsageError } from '../core/errors.ts';
 import { inWords, isSystemError } from '../core/system-errors.ts';
-import { endWithReader } from './closed-pipe.ts';
 import { runCommandLine } from './run.ts';
-import { screenOn } from './screen.ts';
-import { listenForSignals } from './signals.ts';
-import type { Terminal } from './terminal.ts';
+import { styleOf } from './style.ts';
+import { endWithReader } from './terminal/closed-pipe.ts';
+import { screenOn } from './terminal/screen.ts';
+import { listenForSignals } from './terminal/signals.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
 
@@ -27,8 +28,10 @@ const write = (stream: NodeJS.WriteStream, text: string): void => {
 const terminal: Terminal = {
   print: (text) => write(process.stdout, text),
   note: (text) => write(process.stderr, text),
+  style: styleOf(process.stdout),
+  noteStyle: styleOf(process.stderr),
   screen,
-  columns: process.stdout.columns ?? 100,
+  columns: process.stdout.columns || 100,
   signal: interruption.signal,
 };
 
@@ -49,7 +52,7 @@ function isInterruption(thrown: unknown): boolean {
 
 function report(thrown: unknown): void {
   if (thrown instanceof InputError) {
-    terminal.note(thrown.message);
+    terminal.note(terminal.noteStyle('bad', thrown.message));
     return;
   }
   terminal.note(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));

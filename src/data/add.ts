@@ -3,14 +3,14 @@ import { copyFile, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../core/errors.ts';
 import { explainingErrors } from '../core/system-errors.ts';
-import { datasetNames, fileSourceOf } from './datasets.ts';
-import { dataDirectory } from './directory.ts';
 import { isPart } from './fetch.ts';
-import { type FoundFiles, findFiles } from './files.ts';
+import { dataDirectory } from './files/directory.ts';
+import { publish } from './files/publish.ts';
+import { type FoundFiles, findFiles } from './files/published-files.ts';
+import { extractTarGz } from './files/tar.ts';
 import { type DatasetInfo, infoOf } from './info.ts';
 import { readFileDataset } from './load.ts';
-import { publish } from './publish.ts';
-import { extractTarGz } from './tar.ts';
+import { datasetNames, fileSourceOf } from './sets/datasets.ts';
 import type { FileSource } from './types.ts';
 
 export interface AddOptions {

@@ -1,8 +1,5 @@
 import { foldIn, integers, type Key } from '../core/key.ts';
-import type { PixelShape } from './types.ts';
-
-/** What is done to a training image: nothing, a shift by up to 4 pixels, or that and a horizontal flip. */
-export type Augmentation = 'none' | 'shift' | 'shift-flip';
+import type { Augmentation, PixelShape } from './types.ts';
 
 /** Images are shifted by up to so many pixels along each axis: zero padding, then a random crop. */
 export const MAX_SHIFT = 4;

@@ -2,8 +2,8 @@ import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Key, permutation } from '../core/key.ts';
 import { sizeOf } from '../core/structure.ts';
-import { type Augmentation, placements, writeImage } from './augment.ts';
-import type { PixelShape, Split } from './types.ts';
+import { placements, writeImage } from './augment.ts';
+import type { Augmentation, PixelShape, Split } from './types.ts';
 
 export interface BatchOptions {
   readonly augmentation: Augmentation;

@@ -2,15 +2,17 @@
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InputError, UsageError } from '../core/errors.ts';
+import type { KnownName } from '../core/known-name.ts';
 import { explainingErrors } from '../core/system-errors.ts';
-import { datasetNames, datasetOf, fileSourceOf } from './datasets.ts';
-import { dataDirectory } from './directory.ts';
-import { type DownloadOptions, download } from './download.ts';
-import { findFiles } from './files.ts';
+import { type LockTimes, withLock } from '../files/lock.ts';
+import { dataDirectory } from './files/directory.ts';
+import { type DownloadOptions, download } from './files/download.ts';
+import { publish } from './files/publish.ts';
+import { findFiles } from './files/published-files.ts';
+import { extractTarGz } from './files/tar.ts';
 import { type DatasetInfo, infoOf } from './info.ts';
 import { readFileDataset } from './load.ts';
-import { publish } from './publish.ts';
-import { extractTarGz } from './tar.ts';
+import { type DatasetName, datasetNames, datasetOf, fileSourceOf } from './sets/datasets.ts';
 import type { FileSource } from './types.ts';
 
 export interface FetchOptions extends DownloadOptions {
@@ -18,15 +20,22 @@ export interface FetchOptions extends DownloadOptions {
   readonly directory?: string;
   /** A mirror: the files are taken from below this address instead of the official host; checksums stay. */
   readonly baseUrl?: string;
+  /** Told once if it takes a while to find out whether another process still downloads the data set. */
+  readonly onWait?: (message: string) => void;
+  readonly lockTimes?: LockTimes;
 }
 
 /**
  * Downloads a data set from its official host, checks and unpacks it. Its folder appears when everything is right; an
  * interrupted download goes on in the next call. A set that is there already, with its official files, is left alone.
  *
- * @throws UsageError if there is nothing to download; InputError if the host does not deliver or delivers other bytes
+ * @throws UsageError if there is nothing to download; InputError if the host does not deliver or delivers other bytes, or if
+ * another process downloads the data set into that folder
  */
-export async function fetchDataset(name: string, options: FetchOptions = {}): Promise<DatasetInfo> {
+export async function fetchDataset<Name extends string>(
+  name: KnownName<Name, DatasetName>,
+  options: FetchOptions = {},
+): Promise<DatasetInfo> {
   const { source } = datasetOf(name);
   switch (source.kind) {
     case 'files':
@@ -44,14 +53,20 @@ export async function fetchDataset(name: string, options: FetchOptions = {}): Pr
 const downloadable = (): string =>
   `These are downloaded: ${datasetNames.filter((name) => (fileSourceOf(name)?.downloads.length ?? 0) > 0).join(', ')}.`;
 
-/** `fetchDataset` of what a source says. */
-export const fetchFiles = (name: string, source: FileSource, options: FetchOptions): Promise<DatasetInfo> =>
-  explainingErrors(dataDirectory(options.directory), () => fetchAll(name, source, options));
+/** `fetchDataset` of what a source says. Two processes that continue one partial file would mix their bytes, so one waits. */
+export function fetchFiles(name: string, source: FileSource, options: FetchOptions): Promise<DatasetInfo> {
+  const { onWait, signal, lockTimes } = options;
+  const parent = dataDirectory(options.directory);
+  const lock = { ...lockTimes, name: `the download of ${name} into ${parent}`, onWait, signal };
+  return withLock(join(parent, `.${name}.lock`), lock, () =>
+    explainingErrors(parent, () => fetchAll(name, source, options)),
+  );
+}
 
 async function fetchAll(
   name: string,
   source: FileSource,
-  { directory, baseUrl, ...options }: FetchOptions,
+  { directory, baseUrl, onWait: _onWait, lockTimes: _lockTimes, ...options }: FetchOptions,
 ): Promise<DatasetInfo> {
   if (baseUrl !== undefined && !(URL.canParse(baseUrl) && /^https?:/i.test(baseUrl))) {
     throw new UsageError(`A mirror is an address that starts with http:// or https://, got ${baseUrl}.`);

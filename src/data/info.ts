@@ -1,8 +1,9 @@
-// What is known of a data set that is there.
+// Facts about a data set that is there: its files, its images, and how many of them each class has.
 import { resolve } from 'node:path';
-import { datasetOf } from './datasets.ts';
+import type { KnownName } from '../core/known-name.ts';
 import { datasetLabel, type LoadOptions, loadDataset, locateFiles, readFileDataset } from './load.ts';
-import type { Dataset, PixelShape } from './types.ts';
+import { type DatasetName, datasetOf } from './sets/datasets.ts';
+import type { Dataset, PixelShape, Split } from './types.ts';
 
 /** What `equipoise data info` shows. */
 export interface DatasetInfo {
@@ -18,6 +19,9 @@ export interface DatasetInfo {
   /** Numbers of images. */
   readonly train: number;
   readonly test: number;
+  /** Numbers of images by class, in the order of the classes. */
+  readonly trainByClass: readonly number[];
+  readonly testByClass: readonly number[];
 }
 
 export const infoOf = (dataset: Dataset, directory: string | null): DatasetInfo => ({
@@ -30,14 +34,25 @@ export const infoOf = (dataset: Dataset, directory: string | null): DatasetInfo 
   classes: dataset.classes,
   train: dataset.train.count,
   test: dataset.test.count,
+  trainByClass: countsOf(dataset.train, dataset.classes.length),
+  testByClass: countsOf(dataset.test, dataset.classes.length),
 });
+
+function countsOf({ labels }: Split, classes: number): number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (const label of labels) counts[label]++;
+  return counts;
+}
 
 /**
  * What is known of a data set after reading and checking all of it; null if its files are not there.
  *
  * @throws UsageError if there is no such data set; InputError if its files are damaged
  */
-export async function datasetInfo(name: string, options: LoadOptions = {}): Promise<DatasetInfo | null> {
+export async function datasetInfo<Name extends string>(
+  name: KnownName<Name, DatasetName>,
+  options: LoadOptions = {},
+): Promise<DatasetInfo | null> {
   const { source } = datasetOf(name);
   switch (source.kind) {
     case 'files': {

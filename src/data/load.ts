@@ -1,11 +1,12 @@
 // Loading a data set into memory by its name.
 import { join, resolve } from 'node:path';
 import { InputError, UsageError } from '../core/errors.ts';
+import type { KnownName } from '../core/known-name.ts';
 import { explainingErrors } from '../core/system-errors.ts';
-import { datasetOf } from './datasets.ts';
-import { dataDirectory } from './directory.ts';
-import { type FoundFiles, findFiles, readFiles } from './files.ts';
-import { classFoldersIn } from './folder-listing.ts';
+import { dataDirectory } from './files/directory.ts';
+import { type FoundFiles, findFiles, readFiles } from './files/published-files.ts';
+import { type DatasetName, datasetOf } from './sets/datasets.ts';
+import { classFoldersIn } from './sets/folder-listing.ts';
 import type { Dataset, FileSource } from './types.ts';
 
 export interface LoadOptions {
@@ -25,7 +26,10 @@ const candidateDirectories = (name: string, { folders, shipped }: FileSource, di
  * @throws UsageError if there is no such data set; InputError if its files are missing (with the command that gets
  * them), truncated or damaged, naming file and byte
  */
-export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
+export async function loadDataset<Name extends string>(
+  name: KnownName<Name, DatasetName>,
+  options: LoadOptions = {},
+): Promise<Dataset> {
   const { source } = datasetOf(name);
   switch (source.kind) {
     case 'files':

@@ -1,5 +1,5 @@
-import type { Checksum } from './checksum.ts';
-import type { DatasetDefaults } from './defaults.ts';
+import type { NormName } from '../../attacks/types.ts';
+import type { Checksum } from './files/checksum.ts';
 
 /** Images and labels held in memory as bytes. */
 export interface Split {
@@ -25,6 +25,24 @@ export interface Dataset {
   readonly sha256: string;
   /** Whether these are the official files, where there are any; else the set is shown as `name (unofficial)`. */
   readonly official: boolean;
+}
+
+/** What is done to a training image: nothing, a shift by up to 4 pixels, or that and a horizontal flip. */
+export type Augmentation = 'none' | 'shift' | 'shift-flip';
+
+/** What a run takes from its data set unless it is told otherwise. */
+export interface DatasetDefaults {
+  /** Radius by norm, in pixel units of [0, 1]; null where none is customary and one must be given. */
+  readonly epsilon: Readonly<Record<NormName, number | null>>;
+  /** Steps of the training attack. */
+  readonly steps: number;
+  /** Step of the linf training attack at the radius above; null: 2.5 · epsilon / steps. */
+  readonly stepSize: number | null;
+  readonly model: string;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly lr: number;
+  readonly augment: Augmentation;
 }
 
 /** A file in memory, unpacked; `name` is what messages call it. */

@@ -1,6 +1,7 @@
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { type DataType, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../core/structure.ts';
+import { RowsCache } from './blocked/rows.ts';
 import {
   type Blocks,
   copyImages,
@@ -10,11 +11,10 @@ import {
   type Place,
   sameForm,
   sameImages,
-} from './blocks.ts';
-import type { Heap } from './heap.ts';
-import type { Pool } from './pool.ts';
-import { RowsCache } from './rows.ts';
-import { type KernelBuild, TILES } from './wasm.ts';
+} from './layout/blocks.ts';
+import type { Heap } from './runtime/heap.ts';
+import type { Pool } from './runtime/pool.ts';
+import { type KernelBuild, TILES } from './runtime/wasm.ts';
 
 type Values = Parameters<MathBackendCPU['write']>[0];
 type DataId = TensorInfo['dataId'];

@@ -3,14 +3,14 @@ import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { EngineBackend } from './backend.ts';
-import { MAX_THREADS } from './control.ts';
-import { Heap } from './heap.ts';
 import { registerKernels } from './kernels/index.ts';
-import { Pool } from './pool.ts';
-import { whyNotRevectorized } from './revectorize.ts';
-import { BUILDS, bestBuild, type KernelBuild, loadKernels } from './wasm.ts';
+import { MAX_THREADS } from './runtime/control.ts';
+import { Heap } from './runtime/heap.ts';
+import { Pool } from './runtime/pool.ts';
+import { whyNotRevectorized } from './runtime/revectorize.ts';
+import { BUILDS, bestBuild, type KernelBuild, loadKernels } from './runtime/wasm.ts';
 
-export type { KernelBuild } from './wasm.ts';
+export type { KernelBuild } from './runtime/wasm.ts';
 
 /** The backend's name, for `tf.setBackend`. */
 export const ENGINE = 'equipoise';

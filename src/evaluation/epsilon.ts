@@ -1,3 +1,4 @@
+import { norms } from '../../attacks/norms/index.ts';
 import type { NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
 
@@ -21,11 +22,11 @@ export function formatEpsilon(epsilon: number): string {
 /** @throws UsageError for a radius that is none, or that is meant in grey levels */
 export function checkEpsilon(norm: NormName, epsilon: number): void {
   if (!(epsilon >= 0 && Number.isFinite(epsilon))) {
-    throw new UsageError(`epsilon must be 0 or more; ${epsilon} came.`);
+    throw new UsageError(`epsilon: expected 0 or more, got ${epsilon}.`);
   }
-  if (norm === 'linf' && epsilon > 1) {
+  if (epsilon > norms[norm].largestRadius(1)) {
     throw new UsageError(
-      `In linf epsilon is at most 1, in pixel units of [0, 1]; ${epsilon} came. Did you mean ${formatEpsilon(epsilon)}/255?`,
+      `epsilon: expected at most 1 in ${norm}, in pixel units of [0, 1], got ${epsilon}. Did you mean ${formatEpsilon(epsilon)}/255?`,
     );
   }
 }

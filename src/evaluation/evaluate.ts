@@ -1,23 +1,30 @@
 // Evaluation of a model, or of a run's checkpoints: loads, measures, and adds the results to their file.
 import { basename, dirname, join } from 'node:path';
 import { completionOf, describeProgress } from '../checkpoints/completion.ts';
-import { type Guard, withLock } from '../checkpoints/lock.ts';
-import { readIfThere } from '../checkpoints/read-if-there.ts';
+import { readIfThere } from '../checkpoints/files/read-if-there.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { isSystemError } from '../core/system-errors.ts';
-import type { Dataset } from '../data/index.ts';
+import { testIndices } from '../data/split.ts';
+import type { Dataset } from '../data/types.ts';
+import { type Guard, withLock } from '../files/lock.ts';
 import { backendName } from '../ops/backend-name.ts';
-import { checkExpectation, holdAgainst } from './expected-accuracy.ts';
-import { type Identity, interruptedPath, readInterrupted, removeInterrupted, writeInterrupted } from './interrupted.ts';
-import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from './loading.ts';
+import { exampleFiles, exampleFolder } from './examples/save-examples.ts';
 import { type MeasureState, measure } from './measure.ts';
 import type { EvaluateOptions } from './options.ts';
-import { checkPreprocessing } from './preprocessing.ts';
-import { readEvaluations, recordEvaluation } from './record.ts';
-import { recordedIn } from './recorded.ts';
-import { exampleFiles, exampleFolder } from './save-examples.ts';
+import { recordedIn } from './results/finished.ts';
+import { readEvaluations, recordEvaluation } from './results/results-file.ts';
+import {
+  type Identity,
+  interruptedPath,
+  readInterrupted,
+  removeInterrupted,
+  writeInterrupted,
+} from './results/resume-file.ts';
 import { settingsOf } from './settings.ts';
-import { type ModelFile, type ModelSource, modelFiles, recordPath, type Target } from './target.ts';
+import { checkExpectation, holdAgainst } from './targets/expected-accuracy.ts';
+import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from './targets/loading.ts';
+import { checkPreprocessing } from './targets/preprocessing.ts';
+import { type ModelFile, type ModelSource, modelFiles, recordPath, type Target } from './targets/target.ts';
 import { CLAIM, type Evaluation } from './types.ts';
 import { version } from './version.ts';
 
@@ -162,8 +169,12 @@ async function evaluateInto(
     options.saveExamples === undefined
       ? null
       : exampleFolder({
-          ...exampleFiles(options.saveExamples, target.record, dataset, seed),
+          ...exampleFiles(options.saveExamples, target.record, dataset, {
+            seed,
+            evaluated: testIndices(dataset.test, settings.limit).length,
+          }),
           test: dataset.test,
+          model: target.classify,
           resumed: from !== null && from.done > 0,
         });
   const measured = await measure(target.classify, dataset, {

@@ -1,24 +1,27 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { addCosts, NO_COST, workOf } from '../../attacks/costs.ts';
-import { checkKnown } from '../../attacks/goals.ts';
 import { norms } from '../../attacks/index.ts';
-import { readClasses } from '../../attacks/labels.ts';
+import { addCosts, NO_COST, workOf } from '../../attacks/loops/costs.ts';
+import { checkKnown } from '../../attacks/loops/goals.ts';
+import { type UnderAttackOptions, underAttack } from '../../attacks/measure/under-attack.ts';
+import { readClasses } from '../../attacks/support/labels.ts';
 import type { Attack, AttackProgress, Classifier, Cost, NormName } from '../../attacks/types.ts';
-import { type UnderAttackOptions, underAttack } from '../../attacks/under-attack.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../core/key.ts';
-import { batchesOf, batchImages, batchLabels, type Dataset, testIndices } from '../data/index.ts';
-import { type Alarm, type AttackEvidence, checkAlarms, type Evidence } from './alarms.ts';
-import { type AttackSpec, attackLabel, attackSettings, buildAttack } from './attacks.ts';
-import { packBits } from './bits.ts';
+import { yieldToEvents } from '../core/yield-to-events.ts';
+import { batchesOf, batchImages, batchLabels } from '../data/batch.ts';
+import { testIndices } from '../data/split.ts';
+import type { Dataset } from '../data/types.ts';
+import { type Alarm, type AttackEvidence, checkAlarms, type Evidence, needsNoGradient } from './alarms/alarms.ts';
+import { probeModel } from './alarms/probe.ts';
+import { type AttackSpec, attackLabel, attackSettings, buildAttack } from './attacks/named-attacks.ts';
 import { checkEpsilon } from './epsilon.ts';
 import { type Accuracy, accuracyOf } from './intervals.ts';
-import { predict } from './predict.ts';
-import { probeModel } from './probe.ts';
+import { packBits } from './results/bits.ts';
+import { withUnions } from './results/union.ts';
+import { shortSquare } from './short-square.ts';
+import { predict } from './targets/predict.ts';
 import type { AttackResult } from './types.ts';
-import { withUnions } from './union.ts';
 
 export interface MeasureOptions {
   readonly norm: NormName;
@@ -235,7 +238,7 @@ export async function measure(
         await options.onState?.(state);
         tell();
         // Lets Ctrl-C and timers in.
-        await setImmediate();
+        await yieldToEvents();
       }
     } finally {
       images.dispose();
@@ -243,7 +246,16 @@ export async function measure(
   }
 
   const first = batchImages(test, indices.subarray(0, PROBED), imageShape);
-  const { cost, ...probe } = await probeModel(model, first, labels, key, signal).finally(() => first.dispose());
+  const { probe, cost, beside } = await (async () => {
+    try {
+      return {
+        ...(await probeModel(model, first, labels, key, signal)),
+        beside: await squareBeside(model, first, labels, cells, state, { norm, key: foldIn(key, 'beside'), signal }),
+      };
+    } finally {
+      first.dispose();
+    }
+  })();
   return {
     clean,
     attacks: withUnions(cells.map((cell, i) => resultOf(cell, state.cells[i], norm))),
@@ -252,15 +264,33 @@ export async function measure(
       predictions: state.predictions,
       returnsProbabilities: options.returnsProbabilities?.() ?? false,
       attacks: cells.map((cell, i) => evidenceOf(cell, state.cells[i], norm)),
+      shortSquare: beside?.found ?? null,
       probe,
       ...state.seen,
     }),
     // Once for the accuracy without attack, and again for the examples that fooled the model in the first batch.
-    ...[cost, ...state.cells.map((cell) => cell.cost)].reduce(addCosts, {
+    ...[cost, beside?.cost ?? NO_COST, ...state.cells.map((cell) => cell.cost)].reduce(addCosts, {
       forwardPasses: n + state.seen.successes,
       inputGradients: 0,
     }),
   };
+}
+
+/** A short Square attack on the first images that every attack at the largest radius left right, if none of these was of its kind. */
+async function squareBeside(
+  model: Classifier,
+  first: Tensor4D,
+  labels: Int32Array,
+  cells: readonly Cell[],
+  state: MeasureState,
+  options: Pick<Parameters<typeof shortSquare>[4], 'norm' | 'key' | 'signal'>,
+): Promise<Awaited<ReturnType<typeof shortSquare>> | null> {
+  const epsilon = Math.max(...cells.map((cell) => cell.epsilon));
+  if (epsilon === 0 || options.norm === 'l1' || cells.some(({ spec }) => needsNoGradient(spec))) return null;
+  const left = Array.from({ length: first.shape[0] }, (_, place) => place).filter((place) =>
+    cells.every((cell, i) => cell.epsilon < epsilon || state.cells[i].survived[place]),
+  );
+  return shortSquare(model, first, labels, left, { ...options, epsilon });
 }
 
 /** How many images the alarms that need extra work look at. */
@@ -299,7 +329,7 @@ async function predictAll(
     done += batch.length;
     right += found.filter((prediction, i) => prediction === test.labels[batch[i]]).length;
     onBatch(done, right);
-    await setImmediate();
+    await yieldToEvents();
   }
   return predictions;
 }
@@ -453,7 +483,7 @@ const evidenceOf = (
   return {
     attack: label,
     kind: spec.kind,
-    loss: 'loss' in spec ? spec.loss : null,
+    loss: spec.loss ?? null,
     norm,
     epsilon,
     work: (steps ?? 1) * (restarts ?? 1),

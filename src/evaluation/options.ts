@@ -1,11 +1,11 @@
 import type { NormName } from '../../attacks/types.ts';
-import type { LockTimes } from '../checkpoints/lock.ts';
 import type { Reading } from '../checkpoints/pytorch/reading.ts';
-import type { Dataset } from '../data/index.ts';
-import type { AttackSpec } from './attacks.ts';
-import type { ClassMap } from './class-map.ts';
+import type { Dataset } from '../data/types.ts';
+import type { LockTimes } from '../files/lock.ts';
+import type { AttackSpec } from './attacks/named-attacks.ts';
 import type { EvaluationProgress, EvaluationStep } from './measure.ts';
-import type { Preprocessing } from './preprocessing.ts';
+import type { ClassMap } from './targets/class-map.ts';
+import type { Preprocessing } from './targets/preprocessing.ts';
 
 /** How a model is loaded and given images. */
 export interface ModelOptions {

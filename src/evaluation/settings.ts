@@ -1,9 +1,9 @@
 import type { NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
-import { PROTOCOLS } from './attacks.ts';
+import { PROTOCOLS } from './attacks/protocols.ts';
 import type { MeasureOptions } from './measure.ts';
 import type { EvaluateOptions } from './options.ts';
-import type { Target } from './target.ts';
+import type { Target } from './targets/target.ts';
 
 /** What is measured, with the defaults that the model's training gives. */
 export function settingsOf(target: Target, options: EvaluateOptions) {

@@ -1,9 +1,9 @@
 import type { NormName } from '../../attacks/types.ts';
-import type { Reading } from '../checkpoints/pytorch/reading.ts';
-import type { Alarm } from './alarms.ts';
+import type { Alarm } from './alarms/alarms.ts';
+import type { ModelRecord } from './formats/format.ts';
 import type { FormatName } from './formats/index.ts';
 import type { Accuracy } from './intervals.ts';
-import type { Preprocessing } from './preprocessing.ts';
+import type { Preprocessing } from './targets/preprocessing.ts';
 
 /** The name of the result that counts an image right only where it survived every attack of one norm and radius. */
 export const UNION = 'union';
@@ -71,23 +71,8 @@ export interface EvaluatedDataset {
 }
 
 /** Which weights the figures belong to. */
-export interface EvaluatedTarget {
-  /** `best`, `last`, or the name of the file or folder. */
-  readonly checkpoint: string;
+export interface EvaluatedTarget extends ModelRecord {
   readonly format: FormatName;
-  /** Of the file; of a folder that of the lines which `sha256sum` prints of its files. */
-  readonly sha256: string;
   /** What was done to pixels and labels; null for nothing. */
   readonly preprocessing: Preprocessing | null;
-  /** What was said of a network whose weights do not say it; left out where nothing was. */
-  readonly reading?: Reading;
-  readonly epoch: number | null;
-  readonly step: number | null;
-  /** 1 − nonzeros / size over all convolution and fully connected kernels; null where they cannot be seen. */
-  readonly sparsity: number | null;
-  readonly nonzeros: number | null;
-  /** Multiply-adds of one image's forward pass, at the nonzeros only; null where they cannot be counted. */
-  readonly flops: number | null;
-  /** Size of the file or files. */
-  readonly bytes: number;
 }

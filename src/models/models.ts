@@ -1,5 +1,6 @@
 import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { InputError, UsageError } from '../core/errors.ts';
+import type { KnownName } from '../core/known-name.ts';
 import type { Program } from '../ops/network.ts';
 import { cnn } from './cnn.ts';
 import { parameterCounts } from './inspect.ts';
@@ -32,6 +33,9 @@ export const models = {
 
 export type ModelName = keyof typeof models;
 
+/** A name that `buildModel` takes: of a row above, or of a wide ResNet of any depth and width. */
+export type NetworkName = ModelName | `wrn-${number}-${number}`;
+
 /** A network of more weights does not fit into memory, dense. */
 const MOST_WEIGHTS = 2 ** 29;
 
@@ -50,7 +54,7 @@ export function modelBuilder(name: string): ModelBuilder {
 }
 
 /** True if there is a model of this name. */
-export const isModel = (name: string): boolean => Object.hasOwn(models, name) || WIDE_RESNET.test(name);
+export const isModel = (name: string): name is NetworkName => Object.hasOwn(models, name) || WIDE_RESNET.test(name);
 
 /** The names of models, for a message about another name. */
 export const modelHint = (name: string): string => {
@@ -63,7 +67,7 @@ export const modelHint = (name: string): string => {
  *
  * @throws UsageError if there is no such model; InputError if the images are too small or an option is out of range
  */
-export function buildModel(name: string, options: ModelOptions): Program {
+export function buildModel<Name extends string>(name: KnownName<Name, NetworkName>, options: ModelOptions): Program {
   const program = modelBuilder(name)(options);
   const { trainable } = parameterCounts(program);
   if (!(trainable <= MOST_WEIGHTS)) {

@@ -14,7 +14,7 @@ export interface ObjectiveOptions {
 }
 
 /** Madry et al. (2018): the cross-entropy of the whole batch rises, from the attack's own start. */
-const CROSS_ENTROPY_ATTACK: InnerAttack = { loss: 'crossEntropy', startNoise: null, share: 1 };
+const CROSS_ENTROPY_ATTACK: InnerAttack = { loss: 'ce', startNoise: null, share: 1 };
 
 /** The start of the inner attack in the code of TRADES and MART. */
 const START_NOISE = 0.001;
@@ -111,7 +111,7 @@ export const mart = ({ labelSmoothing, beta = 5 }: ObjectiveOptions = {}): Objec
   return {
     name: 'mart',
     adversarial: true,
-    inner: { loss: 'crossEntropy', startNoise: START_NOISE, share: 1 },
+    inner: { loss: 'ce', startNoise: START_NOISE, share: 1 },
     beta,
     extraShare: 0,
     loss: (forward, { images, adversarial, labels }) =>

@@ -14,7 +14,7 @@ export interface ObjectiveBatch {
 /** The adversarial examples that an objective wants; their norm, ε and steps are the user's. */
 export interface InnerAttack {
   /** What the attack increases: the cross-entropy of the label, or the KL divergence from the clean prediction. */
-  readonly loss: 'crossEntropy' | 'kl';
+  readonly loss: 'ce' | 'kl';
   /** Starts from x + startNoise · N(0, 1); null for the attack's own start. */
   readonly startNoise: number | null;
   /** The share of the batch, from its first image on, whose examples are read; images beyond need no attack. */

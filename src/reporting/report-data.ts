@@ -1,20 +1,20 @@
 // Everything that a report shows, as plain data: groups of runs that may be compared, and what is left out of them.
 
 import { UNION } from '../evaluation/types.ts';
-import { measureOf } from '../training/best-epoch.ts';
-import type { TrainConfig } from '../training/config.ts';
-import { type EpochsToAccuracy, epochsToAccuracy, measureName } from './epochs-to-accuracy.ts';
-import type { Gallery } from './gallery.ts';
-import { groupBy } from './group-by.ts';
-import { groupsOf, type RunGroup } from './groups.ts';
-import { type IdentifiedRun, identitiesOf, NO_IDENTITY, type RunIdentity } from './identity.ts';
-import { attackKinds, resultRows } from './result-rows.ts';
-import type { ResultRow } from './results.ts';
+import type { TrainConfig } from '../training/config/config.ts';
+import { measureOf } from '../training/run/best-epoch.ts';
+import { type Series, type SeriesSetting, seriesOf } from './charts/series.ts';
+import { groupBy } from './groups/group-by.ts';
+import { groupsOf, type RunGroup } from './groups/groups.ts';
+import { type IdentifiedRun, identitiesOf, NO_IDENTITY, type RunIdentity } from './groups/identity.ts';
+import type { Gallery } from './pictures/gallery.ts';
 import { costedRun, isComplete, type LeftOut, type RunRecord } from './runs.ts';
-import { type Series, type SeriesSetting, seriesOf } from './series.ts';
-import { type SummaryCell, summarize } from './summary.ts';
+import { type EpochsToAccuracy, epochsToAccuracy, measureName } from './tables/epochs-to-accuracy.ts';
+import { attackKinds, resultRows } from './tables/result-rows.ts';
+import type { ResultRow } from './tables/results.ts';
+import { type SummaryCell, summarize } from './tables/summary.ts';
 
-export type { Threat } from './groups.ts';
+export type { Threat } from './groups/groups.ts';
 
 /** Everything that a report shows. */
 export interface ReportData {

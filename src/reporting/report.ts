@@ -2,19 +2,21 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from '../checkpoints/atomic-file.ts';
+import { writeAtomically } from '../checkpoints/files/atomic-file.ts';
 import { InputError } from '../core/errors.ts';
 import { isMissing } from '../core/system-errors.ts';
-import { type Dataset, loadDataset } from '../data/index.ts';
-import { checkpointIdentity, loadTarget } from '../evaluation/target.ts';
-import { formatEpochsToAccuracy } from './epochs-to-accuracy.ts';
-import { drawGallery, type Gallery, type GalleryNet, parseGallery } from './gallery.ts';
-import { renderPage } from './page.ts';
+import { type Dataset } from '../data/types.ts';
+import { loadDataset } from '../data/load.ts';
+import { checkpointIdentity, loadTarget } from '../evaluation/targets/target.ts';
+import { formatCorruptions } from './corruption-section.ts';
+import { renderPage } from './page/page.ts';
+import { drawGallery, type Gallery, type GalleryNet, parseGallery } from './pictures/gallery.ts';
 import { collectReport, headlineCells, type ReportData, type ReportGroup, withGallery } from './report-data.ts';
-import { formatResults } from './results.ts';
 import { findRuns, type RunRecord } from './runs.ts';
-import { formatSummary, type SummaryCell } from './summary.ts';
-import { formatSparsity, optimizerTitle } from './table.ts';
+import { formatEpochsToAccuracy } from './tables/epochs-to-accuracy.ts';
+import { formatResults } from './tables/results.ts';
+import { formatSummary, type SummaryCell } from './tables/summary.ts';
+import { formatSparsity, optimizerTitle } from './tables/table.ts';
 
 export interface ReportOptions {
   /** Where the files go; default: the folder that is reported. */
@@ -29,6 +31,8 @@ export interface ReportOptions {
    * drawn before for the same nets are taken from gallery.json.
    */
   readonly gallery?: boolean;
+  /** Stops the drawing of the gallery within one call of a net. */
+  readonly signal?: AbortSignal;
   /** Told why something is missing from the page, or was made anew. */
   readonly warn?: (message: string) => void;
 }
@@ -40,6 +44,8 @@ export interface Report extends ReportData {
     readonly results: string;
     readonly summary: string;
     readonly epochsToAccuracy: string;
+    /** Written if a run was evaluated on corrupted images. */
+    readonly corruptions?: string;
   };
 }
 
@@ -65,7 +71,11 @@ export async function writeReport(folder: string, options: ReportOptions = {}): 
   await writeAtomically(files.summary, formatSummary(data.cells));
   await writeAtomically(files.epochsToAccuracy, formatEpochsToAccuracy(data.epochs));
   await writeAtomically(files.page, await renderPage(data));
-  return { ...data, files };
+  const corruptions = formatCorruptions(runs);
+  if (corruptions === null) return { ...data, files };
+  const path = join(out, 'corruptions.csv');
+  await writeAtomically(path, corruptions);
+  return { ...data, files: { ...files, corruptions: path } };
 }
 
 /** Pictures for the first group; null, and a warning, if they cannot be drawn. */
@@ -73,6 +83,7 @@ async function galleryIfPossible({ groups }: ReportData, out: string, options: R
   try {
     return groups.length === 0 ? null : await galleryOf(groups[0], out, options);
   } catch (error) {
+    options.signal?.throwIfAborted();
     options.warn?.(`The page has no gallery: ${(error as Error).message}`);
     return null;
   }
@@ -89,7 +100,7 @@ interface Shown {
 async function galleryOf(
   group: ReportGroup,
   out: string,
-  { dataDirectory, warn }: ReportOptions,
+  { dataDirectory, signal, warn }: ReportOptions,
 ): Promise<Gallery | null> {
   const shown = netsToShow(group);
   if (shown.length === 0 || group.threat === null) return null;
@@ -112,7 +123,7 @@ async function galleryOf(
   try {
     for (const { name, file } of shown) nets.push({ name, target: await loadTarget(file) });
     const { norm, epsilon } = group.threat;
-    const gallery = await drawGallery(nets, dataset, { norm: norm as 'linf', epsilon });
+    const gallery = await drawGallery(nets, dataset, { norm: norm as 'linf', epsilon, signal });
     await writeAtomically(path, `${JSON.stringify({ identity, gallery })}\n`);
     return gallery;
   } finally {

@@ -7,13 +7,19 @@ import { hasCheckpoint, readCheckpoint } from '../checkpoints/checkpoint.ts';
 import { recordsEnd } from '../checkpoints/completion.ts';
 import { InputError } from '../core/errors.ts';
 import { isSystemError, reading } from '../core/system-errors.ts';
-import { readEvaluations } from '../evaluation/record.ts';
+import { type Certification, certificatesBeside, readCertifications } from '../evaluation/certify/record.ts';
+import {
+  type CorruptionEvaluation,
+  corruptionsBeside,
+  readCorruptionEvaluations,
+} from '../evaluation/corruptions/record.ts';
+import { readEvaluations } from '../evaluation/results/results-file.ts';
 import type { Evaluation } from '../evaluation/types.ts';
-import { measureOf, scoreOf } from '../training/best-epoch.ts';
-import { CONFIG_VERSION, readConfig, type TrainConfig } from '../training/config.ts';
-import { type MetricRow, parseMetrics } from '../training/metrics.ts';
-import { runFolder } from '../training/run-folder.ts';
-import type { CostedRun } from './epochs-to-accuracy.ts';
+import { CONFIG_VERSION, readConfig, type TrainConfig } from '../training/config/config.ts';
+import { measureOf, scoreOf } from '../training/run/best-epoch.ts';
+import { type MetricRow, parseMetrics } from '../training/run/metrics.ts';
+import { runFolder } from '../training/run/run-folder.ts';
+import type { CostedRun } from './tables/epochs-to-accuracy.ts';
 
 /** A run's folder as a report reads it. */
 export interface RunRecord {
@@ -27,6 +33,10 @@ export interface RunRecord {
   readonly metrics: readonly MetricRow[];
   /** Empty if nothing was evaluated yet. */
   readonly evaluations: readonly Evaluation[];
+  /** Certificates of smoothed classifiers; empty if nothing was certified. */
+  readonly certifications: readonly Certification[];
+  /** Accuracies on corrupted images; empty if there are none. */
+  readonly corruptions: readonly CorruptionEvaluation[];
 }
 
 export interface LastCheckpoint {
@@ -101,7 +111,8 @@ export async function readRuns(folder: string): Promise<readonly RunRecord[]> {
   return runs;
 }
 
-const isRun = async (folder: string): Promise<boolean> => (await readIfFile(runFolder(folder).config)) !== null;
+/** True if a folder has the configuration of a run. */
+export const isRun = async (folder: string): Promise<boolean> => (await readIfFile(runFolder(folder).config)) !== null;
 
 const NO_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
 
@@ -145,6 +156,8 @@ async function readRun(folder: string, warn?: Warn): Promise<RunRecord> {
     // Training repeats what follows the last checkpoint.
     metrics: last === null ? rows : rows.slice(0, last.epoch),
     evaluations: await readEvaluations(evaluation),
+    certifications: await readCertifications(certificatesBeside(evaluation)),
+    corruptions: await readCorruptionEvaluations(corruptionsBeside(evaluation)),
   };
 }
 

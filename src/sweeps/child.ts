@@ -1,6 +1,6 @@
 // One run of a sweep in a process of its own, which talks to the sweep's process.
 import process from 'node:process';
-import type { TrainConfig } from '../training/config.ts';
+import type { TrainConfig } from '../training/config/config.ts';
 import { type JobEvent, type JobTask, runJob } from './job.ts';
 
 /** How a run's process starts its backend. */

@@ -7,7 +7,7 @@ import {
   type Setting,
   type TrainConfig,
   type TrainOptions,
-} from '../training/config.ts';
+} from '../training/config/config.ts';
 
 /** A run to be made: its configuration, which names it. */
 export interface Job {

@@ -1,17 +1,19 @@
 // One run of a sweep: trained, evaluated, and whether both are done.
 import { completionOf } from '../checkpoints/completion.ts';
-import type { LockTimes } from '../checkpoints/lock.ts';
-import { readIfThere } from '../checkpoints/read-if-there.ts';
+import { readIfThere } from '../checkpoints/files/read-if-there.ts';
 import { InputError } from '../core/errors.ts';
-import { attackLabel, PROTOCOLS } from '../evaluation/attacks.ts';
+import { attackLabel } from '../evaluation/attacks/named-attacks.ts';
+import { PROTOCOLS } from '../evaluation/attacks/protocols.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
-import { interruptedPath } from '../evaluation/interrupted.ts';
-import type { EvaluationProgress } from '../evaluation/measure.ts';
+import type { EvaluationProgress, EvaluationStep } from '../evaluation/measure.ts';
 import type { EvaluateOptions } from '../evaluation/options.ts';
-import { readEvaluations } from '../evaluation/record.ts';
-import { checkpointFiles, checkpointIdentity } from '../evaluation/target.ts';
-import type { TrainConfig } from '../training/config.ts';
-import { hasEndEvent, readRunConfig, runFolder } from '../training/run-folder.ts';
+import { readEvaluations } from '../evaluation/results/results-file.ts';
+import { interruptedPath } from '../evaluation/results/resume-file.ts';
+import { checkpointFiles, checkpointIdentity } from '../evaluation/targets/target.ts';
+import { type Evaluation, UNION } from '../evaluation/types.ts';
+import type { LockTimes } from '../files/lock.ts';
+import type { TrainConfig } from '../training/config/config.ts';
+import { hasEndEvent, readRunConfig, runFolder } from '../training/run/run-folder.ts';
 import type { TaskFiles } from '../training/task.ts';
 import { train } from '../training/train.ts';
 import type { TrainEvent } from '../training/types.ts';
@@ -36,7 +38,18 @@ export type JobEvent =
   /** What is odd but no reason to stop, outside training. */
   | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'train'; readonly event: TrainEvent }
-  | { readonly kind: 'evaluate'; readonly progress: EvaluationProgress & { readonly checkpoint: string } };
+  | { readonly kind: 'evaluate'; readonly progress: EvaluationProgress & { readonly checkpoint: string } }
+  /** After every step of an attack of the evaluation. */
+  | { readonly kind: 'evaluate-step'; readonly step: EvaluationStep & { readonly checkpoint: string } }
+  | { readonly kind: 'evaluated'; readonly results: readonly CheckpointResult[] };
+
+/** What the evaluation of a checkpoint found, in two numbers. */
+export interface CheckpointResult {
+  readonly checkpoint: string;
+  /** Accuracies as fractions; the robust one is under the union of all attacks of the first radius above 0. */
+  readonly clean: number;
+  readonly robust: number | null;
+}
 
 /** What an event warns of; null for other events. */
 export function warningOf(event: JobEvent): string | null {
@@ -81,7 +94,7 @@ async function trainAndEvaluate(task: JobTask, { signal, onEvent }: JobOptions):
     if (status === 'interrupted') return status;
   }
   if (evaluation === null || (await isEvaluated(out, config, evaluation))) return 'done';
-  await evaluate(out, {
+  const evaluations = await evaluate(out, {
     ...evaluation,
     testLimit: evaluation.testLimit ?? config.testLimit,
     resume: 'if-same',
@@ -90,9 +103,17 @@ async function trainAndEvaluate(task: JobTask, { signal, onEvent }: JobOptions):
     signal,
     warn,
     onProgress: (progress) => onEvent?.({ kind: 'evaluate', progress }),
+    onStep: (step) => onEvent?.({ kind: 'evaluate-step', step }),
   });
+  onEvent?.({ kind: 'evaluated', results: evaluations.map(resultOf) });
   return 'done';
 }
+
+const resultOf = ({ target, clean, attacks }: Evaluation): CheckpointResult => ({
+  checkpoint: target.checkpoint,
+  clean: clean.value,
+  robust: attacks.find(({ attack, epsilon }) => attack === UNION && epsilon > 0)?.robust.value ?? null,
+});
 
 /** Whether nothing of a task is left to do. What cannot be read is not done. */
 export const isDone = async (

@@ -2,8 +2,8 @@
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import type { LockTimes } from '../checkpoints/lock.ts';
 import { InputError } from '../core/errors.ts';
+import type { LockTimes } from '../files/lock.ts';
 import type { TaskFiles } from '../training/task.ts';
 import type { FromChild, ToChild } from './child.ts';
 import type { Job } from './grid.ts';

@@ -1,26 +1,27 @@
 // One epoch of a run: the pre-pass, the steps, and the measurements after them.
 import { sparsityOf } from '../core/params.ts';
+import { yieldToEvents } from '../core/yield-to-events.ts';
 import type { Estimate } from '../optimizers/coefficients.ts';
 import { attackPlan } from './adversary/plan.ts';
-import { batchesOfEpoch } from './batches.ts';
-import { isAdversarial } from './conditions.ts';
-import { type KeptGradients, unusualCoefficient } from './correction.ts';
-import { throwIfAborted, yieldToEvents } from './errors.ts';
-import type { Report } from './event-log.ts';
+import { type KeptGradients, unusualCoefficient } from './agent/correction.ts';
+import type { GradientStoreOptions } from './agent/gradient-store.ts';
+import type { GradientMemory } from './agent/memory.ts';
+import { adoptPrepass, type PrepassOptions, recomputeStored, runPrepass, snapshotOnly } from './agent/prepass.ts';
+import { correctsEpoch, snapshotPosition } from './agent/snapshot-time.ts';
+import { measureVariance, variancePosition } from './agent/variance.ts';
+import { batchesOfEpoch } from './batches/batches.ts';
+import { isAdversarial } from './config/conditions.ts';
+import { throwIfAborted } from './errors.ts';
 import { explorationRate } from './explored.ts';
-import type { GradientStoreOptions } from './gradient-store.ts';
 import { checkAtEnd, checkWithin } from './guard/check.ts';
 import { afterEpoch } from './guard/rule.ts';
-import type { GradientMemory } from './memory.ts';
-import type { MetricRow } from './metrics.ts';
-import { adoptPrepass, type PrepassOptions, recomputeStored, runPrepass, snapshotOnly } from './prepass.ts';
-import { correctsEpoch, snapshotPosition } from './snapshot-time.ts';
+import type { Report } from './run/event-log.ts';
+import type { MetricRow } from './run/metrics.ts';
+import type { Stopwatch } from './run/stopwatch.ts';
+import { type Measured, measureAccuracy, measuredImages } from './run/validate.ts';
 import { averagedNetwork, type TrainedNetwork, type TrainState } from './state.ts';
 import { trainStep } from './step.ts';
-import type { Stopwatch } from './stopwatch.ts';
-import type { Task } from './task.ts';
-import { type Measured, measureAccuracy, measuredImages } from './validate.ts';
-import { measureVariance, variancePosition } from './variance.ts';
+import { learningRateAt, type Task } from './task.ts';
 
 /** What an epoch needs of the run around it. */
 export interface Surroundings {
@@ -34,10 +35,6 @@ export interface Surroundings {
   /** Called after each step: the place for a checkpoint inside the epoch. */
   afterStep(): Promise<void>;
 }
-
-/** The learning rate of a step, counted from 0. */
-const learningRateAt = ({ config, schedule, totalSteps }: Task, step: number): number =>
-  config.lr * schedule(step / totalSteps);
 
 /**
  * The rest of the epoch in which `state` stands: the pre-pass, the steps that are left, and the measurements after them.

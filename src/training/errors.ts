@@ -13,6 +13,3 @@ export class Interrupted extends Error {
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new Interrupted('The run was interrupted.');
 }
-
-/** Lets timers, signals and output have their turn. */
-export const yieldToEvents = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

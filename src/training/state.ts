@@ -1,6 +1,6 @@
 // Everything that the rest of a run depends on, and how a checkpoint holds it.
 import { z } from 'zod';
-import { networkOnly } from '../checkpoints/network.ts';
+import { networkOnly } from '../checkpoints/exchange/network.ts';
 import type { Checkpoint, Json } from '../checkpoints/types.ts';
 import { InputError } from '../core/errors.ts';
 import {
@@ -21,11 +21,11 @@ import { disposeState } from '../optimizers/sgd.ts';
 import { disposeSnapshot, type Snapshot, takeSnapshot } from '../optimizers/snapshot.ts';
 import type { OptimizerState } from '../optimizers/types.ts';
 import { startNetwork } from '../sparsity/start-network.ts';
-import { type BestEpoch, MEASURES, WEIGHTS, type WeightsKind } from './best-epoch.ts';
-import { type Costs, NO_COSTS } from './costs.ts';
+import { emptyMemory, type GrownAt, type MemoryState, memorySchema } from './agent/memory-state.ts';
 import { type Explored, explore } from './explored.ts';
 import { type GuardState, UNCHECKED } from './guard/rule.ts';
-import { emptyMemory, type GrownAt, type MemoryState, memorySchema } from './memory.ts';
+import { type BestEpoch, MEASURES, WEIGHTS, type WeightsKind } from './run/best-epoch.ts';
+import { type Costs, NO_COSTS } from './run/costs.ts';
 import { distributionOptions, type Task } from './task.ts';
 import { trainedWeights } from './trained-weights.ts';
 

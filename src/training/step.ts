@@ -5,16 +5,16 @@ import { averageDecay, carryAverage, disposeAverage, updateAverage } from '../op
 import { carryState } from '../optimizers/carry.ts';
 import { applyUpdates, disposeState } from '../optimizers/sgd.ts';
 import type { MaskUpdate } from '../sparsity/types.ts';
-import { disposeBatch, drawBatch, type TrainingBatch, withAdversarial } from './batches.ts';
-import { correctionFor, disposeCorrection, type KeptGradients } from './correction.ts';
-import { addCosts, type Costs, gradientCosts, NO_COSTS } from './costs.ts';
-import { diverged } from './divergence.ts';
+import { correctionFor, disposeCorrection, type KeptGradients } from './agent/correction.ts';
+import { carryMemory } from './agent/memory.ts';
+import { disposeBatch, drawBatch, type TrainingBatch, withAdversarial } from './batches/batches.ts';
 import { explore } from './explored.ts';
 import { lossGradients, probesFor } from './loss-gradients.ts';
-import { carryMemory } from './memory.ts';
+import { addCosts, type Costs, gradientCosts, NO_COSTS } from './run/costs.ts';
+import { diverged } from './run/divergence.ts';
+import type { Stopwatch } from './run/stopwatch.ts';
 import type { TrainState } from './state.ts';
-import type { Stopwatch } from './stopwatch.ts';
-import type { Task } from './task.ts';
+import { learningRateAt, type Task } from './task.ts';
 
 export interface StepReport {
   readonly loss: number;
@@ -63,7 +63,7 @@ export async function trainStep(
     for (const tensors of [result.gradients, result.denseGradients, result.state]) disposeTensors(tensors);
     throw diverged(task, loss, `in step ${state.step + 1} (epoch ${state.epoch + 1})`);
   }
-  const learningRate = config.lr * task.schedule(state.step / totalSteps);
+  const learningRate = learningRateAt(task, state.step);
   const remembered = kept?.kind === 'memory' ? await kept.record(state, result.gradients, loss) : null;
   const moves = !(rewires && config.maskUpdate === 'instead-of-step');
   const correctionCosts = moves

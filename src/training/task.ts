@@ -30,12 +30,12 @@ import { methods } from '../sparsity/methods.ts';
 import { fixedSigns, type Signs } from '../sparsity/signs.ts';
 import type { Sparsifier } from '../sparsity/types.ts';
 import type { Standing } from './adversary/plan.ts';
+import { prepassAttack, trainingAttack, validationAttack } from './adversary/training-batches.ts';
 import type { TrainingAttack } from './adversary/types.ts';
-import { prepassAttack, trainingAttack, validationAttack } from './attacks.ts';
-import type { TrainConfig } from './config.ts';
-import { readExtraImages } from './extra-images.ts';
-import type { Precision } from './gradient-log.ts';
-import { methodOptions } from './method-options.ts';
+import type { Precision } from './agent/gradient-log.ts';
+import { readExtraImages } from './batches/extra-images.ts';
+import type { TrainConfig } from './config/config.ts';
+import { methodOptions } from './config/method-options.ts';
 
 /** The files that a configuration names by their content. */
 export interface TaskFiles {
@@ -224,6 +224,10 @@ export const distributionOptions = (config: TrainConfig): DistributionOptions =>
   sparsities: config.layerSparsities,
   firstStageDensity: config.firstStageDensity,
 });
+
+/** The learning rate of a step, counted from 0. */
+export const learningRateAt = ({ config, schedule, totalSteps }: Task, step: number): number =>
+  config.lr * schedule(step / totalSteps);
 
 /** The factor on the learning rate over the share of the steps that are done. */
 function learningRateSchedule({

@@ -1,25 +1,25 @@
 // Training of one run in its folder, from its start or its last checkpoint to its end.
 import * as tf from '@tensorflow/tfjs-core';
-import { appendLines, previousOf, removeFile } from '../checkpoints/atomic-file.ts';
 import { hasCheckpoint, readCheckpoint, writeCheckpoint } from '../checkpoints/checkpoint.ts';
-import { type Guard, withLock } from '../checkpoints/lock.ts';
-import { readIfThere } from '../checkpoints/read-if-there.ts';
-import { restoreCheckpoint } from '../checkpoints/stored.ts';
+import { appendLines, previousOf, removeFile } from '../checkpoints/files/atomic-file.ts';
+import { readIfThere } from '../checkpoints/files/read-if-there.ts';
+import { restoreCheckpoint } from '../checkpoints/safetensors/stored.ts';
 import { UsageError } from '../core/errors.ts';
 import { countWeights, sparsityOf, trainables } from '../core/params.ts';
+import { type Guard, withLock } from '../files/lock.ts';
 import { backendName } from '../ops/backend-name.ts';
 import { updatesAfter } from '../sparsity/schedules.ts';
-import { candidateOf, isBest, type WeightsKind } from './best-epoch.ts';
-import { remembers } from './conditions.ts';
-import { configHash, isSameTraining, type TrainConfig } from './config.ts';
+import { type GradientMemory, gradientMemory } from './agent/memory.ts';
+import { remembers } from './config/conditions.ts';
+import { configHash, isSameTraining, type TrainConfig } from './config/config.ts';
 import { type Surroundings, trainEpoch } from './epoch.ts';
 import { DivergenceError, Interrupted } from './errors.ts';
-import { eventLog, type Report } from './event-log.ts';
 import { dropSafe, goBack, keepSafe } from './guard/go-back.ts';
 import { isLow } from './guard/rule.ts';
-import { type GradientMemory, gradientMemory } from './memory.ts';
-import { formatMetricRow, type MetricRow, parseMetrics } from './metrics.ts';
-import { overfittingWarning } from './overfitting-warning.ts';
+import { candidateOf, isBest, type WeightsKind } from './run/best-epoch.ts';
+import { eventLog, type Report } from './run/event-log.ts';
+import { formatMetricRow, type MetricRow, parseMetrics } from './run/metrics.ts';
+import { overfittingWarning } from './run/overfitting-warning.ts';
 import {
   BEST_CHECKPOINT,
   clearRemains,
@@ -34,8 +34,9 @@ import {
   recordConfig,
   removeMemory,
   runFolder,
-} from './run-folder.ts';
-import { startWarnings } from './start-warnings.ts';
+} from './run/run-folder.ts';
+import { startWarnings } from './run/start-warnings.ts';
+import { type Stopwatch, stopwatch } from './run/stopwatch.ts';
 import {
   averagedNetwork,
   disposeTrainState,
@@ -45,7 +46,6 @@ import {
   toAveragedCheckpoint,
   toCheckpoint,
 } from './state.ts';
-import { type Stopwatch, stopwatch } from './stopwatch.ts';
 import { openTask, type Task, type TaskFiles } from './task.ts';
 import type { RunSummary, TrainRunOptions } from './types.ts';
 

@@ -4,7 +4,7 @@ import { disposeParams, disposeTensors, isSparse, sparsityOf } from '../core/par
 import { checkTestSplit } from '../data/load.ts';
 import { checkWeights } from '../models/inspect.ts';
 import type { Normalization, Weights } from '../models/types.ts';
-import { checkedFile } from './fingerprint.ts';
+import { checkedFile } from './run/fingerprint.ts';
 import type { Task } from './task.ts';
 
 /**

@@ -1,9 +1,9 @@
-import type { LockTimes } from '../checkpoints/lock.ts';
+import type { LockTimes } from '../files/lock.ts';
 import type { AttackPlan } from './adversary/plan.ts';
-import type { BestEpoch } from './best-epoch.ts';
-import type { NameOf, TrainConfig } from './config.ts';
-import type { MetricRow } from './metrics.ts';
-import type { Times } from './stopwatch.ts';
+import type { NameOf, TrainConfig } from './config/config.ts';
+import type { BestEpoch } from './run/best-epoch.ts';
+import type { MetricRow } from './run/metrics.ts';
+import type { Times } from './run/stopwatch.ts';
 import type { TaskFiles } from './task.ts';
 
 /** What happens in a run, as it is told to `onProgress`; all but `step`, `prepass`, `validation` and `wait` are also lines of events.jsonl. */

@@ -98,8 +98,8 @@ describe('autoattack', () => {
 
   it('says what it cannot do', () => {
     const name = 'clean';
-    expect(() => autoattack({ epsilon: 1, norm: 'l1' })).to.throw(/linf, l2; l1 came/);
-    expect(() => autoattack({ epsilon: 0.1, version: 'plus' as 'rand' })).to.throw(/standard, rand; plus came/);
+    expect(() => autoattack({ epsilon: 1, norm: 'l1' })).to.throw(/linf, l2, got "l1"/);
+    expect(() => autoattack({ epsilon: 0.1, version: 'plus' as 'rand' })).to.throw(/standard, rand, got "plus"/);
     expect(() => cascade([])).to.throw(/at least one attack/);
     expect(() => cascade([pgd({ epsilon: 0.1 }), fgsm({ epsilon: 0.2 })])).to.throw(/one norm and epsilon/);
     expect(() => cascade([pgd({ epsilon: 0.1 }), pgd({ epsilon: 0.1 })])).to.throw(/different names/);

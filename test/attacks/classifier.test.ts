@@ -244,7 +244,7 @@ describe('classifier', () => {
         ],
       });
     const labels = tf.argMax(sharp('linear').predict(images) as Tensor2D, 1) as tf.Tensor1D;
-    const attack = bim({ epsilon: 0.4, steps: 5, loss: 'cw-margin' });
+    const attack = bim({ epsilon: 0.4, steps: 5, loss: 'cw' });
     const robust = async (model: Parameters<typeof robustAccuracy>[0]) =>
       (await robustAccuracy(model, [attack], images, labels)).union;
     const logits = await robust(sharp('linear'));
@@ -304,12 +304,12 @@ describe('classifier', () => {
 
   it('says which option does not fit', () => {
     const images = someImages(1);
-    expect(() => classifier(seen, { std: 0 })).to.throw(InputError, /std of numbers above 0/);
+    expect(() => classifier(seen, { std: 0 })).to.throw(InputError, /std: expected numbers above 0/);
     expect(() => classifier(seen, { bounds: [1, 0] })).to.throw(InputError, /bounds/);
     expect(() => classifier(seen, { layout: 'CHW' as 'NCHW' })).to.throw(
       InputError,
       /layout is one of NHWC, NCHW; CHW/,
     );
-    expect(() => classifier(seen, { mean: [1, 2] })(images)).to.throw(InputError, /each of 3 channels; 2 came/);
+    expect(() => classifier(seen, { mean: [1, 2] })(images)).to.throw(InputError, /each of 3 channels, got 2/);
   });
 });

@@ -60,9 +60,9 @@ describe('fab-t', () => {
   }
 
   it('says what it cannot do', () => {
-    expect(() => fabT({ norm: 'l1' })).to.throw(/fab-t knows the norms linf, l2; l1 came/);
+    expect(() => fabT({ norm: 'l1' })).to.throw(/expected one of linf, l2, got "l1"/);
     expect(() => fabT({ epsilon: 8 })).to.throw(/did you mean 8\/255/);
-    expect(() => fabT({ backward: 2 })).to.throw(/backward is a share/);
+    expect(() => fabT({ backward: 2 })).to.throw(/backward: expected a share/);
     expect(fabT().epsilon).to.equal(null);
   });
 });

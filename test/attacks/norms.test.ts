@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { type NormName, norms } from '../../attacks/index.ts';
-import { confine } from '../../attacks/region.ts';
+import { confine } from '../../attacks/norms/ball.ts';
 import { seedKey } from '../../src/core/key.ts';
 import { useBackend } from '../backend.ts';
 

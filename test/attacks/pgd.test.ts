@@ -180,7 +180,7 @@ describe('pgd', () => {
 
   it('attacks two classes, one image, and none', async () => {
     const two = smoothNet(2, 1);
-    const attack = pgd({ epsilon: 0.5, loss: 'cw-margin' });
+    const attack = pgd({ epsilon: 0.5, loss: 'cw' });
     const adversarial = await attack.perturb(two.classifier, two.images, two.labels);
     expect(await success(two.classifier, adversarial, two.labels)).to.deep.equal([true]);
     const none = tf.zeros([0, 3, 3, 2]) as Tensor4D;

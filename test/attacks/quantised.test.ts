@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import {
   type Attack,
   type Classifier,
-  cwL2,
+  cw,
   deepFool,
   norms,
   type PerturbOptions,
@@ -49,7 +49,7 @@ describe('quantised', () => {
     ['pgd in l1', pgd({ norm: 'l1', epsilon: 0.3, steps: 8 })],
     ['square', square({ epsilon: 0.04, queries: 40 })],
     ['deepfool', deepFool({ epsilon: 0.2 })],
-    ['cw-l2 without epsilon', cwL2({ steps: 40, searchSteps: 4, initialConstant: 0.1 })],
+    ['cw without epsilon', cw({ steps: 40, searchSteps: 4, initialConstant: 0.1 })],
   ];
   for (const [title, attack] of attacks) {
     for (const mode of ['evaluate', 'train'] as const) {

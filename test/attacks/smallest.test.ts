@@ -1,14 +1,14 @@
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { type Attack, cwL2, cwMargin, deepFool, type Goal, norms, success } from '../../attacks/index.ts';
+import { type Attack, cw, cwMargin, deepFool, type Goal, norms, success } from '../../attacks/index.ts';
 import { useBackend } from '../backend.ts';
 import { smoothNet } from './nets.ts';
 
 const COUNT = 8;
 const SIZE = 18;
 
-describe('deepfool and cw-l2', () => {
+describe('deepfool and cw', () => {
   let net: ReturnType<typeof smoothNet>;
   before(async () => {
     await useBackend('cpu');
@@ -54,9 +54,9 @@ describe('deepfool and cw-l2', () => {
     }
   });
 
-  it('cw-l2 finds nearer examples than deepfool', async () => {
+  it('cw finds nearer examples than deepfool', async () => {
     const near = await deepFool().perturb(net.classifier, net.images, net.labels);
-    const nearer = await cwL2({ steps: 200 }).perturb(net.classifier, net.images, net.labels);
+    const nearer = await cw({ steps: 200 }).perturb(net.classifier, net.images, net.labels);
     for (const found of [near, nearer]) {
       expect(await success(net.classifier, found, net.labels)).to.deep.equal(new Array(COUNT).fill(true));
     }
@@ -64,9 +64,9 @@ describe('deepfool and cw-l2', () => {
     tf.dispose([near, nearer]);
   });
 
-  it('cw-l2 goes as far beyond the boundary as the confidence asks', async () => {
+  it('cw goes as far beyond the boundary as the confidence asks', async () => {
     const goal: Goal = { kind: 'untargeted', labels: net.labels };
-    const adversarial = await cwL2({ steps: 200, confidence: 0.5 }).perturb(net.classifier, net.images, goal);
+    const adversarial = await cw({ steps: 200, confidence: 0.5 }).perturb(net.classifier, net.images, goal);
     const margins = tf.tidy(() => Array.from(cwMargin(net.classifier(adversarial), goal).dataSync()));
     for (const margin of margins) expect(margin).to.be.within(0.5, 0.7);
     adversarial.dispose();
@@ -75,7 +75,7 @@ describe('deepfool and cw-l2', () => {
   const targeted: [name: string, attack: Attack][] = [
     ['deepfool', deepFool()],
     ['deepfool in linf', deepFool({ norm: 'linf' })],
-    ['cw-l2', cwL2({ steps: 150, searchSteps: 5, initialConstant: 0.01 })],
+    ['cw', cw({ steps: 150, searchSteps: 5, initialConstant: 0.01 })],
   ];
   for (const [name, attack] of targeted) {
     it(`${name} reaches a target`, async () => {
@@ -101,9 +101,9 @@ describe('deepfool and cw-l2', () => {
   });
 
   it('says what it cannot do', () => {
-    expect(() => cwL2({ norm: 'linf' })).to.throw(/cw-l2 knows the norms l2; linf came/);
-    expect(() => deepFool({ norm: 'l1' })).to.throw(/deepfool knows the norms linf, l2; l1 came/);
-    expect(() => cwL2({ initialConstant: 0 })).to.throw(/initialConstant is a number above 0/);
-    expect(() => deepFool({ epsilon: -1 })).to.throw(/epsilon is a radius of 0 or more/);
+    expect(() => cw({ norm: 'linf' })).to.throw(/expected one of l2, got "linf"/);
+    expect(() => deepFool({ norm: 'l1' })).to.throw(/expected one of linf, l2, got "l1"/);
+    expect(() => cw({ initialConstant: 0 })).to.throw(/initialConstant: expected a number above 0/);
+    expect(() => deepFool({ epsilon: -1 })).to.throw(/epsilon: expected a radius of 0 or more/);
   });
 });

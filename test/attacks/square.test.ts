@@ -106,7 +106,7 @@ describe('square', () => {
   });
 
   it('says what it cannot do', () => {
-    expect(() => square({ epsilon: 1, norm: 'l1' })).to.throw(/square knows the norms linf, l2; l1 came/);
-    expect(() => square({ epsilon: 0.1, queries: 0 })).to.throw(/queries is a whole number of at least 1/);
+    expect(() => square({ epsilon: 1, norm: 'l1' })).to.throw(/expected one of linf, l2, got "l1"/);
+    expect(() => square({ epsilon: 0.1, queries: 0 })).to.throw(/queries: expected a whole number of at least 1/);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { renderPage } from '../../src/reporting/page.ts';
+import { renderPage } from '../../src/reporting/page/page.ts';
 import { collectReport, withGallery } from '../../src/reporting/report-data.ts';
 import { sampleGallery, sampleRuns } from '../reporting/sample.ts';
 import { contrast, launchChromium, luminance } from './chromium.ts';

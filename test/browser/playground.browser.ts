@@ -9,7 +9,7 @@ import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { expect } from 'chai';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { type AttackName, attackNorms } from '../../attacks/index.ts';
-import { encodePng } from '../../src/reporting/png.ts';
+import { encodePng } from '../../src/reporting/pictures/png.ts';
 import { contrast, launchChromium, luminance } from './chromium.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));

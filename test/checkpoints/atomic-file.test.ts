@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { writeAtomically } from '../../src/checkpoints/atomic-file.ts';
+import { writeAtomically } from '../../src/checkpoints/files/atomic-file.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { rejection } from '../rejection.ts';
 

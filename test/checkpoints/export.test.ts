@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { encodeCheckpoint } from '../../src/checkpoints/encode.ts';
-import { EXPORT_FORMATS, exportModel } from '../../src/checkpoints/export.ts';
-import { importModel } from '../../src/checkpoints/import.ts';
-import { loadModel, writeCheckpoint } from '../../src/checkpoints/index.ts';
-import { networkOf, networkOnly } from '../../src/checkpoints/network.ts';
+import { writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
+import { EXPORT_FORMATS, exportModel } from '../../src/checkpoints/exchange/export.ts';
+import { importModel } from '../../src/checkpoints/exchange/import.ts';
+import { networkOf, networkOnly } from '../../src/checkpoints/exchange/network.ts';
+import { loadModel } from '../../src/checkpoints/load-model.ts';
 import { encodePytorch } from '../../src/checkpoints/pytorch/exported.ts';
-import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { encodeCheckpoint } from '../../src/checkpoints/safetensors/encode.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import type { Checkpoint, ModelRecord } from '../../src/checkpoints/types.ts';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import { foldIn, normal, sample, seedKey, uniform } from '../../src/core/key.ts';
@@ -26,7 +27,9 @@ import {
   trainable,
 } from '../../src/core/params.ts';
 import { sizeOf, structure } from '../../src/core/structure.ts';
-import { apply, buildModel, type ModelName, models, parametersOf, statisticsOf } from '../../src/models/index.ts';
+import { apply } from '../../src/models/init.ts';
+import { parametersOf, statisticsOf } from '../../src/models/inspect.ts';
+import { buildModel, type ModelName, models } from '../../src/models/models.ts';
 
 const key = seedKey('export');
 

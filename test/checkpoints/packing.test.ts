@@ -1,9 +1,9 @@
 // Packing of checkpoints: positions as gaps, and kernels in half precision.
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { floatsOf, halvesOf, LARGEST_HALF } from '../../src/checkpoints/floats.ts';
-import { gapsOf, pack, positionsOf, unpack } from '../../src/checkpoints/packing.ts';
-import type { StoredTensor } from '../../src/checkpoints/safetensors.ts';
+import { floatsOf, halvesOf, LARGEST_HALF } from '../../src/checkpoints/safetensors/floats.ts';
+import { gapsOf, pack, positionsOf, unpack } from '../../src/checkpoints/safetensors/packing.ts';
+import type { StoredTensor } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { InputError } from '../../src/core/errors.ts';
 
 const floats = (...values: number[]): StoredTensor => ({

@@ -5,7 +5,7 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   type StoredTensor,
-} from '../../src/checkpoints/safetensors.ts';
+} from '../../src/checkpoints/safetensors/safetensors.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { sizeOf } from '../../src/core/structure.ts';
 

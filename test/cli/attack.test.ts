@@ -3,12 +3,14 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { decode } from 'fast-png';
-import { decodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { decodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { synthetic, testIndices } from '../../src/data/index.ts';
+import { synthetic } from '../../src/data/sets/synthetic.ts';
+import { testIndices } from '../../src/data/split.ts';
 import { equipoise } from './equipoise.ts';
 import { contents, temporaryFolder } from './folder.ts';
+import { silentTerminal } from './terminal.ts';
 
 interface Summary {
   readonly right: number;
@@ -18,6 +20,7 @@ interface Summary {
     readonly label: number;
     readonly before: number;
     readonly after: number;
+    readonly probabilities: { readonly before: readonly number[]; readonly after: readonly number[] };
     readonly distance: number;
     readonly file: string;
   }[];
@@ -112,15 +115,49 @@ describe('equipoise attack', () => {
     expect(page).not.to.match(/<script|https?:/);
   });
 
+  it('takes only images that are right where it is asked to, as many as there are', () => {
+    const { classes } = synthetic();
+    const always = (value: string) =>
+      `export const load = (tf) => (images) => tf.mul(tf.oneHot(tf.zeros([images.shape[0]], 'int32'), ${classes.length}), ${value});`;
+    writeFileSync(join(folder, 'first.mjs'), always('1'));
+    writeFileSync(join(folder, 'never.mjs'), always('NaN'));
+    const labels = [...test.labels];
+    const ofFirst = labels.flatMap((label, index) => (label === 0 ? [index] : []));
+    const common = ['--dataset', 'synthetic', '--epsilon', '0', '--only-correct', '--json', ...cpu];
+    for (const count of [3, 1000]) {
+      const args = ['attack', '--module', 'first.mjs', '--count', String(count), '--out', `first${count}`, ...common];
+      const { code, stdout, stderr } = equipoise(args, folder);
+      expect(code, stderr).to.equal(0);
+      const { images, right }: Summary = JSON.parse(stdout);
+      expect(images.map(({ index }) => index)).to.deep.equal(ofFirst.slice(0, count));
+      expect(right).to.equal(images.length);
+    }
+    const { code, stderr } = equipoise(['attack', '--module', 'never.mjs', '--out', 'never', ...common], folder);
+    expect(code).to.equal(1);
+    expect(stderr).to.match(/Expected test images that the model classifies right, got none of 64/);
+  });
+
+  it('gives the probabilities of all classes, whose largest is that of the prediction, on the page too', () => {
+    const { images, page } = made('--count', '6', '--out', 'sure');
+    for (const { before, after, probabilities } of images) {
+      for (const [predicted, of] of [[before, probabilities.before] as const, [after, probabilities.after] as const]) {
+        expect(of.reduce((sum, share) => sum + share, 0)).to.be.closeTo(1, 1e-5);
+        expect(of[predicted]).to.equal(Math.max(...of));
+      }
+    }
+    const text = readFileSync(join(folder, page), 'utf8');
+    expect(text.match(/class="probabilities"/g)).to.have.length(6);
+    const sure = images[0].probabilities.before[images[0].before];
+    expect(text).to.contain(`value="${sure.toFixed(4)}"></meter> ${(100 * sure).toFixed(1)} %`);
+  });
+
   it('changes nothing at radius 0', () => {
     const { fell, images } = made('--epsilon', '0', '--count', '3', '--out', 'zero');
     expect([fell, ...images.map(({ distance }) => distance)]).to.deep.equal([0, 0, 0, 0]);
   });
 
   const failures: readonly { readonly args: readonly string[]; readonly code: number; readonly says: RegExp }[] = [
-    { args: ['run', '--epsilon', '8'], code: 2, says: /epsilon is at most 1, in pixel units/ },
-    { args: ['run', '--norm', 'l2'], code: 2, says: /needs an epsilon/ },
-    { args: ['nowhere'], code: 2, says: /There is no nowhere/ },
+    { args: ['run', '--epsilon', '8'], code: 2, says: /epsilon: expected at most 1 in linf, in pixel units/ },
     { args: ['run', '--out', 'run/config.json'], code: 1, says: /run\/config\.json\/test-\d+\.png cannot be written/ },
   ];
   for (const { args, code, says } of failures) {
@@ -134,23 +171,43 @@ describe('equipoise attack', () => {
     });
   }
 
-  const silent = { print: () => {}, note: () => {}, screen: null, columns: 80, signal: new AbortController().signal };
+  const silent = silentTerminal();
   const wrong: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
     { args: ['run', '--attack', 'pdg-20'], says: /There is no attack pdg-20/ },
     { args: ['run', '--attack', 'fgsm,pgd'], says: /--attack takes one attack/ },
     { args: ['run', '--count', '0'], says: /--count takes a whole number of at least 1; 0 came/ },
     { args: ['run', '--epsilon', '-0.1'], says: /--epsilon takes radii of at least 0/ },
     { args: ['run', '--norm', 'l3'], says: /--norm must be one of/ },
+    { args: [join(folder, 'run'), '--norm', 'l2'], says: /needs an epsilon/ },
+    { args: [join(folder, 'nowhere')], says: /There is no .*nowhere/ },
     { args: [], says: /needs a target/ },
   ];
   for (const { args, says } of wrong) {
-    it(`refuses the command line: attack ${args.join(' ')}`, async () => {
+    it(`refuses the command line, and writes nothing: attack ${args.join(' ').replace(`${folder}/`, '')}`, async () => {
+      const before = contents(folder);
       const thrown = await runCommandLine(['attack', ...args], '0.0.0', silent).then(
         () => null,
         (error: unknown) => error,
       );
       expect(thrown).to.be.instanceOf(UsageError);
       expect((thrown as UsageError).message).to.match(says);
+      expect(contents(folder)).to.deep.equal(before);
     });
   }
+
+  it('is bounded from below by certify, which keeps its certificates and needs the noise', () => {
+    const certify = (...args: readonly string[]) => equipoise(['certify', 'run', ...args, ...cpu], folder);
+    const settings = ['--sigma', '0.05', '--n0', '10', '--n', '40', '--test-limit', '4'];
+    const { code, stdout, stderr } = certify(...settings);
+    expect(code, stderr).to.equal(0);
+    expect(stdout)
+      .to.match(/best smoothed with σ 0\.05, on synthetic/)
+      .and.match(/0\.025 +\d+\.\d %/);
+    expect(stdout).to.contain('4 images').and.contain('n0 10, n 40, α 0.001');
+    const kept = JSON.parse(readFileSync(join(folder, 'run/certificates.json'), 'utf8')).certifications;
+    expect(JSON.parse(certify(...settings, '--json').stdout)).to.deep.equal(kept[0]);
+    const refused = certify();
+    expect(refused.code).to.equal(2);
+    expect(refused.stderr).to.contain('--sigma 0.25');
+  });
 });

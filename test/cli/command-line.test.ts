@@ -12,7 +12,7 @@ describe('the command line', () => {
   it('lists every command under --help', () => {
     const { code, stdout, stderr } = equipoise(['--help']);
     expect([code, stderr]).to.deep.equal([0, '']);
-    for (const { name, summary } of COMMANDS) expect(stdout).to.match(new RegExp(`equipoise ${name} +${summary}`));
+    for (const { name, summary } of COMMANDS) expect(stdout).to.match(new RegExp(`^  ${name} +${summary}`, 'm'));
   });
 
   it('loads for --help neither TensorFlow.js nor anything else that is heavy', () => {
@@ -30,7 +30,8 @@ describe('the command line', () => {
       }
     };
     follow(main);
-    expect(loaded).to.deep.equal(['yargs']);
+    expect(loaded).to.deep.equal([]);
+    expect(seen.size).to.be.below(20);
   });
 
   it('shows the flags of every command', () => {
@@ -53,7 +54,10 @@ describe('the command line', () => {
   });
 
   const wrongUses: readonly (readonly [string, readonly string[], RegExp])[] = [
-    ['no command', [], /A command is missing/],
+    ['no command', [], /Try first\n {2}equipoise train .*A command is missing/s],
+    ['a flag alone', ['--json'], /Expected a command, got --json alone/],
+    ['a switch with a value', ['doctor', '--json=maybe'], /--json is a switch and takes no value, got maybe/],
+    ['a flag in the place of a value', ['train', '--out', '--json'], /--out came without a value/],
     ['an unknown command', ['dcotor'], /There is no command dcotor. Did you mean doctor\?/],
     ['a command that resembles none', ['xyzzy'], /Commands are .*doctor/],
     ['an unknown flag', ['doctor', '--jsn'], /has no flag --jsn. Did you mean --json\?/],

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { parseConfig } from '../../src/training/config.ts';
+import { parseConfig } from '../../src/training/config/config.ts';
 import { equipoise } from './equipoise.ts';
 import { temporaryFolder } from './folder.ts';
 

@@ -7,6 +7,7 @@ import { runCommandLine } from '../../src/cli/run.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { equipoise } from './equipoise.ts';
 import { contents, temporaryFolder } from './folder.ts';
+import { silentTerminal } from './terminal.ts';
 
 const digits = fileURLToPath(new URL('../../../data/mnist10k', import.meta.url));
 const tiny = ['--dataset', 'synthetic', '--model', 'mlp', '--width', '0.1', '--epochs', '1', '--train-limit', '64'];
@@ -254,7 +255,7 @@ describe('the command line, given what it cannot use', () => {
 });
 
 describe('a wrong command line', () => {
-  const silent = { print: () => {}, note: () => {}, screen: null, columns: 80, signal: new AbortController().signal };
+  const silent = silentTerminal();
   const cases: readonly {
     readonly title: string;
     readonly args: readonly string[];
@@ -349,8 +350,8 @@ describe('a wrong command line', () => {
     },
     {
       title: 'an attack by its name in the library',
-      args: ['evaluate', 'run', '--attacks', 'fab-t-50'],
-      says: [/Did you mean fab-50\?/],
+      args: ['evaluate', 'run', '--attacks', 'fabt-50'],
+      says: [/Did you mean fab-t-50\?/],
     },
     {
       title: 'an attack that only the library has',

@@ -2,11 +2,12 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { equipoise } from './equipoise.ts';
 import { contents, temporaryFolder } from './folder.ts';
+import { silentTerminal } from './terminal.ts';
 
 describe('equipoise export and import', () => {
   const folder = temporaryFolder();
@@ -98,7 +99,7 @@ describe('equipoise export and import', () => {
     });
   }
 
-  const silent = { print: () => {}, note: () => {}, screen: null, columns: 80, signal: new AbortController().signal };
+  const silent = silentTerminal();
   const wrong: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
     { args: ['export', 'run'], says: /--to is one of compact, pytorch, layers; nothing came/ },
     { args: ['export', 'run', '--to', 'onnx'], says: /--to is one of .* onnx came/ },

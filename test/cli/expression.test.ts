@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { parseNumber } from '../../src/cli/expression.ts';
+import { parseNumber } from '../../src/cli/flags/expression.ts';
 import { UsageError } from '../../src/core/errors.ts';
 
 describe('numbers on the command line', () => {

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { synthetic } from '../../src/data/index.ts';
+import { synthetic } from '../../src/data/sets/synthetic.ts';
 import type { Evaluation } from '../../src/evaluation/types.ts';
 import { equipoise } from './equipoise.ts';
 import { temporaryFolder } from './folder.ts';

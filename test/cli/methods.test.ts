@@ -3,14 +3,15 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { encodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { encodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { synthetic } from '../../src/data/synthetic.ts';
-import { configHash, parseConfig } from '../../src/training/config.ts';
-import { sha256OfFile } from '../../src/training/fingerprint.ts';
-import { parseMetrics } from '../../src/training/metrics.ts';
+import { synthetic } from '../../src/data/sets/synthetic.ts';
+import { configHash, parseConfig } from '../../src/training/config/config.ts';
+import { sha256OfFile } from '../../src/training/run/fingerprint.ts';
+import { parseMetrics } from '../../src/training/run/metrics.ts';
 import { temporaryFolder } from './folder.ts';
+import { silentTerminal } from './terminal.ts';
 
 const docs = fileURLToPath(new URL('../../../docs', import.meta.url));
 const runLines = fileURLToPath(new URL('./command-lines.js', import.meta.url));
@@ -18,7 +19,7 @@ const runLines = fileURLToPath(new URL('./command-lines.js', import.meta.url));
 /** What a command prints. */
 async function printed(...args: string[]): Promise<string> {
   let text = '';
-  const terminal = { note: () => {}, screen: null, columns: 80, signal: new AbortController().signal };
+  const terminal = silentTerminal();
   await runCommandLine(args, '0.0.0', {
     ...terminal,
     print: (line) => {
@@ -95,7 +96,7 @@ describe('methods on the command line', () => {
     }
     expect(config('layers').layerSparsities).to.deep.equal({ 'fc1.kernel': 0.95, 'fc3.kernel': 0.5 });
     expect(config('linear')).to.include({ dropSchedule: 'linear', updateInterval: 5 });
-    expect(config('bsr')).to.include({ noise: 1e-5, firstStageDensity: 0.3 });
+    expect(config('bsr')).to.include({ weightNoise: 1e-5, firstStageDensity: 0.3 });
     expect(config('rigl')).to.include({ objective: 'natural', nesterov: true, updateInterval: 4, epochs: 2 });
     expect(config('rigl')).not.to.have.property('recipe');
     expect(config('rigl')).to.include({ maskUpdate: 'after-step', weightDecayScope: 'all' });

@@ -8,6 +8,7 @@ import { InputError, UsageError } from '../../src/core/errors.ts';
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
 import { equipoise } from './equipoise.ts';
 import { contents, temporaryFolder } from './folder.ts';
+import { silentTerminal } from './terminal.ts';
 
 describe('equipoise models', () => {
   const folder = temporaryFolder();
@@ -23,8 +24,7 @@ describe('equipoise models', () => {
   async function says(...args: readonly string[]): Promise<string | Error> {
     const printed: string[] = [];
     const print = (text: string) => void printed.push(text);
-    const terminal = { print, note: print, screen: null, columns: 80, signal: new AbortController().signal };
-    return runCommandLine(args, '0.0.0', terminal).then(
+    return runCommandLine(args, '0.0.0', { ...silentTerminal(), print, note: print }).then(
       () => printed.join('\n'),
       (error: Error) => error,
     );

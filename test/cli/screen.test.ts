@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import headless from '@xterm/headless';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { barLine, rateOf } from '../../src/cli/progress-bar.ts';
+import { barLine, rateOf } from '../../src/cli/terminal/progress-bar.ts';
 import { temporaryFolder } from './folder.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
@@ -14,15 +14,24 @@ const tiny = ['--dataset', 'synthetic', '--model', 'mlp', '--width', '0.1', '--t
 
 const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** The lines on a terminal of so many columns after a command has ended, wrapped ones joined. */
-async function shown(args: readonly string[], columns: number): Promise<readonly string[]> {
+/** What a command writes to a terminal of so many columns. */
+function written(args: readonly string[], columns: number, environment: Readonly<Record<string, string>> = {}): string {
   const command = ['stty', 'cols', String(columns), 'rows', '200', ';', quoted(process.execPath), quoted(main)];
   const { stdout, status } = spawnSync('script', ['-qec', [...command, ...args.map(quoted)].join(' '), '/dev/null'], {
     encoding: 'utf8',
+    env: { ...process.env, TERM: 'xterm-256color', ...environment },
   });
   expect(status, stdout).to.equal(0);
+  return stdout;
+}
+
+const shown = (args: readonly string[], columns: number): Promise<readonly string[]> =>
+  linesOf(written(args, columns), columns);
+
+/** The lines on a terminal after all of a text was written to it, wrapped ones joined. */
+async function linesOf(text: string, columns: number): Promise<readonly string[]> {
   const terminal = new headless.Terminal({ cols: columns, rows: 200, scrollback: 1000, allowProposedApi: true });
-  await new Promise<void>((resolve) => terminal.write(stdout, resolve));
+  await new Promise<void>((resolve) => terminal.write(text, resolve));
   const lines: string[] = [];
   for (let i = 0; i < terminal.buffer.active.length; i++) {
     const line = terminal.buffer.active.getLine(i);
@@ -69,13 +78,44 @@ describe('a terminal', () => {
       });
 
       it('shows the end of every run of a sweep', async () => {
-        const args = ['sweep', ...tiny, '--epochs', '1', '--seeds', '0..2', '--no-evaluate'];
-        const lines = await shown([...args, '--out', join(folder, `sweep${columns}`)], columns);
+        const args = ['sweep', ...tiny, '--epochs', '1', '--seeds', '0..2', '--no-evaluate', '--jobs', '2'];
+        const text = written([...args, '--out', join(folder, `sweep${columns}`)], columns);
+        const lines = await linesOf(text, columns);
         expect(
-          lines.filter((text) => /^\[[123]\/3\] .*: done$/.test(text)),
+          lines.filter((text) => /^\[[123]\/3\] .*: done in .* s(, validation: .* robust)?$/.test(text)),
           lines.join('\n'),
         ).to.have.length(3);
         expect(lines.join('\n')).not.to.match(/[█░]/);
+        // Meanwhile: a bar for all runs above one for each of two.
+        expect(text).to.match(/0\/3 runs [^\n]*\n[^\n]*\[1\/3\] [^\n]*\n[^\n]*\[2\/3\] /);
+      });
+
+      it('shows an evaluation as a matrix that fits', async () => {
+        const radii = ['--attacks', 'fgsm', '--epsilon', '0.05,0.1,0.2', '--test-limit', '16', '--backend', 'cpu'];
+        const out = join(folder, `matrix${columns}.json`);
+        const lines = await shown(['evaluate', join(folder, `run${columns}`), ...radii, '--out', out], columns);
+        const header = lines.find((line) => line.startsWith('attack ')) ?? '';
+        expect(header.length, lines.join('\n')).to.be.within(1, columns);
+        expect(header).to.match(/linf 0\.05 +linf 0\.1/);
+        const row = lines.find((line) => line.startsWith('union ')) ?? '';
+        expect(row.match(/ %/g)?.length, lines.join('\n')).to.equal(header.match(/linf/g)?.length);
+      });
+
+      it('shows help in colour that fits, and without colour where NO_COLOR is set', async () => {
+        const text = written(['train', '--help-all'], columns);
+        expect(text).to.contain('\u001b[1mSparsity').and.to.contain('\u001b[36m--sparsity');
+        const plain = written(['train', '--help-all'], columns, { NO_COLOR: '1' });
+        expect(plain).not.to.contain('\u001b[');
+        const lines = await linesOf(text, columns);
+        expect(
+          plain
+            .split(/\r?\n/)
+            .map((line) => line.trimEnd())
+            .filter(Boolean),
+        ).to.deep.equal(lines.filter(Boolean));
+        for (const line of lines.filter((text) => !/^ *(equipoise |--)/.test(text))) {
+          expect(line.length, line).to.be.at.most(columns);
+        }
       });
     });
   }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { parseConfig } from '../../src/training/config.ts';
+import { parseConfig } from '../../src/training/config/config.ts';
 import { equipoise, startEquipoise } from './equipoise.ts';
 import { contents, temporaryFolder } from './folder.ts';
 

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
-import { addDataset, datasetInfo } from '../../src/data/index.ts';
-import { extractTarGz } from '../../src/data/tar.ts';
+import { extractTarGz } from '../../src/data/files/tar.ts';
+import { addDataset } from '../../src/data/add.ts';
+import { datasetInfo } from '../../src/data/info.ts';
 import { rejection } from '../rejection.ts';
 import { tarGz } from './tar-gz.ts';
 

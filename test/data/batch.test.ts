@@ -2,20 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { foldIn, seedKey } from '../../src/core/key.ts';
-import {
-  type Augmentation,
-  balanced,
-  batchesOf,
-  batchImages,
-  batchLabels,
-  epochBatches,
-  MAX_SHIFT,
-  placements,
-  type Split,
-  synthetic,
-  testIndices,
-  trainingIndices,
-} from '../../src/data/index.ts';
+import { MAX_SHIFT, placements } from '../../src/data/augment.ts';
+import { batchesOf, batchImages, batchLabels, epochBatches } from '../../src/data/batch.ts';
+import { synthetic } from '../../src/data/sets/synthetic.ts';
+import { balanced, testIndices, trainingIndices } from '../../src/data/split.ts';
+import { type Split } from '../../src/data/types.ts';
+import type { Augmentation } from '../../src/data/types.ts';
 import { useBackend } from '../backend.ts';
 
 const ascending = (values: Int32Array): boolean => values.every((value, i) => i === 0 || values[i - 1] < value);

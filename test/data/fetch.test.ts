@@ -9,12 +9,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { InputError, UsageError } from '../../src/core/errors.ts';
-import type { Checksum } from '../../src/data/checksum.ts';
-import { cifar10 } from '../../src/data/cifar.ts';
-import { datasetNames, fileSourceOf } from '../../src/data/datasets.ts';
-import type { DownloadFailure, DownloadOptions, DownloadProgress } from '../../src/data/download.ts';
 import { fetchFiles } from '../../src/data/fetch.ts';
-import { fetchDataset, loadDataset } from '../../src/data/index.ts';
+import type { Checksum } from '../../src/data/files/checksum.ts';
+import type { DownloadFailure, DownloadOptions, DownloadProgress } from '../../src/data/files/download.ts';
+import { fetchDataset } from '../../src/data/fetch.ts';
+import { loadDataset } from '../../src/data/load.ts';
+import { cifar10 } from '../../src/data/sets/cifar.ts';
+import { datasetNames, fileSourceOf } from '../../src/data/sets/datasets.ts';
 import type { FileSource } from '../../src/data/types.ts';
 import { rejection } from '../rejection.ts';
 import { tarGz } from './tar-gz.ts';
@@ -135,6 +136,26 @@ describe('fetching a data set', () => {
     });
     expect(progress.every(({ received }, i) => i === 0 || received > progress[i - 1].received)).to.equal(true);
     expect((await loadDataset('cifar10', { directory })).sha256).to.equal(info.sha256);
+  });
+
+  it('refuses a second download of a data set into the same folder at the same time', async () => {
+    let finish = () => {};
+    const half: RequestListener = (_, response) => {
+      response.writeHead(200, { 'content-length': archive.length });
+      response.write(archive.subarray(0, 50_000));
+      finish = () => void response.end(archive.subarray(50_000));
+    };
+    let first: Promise<unknown> = Promise.resolve();
+    await new Promise<void>((resolve) => {
+      first = fetchFrom([half], {}, () => resolve());
+    });
+    const refused = await rejection(fetchFrom([half]));
+    expect(refused).to.be.instanceOf(InputError);
+    expect(refused.message).to.match(/the download of cifar10 into .* is in use by/);
+    finish();
+    await first;
+    expect(requests).to.have.length(1);
+    expect(await readdir(directory)).to.deep.equal(['cifar10']);
   });
 
   it('asks for nothing when the official files are there', async () => {
@@ -348,7 +369,7 @@ describe('fetching a data set', () => {
   it('says what can be downloaded', async () => {
     expect(await rejection(fetchDataset('mnist10k'))).to.be.instanceOf(UsageError);
     expect((await rejection(fetchDataset('mnist10k'))).message).to.include('comes with Equipoise');
-    expect((await rejection(fetchDataset('imagenet'))).message).to.include(
+    expect((await rejection(fetchDataset('imagenet' as string))).message).to.include(
       'cifar10, cifar100, svhn, mnist, fashion-mnist',
     );
   });

@@ -6,15 +6,11 @@ import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { encode as encodePng, type ImageData } from 'fast-png';
 import { InputError, UsageError } from '../../src/core/errors.ts';
-import {
-  type Dataset,
-  datasetInfo,
-  datasetLabel,
-  fetchDataset,
-  loadDataset,
-  type Split,
-  trainingIndices,
-} from '../../src/data/index.ts';
+import { type Dataset, type Split } from '../../src/data/types.ts';
+import { datasetInfo } from '../../src/data/info.ts';
+import { datasetLabel, loadDataset } from '../../src/data/load.ts';
+import { fetchDataset } from '../../src/data/fetch.ts';
+import { trainingIndices } from '../../src/data/split.ts';
 import { rejection } from '../rejection.ts';
 import { pictureFile } from './fixtures.ts';
 

@@ -6,9 +6,10 @@ import { expect } from 'chai';
 import { encode as encodePng } from 'fast-png';
 import { InputError } from '../../src/core/errors.ts';
 import { sizeOf } from '../../src/core/structure.ts';
-import { type DatasetName, datasetNames, datasetOf, loadDataset } from '../../src/data/index.ts';
+import { type DatasetName, datasetNames, datasetOf } from '../../src/data/sets/datasets.ts';
+import { loadDataset } from '../../src/data/load.ts';
 import { buildModel } from '../../src/models/models.ts';
-import { parseConfig } from '../../src/training/config.ts';
+import { parseConfig } from '../../src/training/config/config.ts';
 import { rejection } from '../rejection.ts';
 import { file, matrix, UINT8 } from './matlab.ts';
 

@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { InputError, UsageError } from '../../src/core/errors.ts';
-import { checkTestSplit, dataDirectory, datasetLabel, loadDataset, type Split } from '../../src/data/index.ts';
+import { checkTestSplit, datasetLabel, loadDataset } from '../../src/data/load.ts';
+import { dataDirectory } from '../../src/data/files/directory.ts';
+import { type Split } from '../../src/data/types.ts';
 import { rejection } from '../rejection.ts';
 
 const cifar = fileURLToPath(new URL('../../../test/data/cifar10', import.meta.url));
@@ -260,7 +262,7 @@ describe('loading data sets', () => {
   });
 
   it('lists the data sets there are when asked for another', async () => {
-    const error = await rejection(loadDataset('imagenet'));
+    const error = await rejection(loadDataset('imagenet' as string));
     expect(error).to.be.instanceOf(UsageError);
     expect(error.message).to.include('cifar10, cifar100, svhn, mnist');
   });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
-import { loadDataset } from '../../src/data/index.ts';
+import { loadDataset } from '../../src/data/load.ts';
 import { rejection } from '../rejection.ts';
 import { decoded, matlabFiles } from './fixtures.ts';
 import { bigEndianFile, bigEndianMatrix, bytesOf, compressed, DOUBLE, file, INT64, matrix, UINT8 } from './matlab.ts';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import type { PrepassName } from '../../src/optimizers/prepasses.ts';
-import { parseConfig, type TrainOptions } from '../../src/training/config.ts';
+import { parseConfig, type TrainOptions } from '../../src/training/config/config.ts';
 import { train } from '../../src/training/train.ts';
 
 const PAGE = fileURLToPath(new URL('../../../docs/agent.md', import.meta.url));

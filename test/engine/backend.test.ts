@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import type { EngineBackend } from '../../src/engine/backend.ts';
 import { engineInfo, type KernelBuild, registerEngine } from '../../src/engine/index.ts';
-import { Pool } from '../../src/engine/pool.ts';
+import { Pool } from '../../src/engine/runtime/pool.ts';
 import '../../src/ops/gradients.ts';
 import { leaving } from './filled-heap.ts';
 import { forgetStructures } from './same.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type Heap, OutOfMemory } from '../../src/engine/heap.ts';
+import { type Heap, OutOfMemory } from '../../src/engine/runtime/heap.ts';
 
 /** Fills the heap but for one hole of `hole` bytes; returns a function that frees it again. */
 export function leaving(heap: Heap, hole: number): () => void {

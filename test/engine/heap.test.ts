@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { Heap, OutOfMemory } from '../../src/engine/heap.ts';
+import { Heap, OutOfMemory } from '../../src/engine/runtime/heap.ts';
 
 describe('engine heap', () => {
   it('gives disjoint aligned blocks and takes every byte back, in any order', () => {

@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
-import { CONTROL, REMAINING } from '../../src/engine/control.ts';
-import { Heap } from '../../src/engine/heap.ts';
-import { Pool } from '../../src/engine/pool.ts';
-import { loadKernels } from '../../src/engine/wasm.ts';
+import { CONTROL, REMAINING } from '../../src/engine/runtime/control.ts';
+import { Heap } from '../../src/engine/runtime/heap.ts';
+import { Pool } from '../../src/engine/runtime/pool.ts';
+import { loadKernels } from '../../src/engine/runtime/wasm.ts';
 
 const startPool = async (threads: number, stallMs?: number) => {
   const heap = new Heap();

@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { engineInfo, registerEngine } from '../../src/engine/index.ts';
-import { judge } from '../../src/engine/revectorize.ts';
-import { bestBuild } from '../../src/engine/wasm.ts';
+import { judge } from '../../src/engine/runtime/revectorize.ts';
+import { bestBuild } from '../../src/engine/runtime/wasm.ts';
 
 const SUITES = ['kernels', 'network', 'not-a-number'];
 

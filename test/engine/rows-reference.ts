@@ -1,6 +1,6 @@
 import type { Structure } from '../../src/core/structure.ts';
-import type { Geometry } from '../../src/engine/layout.ts';
-import { sliceSize } from '../../src/engine/rows.ts';
+import { sliceSize } from '../../src/engine/blocked/rows.ts';
+import type { Geometry } from '../../src/engine/layout/layout.ts';
 
 /*
  * Compressed sparse rows by sorting in plain TypeScript: what the kernels that make them must give.

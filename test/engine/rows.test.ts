@@ -3,11 +3,11 @@ import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { denseStructure, maskStructure } from '../../src/core/structure.ts';
-import { Heap } from '../../src/engine/heap.ts';
-import { geometry, padOf } from '../../src/engine/layout.ts';
-import { Pool } from '../../src/engine/pool.ts';
-import { Compiled, type Rows, RowsCache } from '../../src/engine/rows.ts';
-import { loadKernels } from '../../src/engine/wasm.ts';
+import { Compiled, type Rows, RowsCache } from '../../src/engine/blocked/rows.ts';
+import { geometry, padOf } from '../../src/engine/layout/layout.ts';
+import { Heap } from '../../src/engine/runtime/heap.ts';
+import { Pool } from '../../src/engine/runtime/pool.ts';
+import { loadKernels } from '../../src/engine/runtime/wasm.ts';
 import { forwardRows, type Offsets, rowStarts, transposedRows } from './rows-reference.ts';
 
 setFlagsFromString('--expose-gc');

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Rank, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { initializers, layers, sequential } from '@tensorflow/tfjs-layers';
 import { expect } from 'chai';
@@ -7,12 +7,19 @@ import { pgd } from '../../attacks/index.ts';
 import type { Classifier } from '../../attacks/types.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { foldIn, seedKey, uniform } from '../../src/core/key.ts';
-import { batchImages, batchLabels } from '../../src/data/index.ts';
+import { batchImages, batchLabels } from '../../src/data/batch.ts';
 import type { Split } from '../../src/data/types.ts';
-import { ALARMS_PAGE, type Alarm, type AlarmName, checkAlarms, type Evidence } from '../../src/evaluation/alarms.ts';
-import { parseAttacks } from '../../src/evaluation/attacks.ts';
+import {
+  ALARMS_PAGE,
+  type Alarm,
+  type AlarmName,
+  checkAlarms,
+  type Evidence,
+} from '../../src/evaluation/alarms/alarms.ts';
+import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
+import { checkGradient, type GradientCheck, isWrong } from '../../src/evaluation/gradient-check.ts';
 import { type EvaluatedSplit, type MeasureOptions, measure } from '../../src/evaluation/measure.ts';
-import { preprocessed } from '../../src/evaluation/preprocessing.ts';
+import { preprocessed } from '../../src/evaluation/targets/preprocessing.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 
@@ -75,6 +82,42 @@ const alarmsOf = async (model: Classifier, change: Partial<MeasureOptions> = {})
   return Object.fromEntries(alarms.map((alarm) => [alarm.name, alarm])) as Record<AlarmName, Alarm>;
 };
 
+/** A step whose gradient is not its own. */
+const withGradient = (forward: (x: Tensor4D) => tf.Tensor, backward: (dy: Tensor4D) => tf.Tensor) =>
+  tf.customGrad((x) => ({
+    value: forward(x as Tensor4D),
+    gradFunc: (dy: tf.Tensor) => backward(dy as Tensor4D),
+  })) as (images: Tensor4D) => Tensor4D;
+
+const roundedTo = (levels: number) => (x: Tensor4D) => tf.div(tf.round(tf.mul(x, levels)), levels);
+const evenPlaces = () => tf.tensor1d([0, 0, 2, 2, 4, 4], 'int32');
+
+/** Steps before a network with gradients that lead an attack astray. */
+const WRONG_GRADIENTS: Readonly<Record<string, (images: Tensor4D) => Tensor4D>> = {
+  'a straight-through rounding to 8 levels': withGradient(roundedTo(8), (dy) => tf.clone(dy)),
+  'a straight-through rounding to 255 levels': withGradient(roundedTo(255), (dy) => tf.clone(dy)),
+  'a random gradient': withGradient(
+    (x) => tf.clone(x),
+    (dy) => tf.mul(tf.randomNormal(dy.shape, 0, 1, 'float32', 7), tf.sqrt(tf.mean(tf.square(dy)))),
+  ),
+  'a gradient that is cut off': withGradient(
+    (x) => tf.clone(x),
+    (dy) => tf.zerosLike(dy),
+  ),
+  'a gradient that is cut off in half of the image': withGradient(
+    (x) => tf.clone(x),
+    (dy) => tf.mul(dy, tf.tensor4d([1, 1, 1, 0, 0, 0], [1, 1, SIZE, 1])),
+  ),
+  'a resize with the gradient of none': withGradient(
+    (x) => tf.gather(tf.gather(x, evenPlaces(), 1), evenPlaces(), 2),
+    (dy) => tf.clone(dy),
+  ),
+  'a gradient of the wrong sign': withGradient(
+    (x) => tf.clone(x),
+    (dy) => tf.neg(dy),
+  ),
+};
+
 const statuses = (alarms: Readonly<Record<AlarmName, Alarm>>, status: Alarm['status']) =>
   Object.values(alarms)
     .filter((alarm) => alarm.status === status)
@@ -123,7 +166,7 @@ describe('the alarms', () => {
       return tf.mul(ordinary(images), tf.expandDims(signs, 1)) as Tensor2D;
     });
 
-  const raised: [AlarmName, string, Classifier, Partial<MeasureOptions>?][] = [
+  const raised: (readonly [AlarmName, string, Classifier, Partial<MeasureOptions>?])[] = [
     [
       'probabilities instead of logits',
       'a final softmax',
@@ -158,6 +201,12 @@ describe('the alarms', () => {
       quantised,
       { epsilons: [0.2], attacks: parseAttacks('pgd-10,square-200') },
     ],
+    [
+      'black-box beats white-box',
+      'a quantised input, without being asked for Square',
+      quantised,
+      { epsilons: [0.2], attacks: parseAttacks('pgd-10') },
+    ],
   ];
   for (const [name, what, model, change] of raised) {
     it(`raise '${name}' for ${what}`, async () => {
@@ -165,6 +214,58 @@ describe('the alarms', () => {
       expect(alarm.status, alarm.detail).to.equal('raised');
     });
   }
+
+  /** What the check of gradients finds on the first test images. */
+  async function gradientCheckOf(model: Classifier): Promise<GradientCheck> {
+    const images = batchImages(data.test, [...Array(16).keys()], shape);
+    return (await checkGradient(model, images, seedKey(3)).finally(() => images.dispose())).found;
+  }
+
+  for (const [what, step] of Object.entries(WRONG_GRADIENTS)) {
+    it(`raise 'wrong gradients' for ${what}`, async () => {
+      for (const model of [ordinary, robust]) {
+        const found = await gradientCheckOf((images) => tf.tidy(() => model(step(images))));
+        expect(isWrong(found), JSON.stringify(found)).to.equal(true);
+        const alarms = checkAlarms({ ...evidence, probe: { ...evidence.probe, gradientCheck: found } });
+        expect(alarms.find(({ name }) => name === 'wrong gradients')?.status).to.equal('raised');
+      }
+    });
+  }
+
+  it('find the gradients of trained networks right on every image, also where pixels or activations are equal', async () => {
+    for (const model of [ordinary, robust]) {
+      expect(await gradientCheckOf(model)).to.deep.equal({ images: 16, zero: 0, checked: 16, wrong: 0 });
+    }
+    const pooled: Classifier = (images) => tf.tidy(() => ordinary(tf.maxPool(tf.mul(images, 0.1), 3, 1, 'same')));
+    const black = tf.zeros<Rank.R4>([16, ...shape]);
+    const { found } = await checkGradient(pooled, black, seedKey(3)).finally(() => black.dispose());
+    expect(found.checked).to.be.above(12);
+    expect(found.wrong).to.equal(0);
+  });
+
+  for (const [what, model, advice] of [
+    ['logits that saturate the softmax', saturated, /pgd-20-cw/],
+    ['a quantised input, which defeats the margin too', quantised, /So is the CW margin.*square-5000/],
+  ] as const) {
+    it(`name what helps against zero gradients behind ${what}`, async () => {
+      expect((await alarmsOf(model))['zero gradients'].detail).to.match(advice);
+    });
+  }
+
+  it('conclude nothing from the gradients of random outputs, and nothing from those of a model without any', async () => {
+    const { probe } = evidence;
+    for (const change of [{ logitsAgain: Float32Array.of(1, 2.1) }, { gradientCheck: null }]) {
+      const alarms = checkAlarms({ ...evidence, probe: { ...probe, ...change } });
+      expect(alarms.find(({ name }) => name === 'wrong gradients')?.status).to.equal('not checked');
+    }
+  });
+
+  it('count no success of the short Square attack in an accuracy', async () => {
+    const of = async (attacks: string) => measure(quantised, data, { ...options, attacks: parseAttacks(attacks) });
+    const [alone, beside] = [await of('pgd-10'), await of('pgd-10,square-50')];
+    expect(alone.attacks.map(({ attack }) => attack)).to.deep.equal(['pgd-10-ce', 'union']);
+    expect(alone.attacks[0]).to.deep.equal(beside.attacks[0]);
+  });
 
   it('do not take saturated logits for robustness: the margin is attacked as before', async () => {
     const attacks = parseAttacks('pgd-20-cw');
@@ -284,8 +385,10 @@ describe('the alarms', () => {
       differentiates: false,
       zeroGradients: 0,
       nonFiniteGradients: 0,
+      gradientCheck: { images: 1, zero: 0, checked: 1, wrong: 0 },
       unbounded: { correct: 0, n: 1 },
     },
+    shortSquare: null,
     outside: 0,
     successes: 1,
     unstable: 0,

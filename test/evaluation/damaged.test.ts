@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { InputError } from '../../src/core/errors.ts';
-import { packBits } from '../../src/evaluation/bits.ts';
-import { readInterrupted, writeInterrupted } from '../../src/evaluation/interrupted.ts';
 import type { MeasureState } from '../../src/evaluation/measure.ts';
-import { readEvaluations } from '../../src/evaluation/record.ts';
+import { packBits } from '../../src/evaluation/results/bits.ts';
+import { readEvaluations } from '../../src/evaluation/results/results-file.ts';
+import { readInterrupted, writeInterrupted } from '../../src/evaluation/results/resume-file.ts';
 import { rejection } from '../rejection.ts';
 import { sampleRuns } from '../reporting/sample.ts';
 

@@ -5,14 +5,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import type { Classifier } from '../../attacks/types.ts';
 import { InputError, UsageError } from '../../src/core/errors.ts';
-import { attackLabel, parseAttacks, protocol } from '../../src/evaluation/attacks.ts';
-import { packBits, unpackBits } from '../../src/evaluation/bits.ts';
+import { attackLabel, parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
+import { protocol } from '../../src/evaluation/attacks/protocols.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
 import { type EvaluationStep, type MeasureOptions, measure } from '../../src/evaluation/measure.ts';
-import { mergeEvaluation, readEvaluations } from '../../src/evaluation/record.ts';
+import { packBits, unpackBits } from '../../src/evaluation/results/bits.ts';
+import { mergeEvaluation, readEvaluations } from '../../src/evaluation/results/results-file.ts';
+import { unionOf } from '../../src/evaluation/results/union.ts';
 import { type AttackResult, type Evaluation, UNION } from '../../src/evaluation/types.ts';
-import { unionOf } from '../../src/evaluation/union.ts';
 import { useBackend } from '../backend.ts';
 import { tinyData, withRun } from './tiny.ts';
 
@@ -195,7 +196,7 @@ describe('an evaluation', () => {
   const wrong: [string, Partial<MeasureOptions>, RegExp][] = [
     ['no attack', { attacks: [] }, /at least one attack/],
     ['no radius', { epsilons: [] }, /at least one epsilon/],
-    ['a negative radius', { epsilons: [-0.1] }, /epsilon must be 0 or more; -0.1 came/],
+    ['a negative radius', { epsilons: [-0.1] }, /epsilon: expected 0 or more, got -0.1/],
     ['a radius in steps of 255', { epsilons: [8] }, /Did you mean 8\/255/],
     ['a broken batch size', { batchSize: 0 }, /--batch-size must be a whole number/],
     ['a broken limit', { limit: 2.5 }, /limit must be a whole number/],
@@ -215,7 +216,7 @@ const AUTO = [
   'apgd-100-ce',
   'apgd-7x2-dlr',
   'apgd-t-9',
-  'fab-20',
+  'fab-t-20',
   'square-500',
   'autoattack',
   'autoattack-rand',
@@ -241,13 +242,13 @@ describe('attacks by name', () => {
     expect(parseAttacks('apgd,apgd-t,fab,square').map(attackLabel)).to.deep.equal([
       'apgd-100-ce',
       'apgd-t-100',
-      'fab-100',
+      'fab-t-100',
       'square-5000',
     ]));
 
   it('measure what the attack of that name measures', () =>
     withRun(async (folder) => {
-      const attacks = parseAttacks('pgd-20,apgd-10,apgd-t-10,fab-10,deepfool-10,square-100,autoattack');
+      const attacks = parseAttacks('pgd-20,apgd-10,apgd-t-10,fab-t-10,deepfool-10,square-100,autoattack');
       const [best] = await evaluate(folder, { dataset: tinyData(), attacks, epsilons: [0.1], out: false });
       const robust = Object.fromEntries(best.attacks.map(({ attack, robust: { correct } }) => [attack, correct]));
       // The model's decision is linear, so all of them find the same.
@@ -292,7 +293,7 @@ describe('attacks by name', () => {
     expect(protocol('quick').map(attackLabel)).to.deep.equal(['pgd-20-ce', 'pgd-20x2-cw']);
     expect(protocol('bsr').map(attackLabel)).to.deep.equal(['pgd-50x10-ce']);
     expect(protocol('autoattack').map(attackLabel)).to.deep.equal(['autoattack']);
-    expect(() => protocol('slow')).to.throw(UsageError, /quick, bsr/);
+    expect(() => protocol('slow' as string)).to.throw(UsageError, /quick, bsr/);
   });
 
   const wrong: [string, RegExp][] = [

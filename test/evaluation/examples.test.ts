@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { decodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { decodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { InputError } from '../../src/core/errors.ts';
-import { parseAttacks } from '../../src/evaluation/attacks.ts';
+import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
-import { encodeExamples, fell, makeExamples } from '../../src/evaluation/examples.ts';
+import { encodeExamples, fell, makeExamples } from '../../src/evaluation/examples/examples.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 import { tinyData, withRun } from './tiny.ts';

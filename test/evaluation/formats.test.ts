@@ -5,17 +5,23 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { expect } from 'chai';
-import { exportModel } from '../../src/checkpoints/export.ts';
-import { floatsOf } from '../../src/checkpoints/floats.ts';
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../../src/checkpoints/safetensors.ts';
+import { exportModel } from '../../src/checkpoints/exchange/export.ts';
+import { floatsOf } from '../../src/checkpoints/safetensors/floats.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type StoredTensor,
+} from '../../src/checkpoints/safetensors/safetensors.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { seedKey } from '../../src/core/key.ts';
-import { batchImages } from '../../src/data/index.ts';
-import { parseAttacks } from '../../src/evaluation/attacks.ts';
+import { batchImages } from '../../src/data/batch.ts';
+import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { formatOf } from '../../src/evaluation/formats/index.ts';
-import { type LoadOptions, loadTarget, modelFiles } from '../../src/evaluation/target.ts';
-import { apply, buildModel, init, pytorchTensors, toPytorch } from '../../src/models/index.ts';
+import { type LoadOptions, loadTarget, modelFiles } from '../../src/evaluation/targets/target.ts';
+import { apply, init } from '../../src/models/init.ts';
+import { buildModel } from '../../src/models/models.ts';
+import { pytorchTensors, toPytorch } from '../../src/models/pytorch.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 import {

@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { batchImages, type Dataset, loadDataset } from '../../src/data/index.ts';
-import { parseAttacks } from '../../src/evaluation/attacks.ts';
+import { batchImages } from '../../src/data/batch.ts';
+import { loadDataset } from '../../src/data/load.ts';
+import type { Dataset } from '../../src/data/types.ts';
+import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
-import { loadTarget } from '../../src/evaluation/target.ts';
+import { loadTarget } from '../../src/evaluation/targets/target.ts';
 import { useBackend } from '../backend.ts';
 
 // Made by tensorflowjs_converter, and by TensorFlow itself: scripts/keras_reference.py.

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
-import type { Squashing } from '../../attacks/final-activation.ts';
+import type { Squashing } from '../../attacks/models/final-activation.ts';
 import { foldIn, normal, seedKey } from '../../src/core/key.ts';
 import { sizeOf } from '../../src/core/structure.ts';
 import type { Dataset } from '../../src/data/types.ts';

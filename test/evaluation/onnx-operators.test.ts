@@ -6,7 +6,7 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { normal, seedKey } from '../../src/core/key.ts';
-import { loadTarget } from '../../src/evaluation/target.ts';
+import { loadTarget } from '../../src/evaluation/targets/target.ts';
 import { useBackend } from '../backend.ts';
 import { withFolder } from './models.ts';
 import { encodeModel, integers, type NodeSketch, type TensorSketch, tensor } from './onnx-writer.ts';

@@ -5,11 +5,11 @@ import type { Classifier } from '../../attacks/types.ts';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import { seedKey, uniform } from '../../src/core/key.ts';
 import type { Dataset, Split } from '../../src/data/types.ts';
-import { parseAttacks } from '../../src/evaluation/attacks.ts';
+import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluateTarget } from '../../src/evaluation/evaluate.ts';
-import { flagsOf, type Preprocessing, preprocessed } from '../../src/evaluation/preprocessing.ts';
-import { describeSuggestion, suggestPreprocessing } from '../../src/evaluation/suggestions.ts';
-import type { Target } from '../../src/evaluation/target.ts';
+import { flagsOf, type Preprocessing, preprocessed } from '../../src/evaluation/targets/preprocessing.ts';
+import { describeSuggestion, suggestPreprocessing } from '../../src/evaluation/targets/suggestions.ts';
+import type { Target } from '../../src/evaluation/targets/target.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 

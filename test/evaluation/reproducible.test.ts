@@ -4,24 +4,24 @@ import { join } from 'node:path';
 import { memoryUsage } from 'node:process';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { decodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { decodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import { seedKey } from '../../src/core/key.ts';
-import { batchImages, batchLabels } from '../../src/data/index.ts';
+import { batchImages, batchLabels } from '../../src/data/batch.ts';
 import type { Dataset } from '../../src/data/types.ts';
 import type { EngineBackend } from '../../src/engine/backend.ts';
 import { registerEngine } from '../../src/engine/index.ts';
-import { buildAttack, parseAttacks } from '../../src/evaluation/attacks.ts';
+import { buildAttack, parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { measure } from '../../src/evaluation/measure.ts';
 import type { EvaluateOptions } from '../../src/evaluation/options.ts';
-import { readEvaluations } from '../../src/evaluation/record.ts';
-import { loadTarget } from '../../src/evaluation/target.ts';
+import { readEvaluations } from '../../src/evaluation/results/results-file.ts';
+import { loadTarget } from '../../src/evaluation/targets/target.ts';
 import { rejection } from '../rejection.ts';
 import { goldenImages, pytorchFile, saveGraphModel, saveLayersModel, smallLayersModel, withFolder } from './models.ts';
 import { tinyData, withRun } from './tiny.ts';
 
-const ATTACKS = 'pgd-3x2,apgd-3-cw,fab-2,square-10,deepfool-2';
+const ATTACKS = 'pgd-3x2,apgd-3-cw,fab-t-2,square-10,deepfool-2';
 
 /** Examples by the numbers of their images, of every attack. */
 function readExamples(files: readonly (readonly [string, Buffer])[]): Readonly<Record<string, string>> {
@@ -46,6 +46,7 @@ const examplesIn = async (folder: string) =>
   readExamples(
     await Promise.all(
       readdirSync(folder)
+        .filter((name) => name.endsWith('.safetensors'))
         .sort()
         .map(async (name) => [name, await readFile(join(folder, name))] as const),
     ),

@@ -6,8 +6,8 @@ import { writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
 import type { Checkpoint } from '../../src/checkpoints/types.ts';
 import { disposeParams, disposeTensors } from '../../src/core/params.ts';
 import type { Dataset, Split } from '../../src/data/types.ts';
-import { buildModel } from '../../src/models/index.ts';
-import { parseConfig, type TrainOptions } from '../../src/training/config.ts';
+import { buildModel } from '../../src/models/models.ts';
+import { parseConfig, type TrainOptions } from '../../src/training/config/config.ts';
 
 const SHAPE = [4, 4, 1] as const;
 

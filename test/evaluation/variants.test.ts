@@ -5,12 +5,16 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { importModel } from '../../src/checkpoints/import.ts';
+import { importModel } from '../../src/checkpoints/exchange/import.ts';
 import type { Reading } from '../../src/checkpoints/pytorch/reading.ts';
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../../src/checkpoints/safetensors.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type StoredTensor,
+} from '../../src/checkpoints/safetensors/safetensors.ts';
 import { InputError } from '../../src/core/errors.ts';
-import { loadWith } from '../../src/evaluation/loading.ts';
-import { loadTarget } from '../../src/evaluation/target.ts';
+import { loadWith } from '../../src/evaluation/targets/loading.ts';
+import { loadTarget } from '../../src/evaluation/targets/target.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 import { goldenImages, pytorchFile, withFolder } from './models.ts';

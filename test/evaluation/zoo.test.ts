@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { loadTarget } from '../../src/evaluation/target.ts';
+import { loadTarget } from '../../src/evaluation/targets/target.ts';
 import { zooCards, zooFile, zooFolder } from '../../src/evaluation/zoo/cards.ts';
 
 /** Bytes of all networks together. */

@@ -1,18 +1,13 @@
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import type { StoredTensor } from '../../src/checkpoints/safetensors.ts';
+import type { StoredTensor } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { isSparse, type Params, type Tensors, trainable } from '../../src/core/params.ts';
 import { maskStructure } from '../../src/core/structure.ts';
-import {
-  apply,
-  buildModel,
-  checkWeights,
-  parameterCounts,
-  parametersOf,
-  statisticsOf,
-  vggBsr,
-} from '../../src/models/index.ts';
+import { apply } from '../../src/models/init.ts';
+import { buildModel } from '../../src/models/models.ts';
+import { checkWeights, parameterCounts, parametersOf, statisticsOf } from '../../src/models/inspect.ts';
+import { vggBsr } from '../../src/models/vgg.ts';
 import type { Program } from '../../src/ops/network.ts';
 import { useBackend } from '../backend.ts';
 import { golden, toTensor } from '../golden.ts';

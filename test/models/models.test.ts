@@ -6,18 +6,9 @@ import { InputError, UsageError } from '../../src/core/errors.ts';
 import { seedKey, uniform } from '../../src/core/key.ts';
 import { countWeights, trainable } from '../../src/core/params.ts';
 import { structure } from '../../src/core/structure.ts';
-import {
-  apply,
-  buildModel,
-  checkWeights,
-  flops,
-  init,
-  kernelsOf,
-  type ModelName,
-  models,
-  parameterCounts,
-  parametersOf,
-} from '../../src/models/index.ts';
+import { apply, init } from '../../src/models/init.ts';
+import { buildModel, type ModelName, models } from '../../src/models/models.ts';
+import { checkWeights, flops, kernelsOf, parameterCounts, parametersOf } from '../../src/models/inspect.ts';
 import { eachShape } from '../../src/ops/network.ts';
 import { useBackend } from '../backend.ts';
 
@@ -104,11 +95,11 @@ describe('models', () => {
     expect(() => buildModel('cnn', { ...cifar, width: Number.NaN })).to.throw(InputError, 'NaN came');
     expect(() => buildModel('cnn', { ...cifar, classes: 1 })).to.throw(InputError, 'at least 2 classes; 1 came');
     expect(() => buildModel('cnn', { ...cifar, inputShape: [32, 0, 3] })).to.throw(InputError, '[32,0,3] came');
-    expect(() => buildModel('vgg', cifar)).to.throw(
+    expect(() => buildModel('vgg' as string, cifar)).to.throw(
       UsageError,
       'no model vgg. Did you mean vgg16? Models are mlp, cnn',
     );
-    expect(() => buildModel('toString', cifar)).to.throw(UsageError);
+    expect(() => buildModel('toString' as string, cifar)).to.throw(UsageError);
     expect(() => buildModel('wrn-12-1', cifar)).to.throw(UsageError, '6n + 4');
   });
 

@@ -4,7 +4,9 @@ import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
 import { foldIn, seedKey, uniform } from '../../src/core/key.ts';
 import { disposeParams, disposeTensors, type Params, type Tensors } from '../../src/core/params.ts';
-import { apply, buildModel, init, statisticsOf } from '../../src/models/index.ts';
+import { apply, init } from '../../src/models/init.ts';
+import { buildModel } from '../../src/models/models.ts';
+import { statisticsOf } from '../../src/models/inspect.ts';
 import { useBackend } from '../backend.ts';
 
 const options = { inputShape: [16, 16, 3], classes: 10, width: 1 / 16 } as const;

@@ -1,16 +1,9 @@
 import { expect } from 'chai';
 import { seedKey, uniform } from '../../src/core/key.ts';
 import { sizeOf } from '../../src/core/structure.ts';
-import {
-  buildModel,
-  fromPytorch,
-  type ModelName,
-  models,
-  parametersOf,
-  pytorchTensors,
-  statisticsOf,
-  toPytorch,
-} from '../../src/models/index.ts';
+import { buildModel, type ModelName, models } from '../../src/models/models.ts';
+import { fromPytorch, pytorchTensors, toPytorch } from '../../src/models/pytorch.ts';
+import { parametersOf, statisticsOf } from '../../src/models/inspect.ts';
 
 const options = { inputShape: [32, 32, 3], classes: 10, width: 1 / 16 } as const;
 const tensorsOf = (model: string) => pytorchTensors(buildModel(model, options));

@@ -42,11 +42,11 @@ describe('the package', () => {
       'dist/src/index.d.ts',
       'dist/src/cli/main.js',
       'dist/src/engine/index.js',
-      'dist/src/engine/worker.js',
+      'dist/src/engine/runtime/worker.js',
       'dist/src/engine/simd.wasm',
       'dist/src/engine/relaxed.wasm',
       'dist/src/engine/relaxed-revec.wasm',
-      'dist/src/engine/revectorize-trial.js',
+      'dist/src/engine/runtime/revectorize-trial.js',
       'dist/src/ops/tfjs-gradients.js',
       'zoo/vgg16-99.json',
       'data/mnist10k/train-images-idx3-ubyte.gz',
@@ -71,8 +71,9 @@ describe('the package', () => {
     expect(robust).to.be.below(0.2);
   });
 
-  it("type-checks the library page's example against its own declarations, without those of Node", () => {
-    writeFileSync(join(folder, 'robust.ts'), exampleIn('library.md'));
+  /** What the compiler says of sources in an empty project, of these and of our declarations alone. */
+  const complaints = (sources: Readonly<Record<string, string>>): readonly string[] => {
+    for (const [name, text] of Object.entries(sources)) writeFileSync(join(folder, name), text);
     const options = {
       module: 'nodenext',
       target: 'es2023',
@@ -81,12 +82,35 @@ describe('the package', () => {
       noEmit: true,
       types: [],
     };
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['robust.ts'] }));
+    const files = Object.keys(sources);
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files }));
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
     const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
     const { stdout } = spawnSync(process.execPath, [tsc, '-p', '.'], { cwd: folder, encoding: 'utf8' });
     // TensorFlow.js's own declarations do not stand this.
-    expect(stdout.split('\n').filter((line) => /^(node_modules\/equipoise\/|robust\.ts)/.test(line))).to.deep.equal([]);
+    const ours = (line: string) =>
+      line.startsWith('node_modules/equipoise/') || files.some((name) => line.startsWith(name));
+    return stdout.split('\n').filter(ours);
+  };
+
+  it("type-checks the library page's example against its own declarations, without those of Node", () => {
+    expect(complaints({ 'robust.ts': exampleIn('library.md') })).to.deep.equal([]);
+  });
+
+  it('refuses to compile misspelt options and names, each of them and nothing else', () => {
+    const source = readFileSync(join(root, 'test/package/misspelt.ts'), 'utf8')
+      .replace('../../attacks/index.ts', 'equipoise/attacks')
+      .replace('../../src/engine/index.ts', 'equipoise/engine')
+      .replace('../../src/index.ts', 'equipoise');
+    const expected = [...source.matchAll(/^ *\/\/ @ts-expect-error .*$/gm)].length;
+    expect(expected).to.be.above(40);
+    // Without the comments every line below one is an error.
+    const bare = source.replaceAll('@ts-expect-error', 'misspelt:');
+    const marked = bare.split('\n').flatMap((line, i) => (line.includes('// misspelt:') ? [i + 2] : []));
+    const found = complaints({ 'misspelt.ts': source, 'bare.ts': bare });
+    expect(found.filter((line) => !line.startsWith('bare.ts'))).to.deep.equal([]);
+    const lines = found.flatMap((line) => Number(/^bare\.ts\((\d+),/.exec(line)?.[1] ?? []));
+    expect([...new Set(lines)].sort((a, b) => a - b)).to.deep.equal(marked);
   });
 
   it('gives the attacks alone, beside TensorFlow.js and a backend of its own', () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { formatCsv, parseCsv } from '../../src/reporting/csv.ts';
+import { formatCsv, parseCsv } from '../../src/reporting/tables/csv.ts';
 
 describe('comma-separated values', () => {
   it('keep a text from being taken for a formula, and numbers numbers', () => {

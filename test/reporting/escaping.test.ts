@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { InputError } from '../../src/core/errors.ts';
-import { type Gallery, parseGallery } from '../../src/reporting/gallery.ts';
-import { html } from '../../src/reporting/html.ts';
-import { renderPage } from '../../src/reporting/page.ts';
-import { showPictures } from '../../src/reporting/pictures.ts';
+import { html } from '../../src/reporting/page/html.ts';
+import { renderPage } from '../../src/reporting/page/page.ts';
+import { type Gallery, parseGallery } from '../../src/reporting/pictures/gallery.ts';
+import { showPictures } from '../../src/reporting/pictures/pictures.ts';
 import { collectReport, withGallery } from '../../src/reporting/report-data.ts';
 import type { RunRecord } from '../../src/reporting/runs.ts';
 import { sampleGallery, sampleRuns } from './sample.ts';
@@ -48,7 +48,7 @@ function pageWith(text: string): Promise<string> {
   const run: RunRecord = {
     ...rest,
     name: text,
-    config: { ...config, model: text },
+    config: { ...config, model: text as typeof config.model },
     evaluations: evaluations.map((evaluation) => ({
       ...evaluation,
       target: { ...evaluation.target, preprocessing: null },

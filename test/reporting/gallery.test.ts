@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { decode } from 'fast-png';
-import { loadTarget } from '../../src/evaluation/target.ts';
-import { drawGallery } from '../../src/reporting/gallery.ts';
+import { loadTarget } from '../../src/evaluation/targets/target.ts';
+import { drawGallery } from '../../src/reporting/pictures/gallery.ts';
 import { tinyData, withRun } from '../evaluation/tiny.ts';
 
 const pixels = (png: string) => decode(Buffer.from(png, 'base64'));
@@ -41,5 +41,27 @@ describe('a gallery', () => {
       // The first net is shown losing.
       expect(gallery.images.every(({ rows }) => !rows[0].predictions[0].right)).to.equal(true);
       for (const { target } of nets) target.dispose();
+    }));
+
+  it('is left within one call of a model when its signal is aborted, and leaks nothing', () =>
+    withRun(async (folder) => {
+      const target = await loadTarget(join(folder, 'checkpoints', 'best.safetensors'));
+      const abort = new AbortController();
+      let calls = 0;
+      const classify: typeof target.classify = (images) => {
+        if (++calls === 3) abort.abort();
+        return target.classify(images);
+      };
+      const nets = [{ name: 'best', target: { ...target, classify } }];
+      const tensors = tf.memory().numTensors;
+      const options = { norm: 'linf', epsilon: 0.1, signal: abort.signal } as const;
+      const thrown = await drawGallery(nets, tinyData(), options).then(
+        () => null,
+        (error: unknown) => error,
+      );
+      expect(thrown).to.equal(abort.signal.reason);
+      expect(calls).to.equal(3);
+      expect(tf.memory().numTensors).to.equal(tensors);
+      target.dispose();
     }));
 });

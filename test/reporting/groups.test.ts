@@ -1,17 +1,17 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { packBits } from '../../src/evaluation/bits.ts';
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
+import { packBits } from '../../src/evaluation/results/bits.ts';
+import { withUnions } from '../../src/evaluation/results/union.ts';
 import type { AttackResult, Evaluation } from '../../src/evaluation/types.ts';
-import { withUnions } from '../../src/evaluation/union.ts';
-import { comparisonsOf } from '../../src/reporting/comparisons.ts';
-import { formatEpochsToAccuracy } from '../../src/reporting/epochs-to-accuracy.ts';
-import { groupName } from '../../src/reporting/group-name.ts';
-import { renderPage } from '../../src/reporting/page.ts';
+import { groupName } from '../../src/reporting/groups/group-name.ts';
+import { renderPage } from '../../src/reporting/page/page.ts';
 import { collectReport, headlineCells, type ReportData } from '../../src/reporting/report-data.ts';
 import { isComplete, type RunRecord } from '../../src/reporting/runs.ts';
-import { formatSummary } from '../../src/reporting/summary.ts';
-import type { TrainOptions } from '../../src/training/config.ts';
+import { comparisonsOf } from '../../src/reporting/tables/comparisons.ts';
+import { formatEpochsToAccuracy } from '../../src/reporting/tables/epochs-to-accuracy.ts';
+import { formatSummary } from '../../src/reporting/tables/summary.ts';
+import type { TrainOptions } from '../../src/training/config/config.ts';
 import { sampleRuns } from './sample.ts';
 
 const runs = sampleRuns();

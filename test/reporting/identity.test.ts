@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { identitiesOf, NO_IDENTITY, type RunIdentity } from '../../src/reporting/identity.ts';
+import { identitiesOf, NO_IDENTITY, type RunIdentity } from '../../src/reporting/groups/identity.ts';
 import { collectReport } from '../../src/reporting/report-data.ts';
-import { parseConfig, type TrainOptions } from '../../src/training/config.ts';
+import { parseConfig, type TrainOptions } from '../../src/training/config/config.ts';
 import { sampleRuns } from './sample.ts';
 
 const base = { dataset: 'mnist10k', sparsity: 0.9, epochs: 10, lr: 0.1 } as const satisfies TrainOptions;

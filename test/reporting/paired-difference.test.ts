@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { InputError } from '../../src/core/errors.ts';
-import { pairedDifference } from '../../src/reporting/paired-difference.ts';
-import { formatDifference, formatPoints } from '../../src/reporting/table.ts';
+import { pairedDifference } from '../../src/reporting/statistics/paired-difference.ts';
+import { formatDifference, formatPoints } from '../../src/reporting/tables/table.ts';
 
 const pairs = (minLength: number, maxLength: number) =>
   fc.array(fc.tuple(fc.integer({ max: 100, min: 0 }), fc.integer({ max: 100, min: 0 })), { minLength, maxLength });

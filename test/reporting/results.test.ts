@@ -1,17 +1,17 @@
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
-import type { Comparison } from '../../src/reporting/comparisons.ts';
-import { parseCsv } from '../../src/reporting/csv.ts';
+import { costedRun, type RunRecord } from '../../src/reporting/runs.ts';
+import type { Comparison } from '../../src/reporting/tables/comparisons.ts';
+import { parseCsv } from '../../src/reporting/tables/csv.ts';
 import {
   type CostedRun,
   type EpochCost,
   epochsToAccuracy,
   formatEpochsToAccuracy,
-} from '../../src/reporting/epochs-to-accuracy.ts';
-import { formatResults, parseResults, RESULT_COLUMNS, type ResultRow } from '../../src/reporting/results.ts';
-import { costedRun, type RunRecord } from '../../src/reporting/runs.ts';
-import { formatSummary, summarize } from '../../src/reporting/summary.ts';
-import { formatDifferences, formatSummaryTable, formatTable } from '../../src/reporting/table.ts';
+} from '../../src/reporting/tables/epochs-to-accuracy.ts';
+import { formatResults, parseResults, RESULT_COLUMNS, type ResultRow } from '../../src/reporting/tables/results.ts';
+import { formatSummary, summarize } from '../../src/reporting/tables/summary.ts';
+import { formatDifferences, formatSummaryTable, formatTable } from '../../src/reporting/tables/table.ts';
 import { resultRow, sampleRuns } from './sample.ts';
 
 describe('results.csv', () => {

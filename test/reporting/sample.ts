@@ -1,15 +1,15 @@
-import type { Alarm, AlarmName } from '../../src/evaluation/alarms.ts';
-import { packBits } from '../../src/evaluation/bits.ts';
+import type { Alarm, AlarmName } from '../../src/evaluation/alarms/alarms.ts';
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
+import { packBits } from '../../src/evaluation/results/bits.ts';
+import { withUnions } from '../../src/evaluation/results/union.ts';
 import { type AttackResult, CLAIM, type Evaluation } from '../../src/evaluation/types.ts';
-import { withUnions } from '../../src/evaluation/union.ts';
-import type { Gallery, GalleryRow } from '../../src/reporting/gallery.ts';
-import { pngBase64 } from '../../src/reporting/png.ts';
-import type { ResultRow } from '../../src/reporting/results.ts';
+import type { Gallery, GalleryRow } from '../../src/reporting/pictures/gallery.ts';
+import { pngBase64 } from '../../src/reporting/pictures/png.ts';
 import type { RunRecord } from '../../src/reporting/runs.ts';
+import type { ResultRow } from '../../src/reporting/tables/results.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
-import type { TrainConfig } from '../../src/training/config.ts';
-import { METRIC_COLUMNS, type MetricRow } from '../../src/training/metrics.ts';
+import type { TrainConfig } from '../../src/training/config/config.ts';
+import { METRIC_COLUMNS, type MetricRow } from '../../src/training/run/metrics.ts';
 
 /** A row of results.csv with plausible values, some of them replaced. */
 export const resultRow = (replaced: Partial<ResultRow>): ResultRow => ({
@@ -173,6 +173,8 @@ export const sampleRuns = (): RunRecord[] =>
     last: { epoch: 10, datasetSha256: 'abc' },
     metrics: metrics(config),
     evaluations: ['best', 'last'].map((checkpoint) => evaluation(config, checkpoint)),
+    certifications: [],
+    corruptions: [],
   }));
 
 const SHAPE = [28, 28, 1] as const;

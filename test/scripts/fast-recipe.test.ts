@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { fastJobs, fastParts, fastSection } from '../../scripts/study/fast-recipe.ts';
 import type { RunRecord } from '../../src/reporting/runs.ts';
-import { parseConfig } from '../../src/training/config.ts';
+import { parseConfig } from '../../src/training/config/config.ts';
 
 describe('the study behind the recipe fast', () => {
   const jobs = fastJobs(fastParts);

@@ -10,7 +10,7 @@ import {
   TOTALS,
 } from '../../scripts/study/design.ts';
 import { replaceSection, type StudyState, studySection, verdictOf } from '../../scripts/study/text.ts';
-import { holm, smallestDetectable } from '../../src/reporting/statistics.ts';
+import { holm, smallestDetectable } from '../../src/reporting/statistics/statistics.ts';
 
 const outcome = (cell: CellName, arm: PrimaryArm, seed: number, robust: number): Outcome => ({
   cell,

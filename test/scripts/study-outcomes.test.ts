@@ -7,8 +7,8 @@ import { hasDiverged, knownFrom, outcomesOf, studyEpochs } from '../../scripts/s
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
 import { CLAIM, type Evaluation } from '../../src/evaluation/types.ts';
 import type { RunRecord } from '../../src/reporting/runs.ts';
-import { METRIC_COLUMNS, type MetricRow } from '../../src/training/metrics.ts';
-import { runFolder } from '../../src/training/run-folder.ts';
+import { METRIC_COLUMNS, type MetricRow } from '../../src/training/run/metrics.ts';
+import { runFolder } from '../../src/training/run/run-folder.ts';
 
 const row = (values: Partial<MetricRow>): MetricRow =>
   ({ ...Object.fromEntries(METRIC_COLUMNS.map((column) => [column, null])), ...values }) as MetricRow;
@@ -74,6 +74,8 @@ const recordOf = ({ name, config }: StudyRun, epochs: number, evaluated = false)
     }),
   ),
   evaluations: evaluated ? [evaluation('best', 0.5, 100), evaluation('best', 0.25), evaluation('last', 0.24)] : [],
+  certifications: [],
+  corruptions: [],
 });
 
 describe('what the folders of the study tell', () => {

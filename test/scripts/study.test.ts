@@ -12,7 +12,7 @@ import {
   stretchedEpochs,
   TOTALS,
 } from '../../scripts/study/design.ts';
-import type { Setting } from '../../src/training/config.ts';
+import type { Setting } from '../../src/training/config/config.ts';
 
 const NOTHING: Known = { scores: new Map(), gradients: new Map() };
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { UsageError } from '../../src/core/errors.ts';
 import { type Grid, jobsOf, parseShard, shardOf } from '../../src/sweeps/grid.ts';
-import { configHash, parseConfig } from '../../src/training/config.ts';
+import { configHash, parseConfig } from '../../src/training/config/config.ts';
 
 const quickstart: Grid = {
   settings: { dataset: 'mnist10k', epochs: 3 },

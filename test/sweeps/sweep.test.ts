@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
-import { parseAttacks } from '../../src/evaluation/attacks.ts';
-import { readEvaluations } from '../../src/evaluation/record.ts';
+import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
+import { readEvaluations } from '../../src/evaluation/results/results-file.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
+import type { JobEvent } from '../../src/sweeps/job.ts';
 import { runSweep, type SweepEvent } from '../../src/sweeps/sweep.ts';
 
 const settings = {
@@ -54,6 +55,31 @@ describe('a sweep', () => {
       const third = await runSweep(jobs, { out, evaluation });
       expect(third.before).to.deep.equal(jobs);
       expect(third.done).to.deep.equal([]);
+    }));
+
+  it('hands on every step of an evaluation, also from a process of its own, and what it found', () =>
+    withFolder(async (out) => {
+      const entry = new URL('./child-entry.js', import.meta.url);
+      const more = { attacks: parseAttacks('pgd-3') };
+      for (const processes of [undefined, { count: 1, entry, threads: 1 }]) {
+        const folder = join(out, processes ? 'apart' : 'here');
+        const told: JobEvent[] = [];
+        const onEvent = (event: SweepEvent) => void (event.kind === 'job-event' && told.push(event.event));
+        const { done } = await runSweep(jobs.slice(0, 1), { out: folder, evaluation: more, processes, onEvent });
+        expect(done).to.have.length(1);
+        const steps = told.flatMap((event) => (event.kind === 'evaluate-step' ? [event.step] : []));
+        const best = steps.filter(({ checkpoint }) => checkpoint === 'best');
+        expect(best.length).to.be.at.least(2);
+        for (const [i, step] of best.entries()) {
+          expect(step.attack).to.equal('pgd-3-ce');
+          expect(step.done).to.be.within(i === 0 ? 0 : best[i - 1].done, step.total);
+        }
+        const [{ target, clean, attacks }] = await readEvaluations(join(folder, jobs[0].name, 'evaluation.json'));
+        const union = attacks.find(({ attack }) => attack === 'union');
+        const found = told.flatMap((event) => (event.kind === 'evaluated' ? event.results : []));
+        const { checkpoint } = target;
+        expect(found[0]).to.deep.equal({ checkpoint, clean: clean.value, robust: union?.robust.value });
+      }
     }));
 
   it('only evaluates what is trained when other attacks are asked for', () =>

@@ -13,13 +13,13 @@ import type { InnerAttack } from '../../src/objectives/types.ts';
 import { attackPlan } from '../../src/training/adversary/plan.ts';
 import { formatSteps, parseSteps, stepsAt } from '../../src/training/adversary/steps-schedule.ts';
 import { type TrainingAttackName, trainingAttacks } from '../../src/training/adversary/training-attacks.ts';
-import { attackBatch } from '../../src/training/attacks.ts';
+import { attackBatch } from '../../src/training/adversary/training-batches.ts';
 import { goldenNet, smoothNet } from '../attacks/nets.ts';
 import { useBackend } from '../backend.ts';
 import { golden, toTensor } from '../golden.ts';
 
 const NAMES = Object.keys(trainingAttacks) as TrainingAttackName[];
-const CROSS_ENTROPY: InnerAttack = { loss: 'crossEntropy', startNoise: null, share: 1 };
+const CROSS_ENTROPY: InnerAttack = { loss: 'ce', startNoise: null, share: 1 };
 const KL: InnerAttack = { loss: 'kl', startNoise: 0.001, share: 1 };
 const RADII = { linf: 8 / 255, l2: 0.5, l1: 3 } as const;
 type NormName = keyof typeof RADII;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { UsageError } from '../../src/core/errors.ts';
 import { type MethodName, methods } from '../../src/sparsity/methods.ts';
-import { seesOtherExamples } from '../../src/training/conditions.ts';
+import { seesOtherExamples } from '../../src/training/config/conditions.ts';
 import {
   configHash,
   describe as describeConfig,
@@ -10,8 +10,8 @@ import {
   readConfig,
   settingRows,
   type TrainOptions,
-} from '../../src/training/config.ts';
-import { methodOptions } from '../../src/training/method-options.ts';
+} from '../../src/training/config/config.ts';
+import { methodOptions } from '../../src/training/config/method-options.ts';
 
 const problemOf = (input: unknown): string => {
   try {
@@ -49,7 +49,7 @@ describe('a training configuration', () => {
       updateBegin: 0.25,
       updateInterval: 7,
       updateEnd: 0.5,
-      noise: 1e-3,
+      weightNoise: 1e-3,
     } as const;
     for (const [name, { sparse, defaults, givenWeights }] of Object.entries(methods)) {
       if (!sparse) continue;
@@ -256,7 +256,11 @@ describe('a training configuration', () => {
       { layerSparsities: { 'fc.kernel': 95 } },
       /layerSparsities fc\.kernel must be below 1; 95 came.*did you mean 0\.95/,
     ],
-    ['noise of another method', { method: 'set', sparsity: 0.9, noise: 1e-6 }, /noise .* to the method bsr-net only/],
+    [
+      'weight noise of another method',
+      { method: 'set', sparsity: 0.9, weightNoise: 1e-6 },
+      /weightNoise .* to the method bsr-net only/,
+    ],
     [
       'a first stage of another distribution',
       { sparsity: 0.9, firstStageDensity: 0.1 },

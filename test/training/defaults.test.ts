@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { flagOf, SETTING_FLAGS } from '../../src/cli/settings.ts';
-import { datasetNames, datasets } from '../../src/data/datasets.ts';
-import type { DatasetDefaults } from '../../src/data/defaults.ts';
+import { flagOf, SETTING_FLAGS } from '../../src/cli/flags/setting-flags.ts';
+import { datasetNames, datasets } from '../../src/data/sets/datasets.ts';
+import type { DatasetDefaults } from '../../src/data/types.ts';
 import { formatEpsilon } from '../../src/evaluation/epsilon.ts';
 import { methods } from '../../src/sparsity/methods.ts';
-import { FIXED_DEFAULTS, parseConfig, settingRows } from '../../src/training/config.ts';
+import { FIXED_DEFAULTS, parseConfig, settingRows } from '../../src/training/config/config.ts';
 
 const page = readFileSync(fileURLToPath(new URL('../../../docs/training.md', import.meta.url)), 'utf8');
 

@@ -10,7 +10,7 @@ import {
   type LoggedGradients,
   type Precision,
   reopenGradientLog,
-} from '../../src/training/gradient-log.ts';
+} from '../../src/training/agent/gradient-log.ts';
 import { rejection } from '../rejection.ts';
 
 describe('a log of gradients', () => {

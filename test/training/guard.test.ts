@@ -4,19 +4,19 @@ import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { previousOf } from '../../src/checkpoints/atomic-file.ts';
 import { readCheckpoint } from '../../src/checkpoints/checkpoint.ts';
-import { encodeCheckpoint } from '../../src/checkpoints/encode.ts';
-import { makeFolder } from '../../src/checkpoints/folders.ts';
+import { previousOf } from '../../src/checkpoints/files/atomic-file.ts';
+import { encodeCheckpoint } from '../../src/checkpoints/safetensors/encode.ts';
 import { registerEngine } from '../../src/engine/index.ts';
+import { makeFolder } from '../../src/files/folders.ts';
 import type { MethodName } from '../../src/sparsity/methods.ts';
-import { parseConfig, type TrainConfig, type TrainOptions } from '../../src/training/config.ts';
+import { parseConfig, type TrainConfig, type TrainOptions } from '../../src/training/config/config.ts';
 import { trainEpoch } from '../../src/training/epoch.ts';
 import { goBack, keepSafe } from '../../src/training/guard/go-back.ts';
 import { afterCheck, afterEpoch, checksWithin, goesBack, UNCHECKED } from '../../src/training/guard/rule.ts';
-import { runFolder } from '../../src/training/run-folder.ts';
+import { runFolder } from '../../src/training/run/run-folder.ts';
+import { stopwatch } from '../../src/training/run/stopwatch.ts';
 import { disposeTrainState, startState, type TrainState, toCheckpoint } from '../../src/training/state.ts';
-import { stopwatch } from '../../src/training/stopwatch.ts';
 import { openTask, type Task } from '../../src/training/task.ts';
 import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
@@ -99,38 +99,6 @@ describe('a run with a guard', () => {
     return rows.map((row) => row[header.indexOf(name)]);
   };
 
-  it('goes back to an epoch that was not low, attacks with a step more, and has a row for each epoch', async () => {
-    const tensors = tf.memory().numTensors;
-    const { out, events, summary } = await run(collapsing);
-    expect(tf.memory().numTensors).to.equal(tensors);
-    const [collapse, ...others] = ofKind(events, 'collapse');
-    expect(others).to.deep.equal([]);
-    expect(collapse).to.include({ epoch: 4, returnsTo: 2, collapses: 1 });
-    expect(collapse.attack).to.deep.equal({ name: 'pgd', steps: 2, epsilon: 0.02, stepSize: 0.025 });
-    expect(collapse.message).to.match(
-      /collapsed .*catastrophic overfitting.*end of epoch 2 .*pgd of 2 steps, each of size 0\.025/,
-    );
-    const epochs = ofKind(events, 'epoch').map(({ epoch }) => epoch);
-    expect(epochs).to.deep.equal([1, 2, 3, 3, 4]);
-    expect(await columnOf(out, 'epoch')).to.deep.equal(['1', '2', '3', '4']);
-    expect(await columnOf(out, 'attack_steps')).to.deep.equal(['1', '1', '2', '2']);
-    expect(await columnOf(out, 'collapses')).to.deep.equal(['0', '0', '1', '1']);
-    const checks = ofKind(events, 'guard').filter(({ epoch }) => epoch === 1);
-    expect(checks.map(({ step }) => step)).to.deep.equal([1, 2, 3, 4]);
-    const lowest = Math.min(...checks.map(({ accuracy }) => accuracy));
-    expect((await columnOf(out, 'guard_accuracy'))[0]).to.equal(String(lowest));
-    expect(checks[3].accuracy).to.equal(ofKind(events, 'epoch')[0].metrics.train_robust_accuracy);
-    // The learning rate and the number of steps are those of the epoch; what was undone has cost all the same.
-    expect(await columnOf(out, 'step')).to.deep.equal(['4', '8', '12', '16']);
-    const passes = (await columnOf(out, 'forward_passes')).map(Number);
-    const undone = (passes[1] / 8) * 5;
-    expect(passes[2] - passes[1]).to.be.closeTo(undone + (passes[1] / 8) * 4 * 1.5, passes[1] / 20);
-    expect(summary.last?.epoch).to.equal(4);
-    const { guard, best } = runFolder(out);
-    expect([existsSync(guard), existsSync(previousOf(guard))]).to.deep.equal([false, false]);
-    expect((await readCheckpoint(best)).stored.progress.best).to.deep.include({ epoch: summary.best?.epoch });
-  });
-
   it('goes back three times and then says that it does so no more', async () => {
     const { out, events } = await run(hopeless);
     expect(ofKind(events, 'collapse').map(({ returnsTo, attack }) => [returnsTo, attack.steps])).to.deep.equal([
@@ -159,10 +127,12 @@ describe('a run with a guard', () => {
   });
 
   describe('that collapses', () => {
+    let collapsed: Awaited<ReturnType<typeof run>>;
     let undisturbed: Awaited<ReturnType<typeof outcome>>;
     const copies: { readonly copy: string; readonly moment: string }[] = [];
     before(async () => {
-      const { out } = await run(collapsing, (event, at) => {
+      const tensors = tf.memory().numTensors;
+      collapsed = await run(collapsing, (event, at) => {
         const seen = event.kind === 'collapse' || copies.length > 0;
         const moment = `${event.kind} ${event.epoch} ${event.step}`;
         if (!seen || copies.length === 5 || event.kind === 'validation') return;
@@ -172,7 +142,38 @@ describe('a run with a guard', () => {
         rmSync(runFolder(copy).lock, { recursive: true });
         copies.push({ copy, moment });
       });
-      undisturbed = await outcome(out);
+      expect(tf.memory().numTensors).to.equal(tensors);
+      undisturbed = await outcome(collapsed.out);
+    });
+
+    it('goes back to an epoch that was not low, attacks with a step more, and has a row for each epoch', async () => {
+      const { out, events, summary } = collapsed;
+      const [collapse, ...others] = ofKind(events, 'collapse');
+      expect(others).to.deep.equal([]);
+      expect(collapse).to.include({ epoch: 4, returnsTo: 2, collapses: 1 });
+      expect(collapse.attack).to.deep.equal({ name: 'pgd', steps: 2, epsilon: 0.02, stepSize: 0.025 });
+      expect(collapse.message).to.match(
+        /collapsed .*catastrophic overfitting.*end of epoch 2 .*pgd of 2 steps, each of size 0\.025/,
+      );
+      const epochs = ofKind(events, 'epoch').map(({ epoch }) => epoch);
+      expect(epochs).to.deep.equal([1, 2, 3, 3, 4]);
+      expect(await columnOf(out, 'epoch')).to.deep.equal(['1', '2', '3', '4']);
+      expect(await columnOf(out, 'attack_steps')).to.deep.equal(['1', '1', '2', '2']);
+      expect(await columnOf(out, 'collapses')).to.deep.equal(['0', '0', '1', '1']);
+      const checks = ofKind(events, 'guard').filter(({ epoch }) => epoch === 1);
+      expect(checks.map(({ step }) => step)).to.deep.equal([1, 2, 3, 4]);
+      const lowest = Math.min(...checks.map(({ accuracy }) => accuracy));
+      expect((await columnOf(out, 'guard_accuracy'))[0]).to.equal(String(lowest));
+      expect(checks[3].accuracy).to.equal(ofKind(events, 'epoch')[0].metrics.train_robust_accuracy);
+      // The learning rate and the number of steps are those of the epoch; what was undone has cost all the same.
+      expect(await columnOf(out, 'step')).to.deep.equal(['4', '8', '12', '16']);
+      const passes = (await columnOf(out, 'forward_passes')).map(Number);
+      const undone = (passes[1] / 8) * 5;
+      expect(passes[2] - passes[1]).to.be.closeTo(undone + (passes[1] / 8) * 4 * 1.5, passes[1] / 20);
+      expect(summary.last?.epoch).to.equal(4);
+      const { guard, best } = runFolder(out);
+      expect([existsSync(guard), existsSync(previousOf(guard))]).to.deep.equal([false, false]);
+      expect((await readCheckpoint(best)).stored.progress.best).to.deep.include({ epoch: summary.best?.epoch });
     });
 
     it('ends with the same bytes when killed between any two writes around its return', async () => {

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { previousOf } from '../../src/checkpoints/atomic-file.ts';
 import { readCheckpoint, writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
-import { restoreCheckpoint } from '../../src/checkpoints/index.ts';
+import { previousOf } from '../../src/checkpoints/files/atomic-file.ts';
+import { restoreCheckpoint } from '../../src/checkpoints/safetensors/stored.ts';
 import { loadModel } from '../../src/checkpoints/load-model.ts';
-import { encodeSafetensors } from '../../src/checkpoints/safetensors.ts';
+import { encodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { foldIn, normal, seedKey } from '../../src/core/key.ts';
 import {
@@ -32,14 +32,15 @@ import { disposeSnapshot } from '../../src/optimizers/snapshot.ts';
 import { NEW_THETA } from '../../src/sparsity/bsr-net.ts';
 import { distributions } from '../../src/sparsity/distributions.ts';
 import { type MethodName, methods } from '../../src/sparsity/methods.ts';
-import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from '../../src/training/batches.ts';
-import type { TrainConfig, TrainOptions } from '../../src/training/config.ts';
+import { gradientMemory } from '../../src/training/agent/memory.ts';
+import { runPrepass } from '../../src/training/agent/prepass.ts';
+import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from '../../src/training/batches/batches.ts';
+import type { TrainConfig, TrainOptions } from '../../src/training/config/config.ts';
 import { trainEpoch } from '../../src/training/epoch.ts';
-import { sha256OfFile } from '../../src/training/fingerprint.ts';
 import { lossGradients, lossOf } from '../../src/training/loss-gradients.ts';
-import { gradientMemory } from '../../src/training/memory.ts';
-import { runPrepass } from '../../src/training/prepass.ts';
-import { runFolder } from '../../src/training/run-folder.ts';
+import { sha256OfFile } from '../../src/training/run/fingerprint.ts';
+import { runFolder } from '../../src/training/run/run-folder.ts';
+import { stopwatch } from '../../src/training/run/stopwatch.ts';
 import {
   disposeTrainState,
   fromCheckpoint,
@@ -47,7 +48,6 @@ import {
   type TrainState,
   toCheckpoint,
 } from '../../src/training/state.ts';
-import { stopwatch } from '../../src/training/stopwatch.ts';
 import { distributionOptions, openTask, type Task, type TaskFiles } from '../../src/training/task.ts';
 import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
@@ -117,7 +117,7 @@ describe('the training of every method', () => {
     return tinyConfig(config);
   };
   const forMethod = (method: MethodName, options: TrainOptions = {}) =>
-    openTask(configOf({ method, ...(method === 'bsr-net' && { noise: 1e-3 }), ...options }), files);
+    openTask(configOf({ method, ...(method === 'bsr-net' && { weightNoise: 1e-3 }), ...options }), files);
 
   /** Trains an epoch, telling of each step how it left the state. */
   async function eachStep(task: Task, state: TrainState, look: (before: TrainState) => Promise<void> | void) {
@@ -347,6 +347,30 @@ describe('the training of every method', () => {
     }
   });
 
+  it('adds noise of the deviation asked for to the images of each epoch, unclipped, and none to images as they are', async () => {
+    const options = { objective: 'natural', method: 'dense', augment: 'none' } as const;
+    const [plain, noisy] = [await openTask(configOf(options)), await openTask(configOf({ ...options, noise: 0.25 }))];
+    const indices = batchesOfEpoch(plain, 0)[0];
+    const pixelsOf = async (task: Task, epoch: number, how = {}) => {
+      const batch = drawBatch(task, epoch, indices, how);
+      const pixels = await batch.images.data<'float32'>();
+      disposeBatch(batch);
+      return pixels;
+    };
+    const clean = await pixelsOf(plain, 0);
+    const first = await pixelsOf(noisy, 0);
+    const noise = first.map((pixel, i) => pixel - clean[i]);
+    const mean = noise.reduce((sum, value) => sum + value, 0) / noise.length;
+    const deviation = Math.sqrt(noise.reduce((sum, value) => sum + (value - mean) ** 2, 0) / noise.length);
+    expect(mean).to.be.closeTo(0, 0.03);
+    expect(deviation).to.be.closeTo(0.25, 0.03);
+    expect(first.some((pixel) => pixel < 0 || pixel > 1)).to.equal(true);
+    expect(await pixelsOf(noisy, 0)).to.deep.equal(first);
+    expect(await pixelsOf(noisy, 1)).to.not.deep.equal(first);
+    expect(await pixelsOf(noisy, 0, { augmented: false })).to.deep.equal(clean);
+    expect(() => configOf({ objective: 'at', noise: 0.25 })).to.throw(/noise .*no adversarial examples/);
+  });
+
   for (const objective of OBJECTIVES) {
     for (const options of [{}, { labelSmoothing: 0.1 }] as const) {
       it(`${objective} ${JSON.stringify(options)}: the gradient over all weights is that of its value`, async () => {
@@ -432,7 +456,7 @@ describe('the training of every method', () => {
         const distribution = where[turn % where.length];
         turn++;
         // The checkpoint is one of the mlp.
-        const network = method === 'one-shot' ? { ...more, model: 'mlp', width: 0.1 } : more;
+        const network = method === 'one-shot' ? { ...more, model: 'mlp' as const, width: 0.1 } : more;
         const lastKernel = network.model === 'cnn' ? 'fc.kernel' : 'fc3.kernel';
         const sparse = {
           distribution,

@@ -1,6 +1,6 @@
 // Trains on the engine and prints the resident bytes after every tenth step: node --expose-gc memory-process.js OUT CONFIG
 import { startBackend } from '../../src/backends/start.ts';
-import { parseConfig } from '../../src/training/config.ts';
+import { parseConfig } from '../../src/training/config/config.ts';
 import { train } from '../../src/training/train.ts';
 
 const [out, text] = process.argv.slice(2);

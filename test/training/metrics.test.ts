@@ -6,7 +6,7 @@ import {
   METRICS_HEADER,
   type MetricRow,
   parseMetrics,
-} from '../../src/training/metrics.ts';
+} from '../../src/training/run/metrics.ts';
 
 const row = (epoch: number, values: Partial<MetricRow> = {}): MetricRow => ({
   ...(Object.fromEntries(METRIC_COLUMNS.map((column) => [column, null])) as MetricRow),

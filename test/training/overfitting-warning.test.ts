@@ -8,9 +8,9 @@ import {
   METRICS_HEADER,
   type MetricRow,
   parseMetrics,
-} from '../../src/training/metrics.ts';
-import { overfittingWarning } from '../../src/training/overfitting-warning.ts';
-import { runFolder } from '../../src/training/run-folder.ts';
+} from '../../src/training/run/metrics.ts';
+import { overfittingWarning } from '../../src/training/run/overfitting-warning.ts';
+import { runFolder } from '../../src/training/run/run-folder.ts';
 import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
 import { useBackend } from '../backend.ts';

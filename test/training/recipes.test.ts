@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { sizeOf } from '../../src/core/structure.ts';
-import type { DatasetName } from '../../src/data/datasets.ts';
+import type { DatasetName } from '../../src/data/sets/datasets.ts';
 import { kernelsOf } from '../../src/models/inspect.ts';
 import { buildModel } from '../../src/models/models.ts';
 import { distributions } from '../../src/sparsity/distributions.ts';
-import { configHash, parseConfig, type TrainConfig } from '../../src/training/config.ts';
-import { type RecipeName, recipes } from '../../src/training/recipes.ts';
+import { configHash, parseConfig, type TrainConfig } from '../../src/training/config/config.ts';
+import { type RecipeName, recipes } from '../../src/training/config/recipes.ts';
 import { distributionOptions, openTask } from '../../src/training/task.ts';
 
 /** The attack of every paper that attacks: PGD-10 at 8/255, steps of 2/255. */

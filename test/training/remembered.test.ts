@@ -1,40 +1,35 @@
 // The laws of the pre-pass memory, over the methods whose masks behave differently.
 import '@tensorflow/tfjs-backend-cpu';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { readCheckpoint } from '../../src/checkpoints/checkpoint.ts';
-import { restoreCheckpoint } from '../../src/checkpoints/stored.ts';
+import { restoreCheckpoint } from '../../src/checkpoints/safetensors/stored.ts';
 import { isSparse, mapTree, type Params, type Tensors, trainables } from '../../src/core/params.ts';
 import { denseStructure } from '../../src/core/structure.ts';
 import { estimateCoefficient } from '../../src/optimizers/coefficients.ts';
 import type { MethodName } from '../../src/sparsity/methods.ts';
-import { batchesOfEpoch } from '../../src/training/batches.ts';
-import type { TrainOptions } from '../../src/training/config.ts';
+import { type GradientMemory, gradientMemory } from '../../src/training/agent/memory.ts';
+import { batchesOfEpoch } from '../../src/training/batches/batches.ts';
+import type { TrainOptions } from '../../src/training/config/config.ts';
 import { trainEpoch } from '../../src/training/epoch.ts';
-import { type GradientMemory, gradientMemory } from '../../src/training/memory.ts';
-import { type MetricRow, parseMetrics } from '../../src/training/metrics.ts';
-import { runFolder } from '../../src/training/run-folder.ts';
+import { type MetricRow, parseMetrics } from '../../src/training/run/metrics.ts';
+import { runFolder } from '../../src/training/run/run-folder.ts';
+import { stopwatch } from '../../src/training/run/stopwatch.ts';
 import { disposeTrainState, startState, type TrainState } from '../../src/training/state.ts';
-import { stopwatch } from '../../src/training/stopwatch.ts';
 import { openTask, type Task } from '../../src/training/task.ts';
 import { train } from '../../src/training/train.ts';
+import { newFolders } from './folders.ts';
 import { outcome, tinyConfig } from './tiny.ts';
 
 const numbers = (tensor: tf.Tensor) => (tensor.dataSync() as Float32Array).slice();
 
 describe('remembered gradients', () => {
-  let base = '';
   before(async () => {
     await tf.setBackend('cpu');
-    base = await mkdtemp(join(tmpdir(), 'equipoise-'));
   });
-  after(() => rm(base, { recursive: true }));
-  let count = 0;
-  const folder = () => join(base, `run-${count++}`);
+  const folder = newFolders();
 
   const weightsOf = async (out: string) => {
     const { params, optimizer } = restoreCheckpoint((await readCheckpoint(runFolder(out).last)).stored);
@@ -46,7 +41,7 @@ describe('remembered gradients', () => {
   for (const options of [{}, { method: 'bsr-net' }, { objective: 'natural', method: 'gradual' }] as const) {
     it(`with γ = 0 are SGD with fixed batches, bit for bit and at its cost: ${JSON.stringify(options)}`, async () => {
       const [remembering, plain, random] = [folder(), folder(), folder()];
-      const shared: TrainOptions = { epochs: 3, ...options };
+      const shared: TrainOptions = { epochs: 2, ...options };
       await train(tinyConfig({ ...shared, optimizer: 'agent', agentPrepass: 'memory', agentGamma: 0 }), {
         out: remembering,
       });
@@ -141,7 +136,7 @@ describe('remembered gradients', () => {
     };
     const around = {
       watch: stopwatch(),
-      store: { file: join(base, 'unused') },
+      store: { file: folder() },
       memory,
       report: async () => {},
       afterStep: async () => {},
@@ -155,12 +150,12 @@ describe('remembered gradients', () => {
     it(`are those of one epoch ago, and u their mean, whatever the masks did since: ${method}`, async () => {
       const often = method === 'rigl' || method === 'set' ? { updateInterval: 1 } : {};
       const task = await openTask(
-        tinyConfig({ method, sparsity: 0.6, optimizer: 'agent', agentPrepass: 'memory', epochs: 4, ...often }),
+        tinyConfig({ method, sparsity: 0.6, optimizer: 'agent', agentPrepass: 'memory', epochs: 3, ...often }),
       );
       const state = await startState(task);
-      const steps = await watchSteps(task, state, 4);
+      const steps = await watchSteps(task, state, task.config.epochs);
       disposeTrainState(state);
-      expect(steps.length).to.equal(4 * task.batchesPerEpoch);
+      expect(steps.length).to.equal(task.config.epochs * task.batchesPerEpoch);
       /** What is remembered of each batch: 0 wherever a weight is not, or was not all the time since. */
       const remembered = new Map<number, Record<string, Float64Array>>();
       let active: Record<string, Uint8Array> = {};

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { describeRobustOverfitting, robustOverfitting } from '../../src/training/robust-overfitting.ts';
+import { describeRobustOverfitting, robustOverfitting } from '../../src/training/run/robust-overfitting.ts';
 
 type Rows = Parameters<typeof robustOverfitting>[0];
 

@@ -6,13 +6,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { isSparse, mapTree, type SparseParam, trainables, withTrainables } from '../../src/core/params.ts';
-import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from '../../src/training/batches.ts';
-import { describe as describeConfig, parseConfig, type TrainOptions } from '../../src/training/config.ts';
-import { correctionFor, disposeCorrection } from '../../src/training/correction.ts';
+import { correctionFor, disposeCorrection } from '../../src/training/agent/correction.ts';
+import { snapshotPosition } from '../../src/training/agent/snapshot-time.ts';
+import { batchesOfEpoch, disposeBatch, drawBatch, withAdversarial } from '../../src/training/batches/batches.ts';
+import { describe as describeConfig, parseConfig, type TrainOptions } from '../../src/training/config/config.ts';
 import { trainEpoch } from '../../src/training/epoch.ts';
-import { snapshotPosition } from '../../src/training/snapshot-time.ts';
+import { stopwatch } from '../../src/training/run/stopwatch.ts';
 import { disposeTrainState, startState, type TrainState } from '../../src/training/state.ts';
-import { stopwatch } from '../../src/training/stopwatch.ts';
 import { openTask, type Task } from '../../src/training/task.ts';
 import { tinyConfig } from './tiny.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
-import { runFolder } from '../../src/training/run-folder.ts';
+import { runFolder } from '../../src/training/run/run-folder.ts';
 import { train } from '../../src/training/train.ts';
 import { useBackend } from '../backend.ts';
 import { contents } from '../cli/folder.ts';

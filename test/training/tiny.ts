@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { methods } from '../../src/sparsity/methods.ts';
-import { parseConfig, type TrainConfig, type TrainOptions } from '../../src/training/config.ts';
-import { METRIC_COLUMNS, type MetricColumn } from '../../src/training/metrics.ts';
-import { runFolder } from '../../src/training/run-folder.ts';
+import { parseConfig, type TrainConfig, type TrainOptions } from '../../src/training/config/config.ts';
+import { METRIC_COLUMNS, type MetricColumn } from '../../src/training/run/metrics.ts';
+import { runFolder } from '../../src/training/run/run-folder.ts';
 
 /** Four steps an epoch of a small network on generated images, a mask update after every third. */
 export function tinyConfig(options: TrainOptions = {}): TrainConfig {

@@ -1,6 +1,6 @@
 // Trains in a process of its own, to be killed: node train-process.js OUT CONFIG [LOCK_TIMES]
 import { startBackend } from '../../src/backends/start.ts';
-import { parseConfig } from '../../src/training/config.ts';
+import { parseConfig } from '../../src/training/config/config.ts';
 import { train } from '../../src/training/train.ts';
 
 const [out, text, times = '{}'] = process.argv.slice(2);

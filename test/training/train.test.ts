@@ -14,20 +14,20 @@ import {
   sparsityOf,
   trainables,
 } from '../../src/core/params.ts';
-import { batchesOfEpoch, disposeBatch, drawBatch } from '../../src/training/batches.ts';
-import type { TrainOptions } from '../../src/training/config.ts';
-import { coefficientOf, unusualCoefficient } from '../../src/training/correction.ts';
+import { coefficientOf, unusualCoefficient } from '../../src/training/agent/correction.ts';
+import { runPrepass } from '../../src/training/agent/prepass.ts';
+import { measureVariance } from '../../src/training/agent/variance.ts';
+import { batchesOfEpoch, disposeBatch, drawBatch } from '../../src/training/batches/batches.ts';
+import type { TrainOptions } from '../../src/training/config/config.ts';
 import { DivergenceError } from '../../src/training/errors.ts';
-import type { MetricColumn } from '../../src/training/metrics.ts';
-import { runPrepass } from '../../src/training/prepass.ts';
-import { runFolder } from '../../src/training/run-folder.ts';
-import { startWarnings } from '../../src/training/start-warnings.ts';
+import type { MetricColumn } from '../../src/training/run/metrics.ts';
+import { runFolder } from '../../src/training/run/run-folder.ts';
+import { startWarnings } from '../../src/training/run/start-warnings.ts';
+import { stopwatch } from '../../src/training/run/stopwatch.ts';
 import { disposeTrainState, startState } from '../../src/training/state.ts';
-import { stopwatch } from '../../src/training/stopwatch.ts';
 import { openTask } from '../../src/training/task.ts';
 import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
-import { measureVariance } from '../../src/training/variance.ts';
 import { useBackend } from '../backend.ts';
 import { newFolders } from './folders.ts';
 import { outcome, tinyConfig, untimedMetrics } from './tiny.ts';
@@ -442,7 +442,7 @@ describe('training', () => {
     const out = folder();
     const missing = train(tinyConfig({ dataset: 'cifar10' }), { out, dataDirectory: folder() });
     expect(await missing.catch((error: Error) => error)).to.be.instanceOf(InputError);
-    const unknown = train({ ...tinyConfig(), model: 'perceptron' }, { out });
+    const unknown = train({ ...tinyConfig(), model: 'perceptron' as 'mlp' }, { out });
     expect(await unknown.catch((error: Error) => error)).to.be.instanceOf(InputError);
     const empty = train(tinyConfig({ sparsity: 0.99999 }), { out });
     expect(await empty.catch((error: Error) => error)).to.be.instanceOf(InputError);

@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { batchImages, batchLabels } from '../../src/data/batch.ts';
-import { attackedModel } from '../../src/training/attacks.ts';
-import { batchesOfEpoch } from '../../src/training/batches.ts';
+import { attackedModel } from '../../src/training/adversary/training-batches.ts';
+import { batchesOfEpoch } from '../../src/training/batches/batches.ts';
+import { stopwatch } from '../../src/training/run/stopwatch.ts';
+import { measureAccuracy } from '../../src/training/run/validate.ts';
 import { disposeTrainState, startState } from '../../src/training/state.ts';
 import { trainStep } from '../../src/training/step.ts';
-import { stopwatch } from '../../src/training/stopwatch.ts';
 import { openTask } from '../../src/training/task.ts';
-import { measureAccuracy } from '../../src/training/validate.ts';
 import { useBackend } from '../backend.ts';
 import { tinyConfig } from './tiny.ts';
 

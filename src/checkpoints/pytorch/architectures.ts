@@ -1,8 +1,9 @@
 // The families of networks whose state dicts can be read, told by the names and shapes of their weights.
 import { InputError, UsageError } from '../../core/errors.ts';
 import type { PixelShape } from '../../data/types.ts';
-import { buildModel, pytorchTensors } from '../../models/index.ts';
 import { batchNorm, dense, flatten, globalAveragePool, halve, relu } from '../../models/layers.ts';
+import { buildModel } from '../../models/models.ts';
+import { pytorchTensors } from '../../models/pytorch.ts';
 import type { Layer, Program } from '../../ops/network.ts';
 import { type Reading, readingFlags, STEMS, type StemName } from './reading.ts';
 

@@ -3,8 +3,8 @@
 import { InputError } from '../../core/errors.ts';
 import { buildModel } from '../../models/models.ts';
 import { MODEL_METADATA, pytorchTensors, toPytorch } from '../../models/pytorch.ts';
-import { type Network, parseRecord } from '../network.ts';
-import { encodeSafetensors, type Safetensors, type StoredTensor } from '../safetensors.ts';
+import { type Network, parseRecord } from '../exchange/network.ts';
+import { encodeSafetensors, type Safetensors, type StoredTensor } from '../safetensors/safetensors.ts';
 import { valuesOf } from './state-dict.ts';
 
 const NETWORK_METADATA = 'equipoise_network';

@@ -1,6 +1,6 @@
 // Pictures as bytes, and what every decoder refuses.
 import { InputError } from '../../core/errors.ts';
-import { MAX_PICTURE_PIXELS } from '../limits.ts';
+import { MAX_PICTURE_PIXELS } from '../files/limits.ts';
 
 /** A decoded image of bytes. */
 export interface Picture {

@@ -2,7 +2,7 @@
 // into pixels. What the standard forbids is refused, for a damaged picture must not become a training image.
 import { crc32 } from 'node:zlib';
 import { InputError } from '../../core/errors.ts';
-import { inflate } from '../inflate.ts';
+import { inflate } from '../files/inflate.ts';
 import type { DataFile } from '../types.ts';
 import { exifOrientation, upright } from './orientation.ts';
 import { checkPixels, damaged, type Picture } from './picture.ts';

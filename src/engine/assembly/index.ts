@@ -1,31 +1,31 @@
-// Every kernel is a function (task, arguments): a task writes what no other task does, so any thread may run it.
-// src/engine/records.ts names the kernels and the fields of their arguments.
-export { thread } from './common';
-export { relu } from './elementwise';
-export { unary } from './elementwise';
-export { binary } from './broadcast';
-export { cast, logical, select } from './logic';
-export { convolve, fillRows, fillTransposed } from './convolution';
-export { convolveDense, fillPanels } from './dense-blocks';
-export { convolveWinograd, fillWinograd } from './dense-winograd';
-export { weightGradientDense } from './dense-blocks-gradient';
-export { denseConvolve, packPanels } from './dense';
-export { denseFilterGradient, sumPartials } from './dense-gradient';
-export { depthwiseConvolve, depthwiseFilterGradient } from './depthwise';
-export { poolWindows, poolWindowsGradient } from './windows';
-export { weightGradient, reduceWeightGradient } from './weight-gradient';
+// Every function exported here is a kernel (task, arguments): a task writes what no other task does, so any thread may run
+// it. The class of the arguments is the kernel's record: scripts/kernel-records.mjs reads its fields for TypeScript.
+export { thread } from './shared/common';
+export { relu } from './tensors/elementwise';
+export { unary } from './tensors/elementwise';
+export { binary } from './tensors/broadcast';
+export { cast, logical, select } from './tensors/logic';
+export { convolve, fillRows, fillTransposed } from './blocked/sparse-convolution';
+export { convolveDense, fillPanels } from './blocked/full-convolution';
+export { convolveWinograd, fillWinograd } from './blocked/winograd';
+export { weightGradientDense } from './blocked/full-gradient';
+export { denseConvolve, packPanels } from './plain/convolution';
+export { denseFilterGradient, sumPartials } from './plain/gradient';
+export { depthwiseConvolve, depthwiseFilterGradient } from './plain/depthwise';
+export { poolWindows, poolWindowsGradient } from './plain/windows';
+export { weightGradient, reduceWeightGradient } from './blocked/sparse-gradient';
 export {
   affine, affineGradient, channelGradientSums, channelStatistics, gradientCoefficients, normalizationCoefficients,
-} from './batch-norm';
-export { sumChannels } from './channel-sums';
-export { combine } from './pointwise';
-export { averagePool, averagePoolGradient, maxPool, maxPoolGradient, maxPoolGradientSums } from './pooling';
-export { repack } from './repack';
-export { hang, trap } from './diagnostics';
-export { meet, multiplyAdds, triad } from './limits';
-export { arg, cumsum, reduce, reduceParts, softmax } from './reductions';
-export { copy, gather } from './copies';
-export { normalize } from './normalize';
-export { topK } from './sorting';
-export { weightedSum } from './update';
-export { forwardRows, transposedRows } from './rows';
+} from './blocked/batch-norm';
+export { sumChannels } from './blocked/channel-sums';
+export { combine } from './blocked/pointwise';
+export { averagePool, averagePoolGradient, maxPool, maxPoolGradient, maxPoolGradientSums } from './blocked/pooling';
+export { repack } from './blocked/repack';
+export { hang, trap } from './runtime/diagnostics';
+export { meet, multiplyAdds, triad } from './runtime/limits';
+export { arg, cumsum, reduce, reduceParts, softmax } from './tensors/reductions';
+export { copy, gather } from './tensors/copies';
+export { normalize } from './plain/normalize';
+export { topK } from './tensors/sorting';
+export { weightedSum } from './tensors/update';
+export { forwardRows, transposedRows } from './blocked/rows';

@@ -2,7 +2,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { backend_util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend } from '../backend.ts';
-import type { Fields } from '../records.ts';
+import type { Fields } from '../records/records.ts';
 import { binaryInBlocks, type RunFlat } from './binary-in-blocks.ts';
 import { merged, repeated, type Walk } from './dimensions.ts';
 import { commonForm, mapBlocks } from './in-blocks.ts';

@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
-import { denseConvolve } from '../dense.ts';
-import { denseFilterGradient } from '../dense-gradient.ts';
+import { denseConvolve } from '../plain/convolution.ts';
+import { denseFilterGradient } from '../plain/gradient.ts';
 import { engineKernel, reference } from './kernel.ts';
 import { activated } from './unary.ts';
 import { type ConvolutionAttributes, convolutionOf } from './windows.ts';

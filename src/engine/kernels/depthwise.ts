@@ -1,6 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
-import { type DepthwiseConvolution, depthwiseConvolve, depthwiseFilterGradient } from '../depthwise.ts';
+import { type DepthwiseConvolution, depthwiseConvolve, depthwiseFilterGradient } from '../plain/depthwise.ts';
 import { engineKernel, reference } from './kernel.ts';
 import { activated } from './unary.ts';
 import { type ConvolutionAttributes, convolutionOf } from './windows.ts';

@@ -1,8 +1,8 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend } from '../backend.ts';
-import { blockCount, type Form, sameImages, span } from '../blocks.ts';
-import { rowFields } from '../fields.ts';
+import { blockCount, type Form, sameImages, span } from '../layout/blocks.ts';
+import { rowFields } from '../records/fields.ts';
 
 // Elementwise kernels of tensors that lie in blocks. What was made in blocks gives a result in blocks; whether someone has
 // read it plain meanwhile makes no difference to anyone's bits.

@@ -9,9 +9,8 @@ import {
   type RunNetworkGradientAttributes,
 } from '../../ops/network.ts';
 import type { EngineBackend } from '../backend.ts';
-import { isLight } from '../convolution.ts';
-import { OutOfMemory } from '../heap.ts';
-import { paddedBatch, SUPER_BLOCK } from '../layout.ts';
+import { isLight } from '../blocked/sparse-convolution.ts';
+import { paddedBatch, SUPER_BLOCK } from '../layout/layout.ts';
 import { planBackward } from '../network/backward.ts';
 import type { Wants } from '../network/backward-pass.ts';
 import { type ForwardPlan, planForward } from '../network/forward.ts';
@@ -19,6 +18,7 @@ import type { Statistics } from '../network/forward-pass.ts';
 import { buildGraph } from '../network/graph.ts';
 import { type Plan, type PlanOptions, value } from '../network/plan.ts';
 import { Run, type RunInputs } from '../network/run.ts';
+import { OutOfMemory } from '../runtime/heap.ts';
 import { engineKernel } from './kernel.ts';
 
 /** What the tensor `residuals` stands for. */

@@ -1,5 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { Fields } from '../records.ts';
+import type { Fields } from '../records/records.ts';
 import { CHUNK, type EngineKernel, engineKernel, reference } from './kernel.ts';
 import { type PoolAttributes, type Problem, poolingOf } from './windows.ts';
 

@@ -2,7 +2,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend, HeapType } from '../backend.ts';
-import type { Form } from '../blocks.ts';
+import type { Form } from '../layout/blocks.ts';
 import { channelSums, commonForm } from './in-blocks.ts';
 import { CHUNK, type EngineCall, type EngineKernel, engineKernel, reference } from './kernel.ts';
 import { transposed } from './shape.ts';
@@ -186,7 +186,7 @@ const cumsum = engineKernel<{ x: TensorInfo }, CumsumAttributes>('Cumsum', (call
   return y;
 });
 
-/** Words of a thread's scratch memory besides four a value (assembly/sorting.ts). */
+/** Words of a thread's scratch memory besides four a value (assembly/tensors/sorting.ts). */
 const COUNTS = 2048;
 
 const topK = engineKernel<{ x: TensorInfo }, { k: number }>('TopK', (call) => {

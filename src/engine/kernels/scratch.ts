@@ -1,5 +1,5 @@
 import type { EngineBackend } from '../backend.ts';
-import type { Layout } from '../layout.ts';
+import type { Layout } from '../layout/layout.ts';
 
 /** A buffer in scratch memory: its address for task 0, and the distance to the next task's (negative: one a thread). */
 export interface Part {

@@ -8,13 +8,13 @@ import {
   type SparseConv2DBackpropInputAttributes,
 } from '../../ops/sparse-conv2d.ts';
 import type { EngineBackend } from '../backend.ts';
-import { blockCount, copyImages, type Form, imagesForm, type Place, padFor } from '../blocks.ts';
-import { ZEROS } from '../control.ts';
-import { fillWeights, weightGradient } from '../convolution.ts';
-import { NO_SUMS, rowFields } from '../fields.ts';
-import { type ConvolutionShape, type Geometry, geometry, type Layout, padOf } from '../layout.ts';
-import type { Call } from '../records.ts';
-import type { Compiled } from '../rows.ts';
+import type { Compiled } from '../blocked/rows.ts';
+import { fillWeights, weightGradient } from '../blocked/sparse-convolution.ts';
+import { blockCount, copyImages, type Form, imagesForm, type Place, padFor } from '../layout/blocks.ts';
+import { type ConvolutionShape, type Geometry, geometry, type Layout, padOf } from '../layout/layout.ts';
+import { NO_SUMS, rowFields } from '../records/fields.ts';
+import type { Call } from '../records/records.ts';
+import { ZEROS } from '../runtime/control.ts';
 import { engineKernel } from './kernel.ts';
 import { inScratch, type Part } from './scratch.ts';
 

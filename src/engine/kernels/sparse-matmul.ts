@@ -6,7 +6,7 @@ import {
   SparseMatMulBackpropKernel,
 } from '../../ops/sparse-matmul.ts';
 import type { EngineBackend } from '../backend.ts';
-import type { ConvolutionShape } from '../layout.ts';
+import type { ConvolutionShape } from '../layout/layout.ts';
 import { engineKernel } from './kernel.ts';
 import { convolve, filterGradient, inputGradient, type Problem, problem } from './sparse-convolution.ts';
 

@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import { WeightedSum, type WeightedSumAttributes } from '../../ops/weighted-sum.ts';
-import type { Heap } from '../heap.ts';
+import type { Heap } from '../runtime/heap.ts';
 import { CHUNK, engineKernel } from './kernel.ts';
 
 /** Pieces of tensors as words of the kernel's table, and the first piece of each task and their end. */

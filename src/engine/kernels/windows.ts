@@ -1,6 +1,6 @@
 import { backend_util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
-import type { Windows } from '../windows.ts';
+import type { Windows } from '../plain/windows.ts';
 
 /** The windows of what tfjs says of a convolution or a pooling. */
 const windowsOf = (info: backend_util.Conv2DInfo): Windows => ({

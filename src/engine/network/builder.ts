@@ -1,5 +1,5 @@
-import { type Layout, paddedBatch } from '../layout.ts';
-import type { KernelName } from '../records.ts';
+import { type Layout, paddedBatch } from '../layout/layout.ts';
+import type { KernelName } from '../records/records.ts';
 import { Arena } from './arena.ts';
 import { imagesOf } from './chains.ts';
 import type { Value } from './graph.ts';

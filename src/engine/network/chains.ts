@@ -1,4 +1,4 @@
-import type { Layout } from '../layout.ts';
+import type { Layout } from '../layout/layout.ts';
 import { type Graph, inputsOf, type Node, type NodeOf, type Value } from './graph.ts';
 import type { PlanOptions } from './plan.ts';
 

@@ -1,5 +1,5 @@
-import { NO_SUMS, SUM_BYTES } from '../fields.ts';
-import { bitsBlock, paddedBatch } from '../layout.ts';
+import { bitsBlock, paddedBatch } from '../layout/layout.ts';
+import { NO_SUMS, SUM_BYTES } from '../records/fields.ts';
 import { Arena } from './arena.ts';
 import { type ArenaName, Builder, type Place, type Side } from './builder.ts';
 import { keptValues, localValues, type Passing, passingValues, pooledNorm } from './chains.ts';

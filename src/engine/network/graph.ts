@@ -8,7 +8,7 @@ import {
   layout,
   naturalBlock,
   padOf,
-} from '../layout.ts';
+} from '../layout/layout.ts';
 
 /** Activations between two nodes. */
 export interface Value {

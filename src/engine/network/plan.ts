@@ -1,4 +1,4 @@
-import { type Fields, type KernelName, RECORDS } from '../records.ts';
+import { type Fields, type KernelName, RECORD_FIELDS } from '../records/records.ts';
 import type { Run } from './run.ts';
 
 /** A number that is known when the plan is made, or when it runs. */
@@ -18,7 +18,7 @@ export interface PlannedCall {
 
 export const plannedCall = <Name extends KernelName>(kernel: Name, fields: PlannedFields<Name>): PlannedCall => ({
   kernel,
-  fields: RECORDS[kernel].map((name) => (fields as Readonly<Record<string, Field>>)[name]),
+  fields: RECORD_FIELDS[kernel].names.map((name) => (fields as Readonly<Record<string, Field>>)[name]),
 });
 
 /** A job for the pool, or something that the main thread does between jobs. */

@@ -2,11 +2,17 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Structure } from '../../core/structure.ts';
 import { BATCH_NORM_EPSILON, type Program } from '../../ops/network.ts';
 import type { EngineBackend } from '../backend.ts';
-import { addPartials, allocatePartials, fillWeights, type PartialGradients, weightGradient } from '../convolution.ts';
-import { DenseKernel } from '../dense-blocks.ts';
-import { addPartialSums, denseWeightGradient } from '../dense-blocks-gradient.ts';
-import { paddedBatch } from '../layout.ts';
-import { Compiled } from '../rows.ts';
+import { DenseKernel } from '../blocked/full-convolution.ts';
+import { addPartialSums, denseWeightGradient } from '../blocked/full-gradient.ts';
+import { Compiled } from '../blocked/rows.ts';
+import {
+  addPartials,
+  allocatePartials,
+  fillWeights,
+  type PartialGradients,
+  weightGradient,
+} from '../blocked/sparse-convolution.ts';
+import { paddedBatch } from '../layout/layout.ts';
 import type { Graph, NodeOf } from './graph.ts';
 import { type Field, type Plan, type Step, value } from './plan.ts';
 

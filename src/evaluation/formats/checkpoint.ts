@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
-import { loadModel } from '../../checkpoints/index.ts';
-import { checkpointFiles } from '../checkpoint-files.ts';
+import { loadModel } from '../../checkpoints/load-model.ts';
+import { checkpointFiles } from '../targets/checkpoint-files.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
 import { modelOfNetwork, trainingOf } from './network.ts';
 

@@ -1,10 +1,11 @@
 import { basename } from 'node:path';
-import { sha256Of } from '../../checkpoints/digest.ts';
-import { LARGEST_WEIGHTS, readWhole } from '../../checkpoints/inside.ts';
-import { checkpointOf } from '../../checkpoints/network.ts';
+import { checkpointOf } from '../../checkpoints/exchange/network.ts';
+import { sha256Of } from '../../checkpoints/files/digest.ts';
+import { largestWeights, readWhole } from '../../checkpoints/files/inside.ts';
 import { decodePytorch } from '../../checkpoints/pytorch/exported.ts';
-import { decodeSafetensors } from '../../checkpoints/safetensors.ts';
-import { buildModel, MODEL_METADATA } from '../../models/index.ts';
+import { decodeSafetensors } from '../../checkpoints/safetensors/safetensors.ts';
+import { buildModel } from '../../models/models.ts';
+import { MODEL_METADATA } from '../../models/pytorch.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
 import { modelOfNetwork, trainingOf } from './network.ts';
 
@@ -16,7 +17,7 @@ export const exported: ModelFormat = {
 };
 
 async function load({ path }: LoadRequest): Promise<LoadedModel> {
-  const bytes = await readWhole(path, LARGEST_WEIGHTS);
+  const bytes = await readWhole(path, largestWeights());
   const { model, config, epoch, step, progress, params, state } = checkpointOf(
     decodePytorch(decodeSafetensors(bytes, path), path),
   );

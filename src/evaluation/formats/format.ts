@@ -1,8 +1,7 @@
-import type { FinalActivation } from '../../../attacks/final-activation.ts';
+import type { FinalActivation } from '../../../attacks/models/final-activation.ts';
 import type { AttackedModel, NormName } from '../../../attacks/types.ts';
 import type { Reading } from '../../checkpoints/pytorch/reading.ts';
 import type { PixelShape } from '../../data/types.ts';
-import type { EvaluatedTarget } from '../types.ts';
 
 /** What there is at a path, as far as it takes to tell formats apart. */
 export interface Found {
@@ -35,11 +34,30 @@ export interface LoadRequest {
   readonly reading?: Reading;
 }
 
+/** What a model's files say of it. */
+export interface ModelRecord {
+  /** `best`, `last`, or the name of the file or folder. */
+  readonly checkpoint: string;
+  /** Hash of the file; for a folder, hash of the lines that `sha256sum` prints of its files. */
+  readonly sha256: string;
+  /** What the user said of a network whose weights do not say it; left out if nothing was said. */
+  readonly reading?: Reading;
+  readonly epoch: number | null;
+  readonly step: number | null;
+  /** 1 − nonzeros / size over all convolution and fully connected kernels; null where they cannot be seen. */
+  readonly sparsity: number | null;
+  readonly nonzeros: number | null;
+  /** Multiply-adds of one image's forward pass, at the nonzeros only; null where they cannot be counted. */
+  readonly flops: number | null;
+  /** Size of the file or files. */
+  readonly bytes: number;
+}
+
 /** A model as its file gives it, before any preprocessing. */
 export interface LoadedModel {
   /** Owned, with its weights, until `dispose`. */
   readonly model: AttackedModel;
-  readonly record: Omit<EvaluatedTarget, 'format' | 'preprocessing'>;
+  readonly record: ModelRecord;
   /** [height, width, channels] of one image, and the number of classes; null where the file does not say. */
   readonly inputShape: PixelShape | null;
   readonly classes: number | null;

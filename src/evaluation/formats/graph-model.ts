@@ -2,8 +2,8 @@
 import type { GraphModel } from '@tensorflow/tfjs-converter';
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { ifSound } from '../../../attacks/final-activation.ts';
-import { readSavedModel, type SavedModel } from '../../checkpoints/saved-model.ts';
+import { ifSound } from '../../../attacks/models/final-activation.ts';
+import { readSavedModel, type SavedModel } from '../../checkpoints/exchange/saved-model.ts';
 import { InputError } from '../../core/errors.ts';
 import { fitInput } from './fit-input.ts';
 import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';

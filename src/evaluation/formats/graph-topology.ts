@@ -1,8 +1,8 @@
 // The nodes of a GraphModel, checked before tfjs-converter builds it: every node that is named exists, no node waits for
 // itself, and every constant is among the weights of the file.
 import { z } from 'zod';
-import type { Squashing } from '../../../attacks/final-activation.ts';
-import type { SavedModel } from '../../checkpoints/saved-model.ts';
+import type { Squashing } from '../../../attacks/models/final-activation.ts';
+import type { SavedModel } from '../../checkpoints/exchange/saved-model.ts';
 import { InputError } from '../../core/errors.ts';
 
 const nodeSchema = z.looseObject({ name: z.string(), op: z.string(), input: z.array(z.string()).optional() });

@@ -1,8 +1,8 @@
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LARGEST_MODEL_JSON, readWhole } from '../../checkpoints/inside.ts';
-import { MODEL_JSON } from '../../checkpoints/saved-model.ts';
+import { MODEL_JSON } from '../../checkpoints/exchange/saved-model.ts';
+import { largestModelJson, readWhole } from '../../checkpoints/files/inside.ts';
 import { InputError } from '../../core/errors.ts';
 import { checkpoint } from './checkpoint.ts';
 import { exported } from './exported.ts';
@@ -94,7 +94,7 @@ async function safetensorsMetadata(
 
 async function readJson(path: string): Promise<unknown> {
   if ((await stat(path).catch(() => null)) === null) return undefined;
-  const bytes = await readWhole(path, LARGEST_MODEL_JSON);
+  const bytes = await readWhole(path, largestModelJson());
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {

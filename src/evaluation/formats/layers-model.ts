@@ -3,12 +3,12 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { withoutFinalActivation } from '../../../attacks/final-activation.ts';
-import { differentiably } from '../../../attacks/models.ts';
-import { replaced } from '../../../attacks/replaced.ts';
-import { loadLayers } from '../../checkpoints/layers-file.ts';
-import { parseRecord } from '../../checkpoints/network.ts';
-import { readSavedModel, type SavedModel } from '../../checkpoints/saved-model.ts';
+import { differentiably } from '../../../attacks/models/classifier-of.ts';
+import { withoutFinalActivation } from '../../../attacks/models/final-activation.ts';
+import { replaced } from '../../../attacks/support/replaced.ts';
+import { loadLayers } from '../../checkpoints/exchange/layers-file.ts';
+import { parseRecord } from '../../checkpoints/exchange/network.ts';
+import { readSavedModel, type SavedModel } from '../../checkpoints/exchange/saved-model.ts';
 import { InputError } from '../../core/errors.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { fitInput } from './fit-input.ts';

@@ -1,7 +1,7 @@
 // What the two formats of TensorFlow.js have in common: how they are told apart, what is said where they cannot be built,
 // and what an evaluation records of them.
 import type * as tf from '@tensorflow/tfjs-core';
-import { modelName, type SavedModel } from '../../checkpoints/saved-model.ts';
+import { modelName, type SavedModel } from '../../checkpoints/exchange/saved-model.ts';
 import { InputError } from '../../core/errors.ts';
 
 /** Whether a parsed `model.json` holds a LayersModel (Keras layers) or a GraphModel (nodes of a graph). */

@@ -8,7 +8,7 @@ import {
   sparsityOf,
   type Tensors,
 } from '../../core/params.ts';
-import { flops } from '../../models/index.ts';
+import { flops } from '../../models/inspect.ts';
 import { type Program, runNetwork } from '../../ops/network.ts';
 import type { LoadedModel } from './format.ts';
 

@@ -3,15 +3,15 @@ import { basename } from 'node:path';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { sha256Of } from '../../checkpoints/digest.ts';
-import { LARGEST_WEIGHTS, readWhole } from '../../checkpoints/inside.ts';
-import { paramOf } from '../../checkpoints/network.ts';
+import { paramOf } from '../../checkpoints/exchange/network.ts';
+import { sha256Of } from '../../checkpoints/files/digest.ts';
+import { largestWeights, readWhole } from '../../checkpoints/files/inside.ts';
 import type { Renames } from '../../checkpoints/pytorch/architectures.ts';
 import { readStateDict } from '../../checkpoints/pytorch/state-dict.ts';
-import { decodeSafetensors } from '../../checkpoints/safetensors.ts';
+import { decodeSafetensors } from '../../checkpoints/safetensors/safetensors.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import type { Param } from '../../core/params.ts';
-import { pytorchTensors } from '../../models/index.ts';
+import { pytorchTensors } from '../../models/pytorch.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
 import { modelOfNetwork } from './network.ts';
 
@@ -27,7 +27,7 @@ export const pytorchWeights: ModelFormat = {
 };
 
 async function load({ path, images, names, reading }: LoadRequest): Promise<LoadedModel> {
-  const bytes = await readWhole(path, LARGEST_WEIGHTS);
+  const bytes = await readWhole(path, largestWeights());
   const { tensors } = decodeSafetensors(bytes, path);
   if (images === null) {
     throw new UsageError(

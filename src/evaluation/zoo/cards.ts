@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { InputError } from '../../core/errors.ts';
 import { parseJson } from '../../core/parse-json.ts';
 import { reading } from '../../core/system-errors.ts';
-import { accuracySchema, normSchema } from '../accuracy-schema.ts';
+import { accuracySchema, normSchema } from '../results/accuracy-schema.ts';
 
 const text = z.string().min(1);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits');

@@ -5,7 +5,7 @@ import { pgd } from '../../../attacks/pgd.ts';
 import type { Attack } from '../../../attacks/types.ts';
 import { seedKey } from '../../core/key.ts';
 import { withNoise } from './noise.ts';
-import { type Adversary, LOSSES } from './types.ts';
+import type { Adversary } from './types.ts';
 
 /** The radius of the noise over ε. */
 const NOISE = 2;
@@ -26,10 +26,10 @@ export const nFgsm: Adversary = {
     const step = pgd({
       name: 'n-fgsm',
       norm,
-      epsilon: norm === 'linf' ? Math.min(1, reach) : reach,
+      epsilon: Math.min(norms[norm].largestRadius(1), reach),
       steps: 1,
       stepSize,
-      loss: LOSSES[inner.loss],
+      loss: inner.loss,
     });
     const perturb: Attack['perturb'] = async (model, images, goal, options = {}) => {
       if (options.start) return step.perturb(model, images, goal, options);

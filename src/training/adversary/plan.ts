@@ -2,9 +2,8 @@
 // that is done, and how often the guard found the network collapsed.
 
 import { type AttackStrength, warmedUp } from '../../objectives/warm-up.ts';
-import { configuredSteps, isAdversarial } from '../conditions.ts';
-import type { TrainConfig } from '../settings.ts';
-import { defaultStepSize } from './pgd.ts';
+import { configuredSteps, isAdversarial } from '../config/conditions.ts';
+import type { TrainConfig } from '../config/settings.ts';
 import { parseSteps, stepsAt } from './steps-schedule.ts';
 import { type TrainingAttackName, trainingAttacks } from './training-attacks.ts';
 
@@ -30,19 +29,18 @@ export interface AttackPlan extends AttackStrength {
  */
 export function attackPlan(config: TrainConfig, { epoch, guard }: Standing): AttackPlan | null {
   if (!isAdversarial(config)) return null;
-  const { trainingAttack: name = 'pgd', stepsSchedule, epsilon, epochs, attackWarmup = 0 } = config;
+  const { trainingAttack = 'pgd', stepsSchedule, epsilon, epochs, attackWarmup = 0 } = config;
   const schedule = stepsSchedule === undefined ? null : parseSteps(stepsSchedule);
   const usual = schedule ? stepsAt(schedule, epoch / epochs) : (configuredSteps(config) ?? 0);
   if (usual === 0) return null;
   const collapses = guard?.collapses ?? 0;
+  const name = collapses > 0 ? 'pgd' : trainingAttack;
   const steps = usual + collapses;
-  const stepSize =
-    collapses > 0
-      ? defaultStepSize(epsilon, steps)
-      : (config.stepSize ?? trainingAttacks[name].stepSize(epsilon, steps));
+  const given = collapses > 0 ? undefined : config.stepSize;
+  const stepSize = given ?? trainingAttacks[name].stepSize(epsilon, steps);
   const length = attackWarmup / epochs;
   const full = { epsilon, stepSize };
   const strength =
     epoch + 1 >= attackWarmup ? full : warmedUp(full, { epsilon: length, stepSize: length }, (epoch + 1) / epochs);
-  return { name: collapses > 0 ? 'pgd' : name, steps, ...strength };
+  return { name, steps, ...strength };
 }

@@ -1,7 +1,7 @@
 // One-step adversarial training from a random point of the ball ("fast adversarial training").
 
 import { fgsm } from '../../../attacks/fgsm.ts';
-import { type Adversary, LOSSES } from './types.ts';
+import type { Adversary } from './types.ts';
 
 /**
  * RS-FGSM (Wong, Rice and Kolter 2020, https://arxiv.org/abs/2001.03994): x₀ uniform in the ball, clipped to pixels, then
@@ -14,7 +14,7 @@ export const rsFgsm: Adversary = {
   steps: 1,
   stepSize: (epsilon) => 1.25 * epsilon,
   build: ({ norm, epsilon, stepSize, inner }) => ({
-    ...fgsm({ name: 'rs-fgsm', norm, epsilon, stepSize, randomStart: true, loss: LOSSES[inner.loss] }),
+    ...fgsm({ name: 'rs-fgsm', norm, epsilon, stepSize, randomStart: true, loss: inner.loss }),
     startNoise: null,
   }),
 };

@@ -29,9 +29,3 @@ export interface Adversary {
   readonly stepSize: (epsilon: number, steps: number) => number;
   readonly build: (options: AdversaryOptions) => TrainingAttack;
 }
-
-/** The names of an objective's inner losses in the table of attack losses. */
-export const LOSSES = { crossEntropy: 'cross-entropy', kl: 'kl' } as const satisfies Record<
-  InnerAttack['loss'],
-  string
->;

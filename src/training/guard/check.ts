@@ -1,10 +1,10 @@
 // The guard's checks during training. The rule that they follow is in `rule.ts`, what a collapse leads to in `go-back.ts`.
 
 import { attackPlan } from '../adversary/plan.ts';
-import type { Report } from '../event-log.ts';
+import type { Report } from '../run/event-log.ts';
+import { measureAccuracy, measuredImages } from '../run/validate.ts';
 import type { TrainState } from '../state.ts';
 import type { Task } from '../task.ts';
-import { measureAccuracy, measuredImages } from '../validate.ts';
 import { collapsed, collapsedForGood } from './messages.ts';
 import { afterCheck, checksWithin, goesBack, isNewlyCollapsed } from './rule.ts';
 

@@ -1,12 +1,12 @@
 // What a collapse leads to: the run takes up the state at the end of an earlier epoch again. That state is a checkpoint of its
 // own, so that a run that was stopped in between can go back too.
 
-import { previousOf, removeFile } from '../../checkpoints/atomic-file.ts';
 import { type ReadCheckpoint, readCheckpoint, writeCheckpoint } from '../../checkpoints/checkpoint.ts';
-import type { Guard } from '../../checkpoints/lock.ts';
-import { restoreCheckpoint } from '../../checkpoints/stored.ts';
+import { previousOf, removeFile } from '../../checkpoints/files/atomic-file.ts';
+import { restoreCheckpoint } from '../../checkpoints/safetensors/stored.ts';
 import { InputError } from '../../core/errors.ts';
-import type { RunFolder } from '../run-folder.ts';
+import type { Guard } from '../../files/lock.ts';
+import type { RunFolder } from '../run/run-folder.ts';
 import { disposeTrainState, fromCheckpoint, type TrainState, toCheckpoint } from '../state.ts';
 import type { Task } from '../task.ts';
 import { MOST_COLLAPSES } from './rule.ts';

@@ -7,7 +7,7 @@ import { type Batch, disposeNet, type Net, netOf } from '../../../scripts/bench/
 import type { Arrays, Rival } from '../../../scripts/bench/rival.ts';
 import { isSparse } from '../../../src/core/params.ts';
 import { scatterValues } from '../../../src/core/structure.ts';
-import { buildModel } from '../../../src/models/index.ts';
+import { buildModel } from '../../../src/models/models.ts';
 import { rejection } from '../../rejection.ts';
 
 describe('the comparison before anything is timed', () => {

@@ -7,7 +7,7 @@ import { seedKey } from '../../../src/core/key.ts';
 import { disposeParams, disposeTensors } from '../../../src/core/params.ts';
 import { denseStructure, type Structure, structure } from '../../../src/core/structure.ts';
 import { ENGINE, registerEngine } from '../../../src/engine/index.ts';
-import { init } from '../../../src/models/index.ts';
+import { init } from '../../../src/models/init.ts';
 import { conv, dense, globalAveragePool, program } from '../../../src/models/layers.ts';
 import { runNetwork } from '../../../src/ops/network.ts';
 import { sparseConv2d } from '../../../src/ops/sparse-conv2d.ts';

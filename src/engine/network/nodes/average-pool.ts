@@ -1,4 +1,4 @@
-import { poolFields } from '../../fields.ts';
+import { poolFields } from '../../records/fields.ts';
 import type { Backward } from '../backward-pass.ts';
 import type { Forward } from '../forward-pass.ts';
 import type { NodeOf } from '../graph.ts';

@@ -1,4 +1,4 @@
-import { rowFields } from '../../fields.ts';
+import { rowFields } from '../../records/fields.ts';
 import type { Backward, Contribution, Pooled } from '../backward-pass.ts';
 import type { Place } from '../builder.ts';
 import { type Coefficients, type Forward, NO_BITS, type Sums } from '../forward-pass.ts';

@@ -1,4 +1,4 @@
-import { rowFields } from '../../fields.ts';
+import { rowFields } from '../../records/fields.ts';
 import type { Backward } from '../backward-pass.ts';
 import type { Forward } from '../forward-pass.ts';
 import type { NodeOf } from '../graph.ts';

@@ -1,5 +1,5 @@
-import { asTarget, blockedFields, plainFields } from '../../fields.ts';
-import { paddedBatch } from '../../layout.ts';
+import { paddedBatch } from '../../layout/layout.ts';
+import { asTarget, blockedFields, plainFields } from '../../records/fields.ts';
 import type { Backward } from '../backward-pass.ts';
 import type { Forward } from '../forward-pass.ts';
 import type { NodeOf, Value } from '../graph.ts';

@@ -1,4 +1,4 @@
-import { poolFields } from '../../fields.ts';
+import { poolFields } from '../../records/fields.ts';
 import type { Backward, Pooled } from '../backward-pass.ts';
 import type { Place } from '../builder.ts';
 import type { Coefficients, Forward, Sums } from '../forward-pass.ts';

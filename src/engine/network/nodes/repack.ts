@@ -1,5 +1,5 @@
-import { blockedFields, flatFields } from '../../fields.ts';
-import { paddedBatch } from '../../layout.ts';
+import { paddedBatch } from '../../layout/layout.ts';
+import { blockedFields, flatFields } from '../../records/fields.ts';
 import type { Backward } from '../backward-pass.ts';
 import type { Forward } from '../forward-pass.ts';
 import type { NodeOf } from '../graph.ts';

@@ -1,6 +1,6 @@
 // Weights that an ONNX model keeps in files beside it. What a model names is read only within the model's folder.
 import { dirname } from 'node:path';
-import { LARGEST_WEIGHTS, pathInside, readWhole } from '../../../checkpoints/inside.ts';
+import { largestWeights, pathInside, readWhole } from '../../../checkpoints/files/inside.ts';
 import { InputError } from '../../../core/errors.ts';
 import type { TensorRecord } from './model.ts';
 
@@ -27,7 +27,7 @@ export async function readDataFiles(
 
 async function readDataFile(model: string, name: string): Promise<DataFile> {
   const path = await pathInside(dirname(model), name, model);
-  return { path, bytes: await readWhole(path, LARGEST_WEIGHTS) };
+  return { path, bytes: await readWhole(path, largestWeights()) };
 }
 
 /**

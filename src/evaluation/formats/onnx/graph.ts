@@ -1,5 +1,5 @@
 // Checks of a graph before anything is computed: what it takes and gives, and that all its operators are known.
-import type { Squashing } from '../../../../attacks/final-activation.ts';
+import type { Squashing } from '../../../../attacks/models/final-activation.ts';
 import { InputError } from '../../../core/errors.ts';
 import type { EndRecord, ModelRecord, NodeRecord, TensorRecord } from './model.ts';
 import { OPERATORS } from './operators/index.ts';

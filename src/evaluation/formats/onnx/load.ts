@@ -3,8 +3,8 @@
 import { basename } from 'node:path';
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { sha256Of, sha256OfFiles } from '../../../checkpoints/digest.ts';
-import { LARGEST_WEIGHTS, readWhole } from '../../../checkpoints/inside.ts';
+import { sha256Of, sha256OfFiles } from '../../../checkpoints/files/digest.ts';
+import { largestWeights, readWhole } from '../../../checkpoints/files/inside.ts';
 import { sizeOf } from '../../../core/structure.ts';
 import { activationNote, type LoadedModel, type LoadRequest } from '../format.ts';
 import { inBatches } from '../in-batches.ts';
@@ -57,7 +57,7 @@ interface ReadGraph {
 
 /** Reads a model with the files of weights that it names. What it returns keeps none of their bytes. */
 async function readGraph(path: string): Promise<ReadGraph> {
-  const bytes = await readWhole(path, LARGEST_WEIGHTS);
+  const bytes = await readWhole(path, largestWeights());
   const { graph, initializers } = checkGraph(decodeModel(bytes, path), path);
   const files = await readDataFiles(path, initializers);
   const weights = new Map<string, Value>();

@@ -1,7 +1,7 @@
 // The numbers of stored tensors: every data type that weights and shapes come in, each checked against its size first.
 
-import { floatsOf } from '../../../checkpoints/floats.ts';
-import type { StoredTensor } from '../../../checkpoints/safetensors.ts';
+import { floatsOf } from '../../../checkpoints/safetensors/floats.ts';
+import type { StoredTensor } from '../../../checkpoints/safetensors/safetensors.ts';
 import { InputError } from '../../../core/errors.ts';
 import { sizeOf } from '../../../core/structure.ts';
 import type { TensorRecord } from './model.ts';

@@ -1,0 +1,66 @@
+// Whether adversarial images do what was asked, by the model's own prediction.
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkClasses, meets, type ReadGoal, readGoal } from '../loops/goals.ts';
+import { predictionsOf } from '../loops/predictions.ts';
+import { classifierOf } from '../models/classifier-of.ts';
+import { checkImages, readPixels } from '../support/images.ts';
+import { pixelBounds } from '../support/option-kinds.ts';
+import { type OptionsOf, type OptionTable, readOptions } from '../support/options.ts';
+import type { AttackedModel, GivenGoal } from '../types.ts';
+
+const SUCCESS_OPTIONS = {
+  /** The lowest and the highest value of a pixel; default [0, 1]. */
+  bounds: pixelBounds,
+} as const satisfies OptionTable;
+
+export type SuccessOptions = OptionsOf<typeof SUCCESS_OPTIONS>;
+
+/**
+ * Whether each adversarial image does what the goal asks, by the model's own prediction of the very tensor given: differs
+ * from the label, or equals the target.
+ *
+ * @param adversarial [batch, height, width, channels], pixels within the bounds; borrowed
+ * @param goal bare labels mean untargeted; borrowed
+ *
+ * Throws InputError for pixels that are not finite or out of bounds, and for labels that the model does not have.
+ */
+export async function success(
+  model: AttackedModel,
+  adversarial: Tensor4D,
+  goal: GivenGoal,
+  options: SuccessOptions = {},
+): Promise<boolean[]> {
+  const { bounds } = readOptions('success', options, SUCCESS_OPTIONS);
+  checkImages(adversarial);
+  await readPixels(adversarial, bounds);
+  const { solved } = await judge(model, adversarial, await readGoal(goal, adversarial.shape[0]));
+  return solved;
+}
+
+/**
+ * `success` of images and a goal that were read already, and the number of classes that the model knows.
+ *
+ * @param turn awaited before the model is called, and after, since what comes next may be an attack with turns of its own
+ */
+export async function judge(
+  model: AttackedModel,
+  images: Tensor4D,
+  goal: ReadGoal,
+  turn: () => Promise<void> = async () => {},
+): Promise<{ readonly solved: boolean[]; readonly classes: number }> {
+  await turn();
+  const logits = tf.tidy(() => {
+    const outputs = classifierOf(model)(images);
+    checkClasses(goal, outputs);
+    return outputs;
+  });
+  try {
+    const classes = logits.shape[1];
+    const predictions = predictionsOf((await logits.data()) as Float32Array, classes);
+    await turn();
+    return { solved: predictions.map((predicted, i) => meets(goal.kind, goal.classes[i], predicted)), classes };
+  } finally {
+    logits.dispose();
+  }
+}

@@ -1,0 +1,36 @@
+// Balls around single images, in plain memory.
+import type { Bounds } from '../types.ts';
+import type { Norm } from './norm.ts';
+
+/** Where one adversarial image may lie, in plain memory: exactly inside the ball around its image and the bounds. */
+export interface Ball {
+  /** Moves a point to the nearest of the ball, then of the bounds. */
+  readonly project: (point: Float32Array) => void;
+}
+
+/** What to multiply by so that numbers of a length get another, in float64; 0 for numbers that are all 0. */
+export const scaleTo = (wanted: number, length: number): number => (length > 0 ? wanted / length : 0);
+
+export const clip = (value: number, [low, high]: Bounds): number => (value < low ? low : value > high ? high : value);
+
+/** ‖x‖ in float64. */
+export const lengthOf = (norm: Pick<Norm, 'distance'>, x: Float32Array): number =>
+  norm.distance(x, new Float32Array(x.length));
+
+/**
+ * Pulls an adversarial image towards its image until their distance, in float64, is at most epsilon: sums in float32 and
+ * the rounding of pixels can leave it a little outside. Changes `adversarial`.
+ */
+export function confine(
+  norm: Pick<Norm, 'distance'>,
+  epsilon: number,
+  image: Float32Array,
+  adversarial: Float32Array,
+): void {
+  let distance = norm.distance(adversarial, image);
+  for (let slack = 2 ** -23; distance > epsilon; slack *= 2) {
+    const scale = Math.max(0, (epsilon / distance) * (1 - slack));
+    for (let i = 0; i < image.length; i++) adversarial[i] = image[i] + scale * (adversarial[i] - image[i]);
+    distance = norm.distance(adversarial, image);
+  }
+}

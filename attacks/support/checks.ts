@@ -1,0 +1,47 @@
+// Checks of the numbers that options hold.
+import { InputError } from '../../src/core/errors.ts';
+import { norms } from '../norms/index.ts';
+import type { Bounds, NormName } from '../types.ts';
+import { describe } from './describe.ts';
+
+export function checkBounds(bounds: Bounds): void {
+  const [low, high]: readonly number[] = Array.isArray(bounds) ? bounds : [Number.NaN, Number.NaN];
+  if (!(Number.isFinite(low) && Number.isFinite(high) && low < high)) {
+    throw new InputError(
+      `bounds: expected [lowest pixel, highest pixel], such as [0, 1], got ${Array.isArray(bounds) ? `[${bounds.join(', ')}]` : describe(bounds)}.`,
+    );
+  }
+}
+
+export function checkEpsilon(epsilon: number, norm: NormName, bounds: Bounds): void {
+  checkBounds(bounds);
+  const [low, high] = bounds;
+  if (!(Number.isFinite(epsilon) && epsilon >= 0)) {
+    throw new InputError(
+      `epsilon: expected a radius of 0 or more, in units of pixels in [${low}, ${high}], got ${describe(epsilon)}.`,
+    );
+  }
+  if (epsilon > norms[norm].largestRadius(high - low)) {
+    const hint = high - low === 1 ? `${epsilon} / 255 (did you mean ${epsilon}/255?)` : `at most ${high - low}`;
+    throw new InputError(
+      `epsilon ${epsilon} in ${norm} is more than the whole range of pixels [${low}, ${high}]; use ${hint}.`,
+    );
+  }
+}
+
+export function checkShare(name: string, value: number): void {
+  if (!(value >= 0 && value <= 1)) throw new InputError(`${name}: expected a share, 0 … 1, got ${describe(value)}.`);
+}
+
+export function checkCount(name: string, value: number, least: number): void {
+  if (!(Number.isSafeInteger(value) && value >= least)) {
+    throw new InputError(`${name}: expected a whole number of at least ${least}, got ${describe(value)}.`);
+  }
+}
+
+export function checkPositive(name: string, value: number, zeroToo: boolean): void {
+  // A step that float32 cannot hold would be infinite.
+  if (!(Number.isFinite(Math.fround(value)) && (value > 0 || (zeroToo && value === 0)))) {
+    throw new InputError(`${name}: expected a number ${zeroToo ? 'of 0 or more' : 'above 0'}, got ${describe(value)}.`);
+  }
+}

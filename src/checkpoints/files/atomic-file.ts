@@ -1,0 +1,149 @@
+// Files that are written whole or not at all, and lines that are appended to stay.
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { copyFile, type FileHandle, link, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { inWords, isMissing, writing } from '../../core/system-errors.ts';
+import { makeFolder, syncFolder } from '../../files/folders.ts';
+import type { Guard } from '../../files/lock.ts';
+import { hasEnded, machineOf, thisProcess } from '../../files/owner.ts';
+
+/** Where the version before the newest of a file is kept. */
+export const previousOf = (path: string): string => `${path}.previous`;
+
+const TEMPORARY = /\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.temporary$/;
+
+/** Where a file is written before it takes its name: another place for each write of each process. */
+export function temporaryOf(path: string): string {
+  const here = thisProcess();
+  return `${path}.${machineOf(here)}-${here.pid}-${randomBytes(4).toString('hex')}.temporary`;
+}
+
+export interface WriteOptions {
+  /** Leaves the version before at `previousOf(path)`. */
+  readonly keepPrevious?: boolean;
+  /** Asked before the file is touched, and again before it takes its name. */
+  readonly guard?: Guard;
+}
+
+/**
+ * Writes a file so that whoever looks, at any moment and after any crash, finds the old version or the new one whole:
+ * written beside it, synced, renamed. What killed processes of this machine left beside the file is removed.
+ *
+ * @throws InputError where the system does not let it, as in a folder that is a file or on a full disk, and what `guard`
+ * throws
+ */
+export async function writeAtomically(
+  path: string,
+  content: Uint8Array | string,
+  { keepPrevious = false, guard }: WriteOptions = {},
+): Promise<void> {
+  const temporaries: string[] = [];
+  const beside = (target: string): string => {
+    const temporary = temporaryOf(target);
+    temporaries.push(temporary);
+    return temporary;
+  };
+  try {
+    // A folder that is locked was there, and must not come back once it is removed.
+    if (guard === undefined) await makeFolder(dirname(path));
+    else await guard();
+    await removeTemporaries(dirname(path), (name) => name.startsWith(`${basename(path)}.`) && isAbandoned(name));
+    const temporary = beside(path);
+    const file = await open(temporary, 'wx');
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await guard?.();
+    if (keepPrevious) await keep(path, beside(previousOf(path)));
+    await rename(temporary, path);
+  } catch (error) {
+    for (const half of temporaries) await rm(half, { force: true }).catch(() => {});
+    await explainMissing(error, guard);
+    throw inWords(path, 'written', error);
+  }
+  await syncFolder(dirname(path));
+}
+
+/**
+ * Adds lines to a file that exists.
+ *
+ * @param sync waits until they are on disk
+ * @throws InputError if there is no such file or the system does not let it, and what `guard` throws
+ */
+export async function appendLines(
+  path: string,
+  lines: string,
+  { guard, sync }: { readonly guard?: Guard; readonly sync: boolean },
+): Promise<void> {
+  await guard?.();
+  await writing(path, async () => {
+    // Without O_CREAT: a file that was removed meanwhile must not come back without its beginning.
+    const file = await open(path, constants.O_WRONLY | constants.O_APPEND);
+    try {
+      await file.writeFile(lines);
+      if (sync) await file.sync();
+    } finally {
+      await file.close();
+    }
+  }).catch(async (error) => {
+    await explainMissing(error.cause, guard);
+    throw error;
+  });
+}
+
+/**
+ * Removes a file, if it exists.
+ *
+ * @throws InputError if the system does not let it, and what `guard` throws
+ */
+export async function removeFile(path: string, { guard }: { readonly guard?: Guard } = {}): Promise<void> {
+  await guard?.();
+  await writing(path, () => rm(path, { force: true }));
+}
+
+/** Throws the better reason where a file is missing because its folder was removed right before. */
+async function explainMissing(error: unknown, guard: Guard | undefined): Promise<void> {
+  if (isMissing(error)) await guard?.();
+}
+
+/** Writes all bytes at a position; the system may take only some of them at once. */
+export async function writeWhole(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
+}
+
+/** The lines of a text that are whole: what follows the last line break was cut off by a crash. */
+export const wholeLines = (text: string): string[] => text.split('\n').slice(0, -1);
+
+/** Removes the temporary files in a folder whose names `which` picks. */
+export async function removeTemporaries(folder: string, which: (name: string) => boolean = () => true): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (TEMPORARY.test(name) && which(name)) await rm(join(folder, name), { force: true }).catch(() => {});
+  }
+}
+
+/** Whether a temporary file belongs to a process of this machine that has ended. */
+function isAbandoned(name: string): boolean {
+  const [, machine, pid] = TEMPORARY.exec(name) ?? [];
+  const here = thisProcess();
+  return machine === machineOf(here) && hasEnded({ ...here, pid: Number(pid) }, here);
+}
+
+/** Gives the file at `path`, if there is one, its second name, without a moment in which it has none. */
+async function keep(path: string, second: string): Promise<void> {
+  try {
+    // Some file systems have no hard links.
+    await link(path, second).catch((error) => (isMissing(error) ? Promise.reject(error) : copyFile(path, second)));
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw error;
+  }
+  await rename(second, previousOf(path));
+  // A rename does nothing where both names are of one file already, as after a crash right here.
+  await rm(second, { force: true });
+}

@@ -1,0 +1,147 @@
+import { basename } from 'node:path';
+import { startBackend } from '../../backends/start.ts';
+import { UsageError } from '../../core/errors.ts';
+import { type AttackSpec, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';
+import { formatEpsilon } from '../../evaluation/epsilon.ts';
+import { type Examples, fell, makeExamples } from '../../evaluation/examples/examples.ts';
+import { countFallen, type ExampleFiles, formatDistance, writeExamples } from '../../reporting/pictures/examples.ts';
+import { datasetTitle } from '../../reporting/runs.ts';
+import { formatTable } from '../../reporting/tables/table.ts';
+import { defineCommand } from '../command.ts';
+import { ATTACK_NAMES, checkRadii } from '../flags/attack-flags.ts';
+import { BACKEND_FLAGS } from '../flags/flags.ts';
+import { MODEL_FLAGS, modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
+import { NORMS, readNorm } from '../flags/setting-flags.ts';
+import { folderBeside } from '../folder-beside.ts';
+import { rateOf, showProgress } from '../terminal/progress-bar.ts';
+
+export const attack = defineCommand({
+  positionals: [TARGET],
+  flags: {
+    count: {
+      kind: 'number',
+      integer: true,
+      description: 'how many test images, the first of each class in turn; default: 10',
+    },
+    attack: {
+      kind: 'text',
+      value: 'NAME',
+      suggestions: ATTACK_NAMES,
+      description: 'the attack by name: pgd-20x2 (default), fgsm, apgd-100, square-5000, autoattack, …',
+    },
+    'only-correct': { kind: 'switch', description: 'take only images that the model classifies right' },
+    norm: { kind: 'text', choices: NORMS, description: 'linf, l2 or l1; default: that of training' },
+    epsilon: { kind: 'number', description: 'radius, such as 8/255; default: that of training' },
+    seed: { kind: 'number', integer: true, group: 'Run', description: 'names the random numbers of the attack' },
+    ...MODEL_FLAGS,
+    out: {
+      kind: 'text',
+      value: 'FOLDER',
+      description: "where the files go; default: the folder attack in the run's folder",
+    },
+    ...BACKEND_FLAGS,
+  },
+  examples: [
+    ['equipoise attack runs/NAME', 'ten adversarial images, as PNG, safetensors and a page'],
+    ['equipoise attack runs/NAME --count 50 --attack pgd-50x10 --epsilon 8/255', 'more images, attacked harder'],
+  ],
+  async run({ positionals: [target], flags, json }, terminal) {
+    const source = modelSource(target, flags.module);
+    const count = flags.count ?? 10;
+    if (!Number.isInteger(count) || count < 1) {
+      throw new UsageError(`--count takes a whole number of at least 1; ${count} came.`);
+    }
+    const spec = flags.attack === undefined ? undefined : oneAttack(flags.attack);
+    const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
+    checkRadii('epsilon', flags.epsilon === undefined ? undefined : [flags.epsilon]);
+    await startBackend(flags.backend ?? 'auto', {
+      threads: flags.threads,
+      revectorize: flags.revectorize,
+      warn: terminal.note,
+    });
+    const bar = await showProgress(terminal, rateOf('image'));
+    let examples: Examples;
+    try {
+      examples = await makeExamples(source, {
+        ...modelOptions(flags),
+        attack: spec,
+        norm,
+        epsilon: flags.epsilon,
+        count,
+        onlyCorrect: flags['only-correct'],
+        seed: flags.seed,
+        signal: terminal.signal,
+        warn: terminal.note,
+        onProgress: (done, total) => bar.update(done, total, 'attack', ''),
+        onAttackProgress: ({ attack: name, step, steps, left }) => bar.phase(`${name} ${step}/${steps}, ${left} left`),
+      });
+    } finally {
+      bar.stop();
+    }
+    const files = await writeExamples(flags.out ?? folderBeside(examples.path, 'attack'), examples);
+    terminal.print(json ? JSON.stringify(summary(examples, files), null, 2) : describe(examples, files));
+  },
+});
+
+function oneAttack(text: string): AttackSpec {
+  const [spec, ...more] = parseAttacks(text);
+  if (more.length > 0) throw new UsageError(`--attack takes one attack, such as pgd-20x2; ${text} came.`);
+  return spec;
+}
+
+const summary = ({ target, dataset, attack, norm, epsilon, seed, examples }: Examples, files: ExampleFiles) => ({
+  target,
+  dataset,
+  attack,
+  norm,
+  epsilon,
+  seed,
+  right: examples.filter(({ label, before }) => before === label).length,
+  fell: examples.filter(fell).length,
+  images: examples.map(({ index, label, before, after, probabilities, distance }, i) => ({
+    index,
+    label,
+    before,
+    after,
+    probabilities: { before: Array.from(probabilities.before), after: Array.from(probabilities.after) },
+    distance,
+    file: files.images[i],
+  })),
+  tensors: files.tensors,
+  page: files.page,
+});
+
+function describe(made: Examples, files: ExampleFiles): string {
+  const { target, dataset, attack, norm, epsilon, examples } = made;
+  const rows = examples.map((example, i) => [
+    basename(files.images[i]),
+    dataset.classes[example.label],
+    predictionText(dataset.classes, example),
+    verdictOf(example),
+    formatDistance(made, example),
+  ]);
+  return [
+    `${attack} within ${norm} ${formatEpsilon(epsilon)} on ${target.checkpoint}, test images of ${datasetTitle(dataset)}`,
+    '',
+    formatTable(['image', 'label', 'prediction', '', norm], rows, 4),
+    '',
+    countFallen(made),
+    files.tensors,
+    files.page,
+  ].join('\n');
+}
+
+/** The predictions and how sure the model is of each, such as `7 (98 %) → 3 (71 %)`. */
+function predictionText(
+  classes: readonly string[],
+  { before, after, probabilities }: Examples['examples'][number],
+): string {
+  const text = (predicted: number, sure: Float32Array) =>
+    `${classes[predicted] ?? '–'} (${(100 * (sure[predicted] ?? 0)).toFixed(0)} %)`;
+  return `${text(before, probabilities.before)} → ${text(after, probabilities.after)}`;
+}
+
+function verdictOf(example: Examples['examples'][number]): string {
+  if (example.before !== example.label) return 'wrong without attack';
+  return fell(example) ? 'fell' : 'held';
+}

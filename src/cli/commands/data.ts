@@ -1,0 +1,162 @@
+import { didYouMean } from '../../core/did-you-mean.ts';
+import { InputError, UsageError } from '../../core/errors.ts';
+import { addDataset } from '../../data/add.ts';
+import { addCorruptions, isCorruptionSet } from '../../data/corruptions.ts';
+import { fetchDataset } from '../../data/fetch.ts';
+import { type DatasetInfo, datasetInfo } from '../../data/info.ts';
+import { datasetNames, datasetOf } from '../../data/sets/datasets.ts';
+import { formatTable } from '../../reporting/tables/table.ts';
+import { defineCommand } from '../command.ts';
+import { DATA_FLAGS } from '../flags/flags.ts';
+import { byteSize } from '../terminal/format.ts';
+import { byteRate, showProgress } from '../terminal/progress-bar.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+
+const ACTIONS = ['info', 'fetch', 'add'] as const;
+type Action = (typeof ACTIONS)[number];
+
+export const data = defineCommand({
+  positionals: [
+    { name: 'action', description: 'info [NAME], fetch NAME or add PATH', required: true, choices: ACTIONS },
+    {
+      name: 'what',
+      description: 'the name of a data set, or the folder or archive to add',
+      required: false,
+      value: 'PATH',
+      suggestions: datasetNames,
+    },
+  ],
+  flags: {
+    ...DATA_FLAGS,
+    name: {
+      kind: 'text',
+      choices: datasetNames,
+      description: 'add: which data set the files are of, where they do not tell',
+    },
+    mirror: {
+      kind: 'text',
+      value: 'URL',
+      description: 'fetch: take the files from below this address; checksums stay',
+    },
+  },
+  examples: [
+    ['equipoise data info', 'what is there'],
+    ['equipoise data fetch cifar10', 'download CIFAR-10 from its official host'],
+    ['equipoise data add ~/cifar-10-batches-bin', 'take over files that are on disk'],
+  ],
+  async run({ positionals: [action, what], flags: { data: directory, name, mirror }, json }, terminal) {
+    const show = (infos: readonly DatasetInfo[], text: (info: DatasetInfo) => string) =>
+      terminal.print(json ? JSON.stringify(infos, null, 2) : infos.map(text).join('\n'));
+    switch (readAction(action)) {
+      case 'info':
+        if (what !== undefined) {
+          show([await oneThere(what, directory)], (info) => `${describe(info)}\n${classTable(info)}`);
+          return;
+        }
+        await showAll(directory, show, terminal);
+        return;
+      case 'fetch':
+        if (what === undefined)
+          throw new UsageError('equipoise data fetch needs the name of a data set, such as cifar10.');
+        show([await fetchShown(what, { directory, baseUrl: mirror }, terminal)], describe);
+        return;
+      case 'add':
+        if (what === undefined) throw new UsageError('equipoise data add needs a folder or a .tar.gz to take over.');
+        if (name !== undefined && isCorruptionSet(name)) {
+          const { corruptions, count, directory: into } = await addCorruptions(what, name, directory);
+          const added = { name, corruptions, count, directory: into };
+          terminal.print(
+            json
+              ? JSON.stringify(added, null, 2)
+              : `${name}: ${corruptions.length} corruptions, ${count} images of each severity\n  in ${into}`,
+          );
+          return;
+        }
+        show([await addDataset(what, { directory, name })], describe);
+        return;
+    }
+  },
+});
+
+function readAction(given: string): Action {
+  const action = ACTIONS.find((known) => known === given);
+  if (action === undefined) {
+    const near = didYouMean(given, ACTIONS);
+    throw new UsageError(
+      `equipoise data does not know ${given}. ${near ? `Did you mean ${near}?` : `It knows ${ACTIONS.join(', ')}.`}`,
+    );
+  }
+  return action;
+}
+
+/**
+ * Shows all data sets that are there.
+ *
+ * @throws InputError that names every damaged one, after the others are shown
+ */
+async function showAll(
+  directory: string | undefined,
+  show: (infos: readonly DatasetInfo[], text: (info: DatasetInfo) => string) => void,
+  terminal: Terminal,
+): Promise<void> {
+  const infos: DatasetInfo[] = [];
+  const absent: string[] = [];
+  const damaged: string[] = [];
+  for (const name of datasetNames.filter((name) => datasetOf(name).source.kind !== 'folder')) {
+    try {
+      const info = await datasetInfo(name, { directory });
+      if (info === null) absent.push(name);
+      else infos.push(info);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      damaged.push(`${name}: ${error.message}`);
+    }
+  }
+  show(infos, describe);
+  if (absent.length > 0) terminal.note(`not there: ${absent.join(', ')} (equipoise data fetch NAME)`);
+  if (damaged.length > 0) throw new InputError(damaged.join('\n'));
+}
+
+async function oneThere(name: string, directory: string | undefined): Promise<DatasetInfo> {
+  const info = await datasetInfo(name, { directory });
+  if (info === null) {
+    throw new UsageError(
+      `${name} is not there. Get it with equipoise data fetch ${name}, or take over files with equipoise data add PATH.`,
+    );
+  }
+  return info;
+}
+
+async function fetchShown(
+  name: string,
+  options: { readonly directory?: string; readonly baseUrl?: string },
+  terminal: Terminal,
+): Promise<DatasetInfo> {
+  datasetOf(name);
+  const bar = await showProgress(terminal, byteRate);
+  try {
+    return await fetchDataset(name, {
+      ...options,
+      signal: terminal.signal,
+      onWait: terminal.note,
+      onRetry: ({ url, reason, seconds }) =>
+        terminal.note(`${url} could not be reached or broke off (${reason}); trying again in ${seconds} s`),
+      onProgress: ({ file, received, total }) => {
+        const figures = `${byteSize(received)}${total === null ? '' : ` of ${byteSize(total)}`}`;
+        bar.update(received, total ?? received + 1, file, figures);
+      },
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+const describe = ({ label, imageShape, classes, train, test, directory, sha256 }: DatasetInfo): string =>
+  `${label}: ${train} training and ${test} test images of ${imageShape.join('×')}, ${classes.length} classes; sha256 ${sha256.slice(0, 16)}…${directory === null ? '' : `\n  in ${directory}`}`;
+
+/** The classes with their numbers of images. */
+const classTable = ({ classes, trainByClass, testByClass }: DatasetInfo): string =>
+  formatTable(
+    ['class', 'training', 'test'],
+    classes.map((name, k) => [name, String(trainByClass[k]), String(testByClass[k])]),
+  );

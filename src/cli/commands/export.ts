@@ -1,0 +1,76 @@
+import { basename, join } from 'node:path';
+import { startBackend } from '../../backends/start.ts';
+import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../../checkpoints/exchange/export.ts';
+import { UsageError } from '../../core/errors.ts';
+import { checkpointFiles } from '../../evaluation/targets/checkpoint-files.ts';
+import { defineCommand } from '../command.ts';
+import { BACKEND_FLAGS } from '../flags/flags.ts';
+import { folderBeside } from '../folder-beside.ts';
+import { byteSize } from '../terminal/format.ts';
+
+const { backend, threads, 'size-limit': sizeLimit } = BACKEND_FLAGS;
+
+/** What is appended to a checkpoint's name. */
+const ENDINGS: { readonly [Format in ExportFormat]: string } = {
+  compact: '-compact.safetensors',
+  pytorch: '-pytorch.safetensors',
+  layers: '-layers',
+};
+
+export const exportCommand = defineCommand({
+  positionals: [
+    {
+      name: 'target',
+      description: "a run's folder, of which it takes the best checkpoint, or a checkpoint",
+      required: true,
+      value: 'PATH',
+    },
+  ],
+  flags: {
+    to: {
+      kind: 'text',
+      choices: EXPORT_FORMATS,
+      description: 'compact (a checkpoint of the nonzeros alone), pytorch (a state dict) or layers (a LayersModel)',
+    },
+    out: {
+      kind: 'text',
+      value: 'PATH',
+      description: "file, for layers folder; default: in the folder export of the run's folder",
+    },
+    half: { kind: 'switch', description: 'compact: kernels in half precision (float16), two bytes a weight' },
+    backend,
+    threads,
+    'size-limit': sizeLimit,
+  },
+  examples: [
+    ['equipoise export runs/NAME --to compact', 'the network alone, a fraction of the checkpoint'],
+    ['equipoise export runs/NAME --to compact --half', 'the same with weights of two bytes'],
+    ['equipoise export runs/NAME --to pytorch', 'weights for PyTorch, as safetensors'],
+    ['equipoise export runs/NAME --to layers --out web/model', 'model.json and weights.bin for TensorFlow.js'],
+  ],
+  async run({ positionals: [target], flags, json }, terminal) {
+    const to = readFormat(flags.to);
+    await startBackend(flags.backend ?? 'auto', { threads: flags.threads, warn: terminal.note });
+    const [checkpoint] = await checkpointFiles(target);
+    const out =
+      flags.out ?? join(folderBeside(checkpoint, 'export'), basename(checkpoint, '.safetensors') + ENDINGS[to]);
+    const { warnings, ...exported } = await exportModel(checkpoint, { to, out, half: flags.half });
+    for (const warning of warnings) terminal.note(warning);
+    if (json) {
+      terminal.print(JSON.stringify({ checkpoint, to, ...exported }, null, 2));
+      return;
+    }
+    const { files, bytes, images, largestDifference } = exported;
+    const agreement =
+      largestDifference === 0
+        ? 'equal those of the checkpoint'
+        : `differ from those of the checkpoint by at most ${largestDifference.toExponential(1)}`;
+    terminal.print([...files, `${byteSize(bytes)}; its logits on ${images} images ${agreement}`].join('\n'));
+  },
+});
+
+function readFormat(to: string | undefined): ExportFormat {
+  const found = EXPORT_FORMATS.find((format) => format === to);
+  if (found !== undefined) return found;
+  throw new UsageError(`--to is one of ${EXPORT_FORMATS.join(', ')}; ${to ?? 'nothing'} came.`);
+}

@@ -1,0 +1,21 @@
+// What commands see of the process: where they print, in which colours, and what stops them.
+
+import type { Style } from '../style.ts';
+import type { Screen } from './screen.ts';
+
+/** What a command sees of the process that runs it. */
+export interface Terminal {
+  /** Results, to standard output. */
+  print(text: string): void;
+  /** Progress, warnings and errors, to standard error. */
+  note(text: string): void;
+  /** Colours for what is printed, and for notes. */
+  readonly style: Style;
+  readonly noteStyle: Style;
+  /** Where progress bars are drawn; null where standard error is not a terminal. */
+  readonly screen: Screen | null;
+  /** Width of the screen in characters. */
+  readonly columns: number;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}

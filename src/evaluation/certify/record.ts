@@ -1,0 +1,119 @@
+// certificates.json: what it holds, how it is read, and how certificates are added to it.
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';
+import { InputError } from '../../core/errors.ts';
+import { parseJson } from '../../core/parse-json.ts';
+import { isMissing } from '../../core/system-errors.ts';
+import type { EvaluatedDataset, EvaluatedTarget } from '../types.ts';
+import type { Certificate } from './smooth.ts';
+
+/** The certificate of a test image. */
+export interface CertifiedImage extends Certificate {
+  /** Its number in the test split. */
+  readonly index: number;
+  readonly label: number;
+}
+
+/** Certificates of one smoothed classifier. */
+export interface Certification {
+  readonly target: EvaluatedTarget;
+  readonly dataset: EvaluatedDataset;
+  readonly split: 'test';
+  /** Radii are l2 distances, for certificates that each are wrong with at most probability `alpha`. */
+  readonly norm: 'l2';
+  readonly sigma: number;
+  readonly n0: number;
+  readonly n: number;
+  readonly alpha: number;
+  readonly seed: number;
+  readonly images: readonly CertifiedImage[];
+  readonly backend: string;
+  readonly version: string;
+}
+
+/** The share of images with the right class and a radius of at least `radius`. */
+export const certifiedAt = ({ images }: Pick<Certification, 'images'>, radius: number): number =>
+  images.filter((image) => image.prediction === image.label && image.radius >= radius).length / images.length;
+
+const RECORD_VERSION = 1;
+const whole = z.int().min(0);
+
+const certification = z.object({
+  target: z.looseObject({
+    checkpoint: z.string(),
+    format: z.string(),
+    sha256: z.string(),
+    preprocessing: z.looseObject({}).nullable(),
+  }),
+  dataset: z.object({ name: z.string(), sha256: z.string(), official: z.boolean(), classes: z.array(z.string()) }),
+  split: z.literal('test'),
+  norm: z.literal('l2'),
+  sigma: z.number().positive(),
+  n0: z.int().positive(),
+  n: z.int().positive(),
+  alpha: z.number().gt(0).lt(1),
+  seed: z.int(),
+  images: z.array(
+    z.object({ index: whole, label: whole, prediction: z.int().min(-1), radius: z.number().min(0), successes: whole }),
+  ),
+  backend: z.string(),
+  version: z.string(),
+});
+
+const recordSchema: z.ZodType<{ readonly version: number; readonly certifications: readonly Certification[] }> =
+  z.object({
+    version: z.literal(RECORD_VERSION),
+    certifications: z.array(certification as unknown as z.ZodType<Certification>),
+  });
+
+/** Where the certificates of a run are, beside its evaluations. */
+export const certificatesBeside = (evaluations: string): string => join(dirname(evaluations), 'certificates.json');
+
+/**
+ * The certifications in a file, none if there is no file.
+ *
+ * @throws InputError that names the field that is wrong
+ */
+export async function readCertifications(path: string): Promise<readonly Certification[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw new InputError(`${path} cannot be read as certificates: ${(error as Error).message}. Name another file.`);
+  }
+  return parseJson(text, `${path} cannot be read as certificates`, recordSchema).certifications;
+}
+
+/** Which certificates belong together: of one smoothed classifier on the same images with the same noise. */
+export const identityOf = ({ images: _, ...settings }: Certification): string => {
+  const { target, dataset, sigma, n0, n, alpha, seed, backend, version } = settings;
+  const { checkpoint, sha256, preprocessing, reading = null } = target;
+  return JSON.stringify([
+    checkpoint,
+    sha256,
+    preprocessing,
+    reading,
+    dataset.sha256,
+    sigma,
+    n0,
+    n,
+    alpha,
+    seed,
+    backend,
+    version,
+  ]);
+};
+
+/** Writes a certification into a file, in place of that of the same settings, and of other weights of the same checkpoint. */
+export async function recordCertification(path: string, added: Certification): Promise<void> {
+  const others = (await readCertifications(path)).filter(
+    (other) =>
+      identityOf(other) !== identityOf(added) &&
+      (other.target.checkpoint !== added.target.checkpoint || other.target.sha256 === added.target.sha256),
+  );
+  const record = { version: RECORD_VERSION, certifications: [...others, added] };
+  await writeAtomically(path, `${JSON.stringify(record, null, 2)}\n`);
+}

@@ -1,0 +1,126 @@
+// corruptions.json: accuracies on corrupted images, how they are read, and how they are added to.
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';
+import { InputError } from '../../core/errors.ts';
+import { parseJson } from '../../core/parse-json.ts';
+import { isMissing } from '../../core/system-errors.ts';
+import { CORRUPTIONS, SEVERITIES } from '../../data/corruptions.ts';
+import type { EvaluatedTarget } from '../types.ts';
+
+/** Accuracy on one corruption. */
+export interface CorruptionResult {
+  readonly corruption: string;
+  /** Images right at each severity, 1 … 5. */
+  readonly correct: readonly number[];
+}
+
+/** Accuracies of one network on a set of corrupted images. */
+export interface CorruptionEvaluation {
+  readonly target: EvaluatedTarget;
+  readonly dataset: {
+    readonly name: string;
+    /** Of the images evaluated, corruption by corruption in order, all severities of each. */
+    readonly sha256: string;
+  };
+  /** Images of each corruption at each severity. */
+  readonly n: number;
+  readonly corruptions: readonly CorruptionResult[];
+  readonly backend: string;
+  readonly version: string;
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** The accuracy on one corruption over all severities. */
+export const accuracyOn = ({ correct }: CorruptionResult, n: number): number => mean(correct) / n;
+
+/** The results that means are over: the published fifteen, without the extra ones. */
+const counted = ({ corruptions }: Pick<CorruptionEvaluation, 'corruptions'>): readonly CorruptionResult[] =>
+  CORRUPTIONS.flatMap((name) => corruptions.filter(({ corruption }) => corruption === name));
+
+/** The mean accuracy over the fifteen corruptions and all severities. */
+export const meanAccuracy = (found: CorruptionEvaluation): number =>
+  mean(counted(found).map((result) => accuracyOn(result, found.n)));
+
+/**
+ * The mean corruption error against a baseline: the mean over the fifteen corruptions of Σₛ error / Σₛ error of the baseline
+ * (Hendrycks and Dietterich 2019). 1 is as good as the baseline.
+ *
+ * @throws InputError if the baseline is of another set, or never wrong on a corruption
+ */
+export function meanCorruptionError(found: CorruptionEvaluation, baseline: CorruptionEvaluation): number {
+  if (found.dataset.name !== baseline.dataset.name) {
+    throw new InputError(`Expected a baseline on ${found.dataset.name}, got one on ${baseline.dataset.name}.`);
+  }
+  const others = counted(baseline);
+  const ratios = counted(found).map((result, i) => {
+    const error = 1 - accuracyOn(others[i], baseline.n);
+    if (error === 0) {
+      throw new InputError(`The baseline is never wrong on ${result.corruption}, so no ratio to its errors exists.`);
+    }
+    return (1 - accuracyOn(result, found.n)) / error;
+  });
+  return mean(ratios);
+}
+
+const RECORD_VERSION = 1;
+
+const evaluation = z
+  .object({
+    target: z.looseObject({ checkpoint: z.string(), sha256: z.string(), preprocessing: z.looseObject({}).nullable() }),
+    dataset: z.object({ name: z.string(), sha256: z.string() }),
+    n: z.int().positive(),
+    corruptions: z.array(z.object({ corruption: z.string(), correct: z.array(z.int().min(0)).length(SEVERITIES) })),
+    backend: z.string(),
+    version: z.string(),
+  })
+  .refine(({ corruptions }) => CORRUPTIONS.every((name) => corruptions.some(({ corruption }) => corruption === name)), {
+    path: ['corruptions'],
+    message: `expected all ${CORRUPTIONS.length} corruptions`,
+  })
+  .refine(({ n, corruptions }) => corruptions.every(({ correct }) => correct.every((count) => count <= n)), {
+    path: ['corruptions'],
+    message: 'expected at most n correct images',
+  });
+
+const recordSchema: z.ZodType<{ readonly version: number; readonly evaluations: readonly CorruptionEvaluation[] }> =
+  z.object({
+    version: z.literal(RECORD_VERSION),
+    evaluations: z.array(evaluation as unknown as z.ZodType<CorruptionEvaluation>),
+  });
+
+/** Where the accuracies of a run on corrupted images are, beside its evaluations. */
+export const corruptionsBeside = (evaluations: string): string => join(dirname(evaluations), 'corruptions.json');
+
+/**
+ * The evaluations in a file, none if there is no file.
+ *
+ * @throws InputError that names the field that is wrong
+ */
+export async function readCorruptionEvaluations(path: string): Promise<readonly CorruptionEvaluation[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw new InputError(`${path} cannot be read: ${(error as Error).message}. Name another file.`);
+  }
+  return parseJson(text, `${path} cannot be read as accuracies on corrupted images`, recordSchema).evaluations;
+}
+
+/** Writes an evaluation into a file, in place of that of the same checkpoint, set and number of images. */
+export async function recordCorruptions(path: string, added: CorruptionEvaluation): Promise<void> {
+  const identity = ({ target, dataset, n }: CorruptionEvaluation) =>
+    JSON.stringify([target.checkpoint, target.preprocessing, dataset.name, n]);
+  const others = (await readCorruptionEvaluations(path)).filter(
+    (other) =>
+      identity(other) !== identity(added) &&
+      (other.target.checkpoint !== added.target.checkpoint || other.target.sha256 === added.target.sha256),
+  );
+  await writeAtomically(
+    path,
+    `${JSON.stringify({ version: RECORD_VERSION, evaluations: [...others, added] }, null, 2)}\n`,
+  );
+}

@@ -1,0 +1,59 @@
+import type { Dataset } from '../../data/types.ts';
+import { backendName } from '../../ops/backend-name.ts';
+import { type AttackSpec, attackLabel, attackSettings } from '../attacks/named-attacks.ts';
+import { exampleFiles, hasExamples } from '../examples/save-examples.ts';
+import type { MeasureOptions } from '../measure.ts';
+import type { EvaluateOptions } from '../options.ts';
+import { settingsOf } from '../settings.ts';
+import type { Target } from '../targets/target.ts';
+import type { Evaluation } from '../types.ts';
+import { version } from '../version.ts';
+import { readEvaluations } from './results-file.ts';
+
+/** The evaluation in a file of results that holds all that is asked for, if there is one. */
+export async function recordedIn(
+  out: string,
+  target: Target,
+  dataset: Dataset,
+  options: EvaluateOptions,
+): Promise<Evaluation | undefined> {
+  const settings = settingsOf(target, options);
+  const finished = (await readEvaluations(out)).find((before) => answers(before, target, dataset, settings));
+  if (finished === undefined || options.saveExamples === undefined || finished.clean.correct === 0) return finished;
+  const made = settings.epsilons.flatMap((epsilon) =>
+    epsilon === 0 ? [] : settings.attacks.map((spec) => ({ attack: attackLabel(spec), norm: settings.norm, epsilon })),
+  );
+  const files = exampleFiles(options.saveExamples, target.record, dataset, {
+    seed: settings.seed,
+    evaluated: finished.clean.n,
+  });
+  return (await hasExamples(files, made, finished.clean.correct)) ? finished : undefined;
+}
+
+/** Whether an evaluation that was recorded holds every result asked for, of the same model and images. */
+function answers(
+  { target, dataset: evaluated, seed, clean, attacks, version: of, backend }: Evaluation,
+  { record }: Target,
+  { sha256: images, test }: Dataset,
+  { norm, epsilons, attacks: wanted, seed: asked, limit = test.count }: MeasureOptions & { readonly seed: number },
+): boolean {
+  const same =
+    // Two checkpoints may be the same file, as best and last are where the last epoch is the best.
+    target.checkpoint === record.checkpoint &&
+    target.sha256 === record.sha256 &&
+    JSON.stringify(target.preprocessing ?? null) === JSON.stringify(record.preprocessing) &&
+    JSON.stringify(target.reading ?? null) === JSON.stringify(record.reading ?? null) &&
+    evaluated.sha256 === images &&
+    seed === asked &&
+    clean.n === Math.min(limit, test.count) &&
+    of === version() &&
+    backend === backendName();
+  const found = new Set(
+    attacks.map(({ attack, norm, epsilon, steps, stepSize, restarts }) =>
+      JSON.stringify([attack, norm, epsilon, { steps, stepSize, restarts }]),
+    ),
+  );
+  const isFound = (spec: AttackSpec, epsilon: number): boolean =>
+    found.has(JSON.stringify([attackLabel(spec), norm, epsilon, attackSettings(spec, epsilon)]));
+  return same && epsilons.every((epsilon) => wanted.every((spec) => isFound(spec, epsilon)));
+}

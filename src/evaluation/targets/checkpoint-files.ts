@@ -1,0 +1,51 @@
+import { stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { hasCheckpoint, readCheckpoint } from '../../checkpoints/checkpoint.ts';
+import { InputError, UsageError } from '../../core/errors.ts';
+import type { ModelRecord } from '../formats/format.ts';
+import { locate } from '../zoo/locate.ts';
+
+/** The checkpoints that a run keeps, in the order of tables. */
+const KEPT = ['best', 'last', 'ema'] as const;
+const EXTENSION = '.safetensors';
+
+/**
+ * The checkpoint files that a path stands for: a file itself, those that a run's folder keeps, or the one of a name of the zoo.
+ *
+ * @throws InputError if there is no such file, or no checkpoint in the folder
+ */
+export async function checkpointFiles(source: string): Promise<string[]> {
+  const path = await locate(source);
+  const found = await stat(path).catch(() => null);
+  if (!found?.isDirectory()) {
+    if (found || (await hasCheckpoint(path))) return [path];
+    throw new UsageError(`There is no ${path}. Give a checkpoint (a ${EXTENSION} file) or a run's folder.`);
+  }
+  const files: string[] = [];
+  for (const name of KEPT) {
+    const file = join(path, 'checkpoints', name + EXTENSION);
+    if (await hasCheckpoint(file)) files.push(file);
+  }
+  if (files.length > 0) return files;
+  throw new InputError(
+    `The folder ${path} holds no checkpoints/${KEPT.map((name) => name + EXTENSION).join(' or checkpoints/')}, and no model.json. Give a run's folder, a checkpoint, or another model (see docs/foreign-models.md).`,
+  );
+}
+
+/** Where the evaluations of a checkpoint in a run's folder are kept; null for one that lies elsewhere. */
+export const recordPath = (checkpoint: string): string | null =>
+  basename(dirname(checkpoint)) === 'checkpoints' ? join(dirname(dirname(checkpoint)), 'evaluation.json') : null;
+
+/**
+ * Which checkpoint a file is: its name, and the SHA-256 of the file that is read.
+ *
+ * @param warn told where that is the checkpoint before it, as the file is damaged
+ */
+export async function checkpointIdentity(
+  path: string,
+  warn?: (message: string) => void,
+): Promise<Pick<ModelRecord, 'checkpoint' | 'sha256'>> {
+  const { file, warnings } = await readCheckpoint(path);
+  for (const warning of warnings) warn?.(warning);
+  return { checkpoint: basename(path, EXTENSION), sha256: file.sha256 };
+}

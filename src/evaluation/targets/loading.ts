@@ -1,0 +1,122 @@
+import { checkExpectedLogits } from '../../checkpoints/exchange/expected-logits.ts';
+import { InputError, UsageError } from '../../core/errors.ts';
+import { batchImages } from '../../data/batch.ts';
+import { checkFolderMeant, checkTestSplit, loadDataset } from '../../data/load.ts';
+import type { Dataset } from '../../data/types.ts';
+import type { ModelOptions } from '../options.ts';
+import { type ClassMap, outputsOf, readClassMap } from './class-map.ts';
+import { logitsOf } from './predict.ts';
+import { loadTarget, type ModelFile, type Target } from './target.ts';
+
+/** The data set asked for; null where none was. */
+export const namedData = async ({ dataset, dataDirectory }: ModelOptions): Promise<Dataset | null> =>
+  typeof dataset === 'string' ? loadDataset(dataset, { directory: dataDirectory }) : (dataset ?? null);
+
+/** A model with the preprocessing and the outputs asked for, its notes told. */
+export async function loadWith(
+  file: ModelFile,
+  images: Dataset | null,
+  { preprocessing, classes, names, reading, expectLogits, warn }: ModelOptions,
+): Promise<Target> {
+  const outputs = classes === undefined ? null : await chosenOutputs(classes, images);
+  const target = await loadTarget(file, {
+    preprocessing: outputs === null ? preprocessing : { ...preprocessing, outputs },
+    names,
+    reading,
+    images: images ?? undefined,
+  });
+  for (const warning of target.warnings) warn?.(warning);
+  if (expectLogits === undefined) return target;
+  try {
+    const { labelOffset: _, ...pixels } = preprocessing ?? {};
+    await checkExpectedLogits(expectLogits, target.preprocessedBy(pixels));
+    return target;
+  } catch (error) {
+    target.dispose();
+    throw error;
+  }
+}
+
+async function chosenOutputs(classes: ClassMap | string, images: Dataset | null): Promise<readonly number[]> {
+  if (images === null) throw new UsageError('--classes is about the classes of a data set: name it with --dataset.');
+  return outputsOf(typeof classes === 'string' ? await readClassMap(classes) : classes, images.classes);
+}
+
+/** The data set that a model was trained on. */
+export async function testData(target: Target, { dataDirectory }: ModelOptions): Promise<Dataset> {
+  if (target.trainedOn === null) {
+    throw new UsageError('This model does not say what it was trained on: name a data set to test on, with --dataset.');
+  }
+  await checkFolderMeant(target.trainedOn.name, dataDirectory);
+  return loadDataset(target.trainedOn.name, { directory: dataDirectory });
+}
+
+/** Tells where a model was trained on files of the same name but other content. */
+export function warnOfOtherFiles(
+  path: string,
+  { trainedOn }: Target,
+  { name, sha256 }: Dataset,
+  warn?: (message: string) => void,
+): void {
+  if (trainedOn?.name === name && trainedOn.sha256 !== null && trainedOn.sha256 !== sha256) {
+    warn?.(`${path} was trained on other files of ${name} than those it is evaluated on: their SHA-256 differ.`);
+  }
+}
+
+/**
+ * Checks that a model takes the images of a data set and tells its classes apart, by one of them.
+ *
+ * @throws InputError for images of another shape, or another number of classes, than the model's, or for images that the
+ * model was trained on
+ */
+export async function checkFit(target: Target, dataset: Dataset): Promise<void> {
+  const { inputShape, classes, record, trainedOn } = target;
+  if (trainedOn !== null) checkTestSplit(trainedOn.name, dataset.name);
+  const { layout, labelOffset, outputs: chosen } = record.preprocessing ?? {};
+  const [height, width, channels] = dataset.imageShape;
+  const given = layout === 'nchw' ? [channels, height, width] : [height, width, channels];
+  const other = layout === 'nchw' ? [height, width, channels] : [channels, height, width];
+  const describe = (count: number | null) =>
+    `The model of ${record.checkpoint} takes ${inputShape === null ? 'images' : `images [${inputShape.join(', ')}]`}${count === null ? '' : ` of ${count} classes`}; ${dataset.name} has images [${given.join(', ')}] of ${dataset.classes.length} classes.`;
+  if (inputShape !== null && String(inputShape) !== String(given)) {
+    const remedy =
+      String(inputShape) === String(other)
+        ? `Give --layout=${layout === 'nchw' ? 'nhwc' : 'nchw'}.`
+        : 'Evaluate it on the data set it was trained on.';
+    throw new InputError(`${describe(classes)} ${remedy}`);
+  }
+  const outputs = classes ?? (await countOutputs(target, dataset));
+  if (chosen !== undefined) {
+    const beyond = chosen.find((output) => output >= outputs);
+    if (beyond === undefined) return;
+    throw new InputError(`${describe(outputs)} --classes names output ${beyond}; the last one is ${outputs - 1}.`);
+  }
+  if (outputs === dataset.classes.length || (outputs > dataset.classes.length && labelOffset !== undefined)) return;
+  const spare =
+    outputs > dataset.classes.length
+      ? `If its outputs from number N on are those of ${dataset.name}, give --label-offset N; if they are in another order, --classes FILE.`
+      : 'Evaluate it on the data set it was trained on.';
+  throw new InputError(`${describe(outputs)} ${spare}`);
+}
+
+/** How many outputs a model has for an image of a data set. */
+async function countOutputs(target: Target, { test, imageShape, name }: Dataset): Promise<number> {
+  const image = batchImages(test, [0], imageShape);
+  const { labelOffset: _, outputs: __, ...pixels } = target.record.preprocessing ?? {};
+  try {
+    return (await logitsOf(target.preprocessedBy(pixels), image)).length;
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    const layout = pixels.layout === 'nchw' ? 'nhwc' : 'nchw';
+    const helps = await logitsOf(target.preprocessedBy({ ...pixels, layout }), image).then(
+      () => true,
+      () => false,
+    );
+    throw new InputError(
+      `The model of ${target.record.checkpoint} cannot take an image of ${name}, [${imageShape.join(', ')}]: ${(error as Error).message} ${helps ? `Give --layout=${layout}` : 'Wrap it with --module'}.`,
+      { cause: error },
+    );
+  } finally {
+    image.dispose();
+  }
+}

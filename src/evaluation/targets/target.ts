@@ -1,0 +1,114 @@
+import type { Classifier, NormName } from '../../../attacks/types.ts';
+import { type Reading, readingFlags } from '../../checkpoints/pytorch/reading.ts';
+import { UsageError } from '../../core/errors.ts';
+import type { PixelShape } from '../../data/types.ts';
+import type { ImagesOf, ModelFormat } from '../formats/format.ts';
+import { FORMATS, type FormatName, formatOf } from '../formats/index.ts';
+import type { EvaluatedTarget } from '../types.ts';
+import { locate } from '../zoo/locate.ts';
+import { checkPreprocessing, isPlain, type Preprocessing, preprocessed } from './preprocessing.ts';
+
+export { checkpointFiles, checkpointIdentity, recordPath } from './checkpoint-files.ts';
+
+/** A model that can be evaluated, whatever it was loaded from; it owns its weights until `dispose`. */
+export interface Target {
+  /** With its preprocessing. */
+  readonly classify: Classifier;
+  /** The same model with another preprocessing. */
+  readonly preprocessedBy: (preprocessing: Preprocessing) => Classifier;
+  /** Whether the model turned out to return probabilities, of which `classify` gives the logarithms. */
+  readonly returnsProbabilities: () => boolean;
+  readonly record: EvaluatedTarget;
+  /** [height, width, channels] of one image, and the number of classes; null where the model does not say. */
+  readonly inputShape: PixelShape | null;
+  readonly classes: number | null;
+  /** What it was trained on and against, as far as that is known. */
+  readonly trainedOn: { readonly name: string; readonly sha256: string | null } | null;
+  readonly threat: { readonly norm: NormName; readonly epsilon: number } | null;
+  readonly testLimit: number | null;
+  /** What a user should know of how it was loaded. */
+  readonly warnings: readonly string[];
+  dispose(): void;
+}
+
+/** Where a model is: a path, a name of the zoo such as `zoo:vgg16-99`, or an ES module that is run. */
+export type ModelSource = string | { readonly module: string };
+
+/** A file or folder that holds one model. */
+export interface ModelFile {
+  readonly path: string;
+  readonly format: FormatName;
+}
+
+/**
+ * The models that a source stands for: of a run's folder the checkpoints that it keeps.
+ *
+ * @throws InputError if there is none
+ */
+export async function modelFiles(source: ModelSource): Promise<readonly ModelFile[]> {
+  if (typeof source !== 'string') return [{ path: source.module, format: 'module' }];
+  const found = await locate(source);
+  const format = await formatOf(found);
+  const { files } = FORMATS[format] as { files?: (path: string) => Promise<readonly string[]> };
+  const paths = files ? await files(found) : [found];
+  return paths.map((path) => ({ path, format }));
+}
+
+export interface LoadOptions {
+  /** Default: none, pixels in [0, 1]. */
+  readonly preprocessing?: Preprocessing;
+  /** The images that the model will be asked about; weights alone do not say. */
+  readonly images?: ImagesOf;
+  /** File of other names for the weights. */
+  readonly names?: string;
+  /** What the weights do not say of their network: stem, pools and activation. */
+  readonly reading?: Reading;
+}
+
+async function fileOf(source: string): Promise<ModelFile> {
+  const path = await locate(source);
+  return { path, format: await formatOf(path) };
+}
+
+/**
+ * A model on the current backend.
+ *
+ * @param source of one model: a path, a checkpoint's for one, or a name of the zoo such as `zoo:vgg16-99`
+ * @throws InputError if it is damaged or no model
+ */
+export async function loadTarget(
+  source: string | ModelFile,
+  { preprocessing = {}, images, names, reading = {} }: LoadOptions = {},
+): Promise<Target> {
+  checkPreprocessing(preprocessing);
+  const { path, format } = typeof source === 'string' ? await fileOf(source) : source;
+  const { readsWeights, description }: ModelFormat = FORMATS[format];
+  const isRead = readingFlags(reading) !== '';
+  if (isRead && !readsWeights) {
+    throw new UsageError(`${readingFlags(reading)} describes bare weights of PyTorch; ${path} is ${description}.`);
+  }
+  const loaded = await FORMATS[format].load({ path, images: images ?? null, names, reading });
+  const classes = images?.classes.length ?? null;
+  let probabilities = false;
+  const noteProbabilities = (): void => {
+    probabilities = true;
+  };
+  return {
+    classify: preprocessed(loaded.model, preprocessing, classes, noteProbabilities),
+    preprocessedBy: (other) => preprocessed(loaded.model, other, classes),
+    returnsProbabilities: () => probabilities,
+    record: {
+      ...loaded.record,
+      format,
+      preprocessing: isPlain(preprocessing) ? null : preprocessing,
+      ...(isRead && { reading }),
+    },
+    inputShape: loaded.inputShape,
+    classes: loaded.classes,
+    trainedOn: loaded.trainedOn ?? null,
+    threat: loaded.threat ?? null,
+    testLimit: loaded.testLimit ?? null,
+    warnings: loaded.notes,
+    dispose: () => loaded.dispose(),
+  };
+}

@@ -1,0 +1,307 @@
+// The sections of a page that follow runs over their epochs.
+
+import { seesOtherExamples } from '../../training/config/conditions.ts';
+import type { TrainConfig } from '../../training/config/config.ts';
+import { MEASURES, type Measure, measureOf } from '../../training/run/best-epoch.ts';
+import type { MetricColumn, MetricRow } from '../../training/run/metrics.ts';
+import { type CurvePoint, curveChart, type Line, levelColor } from '../charts/charts.ts';
+import type { Series } from '../charts/series.ts';
+import { groupBy } from '../groups/group-by.ts';
+import { type ReportGroup, seriesSetting } from '../report-data.ts';
+import { isComplete, type RunRecord } from '../runs.ts';
+import { mean } from '../statistics/statistics.ts';
+import { type EpochsToAccuracy, measureName } from '../tables/epochs-to-accuracy.ts';
+import { formatSparsity, percent } from '../tables/table.ts';
+import { type Html, html } from './html.ts';
+import { type Column, chart, type LegendEntry, legend, type Section, table } from './page-parts.ts';
+
+/**
+ * A column of metrics.csv over the epochs, or over what they had cost: a curve for each seed, and the mean over the runs that
+ * are complete.
+ */
+function curvesOf(
+  runs: readonly RunRecord[],
+  column: MetricColumn | ((run: RunRecord) => MetricColumn),
+  series: string,
+  { dashed = false, over = ({ epoch }) => epoch }: CurveOptions = {},
+): (CurvePoint & { readonly dashed: boolean })[] {
+  const single = runs.flatMap((run) =>
+    run.metrics.flatMap((row, index) => {
+      const [x, y] = [over(row), row[typeof column === 'function' ? column(run) : column]];
+      return x === null || y === null || !Number.isFinite(y) ? [] : [{ series, group: run.name, index, x, y, dashed }];
+    }),
+  );
+  const complete = new Set(runs.filter(isComplete).map(({ name }) => name));
+  const averaged = single.filter(({ group }) => complete.has(group));
+  const means = groupBy(averaged, ({ index }) => index).map((points) => ({
+    series,
+    group: 'mean',
+    x: mean(points.map(({ x }) => x)),
+    y: mean(points.map(({ y }) => y)),
+    dashed,
+  }));
+  return runs.length > 1 || complete.size === 0 ? [...single, ...means] : means;
+}
+
+interface CurveOptions {
+  readonly dashed?: boolean;
+  readonly over?: (row: MetricRow) => number | null;
+}
+
+interface Panel {
+  readonly title: string;
+  readonly runs: readonly RunRecord[];
+}
+
+/** How charts of one sparsity and way of sparsifying are called, the latter where there are several. */
+function panelTitle({ runs }: ReportGroup, { sparsity, method }: Pick<TrainConfig, 'sparsity' | 'method'>): string {
+  const methods = new Set(runs.map(({ config }) => config.method).filter((name) => name !== 'dense'));
+  return `${formatSparsity(sparsity)} sparsity${methods.size > 1 && method !== 'dense' ? `, ${method}` : ''}`;
+}
+
+/** Each line once where the way of sparsifying is said beside it. */
+const shortLines = (lines: readonly Series[]): Line[] => [
+  ...new Map(lines.map(({ shortName, color }) => [shortName, { name: shortName, color }])).values(),
+];
+
+/** Curves of the defended runs by sparsity and way of sparsifying, then those of the undefended ones. */
+const panelsOf = (data: ReportGroup): Panel[] => {
+  const { runs, series } = data;
+  const [defended, undefended] = [false, true].map((wanted) =>
+    groupBy(
+      runs
+        .filter(({ config }) => (config.objective === 'natural') === wanted)
+        .toSorted((a, b) => a.config.sparsity - b.config.sparsity),
+      ({ config }) => panelTitle(data, config),
+    ).map((group) => ({ title: panelTitle(data, group[0].config), runs: group })),
+  );
+  const name = series.find((line) => line.undefended)?.name ?? '';
+  return [
+    ...defended,
+    ...undefended.map((panel) => ({ ...panel, title: undefended.length === 1 ? name : `${name}, ${panel.title}` })),
+  ];
+};
+
+/** Where the axis of accuracies ends, the same for all panels: at the quarter above the highest. */
+const accuracyTop = (runs: readonly RunRecord[]): number => {
+  const highest = Math.max(
+    0.25,
+    ...runs.flatMap(({ metrics }) =>
+      metrics.map((row) => Math.max(row.validation_clean_accuracy ?? 0, row.validation_robust_accuracy ?? 0)),
+    ),
+  );
+  return Math.min(1, Math.ceil(4 * highest) / 4);
+};
+
+/** The column of metrics.csv that a run is judged by, and the other accuracy on held-out images. */
+const followed = ({ config }: RunRecord): Measure => measureOf(config);
+const other = (run: RunRecord): Measure => (followed(run) === MEASURES[0] ? MEASURES[1] : MEASURES[0]);
+
+/** A sentence for each run that the guard put back after its network collapsed; '' where none did. */
+const collapses = (runs: readonly RunRecord[]): string =>
+  runs
+    .flatMap(({ name, metrics }) => {
+      const { collapses: times = 0, attack_steps: steps } = metrics.at(-1) ?? {};
+      if (!times) return [];
+      const first = metrics.find((row) => (row.collapses ?? 0) > 0);
+      return ` In ${name} the network collapsed (catastrophic overfitting), so training returned to an earlier epoch ${times === 1 ? 'once' : `${times} times`}; from epoch ${first?.epoch} on its attack is stronger, in the last epoch PGD with ${steps} steps.`;
+    })
+    .join('');
+
+/** Accuracy and loss over the epochs; null where no run has an epoch. */
+export async function learningSection(data: ReportGroup): Promise<Section | null> {
+  if (data.runs.every(({ metrics }) => metrics.length === 0)) return null;
+  const lines = shortLines(data.series);
+  const perSeries = (runs: readonly RunRecord[], draw: (mine: readonly RunRecord[], name: string) => CurvePoint[]) =>
+    data.series.flatMap((series) => {
+      const mine = runs.filter((run) => series.matches(seriesSetting(data, run)));
+      return mine.length === 0 ? [] : draw(mine, series.shortName);
+    });
+  const panels = panelsOf(data);
+  const accuracies = panels.map(({ title, runs }) =>
+    chart(
+      title,
+      `Validation accuracy over the epochs at ${title}.`,
+      curveChart(
+        perSeries(runs, (mine, name) => [
+          ...curvesOf(mine, followed, name),
+          ...curvesOf(mine, other, name, { dashed: true }),
+        ]),
+        lines,
+        { percent: true, top: accuracyTop(data.runs) },
+      ),
+    ),
+  );
+  const losses = panels.map(({ title, runs }) =>
+    chart(
+      title,
+      `Training loss over the epochs at ${title}.`,
+      curveChart(
+        perSeries(runs, (mine, name) => curvesOf(mine, 'train_loss', name)),
+        lines,
+        { percent: false },
+      ),
+    ),
+  );
+  const undefended = data.runs.some((run) => measureName(followed(run)) === 'clean');
+  const defended = data.runs.some((run) => measureName(followed(run)) === 'robust');
+  const [solid, dashed] = !undefended
+    ? ['robust', 'clean']
+    : !defended
+      ? ['clean', 'robust']
+      : ['robust, of undefended nets clean', 'clean, of undefended nets robust'];
+  const entries: LegendEntry[] = [
+    ...lines,
+    { name: solid, color: 'var(--muted)' },
+    { name: dashed, color: 'var(--muted)', dashed: true },
+  ];
+  const unfinished = data.runs.some((run) => !isComplete(run));
+  return {
+    id: 'learning',
+    title: 'Learning curves',
+    body: html`<p>Accuracy on held-out validation images, robust under PGD-10 at the ε that a run is configured with. Thin lines are single seeds, strong ones the mean${unfinished ? ' of those that are complete' : ''}.${collapses(data.runs)}</p>
+${legend(entries)}
+<h3>Accuracy</h3>
+<div class="charts small-multiples">${await Promise.all(accuracies)}</div>
+<h3 style="margin-top:20px">Training loss</h3>
+<div class="charts small-multiples">${await Promise.all(losses)}</div>`,
+  };
+}
+
+/** AGENT's coefficient and what the correction does to the variance; null where no run is corrected. */
+export async function coefficientSection(data: ReportGroup): Promise<Section | null> {
+  const has = (column: MetricColumn) => (run: RunRecord) => run.metrics.some((row) => row[column] !== null);
+  const corrected = data.runs.filter((run) => has('c')(run) || has('variance_ratio')(run));
+  if (corrected.length === 0) return null;
+  const sparsities = [...new Set(corrected.map(({ config }) => config.sparsity))].sort((a, b) => a - b);
+  const lines = sparsities.map((sparsity, i) => ({ name: formatSparsity(sparsity), color: levelColor(i) }));
+  const series = data.series.filter((line) => corrected.some((run) => line.matches(seriesSetting(data, run))));
+  const draw = (line: Series, column: MetricColumn, level?: number) =>
+    curveChart(
+      sparsities.flatMap((sparsity) =>
+        curvesOf(
+          corrected.filter((run) => run.config.sparsity === sparsity && line.matches(seriesSetting(data, run))),
+          column,
+          formatSparsity(sparsity),
+        ),
+      ),
+      lines,
+      { percent: false, level },
+    );
+  const drawn = (line: Series, column: MetricColumn, draws: () => Promise<Html>) =>
+    corrected.some((run) => line.matches(seriesSetting(data, run)) && has(column)(run)) ? [draws()] : [];
+  const charts = await Promise.all(
+    series.flatMap((line) => [
+      ...drawn(line, 'c', () =>
+        chart(
+          `${line.name}: coefficient c`,
+          `The coefficient c of ${line.name} over the epochs, a line a sparsity.`,
+          draw(line, 'c'),
+        ),
+      ),
+      ...drawn(line, 'variance_ratio', () =>
+        chart(
+          `${line.name}: variance of the gradient, corrected over plain`,
+          `Gradient variance with correction over that without, for ${line.name}, over the epochs; below 1 the correction helps.`,
+          draw(line, 'variance_ratio', 1),
+        ),
+      ),
+    ]),
+  );
+  const biased = corrected.some(({ config }) => seesOtherExamples(config));
+  return {
+    id: 'coefficient',
+    title: 'The correction',
+    body: html`<p>How much of the snapshot's gradient is taken over (c), and what that does to the variance of the gradient: below 1 the correction reduces it.${biased ? ' The ratio is blind to bias: where a pre-pass saw other examples than the steps (published, published-bsr), it does not say whether the corrected gradient still points where that of training does.' : ''}</p>
+${legend(lines)}
+<div class="charts small-multiples">${charts}</div>`,
+  };
+}
+
+const gradientsOf = (row: MetricRow): number | null =>
+  row.input_gradients === null || row.weight_gradients === null ? null : row.input_gradients + row.weight_gradients;
+
+/** What it took to reach what plain SGD ends with; null where plain SGD is alone and there is nothing to compare. */
+export async function epochsSection(data: ReportGroup): Promise<Section | null> {
+  const runs = new Map(data.runs.map((run) => [run.name, run]));
+  const seriesOf = ({ run }: EpochsToAccuracy): Series | undefined => {
+    const record = runs.get(run.run);
+    return record && data.series.find((line) => line.matches(seriesSetting(data, record)));
+  };
+  const compared = groupBy(data.epochs, ({ run }) =>
+    JSON.stringify([run.sparsity, run.method, run.objective, run.model, run.width, run.setting]),
+  )
+    .filter((group) => group.some(({ run }) => run.optimizer !== 'sgd'))
+    .sort((a, b) => a[0].run.sparsity - b[0].run.sparsity);
+  if (compared.length === 0) return null;
+  const plainTitle = ([{ run }]: (typeof compared)[number]): string =>
+    panelTitle(data, { sparsity: run.sparsity, method: run.method as TrainConfig['method'] });
+  // Panels of one sparsity and method are told apart by what else differs.
+  const titleOf = (group: (typeof compared)[number]): string => {
+    const title = plainTitle(group);
+    const plain = group.find(({ run }) => run.optimizer === 'sgd') ?? group[0];
+    const alike = compared.filter((other) => plainTitle(other) === title);
+    const objectives = new Set(alike.map(([{ run }]) => run.objective));
+    return [
+      title,
+      objectives.size > 1 && plain.run.objective,
+      alike.length > 1 && data.identities.get(plain.run.run)?.variant,
+    ]
+      .filter(Boolean)
+      .join(', ');
+  };
+  const measureIn = ([{ run }]: (typeof compared)[number]) => measureName(run.measure);
+  const lines = shortLines(data.series);
+  const charts = await Promise.all(
+    compared.map((group) =>
+      chart(
+        titleOf(group),
+        `${measureIn(group) === 'robust' ? 'Robust' : 'Clean'} validation accuracy at ${titleOf(group)} against the gradient evaluations of training; the target is ${percent(group[0].target)} %.`,
+        curveChart(
+          groupBy(group, (entry) => seriesOf(entry)?.shortName ?? '').flatMap((entries) =>
+            curvesOf(
+              entries.flatMap(({ run }) => runs.get(run.run) ?? []),
+              followed,
+              seriesOf(entries[0])?.shortName ?? '',
+              { over: gradientsOf },
+            ),
+          ),
+          lines,
+          { percent: true, fit: true, level: group[0].target, x: 'gradient evaluations' },
+        ),
+      ),
+    ),
+  );
+  const groups = compared.flatMap((group) => groupBy(group, (entry) => seriesOf(entry)?.name ?? ''));
+  type Group = (typeof groups)[number];
+  const reached = (group: Group) => group.filter((comparison) => comparison.reached);
+  const average = (group: Group, value: (comparison: EpochsToAccuracy) => number, digits: number) =>
+    reached(group).length === 0 ? '–' : mean(reached(group).map(value)).toFixed(digits);
+  const columns: Column<Group>[] = [
+    { title: 'sparsity', left: true, cell: ([{ run }]) => formatSparsity(run.sparsity) },
+    { title: 'method', left: true, cell: ([{ run }]) => run.method },
+    { title: 'net', left: true, cell: ([entry]) => seriesOf(entry)?.shortName ?? entry.run.optimizer },
+    { title: 'accuracy', left: true, cell: (group) => measureIn(group) },
+    { title: 'target', cell: ([{ target }]) => `${percent(target)} %` },
+    { title: 'reached', cell: (group) => `${reached(group).length} of ${group.length}` },
+    { title: 'epochs', cell: (group) => average(group, ({ at }) => at.epoch, 1) },
+    {
+      title: 'gradients (thousands)',
+      cell: (group) => average(group, ({ at }) => (at.inputGradients + at.weightGradients) / 1000, 0),
+    },
+    { title: 'seconds', cell: (group) => average(group, ({ at }) => at.seconds, 1) },
+  ];
+  const measures = [...new Set(compared.map(measureIn))];
+  const explained =
+    measures.length > 1
+      ? 'validation accuracy (robust, or clean after training without attack)'
+      : `${measures[0]} validation accuracy`;
+  return {
+    id: 'epochs',
+    title: 'Epochs to accuracy',
+    body: html`<p>Until the ${explained} was for two consecutive epochs at or above what plain SGD ends with in the same setting (the mean over its seeds, dashed). Averages are over the runs that got there; the others spent their whole budget. The charts show the same accuracy against what training had cost: gradients of images and of weights, attack and pre-pass included.</p>
+${legend(lines.filter(({ name }) => groups.some(([entry]) => seriesOf(entry)?.shortName === name)))}
+<div class="charts small-multiples">${charts}</div>
+<div class="card" style="margin-top:14px">${table(null, columns, groups)}</div>`,
+  };
+}

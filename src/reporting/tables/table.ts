@@ -1,0 +1,112 @@
+import { formatEpsilon } from '../../evaluation/epsilon.ts';
+import type { Accuracy } from '../../evaluation/intervals.ts';
+import type { Estimate, PairedDifference } from '../statistics/paired-difference.ts';
+import type { Comparison } from './comparisons.ts';
+import type { MeanAndDeviation, SummaryCell } from './summary.ts';
+
+/** A fraction in per cent with one digit, such as `43.2`; `–` where it is unknown. */
+export const percent = (fraction: number): string => (Number.isNaN(fraction) ? '–' : (100 * fraction).toFixed(1));
+
+/** Such as `43.2 ± 0.8 %` over seeds; a single seed has no deviation. */
+export const formatSpread = ({ mean, deviation }: MeanAndDeviation): string =>
+  Number.isNaN(deviation) ? `${percent(mean)} %` : `${percent(mean)} ± ${percent(deviation)} %`;
+
+/** Such as `43.2 % [41.0, 45.4]`, the bracket being Wilson's 95 % interval over the test images. */
+export const formatAccuracy = ({ value, low, high }: Accuracy): string =>
+  `${percent(value)} % [${percent(low)}, ${percent(high)}]`;
+
+/** A sparsity as people write it, such as `95 %`. */
+export const formatSparsity = (sparsity: number): string => `${Number((100 * sparsity).toFixed(4))} %`;
+
+/** Columns of text aligned with blanks; the first `left` columns to the left, the others to the right. */
+export function formatTable(header: readonly string[], rows: readonly (readonly string[])[], left = 1): string {
+  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => (i < left ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+      .join('  ')
+      .trimEnd();
+  const rule = widths.map((width) => '─'.repeat(width)).join('  ');
+  return [line(header), rule, ...rows.map(line)].join('\n');
+}
+
+/**
+ * Cells as a table for the terminal: a row for each configuration and checkpoint, accuracies in per cent, mean ± standard
+ * deviation over seeds.
+ */
+export const formatSummaryTable = (cells: readonly SummaryCell[]): string =>
+  formatTable(
+    ['sparsity', 'method', 'optimizer', 'objective', 'checkpoint', 'attack', 'ε', 'images', 'seeds', 'clean', 'robust'],
+    cells.map(({ setting, rows, clean, robust }) => [
+      formatSparsity(setting.sparsity ?? 0),
+      setting.method,
+      setting.variant ? `${setting.optimizer}, ${setting.variant}` : setting.optimizer,
+      setting.objective,
+      setting.checkpoint,
+      setting.attack,
+      setting.epsilon === null ? '' : formatEpsilon(setting.epsilon),
+      String(setting.n ?? ''),
+      String(rows.length),
+      formatSpread(clean),
+      formatSpread(robust),
+    ]),
+    6,
+  );
+
+/** In points of per cent with their sign, such as `+1.2`; 0 has none. */
+export function signed(fraction: number): string {
+  const size = percent(Math.abs(fraction));
+  return Number.isNaN(fraction) || Number(size) === 0 ? size : `${fraction < 0 ? '−' : '+'}${size}`;
+}
+
+/** Such as `+1.2 [−0.4, +2.8]`, in points of per cent. */
+export const formatEstimate = ({ mean, low, high }: Omit<Estimate, 'distinguishable'>): string =>
+  `${signed(mean)} [${signed(low)}, ${signed(high)}]`;
+
+/** The mean with its interval, in points of per cent; below three pairs the single differences, such as `−0.3 +1.1`. */
+export const formatPoints = ({ differences, estimate }: PairedDifference): string =>
+  estimate === null ? differences.map(signed).join(' ') : formatEstimate(estimate);
+
+/**
+ * Such as `+1.2 points [−0.4, +2.8], 5 seeds: not distinguishable`; below three pairs the differences seed by seed and no
+ * verdict.
+ */
+export function formatDifference({ n, differences, estimate }: PairedDifference): string {
+  if (estimate === null) {
+    const seeds = n === 1 ? '1 seed' : `${n} seeds, seed by seed`;
+    return `${differences.map(signed).join(' and ')} points, ${seeds}: not enough seeds for a verdict`;
+  }
+  const { mean, low, high, distinguishable } = estimate;
+  return `${signed(mean)} points [${signed(low)}, ${signed(high)}], ${n} seeds: ${distinguishable ? '' : 'not '}distinguishable`;
+}
+
+/** Names of the optimizers as text sets them. */
+const OPTIMIZERS: Readonly<Record<string, string>> = {
+  agent: 'AGENT',
+  svrg: 'SVRG',
+  'alpha-svrg': 'α-SVRG',
+  sgd: 'SGD',
+};
+
+export const optimizerTitle = (optimizer: string): string => OPTIMIZERS[optimizer] ?? optimizer;
+
+/** What is said of a comparison without a single pair. */
+export const NO_PAIRS = 'not enough seeds (no pair)';
+
+/**
+ * A line for each comparison with plain SGD: what the correction changed after as many epochs. Lines name the method and the
+ * pre-pass if there are several, and the measure if it is not robust accuracy.
+ */
+export function formatDifferences(comparisons: readonly Comparison[]): string[] {
+  const compared = comparisons.filter(({ atEqualEpochs }) => atEqualEpochs !== null);
+  const several = (column: 'method' | 'agent_prepass') =>
+    new Set(compared.map(({ cell }) => cell.setting[column])).size > 1;
+  const [methods, prepasses] = [several('method'), several('agent_prepass')];
+  return compared.map(({ cell: { setting }, measure, atEqualEpochs }) => {
+    const { method, agent_prepass, variant } = setting;
+    const details = [prepasses && agent_prepass, methods && method, variant, measure === 'clean' && 'clean accuracy'];
+    const name = [optimizerTitle(setting.optimizer), ...details.filter(Boolean)].join(', ');
+    const difference = atEqualEpochs === null ? NO_PAIRS : formatDifference(atEqualEpochs);
+    return `${formatSparsity(setting.sparsity ?? 0)}  ${name} − SGD: ${difference}`;
+  });
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { InputError } from '../../core/errors.ts';
+
+/**
+ * The SHA-256 of a file, as a configuration names files: 64 hexadecimal digits, those of `sha256sum`.
+ *
+ * @throws InputError if the file cannot be read
+ */
+export async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(path), hash);
+  } catch (error) {
+    throw new InputError(`${path} cannot be read: ${(error as Error).message}. Check the path.`, { cause: error });
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * The file that a configuration names by its content.
+ *
+ * @param path what was given; absent where the user has named none
+ * @param what it is, and `option` that names it, for messages
+ * @throws InputError if none is given, or one of another content
+ */
+export async function checkedFile(
+  path: string | undefined,
+  sha256: string,
+  { what, option }: { readonly what: string; readonly option: string },
+): Promise<string> {
+  if (path === undefined) {
+    throw new InputError(`The configuration names ${what} by its SHA-256, ${sha256}: give the file as ${option}.`);
+  }
+  const found = await sha256OfFile(path);
+  if (found !== sha256) {
+    throw new InputError(
+      `Here ${what} is the one of SHA-256 ${sha256}, and ${path} has ${found}. Give the file that the run was started with, or start another run.`,
+    );
+  }
+  return path;
+}

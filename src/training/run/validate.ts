@@ -1,0 +1,126 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Classifier } from '../../../attacks/types.ts';
+import { yieldToEvents } from '../../core/yield-to-events.ts';
+import { batchesOf, batchImages, batchLabels } from '../../data/batch.ts';
+import { balanced } from '../../data/split.ts';
+import { attackedModel } from '../adversary/training-batches.ts';
+import { throwIfAborted } from '../errors.ts';
+import type { TrainedNetwork } from '../state.ts';
+import type { Task } from '../task.ts';
+import { checkLosses } from './divergence.ts';
+
+/** Clean and robust accuracy of some images of the training split; robust: right when clean and under PGD-10. */
+export interface Measured {
+  readonly loss: number;
+  readonly robustLoss: number;
+  readonly cleanAccuracy: number;
+  readonly robustAccuracy: number;
+}
+
+/** The most training images on which accuracy is measured. */
+const TRAIN_IMAGES_MEASURED = 256;
+
+/** The training images on which accuracy is measured: always the same, as many of each class. */
+export const measuredImages = ({ dataset, indices }: Pick<Task, 'dataset' | 'indices'>): Int32Array =>
+  balanced(dataset.train.labels, indices.train, TRAIN_IMAGES_MEASURED);
+
+/** Images at a time; larger than a training batch, as nothing is kept for a weight gradient. */
+const BATCH_SIZE = 256;
+
+interface MeasureOptions {
+  readonly signal?: AbortSignal;
+  readonly onImages?: (done: number) => void;
+}
+
+/**
+ * Accuracy on images of the training split as they are, with running statistics.
+ *
+ * @param indices their numbers; at least one
+ * @throws DivergenceError if a loss is not finite
+ */
+export async function measureAccuracy(
+  task: Task,
+  network: TrainedNetwork,
+  indices: Int32Array,
+  { signal, onImages }: MeasureOptions = {},
+): Promise<Measured> {
+  const { dataset, program, attacks, keys } = task;
+  const { params, statistics } = network;
+  const { train, imageShape } = dataset;
+  const model = attackedModel(program, { params, state: statistics }, 'evaluate');
+  const sums = { loss: 0, robustLoss: 0, clean: 0, robust: 0 };
+  let done = 0;
+  for (const batch of batchesOf(indices, BATCH_SIZE)) {
+    const clean = await judgeClean(batch);
+    checkLosses(task, network, clean.losses);
+    // The attack would leave alone what is misclassified already.
+    const robust = await judgeAttacked(batch.filter((_, i) => clean.right[i]));
+    let attacked = 0;
+    for (const [i, right] of clean.right.entries()) {
+      sums.loss += clean.losses[i];
+      sums.robustLoss += right ? robust.losses[attacked] : clean.losses[i];
+      sums.clean += right ? 1 : 0;
+      sums.robust += right && robust.right[attacked] ? 1 : 0;
+      if (right) attacked++;
+    }
+    done += batch.length;
+    onImages?.(done);
+    await yieldToEvents();
+    throwIfAborted(signal);
+  }
+  const mean = (sum: number) => sum / indices.length;
+  return {
+    loss: mean(sums.loss),
+    robustLoss: mean(sums.robustLoss),
+    cleanAccuracy: mean(sums.clean),
+    robustAccuracy: mean(sums.robust),
+  };
+
+  async function judgeClean(numbers: Int32Array): Promise<Judged> {
+    const images = batchImages(train, numbers, imageShape);
+    try {
+      return await judge(model, images, classesOf(numbers));
+    } finally {
+      images.dispose();
+    }
+  }
+
+  async function judgeAttacked(numbers: Int32Array): Promise<Judged> {
+    if (numbers.length === 0) return { losses: new Float32Array(0), right: [] };
+    const images = batchImages(train, numbers, imageShape);
+    const labels = batchLabels(train, numbers);
+    let adversarial: Tensor4D | undefined;
+    try {
+      const samples = Array.from(numbers);
+      adversarial = await attacks.validation.perturb(model, images, labels, { key: keys.validation, samples });
+      return await judge(model, adversarial, classesOf(numbers));
+    } finally {
+      tf.dispose([images, labels, adversarial ?? []]);
+    }
+  }
+
+  function classesOf(numbers: Int32Array): Int32Array {
+    return numbers.map((number) => train.labels[number]);
+  }
+}
+
+/** For each of some images its cross-entropy and whether it is classified right. */
+interface Judged {
+  readonly losses: Float32Array;
+  readonly right: readonly boolean[];
+}
+
+async function judge(model: Classifier, images: Tensor4D, labels: Int32Array): Promise<Judged> {
+  const [logProbabilities, predictions] = tf.tidy(() => {
+    const logits = model(images);
+    return [tf.logSoftmax(logits), tf.argMax(logits, -1)];
+  });
+  const [values, classes] = await Promise.all([logProbabilities.data(), predictions.data()]);
+  const width = logProbabilities.shape[1] as number;
+  tf.dispose([logProbabilities, predictions]);
+  return {
+    losses: Float32Array.from(labels, (label, i) => -values[i * width + label]),
+    right: Array.from(labels, (label, i) => classes[i] === label),
+  };
+}

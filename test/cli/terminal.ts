@@ -1,0 +1,13 @@
+import { plain } from '../../src/cli/style.ts';
+import type { Terminal } from '../../src/cli/terminal/terminal.ts';
+
+/** A terminal that shows nothing. */
+export const silentTerminal = (): Terminal => ({
+  print: () => {},
+  note: () => {},
+  style: plain,
+  noteStyle: plain,
+  screen: null,
+  columns: 80,
+  signal: new AbortController().signal,
+});

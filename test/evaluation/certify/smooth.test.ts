@@ -1,0 +1,165 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Rank, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { InputError, UsageError } from '../../../src/core/errors.ts';
+import { seedKey } from '../../../src/core/key.ts';
+import { certify } from '../../../src/evaluation/certify/certify.ts';
+import { lowerConfidenceBound } from '../../../src/evaluation/certify/clopper-pearson.ts';
+import { normalProbability, normalQuantile } from '../../../src/evaluation/certify/normal.ts';
+import { certifiedAt, readCertifications } from '../../../src/evaluation/certify/record.ts';
+import { type CertifyOptions, smooth } from '../../../src/evaluation/certify/smooth.ts';
+import { useBackend } from '../../backend.ts';
+import { rejection } from '../../rejection.ts';
+import { tinyData, withRun } from '../tiny.ts';
+
+/** Decides by the first pixel alone: class 1 above 0.5. */
+const byFirstPixel = (images: Tensor4D): Tensor2D =>
+  tf.tidy(() => {
+    const first = tf.reshape(tf.slice(images, [0, 0, 0, 0], [-1, 1, 1, 1]), [-1, 1]);
+    return tf.concat([tf.sub(0.5, first), tf.sub(first, 0.5)], 1) as Tensor2D;
+  });
+
+describe('a smoothed classifier', () => {
+  before(() => useBackend('cpu'));
+
+  const certificateOf = async (pixel: number, options: CertifyOptions & { batchSize?: number; seed?: number } = {}) => {
+    const { batchSize, seed = 0, ...rest } = options;
+    const image = tf.fill<Rank.R4>([1, 2, 2, 1], pixel);
+    const tensors = tf.memory().numTensors;
+    try {
+      return await smooth(byFirstPixel, { sigma: 0.25, batchSize, key: seedKey(seed) }).certify(image, rest);
+    } finally {
+      expect(tf.memory().numTensors).to.equal(tensors);
+      image.dispose();
+    }
+  };
+
+  it('certifies a radius just below the distance from the boundary, which it has for a half-space', async () => {
+    // For a half-space at distance d, P = Φ(d / σ), so the radius goes to d as draws grow.
+    for (const [pixel, prediction] of [
+      [0.8, 1],
+      [0.2, 0],
+    ]) {
+      const found = await certificateOf(pixel, { n: 4000 });
+      expect(found.prediction).to.equal(prediction);
+      expect(found.radius).to.be.within(0.25, 0.3);
+      const share = normalProbability(0.3 / 0.25);
+      expect(found.successes / 4000).to.be.closeTo(share, 0.02);
+    }
+  });
+
+  it('abstains on the boundary', async () => {
+    expect(await certificateOf(0.5, { n: 500 })).to.include({ prediction: -1, radius: 0 });
+  });
+
+  it('depends on key and image number, and not on the size of batches', async () => {
+    const whole = await certificateOf(0.7, { n: 300 });
+    expect(await certificateOf(0.7, { n: 300, batchSize: 7 })).to.deep.equal(whole);
+    const others = [await certificateOf(0.7, { n: 300, sample: 1 }), await certificateOf(0.7, { n: 300, seed: 1 })];
+    for (const other of others) expect(other.successes).to.not.equal(whole.successes);
+  });
+
+  it('counts no output that is not a number for any class', async () => {
+    const image = tf.fill<Rank.R4>([1, 2, 2, 1], 0.5);
+    const broken = smooth((images) => tf.mul(byFirstPixel(images as Tensor4D), Number.NaN) as Tensor2D, { sigma: 0.1 });
+    expect(await broken.certify(image, { n: 20 })).to.deep.equal({ prediction: -1, radius: 0, successes: 0 });
+    image.dispose();
+  });
+
+  it('refuses options out of range', async () => {
+    expect(() => smooth(byFirstPixel, { sigma: 0 })).to.throw(InputError, 'Expected sigma above 0');
+    for (const options of [{ n: 0 }, { n0: 1.5 }, { n: 10, alpha: 0 }]) {
+      expect(await rejection(certificateOf(0.5, options))).to.be.instanceOf(InputError);
+    }
+  });
+});
+
+describe('what certificates are computed with', () => {
+  it('is a lower bound that its own binomial tail confirms', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 60 }), (k, more) => {
+        const n = k + more;
+        const p = lowerConfidenceBound(k, n, 0.01);
+        let choose = 1;
+        let tail = 0;
+        for (let i = 0; i <= n; i++) {
+          if (i >= k) tail += choose * p ** i * (1 - p) ** (n - i);
+          choose = (choose * (n - i)) / (i + 1);
+        }
+        expect(tail).to.be.closeTo(0.01, 1e-9);
+      }),
+    );
+    expect(lowerConfidenceBound(0, 5, 0.01)).to.equal(0);
+    expect(lowerConfidenceBound(5, 5, 0.01)).to.be.closeTo(0.01 ** (1 / 5), 1e-12);
+  });
+
+  it('is a quantile that inverts the probability', () => {
+    expect(normalQuantile(0.975)).to.be.closeTo(1.959963984540054, 1e-12);
+    fc.assert(
+      fc.property(fc.double({ min: -6, max: 6, noNaN: true }), (x) => {
+        expect(normalQuantile(normalProbability(x))).to.be.closeTo(x, 1e-6);
+      }),
+    );
+    for (const probability of [0, 1, Number.NaN]) expect(() => normalQuantile(probability)).to.throw(InputError);
+  });
+});
+
+describe('certify', () => {
+  before(() => useBackend('cpu'));
+
+  const options = { dataset: tinyData(), sigma: 0.05, n0: 10, n: 60, testLimit: 6 };
+
+  it("adds the certificates of a run's best checkpoint to its certificates.json, image by image", () =>
+    withRun(async (folder) => {
+      const found = await certify(folder, options);
+      const path = join(folder, 'certificates.json');
+      expect(await readCertifications(path)).to.deep.equal([JSON.parse(JSON.stringify(found))]);
+      expect(found.target.checkpoint).to.equal('best');
+      expect(found.images).to.have.length(6);
+      expect(found.images.every(({ prediction, label }) => prediction === label)).to.equal(true);
+      expect(certifiedAt(found, 0)).to.equal(1);
+      expect(certifiedAt(found, 1)).to.equal(0);
+
+      // The same command takes what is there, and a larger one goes on from it.
+      const marked = readFileSync(path, 'utf8').replace(/"successes": \d+/, '"successes": 59');
+      writeFileSync(path, marked);
+      const more = await certify(folder, { ...options, testLimit: 8 });
+      expect(more.images).to.have.length(8);
+      expect(more.images[0].successes).to.equal(59);
+      const other = await certify(folder, { ...options, sigma: 0.1, testLimit: 2 });
+      expect(await readCertifications(path)).to.deep.equal(JSON.parse(JSON.stringify([more, other])));
+    }));
+
+  it('keeps what was certified when it is stopped', () =>
+    withRun(async (folder) => {
+      const stop = new AbortController();
+      const onProgress = ({ done }: { done: number }) => done >= 2 && stop.abort();
+      await rejection(certify(folder, { ...options, signal: stop.signal, onProgress }));
+      const [{ images }] = await readCertifications(join(folder, 'certificates.json'));
+      expect(images).to.have.length(2);
+      const whole = await certify(folder, options);
+      expect(whole.images.slice(0, 2)).to.have.deep.members([...images]);
+    }));
+
+  it('writes nothing for a checkpoint outside of a run, or if told so', () =>
+    withRun(async (folder) => {
+      await certify(folder, { ...options, testLimit: 1, out: false });
+      expect(existsSync(join(folder, 'certificates.json'))).to.equal(false);
+    }));
+
+  it('refuses settings out of range, and a file that holds something else', async () => {
+    for (const change of [{ sigma: -1 }, { alpha: 0.5 }, { n: 0 }, { n0: 2.5 }, { testLimit: 0 }]) {
+      expect(await rejection(certify('nowhere', { ...options, ...change }))).to.be.instanceOf(UsageError);
+    }
+    const folder = mkdtempSync(join(tmpdir(), 'equipoise-'));
+    writeFileSync(join(folder, 'other.json'), '{"version":1,"certifications":[{}]}');
+    const error = await rejection(readCertifications(join(folder, 'other.json')));
+    expect(error).to.be.instanceOf(InputError);
+    expect(error.message).to.match(/cannot be read as certificates.*certifications/s);
+    rmSync(folder, { recursive: true });
+  });
+});
