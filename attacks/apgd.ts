@@ -39,6 +39,7 @@ export const APGD_OPTIONS = {
 
 const NAMES: Readonly<Record<string, string>> = { ce: 'apgd-ce', dlr: 'apgd-dlr' };
 
+/** Options of `apgd`. */
 export type ApgdOptions = OptionsOf<typeof APGD_OPTIONS>;
 
 /**
@@ -78,6 +79,7 @@ export const APGD_T_OPTIONS = {
   targets: count(9),
 } as const satisfies OptionTable;
 
+/** Options of `apgdT`. */
 export type ApgdTOptions = OptionsOf<typeof APGD_T_OPTIONS>;
 
 /**

@@ -26,6 +26,7 @@ export const AUTOATTACK_OPTIONS = {
   bounds: pixelBounds,
 } as const satisfies OptionTable;
 
+/** Options of `autoattack`. */
 export type AutoAttackOptions = OptionsOf<typeof AUTOATTACK_OPTIONS>;
 
 export type AutoAttackVersion = ValuesOf<typeof AUTOATTACK_OPTIONS>['version'];

@@ -10,6 +10,7 @@ export const BIM_OPTIONS = {
   name: title('bim'),
 } as const satisfies OptionTable;
 
+/** Options of `bim`. */
 export type BimOptions = OptionsOf<typeof BIM_OPTIONS>;
 
 /** The basic iterative method (Kurakin et al. 2017, arXiv:1607.02533): `pgd` that starts at the image. */

@@ -18,6 +18,7 @@ import { holding } from './support/tensor-scope.ts';
 import { turns } from './support/yielding.ts';
 import type { Attack, AttackedModel, AttackProgress, Bounds, Cost, GivenGoal, Goal, PerturbOptions } from './types.ts';
 
+/** What a cascade of attacks found. */
 export interface CascadeResult {
   /** [batch, height, width, channels]; owned by the caller. */
   readonly adversarial: Tensor4D;
@@ -46,6 +47,7 @@ const CASCADE_OPTIONS = {
   bounds: pixelBounds,
 } as const satisfies OptionTable;
 
+/** Options of `cascade`. */
 export type CascadeOptions = OptionsOf<typeof CASCADE_OPTIONS>;
 
 /**

@@ -31,6 +31,7 @@ export const CW_OPTIONS = {
   bounds: pixelBounds,
 } as const satisfies OptionTable;
 
+/** Options of `cw`. */
 export type CwOptions = OptionsOf<typeof CW_OPTIONS>;
 
 /**

@@ -28,6 +28,7 @@ export const DEEPFOOL_OPTIONS = {
   bounds: pixelBounds,
 } as const satisfies OptionTable;
 
+/** Options of `deepFool`. */
 export type DeepFoolOptions = OptionsOf<typeof DEEPFOOL_OPTIONS>;
 
 /**

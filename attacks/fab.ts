@@ -32,6 +32,7 @@ export const FAB_T_OPTIONS = {
   bounds: pixelBounds,
 } as const satisfies OptionTable;
 
+/** Options of `fabT`. */
 export type FabTOptions = OptionsOf<typeof FAB_T_OPTIONS>;
 
 /**

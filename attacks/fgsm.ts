@@ -24,6 +24,7 @@ export const FGSM_OPTIONS = {
   bounds: pixelBounds,
 } as const satisfies OptionTable;
 
+/** Options of `fgsm`. */
 export type FgsmOptions = OptionsOf<typeof FGSM_OPTIONS>;
 
 /**

@@ -161,6 +161,7 @@ export const kl: Loss = comparing((logits, goal, cleanLogits) => {
 /** The losses by name. */
 export const losses = { ce: crossEntropy, cw: cwMargin, dlr, kl } as const satisfies Record<string, Loss>;
 
+/** The names of the losses. */
 export type LossName = keyof typeof losses;
 
 /** The loss of a name, or the caller's own. */

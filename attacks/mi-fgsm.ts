@@ -12,6 +12,7 @@ export const MI_FGSM_OPTIONS = {
   momentum: notNegative(1),
 } as const satisfies OptionTable;
 
+/** Options of `miFgsm`. */
 export type MiFgsmOptions = OptionsOf<typeof MI_FGSM_OPTIONS>;
 
 /**

@@ -47,6 +47,7 @@ export const PGD_OPTIONS = {
   restarts: count(1),
 } as const satisfies OptionTable;
 
+/** Options of `pgd`. */
 export type PgdOptions = OptionsOf<typeof PGD_OPTIONS>;
 
 /**

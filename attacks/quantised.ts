@@ -24,6 +24,7 @@ export const QUANTISED_OPTIONS = {
   bounds: pixelBounds,
 } as const satisfies OptionTable;
 
+/** Options of `quantised`. */
 export type QuantisedOptions = OptionsOf<typeof QUANTISED_OPTIONS>;
 
 /**

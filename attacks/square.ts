@@ -32,6 +32,7 @@ export const SQUARE_OPTIONS = {
   bounds: pixelBounds,
 } as const satisfies OptionTable;
 
+/** Options of `square`. */
 export type SquareOptions = OptionsOf<typeof SQUARE_OPTIONS>;
 
 /**

@@ -13,6 +13,7 @@ export interface AppliedModel {
   apply(inputs: Tensor, options?: { training?: boolean }): unknown;
 }
 
+/** A classifier as attacks take it: a function from images to logits, or a model of TensorFlow.js. */
 export type AttackedModel = Classifier | AppliedModel;
 
 /** Class numbers, one an image: whole numbers from 0, in a tensor [batch], a typed array or an array. */
@@ -64,8 +65,10 @@ export interface AttackProgress {
   readonly share: number;
 }
 
+/** The norms in which perturbations are measured. */
 export type NormName = 'linf' | 'l2' | 'l1';
 
+/** Options of one call of an attack. */
 export interface PerturbOptions {
   /** Names the attack's random numbers; default `seedKey(0)`. */
   readonly key?: Key;
@@ -85,6 +88,7 @@ export interface PerturbOptions {
   readonly signal?: AbortSignal;
 }
 
+/** An attack with its options: what it is called, and the function that perturbs images. */
 export interface Attack {
   readonly name: string;
   readonly norm: NormName;

@@ -1,7 +1,7 @@
 // Compiles the WebAssembly kernels, the TypeScript sources and tests, and the gradients of tfjs-core, into dist/; writes the
 // records of the kernels' arguments to src/engine/generated/.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
 import { writeKernelRecords } from './kernel-records.mjs';
 import { oneTfjsCore } from './one-tfjs-core.mjs';
+import { DIGEST_FILE, sourcesDigest } from './sources-digest.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
@@ -21,6 +22,10 @@ function run(script, ...args) {
 
 const started = Date.now();
 if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true });
+// Taken before anything is compiled and recorded at the end: a source that changes meanwhile makes the build a stale one.
+const digest = sourcesDigest(root);
+rmSync(join(root, DIGEST_FILE), { force: true });
+
 // The engine's kernels, in three builds: plain SIMD; with the fused multiply-add of relaxed SIMD; and that with twice as
 // wide register tiles, of which V8 makes 256-bit instructions where it is told to. The records of their arguments are
 // written before the TypeScript sources are compiled, which use them.
@@ -75,3 +80,5 @@ for (const entry of readdirSync(join(root, 'dist'), { recursive: true, withFileT
 
 // What help and completion say, so that they need not load the commands.
 run(join(root, 'dist/scripts/write-manifest.js'));
+
+writeFileSync(join(root, DIGEST_FILE), digest);

@@ -5,7 +5,6 @@ export * from '../attacks/index.ts';
 export { BACKENDS, type BackendChoice, type BackendName } from './backends/names.ts';
 export { type StartedBackend, type StartOptions, startBackend } from './backends/start.ts';
 export { type ReadCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoints/checkpoint.ts';
-export { type Exported, type ExportFormat, exportModel } from './checkpoints/exchange/export.ts';
 export { type Imported, type ImportOptions, importModel } from './checkpoints/exchange/import.ts';
 export { type LoadedModel, loadModel } from './checkpoints/load-model.ts';
 export type { Reading, StemName } from './checkpoints/pytorch/reading.ts';
@@ -84,6 +83,7 @@ export {
   encodeExamples,
   makeExamples,
 } from './evaluation/examples/examples.ts';
+export { type Exported, type ExportFormat, exportModel } from './evaluation/export.ts';
 export { type Accuracy, type Interval, wilson } from './evaluation/intervals.ts';
 export type { EvaluateOptions, ModelOptions } from './evaluation/options.ts';
 export type { Preprocessing } from './evaluation/targets/preprocessing.ts';

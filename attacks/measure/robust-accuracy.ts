@@ -23,6 +23,7 @@ import { underAttack } from './under-attack.ts';
  */
 export type ImageSource = Tensor4D | ((start: number, end: number) => Tensor4D | Promise<Tensor4D>);
 
+/** Options of measuring robust accuracy. */
 export interface RobustAccuracyOptions {
   /** Names the attacks' random numbers, each below `foldIn(key, name)`; default `seedKey(0)`. */
   readonly key?: Key;

@@ -14,6 +14,7 @@ const SUCCESS_OPTIONS = {
   bounds: pixelBounds,
 } as const satisfies OptionTable;
 
+/** Options of `success`. */
 export type SuccessOptions = OptionsOf<typeof SUCCESS_OPTIONS>;
 
 /**

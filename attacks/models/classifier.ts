@@ -25,6 +25,7 @@ const CLASSIFIER_OPTIONS = {
   warn: listener((message: string): void => console.warn(message)),
 } as const satisfies OptionTable;
 
+/** Options of `classifier`. */
 export type ClassifierOptions = OptionsOf<typeof CLASSIFIER_OPTIONS>;
 
 /**

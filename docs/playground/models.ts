@@ -2,7 +2,7 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { type Classifier, classifier } from '../../attacks/index.ts';
-import type { Bounds } from '../../attacks/support/checks.ts';
+import type { Bounds } from '../../attacks/types.ts';
 import { decodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { paramsBelow, parseCheckpoint, tensorsBelow } from '../../src/checkpoints/safetensors/stored.ts';
 import { disposeParams, disposeTensors, isSparse, type Params } from '../../src/core/params.ts';

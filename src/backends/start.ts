@@ -3,6 +3,7 @@ import type { KnownName } from '../core/known-name.ts';
 import { BACKENDS, type BackendChoice, type BackendName } from './names.ts';
 import { firstLine, installedVersion } from './packages.ts';
 
+/** Options of starting a backend. */
 export interface StartOptions {
   /** Threads of the engine; default one for each core. */
   readonly threads?: number;
@@ -12,6 +13,7 @@ export interface StartOptions {
   readonly warn?: (message: string) => void;
 }
 
+/** The backend that was started. */
 export interface StartedBackend {
   readonly name: BackendName;
   /** What it runs on, such as the package and its version. */

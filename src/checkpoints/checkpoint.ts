@@ -33,6 +33,7 @@ export interface CheckpointFile {
   readonly bytes: number;
 }
 
+/** A checkpoint as its file holds it. */
 export interface ReadCheckpoint {
   readonly stored: StoredCheckpoint;
   readonly file: CheckpointFile;

@@ -46,6 +46,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./runs.ts')).runs,
   },
   {
+    name: 'watch',
+    summary: 'show runs in a browser while they are made',
+    load: async () => (await import('./watch.ts')).watch,
+  },
+  {
     name: 'export',
     summary: 'write a network for PyTorch, TensorFlow.js or browsers',
     load: async () => (await import('./commands/export.ts')).exportCommand,

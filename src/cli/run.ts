@@ -1,5 +1,6 @@
 // Runs a command line: finds the command, answers what asks for help, and gives the command its flags.
 import { UsageError } from '../core/errors.ts';
+import { shellCommand } from '../core/shell.ts';
 import { splitArguments } from './arguments.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
@@ -14,6 +15,7 @@ import { unknownCommand, unknownFlag } from './unknown.ts';
  * @throws UsageError for a wrong one; whatever the command throws
  */
 export async function runCommandLine(args: readonly string[], version: string, terminal: Terminal): Promise<void> {
+  const line = shellCommand('equipoise', ...args);
   const at = args.findIndex((argument) => !argument.startsWith('-'));
   const name = args[at];
   const names = COMMANDS.map((entry) => entry.name);
@@ -33,7 +35,7 @@ export async function runCommandLine(args: readonly string[], version: string, t
   }
   if (entry === undefined) return refuseNoCommand(args, terminal);
   const others = [...args.slice(0, at), ...args.slice(at + 1)];
-  await invoke(entry.name, await entry.load(), others, terminal);
+  await invoke(entry.name, await entry.load(), others, line, terminal);
 }
 
 /** Says what to try first. */
@@ -43,7 +45,13 @@ async function refuseNoCommand([flag]: readonly string[], { columns, note, noteS
   throw new UsageError(flag === undefined ? 'A command is missing.' : `Expected a command, got ${flag} alone.`);
 }
 
-async function invoke(name: string, command: Command, args: readonly string[], terminal: Terminal): Promise<void> {
+async function invoke(
+  name: string,
+  command: Command,
+  args: readonly string[],
+  line: string,
+  terminal: Terminal,
+): Promise<void> {
   const flags: Flags = { ...command.flags, ...COMMON_FLAGS };
   const { given, positionals } = splitArguments(args, flags);
   for (const key of given.keys()) {
@@ -57,7 +65,7 @@ async function invoke(name: string, command: Command, args: readonly string[], t
     );
   }
   const { json = false, quiet = false } = readFlags(given, COMMON_FLAGS);
-  const invocation = { flags: readFlags(given, command.flags), positionals, json, quiet };
+  const invocation = { flags: readFlags(given, command.flags), positionals, line, json, quiet };
   await limitSizes((invocation.flags as FlagValues<typeof SIZE_FLAG>)['size-limit']);
   await command.run(invocation, quiet ? { ...terminal, note: () => {}, screen: null } : terminal);
 }

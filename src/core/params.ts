@@ -12,11 +12,13 @@ export interface SparseParam {
   readonly values: Tensor1D;
 }
 
+/** A parameter: a dense tensor, or the nonzeros of a sparse one. */
 export type Param = Tensor | SparseParam;
 
 /** The parameters of a model by name. Convolution and fully connected kernels end in `.kernel`; only these can be sparse. */
 export type Params = Readonly<Record<string, Param>>;
 
+/** Returns true if a parameter is stored as its nonzeros. */
 export const isSparse = (param: Param): param is SparseParam => 'structure' in param;
 
 /** What an optimizer moves: the dense tensor, or the values at the nonzeros. */
@@ -60,8 +62,10 @@ export const cloneTensors = (tensors: Tensors): Tensors => mapTree((tensor) => t
 /** Copies that the caller owns. A `tf.tidy` around them must return their tensors only: it would walk the positions. */
 export const copyParams = (params: Params): Params => mapTree(copyParam, params);
 
+/** Disposes all parameters of a model. */
 export const disposeParams = (params: Params): void => disposeTensors(trainables(params));
 
+/** Disposes all tensors of a record. */
 export const disposeTensors = (tensors: Tensors): void => {
   for (const tensor of Object.values(tensors)) tensor.dispose();
 };

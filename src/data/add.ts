@@ -13,6 +13,7 @@ import { readFileDataset } from './load.ts';
 import { datasetNames, fileSourceOf } from './sets/datasets.ts';
 import type { FileSource } from './types.ts';
 
+/** Options of taking over files of a data set. */
 export interface AddOptions {
   /** The folder of all data sets (see `dataDirectory`). */
   readonly directory?: string;

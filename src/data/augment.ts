@@ -4,6 +4,7 @@ import type { Augmentation, PixelShape } from './types.ts';
 /** Images are shifted by up to so many pixels along each axis: zero padding, then a random crop. */
 export const MAX_SHIFT = 4;
 
+/** Where an augmented image takes its pixels from. */
 export interface Placement {
   /** The output pixel (y, x) is the input pixel (y + down, x + right), or 0 outside. */
   readonly down: number;

@@ -5,6 +5,7 @@ import { sizeOf } from '../core/structure.ts';
 import { placements, writeImage } from './augment.ts';
 import type { Augmentation, PixelShape, Split } from './types.ts';
 
+/** Options of an augmented batch. */
 export interface BatchOptions {
   readonly augmentation: Augmentation;
   /** Names the epoch's augmentation; each image has a stream of its own below it. */

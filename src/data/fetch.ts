@@ -15,6 +15,7 @@ import { readFileDataset } from './load.ts';
 import { type DatasetName, datasetNames, datasetOf, fileSourceOf } from './sets/datasets.ts';
 import type { FileSource } from './types.ts';
 
+/** Options of downloading a data set. */
 export interface FetchOptions extends DownloadOptions {
   /** The folder of all data sets (see `dataDirectory`). */
   readonly directory?: string;

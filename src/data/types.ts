@@ -13,8 +13,10 @@ export interface Split {
 /** [height, width, channels] of one image */
 export type PixelShape = readonly [number, number, number];
 
+/** The parts of a data set. */
 export type SplitName = 'train' | 'test';
 
+/** A data set in memory. */
 export interface Dataset {
   readonly name: string;
   readonly classes: readonly string[];
@@ -102,6 +104,7 @@ export interface GeneratedSource {
   generate(): Dataset;
 }
 
+/** Where the images of a data set come from. */
 export type Source = FileSource | FolderSource | GeneratedSource;
 
 /** All that is known of a data set: where its images come from, and what a run takes from it unless told otherwise. */

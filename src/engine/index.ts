@@ -17,6 +17,7 @@ export const ENGINE = 'equipoise';
 /** Above the backends that tfjs brings: who registers the engine wants it. */
 const PRIORITY = 10;
 
+/** What the engine runs on; an option that is left out keeps its value. */
 export interface EngineOptions {
   /**
    * Threads that run kernels, the main one among them; by default as many as the engine that is registered already has, else
@@ -37,6 +38,7 @@ export interface EngineOptions {
   readonly warn?: (message: string) => void;
 }
 
+/** What the registered engine runs on, and the memory that it uses. */
 export interface EngineInfo {
   readonly threads: number;
   readonly build: KernelBuild;

@@ -1,5 +1,6 @@
 import { InputError } from '../core/errors.ts';
 
+/** A confidence interval. */
 export interface Interval {
   readonly low: number;
   readonly high: number;

@@ -13,7 +13,7 @@ import { isMissing, isSystemError, writing } from '../core/system-errors.ts';
 import { makeFolder } from './folders.ts';
 import type { HeartbeatData } from './heartbeat.ts';
 import { formatRecord, type LockRecord } from './lock-record.ts';
-import { describeOwner, judge, type Sighting } from './lock-state.ts';
+import { describeOwner, judge, parseRecord, type Sighting } from './lock-state.ts';
 import { hasEnded, thisProcess } from './owner.ts';
 
 /** Called before a file takes its name or grows; throws where it may not. */
@@ -96,6 +96,24 @@ export async function withLock<T>(path: string, options: LockOptions, work: (gua
   } finally {
     await lock.release();
   }
+}
+
+/** Who holds a lock, as far as one look at it tells. */
+export interface LockHolder {
+  /** Such as `process 123 on host`. */
+  readonly name: string;
+  /** True if the process is known to live; false where nobody can know, as on another machine. */
+  readonly lives: boolean;
+}
+
+/** The holder of the lock at `path`; null if nobody holds it, or the process that did has ended. */
+export async function lockHolder(path: string): Promise<LockHolder | null> {
+  const seen = await look(path);
+  if (seen === null) return null;
+  const owner = parseRecord(seen.text);
+  if (owner !== null && hasEnded(owner)) return null;
+  const { host, boot } = thisProcess();
+  return { name: describeOwner(seen), lives: owner?.host === host && boot !== null && owner.boot === boot };
 }
 
 const fileOf = (path: string, token: string): string => join(path, OWNER + token);

@@ -64,6 +64,7 @@ export const statisticsOf = (program: Program): Declared[] =>
       : [],
   );
 
+/** Numbers of parameters of a network. */
 export interface ParameterCounts {
   /** Kernels, biases, gamma and beta. */
   readonly trainable: number;

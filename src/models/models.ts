@@ -31,6 +31,7 @@ export const models = {
   'wrn-34-10': wideResnet(34, 10),
 } satisfies Record<string, ModelBuilder>;
 
+/** The names of the models. */
 export type ModelName = keyof typeof models;
 
 /** A name that `buildModel` takes: of a row above, or of a wide ResNet of any depth and width. */

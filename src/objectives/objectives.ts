@@ -4,6 +4,7 @@ import { InputError } from '../core/errors.ts';
 import { crossEntropy, klDivergence, oneHot } from './losses.ts';
 import type { InnerAttack, Objective } from './types.ts';
 
+/** Options of the objectives; each uses those that apply to it. */
 export interface ObjectiveOptions {
   /** s in [0, 1): the targets are (1 − s) · one-hot + s / classes, in the cross-entropies only. */
   readonly labelSmoothing?: number;
@@ -144,8 +145,10 @@ function checkOptions({ labelSmoothing = 0, beta = 0 }: ObjectiveOptions): void 
   if (!(beta >= 0)) throw new InputError(`β is a number of at least 0, usually 6; ${beta} came.`);
 }
 
+/** The names of the objectives. */
 export type ObjectiveName = 'natural' | 'at' | 'mat' | 'trades' | 'mart' | 'rst';
 
+/** All objectives by name. */
 export const objectives: { readonly [Name in ObjectiveName]: (options?: ObjectiveOptions) => Objective } = {
   natural,
   at,

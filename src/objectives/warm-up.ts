@@ -6,6 +6,7 @@ export interface AttackStrength {
   readonly stepSize: number;
 }
 
+/** How the training attack grows at the start of a training. */
 export interface AttackWarmUp {
   /** The share of the training in which ε rises linearly to its value, in [0, 1]; 0: none. */
   readonly epsilon?: number;

@@ -57,8 +57,10 @@ export interface Program {
 
 /** As PyTorch: running = 0.9 · running + 0.1 · batch, the variance unbiased there and biased in the normalisation. */
 export const BATCH_NORM_MOMENTUM = 0.1;
+/** The number that batch norm adds to variances, as in PyTorch. */
 export const BATCH_NORM_EPSILON = 1e-5;
 
+/** Options of running a network. */
 export interface RunOptions {
   /** Batch statistics instead of running ones. */
   readonly training: boolean;
@@ -66,6 +68,7 @@ export interface RunOptions {
   readonly probes?: Tensors;
 }
 
+/** What a network computes of a batch. */
 export interface NetworkResult {
   /** [batch, classes] */
   readonly logits: Tensor2D;

@@ -11,6 +11,7 @@ export const SparseConv2D = 'SparseConv2D';
 export const SparseConv2DBackpropInput = 'SparseConv2DBackpropInput';
 export const SparseConv2DBackpropFilter = 'SparseConv2DBackpropFilter';
 
+/** How the windows of a convolution move. */
 export interface Convolution {
   readonly stride: number;
   /** Zeros added on each side of height and width, as PyTorch does. */

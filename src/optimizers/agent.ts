@@ -18,6 +18,7 @@ export interface Correction {
   readonly maps?: IndexMaps;
 }
 
+/** What `agent` takes beside the gradient. */
 export interface Corrected {
   /** null leaves the gradient as it is. */
   readonly correction: Correction | null;

@@ -70,8 +70,10 @@ export interface CoefficientRule {
   coefficient(inputs: CoefficientInputs): number;
 }
 
+/** The names of the optimizers. */
 export type OptimizerName = 'sgd' | 'agent' | 'svrg' | 'alpha-svrg';
 
+/** How each optimizer weighs the correction of AGENT and SVRG. */
 export const coefficientRules: { readonly [Name in OptimizerName]: CoefficientRule } = {
   sgd: { corrects: false, adaptive: false, coefficient: () => 0 },
   /** γ·c */

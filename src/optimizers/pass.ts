@@ -10,6 +10,7 @@ export interface LossAndGradients {
   readonly gradients: Tensors;
 }
 
+/** What a pre-pass computes its results of. */
 export interface PassOptions<Batch> {
   /** L(θ; b) and ∇L(θ; b) with the weights about to be trained; taken over. */
   gradients(batch: Batch): LossAndGradients | Promise<LossAndGradients>;
@@ -19,6 +20,7 @@ export interface PassOptions<Batch> {
   onGradients?: (gradients: Tensors) => void | Promise<void>;
 }
 
+/** What a pre-pass found over the batches of an epoch. */
 export interface PassResult {
   /** u, the mean of ∇L(θ; b); owned by the caller. Empty if there are no batches. */
   readonly meanGradient: Tensors;

@@ -29,8 +29,10 @@ export interface PrepassRule {
 
 const blended = ({ c, estimate, alpha }: CoefficientStep): number => blendCoefficient(c, estimate, alpha);
 
+/** The names of AGENT's pre-passes. */
 export type PrepassName = 'published' | 'published-bsr' | 'matched' | 'subsampled' | 'memory';
 
+/** AGENT's pre-passes by name. */
 export const prepasses: { readonly [Name in PrepassName]: PrepassRule } = {
   /** A-ITOP and A-RigL: clean images also where training attacks, so that u is not the mean of g̃. */
   published: {

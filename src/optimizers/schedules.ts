@@ -89,6 +89,7 @@ export const oneCycle = ({ peak = PEAKS['one-cycle'] }: PeakOptions = {}): Sched
       : anneal(1, ONE_CYCLE_END, Math.min(1, (progress - peak) / (1 - peak)));
 };
 
+/** The names of the learning-rate schedules. */
 export type ScheduleName = 'constant' | 'step' | 'multi-step' | 'cosine' | 'linear' | 'one-cycle';
 
 /** The schedules by name, with their defaults. */

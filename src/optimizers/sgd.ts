@@ -68,6 +68,7 @@ export const trace = ({ decay, nesterov = false }: TraceOptions): GradientTransf
 export const scaleByLearningRate = (): GradientTransformation<LearningRate> =>
   stateless((grads, _params, { learningRate }) => weightedSum([-learningRate, grads]));
 
+/** Options of stochastic gradient descent. */
 export interface SgdOptions extends WeightDecayOptions {
   /** μ in [0, 1) */
   readonly momentum: number;

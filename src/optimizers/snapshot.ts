@@ -12,6 +12,7 @@ export const takeSnapshot = (params: Params, state: Tensors): Snapshot => ({
   state: cloneTensors(state),
 });
 
+/** Disposes the tensors of a snapshot. */
 export const disposeSnapshot = ({ params, state }: Snapshot): void => {
   disposeParams(params);
   disposeTensors(state);

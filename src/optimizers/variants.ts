@@ -15,8 +15,10 @@ export interface AgentVariant {
   readonly emptyChannels: 'corrected' | 'uncorrected';
 }
 
+/** The names of the variants of AGENT. */
 export type AgentVariantName = 'published' | 'stable';
 
+/** The variants of AGENT: settings that belong together. */
 export const agentVariants: { readonly [Name in AgentVariantName]: AgentVariant } = {
   /** As the authors have it. */
   published: { prepass: 'published', firstEpoch: 1, snapshotDelay: 0, emptyChannels: 'corrected' },

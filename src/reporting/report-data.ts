@@ -3,12 +3,13 @@
 import { UNION } from '../evaluation/types.ts';
 import type { TrainConfig } from '../training/config/config.ts';
 import { measureOf } from '../training/run/best-epoch.ts';
+import type { Breakdown } from './breakdown.ts';
 import { type Series, type SeriesSetting, seriesOf } from './charts/series.ts';
 import { groupBy } from './groups/group-by.ts';
 import { groupsOf, type RunGroup } from './groups/groups.ts';
 import { type IdentifiedRun, identitiesOf, NO_IDENTITY, type RunIdentity } from './groups/identity.ts';
 import type { Gallery } from './pictures/gallery.ts';
-import { costedRun, isComplete, type LeftOut, type RunRecord } from './runs.ts';
+import { costedRun, isComplete, type LeftOut, type RunRecord, trainingState } from './runs.ts';
 import { type EpochsToAccuracy, epochsToAccuracy, measureName } from './tables/epochs-to-accuracy.ts';
 import { attackKinds, resultRows } from './tables/result-rows.ts';
 import type { ResultRow } from './tables/results.ts';
@@ -31,6 +32,8 @@ export interface ReportData {
   readonly groups: readonly ReportGroup[];
   /** Runs that means, charts and comparisons leave out, each with the reason. */
   readonly leftOut: readonly LeftOut[];
+  /** What a single run makes of each class; null if it was not looked at, or if there are several runs. */
+  readonly breakdown: Breakdown | null;
 }
 
 /** Runs on one data set under one attack, with what may be said of them. */
@@ -100,13 +103,14 @@ export function collectReport(
     epochs,
     groups,
     leftOut: [...leftOut, ...repeated, ...runs.flatMap((run) => reasonsFor(run, groups))],
+    breakdown: null,
   };
 }
 
 /** The report with pictures of its first group. */
-export function withGallery(data: ReportData, gallery: Gallery | null): ReportData {
+export function withGallery(data: ReportData, gallery: Gallery | null, breakdown: Breakdown | null = null): ReportData {
   const [first, ...others] = data.groups;
-  return first === undefined ? data : { ...data, groups: [{ ...first, gallery }, ...others] };
+  return first === undefined ? data : { ...data, groups: [{ ...first, gallery }, ...others], breakdown };
 }
 
 /** The runs without those that repeat another one's configuration and seed, which are no further seeds. */
@@ -183,11 +187,10 @@ export const isOfProtocol = (row: Protocol, { protocol }: Pick<ReportGroup, 'pro
 
 /** Why a run, or some of what was measured of it, is not in the charts. */
 function reasonsFor(run: RunRecord, groups: readonly ReportGroup[]): LeftOut[] {
-  const { name, config, last, evaluations } = run;
+  const { name, last, evaluations } = run;
   if (!isComplete(run)) {
-    const done =
-      last === null ? 'it has no whole checkpoint last' : `it completed ${last.epoch} of ${config.epochs} epochs`;
-    return [{ run: name, reason: `its training is unfinished: ${done}` }];
+    const missing = last === null && run.writer === null ? ', and it has no whole checkpoint last' : '';
+    return [{ run: name, reason: `its training is unfinished: ${trainingState(run)}${missing}` }];
   }
   if (evaluations.length === 0) return [{ run: name, reason: 'it is not evaluated yet' }];
   return groups.flatMap((group) => {
@@ -239,20 +242,31 @@ export const headlineCells = (group: ReportGroup): SummaryCell[] =>
  * The cells of a checkpoint under the union of all attacks at every radius, one for each setting and radius: of several that
  * measurement that is nearest to the main protocol.
  */
-export function cellsAtAllRadii(group: ReportGroup): SummaryCell[] {
+export const cellsAtAllRadii = (group: ReportGroup): SummaryCell[] => {
+  const { protocol } = group;
+  const kinds = protocol && attackKinds(protocol);
+  return atAllRadii(group, (setting) => setting.attack === UNION && attackKinds(setting) === kinds);
+};
+
+/** Such cells under each attack of the main protocol alone. */
+export const singleCellsAtAllRadii = (group: ReportGroup): SummaryCell[] => {
+  const { protocol } = group;
+  const attacks = protocol === null ? [] : attackKinds(protocol).split(' + ');
+  return atAllRadii(group, ({ attack }) => attacks.includes(attack));
+};
+
+function atAllRadii(group: ReportGroup, isWanted: (setting: SummaryCell['setting']) => boolean): SummaryCell[] {
   const { protocol } = group;
   if (protocol === null) return [];
-  const kinds = attackKinds(protocol);
   const candidates = group.cells.filter(
     ({ setting }) =>
-      setting.attack === UNION &&
+      isWanted(setting) &&
       setting.checkpoint === group.checkpoint &&
       setting.attack_seed === protocol.attack_seed &&
-      setting.preprocessing === protocol.preprocessing &&
-      attackKinds(setting) === kinds,
+      setting.preprocessing === protocol.preprocessing,
   );
   const repeated = ({ setting }: SummaryCell): string =>
-    JSON.stringify([group.identities.get(setting.run)?.repeated, setting.group]);
+    JSON.stringify([group.identities.get(setting.run)?.repeated, setting.group, setting.attack]);
   const distance = ({ setting }: SummaryCell): number => (setting.n === protocol.n ? 0 : 1);
   return groupBy(candidates, repeated).map(
     (same) => same.toSorted((a, b) => distance(a) - distance(b) || (b.setting.n ?? 0) - (a.setting.n ?? 0))[0],

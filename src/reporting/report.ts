@@ -1,16 +1,19 @@
 // Writes a report: three CSV files, the page, and the pictures of its gallery.
 
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, isAbsolute, join, relative, sep } from 'node:path';
+import type { NormName } from '../../attacks/types.ts';
 import { writeAtomically } from '../checkpoints/files/atomic-file.ts';
 import { InputError } from '../core/errors.ts';
 import { isMissing } from '../core/system-errors.ts';
-import { type Dataset } from '../data/types.ts';
 import { loadDataset } from '../data/load.ts';
+import type { Dataset } from '../data/types.ts';
 import { checkpointIdentity, loadTarget } from '../evaluation/targets/target.ts';
-import { formatCorruptions } from './corruption-section.ts';
-import { renderPage } from './page/page.ts';
-import { drawGallery, type Gallery, type GalleryNet, parseGallery } from './pictures/gallery.ts';
+import { UNION } from '../evaluation/types.ts';
+import { type BreakdownOptions, breakDown } from './breakdown.ts';
+import { formatCorruptions } from './page/corruption-section.ts';
+import { type Origin, renderPage } from './page/page.ts';
+import { drawGallery, type GalleryNet, type KeptPictures, parseGallery } from './pictures/gallery.ts';
 import { collectReport, headlineCells, type ReportData, type ReportGroup, withGallery } from './report-data.ts';
 import { findRuns, type RunRecord } from './runs.ts';
 import { formatEpochsToAccuracy } from './tables/epochs-to-accuracy.ts';
@@ -18,6 +21,7 @@ import { formatResults } from './tables/results.ts';
 import { formatSummary, type SummaryCell } from './tables/summary.ts';
 import { formatSparsity, optimizerTitle } from './tables/table.ts';
 
+/** Options of a report. */
 export interface ReportOptions {
   /** Where the files go; default: the folder that is reported. */
   readonly out?: string;
@@ -33,6 +37,8 @@ export interface ReportOptions {
   readonly gallery?: boolean;
   /** Stops the drawing of the gallery within one call of a net. */
   readonly signal?: AbortSignal;
+  /** The command that makes the report, which the page names. */
+  readonly command?: string;
   /** Told why something is missing from the page, or was made anew. */
   readonly warn?: (message: string) => void;
 }
@@ -60,7 +66,8 @@ export async function writeReport(folder: string, options: ReportOptions = {}): 
   const { runs, leftOut } = await findRuns(folder, warn);
   const bare = collectReport(runs, title, { checkpoint: options.checkpoint, leftOut });
   for (const { run, reason } of bare.leftOut) warn?.(`Means and comparisons leave out ${run}: ${reason}.`);
-  const data = options.gallery === false ? bare : withGallery(bare, await galleryIfPossible(bare, out, options));
+  const kept = options.gallery === false ? null : await picturesIfPossible(bare, out, options);
+  const data = withGallery(bare, kept?.gallery ?? null, kept?.breakdown);
   const files = {
     page: join(out, 'report.html'),
     results: join(out, 'results.csv'),
@@ -70,7 +77,7 @@ export async function writeReport(folder: string, options: ReportOptions = {}): 
   await writeAtomically(files.results, formatResults(data.results));
   await writeAtomically(files.summary, formatSummary(data.cells));
   await writeAtomically(files.epochsToAccuracy, formatEpochsToAccuracy(data.epochs));
-  await writeAtomically(files.page, await renderPage(data));
+  await writeAtomically(files.page, await renderPage(data, originOf(out, files, options.command)));
   const corruptions = formatCorruptions(runs);
   if (corruptions === null) return { ...data, files };
   const path = join(out, 'corruptions.csv');
@@ -78,10 +85,27 @@ export async function writeReport(folder: string, options: ReportOptions = {}): 
   return { ...data, files: { ...files, corruptions: path } };
 }
 
+/** Where a page lies, as its links need it. */
+const originOf = (out: string, { page: _, ...others }: Report['files'], command: string | undefined): Origin => ({
+  command,
+  files: Object.values(others).map((file) => basename(file)),
+  address: ({ folder }) => addressOf(relative(out, folder)),
+});
+
+/** A relative path of a folder as an address; null where there is none, as on another drive. */
+const addressOf = (path: string): string | null =>
+  isAbsolute(path)
+    ? null
+    : ['.', ...path.split(sep).filter((part) => part !== '')].map(encodeURIComponent).join('/').concat('/');
+
 /** Pictures for the first group; null, and a warning, if they cannot be drawn. */
-async function galleryIfPossible({ groups }: ReportData, out: string, options: ReportOptions): Promise<Gallery | null> {
+async function picturesIfPossible(
+  { groups }: ReportData,
+  out: string,
+  options: ReportOptions,
+): Promise<KeptPictures | null> {
   try {
-    return groups.length === 0 ? null : await galleryOf(groups[0], out, options);
+    return groups.length === 0 ? null : await picturesOf(groups[0], out, options);
   } catch (error) {
     options.signal?.throwIfAborted();
     options.warn?.(`The page has no gallery: ${(error as Error).message}`);
@@ -97,22 +121,24 @@ interface Shown {
 }
 
 /** The pictures for a group: those in gallery.json if they are of the same nets, else newly drawn ones, kept there. */
-async function galleryOf(
+async function picturesOf(
   group: ReportGroup,
   out: string,
   { dataDirectory, signal, warn }: ReportOptions,
-): Promise<Gallery | null> {
+): Promise<KeptPictures | null> {
   const shown = netsToShow(group);
   if (shown.length === 0 || group.threat === null) return null;
   const identities = await Promise.all(shown.map(({ file }) => checkpointIdentity(file, warn)));
+  const evaluated = group.runs.length === 1 ? evaluatedImages(group) : null;
   const identity = JSON.stringify([
     group.threat,
+    ...(evaluated === null ? [] : [evaluated]),
     group.sha256,
     shown.map(({ name }, i) => [name, identities[i].sha256]),
   ]);
   const path = join(out, 'gallery.json');
   const kept = await readKept(path, warn);
-  if (kept?.identity === identity) return kept.gallery;
+  if (kept?.identity === identity) return kept;
   const dataset: Dataset = await loadDataset(shown[0].run.config.dataset, { directory: dataDirectory });
   if (dataset.sha256 !== group.sha256) {
     throw new InputError(
@@ -123,19 +149,38 @@ async function galleryOf(
   try {
     for (const { name, file } of shown) nets.push({ name, target: await loadTarget(file) });
     const { norm, epsilon } = group.threat;
-    const gallery = await drawGallery(nets, dataset, { norm: norm as 'linf', epsilon, signal });
-    await writeAtomically(path, `${JSON.stringify({ identity, gallery })}\n`);
-    return gallery;
+    const attack = { norm: norm as NormName, epsilon };
+    const gallery = await drawGallery(nets, dataset, { ...attack, signal });
+    const breakdown =
+      evaluated === null ? undefined : await breakDown(nets[0].target, dataset, { ...attack, ...evaluated });
+    const made: KeptPictures = { identity, gallery, ...(breakdown && { breakdown }) };
+    await writeAtomically(path, `${JSON.stringify(made)}\n`);
+    return made;
   } finally {
     for (const { target } of nets) target.dispose();
   }
 }
 
+/** How many images the headline's evaluation of a single run was of, and which of them survived. */
+function evaluatedImages({ runs: [run], sha256, threat, protocol, checkpoint }: ReportGroup): Evaluated | null {
+  const evaluation = run.evaluations.find(
+    ({ target, dataset, clean, seed }) =>
+      target.checkpoint === checkpoint &&
+      target.preprocessing === null &&
+      dataset.sha256 === sha256 &&
+      clean.n === protocol?.n &&
+      seed === protocol?.attack_seed,
+  );
+  const union = evaluation?.attacks.find(
+    ({ attack, norm, epsilon }) => attack === UNION && norm === threat?.norm && epsilon === threat.epsilon,
+  );
+  return union === undefined ? null : { images: union.robust.n, survived: union.survived };
+}
+
+type Evaluated = Pick<BreakdownOptions, 'images' | 'survived'>;
+
 /** The pictures that were drawn before, if there are any; damaged ones are drawn again. */
-async function readKept(
-  path: string,
-  warn: ReportOptions['warn'],
-): Promise<{ readonly identity: string; readonly gallery: Gallery } | null> {
+async function readKept(path: string, warn: ReportOptions['warn']): Promise<KeptPictures | null> {
   try {
     return parseGallery(await readFile(path, 'utf8'), path);
   } catch (error) {

@@ -5,6 +5,7 @@ import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { hasCheckpoint, readCheckpoint } from '../checkpoints/checkpoint.ts';
 import { recordsEnd } from '../checkpoints/completion.ts';
+import { type LockHolder, lockHolder } from '../files/lock.ts';
 import { InputError } from '../core/errors.ts';
 import { isSystemError, reading } from '../core/system-errors.ts';
 import { type Certification, certificatesBeside, readCertifications } from '../evaluation/certify/record.ts';
@@ -19,6 +20,7 @@ import { CONFIG_VERSION, readConfig, type TrainConfig } from '../training/config
 import { measureOf, scoreOf } from '../training/run/best-epoch.ts';
 import { type MetricRow, parseMetrics } from '../training/run/metrics.ts';
 import { runFolder } from '../training/run/run-folder.ts';
+import { parseHistory, type RunHistory } from './run-history.ts';
 import type { CostedRun } from './tables/epochs-to-accuracy.ts';
 
 /** A run's folder as a report reads it. */
@@ -37,6 +39,9 @@ export interface RunRecord {
   readonly certifications: readonly Certification[];
   /** Accuracies on corrupted images; empty if there are none. */
   readonly corruptions: readonly CorruptionEvaluation[];
+  readonly history: RunHistory;
+  /** The process that writes into the folder now; null if there is none. */
+  readonly writer: LockHolder | null;
 }
 
 export interface LastCheckpoint {
@@ -47,8 +52,23 @@ export interface LastCheckpoint {
 }
 
 /** True if a run is complete, by the rule for all commands. A run without a whole checkpoint `last` is not. */
-export const isComplete = ({ config, last }: Pick<RunRecord, 'config' | 'last'>): boolean =>
+export const isComplete = ({
+  config,
+  last,
+}: { readonly config: Pick<TrainConfig, 'epochs'> } & Pick<RunRecord, 'last'>): boolean =>
   last !== null && recordsEnd(last.epoch, config.epochs);
+
+/** How far the training of a run is, such as `epoch 12 of 100, running` or `stopped after 11 of 100 epochs`. */
+export function trainingState({
+  config: { epochs },
+  last,
+  writer,
+}: Pick<RunRecord, 'config' | 'last' | 'writer'>): string {
+  const done = last?.epoch ?? 0;
+  if (isComplete({ config: { epochs }, last })) return writer === null ? 'complete' : 'being evaluated';
+  if (writer === null) return `stopped after ${done} of ${epochs} epochs`;
+  return `epoch ${done + 1} of ${epochs}, ${writer.lives ? 'running' : `locked by ${writer.name}`}`;
+}
 
 /** Called with a warning for people. */
 type Warn = (message: string) => void;
@@ -69,10 +89,11 @@ export interface FoundRuns {
  * The run in a folder, or else every run in the folders directly below it, by name.
  *
  * @param warn called with what had to be passed over, such as a damaged checkpoint
+ * @param read how a run's folder is read
  * @throws InputError if there is none, or if a file of one is damaged
  */
-export async function findRuns(folder: string, warn?: Warn): Promise<FoundRuns> {
-  if (await isRun(folder)) return { runs: [await readRun(folder, warn)], leftOut: [] };
+export async function findRuns(folder: string, warn?: Warn, read: ReadRun = readRun): Promise<FoundRuns> {
+  if (await isRun(folder)) return { runs: [await read(folder, warn)], leftOut: [] };
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => {
     throw new InputError(`There is no folder ${folder}. Give a run's folder, or the one that holds a sweep's runs.`);
   });
@@ -83,7 +104,7 @@ export async function findRuns(folder: string, warn?: Warn): Promise<FoundRuns> 
     const path = join(folder, name);
     if (!(await isRun(path))) continue;
     const version = await otherVersion(path);
-    if (version === null) runs.push(await readRun(path, warn));
+    if (version === null) runs.push(await read(path, warn));
     else leftOut.push({ run: name, reason: `its config.json is of version ${version}, expected ${CONFIG_VERSION}` });
   }
   if (runs.length === 0 && leftOut.length === 0) {
@@ -138,7 +159,10 @@ async function otherVersion(folder: string): Promise<number | null> {
   return parsed.success && parsed.data.version !== CONFIG_VERSION ? parsed.data.version : null;
 }
 
-async function readRun(folder: string, warn?: Warn): Promise<RunRecord> {
+/** Reads a run's folder. */
+export type ReadRun = (folder: string, warn?: Warn) => Promise<RunRecord>;
+
+export async function readRun(folder: string, warn?: Warn): Promise<RunRecord> {
   const { config: path, last: lastPath, metrics, evaluation } = runFolder(folder);
   let config: TrainConfig;
   try {
@@ -158,7 +182,14 @@ async function readRun(folder: string, warn?: Warn): Promise<RunRecord> {
     evaluations: await readEvaluations(evaluation),
     certifications: await readCertifications(certificatesBeside(evaluation)),
     corruptions: await readCorruptionEvaluations(corruptionsBeside(evaluation)),
+    ...(await readActivity(folder)),
   };
+}
+
+/** What goes on in a run's folder, which changes all the time while it is trained. */
+export async function readActivity(folder: string): Promise<Pick<RunRecord, 'history' | 'writer'>> {
+  const { events, lock } = runFolder(folder);
+  return { history: parseHistory((await readIfFile(events)) ?? ''), writer: await lockHolder(lock) };
 }
 
 const progressSchema = z.looseObject({ datasetSha256: z.string() });

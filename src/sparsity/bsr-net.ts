@@ -21,6 +21,7 @@ import type { Sparsifier } from './types.ts';
 /** θ of a weight just connected: next to nothing, so that the network computes what it did. */
 export const NEW_THETA = 1e-12;
 
+/** Options of BSR-Net. */
 export interface BsrNetOptions {
   /** The fixed signs of all weights: `fixedSigns(key)`. */
   readonly signs: Signs;

@@ -8,6 +8,7 @@ export interface KernelShape {
   readonly shape: readonly number[];
 }
 
+/** Options of the distributions; each uses those that apply to it. */
 export interface DistributionOptions {
   /** Keeps the first convolution dense; a network without convolutions has none. */
   readonly firstConvolutionDense?: boolean;
@@ -281,8 +282,10 @@ function fill(least: readonly number[], sizes: readonly number[], total: number)
   }
 }
 
+/** The names of the distributions of weights over layers. */
 export type DistributionName = 'uniform' | 'er' | 'erk' | 'bsr-net' | 'per-layer';
 
+/** The distributions of weights over layers by name. */
 export const distributions: { readonly [Name in DistributionName]: Distribution } = {
   uniform,
   er,

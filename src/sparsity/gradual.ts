@@ -9,6 +9,7 @@ import type { Progress, Sparsifier } from './types.ts';
 /** The weights that each kernel keeps of those it has, while a share in [0, 1] of all that will be pruned is still left. */
 export type CountsAt = (params: Params, left: number) => WeightCounts | Promise<WeightCounts>;
 
+/** Options of gradual magnitude pruning. */
 export interface GradualOptions extends UpdateSchedule {
   /** How many weights each kernel has in the end, as a distribution gives them, or at any time, by the weights themselves. */
   readonly counts: WeightCounts | CountsAt;

@@ -82,6 +82,7 @@ function required<T>(value: T | undefined, method: MethodName, option: string): 
 const BSR_NET_DEFAULTS = { noise: 1e-6 } as const;
 const GRADUAL_DEFAULTS = { interval: 100, begin: 0, end: 0.75 } as const;
 
+/** The names of the sparse training methods. */
 export type MethodName =
   | 'dense'
   | 'static'
@@ -93,6 +94,7 @@ export type MethodName =
   | 'gradual'
   | 'one-shot';
 
+/** The sparse training methods by name. */
 export const methods: { readonly [Name in MethodName]: Method } = {
   dense: { sparse: false, defaults: null, givenWeights: 'taken', start: asItIs, sparsifier: () => null },
   /** A random mask that stays. */

@@ -15,6 +15,7 @@ import { type DropRuleName, dropRules, type GrowRuleName, growRules } from './sc
 import { mergeSorted } from './select.ts';
 import type { Sparsifier } from './types.ts';
 
+/** Options of rewiring: which weights go, which come, and how many. */
 export interface RewireOptions extends UpdateSchedule {
   readonly drop: DropRuleName;
   readonly grow: GrowRuleName;

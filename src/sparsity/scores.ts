@@ -28,16 +28,20 @@ export function magnitudes(xs: Float32Array): Float32Array {
   return out;
 }
 
+/** The names of the rules by which weights are dropped. */
 export type DropRuleName = 'magnitude' | 'random';
 
+/** The rules by which weights are dropped. */
 export const dropRules: { readonly [Name in DropRuleName]: DropRule } = {
   /** The smallest |w| go. */
   magnitude: (values, keep) => indicesOfLargestKeys(magnitudeKeys(values), keep),
   random: (values, keep, key) => sample(key, keep, values.length),
 };
 
+/** The names of the rules by which weights are grown. */
 export type GrowRuleName = 'gradientMagnitude' | 'random';
 
+/** The rules by which weights are grown. */
 export const growRules: { readonly [Name in GrowRuleName]: GrowRule } = {
   /** The free positions with the largest |∂L/∂w| (RigL). */
   gradientMagnitude: {

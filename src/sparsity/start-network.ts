@@ -13,6 +13,7 @@ import { globalMagnitudeCounts } from './prune.ts';
 /** Where the weights of a network are: a distribution, or, of methods that prune by magnitude, where its largest are. */
 export type Spread = DistributionName | 'global';
 
+/** Options of the network that a training starts from. */
 export interface StartOptions extends Pick<Start, 'signs' | 'key'> {
   readonly method: MethodName;
   /** Of the network, in order of execution. */

@@ -21,6 +21,7 @@ export interface Job {
 /** Settings to try, each with every other: `{ sparsity: [0, 0.9], seed: [0, 1] }` is four runs. */
 export type Axes = { readonly [K in Setting]?: readonly NonNullable<TrainOptions[K]>[] };
 
+/** The runs of a sweep: shared settings, and the values of those that vary. */
 export interface Grid {
   /** What all runs share. A setting that does not apply to some of them is left out of those. */
   readonly settings?: TrainOptions;

@@ -9,6 +9,7 @@ import type { FromChild, ToChild } from './child.ts';
 import type { Job } from './grid.ts';
 import { isDone, type JobEvaluation, type JobEvent, type JobTask, runJob } from './job.ts';
 
+/** Options of a sweep. */
 export interface SweepOptions extends TaskFiles {
   /** The folder of the runs' folders. */
   readonly out: string;
@@ -48,6 +49,7 @@ export type JobStatus =
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'failed'; readonly message: string };
 
+/** What became of the runs of a sweep. */
 export interface SweepResult {
   /** Runs that were done before, and those done now. */
   readonly before: readonly Job[];

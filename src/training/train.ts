@@ -16,6 +16,7 @@ import { type Surroundings, trainEpoch } from './epoch.ts';
 import { DivergenceError, Interrupted } from './errors.ts';
 import { dropSafe, goBack, keepSafe } from './guard/go-back.ts';
 import { isLow } from './guard/rule.ts';
+import { thisMachine } from './machine.ts';
 import { candidateOf, isBest, type WeightsKind } from './run/best-epoch.ts';
 import { eventLog, type Report } from './run/event-log.ts';
 import { formatMetricRow, type MetricRow, parseMetrics } from './run/metrics.ts';
@@ -125,6 +126,7 @@ async function startRun(place: Place, files: TaskFiles): Promise<Begun> {
     batches: task.batchesPerEpoch,
     sparsity: sparsityOf(state.params),
     nonzeros: countWeights(state.params).nonzeros,
+    machine: thisMachine(),
   });
   for (const message of startWarnings(task)) await report({ kind: 'warning', epoch: 0, step: 0, message });
   return { ...place, state, watch: stopwatch(), last: null };
@@ -146,7 +148,7 @@ async function resumeRun(place: Place): Promise<Begun> {
   const watch = stopwatch(cut.times);
   await dropUndoneBest(folder, state, guard);
   const at = { epoch, step };
-  await report({ kind: 'resume', ...at });
+  await report({ kind: 'resume', ...at, machine: thisMachine() });
   for (const message of [...warnings, ...cut.warnings]) await report({ kind: 'warning', ...at, message });
   const here = backendName();
   if (backend !== here) {

@@ -6,7 +6,10 @@ import type { MetricRow } from './run/metrics.ts';
 import type { Times } from './run/stopwatch.ts';
 import type { TaskFiles } from './task.ts';
 
-/** What happens in a run, as it is told to `onProgress`; all but `step`, `prepass`, `validation` and `wait` are also lines of events.jsonl. */
+/**
+ * What happens in a run, as it is told to `onProgress`; all but `prepass`, `validation`, `wait` and
+ * most `step` are also lines of events.jsonl.
+ */
 export type TrainEvent =
   | {
       readonly kind: 'start';
@@ -21,8 +24,10 @@ export type TrainEvent =
       readonly batches: number;
       readonly sparsity: number;
       readonly nonzeros: number;
+      /** Such as `AMD EPYC 7763, 2 cores, Node 20.20.2, linux x64`. */
+      readonly machine: string;
     }
-  | { readonly kind: 'resume'; readonly epoch: number; readonly step: number }
+  | { readonly kind: 'resume'; readonly epoch: number; readonly step: number; readonly machine: string }
   /** Epochs are counted from 1 in every event. */
   | { readonly kind: 'prepass-start'; readonly epoch: number; readonly step: number }
   | {
@@ -123,6 +128,7 @@ export type TrainEvent =
   | { readonly kind: 'interrupted'; readonly epoch: number; readonly step: number }
   | { readonly kind: 'end'; readonly epoch: number; readonly step: number };
 
+/** Options of a training that are no settings of the run: where it writes, and what it tells. */
 export interface TrainRunOptions extends TaskFiles {
   /** The run's folder; made if it is missing. */
   readonly out: string;

@@ -7,7 +7,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { renderPage } from '../../src/reporting/page/page.ts';
 import { collectReport, withGallery } from '../../src/reporting/report-data.ts';
 import { sampleGallery, sampleRuns } from '../reporting/sample.ts';
-import { contrast, launchChromium, luminance } from './chromium.ts';
+import { contrast, launchChromium, luminance, seriousFaults } from './chromium.ts';
 
 describe('the page in a browser', function () {
   this.timeout(60000);
@@ -53,8 +53,8 @@ describe('the page in a browser', function () {
           return {
             page: of('body', 'background-color'),
             card: of('figure', 'background-color'),
-            text: of('h1, h2, p, a', 'color'),
-            cells: of('.card td, .card th, .card span', 'color'),
+            text: of('h1, h2, main > header p, main section > p', 'color'),
+            cells: of('.card td, .card th', 'color'),
             labels: of('svg.plot text', 'fill'),
             lines: of('svg.plot .mark-line path, svg.plot .mark-symbol path', 'stroke'),
             points: of('svg.plot .mark-symbol path', 'fill'),
@@ -87,10 +87,10 @@ describe('the page in a browser', function () {
       const charts = page.locator('svg.plot');
       expect(await charts.count()).to.be.above(10);
       const box = await charts.first().boundingBox();
-      expect(box?.width).to.be.above(300);
+      expect(box?.width).to.be.above(700);
       expect(await page.locator('main img').count()).to.equal(18);
       expect(await page.getByRole('table').count()).to.be.above(3);
-      expect(await page.getByRole('img', { name: /Robust accuracy against sparsity/ }).isVisible()).to.equal(true);
+      expect(await page.getByRole('img', { name: /accuracy against sparsity/ }).isVisible()).to.equal(true);
       await page.getByText('Every run, with 95 % Wilson intervals').click();
       expect(
         await page
@@ -104,12 +104,18 @@ describe('the page in a browser', function () {
     it(`draws learning curves, c and variance, and epochs to accuracy, without scripts, in ${colorScheme}`, () =>
       open({ javaScriptEnabled: false, colorScheme }, async (page) => {
         const expected = {
-          learning: [/Validation accuracy over the epochs at 95 % sparsity/, /Training loss over the epochs/],
+          learning: [
+            /Robust accuracy on validation images over the epochs at 95 % sparsity/,
+            /Clean accuracy on validation images over the epochs at undefended/,
+            /Training loss over the epochs/,
+          ],
           coefficient: [/The coefficient c of AGENT/, /Gradient variance with correction over that without/],
+          epsilon: [/Robust accuracy of SGD against the radius/],
           epochs: [/Robust validation accuracy at 95 % sparsity against the gradient evaluations/],
         };
         for (const [id, charts] of Object.entries(expected)) {
-          const section = page.locator(`section:has(> h2#${id})`);
+          const section = page.locator(`section:has(h2#${id})`);
+          if (id === 'coefficient') await section.locator('summary').click();
           for (const name of charts) {
             const figure = section.getByRole('img', { name }).first();
             await figure.scrollIntoViewIfNeeded();
@@ -123,7 +129,7 @@ describe('the page in a browser', function () {
             expect(drawn?.height, `${id} ${name}`).to.be.above(10);
           }
         }
-        const table = page.locator('section:has(> h2#epochs) table');
+        const table = page.locator('section:has(h2#epochs) table');
         expect(await table.getByRole('row', { name: /^95 % rigl AGENT/ }).isVisible()).to.equal(true);
       }));
   }
@@ -135,12 +141,124 @@ describe('the page in a browser', function () {
     }));
 
   it('fits a phone without scrolling sideways', () =>
-    open({ viewport: { width: 380, height: 800 } }, async (page) => {
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).to.be.at.most(380);
+    open({ viewport: { width: 390, height: 844 } }, async (page) => {
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).to.be.at.most(390);
+    }));
+
+  it('has text of at least 11 pixels in the charts of a phone', () =>
+    open({ viewport: { width: 390, height: 844 } }, async (page) => {
+      await page.evaluate(() => {
+        for (const details of document.querySelectorAll('details')) details.open = true;
+      });
+      const sizes = await page.evaluate(() =>
+        [...document.querySelectorAll<SVGSVGElement>('svg.plot')]
+          .filter((svg) => svg.getBoundingClientRect().width > 0)
+          .flatMap((svg) => {
+            const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+            return [...svg.querySelectorAll('text')].map(
+              (text) => scale * Number.parseFloat(text.getAttribute('font-size') ?? '0'),
+            );
+          }),
+      );
+      expect(sizes.length).to.be.above(100);
+      expect(Math.min(...sizes)).to.be.at.least(11);
+    }));
+
+  it('keeps the contents in view, and marks what is read', () =>
+    open({ viewport: { width: 1280, height: 800 } }, async (page) => {
+      await page.locator('h2#epochs').scrollIntoViewIfNeeded();
+      const box = await page.locator('nav').boundingBox();
+      expect(box?.y).to.be.within(-1, 1);
+      await page.getByRole('link', { name: 'Alarms', exact: true }).first().click();
+      await page.waitForFunction(
+        () => document.querySelector('nav a[aria-current]')?.textContent !== 'Accuracy and cost',
+      );
+    }));
+
+  it('shows accuracy against another cost where it is chosen, with scripts off', () =>
+    open({ javaScriptEnabled: false, viewport: { width: 1280, height: 800 } }, async (page) => {
+      for (const cost of ['weights', 'multiply-adds', 'file size', 'training time', 'sparsity']) {
+        await page.getByRole('radio', { name: cost }).check({ force: true });
+        const shown = page.locator('.choice svg.plot:visible');
+        expect(await shown.count(), cost).to.equal(1);
+        expect(await shown.getAttribute('aria-label')).to.contain(`accuracy against ${cost}.`);
+      }
+    }));
+
+  it('opens a caveat that is asked for, with scripts off', () =>
+    open({ javaScriptEnabled: false }, async (page) => {
+      const text = page.getByText('Every robust accuracy on this page is an upper bound');
+      expect(await text.isVisible()).to.equal(false);
+      await page.getByText('upper bound', { exact: true }).click();
+      expect(await text.isVisible()).to.equal(true);
+    }));
+
+  it('sorts the leaderboard by the heading that is pressed, and has all rows without scripts', async () => {
+    const column = (page: Page, number: number) =>
+      page.locator(`section:has(h2#leaderboard) tbody td:nth-child(${number})`).allInnerTexts();
+    await open({}, async (page) => {
+      const press = (name: string) => page.getByRole('button', { name, exact: true }).click();
+      await press('clean');
+      expect((await column(page, 6))[0]).to.equal('98.9 %');
+      await press('clean');
+      expect((await column(page, 6)).at(-1)).to.equal('98.9 %');
+      await press('training');
+      expect(new Set((await column(page, 3)).slice(0, 1))).to.deep.equal(new Set(['undefended']));
+    });
+    await open({ javaScriptEnabled: false }, async (page) => {
+      expect(await column(page, 6)).to.have.length(9);
+      expect(await page.locator('thead button, .copy-button').count()).to.equal(0);
+    });
+  });
+
+  it('copies the leaderboard', () =>
+    open({ permissions: ['clipboard-read', 'clipboard-write'] }, async (page) => {
+      await page.getByText('Copy as LaTeX').click();
+      await page.locator('details:has-text("Copy as LaTeX") .copy-button').click();
+      await page.getByText(/^(Copied|Selected)$/).waitFor();
+      const text = await page.evaluate(() => navigator.clipboard.readText());
+      expect(text).to.match(/^\\begin\{tabular\}[\s\S]*AGENT[\s\S]*\\end\{tabular\}\n$/);
+    }));
+
+  it('titles every point', () =>
+    open({}, async (page) => {
+      const titles = await page.evaluate(() =>
+        [...document.querySelectorAll('svg.plot .mark-symbol path')].map(
+          (point) => point.querySelector('title')?.textContent ?? '',
+        ),
+      );
+      expect(titles.length).to.be.above(300);
+      for (const title of titles) expect(title).to.match(/\d/);
+      expect(titles.filter((title) => /^AGENT, 99 % sparse, seed 1: \d+\.\d % robust$/.test(title))).to.have.length(2);
+    }));
+
+  for (const [name, options] of Object.entries({
+    'on a desk': { viewport: { width: 1280, height: 800 } },
+    'on a phone': { viewport: { width: 390, height: 844 } },
+    'in the dark': { colorScheme: 'dark' },
+  } satisfies Record<string, BrowserContextOptions>)) {
+    it(`gives axe nothing serious to find ${name}, all parts unfolded`, () =>
+      open(options, async (page) => {
+        await page.evaluate(() => {
+          for (const details of document.querySelectorAll('details')) details.open = true;
+        });
+        // Run by the test, not by the page: its policy lets no other script in.
+        expect(await seriousFaults(page)).to.deep.equal([]);
+      }));
+  }
+
+  it('prints what is folded, and neither contents nor buttons', () =>
+    open({ javaScriptEnabled: false }, async (page) => {
+      await page.emulateMedia({ media: 'print' });
+      const shown = (selector: string) => page.locator(selector).first().isVisible();
+      expect(await shown('nav')).to.equal(false);
+      expect(await shown('.choices')).to.equal(false);
+      expect(await page.getByText('Every robust accuracy on this page is an upper bound').isVisible()).to.equal(true);
     }));
 
   it('says on the first screen what AGENT changed', () =>
     open({ viewport: { width: 1280, height: 800 } }, async (page) => {
+      expect((await page.locator('.answer').boundingBox())?.y).to.be.at.most(120);
       const row = page.getByRole('row', { name: /^99 % sparse, AGENT robust .*3 seeds: (not )?distinguishable/ });
       const box = await row.boundingBox();
       expect((box?.y ?? Number.NaN) + (box?.height ?? Number.NaN)).to.be.at.most(800);

@@ -23,8 +23,9 @@ describe('equipoise export and import', () => {
   it("writes the best checkpoint in each format into the run's folder, and says how well it agrees", () => {
     const files = {
       compact: ['best-compact.safetensors'],
-      pytorch: ['best-pytorch.safetensors'],
+      pytorch: ['best-pytorch.safetensors', 'model.py'],
       layers: ['best-layers/weights.bin', 'best-layers/model.json'],
+      onnx: ['best.onnx'],
     };
     for (const [to, names] of Object.entries(files)) {
       const { code, stdout, stderr } = equipoise(['export', 'run', '--to', to, ...cpu, '--quiet'], folder);
@@ -32,7 +33,7 @@ describe('equipoise export and import', () => {
       const lines = stdout.trim().split('\n');
       expect(lines.slice(0, -1)).to.deep.equal(names.map((name) => `run/export/${name}`));
       expect(lines.at(-1)).to.match(
-        to === 'layers'
+        to === 'layers' || to === 'onnx'
           ? /^[\d.]+ kB; its logits on 16 images (equal|differ from) those of the checkpoint/
           : /^[\d.]+ kB; its logits on 16 images equal those of the checkpoint$/,
       );
@@ -101,8 +102,8 @@ describe('equipoise export and import', () => {
 
   const silent = silentTerminal();
   const wrong: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
-    { args: ['export', 'run'], says: /--to is one of compact, pytorch, layers; nothing came/ },
-    { args: ['export', 'run', '--to', 'onnx'], says: /--to is one of .* onnx came/ },
+    { args: ['export', 'run'], says: /Expected --to as one of compact, pytorch, layers, onnx, got nothing/ },
+    { args: ['export', 'run', '--to', 'tflite'], says: /Expected --to as one of .*, got tflite/ },
     { args: ['import', 'x', '--width', '2'], says: /--width describes a network/ },
     { args: ['import', 'x', '--model', 'cnn', '--images', '32,32'], says: /--images takes height, width and/ },
   ];

@@ -5,7 +5,6 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { expect } from 'chai';
-import { exportModel } from '../../src/checkpoints/exchange/export.ts';
 import { floatsOf } from '../../src/checkpoints/safetensors/floats.ts';
 import {
   decodeSafetensors,
@@ -17,6 +16,7 @@ import { seedKey } from '../../src/core/key.ts';
 import { batchImages } from '../../src/data/batch.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
+import { exportModel } from '../../src/evaluation/export.ts';
 import { formatOf } from '../../src/evaluation/formats/index.ts';
 import { type LoadOptions, loadTarget, modelFiles } from '../../src/evaluation/targets/target.ts';
 import { apply, init } from '../../src/models/init.ts';

@@ -1,3 +1,4 @@
+// Packs the project as a release does, and installs the tarball in an empty project without asking npm.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,8 +15,7 @@ export interface Packed {
 
 /** Packs the project, as it is built, into a folder. */
 export function pack(into: string): Packed {
-  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', into];
-  const output = execFileSync('npm', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  const output = execFileSync(process.execPath, [join(root, 'scripts/pack.mjs'), into], { encoding: 'utf8' });
   return JSON.parse(output)[0];
 }
 

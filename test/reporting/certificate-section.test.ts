@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Certification } from '../../src/evaluation/certify/record.ts';
-import { certificateSection } from '../../src/reporting/certificate-section.ts';
+import { certificateSection } from '../../src/reporting/page/certificate-section.ts';
 import type { ReportGroup } from '../../src/reporting/report-data.ts';
 
 const certification = {

@@ -52,7 +52,7 @@ describe('summary.csv', () => {
   const HEADER =
     'group,dataset,dataset_sha256,model,width,method,distribution,optimizer,agent_prepass,objective,variant,sparsity,' +
     'attack,attacks,norm,epsilon,attack_seed,n,checkpoint,seeds,clean_accuracy_mean,clean_accuracy_std,' +
-    'robust_accuracy_mean,robust_accuracy_std,pairs,clean_difference,clean_difference_low,clean_difference_high,' +
+    'robust_accuracy_mean,robust_accuracy_std,nonzeros_mean,flops_mean,bytes_mean,train_seconds_mean,pairs,clean_difference,clean_difference_low,clean_difference_high,' +
     'robust_difference,robust_difference_low,robust_difference_high,clean_differences,robust_differences';
 
   it('has exactly the columns that readers rely on, in order', () => expect(formatSummary([]).trim()).to.equal(HEADER));

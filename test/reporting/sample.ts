@@ -5,6 +5,7 @@ import { withUnions } from '../../src/evaluation/results/union.ts';
 import { type AttackResult, CLAIM, type Evaluation } from '../../src/evaluation/types.ts';
 import type { Gallery, GalleryRow } from '../../src/reporting/pictures/gallery.ts';
 import { pngBase64 } from '../../src/reporting/pictures/png.ts';
+import { parseHistory } from '../../src/reporting/run-history.ts';
 import type { RunRecord } from '../../src/reporting/runs.ts';
 import type { ResultRow } from '../../src/reporting/tables/results.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
@@ -175,6 +176,8 @@ export const sampleRuns = (): RunRecord[] =>
     evaluations: ['best', 'last'].map((checkpoint) => evaluation(config, checkpoint)),
     certifications: [],
     corruptions: [],
+    history: parseHistory(''),
+    writer: null,
   }));
 
 const SHAPE = [28, 28, 1] as const;

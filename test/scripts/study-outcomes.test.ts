@@ -6,6 +6,7 @@ import { plannedRuns, type StudyRun } from '../../scripts/study/design.ts';
 import { hasDiverged, knownFrom, outcomesOf, studyEpochs } from '../../scripts/study/outcomes.ts';
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
 import { CLAIM, type Evaluation } from '../../src/evaluation/types.ts';
+import { parseHistory } from '../../src/reporting/run-history.ts';
 import type { RunRecord } from '../../src/reporting/runs.ts';
 import { METRIC_COLUMNS, type MetricRow } from '../../src/training/run/metrics.ts';
 import { runFolder } from '../../src/training/run/run-folder.ts';
@@ -62,6 +63,8 @@ const recordOf = ({ name, config }: StudyRun, epochs: number, evaluated = false)
   folder: name,
   config,
   last: { epoch: epochs, datasetSha256: null },
+  history: parseHistory(''),
+  writer: null,
   metrics: Array.from({ length: epochs }, (_, i) =>
     row({
       epoch: i + 1,

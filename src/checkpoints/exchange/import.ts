@@ -20,6 +20,7 @@ import { decodeLayers } from './layers-file.ts';
 import { checkpointOf, type Network, networkOnly } from './network.ts';
 import { readSavedModel } from './saved-model.ts';
 
+/** Options of importing a network. */
 export interface ImportOptions extends StateDictOptions {
   /** The checkpoint to write. */
   readonly out: string;
@@ -31,6 +32,7 @@ export interface ImportOptions extends StateDictOptions {
   readonly expectLogits?: string;
 }
 
+/** The checkpoint that an import wrote. */
 export interface Imported {
   readonly model: ModelRecord;
   readonly sparsity: number;

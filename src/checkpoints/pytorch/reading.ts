@@ -11,6 +11,7 @@ export const STEMS = {
   'max-pool': { stride: 1, pool: true },
 } as const;
 
+/** The names of the first layers that a ResNet may have. */
 export type StemName = keyof typeof STEMS;
 
 /** How a state dict is read where its weights do not say. */

@@ -44,6 +44,7 @@ export type StoredTensor = {
   };
 }[DType];
 
+/** The contents of a safetensors file. */
 export interface Safetensors {
   readonly metadata: Readonly<Record<string, string>>;
   readonly tensors: Readonly<Record<string, StoredTensor>>;

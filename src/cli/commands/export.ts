@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { startBackend } from '../../backends/start.ts';
-import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../../checkpoints/exchange/export.ts';
 import { UsageError } from '../../core/errors.ts';
+import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../../evaluation/export.ts';
 import { checkpointFiles } from '../../evaluation/targets/checkpoint-files.ts';
 import { defineCommand } from '../command.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
@@ -15,6 +15,7 @@ const ENDINGS: { readonly [Format in ExportFormat]: string } = {
   compact: '-compact.safetensors',
   pytorch: '-pytorch.safetensors',
   layers: '-layers',
+  onnx: '.onnx',
 };
 
 export const exportCommand = defineCommand({
@@ -30,7 +31,8 @@ export const exportCommand = defineCommand({
     to: {
       kind: 'text',
       choices: EXPORT_FORMATS,
-      description: 'compact (a checkpoint of the nonzeros alone), pytorch (a state dict) or layers (a LayersModel)',
+      description:
+        'compact (a checkpoint of the nonzeros alone), pytorch (a state dict and its model.py), layers (a LayersModel) or onnx',
     },
     out: {
       kind: 'text',
@@ -45,7 +47,8 @@ export const exportCommand = defineCommand({
   examples: [
     ['equipoise export runs/NAME --to compact', 'the network alone, a fraction of the checkpoint'],
     ['equipoise export runs/NAME --to compact --half', 'the same with weights of two bytes'],
-    ['equipoise export runs/NAME --to pytorch', 'weights for PyTorch, as safetensors'],
+    ['equipoise export runs/NAME --to pytorch', 'weights for PyTorch, as safetensors, and model.py'],
+    ['equipoise export runs/NAME --to onnx', 'an ONNX file'],
     ['equipoise export runs/NAME --to layers --out web/model', 'model.json and weights.bin for TensorFlow.js'],
   ],
   async run({ positionals: [target], flags, json }, terminal) {
@@ -72,5 +75,5 @@ export const exportCommand = defineCommand({
 function readFormat(to: string | undefined): ExportFormat {
   const found = EXPORT_FORMATS.find((format) => format === to);
   if (found !== undefined) return found;
-  throw new UsageError(`--to is one of ${EXPORT_FORMATS.join(', ')}; ${to ?? 'nothing'} came.`);
+  throw new UsageError(`Expected --to as one of ${EXPORT_FORMATS.join(', ')}, got ${to ?? 'nothing'}.`);
 }

@@ -23,7 +23,7 @@ export const report = defineCommand({
     ...BACKEND_FLAGS,
   },
   examples: [['equipoise report runs/sweep', 'results.csv, summary.csv, epochs-to-accuracy.csv and report.html']],
-  async run({ positionals: [folder], flags, json }, terminal) {
+  async run({ positionals: [folder], flags, line, json }, terminal) {
     if (flags.gallery !== false)
       await startBackend(flags.backend ?? 'auto', {
         threads: flags.threads,
@@ -36,6 +36,7 @@ export const report = defineCommand({
       gallery: flags.gallery,
       dataDirectory: flags.data,
       signal: terminal.signal,
+      command: line,
       warn: terminal.note,
     });
     terminal.print(

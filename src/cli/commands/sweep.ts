@@ -37,7 +37,7 @@ export const sweep = defineCommand({
     ['equipoise sweep --sparsity 0,0.9,0.95,0.99 --optimizer sgd,agent --seeds 0..4', 'AGENT against SGD, 40 runs'],
     ['equipoise sweep --config sweep.yaml --jobs 4', 'a grid from a file, four runs at once'],
   ],
-  async run({ flags: given, json }, terminal) {
+  async run({ flags: given, line, json }, terminal) {
     const { settings, named, files, nameOf, flags } = await settingsFor(given);
     const { out = 'runs/sweep', 'evaluation-epsilon': epsilons } = flags;
     const attacks = attacksOf(flags);
@@ -78,7 +78,7 @@ export const sweep = defineCommand({
     } finally {
       show.stop();
     }
-    await conclude(result, { out, data: flags.data, evaluated, json, warnings: show.warnings() }, terminal);
+    await conclude(result, { out, data: flags.data, evaluated, line, json, warnings: show.warnings() }, terminal);
   },
 });
 
@@ -115,20 +115,21 @@ interface Conclusion {
   readonly out: string;
   readonly data: string | undefined;
   readonly evaluated: boolean;
+  readonly line: string;
   readonly json: boolean;
   readonly warnings: readonly RunWarning[];
 }
 
 async function conclude(
   result: SweepResult,
-  { out, data, evaluated, json, warnings }: Conclusion,
+  { out, data, evaluated, line, json, warnings }: Conclusion,
   terminal: Terminal,
 ): Promise<void> {
   const { before, done, failed, left } = result;
   const finished = before.length + done.length;
   const report =
     evaluated && finished > 0 && !terminal.signal.aborted
-      ? await writeReport(out, { dataDirectory: data, signal: terminal.signal, warn: terminal.note })
+      ? await writeReport(out, { dataDirectory: data, command: line, signal: terminal.signal, warn: terminal.note })
       : null;
   if (json) {
     const names = (jobs: readonly Job[]) => jobs.map(({ name }) => name);

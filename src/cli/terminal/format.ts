@@ -1,18 +1,4 @@
+export { byteSize, duration } from '../../core/quantities.ts';
+
 /** A fraction in per cent, such as `93.2 %`. */
 export const percent = (fraction: number): string => `${Number((100 * fraction).toFixed(1))} %`;
-
-/** Such as `42 s`, `3 min 20 s` or `5 h 07 min`. */
-export function duration(seconds: number): string {
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  const two = (value: number) => String(value).padStart(2, '0');
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
-  return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
-}
-
-/** Bytes in the unit that people read, such as `3.4 MB`. */
-export function byteSize(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
-  return `${Number((bytes / 1000 ** power).toPrecision(3))} ${units[power]}`;
-}

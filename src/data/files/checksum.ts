@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 
+/** A checksum, as hexadecimal digits. */
 export interface Checksum {
   readonly algorithm: 'md5' | 'sha1' | 'sha256';
   readonly digest: string;

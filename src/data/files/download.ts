@@ -8,6 +8,7 @@ import { InputError } from '../../core/errors.ts';
 import { systemReason } from '../../core/system-errors.ts';
 import type { Checksum } from './checksum.ts';
 
+/** How far the download of a file is. */
 export interface DownloadProgress {
   readonly file: string;
   /** Bytes on disk so far, those of an earlier attempt included. */
@@ -16,6 +17,7 @@ export interface DownloadProgress {
   readonly total: number | null;
 }
 
+/** An attempt to download that failed and will be repeated. */
 export interface DownloadFailure {
   readonly url: string;
   readonly reason: string;

@@ -19,8 +19,10 @@ export const datasets = {
   synthetic: syntheticDataset,
 } satisfies Readonly<Record<string, DatasetDefinition>>;
 
+/** The names of the data sets. */
 export type DatasetName = keyof typeof datasets;
 
+/** The names of all data sets. */
 export const datasetNames = Object.keys(datasets) as readonly DatasetName[];
 
 /** @throws UsageError if there is no data set of this name */

@@ -3,6 +3,7 @@ import { digestOf } from '../files/checksum.ts';
 import type { Dataset, DatasetDefinition, GeneratedSource, PixelShape, Split } from '../types.ts';
 import { DIGIT_DEFAULTS } from './defaults.ts';
 
+/** Options of the generated data set. */
 export interface SyntheticOptions {
   readonly key?: Key;
   readonly imageShape?: PixelShape;

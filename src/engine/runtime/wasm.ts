@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8';
  * `--experimental-wasm-revectorize`. Results depend on the build and, for the relaxed ones, on the CPU.
  */
 export const BUILDS = ['simd', 'relaxed', 'relaxed-revec'] as const;
+/** The builds of the kernels, of which the fastest that runs is taken. */
 export type KernelBuild = (typeof BUILDS)[number];
 
 /** Register tiles that a build's kernels take at once where a row has so many. */

@@ -54,6 +54,7 @@ export async function modelFiles(source: ModelSource): Promise<readonly ModelFil
   return paths.map((path) => ({ path, format }));
 }
 
+/** Options of loading a model for an evaluation. */
 export interface LoadOptions {
   /** Default: none, pixels in [0, 1]. */
   readonly preprocessing?: Preprocessing;

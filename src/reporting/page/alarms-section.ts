@@ -13,6 +13,7 @@ import type { ReportGroup } from '../report-data.ts';
 import type { RunRecord } from '../runs.ts';
 import { html } from './html.ts';
 import { type Column, type Section, table } from './page-parts.ts';
+import { plural } from './names.ts';
 
 interface SeenAlarm extends Pick<Alarm, 'status' | 'detail'> {
   readonly name: string;
@@ -39,6 +40,12 @@ function trainingAlarms(run: RunRecord): SeenAlarm[] {
   return hasEnoughEpochs(run.metrics)
     ? alarm('ok', 'Robust accuracy on held-out images does not fall while that on training images rises.')
     : alarm('not checked', 'It takes six epochs with a robust accuracy on held-out and on training images.');
+}
+
+/** Such as `14 checks, 0 raised`. */
+function gistOf(alarms: readonly SeenAlarm[]): string {
+  const checked = alarms.filter(({ status }) => status !== 'not checked').length;
+  return `${plural(checked, 'check')}, ${alarms.filter(({ status }) => status === 'raised').length} raised`;
 }
 
 /** Signs that figures of a group are not what they seem; null if nothing was checked. */
@@ -85,6 +92,7 @@ export function alarmsSection(group: ReportGroup): Section | null {
   return {
     id: 'alarms',
     title: 'Alarms',
+    folded: { gist: gistOf(seen), open: seen.some(({ status }) => status === 'raised') },
     body: html`<p>Signs that a robust accuracy is higher than it should be, and that training went on for too long (robust overfitting). An alarm is not checked if what it takes was not run.</p>
 <div class="card">${table(null, columns, groups)}</div>`,
   };

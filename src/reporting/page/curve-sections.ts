@@ -2,9 +2,8 @@
 
 import { seesOtherExamples } from '../../training/config/conditions.ts';
 import type { TrainConfig } from '../../training/config/config.ts';
-import { MEASURES, type Measure, measureOf } from '../../training/run/best-epoch.ts';
+import { type Measure, measureOf } from '../../training/run/best-epoch.ts';
 import type { MetricColumn, MetricRow } from '../../training/run/metrics.ts';
-import { type CurvePoint, curveChart, type Line, levelColor } from '../charts/charts.ts';
 import type { Series } from '../charts/series.ts';
 import { groupBy } from '../groups/group-by.ts';
 import { type ReportGroup, seriesSetting } from '../report-data.ts';
@@ -13,7 +12,8 @@ import { mean } from '../statistics/statistics.ts';
 import { type EpochsToAccuracy, measureName } from '../tables/epochs-to-accuracy.ts';
 import { formatSparsity, percent } from '../tables/table.ts';
 import { type Html, html } from './html.ts';
-import { type Column, chart, type LegendEntry, legend, type Section, table } from './page-parts.ts';
+import { type Column, chart, legend, type Section, table } from './page-parts.ts';
+import { type CurvePoint, curveChart, type Line, levelColor, rangeOf } from './charts.ts';
 
 /**
  * A column of metrics.csv over the epochs, or over what they had cost: a curve for each seed, and the mean over the runs that
@@ -23,30 +23,41 @@ function curvesOf(
   runs: readonly RunRecord[],
   column: MetricColumn | ((run: RunRecord) => MetricColumn),
   series: string,
-  { dashed = false, over = ({ epoch }) => epoch }: CurveOptions = {},
-): (CurvePoint & { readonly dashed: boolean })[] {
+  { over = ({ epoch }) => epoch, show = (y) => y.toPrecision(3) }: CurvesOptions = {},
+): CurvePoint[] {
   const single = runs.flatMap((run) =>
     run.metrics.flatMap((row, index) => {
       const [x, y] = [over(row), row[typeof column === 'function' ? column(run) : column]];
-      return x === null || y === null || !Number.isFinite(y) ? [] : [{ series, group: run.name, index, x, y, dashed }];
+      return x === null || y === null || !Number.isFinite(y)
+        ? []
+        : [{ series, group: run.name, index, x, y, title: '' }];
     }),
   );
   const complete = new Set(runs.filter(isComplete).map(({ name }) => name));
-  const averaged = single.filter(({ group }) => complete.has(group));
-  const means = groupBy(averaged, ({ index }) => index).map((points) => ({
-    series,
-    group: 'mean',
-    x: mean(points.map(({ x }) => x)),
-    y: mean(points.map(({ y }) => y)),
-    dashed,
-  }));
-  return runs.length > 1 || complete.size === 0 ? [...single, ...means] : means;
+  const averaged = complete.size === 0 ? single : single.filter(({ group }) => complete.has(group));
+  const means = groupBy(averaged, ({ index }) => index).map((points) => {
+    const y = mean(points.map((point) => point.y));
+    return {
+      series,
+      group: 'mean',
+      x: mean(points.map(({ x }) => x)),
+      y,
+      title: `${series}, epoch ${points[0].index + 1}: ${show(y)}`,
+    };
+  });
+  return new Set(runs).size > 1 ? [...single, ...means] : means;
 }
 
-interface CurveOptions {
-  readonly dashed?: boolean;
+interface CurvesOptions {
   readonly over?: (row: MetricRow) => number | null;
+  /** A value in words. */
+  readonly show?: (y: number) => string;
 }
+
+const asPercent = (y: number): string => `${percent(y)} %`;
+
+/** Whether there is a curve to draw, and not single dots. */
+const isCurve = (points: readonly CurvePoint[]): boolean => new Set(points.map(({ x }) => x)).size > 1;
 
 interface Panel {
   readonly title: string;
@@ -93,9 +104,8 @@ const accuracyTop = (runs: readonly RunRecord[]): number => {
   return Math.min(1, Math.ceil(4 * highest) / 4);
 };
 
-/** The column of metrics.csv that a run is judged by, and the other accuracy on held-out images. */
+/** The column of metrics.csv that a run is judged by. */
 const followed = ({ config }: RunRecord): Measure => measureOf(config);
-const other = (run: RunRecord): Measure => (followed(run) === MEASURES[0] ? MEASURES[1] : MEASURES[0]);
 
 /** A sentence for each run that the guard put back after its network collapsed; '' where none did. */
 const collapses = (runs: readonly RunRecord[]): string =>
@@ -108,63 +118,56 @@ const collapses = (runs: readonly RunRecord[]): string =>
     })
     .join('');
 
-/** Accuracy and loss over the epochs; null where no run has an epoch. */
+/** What learning curves show, a row of charts each. */
+const ROWS = [
+  { title: 'Robust accuracy', column: 'validation_robust_accuracy', percent: true },
+  { title: 'Clean accuracy', column: 'validation_clean_accuracy', percent: true },
+  { title: 'Training loss', column: 'train_loss', percent: false },
+] as const;
+
+/** Accuracies and loss over the epochs, on axes that all charts of a row share; null where no run has two epochs. */
 export async function learningSection(data: ReportGroup): Promise<Section | null> {
-  if (data.runs.every(({ metrics }) => metrics.length === 0)) return null;
   const lines = shortLines(data.series);
-  const perSeries = (runs: readonly RunRecord[], draw: (mine: readonly RunRecord[], name: string) => CurvePoint[]) =>
-    data.series.flatMap((series) => {
-      const mine = runs.filter((run) => series.matches(seriesSetting(data, run)));
-      return mine.length === 0 ? [] : draw(mine, series.shortName);
-    });
-  const panels = panelsOf(data);
-  const accuracies = panels.map(({ title, runs }) =>
-    chart(
-      title,
-      `Validation accuracy over the epochs at ${title}.`,
-      curveChart(
-        perSeries(runs, (mine, name) => [
-          ...curvesOf(mine, followed, name),
-          ...curvesOf(mine, other, name, { dashed: true }),
-        ]),
-        lines,
-        { percent: true, top: accuracyTop(data.runs) },
-      ),
-    ),
+  const epochs = rangeOf(data.runs.flatMap(({ metrics }) => metrics.map(({ epoch }) => epoch ?? Number.NaN)));
+  const rows = await Promise.all(
+    ROWS.map(async ({ title, column, percent: isShare }) => {
+      const panels = panelsOf(data)
+        .map((panel) => ({
+          ...panel,
+          points: data.series.flatMap((series) =>
+            curvesOf(
+              panel.runs.filter((run) => series.matches(seriesSetting(data, run))),
+              column,
+              series.shortName,
+              isShare ? { show: asPercent } : {},
+            ),
+          ),
+        }))
+        .filter(({ points }) => isCurve(points));
+      const y = isShare
+        ? ([0, accuracyTop(data.runs)] as const)
+        : rangeOf(panels.flatMap(({ points }) => points.map((point) => point.y)));
+      const charts = panels.map((panel) =>
+        chart(
+          panel.title,
+          `${isShare ? `${title} on validation images` : title} over the epochs at ${panel.title}.`,
+          curveChart(panel.points, lines, { percent: isShare, x: epochs, y }),
+        ),
+      );
+      return charts.length === 0
+        ? null
+        : html`<h3>${title}</h3>\n<div class="charts small-multiples">${await Promise.all(charts)}</div>`;
+    }),
   );
-  const losses = panels.map(({ title, runs }) =>
-    chart(
-      title,
-      `Training loss over the epochs at ${title}.`,
-      curveChart(
-        perSeries(runs, (mine, name) => curvesOf(mine, 'train_loss', name)),
-        lines,
-        { percent: false },
-      ),
-    ),
-  );
-  const undefended = data.runs.some((run) => measureName(followed(run)) === 'clean');
-  const defended = data.runs.some((run) => measureName(followed(run)) === 'robust');
-  const [solid, dashed] = !undefended
-    ? ['robust', 'clean']
-    : !defended
-      ? ['clean', 'robust']
-      : ['robust, of undefended nets clean', 'clean, of undefended nets robust'];
-  const entries: LegendEntry[] = [
-    ...lines,
-    { name: solid, color: 'var(--muted)' },
-    { name: dashed, color: 'var(--muted)', dashed: true },
-  ];
+  if (rows.every((row) => row === null)) return null;
   const unfinished = data.runs.some((run) => !isComplete(run));
+  const several = data.runs.length > 1;
   return {
     id: 'learning',
     title: 'Learning curves',
-    body: html`<p>Accuracy on held-out validation images, robust under PGD-10 at the ε that a run is configured with. Thin lines are single seeds, strong ones the mean${unfinished ? ' of those that are complete' : ''}.${collapses(data.runs)}</p>
-${legend(entries)}
-<h3>Accuracy</h3>
-<div class="charts small-multiples">${await Promise.all(accuracies)}</div>
-<h3 style="margin-top:20px">Training loss</h3>
-<div class="charts small-multiples">${await Promise.all(losses)}</div>`,
+    body: html`<p>Accuracy on held-out validation images, robust under PGD-10 at the ε that a run is configured with.${several ? ` Thin lines are single seeds, strong ones the mean${unfinished ? ' of those that are complete' : ''}.` : ''}${collapses(data.runs)}</p>
+${several ? legend(lines) : null}
+${rows}`,
   };
 }
 
@@ -176,45 +179,52 @@ export async function coefficientSection(data: ReportGroup): Promise<Section | n
   const sparsities = [...new Set(corrected.map(({ config }) => config.sparsity))].sort((a, b) => a - b);
   const lines = sparsities.map((sparsity, i) => ({ name: formatSparsity(sparsity), color: levelColor(i) }));
   const series = data.series.filter((line) => corrected.some((run) => line.matches(seriesSetting(data, run))));
-  const draw = (line: Series, column: MetricColumn, level?: number) =>
-    curveChart(
-      sparsities.flatMap((sparsity) =>
-        curvesOf(
-          corrected.filter((run) => run.config.sparsity === sparsity && line.matches(seriesSetting(data, run))),
-          column,
-          formatSparsity(sparsity),
-        ),
+  const epochs = rangeOf(corrected.flatMap(({ metrics }) => metrics.map(({ epoch }) => epoch ?? Number.NaN)));
+  const pointsOf = (line: Series, column: MetricColumn) =>
+    sparsities.flatMap((sparsity) =>
+      curvesOf(
+        corrected.filter((run) => run.config.sparsity === sparsity && line.matches(seriesSetting(data, run))),
+        column,
+        formatSparsity(sparsity),
       ),
-      lines,
-      { percent: false, level },
     );
-  const drawn = (line: Series, column: MetricColumn, draws: () => Promise<Html>) =>
-    corrected.some((run) => line.matches(seriesSetting(data, run)) && has(column)(run)) ? [draws()] : [];
-  const charts = await Promise.all(
-    series.flatMap((line) => [
-      ...drawn(line, 'c', () =>
-        chart(
-          `${line.name}: coefficient c`,
-          `The coefficient c of ${line.name} over the epochs, a line a sparsity.`,
-          draw(line, 'c'),
-        ),
+  const row = async (title: string, column: MetricColumn, words: string, level?: number): Promise<Html | null> => {
+    const panels = series
+      .map((line) => ({ line, points: pointsOf(line, column) }))
+      .filter(({ points }) => isCurve(points));
+    const y = rangeOf([
+      ...panels.flatMap(({ points }) => points.map((point) => point.y)),
+      ...(level === undefined ? [] : [level]),
+    ]);
+    const charts = panels.map(({ line, points }) =>
+      chart(
+        line.name,
+        `${words} of ${line.name} over the epochs, a line a sparsity.`,
+        curveChart(points, lines, { percent: false, x: epochs, y, level }),
       ),
-      ...drawn(line, 'variance_ratio', () =>
-        chart(
-          `${line.name}: variance of the gradient, corrected over plain`,
-          `Gradient variance with correction over that without, for ${line.name}, over the epochs; below 1 the correction helps.`,
-          draw(line, 'variance_ratio', 1),
-        ),
-      ),
-    ]),
-  );
+    );
+    return charts.length === 0
+      ? null
+      : html`<h3>${title}</h3>\n<div class="charts small-multiples">${await Promise.all(charts)}</div>`;
+  };
+  const rows = [
+    await row('Coefficient c', 'c', 'The coefficient c'),
+    await row(
+      'Variance of the gradient, corrected over plain',
+      'variance_ratio',
+      'Gradient variance with correction over that without',
+      1,
+    ),
+  ];
+  if (rows.every((each) => each === null)) return null;
   const biased = corrected.some(({ config }) => seesOtherExamples(config));
   return {
     id: 'coefficient',
     title: 'The correction',
+    folded: { gist: 'coefficient and variance over the epochs' },
     body: html`<p>How much of the snapshot's gradient is taken over (c), and what that does to the variance of the gradient: below 1 the correction reduces it.${biased ? ' The ratio is blind to bias: where a pre-pass saw other examples than the steps (published, published-bsr), it does not say whether the corrected gradient still points where that of training does.' : ''}</p>
-${legend(lines)}
-<div class="charts small-multiples">${charts}</div>`,
+${lines.length > 1 ? legend(lines) : null}
+${rows}`,
   };
 }
 
@@ -252,23 +262,27 @@ export async function epochsSection(data: ReportGroup): Promise<Section | null> 
   };
   const measureIn = ([{ run }]: (typeof compared)[number]) => measureName(run.measure);
   const lines = shortLines(data.series);
+  const panels = compared
+    .map((group) => ({
+      group,
+      points: groupBy(group, (entry) => seriesOf(entry)?.shortName ?? '').flatMap((entries) =>
+        curvesOf(
+          entries.flatMap(({ run }) => runs.get(run.run) ?? []),
+          followed,
+          seriesOf(entries[0])?.shortName ?? '',
+          { over: gradientsOf, show: asPercent },
+        ),
+      ),
+    }))
+    .filter(({ points }) => isCurve(points));
+  const x = rangeOf(panels.flatMap(({ points }) => points.map((point) => point.x)));
+  const y = rangeOf(panels.flatMap(({ group, points }) => [group[0].target, ...points.map((point) => point.y)]));
   const charts = await Promise.all(
-    compared.map((group) =>
+    panels.map(({ group, points }) =>
       chart(
         titleOf(group),
         `${measureIn(group) === 'robust' ? 'Robust' : 'Clean'} validation accuracy at ${titleOf(group)} against the gradient evaluations of training; the target is ${percent(group[0].target)} %.`,
-        curveChart(
-          groupBy(group, (entry) => seriesOf(entry)?.shortName ?? '').flatMap((entries) =>
-            curvesOf(
-              entries.flatMap(({ run }) => runs.get(run.run) ?? []),
-              followed,
-              seriesOf(entries[0])?.shortName ?? '',
-              { over: gradientsOf },
-            ),
-          ),
-          lines,
-          { percent: true, fit: true, level: group[0].target, x: 'gradient evaluations' },
-        ),
+        curveChart(points, lines, { percent: true, x, y, level: group[0].target, over: 'gradient evaluations' }),
       ),
     ),
   );
@@ -302,6 +316,6 @@ export async function epochsSection(data: ReportGroup): Promise<Section | null> 
     body: html`<p>Until the ${explained} was for two consecutive epochs at or above what plain SGD ends with in the same setting (the mean over its seeds, dashed). Averages are over the runs that got there; the others spent their whole budget. The charts show the same accuracy against what training had cost: gradients of images and of weights, attack and pre-pass included.</p>
 ${legend(lines.filter(({ name }) => groups.some(([entry]) => seriesOf(entry)?.shortName === name)))}
 <div class="charts small-multiples">${charts}</div>
-<div class="card" style="margin-top:14px">${table(null, columns, groups)}</div>`,
+<div class="card">${table(null, columns, groups)}</div>`,
   };
 }

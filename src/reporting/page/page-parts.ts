@@ -1,25 +1,52 @@
 // What pages are put together from: the document, sections, tables, charts and legends.
 
-import { plot } from '../charts/plots.ts';
-import { Html, html } from './html.ts';
+import { Html, html, type Content } from './html.ts';
+import { PAGE_SCRIPT, scriptSource } from './page-script.ts';
 import { PAGE_STYLE } from './page-style.ts';
+import { plot } from './plots.ts';
 
-/** A whole page that needs nothing beside itself: no script, no font, no request. */
-export const htmlDocument = (title: string, body: Html): string =>
+export interface DocumentOptions {
+  readonly script?: string;
+  /** Whether the script may ask the server that the page came from. */
+  readonly live?: boolean;
+  /** What else stands in the head. */
+  readonly head?: Html;
+}
+
+/** A whole page that needs nothing beside itself. Its policy lets no script run but its own, and nothing be loaded. */
+export const htmlDocument = (
+  title: string,
+  body: Html,
+  { script = PAGE_SCRIPT, live = false, head }: DocumentOptions = {},
+): string =>
   html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policyOf(script, live)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${title}</title>
-<style>${new Html(PAGE_STYLE)}</style>
+${head ?? null}<style>${new Html(PAGE_STYLE)}</style>
 </head>
 <body>
 ${body}
+<script>${new Html(script)}</script>
 </body>
 </html>
 `.text;
+
+/** The content security policy of a page with this script. */
+export const policyOf = (script: string, live: boolean): string =>
+  [
+    "default-src 'none'",
+    'img-src data:',
+    "style-src 'unsafe-inline'",
+    `script-src ${scriptSource(script)}`,
+    ...(live ? ["connect-src 'self'"] : []),
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
 
 /** A part of a page that its table of contents leads to. */
 export interface Section {
@@ -27,7 +54,16 @@ export interface Section {
   readonly id: string;
   readonly title: string;
   readonly body: Html;
+  /** Left out, the section is open. Folded, its heading says in a few words what is inside. */
+  readonly folded?: { readonly gist: Content; readonly open?: boolean };
 }
+
+export const showSection = ({ id, title, body, folded }: Section): Html =>
+  folded === undefined
+    ? html`<section><h2 id="${id}">${title}</h2>
+${body}</section>\n`
+    : html`<section><details class="fold"${folded.open ? new Html(' open') : null}><summary><h2 id="${id}">${title}</h2> <span class="muted">${folded.gist}</span></summary>
+${body}</details></section>\n`;
 
 /** A column of a page's table. */
 export interface Column<Row> {
@@ -35,19 +71,38 @@ export interface Column<Row> {
   readonly left?: boolean;
   readonly wrap?: boolean;
   cell(row: Row): string | number | Html | null;
+  /** What the rows are sorted by; left out, the cell's text. */
+  value?(row: Row): string | number;
+}
+
+export interface TableOptions {
+  /** Whether a reader with scripts can sort it. */
+  readonly sortable?: boolean;
+  /** Whether a phone shows each row as a block, its cells under one another. */
+  readonly stacks?: boolean;
 }
 
 /** A table whose first column names its rows; wide ones scroll by themselves. */
-export function table<Row>(caption: string | null, columns: readonly Column<Row>[], rows: readonly Row[]): Html {
+export function table<Row>(
+  caption: Content,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  { sortable = false, stacks = false }: TableOptions = {},
+): Html {
   const alignment = ({ left, wrap }: Column<Row>) => (wrap ? 'wrap' : left ? 'left' : '');
-  return html`<div class="scroll"><table>${caption === null ? null : html`<caption><span>${caption}</span></caption>`}
+  const value = (column: Column<Row>, row: Row) => [
+    column.value !== undefined && html` data-value="${column.value(row)}"`,
+    stacks && html` data-title="${column.title}"`,
+  ];
+  const kind = [sortable && 'sortable', stacks && 'stacks'].filter(Boolean).join(' ');
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Table"><table class="${kind}">${caption === null ? null : html`<caption><span>${caption}</span></caption>`}
 <thead><tr>${columns.map((column) => html`<th scope="col" class="${column.left || column.wrap ? 'left' : ''}">${column.title}</th>`)}</tr></thead>
 <tbody>${rows.map(
     (row) =>
       html`<tr>${columns.map((column, i) =>
         i === 0
-          ? html`<th scope="row" class="${alignment(column)}">${column.cell(row)}</th>`
-          : html`<td class="${alignment(column)}">${column.cell(row)}</td>`,
+          ? html`<th scope="row" class="${alignment(column)}"${value(column, row)}>${column.cell(row)}</th>`
+          : html`<td class="${alignment(column)}"${value(column, row)}>${column.cell(row)}</td>`,
       )}</tr>`,
   )}</tbody></table></div>`;
 }

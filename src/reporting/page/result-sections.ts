@@ -9,9 +9,9 @@ import type { LeftOut, RunRecord } from '../runs.ts';
 import type { ResultRow } from '../tables/results.ts';
 import type { SummaryCell } from '../tables/summary.ts';
 import { formatAccuracy, formatSparsity, formatSpread, percent } from '../tables/table.ts';
-import { nameOf } from './accuracy-sections.ts';
 import { html } from './html.ts';
 import { type Column, details, type Section, table } from './page-parts.ts';
+import { nameOf, plural } from './names.ts';
 
 /** Tables of the means, for every kept checkpoint, and of every single run. */
 export function resultsSection(data: ReportGroup): Section | null {
@@ -37,7 +37,7 @@ export function resultsSection(data: ReportGroup): Section | null {
     type Group = (typeof groups)[number];
     const columns: Column<Group>[] = [
       { title: 'sparsity', left: true, cell: ([{ setting }]) => formatSparsity(setting.sparsity ?? 0) },
-      { title: 'net', left: true, cell: ([cell]) => nameOf(data.series, cell) },
+      { title: 'network', left: true, cell: ([cell]) => nameOf(data.series, cell) },
       { title: 'method', left: true, cell: ([{ setting }]) => setting.method },
       { title: 'images', cell: ([{ setting }]) => setting.n },
       { title: 'seeds', cell: ([{ rows }]) => rows.length },
@@ -52,7 +52,7 @@ export function resultsSection(data: ReportGroup): Section | null {
         }),
       ),
     ];
-    return html`<div class="card" style="margin-bottom:14px"><h3>Checkpoint: ${checkpoint}</h3>${table(
+    return html`<div class="card"><h3>Checkpoint: ${checkpoint}</h3>${table(
       `Mean ± standard deviation over seeds of complete runs, ε ${formatEpsilon(epsilon)} (${norm}).`,
       columns,
       groups,
@@ -106,6 +106,12 @@ export function configurationSection({ runs }: ReportData): Section | null {
   return {
     id: 'configuration',
     title: 'Configuration',
+    folded: {
+      gist:
+        differing.length === 0
+          ? plural(shared.length, 'setting')
+          : `${plural(differing.length, 'setting')} differ${differing.length === 1 ? 's' : ''}`,
+    },
     body: html`<p>Every setting of every run. A run is made again from its <code>config.json</code> with <code>equipoise train --config</code>.</p>
 ${
   differing.length === 0

@@ -10,9 +10,10 @@ import { parseJson } from '../../core/parse-json.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { batchImages, batchLabels } from '../../data/batch.ts';
 import { testIndices } from '../../data/split.ts';
-import { type Dataset } from '../../data/types.ts';
+import type { Dataset } from '../../data/types.ts';
 import { predict } from '../../evaluation/targets/predict.ts';
 import type { Target } from '../../evaluation/targets/target.ts';
+import { type Breakdown, breakdownSchema } from '../breakdown.ts';
 import { drawPictures, type Pictures } from './pictures.ts';
 import { isPngBase64 } from './png.ts';
 
@@ -61,10 +62,20 @@ export interface Gallery {
   readonly images: readonly GalleryImage[];
 }
 
+/** What gallery.json holds. */
+export interface KeptPictures {
+  /** Names the networks, the data and the attack that the rest was made of. */
+  readonly identity: string;
+  readonly gallery: Gallery;
+  /** Of a report on a single run. */
+  readonly breakdown?: Breakdown;
+}
+
 const png = z.string().refine(isPngBase64, 'expected a PNG file in base64');
 
 const keptSchema = z.object({
   identity: z.string(),
+  breakdown: breakdownSchema.optional(),
   gallery: z.object({
     norm: z.enum(Object.keys(norms) as [NormName, ...NormName[]]),
     epsilon: z.number().positive(),
@@ -96,8 +107,7 @@ const keptSchema = z.object({
  * @param source what messages call the file, such as its path
  * @throws InputError that names the file and the field that is wrong
  */
-export const parseGallery = (text: string, source: string): { readonly identity: string; readonly gallery: Gallery } =>
-  parseJson(text, source, keptSchema);
+export const parseGallery = (text: string, source: string): KeptPictures => parseJson(text, source, keptSchema);
 
 /** Enough steps that the pictures show what the attack can do. */
 const STEPS = 40;

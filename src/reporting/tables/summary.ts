@@ -36,6 +36,10 @@ export const SUMMARY_COLUMNS = [
   'clean_accuracy_std',
   'robust_accuracy_mean',
   'robust_accuracy_std',
+  'nonzeros_mean',
+  'flops_mean',
+  'bytes_mean',
+  'train_seconds_mean',
   'pairs',
   'clean_difference',
   'clean_difference_low',
@@ -75,6 +79,11 @@ const CELL = [
   'alpha',
 ] as const satisfies readonly (keyof ResultRow)[];
 
+/** Columns of results.csv that say what a network costs. */
+export const COST_COLUMNS = ['nonzeros', 'flops', 'bytes', 'train_seconds'] as const;
+
+export type CostColumn = (typeof COST_COLUMNS)[number];
+
 /** The runs of one configuration over its seeds, under one attack. */
 export interface SummaryCell {
   /** The first of them: what they share, with the settings beyond its columns that tell it from other cells. */
@@ -83,6 +92,8 @@ export interface SummaryCell {
   readonly rows: readonly ResultRow[];
   readonly clean: MeanAndDeviation;
   readonly robust: MeanAndDeviation;
+  /** Means over the seeds; null where one is not known. */
+  readonly costs: { readonly [Column in CostColumn]: number | null };
   /** This cell minus that of plain SGD, over the seeds that both have; null where there is no such cell or seed. */
   readonly differences: Differences | null;
 }
@@ -129,6 +140,7 @@ export function summarize(
       rows,
       clean: spread(rows, 'clean_accuracy'),
       robust: spread(rows, 'robust_accuracy'),
+      costs: Object.fromEntries(COST_COLUMNS.map((column) => [column, meanOf(rows, column)])) as SummaryCell['costs'],
       differences: differencesOf(rows, baseline),
     };
   });
@@ -138,6 +150,12 @@ type AccuracyColumn = 'clean_accuracy' | 'robust_accuracy';
 
 const values = (rows: readonly ResultRow[], column: AccuracyColumn): number[] =>
   rows.map((row) => row[column] ?? Number.NaN);
+
+/** The mean of a column; null where a value of it is not known. */
+function meanOf(rows: readonly ResultRow[], column: CostColumn): number | null {
+  const known = rows.flatMap((row) => row[column] ?? []);
+  return known.length === rows.length ? mean(known) : null;
+}
 
 const spread = (rows: readonly ResultRow[], column: AccuracyColumn): MeanAndDeviation => ({
   mean: mean(values(rows, column)),
@@ -169,7 +187,7 @@ const bySeed = ({ seeds }: Differences, { differences }: PairedDifference): stri
 export const formatSummary = (cells: readonly SummaryCell[]): string =>
   formatCsv(
     SUMMARY_COLUMNS,
-    cells.map(({ setting, rows, clean, robust, differences }) => ({
+    cells.map(({ setting, rows, clean, robust, costs, differences }) => ({
       group: setting.group,
       dataset: setting.dataset,
       dataset_sha256: setting.dataset_sha256,
@@ -194,6 +212,10 @@ export const formatSummary = (cells: readonly SummaryCell[]): string =>
       clean_accuracy_std: clean.deviation,
       robust_accuracy_mean: robust.mean,
       robust_accuracy_std: robust.deviation,
+      nonzeros_mean: costs.nonzeros,
+      flops_mean: costs.flops,
+      bytes_mean: costs.bytes,
+      train_seconds_mean: costs.train_seconds,
       pairs: differences?.clean.n ?? null,
       clean_difference: differences?.clean.estimate?.mean ?? null,
       clean_difference_low: differences?.clean.estimate?.low ?? null,

@@ -22,6 +22,7 @@ interface Recipe extends Omit<Occasion, 'dataset' | 'model'> {
   readonly settings: (occasion: Occasion) => TrainOptions;
 }
 
+/** The names of the recipes. */
 export type RecipeName = NonNullable<TrainOptions['recipe']>;
 
 const SGD = { batchSize: 128, lr: 0.1, momentum: 0.9 } as const;
@@ -58,6 +59,7 @@ const RIGL_END = 75_000 / 97_656;
 /** A fifth of the learning rate after every 30,000 of 97,656 steps, 250 epochs, there. */
 const RIGL_DROP = 30_000 / 97_656;
 
+/** The papers' schedules by name. */
 export const recipes: { readonly [Name in RecipeName]: Recipe } = {
   /**
    * Özdenizci and Legenstein (2021), as IGITUGraz/SparseAdversarialTraining. SGDW of tensorflow-addons subtracts λ'·w,

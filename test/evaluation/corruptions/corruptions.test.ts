@@ -13,7 +13,7 @@ import {
   meanCorruptionError,
   readCorruptionEvaluations,
 } from '../../../src/evaluation/corruptions/record.ts';
-import { corruptionSection, formatCorruptions } from '../../../src/reporting/corruption-section.ts';
+import { corruptionSection, formatCorruptions } from '../../../src/reporting/page/corruption-section.ts';
 import type { ReportGroup } from '../../../src/reporting/report-data.ts';
 import type { RunRecord } from '../../../src/reporting/runs.ts';
 import { useBackend } from '../../backend.ts';

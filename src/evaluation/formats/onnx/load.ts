@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { sha256Of, sha256OfFiles } from '../../../checkpoints/files/digest.ts';
 import { largestWeights, readWhole } from '../../../checkpoints/files/inside.ts';
 import { sizeOf } from '../../../core/structure.ts';
+import type { PixelShape } from '../../../data/types.ts';
 import { activationNote, type LoadedModel, type LoadRequest } from '../format.ts';
 import { inBatches } from '../in-batches.ts';
 import { countNonzeros } from '../model-json.ts';
@@ -13,7 +14,7 @@ import type { Call } from './call.ts';
 import { rawBytes, readDataFiles } from './external-data.ts';
 import { checkGraph, type Graph } from './graph.ts';
 import { fitGraphInput } from './input.ts';
-import type { NodeRecord } from './model.ts';
+import type { NodeRecord, TensorRecord } from './model.ts';
 import { decodeModel } from './protobuf.ts';
 import { runNode, runNodes } from './run.ts';
 import { readStored } from './tensors.ts';
@@ -24,15 +25,10 @@ const SMALL = 1024;
 
 export async function loadOnnx({ path, images }: LoadRequest): Promise<LoadedModel> {
   const { graph, weights, file } = await readGraph(path);
-  const { inputShape, batch, toInput, notes } = fitGraphInput(graph.input, images?.imageShape ?? null);
-  const { constants, rest, once, nonzeros, dispose } = prepare(graph, weights);
-  const { opset, input, output, classes, activation } = graph;
-  const run = (pixels: Tensor): Tensor => {
-    const known = new Map(constants).set(input.name, toInput(pixels as Tensor4D));
-    return tensorOf(runNodes(rest, known, { opset, once }).get(output) as Value);
-  };
+  const { model, inputShape, nonzeros, notes, dispose } = onnxClassifier(graph, weights, images?.imageShape ?? null);
+  const { classes, activation } = graph;
   return {
-    model: (pixels) => tf.tidy(() => inBatches(batch, pixels, run) as Tensor2D),
+    model,
     record: {
       ...file,
       ...nonzeros,
@@ -48,10 +44,33 @@ export async function loadOnnx({ path, images }: LoadRequest): Promise<LoadedMod
   };
 }
 
+/** A graph as a function from images to logits. */
+interface OnnxClassifier extends Pick<Prepared, 'nonzeros' | 'dispose'> {
+  /** Images [batch, height, width, channels], borrowed; the logits belong to the caller. */
+  model(images: Tensor4D): Tensor2D;
+  readonly inputShape: LoadedModel['inputShape'];
+  readonly notes: readonly string[];
+}
+
+/** Makes the function. Its weights live until `dispose`. */
+export function onnxClassifier(graph: Graph, weights: Weights, imageShape: PixelShape | null): OnnxClassifier {
+  const { inputShape, batch, toInput, notes } = fitGraphInput(graph.input, imageShape);
+  const { constants, rest, once, nonzeros, dispose } = prepare(graph, weights);
+  const { opset, input, output } = graph;
+  const run = (pixels: Tensor): Tensor => {
+    const known = new Map(constants).set(input.name, toInput(pixels as Tensor4D));
+    return tensorOf(runNodes(rest, known, { opset, once }).get(output) as Value);
+  };
+  const model = (pixels: Tensor4D): Tensor2D => tf.tidy(() => inBatches(batch, pixels, run) as Tensor2D);
+  return { model, inputShape, nonzeros, notes, dispose };
+}
+
+/** Stored tensors in memory, by name. */
+type Weights = ReadonlyMap<string, Value>;
+
 interface ReadGraph {
   readonly graph: Graph;
-  /** In memory, by name. */
-  readonly weights: ReadonlyMap<string, Value>;
+  readonly weights: Weights;
   readonly file: { readonly sha256: string; readonly bytes: number };
 }
 
@@ -60,18 +79,25 @@ async function readGraph(path: string): Promise<ReadGraph> {
   const bytes = await readWhole(path, largestWeights());
   const { graph, initializers } = checkGraph(decodeModel(bytes, path), path);
   const files = await readDataFiles(path, initializers);
-  const weights = new Map<string, Value>();
-  for (const tensor of initializers) weights.set(tensor.name, readStored(tensor, rawBytes(tensor, files)));
   const all = [{ path, bytes }, ...files.values()];
   return {
     graph,
-    weights,
+    weights: weightsOf(initializers, files),
     file: {
       sha256: files.size === 0 ? sha256Of(bytes) : sha256OfFiles(all),
       bytes: all.reduce((total, file) => total + file.bytes.length, 0),
     },
   };
 }
+
+/** Reads a model that has no files of weights beside it. */
+export function decodeOnnx(bytes: Uint8Array, source: string): Pick<ReadGraph, 'graph' | 'weights'> {
+  const { graph, initializers } = checkGraph(decodeModel(bytes, source), source);
+  return { graph, weights: weightsOf(initializers, new Map()) };
+}
+
+const weightsOf = (initializers: readonly TensorRecord[], files: Parameters<typeof rawBytes>[1]): Weights =>
+  new Map(initializers.map((tensor) => [tensor.name, readStored(tensor, rawBytes(tensor, files))]));
 
 interface Prepared {
   /** The weights, and what depends on them alone. */
@@ -84,7 +110,7 @@ interface Prepared {
 }
 
 /** Computes what does not depend on the images. */
-function prepare({ opset, nodes, output }: Graph, weights: ReadonlyMap<string, Value>): Prepared {
+function prepare({ opset, nodes, output }: Graph, weights: Weights): Prepared {
   const owned = new Set<Tensor>();
   const dispose = (): void => {
     tf.dispose([...owned]);

@@ -1,11 +1,12 @@
+// A chart as inline SVG, drawn when the page is written, so that a page needs no script.
+
 import type { TopLevelSpec } from 'vega-lite';
-import { type Html, Html as HtmlText, html } from '../page/html.ts';
+import { type Html, Html as HtmlText, html } from './html.ts';
 
 /** Part of a chart's record that every chart has: colours are CSS custom properties, so a page decides on them. */
 const CONFIG = {
   background: 'transparent',
   font: 'inherit',
-  aria: false,
   view: { stroke: null },
   axis: {
     domainColor: 'var(--axis)',
@@ -24,11 +25,13 @@ const CONFIG = {
   axisY: { domain: false, ticks: false },
 } as const;
 
-/** The common part of a chart's size. */
-export const CHART_SIZE = { width: 400, height: 240 } as const;
+/** A point as Vega writes it: its description becomes a title, which browsers show where the pointer rests. */
+const POINT = /<path aria-label="([^"]*)" role="graphics-symbol" aria-roledescription="point"([^>]*?)\/>/g;
+/** What Vega tells assistive technology of single marks. The chart is one image with one description instead. */
+const ARIA = / (?:aria-[a-z]+|role)="[^"]*"/g;
 
 /**
- * A chart as inline SVG, drawn here so that a page needs no script.
+ * A chart as inline SVG.
  *
  * @param spec of Vega-Lite, with its data inside; nothing is loaded
  * @param title says what is shown, for those who do not see it
@@ -40,6 +43,9 @@ export async function plot(spec: object, title: string): Promise<Html> {
   const svg = await view.toSVG();
   view.finalize();
   const [, width, height] = /width="([\d.]+)" height="([\d.]+)"/.exec(svg) ?? [];
-  const body = svg.slice(svg.indexOf('>') + 1);
-  return html`<svg class="plot" role="img" aria-label="${title}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" style="max-width:${Math.round(1.15 * Number(width))}px"><title>${title}</title>${new HtmlText(body)}`;
+  const body = svg
+    .slice(svg.indexOf('>') + 1)
+    .replace(POINT, '<path$2><title>$1</title></path>')
+    .replace(ARIA, '');
+  return html`<svg class="plot" role="img" aria-label="${title}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" style="max-width:${Math.round(1.15 * Number(width))}px">${new HtmlText(body)}`;
 }

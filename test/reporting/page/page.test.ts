@@ -1,21 +1,23 @@
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { decode } from 'fast-png';
-import { writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
-import { InputError } from '../../src/core/errors.ts';
-import { seriesOf } from '../../src/reporting/charts/series.ts';
-import { html } from '../../src/reporting/page/html.ts';
-import { renderPage } from '../../src/reporting/page/page.ts';
-import { pngBase64 } from '../../src/reporting/pictures/png.ts';
-import { writeReport } from '../../src/reporting/report.ts';
-import { collectReport, headlineCells, withGallery } from '../../src/reporting/report-data.ts';
-import { type RunRecord, readRuns } from '../../src/reporting/runs.ts';
-import { formatMetricRow, METRICS_HEADER } from '../../src/training/run/metrics.ts';
-import { runFolder } from '../../src/training/run/run-folder.ts';
-import { rejection } from '../rejection.ts';
-import { sampleGallery, sampleRuns } from './sample.ts';
+import { writeCheckpoint } from '../../../src/checkpoints/checkpoint.ts';
+import { InputError } from '../../../src/core/errors.ts';
+import { html } from '../../../src/reporting/page/html.ts';
+import { renderPage } from '../../../src/reporting/page/page.ts';
+import { PAGE_SCRIPT } from '../../../src/reporting/page/page-script.ts';
+import { pngBase64 } from '../../../src/reporting/pictures/png.ts';
+import { writeReport } from '../../../src/reporting/report.ts';
+import { collectReport, headlineCells, withGallery } from '../../../src/reporting/report-data.ts';
+import { type RunRecord, readRuns } from '../../../src/reporting/runs.ts';
+import { seriesOf } from '../../../src/reporting/charts/series.ts';
+import { formatMetricRow, METRICS_HEADER } from '../../../src/training/run/metrics.ts';
+import { runFolder } from '../../../src/training/run/run-folder.ts';
+import { rejection } from '../../rejection.ts';
+import { sampleGallery, sampleRuns } from '../sample.ts';
 
 const runs = sampleRuns();
 
@@ -25,8 +27,20 @@ describe('the page', () => {
     page = await renderPage(withGallery(collectReport(runs, 'A <title> & more'), sampleGallery()));
   });
 
-  it('asks nothing of the network and runs no script', () => {
-    expect(page).not.to.match(/<script|<link|<iframe|@import|\son\w+="/i);
+  it('asks nothing of the network, and its policy lets no script run but its own', () => {
+    const scripts = [...page.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(([, text]) => text);
+    expect(scripts).to.deep.equal([PAGE_SCRIPT]);
+    const hash = createHash('sha256').update(PAGE_SCRIPT).digest('base64');
+    const [, policy] = /<meta http-equiv="Content-Security-Policy" content="([^"]*)">/.exec(page) ?? [];
+    expect(policy.replaceAll('&#39;', "'").split('; ')).to.deep.equal([
+      "default-src 'none'",
+      'img-src data:',
+      "style-src 'unsafe-inline'",
+      `script-src 'sha256-${hash}'`,
+      "base-uri 'none'",
+      "form-action 'none'",
+    ]);
+    expect(page.replace(PAGE_SCRIPT, '')).not.to.match(/<script(?!>)|<link|<iframe|@import|\son\w+="/i);
     const sources = [...page.matchAll(/\s(?:src|href|xlink:href|data)="([^"]*)"/g)].map(([, target]) => target);
     expect(sources.length).to.be.above(18);
     for (const source of sources) expect(source).to.match(/^(#|data:image\/png;base64,)/);
@@ -34,18 +48,21 @@ describe('the page', () => {
     expect(page).not.to.match(/url\((?!#)/);
   });
 
-  it('opens with accuracy against sparsity, then the gallery, then accuracy against ε', () => {
+  it('opens with accuracy and cost, then the leaderboard, and ends with where it comes from', () => {
     const ids = [...page.matchAll(/<h2 id="([\w-]+)"/g)].map(([, id]) => id);
     expect(ids).to.deep.equal([
-      'sparsity',
+      'accuracy',
+      'leaderboard',
+      'differences',
       'gallery',
       'epsilon',
       'learning',
-      'coefficient',
       'epochs',
-      'alarms',
+      'coefficient',
       'results',
+      'alarms',
       'configuration',
+      'sources',
     ]);
   });
 
@@ -61,7 +78,9 @@ describe('the page', () => {
   it('tells every chart and picture in words', () => {
     const charts = [...page.matchAll(/<svg class="plot" role="img" aria-label="([^"]*)"/g)].map(([, label]) => label);
     expect(charts.length).to.be.above(10);
-    expect(charts[0]).to.match(/Robust accuracy against sparsity.*AGENT at 99 %: \d+\.\d ± \d\.\d %/);
+    expect(charts[0]).to.match(
+      /^Robust and clean accuracy against sparsity.*AGENT, 99 % sparse: \d+\.\d ± \d\.\d % robust/,
+    );
     expect(page.match(/<img /g)?.length).to.equal(18);
     expect(page.match(/<img [^>]*alt="[^"]+/g)?.length).to.equal(18);
   });
@@ -119,7 +138,7 @@ describe('the page', () => {
         'T',
       ),
     );
-    expect(page).to.contain('Robust overfitting</span> in 1 run:');
+    expect(page).to.contain('Robust overfitting in 1 run:');
     expect(page).to.contain('raised in 1 of 3');
     expect(page).to.match(
       new RegExp(`${runs[3].name}: Robust overfitting: robust accuracy on held-out images was 48\\.0 %`),

@@ -7,89 +7,24 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { writeCheckpoint } from '../../src/checkpoints/checkpoint.ts';
-import { EXPORT_FORMATS, exportModel } from '../../src/checkpoints/exchange/export.ts';
 import { importModel } from '../../src/checkpoints/exchange/import.ts';
 import { networkOf, networkOnly } from '../../src/checkpoints/exchange/network.ts';
 import { loadModel } from '../../src/checkpoints/load-model.ts';
 import { encodePytorch } from '../../src/checkpoints/pytorch/exported.ts';
 import { encodeCheckpoint } from '../../src/checkpoints/safetensors/encode.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
-import type { Checkpoint, ModelRecord } from '../../src/checkpoints/types.ts';
+import type { ModelRecord } from '../../src/checkpoints/types.ts';
 import { InputError, UsageError } from '../../src/core/errors.ts';
-import { foldIn, normal, sample, seedKey, uniform } from '../../src/core/key.ts';
-import {
-  disposeParams,
-  disposeTensors,
-  isKernel,
-  type Param,
-  type Params,
-  type Tensors,
-  trainable,
-} from '../../src/core/params.ts';
+import { sample, uniform } from '../../src/core/key.ts';
+import { disposeParams, disposeTensors, isKernel, type Param, type Params, trainable } from '../../src/core/params.ts';
 import { sizeOf, structure } from '../../src/core/structure.ts';
+import { EXPORT_FORMATS, exportModel } from '../../src/evaluation/export.ts';
+import { loadTarget } from '../../src/evaluation/targets/target.ts';
 import { apply } from '../../src/models/init.ts';
 import { parametersOf, statisticsOf } from '../../src/models/inspect.ts';
 import { buildModel, type ModelName, models } from '../../src/models/models.ts';
-
-const key = seedKey('export');
-
-/** A checkpoint with weights everywhere, every second kernel sparse, and everything that training adds. */
-function checkpointOf(name: string): Checkpoint {
-  const inputShape: [number, number, number] = name.startsWith('vgg') ? [32, 32, 3] : [16, 20, 3];
-  const width = name === 'mlp' || name.startsWith('lenet') ? 0.1 : 1 / 16;
-  // One that normalises its images.
-  const normalize = { mean: [0.4914, 0.4822, 0.4465], std: [0.2471, 0.2435, 0.2616] };
-  const model = { name, width, inputShape, classes: 7, ...(name === 'preactresnet18' && { normalize }) };
-  const program = buildModel(name, model);
-  let kernels = 0;
-  const params: Params = Object.fromEntries(
-    parametersOf(program).map(({ name: parameter, shape }): [string, Param] => {
-      const values = normal(foldIn(key, parameter), sizeOf(shape)).map((value) => value * 0.2);
-      if (!isKernel(parameter) || kernels++ % 2 === 0) return [parameter, tf.tensor(values, [...shape])];
-      const count = Math.ceil(0.2 * values.length);
-      const positions = Int32Array.from(sample(foldIn(key, 'mask'), count, values.length)).sort();
-      const active = values.slice(0, count);
-      // As freshly grown weights are, and as rounding can leave one.
-      active.set([0, -0].slice(0, count));
-      return [parameter, { structure: structure(shape, positions), values: tf.tensor1d(active) }];
-    }),
-  );
-  const state: Tensors = Object.fromEntries(
-    statisticsOf(program).map(({ name: statistic, shape }) => [
-      statistic,
-      tf.tensor(
-        uniform(foldIn(key, statistic), sizeOf(shape)).map((value) => 0.5 + value),
-        [...shape],
-      ),
-    ]),
-  );
-  const trace = Object.fromEntries(
-    Object.entries(params).map(([parameter, param]) => [
-      parameter,
-      tf.zerosLike('structure' in param ? param.values : param),
-    ]),
-  );
-  return {
-    config: { dataset: 'synthetic', norm: 'linf', epsilon: 0.1 },
-    model,
-    epoch: 3,
-    step: 99,
-    progress: { datasetSha256: 'ab' },
-    params,
-    state,
-    optimizer: { trace },
-    snapshot: null,
-    meanGradient: {},
-    average: null,
-    explored: {},
-    grownAt: {},
-  };
-}
-
-function dispose({ params, state, optimizer }: Checkpoint): void {
-  disposeParams(params);
-  for (const tree of [state, ...Object.values(optimizer)]) disposeTensors(tree);
-}
+import { rejection } from '../rejection.ts';
+import { checkpointOf, dispose, key, NETWORKS } from './any-network.ts';
 
 describe('an exported network', function () {
   this.timeout(30000);
@@ -109,29 +44,20 @@ describe('an exported network', function () {
     return path;
   }
 
-  for (const name of [
-    'mlp',
-    'cnn',
-    'lenet5',
-    'vgg16',
-    'vgg16-bsr',
-    'resnet18',
-    'resnet50',
-    'preactresnet18',
-    'wrn-16-4',
-  ] as const) {
-    it(`of ${name} comes back bit by bit from every format, and gives the same logits there`, async () => {
+  for (const name of NETWORKS) {
+    it(`of ${name} comes back bit by bit from what can be imported, and gives the same logits everywhere`, async () => {
       const checkpoint = await written(name);
       const tensors = tf.memory().numTensors;
-      const compact = at(`${name}-compact`);
+      const compact = at(`${name}/compact`);
       for (const to of EXPORT_FORMATS) {
-        const out = at(`${name}-${to}`);
+        const out = at(`${name}/${to}`);
         const { files, bytes, images, largestDifference } = await exportModel(checkpoint, { to, out });
         expect(bytes).to.equal(files.reduce((total, file) => total + statSync(file).size, 0));
         expect(images).to.equal(16);
-        if (to === 'layers') expect(largestDifference).to.be.below(1e-4);
+        if (to === 'layers' || to === 'onnx') expect(largestDifference).to.be.below(1e-4);
         else expect(largestDifference).to.equal(0);
-        const again = at(`${name}-${to}-again`);
+        if (to === 'onnx') continue;
+        const again = at(`${name}/${to}-again`);
         await importModel(out, { out: again });
         expect(readFileSync(again).equals(readFileSync(compact)), to).to.equal(true);
       }
@@ -148,13 +74,48 @@ describe('an exported network', function () {
     const checkpoint = await written('cnn');
     for (const to of EXPORT_FORMATS) {
       const [first, second] = [
-        await exportModel(checkpoint, { to, out: at(`once-${to}`) }),
-        await exportModel(checkpoint, { to, out: at(`twice-${to}`) }),
+        await exportModel(checkpoint, { to, out: at(`once/${to}`) }),
+        await exportModel(checkpoint, { to, out: at(`twice/${to}`) }),
       ];
       first.files.forEach((file, i) => {
         expect(readFileSync(file).equals(readFileSync(second.files[i])), file).to.equal(true);
       });
     }
+  });
+
+  it('is an ONNX file that is evaluated as any other, by the same logits', async () => {
+    const checkpoint = await written('preactresnet18');
+    const out = at('evaluated.onnx');
+    await exportModel(checkpoint, { to: 'onnx', out });
+    const [ours, theirs] = [await loadTarget(checkpoint), await loadTarget(out)];
+    expect(theirs.record).to.include({ format: 'onnx', checkpoint: 'evaluated' });
+    expect([theirs.inputShape, theirs.classes]).to.deep.equal([[16, 20, 3], 7]);
+    const [logits, again] = tf.tidy(() => {
+      const images = tf.tensor4d(uniform(key, 3 * 16 * 20 * 3), [3, 16, 20, 3]);
+      return [ours, theirs].map(({ classify }) => classify(images).dataSync());
+    });
+    again.forEach((logit, i) => {
+      expect(logit).to.be.closeTo(logits[i], 1e-4);
+    });
+    for (const target of [ours, theirs]) target.dispose();
+  });
+
+  it('has Python code beside the weights for PyTorch, which replaces no other code', async () => {
+    const out = at('code/first.safetensors');
+    const code = at('code/model.py');
+    const { files } = await exportModel(await written('cnn'), { to: 'pytorch', out });
+    expect(files).to.deep.equal([out, code]);
+    const text = readFileSync(code, 'utf8');
+    expect(text).to.contain('class Network(nn.Module):');
+    await exportModel(await written('cnn'), { to: 'pytorch', out: at('code/second.safetensors') });
+    const refused = at('code/third.safetensors');
+    const error = await rejection(exportModel(await written('mlp'), { to: 'pytorch', out: refused }));
+    expect(error).to.be.instanceOf(InputError);
+    expect(error.message).to.match(
+      /code\/model\.py holds other code than that of this network; .* --out in a folder of its own/,
+    );
+    expect(existsSync(refused)).to.equal(false);
+    expect(readFileSync(code, 'utf8')).to.equal(text);
   });
 
   it('is compact: at 99 % under 2 % of the dense file, in half precision under 1.5 %', async () => {
@@ -310,7 +271,7 @@ describe('weights that PyTorch wrote', () => {
 
   for (const [network, model] of Object.entries(networks)) {
     it(`are imported as a ${model.name} of the same logits, and exported as the very tensors`, async () => {
-      const [checkpoint, again] = ['checkpoint', 'again'].map((part) => join(folder, `${network}-${part}.safetensors`));
+      const [checkpoint, again] = ['checkpoint', 'again'].map((part) => join(folder, network, `${part}.safetensors`));
       await importModel(foreign(network), { out: checkpoint, model });
       const { program, params, state } = await loadModel(checkpoint);
       const logits = tf.tidy(() => {

@@ -1,26 +1,31 @@
-import { join } from 'node:path';
+// Writes the network of a checkpoint in other formats. Each is read back first, as an evaluation reads it, and must give the
+// same logits.
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { UsageError } from '../../core/errors.ts';
-import { seedKey, uniform } from '../../core/key.ts';
-import { disposeParams, disposeTensors } from '../../core/params.ts';
-import { sizeOf } from '../../core/structure.ts';
-import { buildModel } from '../../models/models.ts';
-import { runNetwork } from '../../ops/network.ts';
-import { readCheckpoint } from '../checkpoint.ts';
-import { writeAtomically } from '../files/atomic-file.ts';
-import { decodePytorch, encodePytorch } from '../pytorch/exported.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../safetensors/encode.ts';
-import { decodeSafetensors } from '../safetensors/safetensors.ts';
-import { restoreCheckpoint } from '../safetensors/stored.ts';
-import type { Checkpoint } from '../types.ts';
-import { encodeLayers, type LayersFiles, loadLayers, WEIGHTS_FILE } from './layers-file.ts';
-import { checkpointOf, networkOf, networkOnly } from './network.ts';
-import { MODEL_JSON } from './saved-model.ts';
+import { readCheckpoint } from '../checkpoints/checkpoint.ts';
+import { encodeLayers, type LayersFiles, loadLayers, WEIGHTS_FILE } from '../checkpoints/exchange/layers-file.ts';
+import { checkpointOf, networkOf, networkOnly } from '../checkpoints/exchange/network.ts';
+import { MODEL_JSON } from '../checkpoints/exchange/saved-model.ts';
+import { writeAtomically } from '../checkpoints/files/atomic-file.ts';
+import { CODE_FILE, pytorchCode } from '../checkpoints/pytorch/code.ts';
+import { decodePytorch, encodePytorch } from '../checkpoints/pytorch/exported.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../checkpoints/safetensors/encode.ts';
+import { decodeSafetensors } from '../checkpoints/safetensors/safetensors.ts';
+import { restoreCheckpoint } from '../checkpoints/safetensors/stored.ts';
+import type { Checkpoint } from '../checkpoints/types.ts';
+import { InputError, UsageError } from '../core/errors.ts';
+import { seedKey, uniform } from '../core/key.ts';
+import { disposeParams, disposeTensors } from '../core/params.ts';
+import { sizeOf } from '../core/structure.ts';
+import { buildModel } from '../models/models.ts';
+import { runNetwork } from '../ops/network.ts';
 
-/** What was exported: files by their paths below `out`, and how well their network agrees. */
+/** An exported network. */
 interface Encoded {
-  readonly files: Readonly<Record<string, Uint8Array | string>>;
+  /** Contents by path, for the path that was asked for. */
+  files(out: string): Readonly<Record<string, Uint8Array | string>>;
   /** The logits of what the files hold, on these images. */
   logits(images: Tensor4D): Promise<Tensor2D>;
 }
@@ -30,14 +35,14 @@ const FORMATS = {
   compact: async (checkpoint, half) => {
     const bytes = await encodeCheckpoint(checkpoint, { half });
     return {
-      files: { '': bytes },
+      files: (out) => ({ [out]: bytes }),
       logits: async (images) => logitsOfOwned(restoreCheckpoint(decodeCheckpoint(bytes, 'The export')), images),
     };
   },
   pytorch: async (checkpoint) => {
     const bytes = encodePytorch(await networkOf(checkpoint));
     return {
-      files: { '': bytes },
+      files: (out) => ({ [out]: bytes, [join(dirname(out), CODE_FILE)]: pytorchCode(checkpoint.model) }),
       logits: async (images) =>
         logitsOfOwned(checkpointOf(decodePytorch(decodeSafetensors(bytes), 'The export')), images),
     };
@@ -45,16 +50,27 @@ const FORMATS = {
   layers: async (checkpoint) => {
     const files = await encodeLayers(await networkOf(checkpoint));
     return {
-      files: { [WEIGHTS_FILE]: files.weights, [MODEL_JSON]: files.modelJson },
+      files: (out) => ({ [join(out, WEIGHTS_FILE)]: files.weights, [join(out, MODEL_JSON)]: files.modelJson }),
       logits: (images) => layersLogits(files, images),
     };
   },
+  onnx: async (checkpoint) => {
+    const [{ encodeOnnx }, { onnxModelOf }] = await Promise.all([
+      import('../checkpoints/onnx/encode.ts'),
+      import('../checkpoints/onnx/network.ts'),
+    ]);
+    const bytes = encodeOnnx(onnxModelOf(await networkOf(checkpoint)));
+    return { files: (out) => ({ [out]: bytes }), logits: (images) => onnxLogits(bytes, images) };
+  },
 } as const satisfies Readonly<Record<string, (checkpoint: Checkpoint, half: boolean) => Promise<Encoded>>>;
 
+/** The names of the formats that a network is exported to. */
 export type ExportFormat = keyof typeof FORMATS;
 
+/** All formats that a network is exported to. */
 export const EXPORT_FORMATS = Object.keys(FORMATS) as ExportFormat[];
 
+/** What an export wrote, and how well its network agrees with the checkpoint. */
 export interface Exported {
   readonly files: readonly string[];
   /** Of all files together. */
@@ -72,6 +88,7 @@ const TOLERANCE = 1e-4;
 /** A weight in half precision is off by up to 2⁻¹¹ of itself. */
 const HALF_TOLERANCE = 1e-2;
 
+/** How a network is exported. */
 export interface ExportOptions {
   readonly to: ExportFormat;
   /** The file, for `layers` the folder. */
@@ -85,11 +102,12 @@ export interface ExportOptions {
  *
  * - `compact`: a checkpoint without what only training needs; its sparse kernels are their nonzeros, whose positions are
  *   stored as gaps of a byte each, mostly.
- * - `pytorch`: a safetensors file with the state dict that PyTorch's code of the network has.
+ * - `pytorch`: a safetensors file with the state dict that PyTorch's code of the network has, and that code as `model.py`.
  * - `layers`: a folder with a LayersModel of TensorFlow.js; needs `@tensorflow/tfjs-layers`.
+ * - `onnx`: an ONNX file, whose images are [batch, channels, height, width].
  *
  * @param path a checkpoint
- * @throws InputError if there is no such checkpoint or it is damaged
+ * @throws InputError if there is no such checkpoint, it is damaged, or another `model.py` lies where one would be written
  * @throws UsageError for half precision in another format than `compact`
  */
 export async function exportModel(path: string, { to, out, half = false }: ExportOptions): Promise<Exported> {
@@ -100,19 +118,33 @@ export async function exportModel(path: string, { to, out, half = false }: Expor
   const needed = Object.entries(stored.tensors).filter(([name]) => /^(params|state)\//.test(name));
   const checkpoint = networkOnly(restoreCheckpoint({ ...stored, tensors: Object.fromEntries(needed) }));
   try {
-    const { files, logits } = await FORMATS[to](checkpoint, half);
-    const largestDifference = await largestDifferenceOf(checkpoint, logits, half ? HALF_TOLERANCE : TOLERANCE);
-    const written: string[] = [];
-    for (const [name, content] of Object.entries(files)) {
-      const file = name === '' ? out : join(out, name);
-      await writeAtomically(file, content);
-      written.push(file);
-    }
-    const bytes = Object.values(files).reduce((total, content) => total + Buffer.byteLength(content), 0);
-    return { files: written, bytes, largestDifference, images: IMAGES, warnings };
+    const encoded = await FORMATS[to](checkpoint, half);
+    const files = Object.entries(encoded.files(out));
+    for (const [file, content] of files) await keepOtherCode(file, content);
+    const largestDifference = await largestDifferenceOf(checkpoint, encoded.logits, half ? HALF_TOLERANCE : TOLERANCE);
+    for (const [file, content] of files) await writeAtomically(file, content);
+    const bytes = files.reduce((total, [, content]) => total + Buffer.byteLength(content), 0);
+    return { files: files.map(([file]) => file), bytes, largestDifference, images: IMAGES, warnings };
   } finally {
     disposeNetwork(checkpoint);
   }
+}
+
+/**
+ * The name `model.py` is given, so it may be the user's own code, or that of another export.
+ *
+ * @throws InputError if such a file would be lost
+ */
+async function keepOtherCode(file: string, content: Uint8Array | string): Promise<void> {
+  if (basename(file) !== CODE_FILE) return;
+  const found = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return content;
+    throw error;
+  });
+  if (found === content) return;
+  throw new InputError(
+    `${file} holds other code than that of this network; expected none, or the same. Give --out in a folder of its own, or move that file away.`,
+  );
 }
 
 /** @throws Error where the export computes something else */
@@ -172,4 +204,15 @@ async function layersLogits({ modelJson, weights }: LayersFiles, images: Tensor4
 function disposeNetwork({ params, state }: Checkpoint): void {
   disposeParams(params);
   disposeTensors(state);
+}
+
+async function onnxLogits(bytes: Uint8Array<ArrayBuffer>, images: Tensor4D): Promise<Tensor2D> {
+  const { decodeOnnx, onnxClassifier } = await import('./formats/onnx/load.ts');
+  const { graph, weights } = decodeOnnx(bytes, 'The export');
+  const { model, dispose } = onnxClassifier(graph, weights, images.shape.slice(1) as [number, number, number]);
+  try {
+    return model(images);
+  } finally {
+    dispose();
+  }
 }

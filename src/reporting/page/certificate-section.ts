@@ -1,10 +1,10 @@
 // The section of a page on certificates: the accuracy of smoothed classifiers that no attack in l2 can undercut.
-import { type Certification, certifiedAt } from '../evaluation/certify/record.ts';
-import { type Line, levelColor, type Point, radiusChart } from './charts/charts.ts';
-import { html } from './page/html.ts';
-import { type Column, chart, legend, type Section, table } from './page/page-parts.ts';
-import type { ReportGroup } from './report-data.ts';
-import { formatSparsity, percent } from './tables/table.ts';
+import { type Certification, certifiedAt } from '../../evaluation/certify/record.ts';
+import { type Line, levelColor, type Point, radiusChart } from './charts.ts';
+import { html } from './html.ts';
+import { type Column, chart, legend, type Section, table } from './page-parts.ts';
+import type { ReportGroup } from '../report-data.ts';
+import { formatSparsity, percent } from '../tables/table.ts';
 
 interface Certified extends Certification {
   readonly net: string;
@@ -36,7 +36,12 @@ export async function certificateSection(group: ReportGroup): Promise<Section | 
   ];
   const lines: Line[] = certified.map(({ net }, i) => ({ name: net, color: levelColor(i) }));
   const points = certified.flatMap((found): Point[] =>
-    stepsOf(found).map((x) => ({ series: found.net, x, y: certifiedAt(found, x) })),
+    stepsOf(found).map((x) => ({
+      series: found.net,
+      x,
+      y: certifiedAt(found, x),
+      title: `${found.net}: ${percent(certifiedAt(found, x))} % within ${x.toPrecision(3)}`,
+    })),
   );
   return {
     id: 'certificates',

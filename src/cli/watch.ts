@@ -1,0 +1,38 @@
+// The command that shows runs in a browser while they are made.
+
+import { stat } from 'node:fs/promises';
+import { UsageError } from '../core/errors.ts';
+import { watchFolder } from '../reporting/live/server.ts';
+import { defineCommand } from './command.ts';
+
+export const watch = defineCommand({
+  positionals: [
+    { name: 'folder', description: "a run's folder, or the one that holds a sweep's runs", required: true },
+  ],
+  flags: {
+    port: { kind: 'number', description: 'of 127.0.0.1; default: any free one', whole: [0, 65535] },
+    title: { kind: 'text', description: "the page's title" },
+  },
+  examples: [['equipoise watch runs/sweep', 'curves, what runs now, the time left and the log, as they change']],
+  async run({ positionals: [folder], flags, line, json }, terminal) {
+    const isFolder = await stat(folder).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (!isFolder) {
+      throw new UsageError(`There is no folder ${folder}. Give a run's folder, or the one that holds a sweep's runs.`);
+    }
+    const { url, close } = await watchFolder(folder, {
+      port: flags.port ?? 0,
+      title: flags.title,
+      command: line,
+    });
+    terminal.print(json ? JSON.stringify({ url }) : url);
+    terminal.note('Open this address in a browser of this machine. Ctrl-C ends.');
+    await new Promise<void>((stop) => {
+      if (terminal.signal.aborted) stop();
+      terminal.signal.addEventListener('abort', () => stop(), { once: true });
+    });
+    await close();
+  },
+});

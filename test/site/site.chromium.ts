@@ -1,0 +1,99 @@
+// The built site in Chromium: its pages, its search, the playground and the example report. `npm run test:site` builds it first.
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import type { Browser, Page } from 'playwright-core';
+import { launchChromium } from '../browser/chromium.ts';
+
+const dist = fileURLToPath(new URL('../../../site/dist', import.meta.url));
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+};
+
+/** Serves the site's files, folders by their index.html. */
+const serve = (): Server =>
+  createServer(async ({ url = '/' }, response) => {
+    const { pathname } = new URL(url, 'http://localhost');
+    const path = join(dist, pathname.endsWith('/') ? `${pathname}index.html` : pathname);
+    try {
+      const body = await readFile(path);
+      response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' }).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+
+describe('the site', () => {
+  let browser: Browser;
+  let server: Server;
+  let page: Page;
+  const faults: string[] = [];
+  const open = (path: string) => page.goto(`http://localhost:${(server.address() as AddressInfo).port}${path}`);
+
+  before(async () => {
+    server = serve();
+    await new Promise<void>((done) => server.listen(0, done));
+    browser = await launchChromium();
+  });
+  beforeEach(async () => {
+    page = await browser.newPage();
+    faults.length = 0;
+    page.on('pageerror', (error) => faults.push(error.message));
+    page.on('response', (response) => {
+      if (response.status() >= 400) faults.push(`${response.status()} ${response.url()}`);
+    });
+  });
+  afterEach(async () => {
+    await page.close();
+    expect(faults).to.deep.equal([]);
+  });
+  after(async () => {
+    await browser.close();
+    server.close();
+  });
+
+  it('starts with the README, and its picture', async () => {
+    await open('/');
+    expect(await page.locator('h1').first().innerText()).to.contain('Equipoise');
+    const width = await page
+      .locator('main img')
+      .first()
+      .evaluate((image) => (image as HTMLImageElement).naturalWidth);
+    expect(width).to.be.above(100);
+  });
+
+  it('finds a page by a word of it', async () => {
+    await open('/docs/');
+    await page.locator('#local-search button').first().click();
+    await page.locator('#localsearch-input').fill('Wilson interval');
+    const results = page.locator('#localsearch-list a');
+    await results.first().waitFor();
+    expect(await results.count()).to.be.above(0);
+  });
+
+  it('describes a public function, with its parameters', async () => {
+    await open('/api/');
+    const link = page.locator('main a', { hasText: /^attacks$/ }).first();
+    await link.click();
+    await page.locator('main a', { hasText: /^pgd$/ }).first().click();
+    await page.locator('main h2', { hasText: 'Parameters' }).waitFor();
+    expect(await page.locator('main').innerText()).to.contain('PgdOptions');
+  });
+
+  it('has the playground, which starts', async () => {
+    await open('/playground/');
+    await page.locator('#missing').waitFor({ state: 'hidden' });
+    expect(await page.title()).to.match(/Equipoise/i);
+  });
+
+  it('has an example report', async () => {
+    await open('/report/');
+    expect(await page.locator('svg').count()).to.be.above(0);
+  });
+});
