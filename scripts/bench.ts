@@ -20,10 +20,11 @@ import { network } from './bench/network.ts';
 import { type Rival, startPython, startTfjsWasm } from './bench/rival.ts';
 import { roofline } from './bench/roofline.ts';
 import { scaling } from './bench/scaling.ts';
+import { sweep } from './bench/sweep.ts';
 import { tfjsWasm } from './bench/tfjs-wasm.ts';
 import { trained } from './bench/trained.ts';
 
-const SECTIONS: readonly Section[] = [network, trained, layers, tfjsWasm, scaling, roofline, around, agent];
+const SECTIONS: readonly Section[] = [network, trained, layers, tfjsWasm, scaling, roofline, around, agent, sweep];
 
 const { values: options } = parseArgs({
   options: {
@@ -31,7 +32,12 @@ const { values: options } = parseArgs({
     'tfjs-wasm': { type: 'string' },
     checkpoint: { type: 'string' },
     write: { type: 'string' },
-    only: { type: 'string', default: SECTIONS.map(({ name }) => name).join() },
+    only: {
+      type: 'string',
+      default: SECTIONS.filter(({ optional }) => !optional)
+        .map(({ name }) => name)
+        .join(),
+    },
     sparsity: { type: 'string', default: '0,0.9,0.95,0.99' },
     threads: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '3' },

@@ -10,7 +10,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { argv, execPath, exit } from 'node:process';
 import { parseArgs } from 'node:util';
-import { installCommand } from '../src/backends/packages.ts';
+import { installCommand } from '../src/core/shell.ts';
 import { copyPackage, runSuites, scratchFolder, step } from './backend-package.ts';
 
 const SCRIPT = 'test:tensorflow';

@@ -27,6 +27,8 @@ export interface Context {
 /** One part of the bench; its figures are Markdown. */
 export interface Section {
   readonly name: string;
+  /** True if it is left out unless --only names it. */
+  readonly optional?: boolean;
   /** What was done, for the line below the figures: batch, width, how often. */
   conditions(context: Context): string;
   run(context: Context): Promise<string>;

@@ -16,13 +16,6 @@ export function installedVersion(name: string): string | null {
   return folder === null ? null : JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
 }
 
-/**
- * The command that adds optional packages. Where they are optional peers of the project itself, as in a clone, npm passes
- * over them unless they are to become its dependencies.
- */
-export const installCommand = (...packages: readonly string[]): string =>
-  `npm install --save-optional --ignore-scripts ${packages.join(' ')}`;
-
 /** Loads an optional package; the compiler does not look for it. */
 export const importPackage = (name: string): Promise<Record<string, unknown>> => import(name);
 

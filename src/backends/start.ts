@@ -9,6 +9,8 @@ export interface StartOptions {
   readonly threads?: number;
   /** Try the engine's kernels for an experimental flag of V8, and use them where they are faster. */
   readonly revectorize?: boolean;
+  /** The build of the engine's kernels; default: the best that runs here. Another backend than the engine refuses it. */
+  readonly kernels?: string;
   /** Told what `auto` passed over, and why `revectorize` was not heeded. */
   readonly warn?: (message: string) => void;
 }
@@ -18,6 +20,8 @@ export interface StartedBackend {
   readonly name: BackendName;
   /** What it runs on, such as the package and its version. */
   readonly detail: string;
+  /** The build of the engine's kernels, on which results depend; null for other backends. */
+  readonly kernels: string | null;
 }
 
 type Starter = (options: StartOptions & { readonly gpuOnly?: boolean }) => Promise<string>;
@@ -47,20 +51,28 @@ export async function startBackend<Choice extends string>(
   choice: KnownName<Choice, BackendChoice>,
   options: StartOptions = {},
 ): Promise<StartedBackend> {
-  if (choice !== 'auto') {
-    const name = backendName(choice);
-    return { name, detail: await STARTERS[name](options) };
-  }
-  const order = automaticOrder((name) => installedVersion(name) !== null);
+  if (choice !== 'auto') return start(backendName(choice), options);
+  const order =
+    options.kernels === undefined ? automaticOrder((name) => installedVersion(name) !== null) : ['engine' as const];
   for (const name of order.slice(0, -1)) {
     try {
-      return { name, detail: await STARTERS[name]({ ...options, gpuOnly: true }) };
+      return await start(name, { ...options, gpuOnly: true });
     } catch (thrown) {
       options.warn?.(`auto passes over the backend ${name}: ${firstLine(thrown)}`);
     }
   }
-  const last = order[order.length - 1];
-  return { name: last, detail: await STARTERS[last](options) };
+  return start(order[order.length - 1], options);
+}
+
+async function start(name: BackendName, options: Parameters<Starter>[0]): Promise<StartedBackend> {
+  if (name !== 'engine' && options.kernels !== undefined) {
+    throw new UsageError(
+      `Builds of kernels are those of the backend engine, got --kernels ${options.kernels} beside ${name}. Leave one of them out.`,
+    );
+  }
+  const detail = await STARTERS[name](options);
+  const kernels = name === 'engine' ? (await import('./engine.ts')).kernelBuild() : null;
+  return { name, detail, kernels };
 }
 
 function backendName(choice: string): BackendName {

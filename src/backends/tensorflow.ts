@@ -2,8 +2,9 @@ import { env } from 'node:process';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
+import { installCommand } from '../core/shell.ts';
 import { bindingFault, type TensorflowPackage, tensorflowPackage } from './link/binding.ts';
-import { firstLine, importPackage, installCommand } from './packages.ts';
+import { firstLine, importPackage } from './packages.ts';
 import { supplyNumericPadding } from './tensorflow-convolutions.ts';
 
 /** In the order in which they are tried. */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
-import { firstLine, importPackage, installCommand, installedVersion } from './packages.ts';
+import { installCommand } from '../core/shell.ts';
+import { firstLine, importPackage, installedVersion } from './packages.ts';
 import { dawnsTurn, supplyReads } from './webgpu-reading.ts';
 import { supplyLongSums } from './webgpu-sums.ts';
 

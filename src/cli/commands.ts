@@ -36,6 +36,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/sweep.ts')).sweep,
   },
   {
+    name: 'worker',
+    summary: 'make runs of a sweep that a queue hands out',
+    load: async () => (await import('./worker.ts')).worker,
+  },
+  {
     name: 'report',
     summary: 'write the tables and the page of runs',
     load: async () => (await import('./commands/report.ts')).report,

@@ -2,13 +2,13 @@
 // The command: the only file that runs a command line on this process.
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { InputError, UsageError } from '../core/errors.ts';
+import { InputError, StoppedEarly, UsageError } from '../core/errors.ts';
 import { inWords, isSystemError } from '../core/system-errors.ts';
 import { runCommandLine } from './run.ts';
 import { styleOf } from './style.ts';
 import { endWithReader } from './terminal/closed-pipe.ts';
 import { screenOn } from './terminal/screen.ts';
-import { listenForSignals } from './terminal/signals.ts';
+import { INTERRUPTED, listenForSignals } from './terminal/signals.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
@@ -40,7 +40,7 @@ try {
   interruption.end();
 } catch (thrown) {
   if (isInterruption(thrown)) interruption.end();
-  process.exitCode = thrown instanceof UsageError ? 2 : 1;
+  process.exitCode = thrown instanceof StoppedEarly ? INTERRUPTED : thrown instanceof UsageError ? 2 : 1;
   report(isSystemError(thrown) && thrown.path !== undefined ? inWords(thrown.path, 'used', thrown) : thrown);
 }
 

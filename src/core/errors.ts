@@ -10,3 +10,8 @@ export class InputError extends Error {
 export class UsageError extends InputError {
   override readonly name = 'UsageError';
 }
+
+/** Work that stopped before its end as it was told to, and can be continued; the command line ends with exit code 75. */
+export class StoppedEarly extends InputError {
+  override readonly name = 'StoppedEarly';
+}

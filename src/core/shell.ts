@@ -1,4 +1,4 @@
-// Writes command lines that can be pasted into a POSIX shell.
+// Writes command lines that can be pasted into a POSIX shell, among them the one that installs optional packages.
 
 const PLAIN = /^[\w@%+=:,./-]+$/;
 
@@ -6,3 +6,10 @@ const quote = (word: string): string => (PLAIN.test(word) ? word : `'${word.repl
 
 /** A command line of these words, quoted where a shell would read them otherwise. */
 export const shellCommand = (...words: readonly string[]): string => words.map(quote).join(' ');
+
+/**
+ * The command that adds optional packages. Where they are optional peers of the project itself, as in a clone, npm passes
+ * over them unless they are to become its dependencies.
+ */
+export const installCommand = (...packages: readonly string[]): string =>
+  `npm install --save-optional --ignore-scripts ${packages.join(' ')}`;

@@ -9,7 +9,10 @@ import type { Dataset } from '../data/types.ts';
 import { type Guard, withLock } from '../files/lock.ts';
 import { backendName } from '../ops/backend-name.ts';
 import { exampleFiles, exampleFolder } from './examples/save-examples.ts';
-import { type MeasureState, measure } from './measure.ts';
+import { measure } from './measure/measure.ts';
+import type { MeasureState } from './measure/state.ts';
+
+import { mergedState } from './merge.ts';
 import type { EvaluateOptions } from './options.ts';
 import { recordedIn } from './results/finished.ts';
 import { readEvaluations, recordEvaluation } from './results/results-file.ts';
@@ -124,7 +127,7 @@ async function warnUnlessComplete(files: readonly ModelFile[], warn?: (message: 
 }
 
 /** The file of results, null for none. */
-function outOf({ path, format }: ModelFile, { out, resume }: EvaluateOptions): string | null {
+export function outOf({ path, format }: ModelFile, { out, resume }: EvaluateOptions): string | null {
   const file = out === undefined ? (format === 'checkpoint' ? recordPath(path) : null) : out || null;
   if (resume && file === null) {
     throw new UsageError(`To go on with an evaluation, name the file of its results with --out; ${path} is in no run.`);
@@ -160,7 +163,12 @@ async function evaluateInto(
   const { seed } = settings;
   const kept = out === null ? null : { path: interruptedPath(out.path, checkpoint), guard: out.guard };
   const identity = identityOf(target, dataset, options);
-  const from = options.resume && kept !== null ? await keptState(kept.path, identity, options) : null;
+  const from =
+    options.merge !== undefined
+      ? await mergedState(options.merge, identity, checkpoint)
+      : options.resume && kept !== null
+        ? await keptState(kept.path, identity, options)
+        : null;
   if (options.resume === true && from === null) {
     options.warn?.(`${checkpoint}: no interrupted evaluation of these settings was kept; it begins anew.`);
   }
@@ -207,7 +215,7 @@ async function evaluateInto(
 }
 
 /** What an evaluation under way belongs to. */
-function identityOf(target: Target, dataset: Dataset, options: EvaluateOptions): Identity {
+export function identityOf(target: Target, dataset: Dataset, options: EvaluateOptions): Identity {
   const { sha256, preprocessing, reading } = target.record;
   const settings = settingsOf(target, options);
   return {

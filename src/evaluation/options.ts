@@ -3,7 +3,7 @@ import type { Reading } from '../checkpoints/pytorch/reading.ts';
 import type { Dataset } from '../data/types.ts';
 import type { LockTimes } from '../files/lock.ts';
 import type { AttackSpec } from './attacks/named-attacks.ts';
-import type { EvaluationProgress, EvaluationStep } from './measure.ts';
+import type { EvaluationProgress, EvaluationStep } from './measure/measure.ts';
 import type { ClassMap } from './targets/class-map.ts';
 import type { Preprocessing } from './targets/preprocessing.ts';
 
@@ -48,6 +48,8 @@ export interface EvaluateOptions extends ModelOptions {
    * error, or with `if-same` begun anew.
    */
   readonly resume?: boolean | 'if-same';
+  /** Files that `evaluatePart` has made, of all parts: what they found takes the place of attacks. */
+  readonly merge?: readonly string[];
   /** Folder to write the adversarial examples of every attack into. */
   readonly saveExamples?: string;
   readonly onProgress?: (progress: EvaluationProgress & { readonly checkpoint: string }) => void;

@@ -1,7 +1,7 @@
 import type { NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
 import { PROTOCOLS } from './attacks/protocols.ts';
-import type { MeasureOptions } from './measure.ts';
+import type { MeasureOptions } from './measure/measure.ts';
 import type { EvaluateOptions } from './options.ts';
 import type { Target } from './targets/target.ts';
 

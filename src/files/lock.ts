@@ -16,12 +16,17 @@ import { formatRecord, type LockRecord } from './lock-record.ts';
 import { describeOwner, judge, parseRecord, type Sighting } from './lock-state.ts';
 import { hasEnded, thisProcess } from './owner.ts';
 
+/** What is locked belongs to another process, which lives or has taken it over: nothing is wrong with the work itself. */
+export class InUseError extends InputError {
+  override readonly name = 'InUseError';
+}
+
 /** Called before a file takes its name or grows; throws where it may not. */
 export type Guard = () => Promise<void>;
 
 /** A lock that this process holds. */
 export interface Lock {
-  /** @throws InputError if another process has taken the lock over, or if it is gone with its folder */
+  /** @throws InUseError if another process has taken the lock over; InputError if it is gone with its folder */
   readonly guard: Guard;
   /** Gives the lock back, if it is still held. */
   release(): Promise<void>;
@@ -55,7 +60,7 @@ const HELD: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEXIST', 'E
  * Takes the lock at `path`, and makes the folder that it is in. A lock whose owner is gone is taken over; finding that out
  * takes `staleMs` unless the owner was a process of this machine.
  *
- * @throws InputError if another process holds it, by name
+ * @throws InUseError if another process holds it, by name
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   const { name = dirname(path), remedy = '', staleMs = STALE_MS, heartbeatMs = HEARTBEAT_MS, onWait, signal } = options;
@@ -72,7 +77,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
       const elapsedMs = performance.now() - watch.since;
       const verdict = judge({ first: watch.first, elapsedMs }, now, { staleMs, hasEnded });
       if (verdict === 'held') {
-        throw new InputError(`${name} is in use by ${describeOwner(now)}. Wait until that ends, or end it.${remedy}`);
+        throw new InUseError(`${name} is in use by ${describeOwner(now)}. Wait until that ends, or end it.${remedy}`);
       }
       if (verdict === 'stale') {
         if (await writing(path, () => takeOver(path, now, record))) return held();
@@ -198,10 +203,13 @@ async function holdLock(
     guard: async () => {
       if (await writing(path, () => isThere(own))) return;
       const other = await look(path).catch(() => null);
-      throw new InputError(
-        other === null
-          ? `${name} was removed or renamed while this process used it, so it stops without writing. What is not in a checkpoint is lost; start again.`
-          : `${name} was taken over by ${describeOwner(other)} while this process gave no sign of life, so it stops without writing.`,
+      if (other === null) {
+        throw new InputError(
+          `${name} was removed or renamed while this process used it, so it stops without writing. What is not in a checkpoint is lost; start again.`,
+        );
+      }
+      throw new InUseError(
+        `${name} was taken over by ${describeOwner(other)} while this process gave no sign of life, so it stops without writing.`,
       );
     },
     release: async () => {

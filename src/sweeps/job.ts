@@ -5,7 +5,7 @@ import { InputError } from '../core/errors.ts';
 import { attackLabel } from '../evaluation/attacks/named-attacks.ts';
 import { PROTOCOLS } from '../evaluation/attacks/protocols.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
-import type { EvaluationProgress, EvaluationStep } from '../evaluation/measure.ts';
+import type { EvaluationProgress, EvaluationStep } from '../evaluation/measure/measure.ts';
 import type { EvaluateOptions } from '../evaluation/options.ts';
 import { readEvaluations } from '../evaluation/results/results-file.ts';
 import { interruptedPath } from '../evaluation/results/resume-file.ts';

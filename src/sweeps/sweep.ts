@@ -1,13 +1,12 @@
 // A sweep: makes the missing runs of a grid, in this process or in processes of their own.
-import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '../core/errors.ts';
 import type { LockTimes } from '../files/lock.ts';
 import type { TaskFiles } from '../training/task.ts';
-import type { FromChild, ToChild } from './child.ts';
+import { runInChild } from './child-process.ts';
 import type { Job } from './grid.ts';
-import { isDone, type JobEvaluation, type JobEvent, type JobTask, runJob } from './job.ts';
+import { isDone, type JobEvaluation, type JobEvent, type JobOptions, type JobTask, runJob } from './job.ts';
 
 /** Options of a sweep. */
 export interface SweepOptions extends TaskFiles {
@@ -34,6 +33,8 @@ export interface ChildProcesses {
   readonly threads?: number;
   /** See `EngineOptions`. */
   readonly revectorize?: boolean;
+  /** See `StartOptions`. */
+  readonly kernels?: string;
 }
 
 /** What happens in a sweep. Jobs are told by their position among all, from 0. */
@@ -105,9 +106,9 @@ export async function runSweep(jobs: readonly Job[], options: SweepOptions): Pro
       }
       onEvent?.({ kind: 'job-start', job, position });
       const tell = (event: JobEvent) => onEvent?.({ kind: 'job-event', job, position, event });
-      const status = await attempt(() =>
-        processes ? runInChild(taskOf(job), processes, signal, tell) : runJob(taskOf(job), { signal, onEvent: tell }),
-      );
+      const status = processes
+        ? await attemptInChild(taskOf(job), processes, { signal, onEvent: tell })
+        : await attempt(() => runJob(taskOf(job), { signal, onEvent: tell }));
       if (status.kind === 'done') done.push(job);
       else if (status.kind === 'failed') failed.push({ job, message: status.message });
       else left.push(job);
@@ -126,46 +127,14 @@ async function attempt(run: () => Promise<'done' | 'interrupted'>): Promise<JobS
   }
 }
 
-/** Characters of what a process wrote to standard error that are kept, the last ones. */
-const MOST_COMPLAINT = 2000;
-
-/** Signals that end a process which has not begun to listen yet; its run is left as it was. */
-const STOPPING: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP']);
-
-function runInChild(
+/** What another process makes counts as failed here: the same sweep finds it done when it is started again. */
+async function attemptInChild(
   task: JobTask,
-  { entry, count, threads = availableParallelism(), revectorize = false }: ChildProcesses,
-  signal: AbortSignal | undefined,
-  tell: (event: JobEvent) => void,
-): Promise<'done' | 'interrupted'> {
-  return new Promise((resolve, reject) => {
-    const child = fork(entry, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
-    const send = (message: ToChild): void => void (child.connected && child.send(message));
-    const stop = () => send({ kind: 'stop' });
-    let complaint = '';
-    child.stderr?.on('data', (text: Buffer) => {
-      complaint = (complaint + text.toString()).slice(-MOST_COMPLAINT);
-    });
-    let answer: FromChild | null = null;
-    child.on('message', (message: FromChild) => {
-      if (message.kind === 'event') tell(message.event);
-      else answer = message;
-    });
-    child.on('error', reject);
-    child.on('close', (code, name) => {
-      signal?.removeEventListener('abort', stop);
-      const said = complaint.trim();
-      if (answer?.kind === 'error') reject(new InputError(answer.message));
-      else if (answer?.kind === 'end') {
-        // Such as a warning of Node or of a library.
-        if (said !== '') tell({ kind: 'warning', message: said });
-        resolve(answer.status);
-      } else if (name !== null && STOPPING.has(name)) resolve('interrupted');
-      else
-        reject(new InputError(`The process of this run ended early (${name ?? `exit code ${code}`}). ${said}`.trim()));
-    });
-    signal?.addEventListener('abort', stop);
-    send({ kind: 'run', task, backend: { threads: Math.max(1, Math.floor(threads / count)), revectorize } });
-    if (signal?.aborted) stop();
-  });
+  { entry, count, threads = availableParallelism(), revectorize = false, kernels }: ChildProcesses,
+  options: JobOptions,
+): Promise<JobStatus> {
+  const backend = { threads: Math.max(1, Math.floor(threads / count)), revectorize, kernels };
+  const outcome = await runInChild(entry, { task, backend }, options);
+  if (outcome.kind === 'done' || outcome.kind === 'interrupted') return outcome;
+  return { kind: 'failed', message: outcome.message };
 }

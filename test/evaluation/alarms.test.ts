@@ -18,7 +18,7 @@ import {
 } from '../../src/evaluation/alarms/alarms.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { checkGradient, type GradientCheck, isWrong } from '../../src/evaluation/gradient-check.ts';
-import { type EvaluatedSplit, type MeasureOptions, measure } from '../../src/evaluation/measure.ts';
+import { type EvaluatedSplit, type MeasureOptions, measure } from '../../src/evaluation/measure/measure.ts';
 import { preprocessed } from '../../src/evaluation/targets/preprocessing.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { InputError } from '../../src/core/errors.ts';
-import type { MeasureState } from '../../src/evaluation/measure.ts';
+import type { MeasureState } from '../../src/evaluation/measure/state.ts';
 import { packBits } from '../../src/evaluation/results/bits.ts';
 import { readEvaluations } from '../../src/evaluation/results/results-file.ts';
 import { readInterrupted, writeInterrupted } from '../../src/evaluation/results/resume-file.ts';

@@ -9,7 +9,7 @@ import { attackLabel, parseAttacks } from '../../src/evaluation/attacks/named-at
 import { protocol } from '../../src/evaluation/attacks/protocols.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
-import { type EvaluationStep, type MeasureOptions, measure } from '../../src/evaluation/measure.ts';
+import { type EvaluationStep, type MeasureOptions, measure } from '../../src/evaluation/measure/measure.ts';
 import { packBits, unpackBits } from '../../src/evaluation/results/bits.ts';
 import { mergeEvaluation, readEvaluations } from '../../src/evaluation/results/results-file.ts';
 import { unionOf } from '../../src/evaluation/results/union.ts';

@@ -13,7 +13,7 @@ import type { EngineBackend } from '../../src/engine/backend.ts';
 import { registerEngine } from '../../src/engine/index.ts';
 import { buildAttack, parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
-import { measure } from '../../src/evaluation/measure.ts';
+import { measure } from '../../src/evaluation/measure/measure.ts';
 import type { EvaluateOptions } from '../../src/evaluation/options.ts';
 import { readEvaluations } from '../../src/evaluation/results/results-file.ts';
 import { loadTarget } from '../../src/evaluation/targets/target.ts';

@@ -2,4 +2,7 @@
 import { startCpu } from '../../src/backends/cpu.ts';
 import { serveJob } from '../../src/sweeps/child.ts';
 
-await serveJob(startCpu, new AbortController().signal);
+await serveJob(async () => {
+  await startCpu();
+  return { kernels: null };
+}, new AbortController().signal);

@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { execPath, versions } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { InputError } from '../../core/errors.ts';
-import { installCommand } from '../packages.ts';
+import { installCommand } from '../../core/shell.ts';
 import { howItEnded, runProgram } from '../run-program.ts';
 import { installTensorflow, TENSORFLOW_PACKAGES } from '../tensorflow.ts';
 import { linkRecord, type TensorflowPackage, tensorflowPackage } from './binding.ts';

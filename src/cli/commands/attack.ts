@@ -1,5 +1,4 @@
 import { basename } from 'node:path';
-import { startBackend } from '../../backends/start.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AttackSpec, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
@@ -13,6 +12,7 @@ import { BACKEND_FLAGS } from '../flags/flags.ts';
 import { MODEL_FLAGS, modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
 import { NORMS, readNorm } from '../flags/setting-flags.ts';
 import { folderBeside } from '../folder-beside.ts';
+import { startFromFlags } from '../start.ts';
 import { rateOf, showProgress } from '../terminal/progress-bar.ts';
 
 export const attack = defineCommand({
@@ -54,11 +54,7 @@ export const attack = defineCommand({
     const spec = flags.attack === undefined ? undefined : oneAttack(flags.attack);
     const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
     checkRadii('epsilon', flags.epsilon === undefined ? undefined : [flags.epsilon]);
-    await startBackend(flags.backend ?? 'auto', {
-      threads: flags.threads,
-      revectorize: flags.revectorize,
-      warn: terminal.note,
-    });
+    await startFromFlags(flags, terminal);
     const bar = await showProgress(terminal, rateOf('image'));
     let examples: Examples;
     try {

@@ -1,11 +1,11 @@
 import { basename, join } from 'node:path';
-import { startBackend } from '../../backends/start.ts';
 import { UsageError } from '../../core/errors.ts';
 import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../../evaluation/export.ts';
 import { checkpointFiles } from '../../evaluation/targets/checkpoint-files.ts';
 import { defineCommand } from '../command.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
 import { folderBeside } from '../folder-beside.ts';
+import { startFromFlags } from '../start.ts';
 import { byteSize } from '../terminal/format.ts';
 
 const { backend, threads, 'size-limit': sizeLimit } = BACKEND_FLAGS;
@@ -53,7 +53,7 @@ export const exportCommand = defineCommand({
   ],
   async run({ positionals: [target], flags, json }, terminal) {
     const to = readFormat(flags.to);
-    await startBackend(flags.backend ?? 'auto', { threads: flags.threads, warn: terminal.note });
+    await startFromFlags(flags, terminal);
     const [checkpoint] = await checkpointFiles(target);
     const out =
       flags.out ?? join(folderBeside(checkpoint, 'export'), basename(checkpoint, '.safetensors') + ENDINGS[to]);

@@ -1,4 +1,3 @@
-import { startBackend } from '../../backends/start.ts';
 import { groupTitle } from '../../reporting/page/headline.ts';
 import { type Report, writeReport } from '../../reporting/report.ts';
 import { describeProtocol, headlineCells } from '../../reporting/report-data.ts';
@@ -6,6 +5,7 @@ import { comparisonsOf } from '../../reporting/tables/comparisons.ts';
 import { formatDifferences, formatSummaryTable } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
+import { startFromFlags } from '../start.ts';
 
 export const report = defineCommand({
   positionals: [
@@ -24,12 +24,7 @@ export const report = defineCommand({
   },
   examples: [['equipoise report runs/sweep', 'results.csv, summary.csv, epochs-to-accuracy.csv and report.html']],
   async run({ positionals: [folder], flags, line, json }, terminal) {
-    if (flags.gallery !== false)
-      await startBackend(flags.backend ?? 'auto', {
-        threads: flags.threads,
-        revectorize: flags.revectorize,
-        warn: terminal.note,
-      });
+    if (flags.gallery !== false) await startFromFlags(flags, terminal);
     const written = await writeReport(folder, {
       out: flags.out,
       title: flags.title,

@@ -1,5 +1,5 @@
-import { startBackend } from '../../backends/start.ts';
-import { InputError } from '../../core/errors.ts';
+import type { StartedBackend } from '../../backends/start.ts';
+import { InputError, UsageError } from '../../core/errors.ts';
 import { writeReport } from '../../reporting/report.ts';
 import { type Job, jobsOf, parseShard, shardOf } from '../../sweeps/grid.ts';
 import { runSweep, type SweepResult } from '../../sweeps/sweep.ts';
@@ -9,6 +9,9 @@ import { ATTACK_FLAGS, attacksOf, checkRadii } from '../flags/attack-flags.ts';
 import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from '../flags/flags.ts';
 import { bytesOf, checkFolders, type OpenedFiles, openFiles } from '../flags/given-files.ts';
 import { gridOf, namesFor, SWEEP_SETTING_FLAGS, settingsOf, withConfigFile } from '../flags/setting-flags.ts';
+import { addressOf, QUEUE_FLAGS } from '../queue-flags.ts';
+import { cancelOnQueue, type QueueSweep, type QueueSweepResult, sweepOnQueue, watchQueue } from '../queue-sweep.ts';
+import { startFromFlags } from '../start.ts';
 import { type RunWarning, showSweep } from '../sweep-progress.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { reportText } from './report.ts';
@@ -17,6 +20,17 @@ const SWEEP_FLAGS = {
   out: { kind: 'text', value: 'FOLDER', description: "the folder of the runs' folders; default: runs/sweep" },
   jobs: { kind: 'number', description: 'runs at once, each in a process of its own; default 1', whole: [1, 1024] },
   shard: { kind: 'text', group: 'Run', description: 'only part i of n of the runs, as 1/4, for several machines' },
+  ...QUEUE_FLAGS,
+  follow: {
+    kind: 'switch',
+    group: 'Run',
+    description: 'with --queue: show all its runs and add none; --no-follow adds runs and ends',
+  },
+  cancel: {
+    kind: 'switch',
+    group: 'Run',
+    description: 'with --queue: cancel these runs, or without settings all of the queue',
+  },
   evaluate: { kind: 'switch', description: 'evaluate every run; --no-evaluate leaves it out' },
   'evaluation-epsilon': {
     kind: 'numbers',
@@ -40,6 +54,8 @@ export const sweep = defineCommand({
   async run({ flags: given, line, json }, terminal) {
     const { settings, named, files, nameOf, flags } = await settingsFor(given);
     const { out = 'runs/sweep', 'evaluation-epsilon': epsilons } = flags;
+    checkQueueFlags(flags, named);
+    if (flags.follow) return watchQueue(addressOf(flags.queue), json, terminal);
     const attacks = attacksOf(flags);
     checkRadii('evaluation-epsilon', epsilons);
     const shard = flags.shard === undefined ? { index: 1, count: 1 } : parseShard(flags.shard);
@@ -50,10 +66,20 @@ export const sweep = defineCommand({
       terminal.print(JSON.stringify(planned, null, 2));
       return;
     }
-    const backend = await startSweep(planned, flags, terminal);
+    const evaluation = flags.evaluate === false ? null : { attacks, epsilons };
+    if (flags.cancel && Object.keys(named).length === 0) return cancelOnQueue(addressOf(flags.queue), null, terminal);
+    const { name: backend, kernels } = await startSweep(planned, flags, terminal);
     const jobs = shardOf(jobsOf(gridOf({ ...settings, backend })), shard);
-    const evaluated = flags.evaluate !== false;
-    const show = await showSweep(jobs, { workers: flags.jobs ?? 1, evaluated }, terminal);
+    const about = { out, data: flags.data, evaluated: evaluation !== null, line, json };
+    if (flags.queue !== undefined) {
+      const address = addressOf(flags.queue);
+      if (flags.cancel) return cancelOnQueue(address, { jobs, evaluation }, terminal);
+      const queueSweep = { jobs, evaluation, out, dataDirectory: flags.data, kernels, follow: flags.follow !== false };
+      const result = await sweepOnQueue(address, queueSweep, terminal);
+      await conclude(result, { ...about, warnings: result.warnings, left: leftOnQueue(result, queueSweep) }, terminal);
+      return;
+    }
+    const show = await showSweep(jobs, { workers: flags.jobs ?? 1, evaluated: evaluation !== null }, terminal);
     let result: SweepResult;
     try {
       result = await runSweep(jobs, {
@@ -61,7 +87,7 @@ export const sweep = defineCommand({
         ...files,
         dataDirectory: flags.data,
         cacheMemory,
-        evaluation: evaluated ? { attacks, epsilons } : null,
+        evaluation,
         ...(flags.jobs === undefined || flags.jobs === 1
           ? {}
           : {
@@ -70,6 +96,7 @@ export const sweep = defineCommand({
                 entry: new URL('../sweep-process.js', import.meta.url),
                 threads: flags.threads,
                 revectorize: flags.revectorize,
+                kernels: flags.kernels,
               },
             }),
         signal: terminal.signal,
@@ -78,9 +105,53 @@ export const sweep = defineCommand({
     } finally {
       show.stop();
     }
-    await conclude(result, { out, data: flags.data, evaluated, line, json, warnings: show.warnings() }, terminal);
+    const left = {
+      note: `${result.left.length} runs are left; the same command makes them.`,
+      error: 'The processes of these runs were interrupted, and this one was not.',
+    };
+    await conclude(result, { ...about, warnings: show.warnings(), left }, terminal);
   },
 });
+
+/**
+ * Refuses flags that say nothing beside or without a queue.
+ *
+ * @throws UsageError
+ */
+function checkQueueFlags(flags: SweepFlags, named: Readonly<Record<string, unknown>>): void {
+  const { queue, follow, cancel, jobs, 'cache-memory': cacheMemory } = flags;
+  if (queue === undefined && (follow !== undefined || cancel !== undefined)) {
+    throw new UsageError(
+      `--${follow === undefined ? 'cancel' : 'follow'} needs --queue, such as --queue redis://HOST:PORT.`,
+    );
+  }
+  if (queue === undefined) return;
+  if (jobs !== undefined || cacheMemory !== undefined) {
+    throw new UsageError(
+      `--${jobs === undefined ? 'cache-memory' : 'jobs'} is a matter of each worker of a queue. Give it to equipoise worker.`,
+    );
+  }
+  if (follow && cancel) throw new UsageError('--follow and --cancel exclude each other. Give one of them.');
+  if (follow && Object.keys(named).length > 0) {
+    throw new UsageError(
+      '--follow shows all runs of the queue, and takes no settings. The same sweep without --follow returns to its own runs, and adds none that is there.',
+    );
+  }
+}
+
+/** What is to be said of the runs that a queue still has, or that were cancelled. */
+function leftOnQueue({ left, cancelled }: QueueSweepResult, { follow }: QueueSweep): Conclusion['left'] {
+  const others = left.length - cancelled.length;
+  return {
+    note: [
+      ...(cancelled.length > 0 ? [`${cancelled.length} runs were cancelled; the same command makes them.`] : []),
+      ...(others > 0
+        ? [`${others} runs are in the queue, and go on without this command. The same command returns to them.`]
+        : []),
+    ].join(' '),
+    error: follow ? 'Runs were cancelled.' : null,
+  };
+}
 
 /** What the file and the flags say, by setting, and what messages call these. */
 async function settingsFor(given: SweepFlags & Readonly<Record<string, unknown>>): Promise<{
@@ -103,12 +174,12 @@ async function settingsFor(given: SweepFlags & Readonly<Record<string, unknown>>
 /** Starts the backend of the first job, and says which it is, so that every run records it. */
 async function startSweep(
   [{ config }]: readonly Job[],
-  { threads, revectorize }: SweepFlags,
+  flags: SweepFlags,
   terminal: Terminal,
-): Promise<string> {
-  const { name, detail } = await startBackend(config.backend, { threads, revectorize, warn: terminal.note });
-  if (config.backend === 'auto') terminal.note(`--backend auto takes ${name} (${detail})`);
-  return name;
+): Promise<StartedBackend> {
+  const started = await startFromFlags(flags, terminal, config.backend);
+  if (config.backend === 'auto') terminal.note(`--backend auto takes ${started.name} (${started.detail})`);
+  return started;
 }
 
 interface Conclusion {
@@ -118,11 +189,13 @@ interface Conclusion {
   readonly line: string;
   readonly json: boolean;
   readonly warnings: readonly RunWarning[];
+  /** What is said of runs that are left, and the error that it is if nothing has stopped this process; null: none. */
+  readonly left: { readonly note: string; readonly error: string | null };
 }
 
 async function conclude(
   result: SweepResult,
-  { out, data, evaluated, line, json, warnings }: Conclusion,
+  { out, data, evaluated, line, json, warnings, left: ofLeft }: Conclusion,
   terminal: Terminal,
 ): Promise<void> {
   const { before, done, failed, left } = result;
@@ -151,9 +224,9 @@ async function conclude(
   } else if (report !== null) {
     terminal.print(`${reportText(report)}\npage: ${report.files.page}`);
   }
-  if (left.length > 0) terminal.note(`${left.length} runs are left; the same command makes them.`);
-  if (left.length > 0 && failed.length === 0 && !terminal.signal.aborted) {
-    throw new InputError('The processes of these runs were interrupted, and this one was not.');
+  if (left.length > 0) terminal.note(ofLeft.note);
+  if (left.length > 0 && failed.length === 0 && !terminal.signal.aborted && ofLeft.error !== null) {
+    throw new InputError(ofLeft.error);
   }
   if (failed.length > 0) {
     throw new InputError(

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { startBackend } from '../../backends/start.ts';
 import { UsageError } from '../../core/errors.ts';
 import { shellCommand } from '../../core/shell.ts';
 import {
@@ -19,6 +18,7 @@ import { defineCommand } from '../command.ts';
 import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from '../flags/flags.ts';
 import { bytesOf, checkFolders, openFiles } from '../flags/given-files.ts';
 import { flagOf, namesFor, SETTING_FLAGS, settingsOf, withConfigFile } from '../flags/setting-flags.ts';
+import { startFromFlags } from '../start.ts';
 import { percent } from '../terminal/format.ts';
 import { showTraining } from '../terminal/progress.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -87,16 +87,17 @@ export const train = defineCommand({
  */
 async function startFor(
   config: TrainConfig,
-  { resume, out, threads, revectorize, backend: asked }: FlagValues<typeof TRAIN_FLAGS>,
+  flags: FlagValues<typeof TRAIN_FLAGS>,
   terminal: Terminal,
 ): Promise<{ readonly resolved: TrainConfig; readonly out: string }> {
+  const { resume, out } = flags;
   if (resume) {
-    await startBackend(asked ?? config.backend, { threads, revectorize, warn: terminal.note });
+    await startFromFlags(flags, terminal, flags.backend ?? config.backend);
     return { resolved: config, out: resume };
   }
   const earlier = resume !== undefined && out ? await readRunConfig(out) : null;
   const choice = config.backend === 'auto' && earlier !== null ? earlier.backend : config.backend;
-  const backend = await startBackend(choice, { threads, revectorize, warn: terminal.note });
+  const backend = await startFromFlags(flags, terminal, choice);
   if (choice === 'auto') terminal.note(`--backend auto takes ${backend.name} (${backend.detail})`);
   const resolved: TrainConfig = { ...config, backend: backend.name };
   return { resolved, out: out || join('runs', runName(resolved)) };

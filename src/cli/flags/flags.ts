@@ -92,6 +92,11 @@ export const BACKEND_FLAGS = {
     description: `threads of the engine, 1 to ${MAX_THREADS}; default: one for each core`,
     whole: [1, MAX_THREADS],
   },
+  kernels: {
+    kind: 'text',
+    description:
+      "build of the engine's kernels: relaxed (default where Node has it) or simd, the same on every processor",
+  },
   revectorize: {
     kind: 'switch',
     group: 'Run',

@@ -56,6 +56,15 @@ export async function checkFolders(
   dataset: string,
 ): Promise<void> {
   if (settings.dataset === undefined) await checkFolderMeant(dataset, data);
+  await checkIsFolder(out);
+}
+
+/**
+ * Refuses `--out` that is a file.
+ *
+ * @throws UsageError
+ */
+export async function checkIsFolder(out: string | undefined): Promise<void> {
   if (out && (await stat(out).catch(() => null))?.isFile()) {
     throw new UsageError(`${out} is a file; --out names a folder. Choose another.`);
   }

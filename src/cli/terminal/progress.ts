@@ -1,5 +1,5 @@
 // What a terminal shows of a training run and of an evaluation while they run: a bar, or lines where output is piped.
-import type { EvaluationProgress, EvaluationStep } from '../../evaluation/measure.ts';
+import type { EvaluationProgress, EvaluationStep } from '../../evaluation/measure/measure.ts';
 import type { TrainConfig } from '../../training/config/config.ts';
 import type { MetricRow } from '../../training/run/metrics.ts';
 import type { MaskChange } from '../../training/step.ts';

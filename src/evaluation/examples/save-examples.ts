@@ -13,7 +13,7 @@ import { sizeOf } from '../../core/structure.ts';
 import { isMissing, writing } from '../../core/system-errors.ts';
 import type { Dataset, PixelShape, Split } from '../../data/types.ts';
 import { formatEpsilon } from '../epsilon.ts';
-import type { AttackedBatch } from '../measure.ts';
+import type { BatchExamples } from '../measure/attack-cell.ts';
 import { RECOUNT, RECOUNT_FILE } from '../recount.ts';
 import { logitsOf } from '../targets/predict.ts';
 import type { EvaluatedTarget } from '../types.ts';
@@ -22,7 +22,7 @@ import type { EvaluatedTarget } from '../types.ts';
 const partialOf = (path: string): string => `${path}.partial`;
 
 /** An attack, as examples are named by it. */
-type AttackedAt = Pick<AttackedBatch, 'attack' | 'norm' | 'epsilon'>;
+type AttackedAt = Pick<BatchExamples, 'attack' | 'norm' | 'epsilon'>;
 
 /** The files of examples, as far as they are told from those of other evaluations. */
 export interface ExampleFiles {
@@ -63,7 +63,7 @@ export const exampleFiles = (
 
 export interface ExampleFolder {
   /** Writes the examples of an attack on a batch at their place in its file. */
-  readonly write: (made: AttackedBatch) => Promise<void>;
+  readonly write: (made: BatchExamples) => Promise<void>;
   /** Gives the files of these attacks their names. */
   readonly finish: (attacks: readonly AttackedAt[]) => Promise<void>;
 }
@@ -119,7 +119,7 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
   const size = sizeOf(imageShape);
   const begun = new Map<string, SafetensorsLayout>();
 
-  const begin = async (path: string, made: AttackedBatch): Promise<SafetensorsLayout> => {
+  const begin = async (path: string, made: BatchExamples): Promise<SafetensorsLayout> => {
     const { start, total } = made;
     const layout = layoutOf(options, made, total);
     if (resumed && start > 0) {
@@ -139,7 +139,7 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
     return layout;
   };
 
-  const put = async (path: string, made: AttackedBatch): Promise<void> => {
+  const put = async (path: string, made: BatchExamples): Promise<void> => {
     const layout = begun.get(path) ?? (await begin(path, made));
     begun.set(path, layout);
     const { start, samples, survived, adversarial } = made;

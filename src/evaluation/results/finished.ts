@@ -2,7 +2,7 @@ import type { Dataset } from '../../data/types.ts';
 import { backendName } from '../../ops/backend-name.ts';
 import { type AttackSpec, attackLabel, attackSettings } from '../attacks/named-attacks.ts';
 import { exampleFiles, hasExamples } from '../examples/save-examples.ts';
-import type { MeasureOptions } from '../measure.ts';
+import type { MeasureOptions } from '../measure/measure.ts';
 import type { EvaluateOptions } from '../options.ts';
 import { settingsOf } from '../settings.ts';
 import type { Target } from '../targets/target.ts';

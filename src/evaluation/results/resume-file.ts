@@ -7,7 +7,7 @@ import { removeFile, writeAtomically } from '../../checkpoints/files/atomic-file
 import { readIfThere } from '../../checkpoints/files/read-if-there.ts';
 import { parseJson } from '../../core/parse-json.ts';
 import type { Guard } from '../../files/lock.ts';
-import type { MeasureState } from '../measure.ts';
+import type { MeasureState } from '../measure/state.ts';
 import { packBits, unpackBits } from './bits.ts';
 import { countSchema, isPacked } from './schemas.ts';
 
@@ -84,6 +84,42 @@ export async function writeInterrupted(
   await writeAtomically(path, `${JSON.stringify({ ...content, sha256: checksumOf(content) })}\n`, { guard });
 }
 
+/** A state as a file holds it. */
+export interface KeptState {
+  readonly identity: Identity;
+  readonly state: MeasureState;
+}
+
+/**
+ * What a file holds of an evaluation under way, or of a part; null if there is none, or only one of another version.
+ *
+ * @throws InputError that names the file and the field that is wrong, if it is damaged
+ */
+export async function readKept(path: string): Promise<KeptState | null> {
+  const text = await readIfThere(path);
+  if (text === null) return null;
+  if (parseJson(text, path, versionSchema).version !== VERSION) return null;
+  const { identity, predictions, cells, done, seen } = parseJson(text, path, storedSchema);
+  const n = predictions.length;
+  return {
+    identity,
+    state: {
+      predictions: Int32Array.from(predictions),
+      done,
+      seen,
+      cells: cells.map(({ survived, standing, cost }) => ({
+        survived: unpackBits(survived, n),
+        standing: Object.fromEntries(Object.entries(standing).map(([name, left]) => [name, unpackBits(left, n)])),
+        cost,
+      })),
+    },
+  };
+}
+
+/** The names of what differs between two identities. */
+export const differences = (wanted: Identity, kept: Identity): readonly string[] =>
+  Object.keys(wanted).filter((name) => JSON.stringify(wanted[name]) !== JSON.stringify(kept[name]));
+
 /**
  * The state in a file; null if there is none, or only one of another version. If it belongs to something else, the names of
  * what differs.
@@ -94,23 +130,10 @@ export async function readInterrupted(
   path: string,
   identity: Identity,
 ): Promise<MeasureState | readonly string[] | null> {
-  const text = await readIfThere(path);
-  if (text === null) return null;
-  if (parseJson(text, path, versionSchema).version !== VERSION) return null;
-  const { identity: kept, predictions, cells, done, seen } = parseJson(text, path, storedSchema);
-  const others = Object.keys(identity).filter((name) => JSON.stringify(identity[name]) !== JSON.stringify(kept[name]));
-  if (others.length > 0) return others;
-  const n = predictions.length;
-  return {
-    predictions: Int32Array.from(predictions),
-    done,
-    seen,
-    cells: cells.map(({ survived, standing, cost }) => ({
-      survived: unpackBits(survived, n),
-      standing: Object.fromEntries(Object.entries(standing).map(([name, left]) => [name, unpackBits(left, n)])),
-      cost,
-    })),
-  };
+  const kept = await readKept(path);
+  if (kept === null) return null;
+  const others = differences(identity, kept.identity);
+  return others.length > 0 ? others : kept.state;
 }
 
 /** Removes what was kept, as its result is recorded. */

@@ -1,0 +1,109 @@
+import { availableParallelism } from 'node:os';
+import { StoppedEarly, UsageError } from '../core/errors.ts';
+import { warningOf } from '../sweeps/job.ts';
+import { openQueue, runWorker, showAddress, type WorkerEvent, workerName } from '../sweeps/queue/index.ts';
+import { defineCommand } from './command.ts';
+import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags } from './flags/flags.ts';
+import { bytesOf, checkIsFolder } from './flags/given-files.ts';
+import { addressOf, QUEUE_FLAGS } from './queue-flags.ts';
+
+const { data, threads } = BACKEND_FLAGS;
+
+const WORKER_FLAGS = {
+  ...QUEUE_FLAGS,
+  out: { kind: 'text', description: "the folder of the runs' folders, shared by all workers and the sweep" },
+  jobs: { kind: 'number', description: 'runs at once, each in a process of its own; default 1', whole: [1, 1024] },
+  once: { kind: 'switch', description: 'take one run, or none if none is queued, and end' },
+  'max-hours': { kind: 'number', description: 'stop after so many hours as on SIGTERM, with exit code 75' },
+  'lock-time': {
+    kind: 'number',
+    description:
+      'seconds without a sign of life after which a run goes to another worker; default 60, the same for all',
+  },
+  data: { ...data, description: 'folder of the data sets, and of the files that runs start from' },
+  threads,
+  kernels: {
+    kind: 'text',
+    description: "refuse runs of other kernels of the engine than these (relaxed, simd); default: take each run's own",
+  },
+  'cache-memory': CONFIG_FLAGS['cache-memory'],
+} as const satisfies Flags;
+
+/** The shortest lock that is taken, in seconds; one more fleeting would be lost to any pause of the machine. */
+const SHORTEST_LOCK = 1;
+/** What a timer of Node can wait for. */
+const MOST_HOURS = 500;
+
+export const worker = defineCommand({
+  positionals: [],
+  flags: WORKER_FLAGS,
+  examples: [
+    ['equipoise worker --queue redis://server:6379 --out /shared/runs', 'make runs of a queue until Ctrl-C'],
+    ['equipoise worker --queue redis://server:6379 --out /shared/runs --jobs 4', 'four runs at once'],
+  ],
+  async run({ flags, json }, terminal) {
+    const address = addressOf(flags.queue);
+    const { out, once, 'max-hours': hours, 'lock-time': lockSeconds = 60 } = flags;
+    if (out === undefined) throw new UsageError('A worker needs --out: the folder that it shares with the sweep.');
+    if (hours !== undefined && !(hours > 0 && hours <= MOST_HOURS)) {
+      throw new UsageError(`--max-hours takes a number above 0 and at most ${MOST_HOURS}, got ${hours}.`);
+    }
+    if (!(lockSeconds >= SHORTEST_LOCK && lockSeconds <= 3600)) {
+      throw new UsageError(`--lock-time takes ${SHORTEST_LOCK} to 3600 seconds, got ${lockSeconds}.`);
+    }
+    const cacheMemory = bytesOf(flags['cache-memory']);
+    await checkIsFolder(out);
+    const queue = await openQueue(address, terminal.note);
+    const timeUp = new AbortController();
+    const timer = hours === undefined ? undefined : setTimeout(() => timeUp.abort(), hours * 3_600_000);
+    terminal.note(`worker ${workerName()} on the queue ${showAddress(address)}, runs into ${out}`);
+    try {
+      const tally = await runWorker(queue, {
+        out,
+        dataDirectory: flags.data,
+        cacheMemory,
+        jobs: flags.jobs ?? 1,
+        threads: flags.threads ?? availableParallelism(),
+        kernels: flags.kernels,
+        entry: new URL('./sweep-process.js', import.meta.url),
+        lockMs: 1000 * lockSeconds,
+        once,
+        signal: AbortSignal.any([terminal.signal, timeUp.signal]),
+        onEvent: (event) => {
+          const line = lineOf(event);
+          if (line !== null) terminal.note(line);
+        },
+      });
+      if (json) terminal.print(JSON.stringify(tally, null, 2));
+      else terminal.print(`${tally.done} runs made`);
+    } finally {
+      clearTimeout(timer);
+      await queue.close();
+    }
+    if (timeUp.signal.aborted && !terminal.signal.aborted) {
+      throw new StoppedEarly(
+        `The worker has run for ${hours} hours. What it was at is saved, and the queue has it again.`,
+      );
+    }
+  },
+});
+
+/** What happens, as a line; null for what is too frequent to say. */
+function lineOf(event: WorkerEvent): string | null {
+  switch (event.kind) {
+    case 'take':
+      return `${event.run}: started`;
+    case 'job-event': {
+      const warning = warningOf(event.event);
+      return warning === null ? null : `${event.run}: warning: ${warning}`;
+    }
+    case 'end': {
+      const { outcome } = event;
+      return `${event.run}: ${outcome.kind}${'message' in outcome ? `: ${outcome.message}` : ''}`;
+    }
+    case 'lost':
+      return `${event.run}: the queue had lost it or given it to another worker (${event.reason}); the run is as it is`;
+    default:
+      return event satisfies never;
+  }
+}

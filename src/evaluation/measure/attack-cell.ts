@@ -1,0 +1,104 @@
+// One attack at one radius on one batch of images, and what the alarms want to know of its examples.
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import { norms } from '../../../attacks/index.ts';
+import { NO_COST } from '../../../attacks/loops/costs.ts';
+import { type UnderAttackOptions, underAttack } from '../../../attacks/measure/under-attack.ts';
+import type { Classifier, Cost, NormName } from '../../../attacks/types.ts';
+import { batchLabels } from '../../data/batch.ts';
+import { predict } from '../targets/predict.ts';
+import type { Cell } from './cells.ts';
+import type { EvaluatedSplit } from './measure.ts';
+import { NOTHING_SEEN, type Seen } from './state.ts';
+
+/** Examples that one attack made of a batch. */
+export interface BatchExamples {
+  readonly attack: string;
+  readonly norm: NormName;
+  readonly epsilon: number;
+  /** How many images, of those that are right without attack, come before these; and how many there are. */
+  readonly start: number;
+  readonly total: number;
+  /** Their numbers in the test split. */
+  readonly samples: readonly number[];
+  /** [batch, height, width, channels], borrowed. */
+  readonly adversarial: Tensor4D;
+  /** Whether the model still classifies each right. */
+  readonly survived: readonly boolean[];
+}
+
+/** What one attack did to a batch. */
+export interface Attacked {
+  readonly survived: readonly boolean[];
+  readonly standing: Readonly<Record<string, readonly boolean[]>>;
+  readonly cost: Cost;
+  readonly seen: Seen;
+}
+
+/** A batch to attack. */
+export interface Batch extends Pick<UnderAttackOptions, 'signal' | 'onProgress'> {
+  readonly test: EvaluatedSplit['test'];
+  /** Places among the evaluated images. */
+  readonly batch: Int32Array;
+  readonly samples: readonly number[];
+  readonly first: boolean;
+}
+
+/** Attacks one batch; examples are borrowed by `onExamples`. */
+export async function attackCell(
+  model: Classifier,
+  { attack, epsilon, key }: Cell,
+  images: Tensor4D,
+  { test, batch, samples, first, signal, onProgress }: Batch,
+  onExamples: (made: Pick<BatchExamples, 'adversarial' | 'survived'>) => Promise<void> | undefined,
+): Promise<Attacked> {
+  if (attack === null) {
+    return { survived: Array.from(batch, () => true), standing: {}, cost: NO_COST, seen: NOTHING_SEEN };
+  }
+  const labels = batchLabels(test, samples);
+  try {
+    const made = await underAttack(model, attack, images, labels, { key, samples, signal, onProgress });
+    const { adversarial, survived, standing = {}, nonFiniteGradients: nonFinite } = made;
+    try {
+      await onExamples({ adversarial, survived });
+      const outside = await countOutside(images, adversarial, attack.norm, epsilon);
+      const fooled = [...survived.keys()].filter((i) => !survived[i]);
+      if (!first || fooled.length === 0)
+        return { survived, standing, cost: made.cost, seen: { ...NOTHING_SEEN, outside, nonFinite } };
+      const unstable = await countUnstable(model, adversarial, fooled, (i) => test.labels[samples[i]]);
+      return { survived, standing, cost: made.cost, seen: { outside, successes: fooled.length, unstable, nonFinite } };
+    } finally {
+      adversarial.dispose();
+    }
+  } finally {
+    labels.dispose();
+  }
+}
+
+/** Adversarial images further than ε from theirs, or with pixels outside [0, 1], beyond the rounding of float32. */
+async function countOutside(images: Tensor4D, adversarial: Tensor4D, norm: NormName, epsilon: number): Promise<number> {
+  const [clean, attacked] = [await images.data(), await adversarial.data()];
+  const pixels = clean.length / images.shape[0];
+  let outside = 0;
+  for (let begin = 0; begin < clean.length; begin += pixels) {
+    const image = attacked.subarray(begin, begin + pixels);
+    const within =
+      norms[norm].distance(clean.subarray(begin, begin + pixels), image) <= epsilon * (1 + 1e-4) + 1e-6 &&
+      image.every((pixel) => pixel >= -1e-6 && pixel <= 1 + 1e-6);
+    if (!within) outside++;
+  }
+  return outside;
+}
+
+/** How many of the adversarial images at `fooled` are classified right after all, in reverse order and another batch. */
+async function countUnstable(
+  model: Classifier,
+  adversarial: Tensor4D,
+  fooled: readonly number[],
+  label: (index: number) => number,
+): Promise<number> {
+  const order = fooled.toReversed();
+  const again = tf.gather(adversarial, order);
+  const predictions = await predict(model, again).finally(() => again.dispose());
+  return order.filter((j, i) => predictions[i] === label(j)).length;
+}

@@ -1,0 +1,87 @@
+// The cells of an evaluation, one for each attack and radius, and what each gives as a result and as evidence for alarms.
+import type { Attack, NormName } from '../../../attacks/types.ts';
+import { foldIn, type Key } from '../../core/key.ts';
+import type { AttackEvidence } from '../alarms/alarms.ts';
+import { type AttackSpec, attackLabel, attackSettings, buildAttack } from '../attacks/named-attacks.ts';
+import { accuracyOf } from '../intervals.ts';
+import { packBits } from '../results/bits.ts';
+import type { AttackResult } from '../types.ts';
+import type { MeasureOptions } from './measure.ts';
+import type { CellState } from './state.ts';
+
+/** One attack at one radius. */
+export interface Cell {
+  readonly spec: AttackSpec;
+  readonly label: string;
+  readonly epsilon: number;
+  /** Null at radius 0. */
+  readonly attack: Attack | null;
+  readonly key: Key;
+}
+
+/** The cells in order of the radii, each radius with its attacks in order. */
+export const cellsOf = (
+  { epsilons, attacks, norm }: Pick<MeasureOptions, 'epsilons' | 'attacks' | 'norm'>,
+  key: Key,
+): Cell[] =>
+  epsilons.flatMap((epsilon) =>
+    attacks.map((spec): Cell => {
+      const label = attackLabel(spec);
+      const attack = epsilon === 0 ? null : buildAttack(spec, norm, epsilon);
+      return { spec, label, epsilon, attack, key: foldIn(key, label) };
+    }),
+  );
+
+/** The cells of the first radius above 0, by which progress is shown. */
+export function shownCells(cells: readonly Cell[]): readonly number[] {
+  const epsilon = cells.find((cell) => cell.epsilon > 0)?.epsilon ?? 0;
+  return [...cells.keys()].filter((i) => cells[i].epsilon === epsilon);
+}
+
+/** The sum of some numbers. */
+export const sumOf = (values: Uint8Array | readonly number[]): number =>
+  (values as readonly number[]).reduce((a, b) => a + b, 0);
+
+/** What a cell found, as `evaluation.json` holds it. */
+export const resultOf = (
+  { spec, label, epsilon }: Cell,
+  { survived, standing, cost }: CellState,
+  norm: NormName,
+): AttackResult => ({
+  attack: label,
+  norm,
+  epsilon,
+  ...attackSettings(spec, epsilon),
+  robust: accuracyOf(sumOf(survived), survived.length),
+  survived: packBits(survived),
+  ...(Object.keys(standing).length === 0
+    ? {}
+    : {
+        stages: Object.entries(standing).map(([attack, left]) => ({
+          attack,
+          robust: accuracyOf(sumOf(left), left.length),
+          survived: packBits(left),
+        })),
+      }),
+  ...cost,
+});
+
+/** What a cell found, as the alarms compare it. */
+export const evidenceOf = (
+  { spec, label, epsilon }: Cell,
+  { survived, standing }: CellState,
+  norm: NormName,
+): AttackEvidence => {
+  const { steps, restarts } = attackSettings(spec, epsilon);
+  return {
+    attack: label,
+    kind: spec.kind,
+    loss: spec.loss ?? null,
+    norm,
+    epsilon,
+    work: (steps ?? 1) * (restarts ?? 1),
+    correct: sumOf(survived),
+    n: survived.length,
+    stages: Object.entries(standing).map(([attack, left]) => ({ attack, correct: sumOf(left) })),
+  };
+};

@@ -1,0 +1,290 @@
+// The loop of an evaluation: the accuracy without attack, then every attack at every radius on one batch after another.
+import { addCosts, NO_COST, workOf } from '../../../attacks/loops/costs.ts';
+import { checkKnown } from '../../../attacks/loops/goals.ts';
+import { readClasses } from '../../../attacks/support/labels.ts';
+import type { AttackProgress, Classifier, NormName } from '../../../attacks/types.ts';
+import { InputError, UsageError } from '../../core/errors.ts';
+import { foldIn, type Key, seedKey } from '../../core/key.ts';
+import { yieldToEvents } from '../../core/yield-to-events.ts';
+import { batchesOf, batchImages } from '../../data/batch.ts';
+import { testIndices } from '../../data/split.ts';
+import type { Dataset } from '../../data/types.ts';
+import { type Alarm, checkAlarms } from '../alarms/alarms.ts';
+import type { AttackSpec } from '../attacks/named-attacks.ts';
+import { checkEpsilon } from '../epsilon.ts';
+import { type Accuracy, accuracyOf } from '../intervals.ts';
+import { isOfPart, type Part } from '../part.ts';
+import { withUnions } from '../results/union.ts';
+import { predict } from '../targets/predict.ts';
+import type { AttackResult } from '../types.ts';
+
+import { attackCell, type BatchExamples } from './attack-cell.ts';
+import { type Cell, cellsOf, evidenceOf, resultOf, shownCells, sumOf } from './cells.ts';
+import { PROBED, probeFirst } from './probe-first.ts';
+import { advanced, countStanding, type MeasureState, NOTHING_SEEN, noneYet } from './state.ts';
+
+export interface MeasureOptions {
+  readonly norm: NormName;
+  /** Radii in pixel units of [0, 1]; at 0 nothing is attacked. */
+  readonly epsilons: readonly number[];
+  readonly attacks: readonly AttackSpec[];
+  /** Names every random number of the attacks; default 0. */
+  readonly seed?: number;
+  /** Images at once; changes no result but for rounding. Default 256. */
+  readonly batchSize?: number;
+  /** Use only so many images, balanced over the classes. */
+  readonly limit?: number;
+  /** Whether the model turned out to return probabilities; asked after the attacks. */
+  readonly returnsProbabilities?: () => boolean;
+  /** Called with the accuracy without attack, before any attack; may throw to stop. */
+  readonly onClean?: (clean: Accuracy) => Promise<void>;
+  /** Called with the examples of each attack, borrowed, as they are made. */
+  readonly onExamples?: (examples: BatchExamples) => Promise<void>;
+  /** Attack only every n-th batch: see `measurePart`. */
+  readonly part?: Part;
+  /** Where an interrupted measurement goes on. */
+  readonly from?: MeasureState;
+  /** Called after each attack on a batch, with what it takes to go on from there. */
+  readonly onState?: (state: MeasureState) => Promise<void>;
+  readonly onProgress?: (progress: EvaluationProgress) => void;
+  /** Called after every step of an attack. */
+  readonly onStep?: (step: EvaluationStep) => void;
+  /** Stops the measurement within one call of the model; attacks on batches that were done are kept. */
+  readonly signal?: AbortSignal;
+}
+
+/** How far an evaluation is. */
+export interface EvaluationProgress {
+  /** Images done and to do, each counted once an attack and radius; those that are wrong anyway are done at once. */
+  readonly done: number;
+  readonly total: number;
+  /** Accuracies over the images done so far: without attack, and under every attack of the first radius above 0. */
+  readonly clean: number;
+  /** Null while the first batch is under attack. */
+  readonly robust: number | null;
+}
+
+/** What an evaluation is doing: how far an attack on a batch is, and how much work of all that means. */
+export interface EvaluationStep extends AttackProgress {
+  readonly epsilon: number;
+  /**
+   * Work done, of `total` to do, in the units of `EvaluationProgress`, but an attack counts by its share of the work. It is
+   * a fraction while an attack runs. An image that needs no more of an attack is done at once.
+   */
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface Measurement {
+  readonly clean: Accuracy;
+  readonly attacks: readonly AttackResult[];
+  readonly alarms: readonly Alarm[];
+  readonly forwardPasses: number;
+  readonly inputGradients: number;
+}
+
+/** What an evaluation needs of a data set. */
+export type EvaluatedSplit = Pick<Dataset, 'test' | 'imageShape' | 'classes'>;
+
+/** Everything that is found before the alarms. */
+interface Found {
+  readonly state: MeasureState;
+  readonly cells: readonly Cell[];
+  readonly labels: Int32Array;
+  readonly indices: Int32Array;
+  readonly key: Key;
+}
+
+/**
+ * The state of a measurement of which only a part of the batches was attacked. Parts of the same options add up to the state
+ * of the whole (`mergeParts`), from which `measure` continues.
+ *
+ * @throws InputError for options out of range
+ */
+export const measurePart = async (
+  model: Classifier,
+  dataset: EvaluatedSplit,
+  options: MeasureOptions & { readonly part: Part },
+): Promise<MeasureState> => (await attackImages(model, dataset, options)).state;
+
+/**
+ * Clean accuracy of a classifier, its accuracy under each attack at each radius and, by image, under their union.
+ *
+ * An image counts as right under attack where it is right both clean and attacked; images misclassified without attack
+ * are not attacked. Random choices depend on the seed, the attack and the image's number only. However many images there
+ * are, only one batch of them is on the backend at a time.
+ *
+ * @throws InputError for options out of range
+ */
+export async function measure(
+  model: Classifier,
+  dataset: EvaluatedSplit,
+  options: MeasureOptions,
+): Promise<Measurement> {
+  const { state, cells, labels, indices, key } = await attackImages(model, dataset, options);
+  const { test, imageShape, classes } = dataset;
+  const n = indices.length;
+  const right = state.predictions.filter((prediction, i) => prediction === labels[i]).length;
+  const first = batchImages(test, indices.subarray(0, PROBED), imageShape);
+  const { probe, cost, beside } = await probeFirst(model, first, { labels, cells, state, key, options }).finally(() =>
+    first.dispose(),
+  );
+  return {
+    clean: accuracyOf(right, n),
+    attacks: withUnions(cells.map((cell, i) => resultOf(cell, state.cells[i], options.norm))),
+    alarms: checkAlarms({
+      classes: classes.length,
+      predictions: state.predictions,
+      returnsProbabilities: options.returnsProbabilities?.() ?? false,
+      attacks: cells.map((cell, i) => evidenceOf(cell, state.cells[i], options.norm)),
+      shortSquare: beside?.found ?? null,
+      probe,
+      ...state.seen,
+    }),
+    // Once for the accuracy without attack, and again for the examples that fooled the model in the first batch.
+    ...[cost, beside?.cost ?? NO_COST, ...state.cells.map((cell) => cell.cost)].reduce(addCosts, {
+      forwardPasses: n + state.seen.successes,
+      inputGradients: 0,
+    }),
+  };
+}
+
+/** The accuracy without attack, and then the attacks on all batches, or on those of a part. */
+async function attackImages(model: Classifier, dataset: EvaluatedSplit, options: MeasureOptions): Promise<Found> {
+  const { norm, batchSize = 256, seed = 0, signal, onProgress, onStep } = options;
+  const { test, imageShape, classes } = dataset;
+  const indices = testIndices(test, options.limit);
+  const n = indices.length;
+  checkOptions(options, n);
+  const key = foldIn(seedKey(seed), 'attack');
+  const cells = cellsOf(options, key);
+  const labels = await readClasses(
+    'labels of the test split',
+    Array.from(indices, (index) => test.labels[index]),
+  );
+  checkKnown('labels of the test split', labels, classes.length);
+
+  let state = options.from ?? {
+    predictions: await predictAll(model, dataset, indices, batchSize, (done, right) => {
+      onProgress?.({ done: 0, total: n * cells.length, clean: right / done, robust: null });
+      signal?.throwIfAborted();
+    }),
+    done: 0,
+    cells: cells.map(() => noneYet(n)),
+    seen: NOTHING_SEEN,
+  };
+  const places = Int32Array.from(indices.keys()).filter((i) => state.predictions[i] === labels[i]);
+  const clean = accuracyOf(places.length, n);
+  await options.onClean?.(clean);
+
+  const batches = [...batchesOf(places, batchSize).entries()].filter(([number]) => isOfPart(number, options.part));
+  const attacking = batches.reduce((sum, [, batch]) => sum + batch.length, 0);
+  const own = Int32Array.from(batches.flatMap(([, batch]) => [...batch]));
+  const wrong = n - places.length;
+  const shown = shownCells(cells);
+  const tell = (): void => {
+    const attacked = Math.floor(state.done / cells.length);
+    const finished = Math.min(attacking, attacked * batchSize);
+    const under = batches[attacked]?.[1].length ?? 0;
+    onProgress?.({
+      done: (wrong + finished) * cells.length + under * (state.done % cells.length),
+      total: (wrong + attacking) * cells.length,
+      clean: clean.value,
+      robust: finished === 0 ? null : (clean.value * countStanding(state, shown, own.subarray(0, finished))) / finished,
+    });
+  };
+  tell();
+  const works = cells.map(({ attack }) => (attack === null ? 0 : workOf(attack, classes.length)));
+  /** Tells how far cell `i` is with the batch that comes after `finished` images. */
+  const tellStep = (i: number, finished: number, count: number, progress: AttackProgress): void => {
+    const work = sumOf(works);
+    const before = (wrong + finished) * work + count * sumOf(works.slice(0, i));
+    const own = works[i] * (count - progress.left + progress.left * progress.share);
+    onStep?.({
+      ...progress,
+      attack: progress.attack === cells[i].attack?.name ? cells[i].label : `${cells[i].label}: ${progress.attack}`,
+      epsilon: cells[i].epsilon,
+      done: ((before + own) / work) * cells.length,
+      total: (wrong + attacking) * cells.length,
+    });
+  };
+  for (const [position, [number, batch]] of batches.entries()) {
+    if (state.done >= (position + 1) * cells.length) continue;
+    const samples = Array.from(batch, (place) => indices[place]);
+    const images = batchImages(test, samples, imageShape);
+    try {
+      for (let i = state.done % cells.length; i < cells.length; i++) {
+        signal?.throwIfAborted();
+        const found = await attackCell(
+          model,
+          cells[i],
+          images,
+          {
+            test,
+            batch,
+            samples,
+            first: number === 0,
+            signal,
+            onProgress: onStep && ((progress) => tellStep(i, position * batchSize, batch.length, progress)),
+          },
+          (made) =>
+            options.onExamples?.({
+              attack: cells[i].label,
+              norm,
+              epsilon: cells[i].epsilon,
+              start: number * batchSize,
+              total: places.length,
+              samples,
+              ...made,
+            }),
+        );
+        state = advanced(state, i, batch, found);
+        await options.onState?.(state);
+        tell();
+        // Lets Ctrl-C and timers in.
+        await yieldToEvents();
+      }
+    } finally {
+      images.dispose();
+    }
+  }
+
+  return { state, cells, labels, indices, key };
+}
+
+/** The classes of all images, batch by batch. */
+async function predictAll(
+  model: Classifier,
+  { test, imageShape }: EvaluatedSplit,
+  indices: Int32Array,
+  batchSize: number,
+  onBatch: (done: number, right: number) => void,
+): Promise<Int32Array> {
+  const predictions = new Int32Array(indices.length);
+  let done = 0;
+  let right = 0;
+  for (const batch of batchesOf(indices, batchSize)) {
+    const images = batchImages(test, batch, imageShape);
+    const found = await predict(model, images).finally(() => images.dispose());
+    predictions.set(found, done);
+    done += batch.length;
+    right += found.filter((prediction, i) => prediction === test.labels[batch[i]]).length;
+    onBatch(done, right);
+    await yieldToEvents();
+  }
+  return predictions;
+}
+
+function checkOptions({ epsilons, attacks, batchSize, limit, norm }: MeasureOptions, n: number): void {
+  if (attacks.length === 0) throw new InputError('An evaluation needs at least one attack; none came.');
+  if (epsilons.length === 0) throw new InputError('An evaluation needs at least one epsilon; none came.');
+  for (const epsilon of epsilons) {
+    checkEpsilon(norm, epsilon);
+  }
+  for (const [flag, value] of Object.entries({ '--batch-size': batchSize, '--test-limit': limit })) {
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
+      throw new UsageError(`${flag} must be a whole number of at least 1; ${value} came.`);
+    }
+  }
+  if (n === 0) throw new InputError('The split to evaluate on has no images.');
+}

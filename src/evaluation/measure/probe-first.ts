@@ -1,0 +1,51 @@
+// What is measured on the first images only, for the alarms: the probe of the model, and a short Square attack.
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import type { Classifier } from '../../../attacks/types.ts';
+import { foldIn, type Key } from '../../core/key.ts';
+import { needsNoGradient } from '../alarms/alarms.ts';
+import { probeModel } from '../alarms/probe.ts';
+import { shortSquare } from '../short-square.ts';
+import type { Cell } from './cells.ts';
+import type { MeasureOptions } from './measure.ts';
+import type { MeasureState } from './state.ts';
+
+/** How many images the alarms that need extra work look at. */
+export const PROBED = 64;
+
+/** What an evaluation has found, and by which settings. */
+interface Evaluated {
+  readonly labels: Int32Array;
+  readonly cells: readonly Cell[];
+  readonly state: MeasureState;
+  readonly key: Key;
+  readonly options: Pick<MeasureOptions, 'norm' | 'signal'>;
+}
+
+/** Probes the model on its first images, and attacks those that are left by a short Square attack. */
+export async function probeFirst(
+  model: Classifier,
+  first: Tensor4D,
+  { labels, cells, state, key, options: { norm, signal } }: Evaluated,
+) {
+  return {
+    ...(await probeModel(model, first, labels, key, signal)),
+    beside: await squareBeside(model, first, labels, cells, state, { norm, key: foldIn(key, 'beside'), signal }),
+  };
+}
+
+/** A short Square attack on the first images that every attack at the largest radius left right, if none of these was of its kind. */
+async function squareBeside(
+  model: Classifier,
+  first: Tensor4D,
+  labels: Int32Array,
+  cells: readonly Cell[],
+  state: MeasureState,
+  options: Pick<Parameters<typeof shortSquare>[4], 'norm' | 'key' | 'signal'>,
+): Promise<Awaited<ReturnType<typeof shortSquare>> | null> {
+  const epsilon = Math.max(...cells.map((cell) => cell.epsilon));
+  if (epsilon === 0 || options.norm === 'l1' || cells.some(({ spec }) => needsNoGradient(spec))) return null;
+  const left = Array.from({ length: first.shape[0] }, (_, place) => place).filter((place) =>
+    cells.every((cell, i) => cell.epsilon < epsilon || state.cells[i].survived[place]),
+  );
+  return shortSquare(model, first, labels, left, { ...options, epsilon });
+}
