@@ -61,7 +61,7 @@ export function copyPackage(script: string, scratch: string, install: string): B
   const folder = join(scratch, 'package');
   mkdirSync(folder, { recursive: true });
   for (const name of ['dist', 'test']) rmSync(join(folder, name), { recursive: true, force: true });
-  for (const name of ['package-lock.json', 'package.json', '.npmrc', 'dist', 'data', 'test']) {
+  for (const name of ['package-lock.json', 'package.json', '.npmrc', 'dist', 'data', 'zoo', 'test']) {
     cpSync(join(root, name), join(folder, name), { recursive: true });
   }
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));

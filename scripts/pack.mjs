@@ -14,7 +14,7 @@ import { DIGEST_FILE, sourcesDigest } from './sources-digest.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** What the package holds beside its package.json. */
-const CONTENTS = ['dist/attacks', 'dist/src', 'data', 'README.md', 'LICENSE', 'CHANGELOG.md', 'CONTRIBUTING.md'];
+const CONTENTS = ['dist/attacks', 'dist/src', 'data', 'zoo', 'README.md', 'LICENSE', 'CHANGELOG.md', 'CONTRIBUTING.md'];
 
 /** Fields of package.json that only a checkout needs; npm publishes no package that is private. */
 const CHECKOUT_ONLY = ['private', 'files', 'scripts', 'devDependencies'];

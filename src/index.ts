@@ -89,6 +89,7 @@ export type { EvaluateOptions, ModelOptions } from './evaluation/options.ts';
 export type { Preprocessing } from './evaluation/targets/preprocessing.ts';
 export { type LoadOptions, loadTarget, type ModelSource, type Target } from './evaluation/targets/target.ts';
 export type { AttackResult, AttackStage, Evaluation } from './evaluation/types.ts';
+export { type ZooCard, zooCards } from './evaluation/zoo/cards.ts';
 export { apply, init } from './models/init.ts';
 export {
   checkWeights,

@@ -59,10 +59,9 @@ export const ATTACK_CHOICES: { readonly [Name in AttackName]: AttackChoice } = {
   },
 };
 
-/** The radii that the page offers in a norm, and what they measure. */
+/** The radii that the page offers in a norm, and what they measure; the usual one is that of the pictures. */
 export interface Radii {
   readonly title: string;
-  readonly usual: number;
   readonly most: number;
   readonly step: number;
   readonly note: string;
@@ -71,21 +70,18 @@ export interface Radii {
 export const RADII: { readonly [Name in NormName]: Radii } = {
   linf: {
     title: 'linf',
-    usual: 0.1,
     most: 0.5,
     step: 0.005,
     note: 'No pixel changes by more, where black is 0 and white is 1.',
   },
   l2: {
     title: 'l2',
-    usual: 1.5,
     most: 6,
     step: 0.05,
     note: 'The length of the whole change, black being 0 and white 1.',
   },
   l1: {
     title: 'l1',
-    usual: 10,
     most: 60,
     step: 0.5,
     note: 'The changes of all pixels together, black being 0 and white 1.',

@@ -1,16 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type AttackName, attackNorms, type Classifier, type NormName } from '../../attacks/index.ts';
+import vgg16 from '../../zoo/vgg16-99.safetensors';
 import { ATTACK_CHOICES, RADII } from './attack-choices.ts';
 import { attackImage, type Outcome, probabilities, type Request } from './attack-image.ts';
 import { type BackendName, precisionNote, startBackend, startFastest } from './backends.ts';
 import { type Model, modelOfCheckpoint, modelOfFiles } from './models.ts';
-import { draw, fitted, inverted, loadDigits, type Picture, perturbationOf, pictureOfFile } from './pictures.ts';
+import { draw, fitted, inverted, type Picture, perturbationOf, pictureOfFile } from './pictures.ts';
 import robust from './robust.safetensors';
+import { loadSamples, SAMPLES, type SamplesName, samplesFor } from './samples.ts';
 import undefended from './undefended.safetensors';
 
 interface ShippedModel {
   readonly title: string;
   readonly note: string;
+  readonly samples: SamplesName;
   readonly bytes: Uint8Array;
 }
 
@@ -18,16 +21,24 @@ const SHIPPED: Readonly<Record<string, ShippedModel>> = {
   undefended: {
     title: 'Digits, trained as usual',
     note: 'A small convolutional net, trained on handwritten digits without attacks.',
+    samples: 'digits',
     bytes: undefended,
   },
   robust: {
     title: 'Digits, trained against attacks, 90 % sparse',
     note: 'One in ten of its weights is left; trained with TRADES and AGENT within linf 0.1.',
+    samples: 'digits',
     bytes: robust,
+  },
+  'vgg16-99': {
+    title: 'Photos, trained against attacks, 99 % sparse',
+    note: 'VGG16 of the zoo, one in a hundred of its weights left; trained within linf 8/255. An attack takes some seconds.',
+    samples: 'photos',
+    bytes: vgg16,
   },
 };
 const OWN = 'own';
-const FIRST_DIGIT = 2;
+const FIRST_PICTURE = 2;
 
 function byId<E extends HTMLElement>(id: string, type: abstract new () => E): E {
   const element = document.getElementById(id);
@@ -52,7 +63,7 @@ interface Shown {
   readonly model: Model;
 }
 let shown: Shown | null = null;
-let digits: readonly Picture[] = [];
+let offered: { readonly name: SamplesName; readonly pictures: readonly Picture[] } | null = null;
 
 /** A change of the controls ends the attack that is under way: the next time it asks the model, this is thrown. */
 class Superseded extends Error {}
@@ -101,19 +112,32 @@ async function chosenModel(): Promise<Model> {
   const model = name === OWN ? await modelOfFiles(files, bounds) : modelOfCheckpoint(SHIPPED[name].bytes, name);
   shown?.model.dispose();
   shown = { choice, model };
-  const classes = Array.from({ length: model.classes }, (_, i): [string, string] => [String(i), String(i)]);
+  const samples = SHIPPED[name]?.samples ?? samplesFor(model.inputShape);
+  const isNew = offered?.name !== samples;
+  if (isNew) await offerSamples(samples);
+  const classes = Array.from({ length: model.classes }, (_, i): [string, string] => [String(i), className(i)]);
   setOptions(select('label'), [['', 'as the model reads it'], ...classes]);
   setOptions(select('goal'), [['', 'any other class'], ...classes]);
+  const sample = chosenSample();
+  if (isNew) select('label').value = sample === null ? '' : String(labelOf(Number(sample.value)));
   return model;
 }
 
+/** What a class of the shown model is called: by its name where the page knows it, else by its number. */
+const className = (index: number): string => {
+  const shipped = SHIPPED[select('model').value];
+  return shipped === undefined ? String(index) : SAMPLES[shipped.samples].classes[index];
+};
+
+const chosenSample = () => document.querySelector<HTMLInputElement>('input[name="sample"]:checked');
+
 async function chosenPicture({ inputShape }: Model): Promise<Picture> {
   const [file] = input('picture').files ?? [];
-  const digit = document.querySelector<HTMLInputElement>('input[name="digit"]:checked');
+  const sample = chosenSample();
   const picture =
-    digit === null && file
+    sample === null && file
       ? await pictureOfFile(file, inputShape)
-      : fitted(digits[Number(digit?.value ?? 0)], inputShape);
+      : fitted((offered?.pictures ?? [])[Number(sample?.value ?? 0)], inputShape);
   return input('invert').checked ? inverted(picture) : picture;
 }
 
@@ -152,15 +176,20 @@ function verdictOf(
   { before, after }: Outcome,
 ): readonly [string, string] {
   const [was, is] = [indexOfLargest(before), indexOfLargest(after)];
-  const said = `${is} (${percent(after[is])})`;
+  const said = `${className(is)} (${percent(after[is])})`;
   const ball = `${ATTACK_CHOICES[attack].title} within ${norm} ${epsilon}`;
-  if (target !== null && was === target) return [`The model says ${was} already: there is nothing to attack.`, ''];
+  if (target !== null && was === target)
+    return [`The model says ${className(was)} already: there is nothing to attack.`, ''];
   if (target === null && was !== label) {
-    return [`The model takes this ${label} for ${was} as it is: there is nothing to attack.`, 'bad'];
+    return [
+      `The model takes this ${className(label)} for ${className(was)} as it is: there is nothing to attack.`,
+      'bad',
+    ];
   }
   if (is === was) return [`It held: still ${said} under ${ball}.`, 'good'];
-  if (target !== null && is !== target) return [`It held out against class ${target}, but now says ${said}.`, 'bad'];
-  return [`It fell: ${was} became ${said} under ${ball}.`, 'bad'];
+  if (target !== null && is !== target)
+    return [`It held out against class ${className(target)}, but now says ${said}.`, 'bad'];
+  return [`It fell: ${className(was)} became ${said} under ${ball}.`, 'bad'];
 }
 
 function show(request: Request, picture: Picture, outcome: Outcome): void {
@@ -175,12 +204,12 @@ function show(request: Request, picture: Picture, outcome: Outcome): void {
   draw(canvas('adversarial'), { pixels: adversarial, shape: picture.shape });
   const times = `×${change.magnification.toFixed(change.magnification < 10 ? 1 : 0)}`;
   const [was, is] = [indexOfLargest(before), indexOfLargest(after)];
-  canvas('clean').ariaLabel = `The image, read as ${was}`;
+  canvas('clean').ariaLabel = `The image, read as ${className(was)}`;
   canvas('perturbation').ariaLabel = `What the attack adds, magnified ${times}`;
-  canvas('adversarial').ariaLabel = `The image with the perturbation added, read as ${is}`;
-  element('clean-caption').textContent = `· ${was}`;
+  canvas('adversarial').ariaLabel = `The image with the perturbation added, read as ${className(is)}`;
+  element('clean-caption').textContent = `· ${className(was)}`;
   element('perturbation-caption').textContent = times;
-  element('adversarial-caption').textContent = `· ${is}`;
+  element('adversarial-caption').textContent = `· ${className(is)}`;
 
   showPredictions(before, after);
   showFigures(outcome);
@@ -200,7 +229,7 @@ function showPredictions(before: Float32Array, after: Float32Array): void {
       const line = document.createElement('tr');
       const name = document.createElement('th');
       name.scope = 'row';
-      name.textContent = String(row);
+      name.textContent = className(row);
       line.append(name);
       for (const [kind, values] of Object.entries({ before, after })) {
         const cell = document.createElement('td');
@@ -258,7 +287,9 @@ function attackChosen(): void {
 }
 
 function normChosen(): void {
-  const { usual, most, step, note } = RADII[select('norm').value as NormName];
+  const norm = select('norm').value as NormName;
+  const { most, step, note } = RADII[norm];
+  const usual = SAMPLES[offered?.name ?? 'digits'].radius[norm];
   Object.assign(input('epsilon-slider'), { max: String(most), step: String(step), value: String(usual) });
   input('epsilon').value = String(usual);
   element('epsilon-hint').textContent = note;
@@ -270,31 +301,37 @@ function modelChosen(): void {
   element('model-note').textContent = name === OWN ? '' : SHIPPED[name].note;
 }
 
-function offerDigits(): void {
-  element('digits').replaceChildren(
-    ...digits.map((digit, i) => {
+/** Offers pictures, with their usual radius. A picture of one's own stays the chosen one. */
+async function offerSamples(name: SamplesName): Promise<void> {
+  const isOwn = chosenSample() === null && (input('picture').files?.length ?? 0) > 0;
+  offered = { name, pictures: await loadSamples(name) };
+  normChosen();
+  const { title, one, classes } = SAMPLES[name];
+  element('samples').ariaLabel = title;
+  element('samples').replaceChildren(
+    ...offered.pictures.map((sample, i) => {
       const label = document.createElement('label');
       const button = Object.assign(document.createElement('input'), {
         type: 'radio',
-        name: 'digit',
+        name: 'sample',
         value: String(i),
-        checked: i === FIRST_DIGIT,
-        ariaLabel: `Digit ${labelOf(i)}${i < 10 ? '' : ', another one'}`,
+        checked: i === FIRST_PICTURE && !isOwn,
+        ariaLabel: `${one} ${classes[labelOf(i)]}${i < classes.length ? '' : ', another one'}`,
       });
       const picture = document.createElement('canvas');
-      draw(picture, digit);
+      draw(picture, sample);
       label.append(button, picture);
       return label;
     }),
   );
 }
 
-/** The strip holds every class once, then every class again. */
-const labelOf = (digit: number): number => digit % 10;
+/** The class of a picture: a strip holds every class once, then every class again. */
+const labelOf = (sample: number): number => sample % SAMPLES[offered?.name ?? 'digits'].classes.length;
 
 function changed({ target }: Event): void {
   if (!(target instanceof HTMLInputElement || target instanceof HTMLSelectElement)) return;
-  if (target.name === 'digit') {
+  if (target.name === 'sample') {
     input('picture').value = '';
     select('label').value = String(labelOf(Number(target.value)));
   }
@@ -314,8 +351,8 @@ function changed({ target }: Event): void {
       break;
     case 'picture': {
       if ((input('picture').files?.length ?? 0) === 0) return;
-      const digit = document.querySelector<HTMLInputElement>('input[name="digit"]:checked');
-      if (digit) digit.checked = false;
+      const sample = chosenSample();
+      if (sample) sample.checked = false;
       select('label').value = '';
       break;
     }
@@ -337,10 +374,7 @@ async function start(): Promise<void> {
   modelChosen();
   attackChosen();
   select('backend').value = await startFastest();
-  digits = await loadDigits();
-  offerDigits();
   await chosenModel();
-  select('label').value = String(FIRST_DIGIT);
   const form = byId('controls', HTMLFormElement);
   form.addEventListener('change', changed);
   input('epsilon-slider').addEventListener('input', ({ target }) => {

@@ -1,5 +1,3 @@
-import strip from './digits.png';
-
 /** [height, width, channels] of one image */
 export type Shape = readonly [number, number, number];
 
@@ -9,14 +7,11 @@ export interface Picture {
   readonly shape: Shape;
 }
 
-export const DIGIT_SIZE = 28;
-
-/** Test images of mnist10k: every class once, then every class again. */
-export async function loadDigits(): Promise<readonly Picture[]> {
+/** The square pictures of a strip, which lie side by side in it. */
+export async function loadStrip(strip: string, shape: Shape): Promise<readonly Picture[]> {
   const image = await loadImage(strip);
-  return Array.from({ length: image.width / DIGIT_SIZE }, (_, i) =>
-    readPixels(image, { x: i * DIGIT_SIZE, y: 0, size: DIGIT_SIZE }, [DIGIT_SIZE, DIGIT_SIZE, 1]),
-  );
+  const [size] = shape;
+  return Array.from({ length: image.width / size }, (_, i) => readPixels(image, { x: i * size, y: 0, size }, shape));
 }
 
 /** The middle square of a picture file in a model's shape. */

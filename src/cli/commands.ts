@@ -66,6 +66,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/import.ts')).importCommand,
   },
   {
+    name: 'models',
+    summary: 'list the trained networks of the zoo',
+    load: async () => (await import('./commands/models.ts')).modelsCommand,
+  },
+  {
     name: 'data',
     summary: 'fetch, add and describe data sets',
     load: async () => (await import('./commands/data.ts')).data,

@@ -15,7 +15,7 @@ import { decodeCheckpoint, encodeCheckpoint } from '../checkpoints/safetensors/e
 import { decodeSafetensors } from '../checkpoints/safetensors/safetensors.ts';
 import { restoreCheckpoint } from '../checkpoints/safetensors/stored.ts';
 import type { Checkpoint } from '../checkpoints/types.ts';
-import { InputError } from '../core/errors.ts';
+import { InputError, UsageError } from '../core/errors.ts';
 import { seedKey, uniform } from '../core/key.ts';
 import { disposeParams, disposeTensors } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
@@ -32,8 +32,8 @@ interface Encoded {
 
 /** Every format that a network is exported to; a new one is a row here. */
 const FORMATS = {
-  compact: async (checkpoint) => {
-    const bytes = await encodeCheckpoint(checkpoint);
+  compact: async (checkpoint, half) => {
+    const bytes = await encodeCheckpoint(checkpoint, { half });
     return {
       files: (out) => ({ [out]: bytes }),
       logits: async (images) => logitsOfOwned(restoreCheckpoint(decodeCheckpoint(bytes, 'The export')), images),
@@ -62,7 +62,7 @@ const FORMATS = {
     const bytes = encodeOnnx(onnxModelOf(await networkOf(checkpoint)));
     return { files: (out) => ({ [out]: bytes }), logits: (images) => onnxLogits(bytes, images) };
   },
-} as const satisfies Readonly<Record<string, (checkpoint: Checkpoint) => Promise<Encoded>>>;
+} as const satisfies Readonly<Record<string, (checkpoint: Checkpoint, half: boolean) => Promise<Encoded>>>;
 
 /** The names of the formats that a network is exported to. */
 export type ExportFormat = keyof typeof FORMATS;
@@ -85,31 +85,43 @@ export interface Exported {
 const IMAGES = 16;
 /** Other kernels sum in another order; what is wrong differs by far more. */
 const TOLERANCE = 1e-4;
+/** A weight in half precision is off by up to 2⁻¹¹ of itself. */
+const HALF_TOLERANCE = 1e-2;
+
+/** How a network is exported. */
+export interface ExportOptions {
+  readonly to: ExportFormat;
+  /** The file, for `layers` the folder. */
+  readonly out: string;
+  /** With `compact`: kernels in half precision. */
+  readonly half?: boolean;
+}
 
 /**
  * Writes the network of a checkpoint in another format, once its logits there are found to be those of the checkpoint.
  *
- * - `compact`: a checkpoint without what only training needs; its sparse kernels are their nonzeros.
+ * - `compact`: a checkpoint without what only training needs; its sparse kernels are their nonzeros, whose positions are
+ *   stored as gaps of a byte each, mostly.
  * - `pytorch`: a safetensors file with the state dict that PyTorch's code of the network has, and that code as `model.py`.
  * - `layers`: a folder with a LayersModel of TensorFlow.js; needs `@tensorflow/tfjs-layers`.
  * - `onnx`: an ONNX file, whose images are [batch, channels, height, width].
  *
  * @param path a checkpoint
- * @param out the file, for `layers` the folder
  * @throws InputError if there is no such checkpoint, it is damaged, or another `model.py` lies where one would be written
+ * @throws UsageError for half precision in another format than `compact`
  */
-export async function exportModel(
-  path: string,
-  { to, out }: { readonly to: ExportFormat; readonly out: string },
-): Promise<Exported> {
+export async function exportModel(path: string, { to, out, half = false }: ExportOptions): Promise<Exported> {
+  if (half && to !== 'compact') {
+    throw new UsageError(`Expected half precision with the format compact alone, got ${to}. Leave half out.`);
+  }
   const { stored, warnings } = await readCheckpoint(path);
   const needed = Object.entries(stored.tensors).filter(([name]) => /^(params|state)\//.test(name));
   const checkpoint = networkOnly(restoreCheckpoint({ ...stored, tensors: Object.fromEntries(needed) }));
   try {
-    const encoded = await FORMATS[to](checkpoint);
+    const encoded = await FORMATS[to](checkpoint, half);
     const files = Object.entries(encoded.files(out));
     for (const [file, content] of files) await keepOtherCode(file, content);
-    const largestDifference = await largestDifferenceOf(checkpoint, encoded.logits);
+    const largestDifference = await largestDifferenceOf(checkpoint, encoded.logits, half ? HALF_TOLERANCE : TOLERANCE);
     for (const [file, content] of files) await writeAtomically(file, content);
     const bytes = files.reduce((total, [, content]) => total + Buffer.byteLength(content), 0);
     return { files: files.map(([file]) => file), bytes, largestDifference, images: IMAGES, warnings };
@@ -136,7 +148,11 @@ async function keepOtherCode(file: string, content: Uint8Array | string): Promis
 }
 
 /** @throws Error where the export computes something else */
-async function largestDifferenceOf(checkpoint: Checkpoint, logits: Encoded['logits']): Promise<number> {
+async function largestDifferenceOf(
+  checkpoint: Checkpoint,
+  logits: Encoded['logits'],
+  tolerance: number,
+): Promise<number> {
   const shape = [IMAGES, ...checkpoint.model.inputShape] as [number, number, number, number];
   const images = tf.tensor4d(uniform(seedKey('export'), sizeOf(shape)), shape);
   const tensors: Tensor2D[] = [];
@@ -146,7 +162,7 @@ async function largestDifferenceOf(checkpoint: Checkpoint, logits: Encoded['logi
     const [expected, actual] = await Promise.all(tensors.map((tensor) => tensor.data<'float32'>()));
     const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
     const difference = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - actual[i])), 0);
-    if (difference <= TOLERANCE * largest) return difference;
+    if (difference <= tolerance * largest) return difference;
     throw new Error(
       `The exported network gives other logits than the checkpoint, by up to ${difference}; nothing was written.`,
     );

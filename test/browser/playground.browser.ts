@@ -198,6 +198,29 @@ describe('the playground', function () {
       expect((await shown(page)).verdict).to.match(/^It held: still 2/);
     }));
 
+  it('attacks photos with a network of the zoo, names its classes, and takes up digits again', () =>
+    open(async (page) => {
+      await choose(page, { backend: 'wasm', attack: 'fgsm', model: 'vgg16-99' });
+      expect(await page.inputValue('#epsilon')).to.equal('0.0314');
+      expect(await page.getByRole('radiogroup', { name: 'Photos of CIFAR-10' }).isVisible()).to.equal(true);
+      expect(await page.locator('#samples input').count()).to.equal(20);
+      await page.getByRole('radio', { name: 'Photo ship', exact: true }).check();
+      await settled(page);
+      expect((await shown(page)).verdict).to.match(
+        /^(It (fell|held): .*[a-z] \(\d|The model takes this ship for [a-z]+ as it is)/,
+      );
+      const names = await page.locator('#predictions tbody th').allTextContents();
+      expect(names).to.have.length(10);
+      expect(names).to.include.members(['airplane', 'truck']);
+      expect(await page.locator('#label option:checked').textContent()).to.equal('ship');
+      await page.setInputFiles('#picture', join(playground, 'digits.png'));
+      await settled(page);
+      await choose(page, { model: 'robust' });
+      expect(await page.locator('#samples input:checked').count()).to.equal(0);
+      expect(await page.inputValue('#epsilon')).to.equal('0.1');
+      expect(await page.locator('#label option:checked').textContent()).to.equal('as the model reads it');
+    }));
+
   it('says what is wrong', () =>
     open(async (page) => {
       await choose(page, { backend: 'cpu', epsilon: '8' });
@@ -213,7 +236,7 @@ describe('the playground', function () {
 
   it('is worked by the keyboard, and announces its result', () =>
     open(async (page) => {
-      await page.locator('#digits input').nth(2).focus();
+      await page.locator('#samples input').nth(2).focus();
       await page.keyboard.press('ArrowRight');
       await settled(page);
       expect(await page.inputValue('#label')).to.equal('3');

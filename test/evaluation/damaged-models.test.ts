@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { importModel } from '../../src/checkpoints/exchange/import.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/checkpoints/safetensors/encode.ts';
 import { encodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
-import { parseCheckpoint } from '../../src/checkpoints/safetensors/stored.ts';
+import { paramsBelow, parseCheckpoint } from '../../src/checkpoints/safetensors/stored.ts';
 import { InputError } from '../../src/core/errors.ts';
 import { loadTarget } from '../../src/evaluation/targets/target.ts';
 import { useBackend } from '../backend.ts';
@@ -451,6 +451,14 @@ describe('weights that name a network', () => {
     sha256: '0'.repeat(64),
   });
   const SHAPES = { 'params/fc1.kernel': [2, 2] };
+  const bytes = (...data: number[]) => ({ dtype: 'U8', shape: [data.length], data: Uint8Array.from(data) });
+  const HALF = { dtype: 'F16', shape: [1], data: Uint16Array.of(0) };
+  const packedAs =
+    (gaps: Json) =>
+    (t: Json): Json => {
+      const { 'params/fc1.kernel.positions': _, ...others } = t as Record<string, Json>;
+      return { ...others, 'params/fc1.kernel.gaps': gaps };
+    };
   const resealed: readonly [string, (tensors: Json) => Json, unknown, RegExp][] = [
     [
       'weights as I64',
@@ -488,6 +496,16 @@ describe('weights that name a network', () => {
       SHAPES,
       /has the shape \[3\]/,
     ],
+    ['gaps beside positions', (t) => ({ ...t, 'params/fc1.kernel.gaps': bytes(0, 2) }), SHAPES, /holds no gaps/],
+    [
+      'a gap that does not end',
+      packedAs(bytes(0, 2, 255)),
+      SHAPES,
+      /holds no gaps: expected bytes, the last below 255/,
+    ],
+    ['gaps as I32', packedAs({ dtype: 'I32', shape: [2], data: Int32Array.of(0, 2) }), SHAPES, /holds no gaps/],
+    ['more gaps than values', packedAs(bytes(0, 0, 1)), SHAPES, /positions has the shape \[3\]/],
+    ['statistics in half precision', (t) => ({ ...t, 'state/bn.mean': HALF }), SHAPES, /is F16, expected F32/],
     ['positions without a shape', (t) => t, {}, /belongs to no sparse tensor/],
     ['a shape without positions', ({ 'params/fc1.kernel.positions': _, ...t }) => t, SHAPES, /has no positions/],
   ];
@@ -500,4 +518,13 @@ describe('weights that name a network', () => {
         .that.matches(message);
     });
   }
+
+  it('as a checkpoint with gaps that lead out of the kernel is refused when it is restored', async () => {
+    const { tensors } = await sealed();
+    const stored = parseCheckpoint({ metadata: metadata(SHAPES), tensors: packedAs(bytes(0, 3))(tensors) }, 'it');
+    expect(() => paramsBelow(stored, 'params/'))
+      .to.throw(InputError)
+      .with.property('message')
+      .that.matches(/strictly ascending positions below 4; 4 came after 0/);
+  });
 });

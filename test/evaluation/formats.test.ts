@@ -5,7 +5,7 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { expect } from 'chai';
-import { floatsOf } from '../../src/checkpoints/pytorch/floats.ts';
+import { floatsOf } from '../../src/checkpoints/safetensors/floats.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,

@@ -4,7 +4,7 @@ import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/errors.ts';
 import { largestWeights, readWhole } from '../files/inside.ts';
-import { floatsOf } from '../pytorch/floats.ts';
+import { floatsOf } from '../safetensors/floats.ts';
 import { decodeSafetensors } from '../safetensors/safetensors.ts';
 
 /** Relative to the largest logit. Kernels that sum in another order stay far below; another network is far above. */

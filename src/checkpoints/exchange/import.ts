@@ -59,7 +59,7 @@ export async function importModel(path: string, { out, expectLogits, ...options 
         runNetwork(program, params, state, images, { training: false }).logits;
       await checkExpectedLogits(expectLogits, classify);
     }
-    const bytes = await encodeCheckpoint(checkpoint);
+    const bytes = await encodeCheckpoint(checkpoint, { half: false });
     await writeAtomically(out, bytes, { keepPrevious: true });
     return { model, sparsity: sparsityOf(params), bytes: bytes.length, notes };
   } finally {

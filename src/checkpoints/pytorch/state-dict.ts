@@ -5,9 +5,9 @@ import { sizeOf } from '../../core/structure.ts';
 import type { PixelShape } from '../../data/types.ts';
 import { fromPytorch, type PytorchTensor, pytorchTensors } from '../../models/pytorch.ts';
 import type { Layer, Program } from '../../ops/network.ts';
+import { floatsOf } from '../safetensors/floats.ts';
 import type { StoredTensor } from '../safetensors/safetensors.ts';
 import { type Architecture, type Renames, recogniseArchitecture } from './architectures.ts';
-import { floatsOf } from './floats.ts';
 import { checkReading, type Reading } from './reading.ts';
 
 export interface StateDictOptions {

@@ -3,22 +3,19 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/errors.ts';
 import { isSparse, type Params, type Tensors } from '../../core/params.ts';
 import type { Checkpoint } from '../types.ts';
+import { type Packing, POSITIONS, pack } from './packing.ts';
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from './safetensors.ts';
-import {
-  DIGEST_DIGITS,
-  FORMAT,
-  FORMAT_VERSION,
-  GROWN_AT,
-  POSITIONS,
-  parseCheckpoint,
-  type StoredCheckpoint,
-} from './stored.ts';
+import { DIGEST_DIGITS, FORMAT, FORMAT_VERSION, GROWN_AT, parseCheckpoint, type StoredCheckpoint } from './stored.ts';
 
 const NO_DIGEST = '0'.repeat(DIGEST_DIGITS);
 const DIGEST_MARK = '"sha256":"';
 
-/** The bytes of a checkpoint's file; equal checkpoints give equal bytes. */
-export async function encodeCheckpoint(checkpoint: Checkpoint): Promise<Uint8Array> {
+/**
+ * The bytes of a checkpoint's file; equal checkpoints give equal bytes.
+ *
+ * @param packing how it is made smaller; null: not at all
+ */
+export async function encodeCheckpoint(checkpoint: Checkpoint, packing: Packing | null = null): Promise<Uint8Array> {
   const tensors: Record<string, StoredTensor> = {};
   const shapes: Record<string, readonly number[]> = {};
   const put = async (name: string, tensor: Tensor): Promise<void> => {
@@ -59,7 +56,7 @@ export async function encodeCheckpoint(checkpoint: Checkpoint): Promise<Uint8Arr
   }
   const json = (value: unknown): string => JSON.stringify(value);
   return seal(
-    encodeSafetensors(tensors, {
+    encodeSafetensors(packing === null ? tensors : pack(tensors, packing), {
       format: FORMAT,
       format_version: json(FORMAT_VERSION),
       config: json(checkpoint.config),

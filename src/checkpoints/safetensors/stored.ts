@@ -6,13 +6,14 @@ import type { Param, Params, Tensors } from '../../core/params.ts';
 import { type Structure, structure } from '../../core/structure.ts';
 import type { OptimizerState } from '../../optimizers/types.ts';
 import type { Checkpoint, Json } from '../types.ts';
+import { GAPS, POSITIONS, unpack } from './packing.ts';
 import type { Safetensors, StoredTensor } from './safetensors.ts';
 
 /*
  * A checkpoint is one safetensors file.
  *
  *   params/NAME                      a dense parameter, or the values of a sparse one at its nonzeros
- *   params/NAME.positions            their positions in the dense kernel, row-major, int32
+ *   params/NAME.positions            their positions in the dense kernel, row-major, int32; packed as params/NAME.gaps, uint8
  *   state/NAME                       running statistics of batch norm
  *   optimizer/SLOT/NAME              momentum
  *   average/params/NAME              the average of a parameter, on the positions of params/NAME
@@ -25,7 +26,6 @@ import type { Safetensors, StoredTensor } from './safetensors.ts';
 
 export const FORMAT = 'equipoise-checkpoint';
 export const FORMAT_VERSION = 1;
-export const POSITIONS = '.positions';
 export const GROWN_AT = 'grownAt/';
 export const DIGEST_DIGITS = 64;
 
@@ -77,7 +77,7 @@ export interface StoredCheckpoint {
  * @param source what messages call the file
  * @throws InputError if it is no checkpoint, or of a later version
  */
-export function parseCheckpoint({ metadata, tensors }: Safetensors, source: string): StoredCheckpoint {
+export function parseCheckpoint({ metadata, tensors: packed }: Safetensors, source: string): StoredCheckpoint {
   if (metadata.format !== FORMAT) {
     throw new InputError(
       `${source} is a safetensors file but no checkpoint of Equipoise: its metadata have format ${JSON.stringify(metadata.format)}, expected ${FORMAT}. Give a file of a run's folder checkpoints/.`,
@@ -91,6 +91,7 @@ export function parseCheckpoint({ metadata, tensors }: Safetensors, source: stri
   const strings = metadataSchema.safeParse(metadata);
   const parts = strings.success ? partsSchema.safeParse(parseAll(strings.data)) : strings;
   if (!parts.success) throw new InputError(`${source} is no checkpoint: ${z.prettifyError(parts.error)}`);
+  const tensors = unpack(packed);
   checkTensors(tensors, parts.data.shapes, source);
   return { ...(parts.data as Omit<StoredCheckpoint, 'tensors'>), tensors };
 }
@@ -101,6 +102,9 @@ function checkTensors(tensors: Safetensors['tensors'], shapes: StoredCheckpoint[
     throw new InputError(`${source} is no checkpoint: ${what}. Use another checkpoint of the run.`);
   };
   for (const [name, { dtype, shape }] of Object.entries(tensors)) {
+    if (name.endsWith(GAPS)) {
+      refuse(`${name} holds no gaps: expected bytes, the last below 255, and no positions beside them`);
+    }
     const isAges = name.startsWith(GROWN_AT);
     const expected = name.endsWith(POSITIONS) || isAges ? 'I32' : name.startsWith('explored/') ? 'U8' : 'F32';
     if (dtype !== expected) refuse(`its tensor ${name} is ${dtype}, expected ${expected}`);

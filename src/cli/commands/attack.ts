@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path';
+import { basename } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
 import { type AttackSpec, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
@@ -11,6 +11,7 @@ import { ATTACK_NAMES, checkRadii } from '../flags/attack-flags.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
 import { MODEL_FLAGS, modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
 import { NORMS, readNorm } from '../flags/setting-flags.ts';
+import { folderBeside } from '../folder-beside.ts';
 import { startFromFlags } from '../start.ts';
 import { rateOf, showProgress } from '../terminal/progress-bar.ts';
 
@@ -73,7 +74,7 @@ export const attack = defineCommand({
     } finally {
       bar.stop();
     }
-    const files = await writeExamples(flags.out ?? folderBeside(examples.path), examples);
+    const files = await writeExamples(flags.out ?? folderBeside(examples.path, 'attack'), examples);
     terminal.print(json ? JSON.stringify(summary(examples, files), null, 2) : describe(examples, files));
   },
 });
@@ -82,12 +83,6 @@ function oneAttack(text: string): AttackSpec {
   const [spec, ...more] = parseAttacks(text);
   if (more.length > 0) throw new UsageError(`--attack takes one attack, such as pgd-20x2; ${text} came.`);
   return spec;
-}
-
-/** The folder `attack` of the run that a checkpoint belongs to, else beside the checkpoint. */
-function folderBeside(checkpoint: string): string {
-  const folder = dirname(checkpoint);
-  return join(basename(folder) === 'checkpoints' ? dirname(folder) : folder, 'attack');
 }
 
 const summary = ({ target, dataset, attack, norm, epsilon, seed, examples }: Examples, files: ExampleFiles) => ({

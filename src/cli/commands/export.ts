@@ -1,10 +1,10 @@
-import { basename, dirname, join } from 'node:path';
-
+import { basename, join } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
 import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../../evaluation/export.ts';
 import { checkpointFiles } from '../../evaluation/targets/checkpoint-files.ts';
 import { defineCommand } from '../command.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
+import { folderBeside } from '../folder-beside.ts';
 import { startFromFlags } from '../start.ts';
 import { byteSize } from '../terminal/format.ts';
 
@@ -39,12 +39,14 @@ export const exportCommand = defineCommand({
       value: 'PATH',
       description: "file, for layers folder; default: in the folder export of the run's folder",
     },
+    half: { kind: 'switch', description: 'compact: kernels in half precision (float16), two bytes a weight' },
     backend,
     threads,
     'size-limit': sizeLimit,
   },
   examples: [
     ['equipoise export runs/NAME --to compact', 'the network alone, a fraction of the checkpoint'],
+    ['equipoise export runs/NAME --to compact --half', 'the same with weights of two bytes'],
     ['equipoise export runs/NAME --to pytorch', 'weights for PyTorch, as safetensors, and model.py'],
     ['equipoise export runs/NAME --to onnx', 'an ONNX file'],
     ['equipoise export runs/NAME --to layers --out web/model', 'model.json and weights.bin for TensorFlow.js'],
@@ -53,8 +55,9 @@ export const exportCommand = defineCommand({
     const to = readFormat(flags.to);
     await startFromFlags(flags, terminal);
     const [checkpoint] = await checkpointFiles(target);
-    const out = flags.out ?? join(folderBeside(checkpoint), basename(checkpoint, '.safetensors') + ENDINGS[to]);
-    const { warnings, ...exported } = await exportModel(checkpoint, { to, out });
+    const out =
+      flags.out ?? join(folderBeside(checkpoint, 'export'), basename(checkpoint, '.safetensors') + ENDINGS[to]);
+    const { warnings, ...exported } = await exportModel(checkpoint, { to, out, half: flags.half });
     for (const warning of warnings) terminal.note(warning);
     if (json) {
       terminal.print(JSON.stringify({ checkpoint, to, ...exported }, null, 2));
@@ -73,10 +76,4 @@ function readFormat(to: string | undefined): ExportFormat {
   const found = EXPORT_FORMATS.find((format) => format === to);
   if (found !== undefined) return found;
   throw new UsageError(`Expected --to as one of ${EXPORT_FORMATS.join(', ')}, got ${to ?? 'nothing'}.`);
-}
-
-/** The folder `export` of the run that a checkpoint belongs to, else beside the checkpoint. */
-function folderBeside(checkpoint: string): string {
-  const folder = dirname(checkpoint);
-  return join(basename(folder) === 'checkpoints' ? dirname(folder) : folder, 'export');
 }

@@ -2,6 +2,7 @@ import { InputError } from '../../core/errors.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { sha1, sha256 } from '../files/checksum.ts';
 import type { DataFile, DatasetDefinition, FileSource, Format, PixelShape, Split } from '../types.ts';
+import { CIFAR10_CLASSES } from './cifar10-classes.ts';
 import { CIFAR100_CLASSES } from './cifar100-classes.ts';
 import { PHOTO_DEFAULTS } from './defaults.ts';
 
@@ -81,7 +82,7 @@ function interleave(
 export const cifar10: DatasetDefinition<FileSource> = {
   source: {
     kind: 'files',
-    classes: ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'],
+    classes: CIFAR10_CLASSES,
     imageShape: [32, 32, 3],
     format: cifarFormat({
       train: /^data_batch_\d+\.bin$/,

@@ -2,33 +2,15 @@
 // with them, so that a damaged file gives an error and never a wrong figure.
 
 import { z } from 'zod';
-import { norms } from '../../../attacks/index.ts';
-import type { NormName } from '../../../attacks/types.ts';
 import type { AlarmName } from '../alarms/alarms.ts';
 import { FORMATS, type FormatName } from '../formats/index.ts';
-import { wilson } from '../intervals.ts';
 import { CLAIM, type Evaluation } from '../types.ts';
+import { accuracySchema, normSchema } from './accuracy-schema.ts';
 import { unpackBits } from './bits.ts';
 
 export const countSchema = z.int().min(0);
-const size = z.int().positive();
 const share = z.number().min(0).max(1);
 const text = z.string().min(1);
-
-const near = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-9;
-
-const accuracy = z
-  .object({ value: share, correct: countSchema, n: size, low: share, high: share })
-  .refine(({ correct, n }) => correct <= n, { path: ['correct'], message: 'expected at most n' })
-  .refine(({ value, correct, n }) => near(value, correct / n), { path: ['value'], message: 'expected correct / n' })
-  .refine(
-    ({ correct, n, low, high }) =>
-      correct > n || (near(low, wilson(correct, n).low) && near(high, wilson(correct, n).high)),
-    {
-      path: ['low'],
-      message: "expected Wilson's interval of correct and n",
-    },
-  );
 
 /** Whether a text holds `n` truth values, and no bits beyond them. */
 export function isPacked(bits: string, n: number): boolean {
@@ -40,7 +22,7 @@ export function isPacked(bits: string, n: number): boolean {
 const countBits = (bits: string, n: number): number => unpackBits(bits, n).reduce((sum, bit) => sum + bit, 0);
 
 const survival = z
-  .looseObject({ robust: accuracy, survived: z.string() })
+  .looseObject({ robust: accuracySchema, survived: z.string() })
   .refine(({ survived, robust }) => isPacked(survived, robust.n), {
     path: ['survived'],
     message: 'expected one bit for each of n images in base64',
@@ -49,8 +31,6 @@ const survival = z
     path: ['survived'],
     message: 'expected as many bits as images are correct',
   });
-
-const normSchema = z.enum(Object.keys(norms) as [NormName, ...NormName[]]);
 
 const attackResult = survival.and(
   z.object({
@@ -85,7 +65,7 @@ const evaluation = z
     dataset: z.object({ name: text, sha256: text, official: z.boolean(), classes: z.array(z.string()) }),
     split: z.literal('test'),
     seed: z.int(),
-    clean: accuracy,
+    clean: accuracySchema,
     attacks: z.array(attackResult),
     // Another version may have alarms of other names.
     alarms: z.array(

@@ -3,17 +3,19 @@ import { basename, dirname, join } from 'node:path';
 import { hasCheckpoint, readCheckpoint } from '../../checkpoints/checkpoint.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import type { ModelRecord } from '../formats/format.ts';
+import { locate } from '../zoo/locate.ts';
 
 /** The checkpoints that a run keeps, in the order of tables. */
 const KEPT = ['best', 'last', 'ema'] as const;
 const EXTENSION = '.safetensors';
 
 /**
- * The checkpoint files that a path stands for: a file itself, or those that a run's folder keeps.
+ * The checkpoint files that a path stands for: a file itself, those that a run's folder keeps, or the one of a name of the zoo.
  *
  * @throws InputError if there is no such file, or no checkpoint in the folder
  */
-export async function checkpointFiles(path: string): Promise<string[]> {
+export async function checkpointFiles(source: string): Promise<string[]> {
+  const path = await locate(source);
   const found = await stat(path).catch(() => null);
   if (!found?.isDirectory()) {
     if (found || (await hasCheckpoint(path))) return [path];

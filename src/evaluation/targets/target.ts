@@ -5,6 +5,7 @@ import type { PixelShape } from '../../data/types.ts';
 import type { ImagesOf, ModelFormat } from '../formats/format.ts';
 import { FORMATS, type FormatName, formatOf } from '../formats/index.ts';
 import type { EvaluatedTarget } from '../types.ts';
+import { locate } from '../zoo/locate.ts';
 import { checkPreprocessing, isPlain, type Preprocessing, preprocessed } from './preprocessing.ts';
 
 export { checkpointFiles, checkpointIdentity, recordPath } from './checkpoint-files.ts';
@@ -30,7 +31,7 @@ export interface Target {
   dispose(): void;
 }
 
-/** Where a model is: a path, or an ES module that is run. */
+/** Where a model is: a path, a name of the zoo such as `zoo:vgg16-99`, or an ES module that is run. */
 export type ModelSource = string | { readonly module: string };
 
 /** A file or folder that holds one model. */
@@ -46,9 +47,10 @@ export interface ModelFile {
  */
 export async function modelFiles(source: ModelSource): Promise<readonly ModelFile[]> {
   if (typeof source !== 'string') return [{ path: source.module, format: 'module' }];
-  const format = await formatOf(source);
+  const found = await locate(source);
+  const format = await formatOf(found);
   const { files } = FORMATS[format] as { files?: (path: string) => Promise<readonly string[]> };
-  const paths = files ? await files(source) : [source];
+  const paths = files ? await files(found) : [found];
   return paths.map((path) => ({ path, format }));
 }
 
@@ -64,10 +66,15 @@ export interface LoadOptions {
   readonly reading?: Reading;
 }
 
+async function fileOf(source: string): Promise<ModelFile> {
+  const path = await locate(source);
+  return { path, format: await formatOf(path) };
+}
+
 /**
  * A model on the current backend.
  *
- * @param source of one model; a path is a checkpoint's
+ * @param source of one model: a path, a checkpoint's for one, or a name of the zoo such as `zoo:vgg16-99`
  * @throws InputError if it is damaged or no model
  */
 export async function loadTarget(
@@ -75,7 +82,7 @@ export async function loadTarget(
   { preprocessing = {}, images, names, reading = {} }: LoadOptions = {},
 ): Promise<Target> {
   checkPreprocessing(preprocessing);
-  const { path, format } = typeof source === 'string' ? { path: source, format: await formatOf(source) } : source;
+  const { path, format } = typeof source === 'string' ? await fileOf(source) : source;
   const { readsWeights, description }: ModelFormat = FORMATS[format];
   const isRead = readingFlags(reading) !== '';
   if (isRead && !readsWeights) {

@@ -136,8 +136,8 @@ export const SETTINGS = {
     default: CONFIG_VERSION,
   },
   recipe: {
-    schema: z.enum(['bsr-net', 'rigl', 'itop', 'rice2020']),
-    help: "a paper's schedule: settings that any other one given overrides",
+    schema: z.enum(['bsr-net', 'rigl', 'itop', 'rice2020', 'fast']),
+    help: "a paper's schedule, or fast: settings that any other one given overrides",
     group: 'Common',
   },
 

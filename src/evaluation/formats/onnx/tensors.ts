@@ -1,6 +1,6 @@
 // The numbers of stored tensors: every data type that weights and shapes come in, each checked against its size first.
 
-import { floatsOf } from '../../../checkpoints/pytorch/floats.ts';
+import { floatsOf } from '../../../checkpoints/safetensors/floats.ts';
 import type { StoredTensor } from '../../../checkpoints/safetensors/safetensors.ts';
 import { InputError } from '../../../core/errors.ts';
 import { sizeOf } from '../../../core/structure.ts';

@@ -1,0 +1,68 @@
+// What studies of several parts share: the flags of their command, their runs in processes beside each other, and the printing
+// of their tables.
+
+import { mkdir, readdir } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { type RunRecord, readRuns } from '../../src/reporting/runs.ts';
+import type { Job } from '../../src/sweeps/grid.ts';
+import type { JobEvaluation } from '../../src/sweeps/job.ts';
+import { runSweep } from '../../src/sweeps/sweep.ts';
+
+/** A study whose runs are made part by part. */
+export interface PartedStudy<Part extends string> {
+  /** The folder of its runs by default. */
+  readonly out: string;
+  readonly parts: readonly Part[];
+  readonly jobsOf: (parts: readonly Part[]) => readonly Job[];
+  /** How each run is evaluated; null: on its held-out training images alone. */
+  readonly evaluation: JobEvaluation | null;
+  /** The tables of some parts in Markdown. */
+  readonly sectionOf: (records: readonly RunRecord[], parts: readonly Part[]) => string;
+}
+
+/** Makes the runs that are missing, unless `--tables` is given, and prints the tables. `--part` chooses one part. */
+export async function runParts<Part extends string>(study: PartedStudy<Part>): Promise<void> {
+  const { values: options } = parseArgs({
+    options: {
+      out: { type: 'string', default: study.out },
+      jobs: { type: 'string', default: '2' },
+      part: { type: 'string', default: '' },
+      data: { type: 'string' },
+      revectorize: { type: 'boolean', default: false },
+      tables: { type: 'boolean', default: false },
+    },
+  });
+  const { out, data: dataDirectory, revectorize } = options;
+  const parts = study.parts.filter((name) => options.part === '' || options.part === name);
+  if (parts.length === 0) {
+    console.error(`Expected --part to be one of ${study.parts.join(', ')}, got ${options.part}.`);
+    process.exit(2);
+  }
+  const abort = new AbortController();
+  process.on('SIGINT', () => abort.abort());
+  process.on('SIGTERM', () => abort.abort());
+
+  await mkdir(out, { recursive: true });
+  if (!options.tables) {
+    const count = Number(options.jobs);
+    const { failed } = await runSweep(study.jobsOf(parts), {
+      out,
+      dataDirectory,
+      evaluation: study.evaluation,
+      processes: {
+        count,
+        threads: count,
+        revectorize,
+        entry: new URL('../../src/cli/sweep-process.js', import.meta.url),
+      },
+      signal: abort.signal,
+      onEvent: (event) => {
+        if (event.kind === 'job-end') console.error(`${event.job.name}: ${event.status.kind}`);
+      },
+    });
+    for (const { job, message } of failed) console.error(`${job.name} failed: ${message}`);
+    if (failed.length > 0) process.exitCode = 1;
+  }
+  const records = (await readdir(out)).length === 0 ? [] : await readRuns(out);
+  console.log(study.sectionOf(records, parts));
+}
