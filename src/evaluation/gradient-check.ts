@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { lossGradient } from '../../attacks/index.ts';
 import { logitDifference } from '../../attacks/losses.ts';
 import type { Classifier, Cost } from '../../attacks/types.ts';
-import { foldIn, integers, type Key, normal } from '../core/key.ts';
+import { foldIn, integers, type Key, normal, uniform } from '../core/key.ts';
 import { logitsOf } from './targets/predict.ts';
 
 /** How many images agree with their gradients. */
@@ -49,10 +49,10 @@ const TOLERANCE = 0.25;
  * (f(x + h·d) − f(x − h·d)) / 2h, along the gradient and along random directions d. The margin, unlike the cross-entropy,
  * does not saturate.
  *
- * Images are first moved by up to 8/255 at random, in whole levels, to leave points at which many activations or maxima are
- * exactly equal. Steps are chosen by the rounding of the output, which differences of third order measure (Moré and Wild
- * 2011, doi:10.1137/100786125). The second difference of a step bounds what kinks and curvature contribute: at a kink the
- * slope is between those of the two sides. The middle one of three steps counts.
+ * Images are first moved by up to 8/255 at random, to leave points at which many activations or maxima are exactly equal.
+ * Steps are chosen by the rounding of the output, which differences of third order measure (Moré and Wild 2011,
+ * doi:10.1137/100786125). The second difference of a step bounds what a kink and curvature contribute: at a kink the slope is
+ * between those of the two sides. The middle one of three steps counts.
  *
  * @param images [batch, height, width, channels], borrowed
  */
@@ -168,10 +168,15 @@ function verdictOf(slopes: readonly Slope[]): Verdict {
   return Math.min(...judged.map(({ error }) => error)) < 0.5 ? 'right' : 'unknown';
 }
 
-/** Pixels in whole levels of 255, each moved by up to 8 levels, and none nearer than 8 levels to black or white. */
+/**
+ * Pixels near whole levels of 255: each moved by up to 8 levels, none nearer than 8 levels to black or white, then by less
+ * than a quarter of a level. The fractions keep any two pixels of a pooling window from being equal, and stay within what
+ * rounds to the same level.
+ */
 function awayFromTies(pixels: Float32Array, key: Key): Float32Array {
   const moves = integers(key, pixels.length, 17);
-  return pixels.map((pixel, i) => Math.min(239, Math.max(16, 255 * pixel)) / 255 + (moves[i] - 8) / 255);
+  const fractions = uniform(foldIn(key, 'fractions'), pixels.length, -0.25, 0.25);
+  return pixels.map((pixel, i) => Math.min(239, Math.max(16, 255 * pixel)) / 255 + (moves[i] - 8 + fractions[i]) / 255);
 }
 
 /** ∂ (z_second − z_first) / ∂ pixels of each image. */

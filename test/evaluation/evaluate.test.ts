@@ -300,10 +300,10 @@ describe('attacks by name', () => {
   const wrong: [string, RegExp][] = [
     ['deepfool2', /There is no attack deepfool2\. Did you mean deepfool-2\?/],
     ['', /There is no attack \(empty\)/],
-    ['pgd-20-hinge', /Losses are ce, cw, dlr/],
+    ['pgd-20-hinge', /expected one of the losses ce, cw, dlr, kl, got hinge/],
     ['fgsm-20', /Did you mean pgd-20/],
-    ['squarex2', /There is no attack squarex2/],
-    ['autoattack-fast', /There is no version fast of autoattack/],
+    ['fgsmx2', /fgsm has no number of restarts/],
+    ['autoattack-fast', /expected rand or nothing after autoattack-, got fast/],
     ['square-0', /at least 1 of queries/],
     ['pgd-0', /at least 1 of steps/],
   ];
