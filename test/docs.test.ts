@@ -37,6 +37,16 @@ describe('the docs', () => {
     expect(broken).to.deep.equal([]);
   });
 
+  it('name only sources that exist, besides those that a reader is to write', () => {
+    const missing = pages.flatMap((page) =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(/`((?:attacks|src|test|scripts|site)\/[\w./-]+\.\w+)`/g)]
+        .map(([, path]) => path)
+        .filter((path) => !path.includes('/my-') && !existsSync(join(root, path)))
+        .map((path) => `${page}: ${path}`),
+    );
+    expect(missing).to.deep.equal([]);
+  });
+
   it('are all listed on their first page', () => {
     const listed = readFileSync(join(root, 'docs/README.md'), 'utf8');
     const unlisted = readdirSync(join(root, 'docs')).filter(

@@ -1,5 +1,4 @@
 // The command `certify`: a lower bound on the accuracy of a smoothed classifier under every attack in l2.
-import { startBackend } from '../backends/start.ts';
 import { UsageError } from '../core/errors.ts';
 import { certify as certifyModel } from '../evaluation/certify/certify.ts';
 import { type Certification, certifiedAt } from '../evaluation/certify/record.ts';
@@ -9,6 +8,7 @@ import { formatTable, percent } from '../reporting/tables/table.ts';
 import { defineCommand } from './command.ts';
 import { BACKEND_FLAGS } from './flags/flags.ts';
 import { MODEL_FLAGS, modelOptions, modelSource } from './flags/model-flags.ts';
+import { startFromFlags } from './start.ts';
 import { rateOf, showProgress } from './terminal/progress-bar.ts';
 
 export const certify = defineCommand({
@@ -35,11 +35,7 @@ export const certify = defineCommand({
     if (sigma === undefined) {
       throw new UsageError('It needs the noise to smooth with, such as --sigma 0.25; best that of training (--noise).');
     }
-    await startBackend(flags.backend ?? 'auto', {
-      threads: flags.threads,
-      revectorize: flags.revectorize,
-      warn: terminal.note,
-    });
+    await startFromFlags(flags, terminal);
     const bar = await showProgress(terminal, rateOf('image'));
     let found: Certification;
     try {

@@ -1,5 +1,4 @@
 // What `evaluate` does with a set of corrupted images: accuracies by corruption and severity, without attacks.
-import { startBackend } from '../backends/start.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { type CorruptionSetName, SEVERITIES } from '../data/corruptions.ts';
 import { evaluateCorruptions } from '../evaluation/corruptions/evaluate.ts';
@@ -14,6 +13,7 @@ import type { ModelSource } from '../evaluation/targets/target.ts';
 import { formatTable, percent } from '../reporting/tables/table.ts';
 import type { EvaluateFlags } from './flags/evaluate-flags.ts';
 import { modelOptions } from './flags/model-flags.ts';
+import { startFromFlags } from './start.ts';
 import { rateOf, showProgress } from './terminal/progress-bar.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
@@ -28,6 +28,8 @@ const REFUSED = [
   'restarts',
   'seed',
   'resume',
+  'shard',
+  'merge',
   'save-examples',
   'expect-clean',
 ] as const satisfies readonly (keyof EvaluateFlags)[];
@@ -46,11 +48,7 @@ export async function evaluateOnCorruptions(
     );
   }
   const baseline = flags.baseline === undefined ? null : await readBaseline(flags.baseline, dataset);
-  await startBackend(flags.backend ?? 'auto', {
-    threads: flags.threads,
-    revectorize: flags.revectorize,
-    warn: terminal.note,
-  });
+  await startFromFlags(flags, terminal);
   const bar = await showProgress(terminal, rateOf('severity'));
   let found: CorruptionEvaluation[];
   try {

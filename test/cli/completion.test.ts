@@ -56,7 +56,7 @@ describe('completion of bash', () => {
     ['further choices of a list', ['sweep', '--optimizer', 'sgd,ag'], ['sgd,agent']],
     ['names of data sets', ['evaluate', '--dataset', ''], datasetNames],
     ['names of networks', ['train', '--model', ''], Object.keys(models)],
-    ['attacks', ['evaluate', 'runs', '--attacks', 'fgsm,pgd-2'], ['fgsm,pgd-20']],
+    ['attacks', ['evaluate', 'runs', '--attacks', 'fgsm,pgd-2'], ['fgsm,pgd-20-ce']],
     ['actions', ['data', 'f'], ['fetch']],
     ['what an action is done to', ['data', 'fetch', 'cifar1'], ['cifar10', 'cifar100']],
     ['paths where a name may be one', ['data', 'add', 'ru'], ['runs']],

@@ -23,7 +23,7 @@ describe('a stale build', () => {
   const changes: readonly { readonly title: string; readonly change: () => void }[] = [
     { title: 'a source was changed', change: () => appendFileSync(join(folder, 'attacks/pgd.ts'), '\n') },
     { title: 'a source was added', change: () => writeFileSync(join(folder, 'src/core/more.ts'), '') },
-    { title: 'a source was removed', change: () => rmSync(join(folder, 'src/engine/assembly/tile.ts')) },
+    { title: 'a source was removed', change: () => rmSync(join(folder, 'src/engine/assembly/shared/tile.ts')) },
     { title: 'a dependency was changed', change: () => appendFileSync(join(folder, 'package-lock.json'), '\n') },
     { title: 'the build was changed', change: () => appendFileSync(join(folder, 'scripts/build.mjs'), '\n') },
     { title: 'the build did not end', change: () => rmSync(join(folder, 'dist/sources.sha256')) },
