@@ -17,9 +17,11 @@ const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
 /** What a command writes to a terminal of so many columns. */
 function written(args: readonly string[], columns: number, environment: Readonly<Record<string, string>> = {}): string {
   const command = ['stty', 'cols', String(columns), 'rows', '200', ';', quoted(process.execPath), quoted(main)];
+  // Node takes a terminal of a CI for one without colours, and NO_COLOR turns them off.
+  const { CI: _ci, NO_COLOR: _noColor, FORCE_COLOR: _forced, ...inherited } = process.env;
   const { stdout, status } = spawnSync('script', ['-qec', [...command, ...args.map(quoted)].join(' '), '/dev/null'], {
     encoding: 'utf8',
-    env: { ...process.env, TERM: 'xterm-256color', ...environment },
+    env: { ...inherited, TERM: 'xterm-256color', ...environment },
   });
   expect(status, stdout).to.equal(0);
   return stdout;
