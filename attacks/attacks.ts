@@ -50,6 +50,7 @@ export const attackRows = {
   cw: { build: cw, options: CW_OPTIONS, needsGradients: true, number: steps(1000) },
 } as const satisfies Readonly<Record<string, AttackRow>>;
 
+/** Name of an attack in the table. */
 export type AttackName = keyof typeof attackRows;
 
 /** The names of all attacks. */

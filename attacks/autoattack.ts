@@ -29,6 +29,7 @@ export const AUTOATTACK_OPTIONS = {
 /** Options of `autoattack`. */
 export type AutoAttackOptions = OptionsOf<typeof AUTOATTACK_OPTIONS>;
 
+/** Versions of AutoAttack. */
 export type AutoAttackVersion = ValuesOf<typeof AUTOATTACK_OPTIONS>['version'];
 
 type Shared = Omit<ValuesOf<typeof AUTOATTACK_OPTIONS>, 'name' | 'version'>;

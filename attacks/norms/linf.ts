@@ -7,6 +7,7 @@ import { l1 } from './l1.ts';
 import type { PlainNorm } from './norm.ts';
 import { faces } from './region.ts';
 
+/** ‖δ‖∞ = max |δ_i|. */
 export const linf: PlainNorm = {
   name: 'linf',
   sample: (key, size, epsilon) => uniform(key, size, -epsilon, epsilon),

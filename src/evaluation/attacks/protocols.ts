@@ -17,6 +17,7 @@ export const PROTOCOLS = {
   autoattack: [{ kind: 'autoattack', version: 'standard' }],
 } as const satisfies Readonly<Record<string, readonly AttackSpec[]>>;
 
+/** Name of a protocol. */
 export type ProtocolName = keyof typeof PROTOCOLS;
 
 /**

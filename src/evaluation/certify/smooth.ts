@@ -23,6 +23,7 @@ export interface Certificate {
   readonly successes: number;
 }
 
+/** Options of certification. */
 export interface CertifyOptions {
   /** Draws that choose the class; default 100. */
   readonly n0?: number;
@@ -40,6 +41,7 @@ export interface CertifyOptions {
 
 export const CERTIFY_DEFAULTS = { n0: 100, n: 10_000, alpha: 0.001 } as const;
 
+/** Options of smoothing. */
 export interface SmoothOptions {
   /** Standard deviation σ of the noise on every pixel, in units of [0, 1]. */
   readonly sigma: number;
@@ -49,6 +51,7 @@ export interface SmoothOptions {
   readonly batchSize?: number;
 }
 
+/** A smoothed classifier. */
 export interface Smoothed {
   readonly sigma: number;
   /**
