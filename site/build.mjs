@@ -5,7 +5,17 @@
 // Installs what only the site needs into site/node_modules. Pages keep their places, so that links are the same here as in
 // the repository. Fails if a public name has no docstring or a link leads nowhere.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,7 +81,19 @@ try {
   const grid = ['--sparsity', '0,0.95', '--optimizer', 'sgd', '--seeds', '0..1'];
   equipoise('sweep', '--dataset', 'mnist10k', ...training, ...grid, '--out', 'example');
   equipoise('report', 'example');
-  cpSync(join(sweep, 'example/report.html'), join(content, 'public/report/index.html'));
+  const shown = join(content, 'public/report');
+  cpSync(join(sweep, 'example'), shown, {
+    recursive: true,
+    filter: (path) => !/checkpoints$|gallery\.json$/.test(path),
+  });
+  renameSync(join(shown, 'report.html'), join(shown, 'index.html'));
+  for (const run of readdirSync(shown, { withFileTypes: true }).filter((entry) => entry.isDirectory())) {
+    const files = readdirSync(join(shown, run.name)).map((file) => `<li><a href="${file}">${file}</a></li>`);
+    writeFileSync(
+      join(shown, run.name, 'index.html'),
+      `<!doctype html><html lang="en"><title>${run.name}</title><h1>${run.name}</h1><ul>${files.join('')}</ul></html>\n`,
+    );
+  }
 } finally {
   rmSync(sweep, { recursive: true });
 }
