@@ -11,7 +11,7 @@ import { type Key, seedKey, split, uniform } from '../src/core/key.ts';
 import { batchImages } from '../src/data/batch.ts';
 import { loadDataset } from '../src/data/load.ts';
 import { testIndices } from '../src/data/split.ts';
-import { checkGradient, isWrong } from '../src/evaluation/gradient-check.ts';
+import { checkGradient, isWrong } from '../src/evaluation/alarms/gradient-check.ts';
 import { loadTarget, modelFiles } from '../src/evaluation/targets/target.ts';
 import { apply, init } from '../src/models/init.ts';
 import { kernelsOf } from '../src/models/inspect.ts';

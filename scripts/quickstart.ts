@@ -13,7 +13,7 @@ import { endWithReader } from '../src/cli/terminal/closed-pipe.ts';
 import { listenForSignals } from '../src/cli/terminal/signals.ts';
 import { evaluate } from '../src/evaluation/evaluate.ts';
 import { writeReport } from '../src/reporting/report.ts';
-import { readRuns } from '../src/reporting/runs.ts';
+import { readRuns } from '../src/reporting/runs/runs.ts';
 import { formatSparsity, optimizerTitle, percent } from '../src/reporting/tables/table.ts';
 import { type Grid, type Job, jobsOf } from '../src/sweeps/grid.ts';
 import { warningOf } from '../src/sweeps/job.ts';

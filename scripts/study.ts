@@ -16,7 +16,7 @@ import { UsageError } from '../src/core/errors.ts';
 import { version } from '../src/evaluation/version.ts';
 import { renderPage } from '../src/reporting/page/page.ts';
 import { collectReport } from '../src/reporting/report-data.ts';
-import { datasetTitle, type RunRecord, readRuns } from '../src/reporting/runs.ts';
+import { datasetTitle, type RunRecord, readRuns } from '../src/reporting/runs/runs.ts';
 import { formatEpochsToAccuracy } from '../src/reporting/tables/epochs-to-accuracy.ts';
 import { resultRows } from '../src/reporting/tables/result-rows.ts';
 import { formatResults } from '../src/reporting/tables/results.ts';

@@ -174,7 +174,7 @@ export { compareVariance, gradientVariance } from './optimizers/variance.ts';
 export { type AgentVariant, type AgentVariantName, agentVariants } from './optimizers/variants.ts';
 export { type ExampleFiles, writeExamples } from './reporting/pictures/examples.ts';
 export { type Report, type ReportOptions, writeReport } from './reporting/report.ts';
-export { readRuns } from './reporting/runs.ts';
+export { readRuns } from './reporting/runs/runs.ts';
 export { resultRows } from './reporting/tables/result-rows.ts';
 export type { ResultRow } from './reporting/tables/results.ts';
 export { type BsrNetOptions, bsrNet, startBsrNet } from './sparsity/bsr-net.ts';

@@ -6,15 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
-import {
-  cancel,
-  enqueue,
-  type OpenQueue,
-  openQueue,
-  parseAddress,
-  queuedJob,
-  queuedRun,
-} from '../../src/sweeps/queue/index.ts';
+import { parseAddress } from '../../src/sweeps/queue/address.ts';
+import { cancel, enqueue, queuedRun } from '../../src/sweeps/queue/enqueue.ts';
+import { queuedJob } from '../../src/sweeps/queue/job-data.ts';
+import { type OpenQueue, openQueue } from '../../src/sweeps/queue/open.ts';
 import { startServer } from '../queue-server.ts';
 import type { Context, Section } from './context.ts';
 import { markdownTable, number, percent } from './table.ts';

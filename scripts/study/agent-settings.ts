@@ -1,6 +1,6 @@
 // The settings of AGENT that answer its failures: the runs with and without each, and the tables of what they did.
 
-import type { RunRecord } from '../../src/reporting/runs.ts';
+import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 import { pairedDifference } from '../../src/reporting/statistics/paired-difference.ts';
 import { mean, standardDeviation } from '../../src/reporting/statistics/statistics.ts';
 import { formatPoints, percent } from '../../src/reporting/tables/table.ts';

@@ -1,7 +1,7 @@
 // The comparisons behind the recipe `fast`: a small network, the recipe as it is and with one setting changed, and what each
 // came to on held-out training images. The test images are never looked at.
 
-import type { RunRecord } from '../../src/reporting/runs.ts';
+import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 import { percent } from '../../src/reporting/tables/table.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
 import { configHash, parseConfig, type TrainOptions } from '../../src/training/config/config.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { attackLabel } from '../../src/evaluation/attacks/named-attacks.ts';
-import { costedRun, isComplete, type RunRecord } from '../../src/reporting/runs.ts';
+import { costedRun, isComplete, type RunRecord } from '../../src/reporting/runs/runs.ts';
 import { type EpochsToAccuracy, epochsToAccuracy } from '../../src/reporting/tables/epochs-to-accuracy.ts';
 import { runFolder } from '../../src/training/run/run-folder.ts';
 import type { Accuracies, Outcome } from './analysis.ts';

@@ -3,7 +3,7 @@
 
 import { mkdir, readdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type RunRecord, readRuns } from '../../src/reporting/runs.ts';
+import { type RunRecord, readRuns } from '../../src/reporting/runs/runs.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
 import type { JobEvaluation } from '../../src/sweeps/job.ts';
 import { runSweep } from '../../src/sweeps/sweep.ts';

@@ -23,7 +23,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'certify',
     summary: 'bound the accuracy of a smoothed classifier from below',
-    load: async () => (await import('./certify.ts')).certify,
+    load: async () => (await import('./commands/certify.ts')).certify,
   },
   {
     name: 'attack',
@@ -38,7 +38,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'worker',
     summary: 'make runs of a sweep that a queue hands out',
-    load: async () => (await import('./worker.ts')).worker,
+    load: async () => (await import('./commands/worker.ts')).worker,
   },
   {
     name: 'report',
@@ -48,12 +48,12 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'runs',
     summary: 'list runs, filter them by settings, and compare two of them',
-    load: async () => (await import('./runs.ts')).runs,
+    load: async () => (await import('./commands/runs.ts')).runs,
   },
   {
     name: 'watch',
     summary: 'show runs in a browser while they are made',
-    load: async () => (await import('./watch.ts')).watch,
+    load: async () => (await import('./commands/watch.ts')).watch,
   },
   {
     name: 'export',
@@ -88,11 +88,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'completion',
     summary: 'print the script by which bash or zsh completes commands, flags and values',
-    load: async () => (await import('./completion.ts')).completion,
+    load: async () => (await import('./commands/completion.ts')).completion,
   },
   {
     name: 'help',
     summary: 'show help on a command',
-    load: async () => (await import('./help.ts')).help,
+    load: async () => (await import('./commands/help.ts')).help,
   },
 ];

@@ -1,6 +1,6 @@
 // What `evaluate` does with a set of corrupted images: accuracies by corruption and severity, without attacks.
 import { InputError, UsageError } from '../core/errors.ts';
-import { type CorruptionSetName, SEVERITIES } from '../data/corruptions.ts';
+import { type CorruptionSetName, SEVERITIES } from '../data/sets/corruptions.ts';
 import { evaluateCorruptions } from '../evaluation/corruptions/evaluate.ts';
 import {
   accuracyOn,

@@ -5,10 +5,10 @@ import process from 'node:process';
 import { InputError, StoppedEarly, UsageError } from '../core/errors.ts';
 import { inWords, isSystemError } from '../core/system-errors.ts';
 import { runCommandLine } from './run.ts';
-import { styleOf } from './style.ts';
 import { endWithReader } from './terminal/closed-pipe.ts';
 import { screenOn } from './terminal/screen.ts';
 import { INTERRUPTED, listenForSignals } from './terminal/signals.ts';
+import { styleOf } from './terminal/style.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));

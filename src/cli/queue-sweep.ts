@@ -4,22 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Job } from '../sweeps/grid.ts';
 import { isDone, type JobEvaluation } from '../sweeps/job.ts';
 import { type Provenance, provenanceHere } from '../sweeps/provenance.ts';
-import {
-  cancel,
-  enqueue,
-  follow,
-  type OpenQueue,
-  openQueue,
-  type QueueAddress,
-  type QueuedRun,
-  type QueueView,
-  queuedJob,
-  queuedRun,
-  type RunningJob,
-  showAddress,
-  unfinished,
-  viewOf,
-} from '../sweeps/queue/index.ts';
+import { type QueueAddress, showAddress } from '../sweeps/queue/address.ts';
+import { cancel, enqueue, type QueuedRun, queuedRun, unfinished } from '../sweeps/queue/enqueue.ts';
+import { follow, type QueueView, type RunningJob, viewOf } from '../sweeps/queue/follow.ts';
+import { queuedJob } from '../sweeps/queue/job-data.ts';
+import { type OpenQueue, openQueue } from '../sweeps/queue/open.ts';
 import type { SweepResult } from '../sweeps/sweep.ts';
 import { duration } from './terminal/format.ts';
 import type { Terminal } from './terminal/terminal.ts';

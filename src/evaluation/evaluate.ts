@@ -12,9 +12,8 @@ import { backendName } from '../ops/backend-name.ts';
 import { exampleFiles, exampleFolder } from './examples/save-examples.ts';
 import { measure } from './measure/measure.ts';
 import type { MeasureState } from './measure/types.ts';
-
-import { mergedState } from './merge.ts';
 import type { EvaluateOptions } from './options.ts';
+import { mergedState } from './parts/merge.ts';
 import { recordedIn } from './results/finished.ts';
 import { readEvaluations, recordEvaluation } from './results/results-file.ts';
 import {

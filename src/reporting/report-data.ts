@@ -9,7 +9,7 @@ import { groupBy } from './groups/group-by.ts';
 import { groupsOf, type RunGroup } from './groups/groups.ts';
 import { type IdentifiedRun, identitiesOf, NO_IDENTITY, type RunIdentity } from './groups/identity.ts';
 import type { Gallery } from './pictures/gallery.ts';
-import { costedRun, isComplete, type LeftOut, type RunRecord, trainingState } from './runs.ts';
+import { costedRun, isComplete, type LeftOut, type RunRecord, trainingState } from './runs/runs.ts';
 import { type EpochsToAccuracy, epochsToAccuracy, measureName } from './tables/epochs-to-accuracy.ts';
 import { attackKinds, resultRows } from './tables/result-rows.ts';
 import type { ResultRow } from './tables/results.ts';

@@ -15,7 +15,7 @@ import { formatCorruptions } from './page/corruption-section.ts';
 import { type Origin, renderPage } from './page/page.ts';
 import { drawGallery, type GalleryNet, type KeptPictures, parseGallery } from './pictures/gallery.ts';
 import { collectReport, headlineCells, type ReportData, type ReportGroup, withGallery } from './report-data.ts';
-import { findRuns, type RunRecord } from './runs.ts';
+import { findRuns, type RunRecord } from './runs/runs.ts';
 import { formatEpochsToAccuracy } from './tables/epochs-to-accuracy.ts';
 import { formatResults } from './tables/results.ts';
 import { formatSummary, type SummaryCell } from './tables/summary.ts';

@@ -1,7 +1,7 @@
 // Evaluations as a matrix of attacks by radii, at several widths of the screen.
 import { expect } from 'chai';
-import { evaluationsText, formatMatrix, sameWeights } from '../../src/cli/evaluation-text.ts';
-import { plain } from '../../src/cli/style.ts';
+import { evaluationsText, formatMatrix, sameWeights } from '../../src/cli/terminal/evaluation-text.ts';
+import { plain } from '../../src/cli/terminal/style.ts';
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
 import { type AttackResult, CLAIM, type Evaluation } from '../../src/evaluation/types.ts';
 

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { formatEntries, wrap } from '../../src/cli/help/columns.ts';
 import { readManifest } from '../../src/cli/help/manifest.ts';
 import { commandPage, everyPage, groupsOf, overviewPage, welcomePage } from '../../src/cli/help/pages.ts';
-import { plain } from '../../src/cli/style.ts';
+import { plain } from '../../src/cli/terminal/style.ts';
 import { equipoise } from './equipoise.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));

@@ -1,7 +1,7 @@
 // What a terminal shows of a sweep, event by event.
 import { expect } from 'chai';
-import { runLine, showSweep, wholeSweep } from '../../src/cli/sweep-progress.ts';
 import type { Screen } from '../../src/cli/terminal/screen.ts';
+import { runLine, showSweep, wholeSweep } from '../../src/cli/terminal/sweep-progress.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
 import type { JobEvent } from '../../src/sweeps/job.ts';
 import { silentTerminal } from './terminal.ts';

@@ -1,4 +1,4 @@
-import { plain } from '../../src/cli/style.ts';
+import { plain } from '../../src/cli/terminal/style.ts';
 import type { Terminal } from '../../src/cli/terminal/terminal.ts';
 
 /** A terminal that shows nothing. */

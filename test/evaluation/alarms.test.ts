@@ -16,8 +16,8 @@ import {
   checkAlarms,
   type Evidence,
 } from '../../src/evaluation/alarms/alarms.ts';
+import { checkGradient, type GradientCheck, isWrong } from '../../src/evaluation/alarms/gradient-check.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
-import { checkGradient, type GradientCheck, isWrong } from '../../src/evaluation/gradient-check.ts';
 import { measure } from '../../src/evaluation/measure/measure.ts';
 import type { EvaluatedSplit, MeasureOptions } from '../../src/evaluation/measure/types.ts';
 import { preprocessed } from '../../src/evaluation/targets/preprocessing.ts';

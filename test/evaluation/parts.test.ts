@@ -8,8 +8,8 @@ import { evaluate } from '../../src/evaluation/evaluate.ts';
 import type { MeasureState } from '../../src/evaluation/measure/types.ts';
 
 import type { EvaluateOptions } from '../../src/evaluation/options.ts';
-import { mergeParts } from '../../src/evaluation/part.ts';
-import { evaluatePart, partPath } from '../../src/evaluation/shard.ts';
+import { mergeParts } from '../../src/evaluation/parts/part.ts';
+import { evaluatePart, partPath } from '../../src/evaluation/parts/shard.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 import { tinyData, withRun } from './tiny.ts';

@@ -10,15 +10,10 @@ import { InputError } from '../../src/core/errors.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { type Job, jobsOf } from '../../src/sweeps/grid.ts';
 import { type Provenance, provenanceHere } from '../../src/sweeps/provenance.ts';
-import {
-  cancel,
-  enqueue,
-  openQueue,
-  parseAddress,
-  queuedJob,
-  queuedRun,
-  unfinished,
-} from '../../src/sweeps/queue/index.ts';
+import { parseAddress } from '../../src/sweeps/queue/address.ts';
+import { cancel, enqueue, queuedRun, unfinished } from '../../src/sweeps/queue/enqueue.ts';
+import { queuedJob } from '../../src/sweeps/queue/job-data.ts';
+import { openQueue } from '../../src/sweeps/queue/open.ts';
 import { runSweep } from '../../src/sweeps/sweep.ts';
 import { rejection } from '../rejection.ts';
 import { type Command, expectEqualRuns, runsIn, startCommand } from './commands.ts';

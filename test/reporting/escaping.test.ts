@@ -6,7 +6,7 @@ import { renderPage } from '../../src/reporting/page/page.ts';
 import { type Gallery, parseGallery } from '../../src/reporting/pictures/gallery.ts';
 import { showPictures } from '../../src/reporting/pictures/pictures.ts';
 import { collectReport, withGallery } from '../../src/reporting/report-data.ts';
-import type { RunRecord } from '../../src/reporting/runs.ts';
+import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 import { sampleGallery, sampleRuns } from './sample.ts';
 
 /** Every tag of a page with the names of its attributes, in order; and every value of an attribute that may load something. */

@@ -7,7 +7,7 @@ import type { AttackResult, Evaluation } from '../../src/evaluation/types.ts';
 import { groupName } from '../../src/reporting/groups/group-name.ts';
 import { renderPage } from '../../src/reporting/page/page.ts';
 import { collectReport, headlineCells, type ReportData } from '../../src/reporting/report-data.ts';
-import { isComplete, type RunRecord } from '../../src/reporting/runs.ts';
+import { isComplete, type RunRecord } from '../../src/reporting/runs/runs.ts';
 import { comparisonsOf } from '../../src/reporting/tables/comparisons.ts';
 import { formatEpochsToAccuracy } from '../../src/reporting/tables/epochs-to-accuracy.ts';
 import { formatSummary } from '../../src/reporting/tables/summary.ts';

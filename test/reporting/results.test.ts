@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
-import { costedRun, type RunRecord } from '../../src/reporting/runs.ts';
+import { costedRun, type RunRecord } from '../../src/reporting/runs/runs.ts';
 import { type Comparison, formatDifferences } from '../../src/reporting/tables/comparisons.ts';
 import { parseCsv } from '../../src/reporting/tables/csv.ts';
 import {

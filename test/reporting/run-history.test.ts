@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { progressOf } from '../../src/reporting/live/live-panel.ts';
-import { parseHistory } from '../../src/reporting/run-history.ts';
-import { trainingState } from '../../src/reporting/runs.ts';
+import { parseHistory } from '../../src/reporting/runs/run-history.ts';
+import { trainingState } from '../../src/reporting/runs/runs.ts';
 import { sampleRuns } from './sample.ts';
 
 const at = (seconds: number): string => new Date(Date.UTC(2030, 0, 1, 12, 0, seconds)).toISOString();

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { outcomesOf, partNames, plannedJobs, settingsSection } from '../../scripts/study/agent-settings.ts';
-import type { RunRecord } from '../../src/reporting/runs.ts';
+import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 
 describe("the study of AGENT's settings", () => {
   const jobs = plannedJobs(partNames);

@@ -1,7 +1,7 @@
 // The study behind the recipe `fast`: what its runs share, and its table.
 import { expect } from 'chai';
 import { fastJobs, fastParts, fastSection } from '../../scripts/study/fast-recipe.ts';
-import type { RunRecord } from '../../src/reporting/runs.ts';
+import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 import { parseConfig } from '../../src/training/config/config.ts';
 
 describe('the study behind the recipe fast', () => {

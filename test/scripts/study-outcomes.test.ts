@@ -6,8 +6,8 @@ import { plannedRuns, type StudyRun } from '../../scripts/study/design.ts';
 import { hasDiverged, knownFrom, outcomesOf, studyEpochs } from '../../scripts/study/outcomes.ts';
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
 import { CLAIM, type Evaluation } from '../../src/evaluation/types.ts';
-import { parseHistory } from '../../src/reporting/run-history.ts';
-import type { RunRecord } from '../../src/reporting/runs.ts';
+import { parseHistory } from '../../src/reporting/runs/run-history.ts';
+import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 import { METRIC_COLUMNS, type MetricRow } from '../../src/training/run/metrics.ts';
 import { runFolder } from '../../src/training/run/run-folder.ts';
 

@@ -9,7 +9,7 @@ import { previousOf } from '../../src/checkpoints/files/atomic-file.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { writeReport } from '../../src/reporting/report.ts';
-import { readRuns } from '../../src/reporting/runs.ts';
+import { readRuns } from '../../src/reporting/runs/runs.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
 import { warningOf } from '../../src/sweeps/job.ts';
 import { type ChildProcesses, runSweep, type SweepEvent } from '../../src/sweeps/sweep.ts';

@@ -4,7 +4,7 @@ import { type AttackSpec, parseAttacks } from '../../evaluation/attacks/named-at
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { type Examples, fell, makeExamples } from '../../evaluation/examples/examples.ts';
 import { countFallen, type ExampleFiles, formatDistance, writeExamples } from '../../reporting/pictures/examples.ts';
-import { datasetTitle } from '../../reporting/runs.ts';
+import { datasetTitle } from '../../reporting/runs/runs.ts';
 import { formatTable } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';
 import { ATTACK_NAMES, checkRadii } from '../flags/attack-flags.ts';

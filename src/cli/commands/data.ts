@@ -1,9 +1,9 @@
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { addDataset } from '../../data/add.ts';
-import { addCorruptions, isCorruptionSet } from '../../data/corruptions.ts';
 import { fetchDataset } from '../../data/fetch.ts';
 import { type DatasetInfo, datasetInfo } from '../../data/info.ts';
+import { addCorruptions, isCorruptionSet } from '../../data/sets/corruptions.ts';
 import { datasetNames, datasetOf } from '../../data/sets/datasets.ts';
 import { formatTable } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';

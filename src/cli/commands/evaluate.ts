@@ -1,18 +1,18 @@
 import { UsageError } from '../../core/errors.ts';
-import { isCorruptionSet } from '../../data/corruptions.ts';
+import { isCorruptionSet } from '../../data/sets/corruptions.ts';
 import { evaluate as evaluateModel } from '../../evaluation/evaluate.ts';
 import type { EvaluateOptions } from '../../evaluation/options.ts';
-import { type EvaluatedPart, evaluatePart } from '../../evaluation/shard.ts';
+import { type EvaluatedPart, evaluatePart } from '../../evaluation/parts/shard.ts';
 import type { Evaluation } from '../../evaluation/types.ts';
 import { parseShard } from '../../sweeps/grid.ts';
 import { defineCommand } from '../command.ts';
 import { evaluateOnCorruptions } from '../evaluate-corruptions.ts';
-import { evaluationsText } from '../evaluation-text.ts';
 import { attacksOf, checkRadii } from '../flags/attack-flags.ts';
 import { EVALUATE_FLAGS, type EvaluateFlags } from '../flags/evaluate-flags.ts';
 import { modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
 import { readNorm } from '../flags/setting-flags.ts';
 import { startFromFlags } from '../start.ts';
+import { evaluationsText } from '../terminal/evaluation-text.ts';
 import { showEvaluation } from '../terminal/progress.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 

@@ -8,11 +8,11 @@ import { defineCommand } from '../command.ts';
 import { ATTACK_FLAGS, attacksOf, checkRadii } from '../flags/attack-flags.ts';
 import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from '../flags/flags.ts';
 import { bytesOf, checkFolders, type OpenedFiles, openFiles } from '../flags/given-files.ts';
+import { addressOf, QUEUE_FLAGS } from '../flags/queue-flags.ts';
 import { gridOf, namesFor, SWEEP_SETTING_FLAGS, settingsOf, withConfigFile } from '../flags/setting-flags.ts';
-import { addressOf, QUEUE_FLAGS } from '../queue-flags.ts';
 import { cancelOnQueue, type QueueSweep, type QueueSweepResult, sweepOnQueue, watchQueue } from '../queue-sweep.ts';
 import { startFromFlags } from '../start.ts';
-import { type RunWarning, showSweep } from '../sweep-progress.ts';
+import { type RunWarning, showSweep } from '../terminal/sweep-progress.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { reportText } from './report.ts';
 

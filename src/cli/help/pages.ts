@@ -1,6 +1,6 @@
 // The pages of help: of the program, of one command, and what the program says when nothing is asked of it.
 import { COMMON_FLAGS, type Flag, type FlagGroup, type FlagKind, type Flags } from '../flags/flags.ts';
-import type { Style } from '../style.ts';
+import type { Style } from '../terminal/style.ts';
 import { type Entry, formatEntries, termWidth, wrap } from './columns.ts';
 import type { CommandOutline } from './manifest.ts';
 

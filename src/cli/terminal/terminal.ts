@@ -1,7 +1,7 @@
 // What commands see of the process: where they print, in which colours, and what stops them.
 
-import type { Style } from '../style.ts';
 import type { Screen } from './screen.ts';
+import type { Style } from './style.ts';
 
 /** What a command sees of the process that runs it. */
 export interface Terminal {

@@ -2,8 +2,8 @@ import { type AttackName, attackRows } from '../../../attacks/attacks.ts';
 import type { NormName } from '../../../attacks/types.ts';
 import type { AttackSpec } from '../attacks/named-attacks.ts';
 import { formatEpsilon } from '../epsilon.ts';
-import { type GradientCheck, isWrong } from '../gradient-check.ts';
-import type { ShortSquare } from '../short-square.ts';
+import { type GradientCheck, isWrong } from './gradient-check.ts';
+import type { ShortSquare } from './short-square.ts';
 
 /** A reason to doubt a robust accuracy. */
 export interface Alarm {

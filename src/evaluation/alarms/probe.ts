@@ -7,9 +7,9 @@ import { NoGradientError } from '../../../attacks/loops/loss-gradient.ts';
 import { underAttack } from '../../../attacks/measure/under-attack.ts';
 import type { Classifier, Cost } from '../../../attacks/types.ts';
 import { foldIn, type Key } from '../../core/key.ts';
-import { checkGradient } from '../gradient-check.ts';
 import { logitsOf, predict } from '../targets/predict.ts';
 import type { Probe } from './alarms.ts';
+import { checkGradient } from './gradient-check.ts';
 
 /** A PGD that may set every pixel to anything; the margin's gradient does not vanish where the softmax saturates. */
 const UNBOUNDED = { norm: 'linf', epsilon: 1, steps: 40, stepSize: 0.0625, loss: 'cw' } as const;

@@ -9,7 +9,7 @@ import {
   openCorruptions,
   readCorruption,
   SEVERITIES,
-} from '../../data/corruptions.ts';
+} from '../../data/sets/corruptions.ts';
 import { testIndices } from '../../data/split.ts';
 import type { Dataset } from '../../data/types.ts';
 import { backendName } from '../../ops/backend-name.ts';

@@ -6,7 +6,7 @@ import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';
 import { InputError } from '../../core/errors.ts';
 import { parseJson } from '../../core/parse-json.ts';
 import { isMissing } from '../../core/system-errors.ts';
-import { CORRUPTIONS, SEVERITIES } from '../../data/corruptions.ts';
+import { CORRUPTIONS, SEVERITIES } from '../../data/sets/corruptions.ts';
 import type { EvaluatedTarget } from '../types.ts';
 
 /** Accuracy on one corruption. */

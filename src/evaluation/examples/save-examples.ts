@@ -15,10 +15,9 @@ import { isMissing, writing } from '../../core/system-errors.ts';
 import type { Dataset, PixelShape, Split } from '../../data/types.ts';
 import { formatEpsilon } from '../epsilon.ts';
 import type { BatchExamples } from '../measure/types.ts';
-
-import { RECOUNT, RECOUNT_FILE } from '../recount.ts';
 import { logitsOf } from '../targets/predict.ts';
 import type { EvaluatedTarget } from '../types.ts';
+import { RECOUNT, RECOUNT_FILE } from './recount.ts';
 
 /** Where the examples of an attack are gathered until they are all there, so that an interrupted evaluation goes on. */
 const partialOf = (path: string): string => `${path}.partial`;

@@ -12,7 +12,7 @@ import { testIndices } from '../../data/split.ts';
 import { checkAlarms } from '../alarms/alarms.ts';
 import { checkEpsilon } from '../epsilon.ts';
 import { accuracyOf } from '../intervals.ts';
-import { isOfPart } from '../part.ts';
+import { isOfPart } from '../parts/part.ts';
 import { withUnions } from '../results/union.ts';
 import { predict } from '../targets/predict.ts';
 import { attackCell } from './attack-cell.ts';

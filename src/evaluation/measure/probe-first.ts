@@ -5,7 +5,7 @@ import type { Classifier } from '../../../attacks/types.ts';
 import { foldIn, type Key } from '../../core/key.ts';
 import { needsNoGradient } from '../alarms/alarms.ts';
 import { probeModel } from '../alarms/probe.ts';
-import { shortSquare } from '../short-square.ts';
+import { shortSquare } from '../alarms/short-square.ts';
 import type { Cell, MeasureOptions, MeasureState } from './types.ts';
 
 /** How many images the alarms that need extra work look at. */

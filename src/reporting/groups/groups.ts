@@ -2,7 +2,7 @@
 // radius. Runs that nothing was measured of stand with those that were trained alike.
 
 import { UNION } from '../../evaluation/types.ts';
-import { type RunRecord, UNOFFICIAL } from '../runs.ts';
+import { type RunRecord, UNOFFICIAL } from '../runs/runs.ts';
 import type { ResultRow } from '../tables/results.ts';
 import { groupBy } from './group-by.ts';
 import { type GroupKey, groupName } from './group-name.ts';

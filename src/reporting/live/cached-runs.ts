@@ -2,7 +2,7 @@
 
 import { stat } from 'node:fs/promises';
 import { runFolder } from '../../training/run/run-folder.ts';
-import { type ReadRun, type RunRecord, readActivity, readRun } from '../runs.ts';
+import { type ReadRun, type RunRecord, readActivity, readRun } from '../runs/runs.ts';
 
 /** Reads runs, and takes what is in unchanged files from the reading before. */
 export function cachedReader(): ReadRun {

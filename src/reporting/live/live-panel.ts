@@ -5,8 +5,8 @@ import { type CurvePoint, curveChart } from '../page/charts.ts';
 import { type Html, html } from '../page/html.ts';
 import { plural } from '../page/names.ts';
 import { chart, legend } from '../page/page-parts.ts';
-import type { LogLine } from '../run-history.ts';
-import { isComplete, type RunRecord, trainingState } from '../runs.ts';
+import type { LogLine } from '../runs/run-history.ts';
+import { isComplete, type RunRecord, trainingState } from '../runs/runs.ts';
 import { percent } from '../tables/table.ts';
 
 /** At most so many runs are drawn, and lines of the log shown. */

@@ -9,7 +9,7 @@ import { isSystemError } from '../../core/system-errors.ts';
 import type { Html } from '../page/html.ts';
 import type { Origin } from '../page/page.ts';
 import { collectReport, type ReportData } from '../report-data.ts';
-import { findRuns } from '../runs.ts';
+import { findRuns } from '../runs/runs.ts';
 import { formatEpochsToAccuracy } from '../tables/epochs-to-accuracy.ts';
 import { formatResults } from '../tables/results.ts';
 import { formatSummary } from '../tables/summary.ts';

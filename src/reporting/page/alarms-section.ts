@@ -10,7 +10,7 @@ import {
 } from '../../training/run/robust-overfitting.ts';
 import { groupBy } from '../groups/group-by.ts';
 import type { ReportGroup } from '../report-data.ts';
-import type { RunRecord } from '../runs.ts';
+import type { RunRecord } from '../runs/runs.ts';
 import { html } from './html.ts';
 import { plural } from './names.ts';
 import { type Column, type Section, table } from './page-parts.ts';

@@ -3,7 +3,7 @@
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import type { Series } from '../charts/series.ts';
 import { headlineCells, measureOfSetting, type ReportData, type ReportGroup } from '../report-data.ts';
-import { isComplete, trainingState } from '../runs.ts';
+import { isComplete, trainingState } from '../runs/runs.ts';
 import type { SummaryCell } from '../tables/summary.ts';
 import { formatSparsity, percent } from '../tables/table.ts';
 import { type Html, html } from './html.ts';

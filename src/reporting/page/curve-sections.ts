@@ -7,7 +7,7 @@ import type { MetricColumn, MetricRow } from '../../training/run/metrics.ts';
 import type { Series } from '../charts/series.ts';
 import { groupBy } from '../groups/group-by.ts';
 import { type ReportGroup, seriesSetting } from '../report-data.ts';
-import { isComplete, type RunRecord } from '../runs.ts';
+import { isComplete, type RunRecord } from '../runs/runs.ts';
 import { mean } from '../statistics/statistics.ts';
 import { type EpochsToAccuracy, measureName } from '../tables/epochs-to-accuracy.ts';
 import { formatSparsity, percent } from '../tables/table.ts';

@@ -5,7 +5,7 @@ import { UNION } from '../../evaluation/types.ts';
 import { SETTINGS, type Setting } from '../../training/config/config.ts';
 import { groupBy } from '../groups/group-by.ts';
 import { bySparsity, type ReportData, type ReportGroup } from '../report-data.ts';
-import type { LeftOut, RunRecord } from '../runs.ts';
+import type { LeftOut, RunRecord } from '../runs/runs.ts';
 import type { ResultRow } from '../tables/results.ts';
 import type { SummaryCell } from '../tables/summary.ts';
 import { formatAccuracy, formatSparsity, formatSpread, percent } from '../tables/table.ts';

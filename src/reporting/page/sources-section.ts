@@ -3,7 +3,7 @@
 import { shellCommand } from '../../core/shell.ts';
 import { version } from '../../evaluation/version.ts';
 import type { ReportData } from '../report-data.ts';
-import { type RunRecord, trainingState } from '../runs.ts';
+import { type RunRecord, trainingState } from '../runs/runs.ts';
 import { evaluationsOf } from './headline.ts';
 import { type Html, html } from './html.ts';
 import { type Column, type Section, table } from './page-parts.ts';

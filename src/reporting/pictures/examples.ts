@@ -5,7 +5,7 @@ import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { type Example, type Examples, encodeExamples, fell } from '../../evaluation/examples/examples.ts';
 import { type Html, html } from '../page/html.ts';
 import { htmlDocument } from '../page/page-parts.ts';
-import { datasetTitle } from '../runs.ts';
+import { datasetTitle } from '../runs/runs.ts';
 import { drawPictures, showPictures, showVerdict } from './pictures.ts';
 import { encodePng } from './png.ts';
 

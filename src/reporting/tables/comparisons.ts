@@ -2,7 +2,7 @@
 // and after equally many gradient evaluations.
 
 import { headlineCells, measureOfSetting, type ReportGroup } from '../report-data.ts';
-import type { RunRecord } from '../runs.ts';
+import type { RunRecord } from '../runs/runs.ts';
 import type { PairedDifference } from '../statistics/paired-difference.ts';
 import { mean } from '../statistics/statistics.ts';
 import { differencesOf, type SummaryCell } from './summary.ts';

@@ -8,7 +8,7 @@ import { unionOf } from '../../evaluation/results/union.ts';
 import { type AttackResult, type Evaluation, UNION } from '../../evaluation/types.ts';
 import { groupBy } from '../groups/group-by.ts';
 import { groupName } from '../groups/group-name.ts';
-import { datasetTitle, isComplete, type RunRecord } from '../runs.ts';
+import { datasetTitle, isComplete, type RunRecord } from '../runs/runs.ts';
 import type { ResultRow } from './results.ts';
 
 /** What one evaluation found in one norm and at one radius. */

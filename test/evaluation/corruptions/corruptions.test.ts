@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { InputError, UsageError } from '../../../src/core/errors.ts';
-import { addCorruptions, CORRUPTIONS, openCorruptions } from '../../../src/data/corruptions.ts';
-import { readNpyHeader } from '../../../src/data/npy.ts';
+import { readNpyHeader } from '../../../src/data/files/npy.ts';
+import { addCorruptions, CORRUPTIONS, openCorruptions } from '../../../src/data/sets/corruptions.ts';
 import { evaluateCorruptions } from '../../../src/evaluation/corruptions/evaluate.ts';
 import {
   type CorruptionEvaluation,
@@ -15,7 +15,7 @@ import {
 } from '../../../src/evaluation/corruptions/record.ts';
 import { corruptionSection, formatCorruptions } from '../../../src/reporting/page/corruption-section.ts';
 import type { ReportGroup } from '../../../src/reporting/report-data.ts';
-import type { RunRecord } from '../../../src/reporting/runs.ts';
+import type { RunRecord } from '../../../src/reporting/runs/runs.ts';
 import { useBackend } from '../../backend.ts';
 import { rejection } from '../../rejection.ts';
 

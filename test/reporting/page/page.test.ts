@@ -13,7 +13,7 @@ import { PAGE_SCRIPT } from '../../../src/reporting/page/page-script.ts';
 import { pngBase64 } from '../../../src/reporting/pictures/png.ts';
 import { writeReport } from '../../../src/reporting/report.ts';
 import { collectReport, headlineCells, withGallery } from '../../../src/reporting/report-data.ts';
-import { type RunRecord, readRuns } from '../../../src/reporting/runs.ts';
+import { type RunRecord, readRuns } from '../../../src/reporting/runs/runs.ts';
 import { formatMetricRow, METRICS_HEADER } from '../../../src/training/run/metrics.ts';
 import { runFolder } from '../../../src/training/run/run-folder.ts';
 import { rejection } from '../../rejection.ts';

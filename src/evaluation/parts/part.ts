@@ -1,10 +1,10 @@
 // Parts of an evaluation, for several machines: which batches each attacks, and how what they found adds up. A part is the state
 // of an evaluation under way in which only some batches were attacked, so parts that are put together continue as one.
 
-import { addCosts } from '../../attacks/loops/costs.ts';
-import { InputError } from '../core/errors.ts';
-import { addSeen } from './measure/state.ts';
-import type { CellState, MeasureState, Part } from './measure/types.ts';
+import { addCosts } from '../../../attacks/loops/costs.ts';
+import { InputError } from '../../core/errors.ts';
+import { addSeen } from '../measure/state.ts';
+import type { CellState, MeasureState, Part } from '../measure/types.ts';
 
 /** Whether a part attacks the batch of this number, counted from 0; without a part every batch is attacked. */
 export const isOfPart = (number: number, part: Part | undefined): boolean =>

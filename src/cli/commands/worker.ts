@@ -1,11 +1,13 @@
 import { availableParallelism } from 'node:os';
-import { StoppedEarly, UsageError } from '../core/errors.ts';
-import { warningOf } from '../sweeps/job.ts';
-import { openQueue, runWorker, showAddress, type WorkerEvent, workerName } from '../sweeps/queue/index.ts';
-import { defineCommand } from './command.ts';
-import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags } from './flags/flags.ts';
-import { bytesOf, checkIsFolder } from './flags/given-files.ts';
-import { addressOf, QUEUE_FLAGS } from './queue-flags.ts';
+import { StoppedEarly, UsageError } from '../../core/errors.ts';
+import { warningOf } from '../../sweeps/job.ts';
+import { showAddress } from '../../sweeps/queue/address.ts';
+import { openQueue } from '../../sweeps/queue/open.ts';
+import { runWorker, type WorkerEvent, workerName } from '../../sweeps/queue/worker.ts';
+import { defineCommand } from '../command.ts';
+import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags } from '../flags/flags.ts';
+import { bytesOf, checkIsFolder } from '../flags/given-files.ts';
+import { addressOf, QUEUE_FLAGS } from '../flags/queue-flags.ts';
 
 const { data, threads } = BACKEND_FLAGS;
 
@@ -65,7 +67,7 @@ export const worker = defineCommand({
         jobs: flags.jobs ?? 1,
         threads: flags.threads ?? availableParallelism(),
         kernels: flags.kernels,
-        entry: new URL('./sweep-process.js', import.meta.url),
+        entry: new URL('../sweep-process.js', import.meta.url),
         lockMs: 1000 * lockSeconds,
         once,
         signal: AbortSignal.any([terminal.signal, timeUp.signal]),

@@ -1,11 +1,11 @@
 // Runs as a list tells them: what each was trained with, how far it is, and what it reached; and two of them compared.
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { InputError } from '../core/errors.ts';
-import { formatEpsilon } from '../evaluation/epsilon.ts';
-import { UNION } from '../evaluation/types.ts';
-import { type Setting, settingRows, type TrainConfig } from '../training/config/config.ts';
-import { scoreOf } from '../training/run/best-epoch.ts';
+import { InputError } from '../../core/errors.ts';
+import { formatEpsilon } from '../../evaluation/epsilon.ts';
+import { UNION } from '../../evaluation/types.ts';
+import { type Setting, settingRows, type TrainConfig } from '../../training/config/config.ts';
+import { scoreOf } from '../../training/run/best-epoch.ts';
 import { findRuns, isComplete, isRun, type RunRecord } from './runs.ts';
 
 /** A run in a list. */

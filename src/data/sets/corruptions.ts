@@ -2,13 +2,13 @@
 // labels (Hendrycks and Dietterich 2019, arXiv:1903.12261). They are too large for memory and are read a severity at a time.
 import { copyFile, mkdir, mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InputError, UsageError } from '../core/errors.ts';
-import { explainingErrors, isMissing, reading } from '../core/system-errors.ts';
-import { dataDirectory } from './files/directory.ts';
-import { publish } from './files/publish.ts';
-import { NPY_HEADER_BYTES, readNpyHeader } from './npy.ts';
-import { cifar10, cifar100 } from './sets/cifar.ts';
-import type { FileSource, PixelShape, Split } from './types.ts';
+import { InputError, UsageError } from '../../core/errors.ts';
+import { explainingErrors, isMissing, reading } from '../../core/system-errors.ts';
+import { dataDirectory } from '../files/directory.ts';
+import { NPY_HEADER_BYTES, readNpyHeader } from '../files/npy.ts';
+import { publish } from '../files/publish.ts';
+import type { FileSource, PixelShape, Split } from '../types.ts';
+import { cifar10, cifar100 } from './cifar.ts';
 
 /** The corruptions that the mean is over, in the order of the paper. */
 export const CORRUPTIONS = [

@@ -2,11 +2,11 @@
 // the rounding of the model's own outputs. The alarm 'wrong gradient' reads the result.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { lossGradient } from '../../attacks/index.ts';
-import { logitDifference } from '../../attacks/losses.ts';
-import type { Classifier, Cost } from '../../attacks/types.ts';
-import { foldIn, integers, type Key, normal, uniform } from '../core/key.ts';
-import { logitsOf } from './targets/predict.ts';
+import { lossGradient } from '../../../attacks/index.ts';
+import { logitDifference } from '../../../attacks/losses.ts';
+import type { Classifier, Cost } from '../../../attacks/types.ts';
+import { foldIn, integers, type Key, normal, uniform } from '../../core/key.ts';
+import { logitsOf } from '../targets/predict.ts';
 
 /** How many images agree with their gradients. */
 export interface GradientCheck {

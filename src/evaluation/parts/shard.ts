@@ -1,18 +1,17 @@
 // One part of an evaluation, on one of several machines: what it finds is kept in a file of its own beside the results.
 
-import { UsageError } from '../core/errors.ts';
-import { withLock } from '../files/lock.ts';
-import { identityOf, outOf } from './evaluate.ts';
-import { measurePart } from './measure/measure.ts';
-import type { Part } from './measure/types.ts';
-
+import { UsageError } from '../../core/errors.ts';
+import { withLock } from '../../files/lock.ts';
+import { identityOf, outOf } from '../evaluate.ts';
+import { measurePart } from '../measure/measure.ts';
+import type { Part } from '../measure/types.ts';
+import type { EvaluateOptions } from '../options.ts';
+import { differences, readKept, writeInterrupted } from '../results/resume-file.ts';
+import { settingsOf } from '../settings.ts';
+import { checkFit, loadWith, namedData, testData } from '../targets/loading.ts';
+import { type ModelSource, modelFiles } from '../targets/target.ts';
 import { COMPLETE_FIELD, PART_FIELD } from './merge.ts';
-import type { EvaluateOptions } from './options.ts';
 import { formatPart } from './part.ts';
-import { differences, readKept, writeInterrupted } from './results/resume-file.ts';
-import { settingsOf } from './settings.ts';
-import { checkFit, loadWith, namedData, testData } from './targets/loading.ts';
-import { type ModelSource, modelFiles } from './targets/target.ts';
 
 /** Where a part of the evaluation of one checkpoint is kept, given where the results go. */
 export const partPath = (out: string, checkpoint: string, { index, count }: Part): string =>

@@ -2,11 +2,11 @@
 // white-box' reads the result where no such attack was asked for.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { square } from '../../attacks/index.ts';
-import { NO_COST } from '../../attacks/loops/costs.ts';
-import { underAttack } from '../../attacks/measure/under-attack.ts';
-import type { Classifier, Cost, NormName } from '../../attacks/types.ts';
-import type { Key } from '../core/key.ts';
+import { square } from '../../../attacks/index.ts';
+import { NO_COST } from '../../../attacks/loops/costs.ts';
+import { underAttack } from '../../../attacks/measure/under-attack.ts';
+import type { Classifier, Cost, NormName } from '../../../attacks/types.ts';
+import type { Key } from '../../core/key.ts';
 
 /** What it found. */
 export interface ShortSquare {

@@ -1,6 +1,6 @@
 // The command that lists runs, filters them by their settings, and compares two of them.
-import { didYouMean } from '../core/did-you-mean.ts';
-import { UsageError } from '../core/errors.ts';
+import { didYouMean } from '../../core/did-you-mean.ts';
+import { UsageError } from '../../core/errors.ts';
 import {
   accuraciesOf,
   compareRuns,
@@ -9,14 +9,14 @@ import {
   type ListedRun,
   listRuns,
   settingText,
-} from '../reporting/run-list.ts';
-import { formatTable } from '../reporting/tables/table.ts';
-import { SETTINGS, type Setting } from '../training/config/config.ts';
-import { defineCommand } from './command.ts';
-import { flagOf } from './flags/setting-flags.ts';
-import { wrap } from './help/columns.ts';
-import { percent } from './terminal/format.ts';
-import type { Terminal } from './terminal/terminal.ts';
+} from '../../reporting/runs/run-list.ts';
+import { formatTable } from '../../reporting/tables/table.ts';
+import { SETTINGS, type Setting } from '../../training/config/config.ts';
+import { defineCommand } from '../command.ts';
+import { flagOf } from '../flags/setting-flags.ts';
+import { wrap } from '../help/columns.ts';
+import { percent } from '../terminal/format.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 const NAMES = (Object.keys(SETTINGS) as Setting[]).filter((name) => name !== 'version');
 

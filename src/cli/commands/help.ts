@@ -1,6 +1,6 @@
 // The command that shows help, as --help does.
-import { defineCommand } from './command.ts';
-import { helpText } from './help/text.ts';
+import { defineCommand } from '../command.ts';
+import { helpText } from '../help/text.ts';
 
 export const help = defineCommand({
   positionals: [{ name: 'command', description: 'the command', required: false, value: 'COMMAND' }],

@@ -1,9 +1,9 @@
 // The command that shows runs in a browser while they are made.
 
 import { stat } from 'node:fs/promises';
-import { UsageError } from '../core/errors.ts';
-import { watchFolder } from '../reporting/live/server.ts';
-import { defineCommand } from './command.ts';
+import { UsageError } from '../../core/errors.ts';
+import { watchFolder } from '../../reporting/live/server.ts';
+import { defineCommand } from '../command.ts';
 
 export const watch = defineCommand({
   positionals: [

@@ -3,25 +3,25 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { hasCheckpoint, readCheckpoint } from '../checkpoints/checkpoint.ts';
-import { recordsEnd } from '../checkpoints/completion.ts';
-import { InputError } from '../core/errors.ts';
-import { isSystemError, reading } from '../core/system-errors.ts';
-import { type Certification, certificatesBeside, readCertifications } from '../evaluation/certify/record.ts';
+import { hasCheckpoint, readCheckpoint } from '../../checkpoints/checkpoint.ts';
+import { recordsEnd } from '../../checkpoints/completion.ts';
+import { InputError } from '../../core/errors.ts';
+import { isSystemError, reading } from '../../core/system-errors.ts';
+import { type Certification, certificatesBeside, readCertifications } from '../../evaluation/certify/record.ts';
 import {
   type CorruptionEvaluation,
   corruptionsBeside,
   readCorruptionEvaluations,
-} from '../evaluation/corruptions/record.ts';
-import { readEvaluations } from '../evaluation/results/results-file.ts';
-import type { Evaluation } from '../evaluation/types.ts';
-import { type LockHolder, lockHolder } from '../files/lock.ts';
-import { CONFIG_VERSION, readConfig, type TrainConfig } from '../training/config/config.ts';
-import { measureOf, scoreOf } from '../training/run/best-epoch.ts';
-import { type MetricRow, parseMetrics } from '../training/run/metrics.ts';
-import { runFolder } from '../training/run/run-folder.ts';
+} from '../../evaluation/corruptions/record.ts';
+import { readEvaluations } from '../../evaluation/results/results-file.ts';
+import type { Evaluation } from '../../evaluation/types.ts';
+import { type LockHolder, lockHolder } from '../../files/lock.ts';
+import { CONFIG_VERSION, readConfig, type TrainConfig } from '../../training/config/config.ts';
+import { measureOf, scoreOf } from '../../training/run/best-epoch.ts';
+import { type MetricRow, parseMetrics } from '../../training/run/metrics.ts';
+import { runFolder } from '../../training/run/run-folder.ts';
+import type { CostedRun } from '../tables/epochs-to-accuracy.ts';
 import { parseHistory, type RunHistory } from './run-history.ts';
-import type { CostedRun } from './tables/epochs-to-accuracy.ts';
 
 /** A run's folder as a report reads it. */
 export interface RunRecord {

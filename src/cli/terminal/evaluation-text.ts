@@ -1,12 +1,12 @@
 // Evaluations as text: a matrix of attacks by radii for each checkpoint, and one for checkpoints of equal weights.
-import { readingFlags } from '../checkpoints/pytorch/reading.ts';
-import { formatEpsilon } from '../evaluation/epsilon.ts';
-import type { Accuracy } from '../evaluation/intervals.ts';
-import { flagsOf } from '../evaluation/targets/preprocessing.ts';
-import type { AttackResult, Evaluation } from '../evaluation/types.ts';
-import { datasetTitle } from '../reporting/runs.ts';
-import { formatAccuracy, formatSparsity, formatTable, percent } from '../reporting/tables/table.ts';
-import type { Terminal } from './terminal/terminal.ts';
+import { readingFlags } from '../../checkpoints/pytorch/reading.ts';
+import { formatEpsilon } from '../../evaluation/epsilon.ts';
+import type { Accuracy } from '../../evaluation/intervals.ts';
+import { flagsOf } from '../../evaluation/targets/preprocessing.ts';
+import type { AttackResult, Evaluation } from '../../evaluation/types.ts';
+import { datasetTitle } from '../../reporting/runs/runs.ts';
+import { formatAccuracy, formatSparsity, formatTable, percent } from '../../reporting/tables/table.ts';
+import type { Terminal } from './terminal.ts';
 
 type Look = Pick<Terminal, 'columns' | 'style'>;
 

@@ -1,8 +1,8 @@
 // The flags of commands that use a queue, and the queue that they name.
 import process from 'node:process';
-import { UsageError } from '../core/errors.ts';
-import { PASSWORD_VARIABLE, parseAddress, QUEUE_VARIABLE, type QueueAddress } from '../sweeps/queue/address.ts';
-import type { Flags } from './flags/flags.ts';
+import { UsageError } from '../../core/errors.ts';
+import { PASSWORD_VARIABLE, parseAddress, QUEUE_VARIABLE, type QueueAddress } from '../../sweeps/queue/address.ts';
+import type { Flags } from './flags.ts';
 
 export const QUEUE_FLAGS = {
   queue: {

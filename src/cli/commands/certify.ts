@@ -1,15 +1,15 @@
 // The command `certify`: a lower bound on the accuracy of a smoothed classifier under every attack in l2.
-import { UsageError } from '../core/errors.ts';
-import { certify as certifyModel } from '../evaluation/certify/certify.ts';
-import { type Certification, certifiedAt } from '../evaluation/certify/record.ts';
-import { ABSTAINS } from '../evaluation/certify/smooth.ts';
-import { datasetTitle } from '../reporting/runs.ts';
-import { formatTable, percent } from '../reporting/tables/table.ts';
-import { defineCommand } from './command.ts';
-import { BACKEND_FLAGS } from './flags/flags.ts';
-import { MODEL_FLAGS, modelOptions, modelSource } from './flags/model-flags.ts';
-import { startFromFlags } from './start.ts';
-import { rateOf, showProgress } from './terminal/progress-bar.ts';
+import { UsageError } from '../../core/errors.ts';
+import { certify as certifyModel } from '../../evaluation/certify/certify.ts';
+import { type Certification, certifiedAt } from '../../evaluation/certify/record.ts';
+import { ABSTAINS } from '../../evaluation/certify/smooth.ts';
+import { datasetTitle } from '../../reporting/runs/runs.ts';
+import { formatTable, percent } from '../../reporting/tables/table.ts';
+import { defineCommand } from '../command.ts';
+import { BACKEND_FLAGS } from '../flags/flags.ts';
+import { MODEL_FLAGS, modelOptions, modelSource } from '../flags/model-flags.ts';
+import { startFromFlags } from '../start.ts';
+import { rateOf, showProgress } from '../terminal/progress-bar.ts';
 
 export const certify = defineCommand({
   positionals: [{ name: 'target', description: "a run's folder, a checkpoint or another model", required: false }],

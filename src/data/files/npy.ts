@@ -1,5 +1,5 @@
 // Arrays of bytes in numpy's .npy files, as far as published sets of corrupted images use them.
-import { InputError } from '../core/errors.ts';
+import { InputError } from '../../core/errors.ts';
 
 /** What the header of a .npy file says. */
 export interface NpyHeader {

@@ -1,10 +1,9 @@
 // Putting the parts of an evaluation together from their files.
 
-import { InputError, UsageError } from '../core/errors.ts';
-import type { MeasureState } from './measure/types.ts';
-
+import { InputError, UsageError } from '../../core/errors.ts';
+import type { MeasureState } from '../measure/types.ts';
+import { differences, type Identity, type KeptState, readKept } from '../results/resume-file.ts';
 import { mergeParts } from './part.ts';
-import { differences, type Identity, type KeptState, readKept } from './results/resume-file.ts';
 
 /** The field of an identity that says which part a file is: `2/4`. */
 export const PART_FIELD = '--shard';

@@ -1,9 +1,9 @@
 // The command that prints the completion script of a shell.
-import { UsageError } from '../core/errors.ts';
-import { defineCommand } from './command.ts';
-import { bashScript } from './completion/bash.ts';
-import { zshScript } from './completion/zsh.ts';
-import { readManifest } from './help/manifest.ts';
+import { UsageError } from '../../core/errors.ts';
+import { defineCommand } from '../command.ts';
+import { bashScript } from '../completion/bash.ts';
+import { zshScript } from '../completion/zsh.ts';
+import { readManifest } from '../help/manifest.ts';
 
 const SHELLS = { bash: bashScript, zsh: zshScript } as const;
 

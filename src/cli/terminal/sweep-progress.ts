@@ -1,14 +1,14 @@
 // What a terminal shows of a sweep: a bar for all runs and one for each run under way, and a line of results for each run
 // that ends. Where output is piped, a line now and then takes the place of the bars.
 
-import type { Job } from '../sweeps/grid.ts';
-import type { CheckpointResult, JobEvent } from '../sweeps/job.ts';
-import { warningOf } from '../sweeps/job.ts';
-import type { JobStatus, SweepEvent } from '../sweeps/sweep.ts';
-import type { MetricRow } from '../training/run/metrics.ts';
-import { duration, percent } from './terminal/format.ts';
-import { barLine, type ProgressParts, pipedLine } from './terminal/progress-bar.ts';
-import type { Terminal } from './terminal/terminal.ts';
+import type { Job } from '../../sweeps/grid.ts';
+import type { CheckpointResult, JobEvent } from '../../sweeps/job.ts';
+import { warningOf } from '../../sweeps/job.ts';
+import type { JobStatus, SweepEvent } from '../../sweeps/sweep.ts';
+import type { MetricRow } from '../../training/run/metrics.ts';
+import { duration, percent } from './format.ts';
+import { barLine, type ProgressParts, pipedLine } from './progress-bar.ts';
+import type { Terminal } from './terminal.ts';
 
 /** A warning that a run had. */
 export interface RunWarning {
