@@ -1,11 +1,9 @@
 // certificates.json: what it holds, how it is read, and how certificates are added to it.
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';
-import { InputError } from '../../core/errors.ts';
-import { parseJson } from '../../core/parse-json.ts';
-import { isMissing } from '../../core/system-errors.ts';
+import { readRecordFile } from '../results/record-file.ts';
+import { datasetSchema, targetSchema } from '../results/target-schema.ts';
 import type { EvaluatedDataset, EvaluatedTarget } from '../types.ts';
 import type { Certificate } from './smooth.ts';
 
@@ -41,13 +39,8 @@ const RECORD_VERSION = 1;
 const whole = z.int().min(0);
 
 const certification = z.object({
-  target: z.looseObject({
-    checkpoint: z.string(),
-    format: z.string(),
-    sha256: z.string(),
-    preprocessing: z.looseObject({}).nullable(),
-  }),
-  dataset: z.object({ name: z.string(), sha256: z.string(), official: z.boolean(), classes: z.array(z.string()) }),
+  target: targetSchema,
+  dataset: datasetSchema,
   split: z.literal('test'),
   norm: z.literal('l2'),
   sigma: z.number().positive(),
@@ -77,14 +70,8 @@ export const certificatesBeside = (evaluations: string): string => join(dirname(
  * @throws InputError that names the field that is wrong
  */
 export async function readCertifications(path: string): Promise<readonly Certification[]> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw new InputError(`${path} cannot be read as certificates: ${(error as Error).message}. Name another file.`);
-  }
-  return parseJson(text, `${path} cannot be read as certificates`, recordSchema).certifications;
+  const file = { what: 'certificates', command: 'certify', schema: recordSchema };
+  return (await readRecordFile(path, file))?.certifications ?? [];
 }
 
 /** Which certificates belong together: of one smoothed classifier on the same images with the same noise. */

@@ -1,12 +1,11 @@
 // corruptions.json: accuracies on corrupted images, how they are read, and how they are added to.
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';
 import { InputError } from '../../core/errors.ts';
-import { parseJson } from '../../core/parse-json.ts';
-import { isMissing } from '../../core/system-errors.ts';
 import { CORRUPTIONS, SEVERITIES } from '../../data/sets/corruptions.ts';
+import { readRecordFile } from '../results/record-file.ts';
+import { datasetSchema, targetSchema } from '../results/target-schema.ts';
 import type { EvaluatedTarget } from '../types.ts';
 
 /** Accuracy on one corruption. */
@@ -69,8 +68,8 @@ const RECORD_VERSION = 1;
 
 const evaluation = z
   .object({
-    target: z.looseObject({ checkpoint: z.string(), sha256: z.string(), preprocessing: z.looseObject({}).nullable() }),
-    dataset: z.object({ name: z.string(), sha256: z.string() }),
+    target: targetSchema,
+    dataset: datasetSchema.pick({ name: true, sha256: true }),
     n: z.int().positive(),
     corruptions: z.array(z.object({ corruption: z.string(), correct: z.array(z.int().min(0)).length(SEVERITIES) })),
     backend: z.string(),
@@ -100,14 +99,8 @@ export const corruptionsBeside = (evaluations: string): string => join(dirname(e
  * @throws InputError that names the field that is wrong
  */
 export async function readCorruptionEvaluations(path: string): Promise<readonly CorruptionEvaluation[]> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw new InputError(`${path} cannot be read: ${(error as Error).message}. Name another file.`);
-  }
-  return parseJson(text, `${path} cannot be read as accuracies on corrupted images`, recordSchema).evaluations;
+  const file = { what: 'accuracies on corrupted images', command: 'evaluate', schema: recordSchema };
+  return (await readRecordFile(path, file))?.evaluations ?? [];
 }
 
 /** Writes an evaluation into a file, in place of that of the same checkpoint, set and number of images. */

@@ -1,15 +1,13 @@
 // evaluation.json: how it is read, and how an evaluation is added to it.
 
-import { readFile } from 'node:fs/promises';
 import { addCosts } from '../../../attacks/loops/costs.ts';
 import type { Cost } from '../../../attacks/types.ts';
 import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';
-import { InputError } from '../../core/errors.ts';
 import { parseJson } from '../../core/parse-json.ts';
-import { isMissing } from '../../core/system-errors.ts';
 import type { Guard } from '../../files/lock.ts';
 import type { Alarm } from '../alarms/alarms.ts';
 import { type AttackResult, type Evaluation, UNION } from '../types.ts';
+import { readRecordFile } from './record-file.ts';
 import { RECORD_VERSION, recordSchema } from './schemas.ts';
 import { withUnions } from './union.ts';
 
@@ -19,18 +17,8 @@ import { withUnions } from './union.ts';
  * @throws InputError that names the file and the field that is wrong, if it is no evaluation.json or a damaged one
  */
 export async function readEvaluations(path: string): Promise<readonly Evaluation[]> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw new InputError(`${path} cannot be read as evaluations: ${(error as Error).message}. Name another file.`);
-  }
-  try {
-    return parseJson(text, `${path} cannot be read as evaluations`, recordSchema).evaluations;
-  } catch (error) {
-    throw new InputError(`${(error as Error).message} Remove it and evaluate again.`, { cause: error });
-  }
+  const file = { what: 'evaluations', command: 'evaluate', schema: recordSchema };
+  return (await readRecordFile(path, file))?.evaluations ?? [];
 }
 
 /** Adds an evaluation to those of a file, in one piece: see `mergeEvaluation`. */

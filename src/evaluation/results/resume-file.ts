@@ -10,7 +10,8 @@ import type { Guard } from '../../files/lock.ts';
 import type { MeasureState } from '../measure/types.ts';
 
 import { packBits, unpackBits } from './bits.ts';
-import { countSchema, isPacked } from './schemas.ts';
+import { isPacked } from './schemas.ts';
+import { countSchema } from './target-schema.ts';
 
 const VERSION = 3;
 

@@ -3,14 +3,10 @@
 
 import { z } from 'zod';
 import type { AlarmName } from '../alarms/alarms.ts';
-import { FORMATS, type FormatName } from '../formats/index.ts';
 import { CLAIM, type Evaluation } from '../types.ts';
 import { accuracySchema, normSchema } from './accuracy-schema.ts';
 import { unpackBits } from './bits.ts';
-
-export const countSchema = z.int().min(0);
-const share = z.number().min(0).max(1);
-const text = z.string().min(1);
+import { countSchema, datasetSchema, targetSchema, textSchema } from './target-schema.ts';
 
 /** Whether a text holds `n` truth values, and no bits beyond them. */
 export function isPacked(bits: string, n: number): boolean {
@@ -34,13 +30,13 @@ const survival = z
 
 const attackResult = survival.and(
   z.object({
-    attack: text,
+    attack: textSchema,
     norm: normSchema,
     epsilon: z.number().min(0),
     steps: countSchema.nullable(),
     stepSize: z.number().min(0).nullable(),
     restarts: countSchema.nullable(),
-    stages: z.array(survival.and(z.object({ attack: text }))).optional(),
+    stages: z.array(survival.and(z.object({ attack: textSchema }))).optional(),
     forwardPasses: countSchema,
     inputGradients: countSchema,
   }),
@@ -49,20 +45,8 @@ const attackResult = survival.and(
 const evaluation = z
   .object({
     claim: z.literal(CLAIM),
-    target: z.object({
-      checkpoint: text,
-      format: z.enum(Object.keys(FORMATS) as [FormatName, ...FormatName[]]),
-      sha256: text,
-      preprocessing: z.looseObject({}).nullable(),
-      reading: z.looseObject({}).optional(),
-      epoch: countSchema.nullable(),
-      step: countSchema.nullable(),
-      sparsity: share.nullable(),
-      nonzeros: countSchema.nullable(),
-      flops: z.number().min(0).nullable(),
-      bytes: countSchema,
-    }),
-    dataset: z.object({ name: text, sha256: text, official: z.boolean(), classes: z.array(z.string()) }),
+    target: targetSchema,
+    dataset: datasetSchema,
     split: z.literal('test'),
     seed: z.int(),
     clean: accuracySchema,
@@ -78,8 +62,8 @@ const evaluation = z
     ),
     forwardPasses: countSchema,
     inputGradients: countSchema,
-    backend: text,
-    version: text,
+    backend: textSchema,
+    version: textSchema,
   })
   .superRefine(({ clean, attacks }, context) => {
     for (const [i, { robust, stages = [] }] of attacks.entries()) {
