@@ -14,7 +14,11 @@ import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { useBackend } from '../backend.ts';
 import { tinyData, withRun } from './tiny.ts';
 
-const python = (...args: string[]) => spawnSync('python3', args, { encoding: 'utf8' });
+/** The Python that has numpy: the first on the path, or the system's. */
+const PYTHON = ['python3', '/usr/bin/python3'].find(
+  (program) => spawnSync(program, ['-c', 'import numpy']).status === 0,
+);
+const python = (...args: string[]) => spawnSync(PYTHON as string, args, { encoding: 'utf8' });
 
 /** A network that decides by the same halves as the checkpoints of these tests. */
 const NETWORK = `import numpy as np
@@ -30,7 +34,7 @@ describe('the program that recounts saved examples', () => {
   let correct: ReadonlyMap<string, number>;
 
   before(async function () {
-    if (python('-c', 'import numpy').status !== 0) this.skip();
+    if (PYTHON === undefined) this.skip();
     await useBackend('cpu');
     root = mkdtempSync(join(tmpdir(), 'equipoise-'));
     await withRun(async (folder) => {
