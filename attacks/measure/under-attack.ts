@@ -21,7 +21,7 @@ export interface UnderAttack {
   readonly cost: Cost;
   /** Images' gradients that were not finite, over all steps. */
   readonly nonFiniteGradients: number;
-  /** Of a cascade: for each of its attacks, in order, whether each image stands after it and all before. */
+  /** For each attack of a cascade, in order: whether each image stands after it and all before. Absent for other attacks. */
   readonly standing?: Readonly<Record<string, readonly boolean[]>>;
 }
 

@@ -73,7 +73,7 @@ export const EXPORT_FORMATS = Object.keys(FORMATS) as ExportFormat[];
 /** What an export wrote, and how well its network agrees with the checkpoint. */
 export interface Exported {
   readonly files: readonly string[];
-  /** Of all files together. */
+  /** Size of all files together. */
   readonly bytes: number;
   /** How far a logit of the exported network is from that of the checkpoint, at most, on so many random images. */
   readonly largestDifference: number;

@@ -23,7 +23,7 @@ export interface AttackResult {
   readonly robust: Accuracy;
   /** One bit an image, lowest bit first, base64: whether it was right clean and under attack. */
   readonly survived: string;
-  /** Of a cascade such as AutoAttack: its attacks in order. */
+  /** The attacks of a cascade such as AutoAttack, in order. Absent for other attacks. */
   readonly stages?: readonly AttackStage[];
   /** What the attack cost, counted in images. */
   readonly forwardPasses: number;
@@ -51,11 +51,11 @@ export interface Evaluation {
   /** In order of the radii, each with its union last. */
   readonly attacks: readonly AttackResult[];
   readonly alarms: readonly Alarm[];
-  /** Of the whole evaluation, counted in images. */
+  /** Cost of the whole evaluation, counted in images. */
   readonly forwardPasses: number;
   readonly inputGradients: number;
   readonly backend: string;
-  /** Of Equipoise. */
+  /** Version of Equipoise. */
   readonly version: string;
 }
 

@@ -24,9 +24,9 @@ export interface ReportData {
   readonly runs: readonly RunRecord[];
   readonly identities: ReadonlyMap<string, RunIdentity>;
   readonly results: readonly ResultRow[];
-  /** Of complete runs. */
+  /** Means over complete runs. */
   readonly cells: readonly SummaryCell[];
-  /** Of complete runs. */
+  /** Epochs to accuracy of complete runs. */
   readonly epochs: readonly EpochsToAccuracy[];
   /** Runs that are compared, the group with most runs first that were trained against its attack. */
   readonly groups: readonly ReportGroup[];
@@ -41,7 +41,7 @@ export interface ReportGroup extends RunGroup {
   readonly identities: ReadonlyMap<string, RunIdentity>;
   /** Rows of this data set and norm, at every radius. */
   readonly results: readonly ResultRow[];
-  /** Of complete runs. */
+  /** Means over complete runs. */
   readonly cells: readonly SummaryCell[];
   readonly epochs: readonly EpochsToAccuracy[];
   readonly series: readonly Series[];

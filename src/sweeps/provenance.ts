@@ -18,7 +18,7 @@ import { lossGradients } from '../training/loss-gradients.ts';
 
 /** Where a run's results come from. */
 export interface Provenance {
-  /** Of Equipoise. */
+  /** Version of Equipoise. */
   readonly version: string;
   /** Its name, with the build of its kernels if it has several. */
   readonly backend: string;

@@ -12,7 +12,7 @@ import { isDone, type JobEvaluation, type JobEvent, type JobOptions, type JobTas
 export interface SweepOptions extends TaskFiles {
   /** The folder of the runs' folders. */
   readonly out: string;
-  /** Of each run, as `TrainRunOptions`. */
+  /** Memory for the gradients that each run keeps, as in `TrainRunOptions`. */
   readonly cacheMemory?: number;
   /** How each run is evaluated; null: not at all. */
   readonly evaluation: JobEvaluation | null;

@@ -41,7 +41,7 @@ export interface Flag {
   readonly isList?: boolean;
   /** True if help calls the number an integer. */
   readonly integer?: boolean;
-  /** Of a number that must be whole: the least and the greatest. */
+  /** The least and the greatest value of a number that must be whole. */
   readonly whole?: readonly [least: number, greatest: number];
   /** What to do where someone gives several values. */
   readonly several?: string;

@@ -29,7 +29,7 @@ export interface AttackEvidence {
   /** Images right under attack. */
   readonly correct: number;
   readonly n: number;
-  /** Of a cascade, images right after each of its attacks, in order. */
+  /** Images right after each attack of a cascade, in order; empty for other attacks. */
   readonly stages: readonly { readonly attack: string; readonly correct: number }[];
 }
 
@@ -55,7 +55,7 @@ export interface Probe {
 
 export interface Evidence {
   readonly classes: number;
-  /** Of every image, without attack; −1 where an output was not a number. */
+  /** Predicted class of every image without attack; −1 where an output was not a number. */
   readonly predictions: Int32Array;
   /** Whether what a model returned were probabilities, of which logarithms were attacked. */
   readonly returnsProbabilities: boolean;
@@ -311,7 +311,7 @@ const helpOf = (name: string): string =>
     .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
     .replaceAll(' ', '-')}`;
 
-/** Of fewer numbers it could be chance. */
+/** The least number of outputs that can raise an alarm; with fewer, a pattern in them could be chance. */
 const ENOUGH_OUTPUTS = 20;
 
 /** The outputs of each image whose outputs are all numbers. */

@@ -20,7 +20,7 @@ export interface CorruptionEvaluation {
   readonly target: EvaluatedTarget;
   readonly dataset: {
     readonly name: string;
-    /** Of the images evaluated, corruption by corruption in order, all severities of each. */
+    /** Hash of the images evaluated, corruption by corruption in order, all severities of each. */
     readonly sha256: string;
   };
   /** Images of each corruption at each severity. */

@@ -26,7 +26,7 @@ export interface Example {
   readonly index: number;
   readonly label: number;
   readonly before: number;
-  /** Of the adversarial bytes. */
+  /** Prediction for the adversarial bytes. */
   readonly after: number;
   /** Probabilities of all classes, by softmax, for the image and for the adversarial bytes. */
   readonly probabilities: { readonly before: Float32Array; readonly after: Float32Array };
@@ -52,7 +52,7 @@ export interface Examples {
   /** Ascending by their number in the test split. */
   readonly examples: readonly Example[];
   readonly backend: string;
-  /** Of Equipoise. */
+  /** Version of Equipoise. */
   readonly version: string;
 }
 

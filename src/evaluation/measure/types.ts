@@ -105,7 +105,7 @@ export interface Attacked {
 export interface CellState {
   /** By evaluated image: 1 where it is right clean and under attack. */
   readonly survived: Uint8Array;
-  /** Of a cascade, by its attacks: where images stand after it and all before. */
+  /** For each attack of a cascade: where images stand after it and all before. Empty for other attacks. */
   readonly standing: Readonly<Record<string, Uint8Array>>;
   readonly cost: Cost;
 }

@@ -33,7 +33,7 @@ const COLORS: Readonly<Record<string, string>> = {
 };
 const MORE_COLORS = Array.from({ length: 8 }, (_, i) => `var(--more-${i + 1})`);
 
-/** Of the first way of sparsifying, the second, … */
+/** Strokes of the first way of sparsifying, the second, … */
 const DASHES: readonly (readonly number[])[] = [
   [1, 0],
   [6, 3],

@@ -6,7 +6,7 @@ import { formatEpsilon } from '../../evaluation/epsilon.ts';
 export interface GroupKey {
   /** Its plain name, such as `cifar10`. */
   readonly dataset: string;
-  /** Of its files; null if it is not known. */
+  /** Hash of its files; null if it is not known. */
   readonly sha256: string | null;
   readonly norm: string;
   readonly epsilon: number;

@@ -67,7 +67,7 @@ export interface KeptPictures {
   /** Names the networks, the data and the attack that the rest was made of. */
   readonly identity: string;
   readonly gallery: Gallery;
-  /** Of a report on a single run. */
+  /** Accuracies class by class, in a report on a single run. */
   readonly breakdown?: Breakdown;
 }
 

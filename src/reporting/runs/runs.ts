@@ -47,7 +47,7 @@ export interface RunRecord {
 export interface LastCheckpoint {
   /** Epochs completed. */
   readonly epoch: number;
-  /** Of the files of the data set that the run is trained on; null if it is not recorded. */
+  /** Hash of the files of the data set that the run is trained on; null if it is not recorded. */
   readonly datasetSha256: string | null;
 }
 

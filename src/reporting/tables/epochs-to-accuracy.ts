@@ -25,7 +25,7 @@ export interface EpochCost {
 export interface CostedRun {
   readonly run: string;
   readonly dataset: string;
-  /** Of the data set's files; null if it is not known. */
+  /** Hash of the data set's files; null if it is not known. */
   readonly datasetSha256: string | null;
   /** The norm and radius of the attack on held-out images. */
   readonly norm: string;

@@ -27,7 +27,7 @@ export interface WorkerOptions {
   readonly out: string;
   /** Where data sets lie, and files that runs start from. */
   readonly dataDirectory?: string;
-  /** Of each run, as `TrainRunOptions`. */
+  /** Memory for the gradients that each run keeps, as in `TrainRunOptions`. */
   readonly cacheMemory?: number;
   /** Runs at once. */
   readonly jobs: number;

@@ -9,7 +9,7 @@ export type Pad = readonly [before: number, after: number];
 
 export interface Windows {
   readonly strides: readonly number[];
-  /** Of each spatial axis, as many as the windows need: what ceil_mode adds included. */
+  /** Padding of each spatial axis as the windows need it, with what ceil_mode adds. */
   readonly pads: readonly Pad[];
   /** What ceil_mode adds at the end, which is part of `pads`. */
   readonly beyond: readonly number[];
