@@ -4,7 +4,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 
 const FOLDERS = ['attacks', 'src'];
-const FILES = ['package-lock.json', 'tsconfig.json', 'scripts/build.mjs', 'scripts/one-tfjs-core.mjs'];
+const FILES = [
+  ...['package-lock.json', 'tsconfig.json'],
+  ...['scripts/build.mjs', 'scripts/kernel-records.mjs', 'scripts/one-tfjs-core.mjs'],
+];
+/** A folder that the build itself writes. */
+const GENERATED = 'src/engine/generated/';
 
 /** The file below a project in which its build records the digest. */
 export const DIGEST_FILE = 'dist/sources.sha256';
@@ -14,7 +19,8 @@ export function sourcesDigest(root) {
   const inside = FOLDERS.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name).slice(join(root, sep).length).replaceAll(sep, '/')),
+      .map((entry) => join(entry.parentPath, entry.name).slice(join(root, sep).length).replaceAll(sep, '/'))
+      .filter((path) => !path.startsWith(GENERATED)),
   );
   const hash = createHash('sha256');
   for (const path of [...inside, ...FILES].sort()) {

@@ -6,10 +6,13 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { root } from './package.ts';
 
+const { sourcesDigest } = await import(new URL('../../../scripts/sources-digest.mjs', import.meta.url).href);
+
 /** What decides whether a build is stale. */
 const DECISIVE = [
   ...['attacks', 'src', 'tsconfig.json', 'package-lock.json', 'dist/sources.sha256'],
-  ...['scripts/build.mjs', 'scripts/one-tfjs-core.mjs', 'scripts/pack.mjs', 'scripts/sources-digest.mjs'],
+  ...['scripts/build.mjs', 'scripts/kernel-records.mjs', 'scripts/one-tfjs-core.mjs', 'scripts/pack.mjs'],
+  'scripts/sources-digest.mjs',
 ];
 
 describe('a stale build', () => {
@@ -39,6 +42,12 @@ describe('a stale build', () => {
       expect(readdirSync(folder).filter((name) => name.endsWith('.tgz'))).to.deep.equal([]);
     });
   }
+
+  it('is none for lack of what the build wrote among the sources after it had read them', () => {
+    const before = sourcesDigest(folder);
+    rmSync(join(folder, 'src/engine/generated'), { recursive: true });
+    expect(sourcesDigest(folder)).to.equal(before);
+  });
 
   it('is not packed by npm pack, which does not look at sources', () => {
     const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
