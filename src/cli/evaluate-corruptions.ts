@@ -59,7 +59,7 @@ export async function evaluateOnCorruptions(
       batchSize: flags['batch-size'],
       out: flags.out,
       signal: terminal.signal,
-      warn: terminal.note,
+      warn: terminal.warn,
       onProgress: ({ done, total, corruption }) => bar.update(done, total, corruption, ''),
     });
   } finally {

@@ -28,6 +28,7 @@ const write = (stream: NodeJS.WriteStream, text: string): void => {
 const terminal: Terminal = {
   print: (text) => write(process.stdout, text),
   note: (text) => write(process.stderr, text),
+  warn: (text) => write(process.stderr, text),
   style: styleOf(process.stdout),
   noteStyle: styleOf(process.stderr),
   screen,

@@ -49,7 +49,7 @@ export async function sweepOnQueue(
   }
   const nothing = { before, done: [], failed: [], left: missing.map(({ job }) => job), cancelled: [], warnings: [] };
   if (missing.length === 0) return nothing;
-  const queue = await openQueue(address, terminal.note);
+  const queue = await openQueue(address, terminal.warn);
   try {
     const added = await enqueue(
       queue,
@@ -109,12 +109,13 @@ async function followed(
               break;
             case 'end': {
               const { outcome, run } = event;
-              terminal.note(`${run.name}: ${outcome.kind}${outcome.kind === 'failed' ? `: ${outcome.message}` : ''}`);
+              if (outcome.kind === 'failed') terminal.warn(`${run.name}: failed: ${outcome.message}`);
+              else terminal.note(`${run.name}: ${outcome.kind}`);
               break;
             }
             case 'refused': {
               const text = `worker ${event.worker} gave back ${event.run.name}: ${event.reason}`;
-              if (!told.has(text)) terminal.note(text);
+              if (!told.has(text)) terminal.warn(text);
               told.add(text);
               break;
             }
@@ -151,7 +152,7 @@ async function followed(
 
 /** Shows all runs of a queue, whatever sweep they are of, until none waits or is under way. */
 export async function watchQueue(address: QueueAddress, json: boolean, terminal: Terminal): Promise<void> {
-  const queue = await openQueue(address, terminal.note);
+  const queue = await openQueue(address, terminal.warn);
   const board = await showQueue(terminal);
   try {
     let view = await viewOf(queue);
@@ -177,7 +178,7 @@ export async function cancelOnQueue(
   sweep: Pick<QueueSweep, 'jobs' | 'evaluation'> | null,
   terminal: Terminal,
 ): Promise<void> {
-  const queue = await openQueue(address, terminal.note);
+  const queue = await openQueue(address, terminal.warn);
   try {
     // An id depends on configuration and evaluation alone.
     const unknown: Provenance = { version: '', backend: '', kernels: null, fingerprint: '', data: '' };

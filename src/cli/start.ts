@@ -11,6 +11,6 @@ import type { Terminal } from './terminal/terminal.ts';
  */
 export const startFromFlags = (
   { backend = 'auto', threads, kernels, revectorize }: FlagValues<typeof BACKEND_FLAGS>,
-  { note }: Pick<Terminal, 'note'>,
+  { warn }: Pick<Terminal, 'warn'>,
   choice: string = backend,
-): Promise<StartedBackend> => startBackend(choice, { threads, kernels, revectorize, warn: note });
+): Promise<StartedBackend> => startBackend(choice, { threads, kernels, revectorize, warn });

@@ -24,7 +24,7 @@ describe('equipoise models', () => {
   async function says(...args: readonly string[]): Promise<string | Error> {
     const printed: string[] = [];
     const print = (text: string) => void printed.push(text);
-    return runCommandLine(args, '0.0.0', { ...silentTerminal(), print, note: print }).then(
+    return runCommandLine(args, '0.0.0', { ...silentTerminal(), print, note: print, warn: print }).then(
       () => printed.join('\n'),
       (error: Error) => error,
     );

@@ -26,7 +26,7 @@ describe('equipoise runs', () => {
       ...silentTerminal(),
       columns,
       print: (text) => void printed.push(text),
-      note: (text) => void notes.push(text),
+      warn: (text) => void notes.push(text),
     });
     return { printed: printed.join('\n'), notes: notes.join('\n') };
   }

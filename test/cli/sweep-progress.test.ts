@@ -40,7 +40,8 @@ function recorder(columns: number) {
     clear: () => void drawn.push(''),
     above: (write) => write(),
   };
-  return { terminal: { ...silentTerminal(), screen, note: (text: string) => void notes.push(text) }, drawn, notes };
+  const note = (text: string) => void notes.push(text);
+  return { terminal: { ...silentTerminal(), screen, note, warn: note }, drawn, notes };
 }
 
 /** Shows events, a second apart. */

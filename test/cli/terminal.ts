@@ -5,6 +5,7 @@ import type { Terminal } from '../../src/cli/terminal/terminal.ts';
 export const silentTerminal = (): Terminal => ({
   print: () => {},
   note: () => {},
+  warn: () => {},
   style: plain,
   noteStyle: plain,
   screen: null,

@@ -67,7 +67,7 @@ export const attack = defineCommand({
         onlyCorrect: flags['only-correct'],
         seed: flags.seed,
         signal: terminal.signal,
-        warn: terminal.note,
+        warn: terminal.warn,
         onProgress: (done, total) => bar.update(done, total, 'attack', ''),
         onAttackProgress: ({ attack: name, step, steps, left }) => bar.phase(`${name} ${step}/${steps}, ${left} left`),
       });

@@ -50,7 +50,7 @@ export const certify = defineCommand({
         seed: flags.seed,
         out: flags.out,
         signal: terminal.signal,
-        warn: terminal.note,
+        warn: terminal.warn,
         onProgress: ({ done, total }) => bar.update(done, total, 'certifying', ''),
       });
     } finally {

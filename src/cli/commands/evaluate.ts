@@ -59,7 +59,7 @@ export const evaluate = defineCommand({
         merge: flags.merge,
         saveExamples: flags['save-examples'],
         signal: terminal.signal,
-        warn: terminal.note,
+        warn: terminal.warn,
         onProgress: progress.update,
         onStep: progress.step,
       };

@@ -58,7 +58,7 @@ export const exportCommand = defineCommand({
     const out =
       flags.out ?? join(folderBeside(checkpoint, 'export'), basename(checkpoint, '.safetensors') + ENDINGS[to]);
     const { warnings, ...exported } = await exportModel(checkpoint, { to, out, half: flags.half });
-    for (const warning of warnings) terminal.note(warning);
+    for (const warning of warnings) terminal.warn(warning);
     if (json) {
       terminal.print(JSON.stringify({ checkpoint, to, ...exported }, null, 2));
       return;

@@ -60,7 +60,7 @@ export const importCommand = defineCommand({
       reading: readingOf(flags),
       expectLogits: flags['expect-logits'],
     });
-    for (const note of imported.notes) terminal.note(note);
+    for (const note of imported.notes) terminal.warn(note);
     if (json) {
       terminal.print(JSON.stringify({ file: out, ...imported }, null, 2));
       return;

@@ -32,7 +32,7 @@ export const report = defineCommand({
       dataDirectory: flags.data,
       signal: terminal.signal,
       command: line,
-      warn: terminal.note,
+      warn: terminal.warn,
     });
     terminal.print(
       json ? JSON.stringify(written.files, null, 2) : [reportText(written), ...Object.values(written.files)].join('\n'),

@@ -62,7 +62,7 @@ export const runs = defineCommand({
     }
     const wanted = where.map(readCondition);
     const { runs: all, unread } = await listRuns(folder);
-    for (const { run, reason } of unread) terminal.note(`${run} cannot be read: ${reason}`);
+    for (const { run, reason } of unread) terminal.warn(`${run} cannot be read: ${reason}`);
     const shown = sorted(
       all.filter(({ config }) => wanted.every((condition) => condition(config))),
       sort,

@@ -202,7 +202,7 @@ async function conclude(
   const finished = before.length + done.length;
   const report =
     evaluated && finished > 0 && !terminal.signal.aborted
-      ? await writeReport(out, { dataDirectory: data, command: line, signal: terminal.signal, warn: terminal.note })
+      ? await writeReport(out, { dataDirectory: data, command: line, signal: terminal.signal, warn: terminal.warn })
       : null;
   if (json) {
     const names = (jobs: readonly Job[]) => jobs.map(({ name }) => name);

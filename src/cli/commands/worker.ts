@@ -55,7 +55,7 @@ export const worker = defineCommand({
     }
     const cacheMemory = bytesOf(flags['cache-memory']);
     await checkIsFolder(out);
-    const queue = await openQueue(address, terminal.note);
+    const queue = await openQueue(address, terminal.warn);
     const timeUp = new AbortController();
     const timer = hours === undefined ? undefined : setTimeout(() => timeUp.abort(), hours * 3_600_000);
     terminal.note(`worker ${workerName()} on the queue ${showAddress(address)}, runs into ${out}`);
@@ -73,7 +73,7 @@ export const worker = defineCommand({
         signal: AbortSignal.any([terminal.signal, timeUp.signal]),
         onEvent: (event) => {
           const line = lineOf(event);
-          if (line !== null) terminal.note(line);
+          if (line !== null) (goesWell(event) ? terminal.note : terminal.warn)(line);
         },
       });
       if (json) terminal.print(JSON.stringify(tally, null, 2));
@@ -89,6 +89,10 @@ export const worker = defineCommand({
     }
   },
 });
+
+/** False for what is said with --quiet too. */
+const goesWell = (event: WorkerEvent): boolean =>
+  event.kind === 'take' || (event.kind === 'end' && !('message' in event.outcome));
 
 /** What happens, as a line; null for what is too frequent to say. */
 function lineOf(event: WorkerEvent): string | null {

@@ -56,7 +56,7 @@ export type FlagValues<F extends Flags> = { readonly [N in keyof F]?: Values[F[N
 /** Flags that every command has. */
 export const COMMON_FLAGS = {
   json: { kind: 'switch', description: 'print the result as JSON' },
-  quiet: { kind: 'switch', description: 'print results and errors only' },
+  quiet: { kind: 'switch', description: 'print results, warnings and errors only' },
 } as const satisfies Flags;
 
 /** Flag of every command that reads data sets or models. */

@@ -59,11 +59,11 @@ export async function showTraining(config: TrainConfig, title: string, terminal:
         break;
       case 'collapse':
         masks = NO_CHANGE;
-        say(event.message);
+        terminal.warn(event.message);
         break;
       case 'warning':
       case 'wait':
-        say(`warning: ${event.message}`);
+        terminal.warn(`warning: ${event.message}`);
         break;
       case 'guard':
       case 'prepass-start':

@@ -55,7 +55,7 @@ export interface SweepView {
 export async function showSweep(
   jobs: readonly Job[],
   { workers, evaluated, now = Date.now }: SweepView,
-  { screen, note, noteStyle }: Terminal,
+  { screen, note, warn, noteStyle }: Terminal,
 ): Promise<SweepProgress> {
   await screen?.start();
   const running = new Map<number, RunState>();
@@ -69,14 +69,14 @@ export async function showSweep(
   const label = ({ position, job }: { readonly position: number; readonly job: Job }) =>
     `${place(position)} ${job.name}`;
 
-  const warn = (event: { readonly position: number; readonly job: Job }, message: string) => {
+  const warnOnce = (event: { readonly position: number; readonly job: Job }, message: string) => {
     const runs = warned.get(message);
     if (runs !== undefined) {
       runs.add(event.job.name);
       return;
     }
     warned.set(message, new Set([event.job.name]));
-    note(`${label(event)}: ${noteStyle('warning', 'warning:')} ${message}`);
+    warn(`${label(event)}: ${noteStyle('warning', 'warning:')} ${message}`);
   };
   const show = () => {
     const time = now();
@@ -111,7 +111,7 @@ export async function showSweep(
       case 'job-event': {
         const warning = warningOf(event.event);
         const state = running.get(event.position);
-        if (warning !== null) warn(event, warning);
+        if (warning !== null) warnOnce(event, warning);
         else if (state !== undefined) running.set(event.position, { ...state, ...changeOf(event.event, event.job) });
         break;
       }
@@ -123,7 +123,8 @@ export async function showSweep(
         if (event.status.kind === 'done') took.push(seconds);
         const style = event.status.kind === 'done' ? 'good' : event.status.kind === 'failed' ? 'bad' : 'warning';
         const [what, more] = endOf(event.status, state?.results ?? '', seconds);
-        note(`${label(event)}: ${noteStyle(style, what)}${more}`);
+        const tell = event.status.kind === 'failed' ? warn : note;
+        tell(`${label(event)}: ${noteStyle(style, what)}${more}`);
         // A bar of a run that has ended would be wrong, so this is drawn at once.
         shownAt = screen === null ? shownAt : Number.NEGATIVE_INFINITY;
         break;
@@ -136,7 +137,7 @@ export async function showSweep(
   const stop = () => {
     for (const [message, runs] of warned) {
       const others = [...runs].slice(1);
-      if (others.length > 0) note(`${others.join(', ')}: ${noteStyle('warning', 'warning')}, as before: ${message}`);
+      if (others.length > 0) warn(`${others.join(', ')}: ${noteStyle('warning', 'warning')}, as before: ${message}`);
     }
     screen?.clear();
   };

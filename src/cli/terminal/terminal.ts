@@ -7,8 +7,10 @@ import type { Style } from './style.ts';
 export interface Terminal {
   /** Results, to standard output. */
   print(text: string): void;
-  /** Progress, warnings and errors, to standard error. */
+  /** Progress, to standard error; left out with --quiet. */
   note(text: string): void;
+  /** What is wrong or was assumed although the command goes on, to standard error; said with --quiet too. */
+  warn(text: string): void;
   /** Colours for what is printed, and for notes. */
   readonly style: Style;
   readonly noteStyle: Style;
