@@ -7,7 +7,8 @@
 
 import { join } from 'node:path';
 import { ATTACK, TEST_IMAGES } from './quickstart-settings.ts';
-import { outcomesOf, partNames, plannedJobs, settingsSection } from './study/agent-settings.ts';
+import { partNames, plannedJobs, settingsSection } from './study/agent-settings.ts';
+import { outcomesOf } from './study/paired.ts';
 import { runParts } from './study/parts.ts';
 
 await runParts({

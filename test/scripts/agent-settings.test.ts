@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { outcomesOf, partNames, plannedJobs, settingsSection } from '../../scripts/study/agent-settings.ts';
+import { partNames, plannedJobs, settingsSection } from '../../scripts/study/agent-settings.ts';
+import { outcomesOf } from '../../scripts/study/paired.ts';
 import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 
 describe("the study of AGENT's settings", () => {

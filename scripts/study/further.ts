@@ -1,0 +1,227 @@
+// The second part of the study of AGENT: standard training, where the paper makes half of its claim, and adversarial training of a
+// larger network. docs/study-plan.md says in words what stands here, and why.
+
+import { studentTails } from '../../src/evaluation/distributions.ts';
+import { holm, mean, smallestDetectable, standardDeviation } from '../../src/reporting/statistics/statistics.ts';
+import { formatPoints, percent } from '../../src/reporting/tables/table.ts';
+import type { Job } from '../../src/sweeps/grid.ts';
+import type { TrainOptions } from '../../src/training/config/config.ts';
+import { median } from '../bench/statistics.ts';
+import { ALPHA, POWER } from './analysis.ts';
+import { type Comparison, differenceOf, type Outcomes, outcomesOfArm, pairsOf, plannedRuns, table } from './paired.ts';
+
+/** What all runs share. */
+const SHARED = {
+  dataset: 'cifar10',
+  model: 'vgg16',
+  distribution: 'uniform',
+  batchSize: 128,
+  lr: 0.1,
+  schedule: 'cosine',
+  momentum: 0.9,
+  weightDecay: 5e-4,
+  augment: 'shift-flip',
+  backend: 'engine',
+  checkpointEvery: 300,
+} as const satisfies TrainOptions;
+
+/** An epoch has 157 steps, and updates at 100, 200, … keep away from its ends, where snapshots are taken. */
+const STANDARD: TrainOptions = { ...SHARED, objective: 'natural', width: 0.25, trainLimit: 20_000, epochs: 30 };
+const ADVERSARIAL: TrainOptions = {
+  ...SHARED,
+  ...{ objective: 'at', norm: 'linf', epsilon: 8 / 255, steps: 10, stepSize: 2 / 255 },
+  ...{ width: 0.5, epochs: 15 },
+};
+
+const rigl = (sparsity: number) => ({ method: 'rigl', updateInterval: 100, sparsity }) as const;
+
+export const CELLS = {
+  'standard-rigl-90': { title: 'standard, RigL 90 %', settings: { ...STANDARD, ...rigl(0.9) } },
+  'standard-rigl-95': { title: 'standard, RigL 95 %', settings: { ...STANDARD, ...rigl(0.95) } },
+  'standard-rigl-99': { title: 'standard, RigL 99 %', settings: { ...STANDARD, ...rigl(0.99) } },
+  'standard-set-itop-95': {
+    title: 'standard, SET-ITOP 95 %',
+    settings: { ...STANDARD, method: 'set-itop', updateInterval: 150, sparsity: 0.95 },
+  },
+  'adversarial-rigl-99': { title: 'PGD-10, RigL 99 %', settings: { ...ADVERSARIAL, ...rigl(0.99) } },
+} as const satisfies Record<string, { readonly title: string; readonly settings: TrainOptions }>;
+
+type CellName = keyof typeof CELLS;
+
+const agent = { optimizer: 'agent' } as const;
+
+export const ARMS = {
+  sgd: { title: 'SGD', settings: { optimizer: 'sgd' } },
+  published: { title: '`published`', settings: agent },
+  stable: { title: '`stable`', settings: { ...agent, agentVariant: 'stable' } },
+  memory: { title: '`memory`', settings: { ...agent, agentPrepass: 'memory' } },
+  fixed: { title: 'SGD, fixed batches', settings: { optimizer: 'sgd', fixedBatches: true } },
+  // As many gradient evaluations as `published`: 3 an image instead of 1 in standard training, 1.3 times those of PGD-10 training.
+  'sgd-90': { title: 'SGD, 90 epochs', settings: { optimizer: 'sgd', epochs: 90 } },
+  'sgd-20': { title: 'SGD, 20 epochs', settings: { optimizer: 'sgd', epochs: 20 } },
+} as const satisfies Record<string, { readonly title: string; readonly settings: TrainOptions }>;
+
+type ArmName = keyof typeof ARMS;
+type Question = Comparison<CellName, ArmName>;
+
+export type Part = 'standard' | 'adversarial';
+export const partNames: readonly Part[] = ['standard', 'adversarial'];
+
+/** The seeds of every cell are 0 to 4. */
+const SEEDS = 5;
+
+interface PartDesign {
+  readonly measure: 'clean' | 'robust';
+  /** The questions that Holm's adjustment is made over, those of both parts together. */
+  readonly primary: readonly Question[];
+  /** What isolates the correction of `memory` from its fixed batches. */
+  readonly secondary: readonly Question[];
+}
+
+const ask = (cell: CellName, pairs: readonly (readonly [ArmName, ArmName])[]): Question[] =>
+  pairs.map(([arm, against]) => ({ cell, arm, against }));
+
+const STANDARD_CELLS = ['standard-rigl-90', 'standard-rigl-95', 'standard-rigl-99', 'standard-set-itop-95'] as const;
+
+const PARTS: Readonly<Record<Part, PartDesign>> = {
+  standard: {
+    measure: 'clean',
+    primary: STANDARD_CELLS.flatMap((cell) =>
+      ask(cell, [
+        ['published', 'sgd'],
+        ['stable', 'sgd'],
+        ['memory', 'sgd'],
+        ['published', 'sgd-90'],
+        ['stable', 'sgd-90'],
+      ]),
+    ),
+    secondary: STANDARD_CELLS.flatMap((cell) => ask(cell, [['memory', 'fixed']])),
+  },
+  adversarial: {
+    measure: 'robust',
+    primary: ask('adversarial-rigl-99', [
+      ['published', 'sgd'],
+      ['memory', 'sgd'],
+      ['published', 'sgd-20'],
+    ]),
+    secondary: [],
+  },
+};
+
+/** Every run of some parts, seed by seed. */
+export const plannedJobs = (parts: readonly Part[]): Job[] =>
+  plannedRuns(
+    { cells: CELLS, arms: ARMS },
+    parts.map((part) => ({ seeds: SEEDS, comparisons: [...PARTS[part].primary, ...PARTS[part].secondary] })),
+  );
+
+interface Answer {
+  readonly question: Question;
+  readonly measure: PartDesign['measure'];
+  readonly differences: readonly number[];
+  readonly open: boolean;
+  /** Two-sided; NaN below two pairs. */
+  readonly p: number;
+}
+
+/** What is known of every primary question, of parts that were not asked for too, since Holm's adjustment is over all. */
+const answersOf = (outcomes: Outcomes): Answer[] =>
+  partNames.flatMap((part) =>
+    PARTS[part].primary.map((question) => {
+      const { measure } = PARTS[part];
+      const pairs = pairsOf(outcomes, question);
+      const differences = pairs.map(({ treated, control }) => treated[measure] - control[measure]);
+      const error = standardDeviation(differences) / Math.sqrt(differences.length);
+      const p = error > 1e-12 ? studentTails(mean(differences) / error, differences.length - 1) : Number.NaN;
+      return { question, measure, differences, open: pairs.length < SEEDS, p };
+    }),
+  );
+
+const probability = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(3));
+
+/** The smallest true difference that would have been found, in points, at Holm's first level and alone. */
+function detectable(differences: readonly number[], questions: number): string {
+  if (differences.length < 3) return '–';
+  const error = standardDeviation(differences) / Math.sqrt(differences.length);
+  const at = (alpha: number) =>
+    (100 * smallestDetectable(error, differences.length - 1, { alpha, power: POWER })).toFixed(1);
+  return `${at(ALPHA / questions)} (${at(ALPHA)})`;
+}
+
+function primaryRows(outcomes: Outcomes, parts: readonly Part[]): string[][] {
+  const answers = answersOf(outcomes);
+  // A verdict that is shown stays, whatever the answers to come.
+  const adjusted = holm(answers.map(({ p, open }) => (open || Number.isNaN(p) ? 1 : p)));
+  const asked = new Set(parts.flatMap((part) => PARTS[part].primary));
+  return answers.flatMap(({ question, measure, differences, open }, i) => {
+    if (!asked.has(question)) return [];
+    const { cell, arm, against } = question;
+    const pairs = pairsOf(outcomes, question);
+    return [
+      [
+        CELLS[cell].title,
+        ARMS[arm].title,
+        ARMS[against].title,
+        `${pairs.length} of ${SEEDS}`,
+        pairs.length === 0 ? '–' : formatPoints(differenceOf(pairs, measure)),
+        open ? '–' : probability(adjusted[i]),
+        detectable(differences, answers.length),
+        open ? 'open' : adjusted[i] <= ALPHA ? 'distinguishable' : 'not distinguishable',
+      ],
+    ];
+  });
+}
+
+const spread = (values: readonly number[]): string =>
+  values.length < 2 ? percent(mean(values)) : `${percent(mean(values))} ± ${percent(standardDeviation(values))}`;
+
+function armRows(outcomes: Outcomes, parts: readonly Part[]): string[][] {
+  const questions = parts.flatMap((part) => [...PARTS[part].primary, ...PARTS[part].secondary]);
+  return (Object.keys(CELLS) as CellName[]).flatMap((cell) =>
+    (Object.keys(ARMS) as ArmName[]).flatMap((arm) => {
+      const found = outcomesOfArm(outcomes, cell, arm);
+      const wanted = questions.some(
+        (question) => question.cell === cell && (question.arm === arm || question.against === arm),
+      );
+      if (!wanted || found.length === 0) return [];
+      const ratios = found.flatMap((outcome) => outcome.ratios);
+      return [
+        [
+          CELLS[cell].title,
+          ARMS[arm].title,
+          String(found.length),
+          spread(found.map(({ clean }) => clean)),
+          spread(found.map(({ robust }) => robust)),
+          ratios.length === 0 ? '–' : `${median(ratios).toFixed(3)}, ${Math.max(...ratios).toPrecision(3)}`,
+        ],
+      ];
+    }),
+  );
+}
+
+/** The tables of some parts in Markdown. */
+export function furtherSection(outcomes: Outcomes, parts: readonly Part[]): string {
+  const primary = table(
+    ['cell', 'with', 'without', 'pairs', 'difference, points', 'p, Holm', 'could have shown', 'verdict'],
+    primaryRows(outcomes, parts),
+  );
+  const secondary = parts.flatMap((part) =>
+    PARTS[part].secondary.map((question) => {
+      const { cell, arm, against } = question;
+      const pairs = pairsOf(outcomes, question);
+      const found = pairs.length === 0 ? '–' : formatPoints(differenceOf(pairs, PARTS[part].measure));
+      return [CELLS[cell].title, ARMS[arm].title, ARMS[against].title, `${pairs.length} of ${SEEDS}`, found];
+    }),
+  );
+  const arms = table(
+    ['cell', 'training', 'seeds', 'clean, %', 'PGD-20, %', 'variance ratio: median, largest'],
+    armRows(outcomes, parts),
+  );
+  return [
+    `#### Primary comparisons\n\n${primary}`,
+    ...(secondary.length === 0
+      ? []
+      : [`#### Secondary\n\n${table(['cell', 'with', 'without', 'pairs', 'difference, points'], secondary)}`]),
+    `#### All arms\n\n${arms}`,
+  ].join('\n\n');
+}
