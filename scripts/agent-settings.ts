@@ -6,8 +6,7 @@
 //   npm run study:agent-settings -- --tables        only prints the tables of what is done
 
 import { join } from 'node:path';
-import { ATTACK, TEST_IMAGES } from './quickstart-settings.ts';
-import { partNames, plannedJobs, settingsSection } from './study/agent-settings.ts';
+import { ATTACK, partNames, plannedJobs, settingsSection, TEST_IMAGES } from './study/agent-settings.ts';
 import { outcomesOf } from './study/paired.ts';
 import { runParts } from './study/parts.ts';
 
