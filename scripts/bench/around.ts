@@ -210,7 +210,7 @@ async function help({ rounds }: Context): Promise<Row> {
   return ['equipoise --help (minimum)', `${number(min(times))} ms`, verdictAtMost(min(times), 300, ' ms')];
 }
 
-/** What is to be reached beside the kernels. */
+/** Costs beside the kernels: threads, memory, storage, start of the command. */
 export const around: Section = {
   name: 'around',
   conditions: (context) =>
@@ -224,12 +224,13 @@ export const around: Section = {
       await help(context),
       await compaction(context),
     ];
+    for (const [what, , verdict] of rows) if (verdict !== '') context.judge(what, verdict);
     return [
       '### Around the kernels',
       '',
       markdownTable(
-        ['', 'figure', ''],
-        rows.map(([what, figure, verdict]) => [what, figure, context.standard ? verdict : '']),
+        ['', 'figure'],
+        rows.map(([what, figure]) => [what, figure]),
       ),
     ].join('\n');
   },
