@@ -34,7 +34,7 @@ import {
   TOTALS,
 } from './design.ts';
 
-/** Everything that the section on the study in docs/results.md is made of. */
+/** The runs and outcomes from which the page docs/results/does-agent-help.md is written. */
 export interface StudyState {
   readonly known: Known;
   readonly outcomes: readonly Outcome[];
@@ -407,7 +407,7 @@ export function studySection(state: StudyState): string {
     ...part(
       'All arms',
       'Per cent of the test images, mean ± standard deviation over seeds; gradient evaluations and multiply-adds of ' +
-        'training. Seconds are not given, for the machine did other things beside: [performance](performance.md) has them.',
+        'training. Seconds are not given, since the machine had other work: [performance](../performance.md) has them.',
       outcomesTable(state),
     ),
     ...part(
