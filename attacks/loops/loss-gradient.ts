@@ -34,8 +34,10 @@ export const lossAndLogits = (
 function lossValues(loss: Loss, logits: Tensor2D, goal: Goal, cleanLogits?: Tensor2D): Tensor1D {
   const values = loss(logits, goal, cleanLogits);
   if (!(values instanceof tf.Tensor) || values.rank !== 1 || values.shape[0] !== logits.shape[0]) {
-    const came = values instanceof tf.Tensor ? `[${(values as Tensor1D).shape}]` : String(values);
-    throw new InputError(`A loss returns one value a sample, [${logits.shape[0]}]; ${came} came.`);
+    const got = values instanceof tf.Tensor ? `[${(values as Tensor1D).shape}]` : String(values);
+    throw new InputError(
+      `A loss must return one value per sample, a tensor of shape [${logits.shape[0]}], got ${got}.`,
+    );
   }
   return values;
 }

@@ -120,7 +120,9 @@ export async function readProblem(
 
 export function samplesOf({ samples }: Pick<PerturbOptions, 'samples'>, batch: number): readonly number[] {
   if (samples && (samples.length !== batch || !samples.every(Number.isSafeInteger))) {
-    throw new InputError(`samples are the ${batch} images' numbers in their data set; ${samples.length} came.`);
+    throw new InputError(
+      `samples must hold one data-set index for each of the ${batch} images, got ${samples.length}.`,
+    );
   }
   return samples ?? Array.from({ length: batch }, (_, i) => i);
 }

@@ -25,7 +25,7 @@ export function classifierOf(model: AttackedModel): Classifier {
       logits.shape[0] !== images.shape[0]
     ) {
       throw new InputError(
-        `A model returns one tensor of logits [${images.shape[0]}, classes]; ${describe(output)} came. Wrap it in a ` +
+        `A model must return one tensor of logits [${images.shape[0]}, classes], got ${describe(output)}. Wrap it in a ` +
           'function (images) => logits.',
       );
     }

@@ -25,7 +25,7 @@ export function structure(shape: readonly number[], positions: Int32Array): Stru
   for (const position of positions) {
     if (position <= previous || position >= size) {
       throw new InputError(
-        `A structure of shape [${shape}] needs strictly ascending positions below ${size}; ${position} came after ${previous}.`,
+        `A structure of shape [${shape}] must have strictly ascending positions below ${size}, got ${position} after ${previous}.`,
       );
     }
     previous = position;

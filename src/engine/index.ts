@@ -66,10 +66,10 @@ async function register(options: EngineOptions): Promise<void> {
   const existing = registered();
   const { threads = existing?.pool.threads ?? Math.min(availableParallelism(), MAX_THREADS) } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
-    throw new InputError(`The engine takes 1 to ${MAX_THREADS} threads; ${threads} came.`);
+    throw new InputError(`The engine takes 1 to ${MAX_THREADS} threads, got ${threads}.`);
   }
   if (options.build !== undefined && !BUILDS.includes(options.build)) {
-    throw new InputError(`The engine's builds are ${BUILDS.join(', ')}; ${options.build} came.`);
+    throw new InputError(`The build of the engine must be one of ${BUILDS.join(', ')}, got ${options.build}.`);
   }
   const build = await chosenBuild(options, existing?.build);
   if (existing?.pool.usable && existing.pool.threads === threads && existing.build === build) return;

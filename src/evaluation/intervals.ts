@@ -30,7 +30,7 @@ const Z = 1.959963984540054;
  */
 export function wilson(correct: number, n: number): Interval {
   if (!(n > 0 && correct >= 0 && correct <= n)) {
-    throw new InputError(`A share needs 0 ≤ correct ≤ n and n > 0; correct ${correct}, n ${n} came.`);
+    throw new InputError(`An interval needs n > 0 and 0 ≤ correct ≤ n, got correct = ${correct} and n = ${n}.`);
   }
   const share = correct / n;
   const center = share + Z ** 2 / (2 * n);

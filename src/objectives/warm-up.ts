@@ -30,7 +30,9 @@ export function warmedUp(
 ): AttackStrength {
   for (const length of [warmUp.epsilon ?? 0, warmUp.stepSize ?? 0]) {
     if (length >= 0 && length <= 1) continue;
-    throw new InputError(`A warm-up is a share of the training in [0, 1], such as 0.1; ${length} came.`);
+    throw new InputError(
+      `The length of a warm-up must be a share of the training in [0, 1], such as 0.1, got ${length}.`,
+    );
   }
   return {
     epsilon: epsilon * ramp(warmUp.epsilon ?? 0, progress),

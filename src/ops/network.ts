@@ -103,11 +103,11 @@ export function runNetwork(
 ): NetworkResult {
   const expected = program.inputShape;
   if (images.rank !== 4 || expected.some((extent, i) => images.shape[i + 1] !== extent)) {
-    throw new InputError(`The network takes images [batch, ${expected.join(', ')}]; [${images.shape}] came.`);
+    throw new InputError(`The network takes images of shape [batch, ${expected.join(', ')}], got [${images.shape}].`);
   }
   if (training && images.shape[0] === 0) {
     throw new InputError(
-      'A network in training mode takes at least one image, for it needs the statistics of a batch; 0 came.',
+      'A network in training mode computes statistics of the batch and needs at least one image, got 0.',
     );
   }
   checkProgram(program);

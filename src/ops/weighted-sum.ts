@@ -60,7 +60,7 @@ function check(name: string, tensor: Tensor | undefined, map: Int32Array | undef
   const wanted = shape.reduce((size, extent) => size * extent, 1);
   if (tensor?.dtype === 'float32' && entries === wanted) return;
   throw new InputError(
-    `A weighted sum needs ${wanted} float32 entries of ${name} in every tree; ${tensor ? `${entries} of ${tensor.dtype}` : 'none'} came.`,
+    `Every tree of a weighted sum must have ${wanted} float32 entries of ${name}, got ${tensor ? `${entries} of ${tensor.dtype}` : 'none'}.`,
   );
 }
 

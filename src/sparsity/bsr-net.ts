@@ -159,8 +159,7 @@ function scaled(xs: Float32Array, factor: number): Float32Array {
  * @throws InputError if the noise is negative
  */
 export function bsrNet({ signs, noise }: BsrNetOptions): Sparsifier {
-  if (!(noise >= 0))
-    throw new InputError(`The noise of BSR-Net is a number of at least 0, usually 1e-6; ${noise} came.`);
+  if (!(noise >= 0)) throw new InputError(`noise of BSR-Net must be 0 or larger, usually 1e-6, got ${noise}.`);
   return {
     name: 'bsr-net',
     preserves: 'network',

@@ -75,7 +75,7 @@ const dynamic = (name: string, defaults: RewireOptions): Method => ({
 
 /** @throws InputError if the option that a method cannot do without is missing */
 function required<T>(value: T | undefined, method: MethodName, option: string): T {
-  if (value === undefined) throw new InputError(`The method ${method} needs ${option}; none came.`);
+  if (value === undefined) throw new InputError(`The method ${method} needs ${option}, got none.`);
   return value;
 }
 

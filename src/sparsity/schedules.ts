@@ -13,13 +13,13 @@ export interface UpdateSchedule {
 
 /** @throws InputError for an interval, a first step or an end out of range */
 export function checkUpdateSchedule({ interval, begin, end }: UpdateSchedule): void {
-  const require = (holds: boolean, expected: string, came: number) => {
-    if (!holds) throw new InputError(`${expected}; ${came} came.`);
+  const require = (holds: boolean, expected: string, value: number) => {
+    if (!holds) throw new InputError(`${expected}, got ${value}.`);
   };
   const whole = Number.isInteger(interval) && interval > 0;
-  require(whole, 'The interval of mask updates is a positive whole number', interval);
-  require(begin >= 0, 'The first step of mask updates is at least 0', begin);
-  require(end > 0 && end <= 1, 'The end of mask updates is a share of the training above 0, at most 1', end);
+  require(whole, 'The interval of mask updates must be a positive whole number', interval);
+  require(begin >= 0, 'The first step of mask updates must be 0 or later', begin);
+  require(end > 0 && end <= 1, 'The end of mask updates must be a share of the training above 0 and at most 1', end);
 }
 
 /** After which step the masks no longer change. */

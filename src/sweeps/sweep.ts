@@ -71,7 +71,7 @@ export async function runSweep(jobs: readonly Job[], options: SweepOptions): Pro
     options;
   const count = processes?.count ?? 1;
   if (!Number.isInteger(count) || count < 1) {
-    throw new InputError(`A sweep needs at least one process; ${count} came.`);
+    throw new InputError(`The number of processes of a sweep must be at least 1, got ${count}.`);
   }
   const taskOf = ({ config, name }: Job): JobTask => ({
     config,

@@ -117,7 +117,7 @@ export function encodeSafetensors(
 ): Uint8Array {
   for (const [name, { shape, data }] of Object.entries(tensors)) {
     if (data.length !== sizeOf(shape)) {
-      throw new InputError(`Tensor ${name} of shape [${shape}] needs ${sizeOf(shape)} values; ${data.length} came.`);
+      throw new InputError(`Tensor ${name} of shape [${shape}] must have ${sizeOf(shape)} values, got ${data.length}.`);
     }
   }
   const { header, offsets, size } = layOutSafetensors(tensors, metadata);

@@ -74,7 +74,7 @@ async function wishOf(path: string): Promise<Wish> {
     const { success, data } = SETTINGS.backend.schema.safeParse(backend);
     if (!success) {
       throw new UsageError(
-        `backend (${path}) must be one of ${SETTINGS.backend.schema.options.join(', ')}; ${backend} came.`,
+        `backend (${path}) must be one of ${SETTINGS.backend.schema.options.join(', ')}, got ${backend}.`,
       );
     }
     return { path, backend: data, why: 'the file names it' };

@@ -23,7 +23,10 @@ export const linkTensorflowCommand = defineCommand({
     const { python, 'wheel-dir': wheelDirectory, gpu, undo } = flags;
     if (undo) {
       const others = Object.keys(flags).filter((name) => name !== 'undo');
-      if (others.length > 0) throw new UsageError(`--undo stands alone; --${others.join(', --')} came with it.`);
+      if (others.length > 0)
+        throw new UsageError(
+          `--undo takes no other flags, got --${others.join(', --')} too. Leave out the other flags.`,
+        );
       const names = unlinkTensorflow();
       terminal.print(
         json

@@ -16,7 +16,7 @@ const LONGEST = 100;
 export function parseNumber(text: string, name: string): number {
   const refuse = (what: string) =>
     new UsageError(
-      `${name} must be a number or arithmetic such as 8/255; ${what} came. Write numbers, + - * / ^ and parentheses.`,
+      `${name} must be a number or arithmetic such as 8/255, got ${what}. Write numbers, + - * / ^ and parentheses.`,
     );
   const trimmed = text.trim();
   if (trimmed === '') throw refuse('nothing');

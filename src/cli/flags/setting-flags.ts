@@ -14,8 +14,7 @@ export const NORMS: readonly string[] = SETTINGS.norm.schema.options;
 /** @throws UsageError where it is none */
 export function readNorm(given: string): NormName {
   const { success, data } = SETTINGS.norm.schema.safeParse(given);
-  if (!success)
-    throw new UsageError(`--norm must be one of ${SETTINGS.norm.schema.options.join(', ')}; ${given} came.`);
+  if (!success) throw new UsageError(`--norm must be one of ${SETTINGS.norm.schema.options.join(', ')}, got ${given}.`);
   return data;
 }
 

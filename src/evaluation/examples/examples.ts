@@ -89,7 +89,7 @@ export const fell = ({ label, before, after }: Example): boolean => before === l
 export async function makeExamples(source: ModelSource, options: ExamplesOptions = {}): Promise<Examples> {
   const { attack: spec = DEFAULT_ATTACK, count = 10, onlyCorrect = false, seed = 0, batchSize = 128 } = options;
   if (!Number.isInteger(count) || count < 1) {
-    throw new UsageError(`count must be a whole number of at least 1; ${count} came.`);
+    throw new UsageError(`count must be a whole number of at least 1, got ${count}.`);
   }
   const [file] = await modelFiles(source);
   const named = await namedData(options);

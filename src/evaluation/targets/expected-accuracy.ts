@@ -9,7 +9,7 @@ import type { Target } from './target.ts';
 export function checkExpectation({ expectClean }: EvaluateOptions): void {
   if (expectClean === undefined || (expectClean >= 0 && expectClean <= 1)) return;
   const meant = expectClean > 1 && expectClean <= 100 ? ` Did you mean ${expectClean / 100}?` : '';
-  throw new UsageError(`--expect-clean is a fraction, 0 … 1; ${expectClean} came.${meant}`);
+  throw new UsageError(`--expect-clean must be a fraction from 0 to 1, got ${expectClean}.${meant}`);
 }
 
 /** Below this, an unknown model may have been given its images in a way that it was not trained on. */
