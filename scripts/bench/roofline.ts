@@ -20,10 +20,10 @@ export interface Kind {
 function kindOf({ call }: Executed): string {
   switch (call.kernel) {
     case 'convolve':
-    case 'convolveDense':
+    case 'convolveFull':
     case 'convolveWinograd':
     case 'weightGradient':
-    case 'weightGradientDense':
+    case 'weightGradientFull':
       return `${call.kernel}, ${call.fields.rows} rows`;
     default:
       return call.kernel;

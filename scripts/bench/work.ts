@@ -67,7 +67,7 @@ export function workOf({ kernel, fields }: Call, tasks: number, read: ReadWords)
         bytes: xBlock * blocks * tasks + written + RECORD * nonzeros,
       };
     }
-    case 'convolveDense': {
+    case 'convolveFull': {
       const { blocks, rows, channels, planes, tiles, depth, xBlock, rowTable } = fields;
       const table = read(rowTable, 4 * planes * rows);
       let overRows = 0;
@@ -97,7 +97,7 @@ export function workOf({ kernel, fields }: Call, tasks: number, read: ReadWords)
         bytes: (xBlock + yBlock) * blocks * tasks + F32 * 16 * inputs * channels,
       };
     }
-    case 'weightGradientDense': {
+    case 'weightGradientFull': {
       const { allBlocks, rows, tiles, outputs, depth, xBlock, dBlock, rowTable } = fields;
       const table = read(rowTable, 4 * rows);
       let overRows = 0;

@@ -139,7 +139,7 @@ interface Addresses {
 }
 
 /** A kernel that has every weight as the kernels on blocks read it for one geometry. */
-export class DenseKernel {
+export class FullKernel {
   /** Whether its convolutions run by Winograd's algorithm. */
   readonly winograd: boolean;
   readonly #heap: Heap;
@@ -161,8 +161,8 @@ export class DenseKernel {
    * @param program whose kernel it is; freed with it
    * @param name tells kernels of equal shape apart
    */
-  static of({ heap, rows }: EngineBackend, program: Program, geometry: Geometry, name: string): DenseKernel {
-    return rows.entry(program, `dense ${geometryKey(geometry)} ${name}`, () => new DenseKernel(heap, geometry));
+  static of({ heap, rows }: EngineBackend, program: Program, geometry: Geometry, name: string): FullKernel {
+    return rows.entry(program, `full ${geometryKey(geometry)} ${name}`, () => new FullKernel(heap, geometry));
   }
 
   tables(direction: Direction): Tables {

@@ -38,7 +38,7 @@ const extent = (size: readonly number[], dilation: number): number[] => size.map
 const withTheirGradients = (dilation: number, f: (...xs: Tensor[]) => Tensor, xs: Tensor[]): Tensor[] =>
   dilation > 1 ? [f(...xs)] : withGradients(f, xs);
 
-describe('dense engine kernels', () => {
+describe('engine kernels of plain tensors', () => {
   before(() => registerEngine({ threads: 2 }));
   after(async () => {
     await registerEngine({ threads: 1 });
