@@ -22,7 +22,7 @@ import type { Attack, AttackedModel, AttackProgress, Bounds, Cost, GivenGoal, Go
 export interface CascadeResult {
   /** [batch, height, width, channels]; owned by the caller. */
   readonly adversarial: Tensor4D;
-  /** For `clean` and each attack, in order, whether each image does not meet the goal after it and all before. */
+  /** The images that still resist after `clean` and after each attack in turn: true if an image does not meet the goal yet. */
   readonly standing: Readonly<Record<string, readonly boolean[]>>;
   /** What `clean` and each attack asked of the model, the check of its results included. */
   readonly cost: Readonly<Record<string, Cost>>;
@@ -31,7 +31,7 @@ export interface CascadeResult {
 /** Attacks in a row, as one attack. */
 export interface Cascade extends Attack {
   readonly attacks: readonly Attack[];
-  /** As `perturb`, with what each attack did. */
+  /** Runs the cascade like `perturb`, and also returns what each attack did. */
   readonly run: (
     model: AttackedModel,
     images: Tensor4D,

@@ -68,7 +68,7 @@ export function square(options: SquareOptions): Attack {
 
 const HALVINGS = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000] as const;
 
-/** By how much p has shrunk at a query of 10,000. */
+/** The factor by which p has shrunk at a query, of 10,000. */
 const shrinking = (query: number): number => 2 ** HALVINGS.filter((at) => query > at).length;
 
 interface RandomSearch {

@@ -26,7 +26,7 @@ export interface Problem {
   readonly start?: Float32Array;
   readonly mode: 'evaluate' | 'train';
   readonly spend: (cost: Cost) => void;
-  /** Told how many images' gradients were not finite. */
+  /** Called with the number of images whose gradients were not finite. */
   readonly onNonFinite?: (gradients: number) => void;
   /** Awaited before every call of the model: lets timers and Ctrl-C in, and throws if the attack is to stop. */
   readonly turn: () => Promise<void>;

@@ -18,7 +18,7 @@ import {
 export interface Outcome extends Attempt {
   /** Whether its image needs no further attempt. */
   readonly success: boolean;
-  /** By which attempts at an image are compared; the highest is kept. */
+  /** The score by which attempts at an image are compared; the attempt with the highest score is kept. */
   readonly score: number;
   readonly adversarial: Float32Array;
 }

@@ -1,3 +1,4 @@
+// Wraps a model as a classifier once, for use by several attacks.
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../src/core/errors.ts';
@@ -21,7 +22,7 @@ const CLASSIFIER_OPTIONS = {
    * probabilities all the same, warns and takes their logarithms.
    */
   output: oneOf(['auto', 'logits', 'probabilities'], 'auto'),
-  /** Told of probabilities once; default `console.warn`. */
+  /** Called once if the model returns probabilities; default `console.warn`. */
   warn: listener((message: string): void => console.warn(message)),
 } as const satisfies OptionTable;
 

@@ -1,3 +1,4 @@
+// Times an epoch with and without AGENT.
 import type { TrainOptions } from '../../src/training/config/config.ts';
 import type { Section } from './context.ts';
 import { median, min } from './statistics.ts';

@@ -1,3 +1,4 @@
+// Times what is around the kernels: threads, memory, storage, start of the command.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Tensor1D } from '@tensorflow/tfjs-core';
@@ -119,7 +120,7 @@ const ownMemory = ({ batch, width, threads }: Context): Memory => {
   return JSON.parse(answer) as Memory;
 };
 
-/** Of the same two steps in PyTorch, each memory format in a process of its own; the smaller peak. */
+/** Memory of the same two steps in PyTorch: the smaller peak of both memory formats, each in a process of its own. */
 async function rivalMemory(python: string, { batch, width, threads, folder }: Context): Promise<Memory> {
   const net = randomNet('resnet18', MOST_SPARSE, width);
   const tensors = storedNet(net, randomBatch(batch));

@@ -1,3 +1,4 @@
+// Times single convolutions against PyTorch and SparseProp.
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, normal, sample, seedKey } from '../../src/core/key.ts';

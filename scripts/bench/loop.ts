@@ -46,9 +46,9 @@ const METRICS_LIMIT = 0.1;
 
 /** Milliseconds. */
 interface LoopTimes {
-  /** For each step without a mask update right before or in it, as `equipoise train` runs it. */
+  /** Times of the steps without a mask update in them or right before, as `equipoise train` runs them. */
   readonly steps: readonly number[];
-  /** For each mask update: its step and the one after it, beyond what two steps take. */
+  /** Times of mask updates: their step and the step after it, beyond the time of two other steps. */
   readonly updates: readonly number[];
   /** Bare steps in turn with those: a one-step attack, gradients and update, on a batch that is there already. */
   readonly bare: readonly number[];

@@ -1,3 +1,4 @@
+// Compares each kernel with the limits of the machine.
 import { type Action, actionsOf } from './actions.ts';
 import { type Context, inRounds, type Section } from './context.ts';
 import { higher, type Limits, measureLimits } from './limits.ts';
@@ -88,7 +89,7 @@ const HEADER = [
 interface Profile {
   readonly action: Action;
   readonly sparsity: number;
-  /** As it runs, without a barrier after each kernel. */
+  /** Milliseconds of the whole as it runs, without a barrier after each kernel. */
   readonly whole: number;
   readonly kinds: readonly Kind[];
 }

@@ -10,7 +10,7 @@ export interface Target {
 export type Build = 'plain' | 'revectorize';
 export type Action = 'attack' | 'step';
 
-/** By action and sparsity, for VGG16; without a V8 flag and with --experimental-wasm-revectorize. */
+/** Targets of VGG16 by action and sparsity; without a V8 flag and with --experimental-wasm-revectorize. */
 const VGG16: { readonly [B in Build]: { readonly [A in Action]: Readonly<Record<string, Target>> } } = {
   plain: {
     attack: {

@@ -1,3 +1,4 @@
+// Times networks against tfjs-backend-wasm.
 import * as tf from '@tensorflow/tfjs-core';
 import { ACTION_LABELS, type Action, actionsOf } from './actions.ts';
 import { type Differences, describeDifferences, loadAndCompare, rivalSide } from './agreement.ts';
@@ -13,7 +14,7 @@ interface Trial {
   readonly model: string;
   readonly action: Action;
   readonly sparsity: number;
-  /** It takes about a quarter of a second an image, forward and backward. */
+  /** The batch size. tfjs-backend-wasm takes about a quarter of a second per image, forward and backward. */
   readonly batch: number;
 }
 

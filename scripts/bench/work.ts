@@ -1,3 +1,4 @@
+// The least arithmetic and memory traffic of each kernel call.
 import type { Call } from '../../src/engine/records/records.ts';
 
 /** What a call must do at least. */

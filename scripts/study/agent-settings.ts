@@ -123,7 +123,7 @@ export function plannedJobs(parts: readonly Part[]): Job[] {
   return [...jobs.values()];
 }
 
-/** What a run came to, in fractions. */
+/** The accuracies of a run, as fractions. */
 interface Outcome {
   readonly clean: number;
   readonly robust: number;
@@ -167,7 +167,7 @@ const table = (header: readonly string[], rows: readonly (readonly string[])[]):
 const number = (value: number): string =>
   Number.isNaN(value) ? '–' : String(Number(value.toPrecision(3))).replace('-', '−');
 
-/** In points: the mean with its 95 % t interval over pairs, or below three pairs each of them. */
+/** The difference in points: the mean with its 95 % t interval over pairs, or each pair if there are fewer than three. */
 function difference(pairs: ReturnType<typeof pairsOf>, which: 'clean' | 'robust'): string {
   const [treated, control] = (['treated', 'control'] as const).map((side) => pairs.map((pair) => pair[side][which]));
   return formatPoints(pairedDifference(treated, control));

@@ -1,3 +1,4 @@
+// Reads what the runs of the study left behind.
 import { readFile } from 'node:fs/promises';
 import { attackLabel } from '../../src/evaluation/attacks/named-attacks.ts';
 import { costedRun, isComplete, type RunRecord } from '../../src/reporting/runs/runs.ts';

@@ -1,3 +1,4 @@
+// The tables and sentences of the study, as Markdown.
 import { mean, smallestDetectable, standardDeviation } from '../../src/reporting/statistics/statistics.ts';
 import type { EpochsToAccuracy } from '../../src/reporting/tables/epochs-to-accuracy.ts';
 import { formatEstimate, formatPoints, percent, signed } from '../../src/reporting/tables/table.ts';

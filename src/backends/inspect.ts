@@ -1,3 +1,4 @@
+// What `doctor` shows of the backends.
 import { execFile } from 'node:child_process';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';

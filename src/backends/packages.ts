@@ -1,3 +1,4 @@
+// Finds and loads optional packages.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// Runs another program and collects its output.
 import { spawn } from 'node:child_process';
 
 /** How a program ended. */

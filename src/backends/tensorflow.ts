@@ -1,3 +1,4 @@
+// Starts the backend of TensorFlow's native library, with or without a GPU.
 import { env } from 'node:process';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
@@ -7,7 +8,7 @@ import { bindingFault, type TensorflowPackage, tensorflowPackage } from './link/
 import { firstLine, importPackage } from './packages.ts';
 import { supplyNumericPadding } from './tensorflow-convolutions.ts';
 
-/** In the order in which they are tried. */
+/** The packages in the order in which they are tried. */
 export const TENSORFLOW_PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
 
 /** The commands that add the backend. */

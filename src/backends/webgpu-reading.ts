@@ -1,3 +1,4 @@
+// Adds synchronous reads and errors to tfjs-backend-webgpu in Node.
 import type { BackendValues, DataId, DataType } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 

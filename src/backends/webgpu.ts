@@ -1,3 +1,4 @@
+// Starts the backend of WebGPU in Node.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { installCommand } from '../core/shell.ts';

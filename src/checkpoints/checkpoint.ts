@@ -27,7 +27,7 @@ export async function writeCheckpoint(
 export interface CheckpointFile {
   /** The one asked for, or the one before it. */
   readonly path: string;
-  /** Of the file. */
+  /** The SHA-256 of the file. */
   readonly sha256: string;
   /** Its size. */
   readonly bytes: number;

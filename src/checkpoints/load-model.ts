@@ -1,3 +1,4 @@
+// Loads a trained network for use as a classifier.
 import { InputError } from '../core/errors.ts';
 import type { Params, Tensors } from '../core/params.ts';
 import { disposeParams, disposeTensors } from '../core/params.ts';

@@ -1,3 +1,5 @@
+// The errors that users cause, and the error of work that was asked to stop.
+
 /**
  * A mistake of the caller: a wrong shape, range, file or option. The message says what was expected, what Equipoise got and
  * what to do. The command line prints it without a stack trace.

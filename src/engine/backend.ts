@@ -1,3 +1,4 @@
+// The TensorFlow.js backend of the engine: where tensors lie, and when they are copied.
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { type DataType, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../core/structure.ts';

@@ -1,3 +1,4 @@
+// The entry `equipoise/engine`: registers the backend and says what it runs on.
 import { availableParallelism } from 'node:os';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
@@ -34,7 +35,7 @@ export interface EngineOptions {
    * a process of its own computes the same with it, and faster. In place of `build`.
    */
   readonly revectorize?: boolean;
-  /** Told why `revectorize` was not heeded; console.warn by default. */
+  /** Called with the reason if `revectorize` has no effect; default console.warn. */
   readonly warn?: (message: string) => void;
 }
 

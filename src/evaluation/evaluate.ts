@@ -149,7 +149,7 @@ async function writing<T>({ out }: EvaluateOptions, write: () => Promise<T>): Pr
 export const evaluateTarget = (target: Target, dataset: Dataset, options: EvaluateOptions): Promise<Evaluation> =>
   evaluateInto(null, target, dataset, options);
 
-/** The same, keeping what is done beside a file of results. */
+/** Evaluates a model, and keeps unfinished work in a file beside the results. */
 async function evaluateInto(
   out: Results | null,
   target: Target,

@@ -93,7 +93,7 @@ export interface ExportOptions {
   readonly to: ExportFormat;
   /** The file, for `layers` the folder. */
   readonly out: string;
-  /** With `compact`: kernels in half precision. */
+  /** Stores kernels in half precision; only with `compact`. */
   readonly half?: boolean;
 }
 

@@ -1,3 +1,4 @@
+// Confidence intervals of accuracies.
 import { InputError } from '../core/errors.ts';
 
 /** A confidence interval. */

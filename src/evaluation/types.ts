@@ -1,3 +1,4 @@
+// The results of an evaluation.
 import type { NormName } from '../../attacks/types.ts';
 import type { Alarm } from './alarms/alarms.ts';
 import type { ModelRecord } from './formats/format.ts';
@@ -48,7 +49,7 @@ export interface Evaluation {
   /** Names every random number of the attacks. */
   readonly seed: number;
   readonly clean: Accuracy;
-  /** In order of the radii, each with its union last. */
+  /** Results in order of the radii, each radius with its union last. */
   readonly attacks: readonly AttackResult[];
   readonly alarms: readonly Alarm[];
   /** Cost of the whole evaluation, counted in images. */

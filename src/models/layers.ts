@@ -1,3 +1,4 @@
+// Constructors of layers, from which networks are built as data.
 import { InputError } from '../core/errors.ts';
 import { eachShape, type ImageShape, type Layer, type Program } from '../ops/network.ts';
 import type { ModelOptions } from './types.ts';

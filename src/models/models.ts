@@ -1,3 +1,4 @@
+// The table of models.
 import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import type { KnownName } from '../core/known-name.ts';

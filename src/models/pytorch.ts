@@ -1,3 +1,4 @@
+// The names and layouts of a network's weights in PyTorch.
 import { sizeOf } from '../core/structure.ts';
 import { eachShape, type ImageShape, type Layer, type Program } from '../ops/network.ts';
 

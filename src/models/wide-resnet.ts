@@ -1,3 +1,4 @@
+// Wide residual networks of any depth and width.
 import { UsageError } from '../core/errors.ts';
 import type { Layer } from '../ops/network.ts';
 import { batchNorm, checkOptions, conv, dense, globalAveragePool, program, relu, scaled } from './layers.ts';

@@ -1,3 +1,4 @@
+// The table of training objectives.
 import type { Scalar, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';

@@ -1,3 +1,4 @@
+// What an objective is: the loss that training minimises, and the examples that it needs.
 import type { Scalar, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Classifier } from '../../attacks/types.ts';
 

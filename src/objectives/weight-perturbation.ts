@@ -1,3 +1,4 @@
+// Adversarial weight perturbation: takes gradients at weights that are moved against the loss.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { disposeParams, isKernel, type Params, type Tensors, trainables, withTrainables } from '../core/params.ts';

@@ -1,3 +1,4 @@
+// A network as data, and the op that runs it.
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
@@ -55,7 +56,7 @@ export interface Program {
   readonly activation?: ActivationName;
 }
 
-/** As PyTorch: running = 0.9 · running + 0.1 · batch, the variance unbiased there and biased in the normalisation. */
+/** The momentum of running statistics, as in PyTorch: running = 0.9 · running + 0.1 · batch. The running variance is unbiased, and the one that normalises is biased. */
 export const BATCH_NORM_MOMENTUM = 0.1;
 /** The number that batch norm adds to variances, as in PyTorch. */
 export const BATCH_NORM_EPSILON = 1e-5;

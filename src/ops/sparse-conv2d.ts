@@ -1,3 +1,4 @@
+// Convolution with a sparse kernel, and its gradients at the nonzeros.
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';

@@ -1,3 +1,4 @@
+// Composes gradient transformations.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import type { Tensors } from '../core/params.ts';

@@ -1,3 +1,4 @@
+// The table of learning-rate schedules.
 import { InputError } from '../core/errors.ts';
 
 /**
@@ -72,7 +73,7 @@ const ONE_CYCLE_START = 1 / 25;
 /** The last factor is 1e-4 of the first, as PyTorch's final_div_factor has it. */
 const ONE_CYCLE_END = ONE_CYCLE_START * 1e-4;
 
-/** From `from` to `to` by half a cosine, over a share in [0, 1]. */
+/** Goes from `from` to `to` by half a cosine, as `share` goes from 0 to 1. */
 const anneal = (from: number, to: number, share: number): number =>
   to + ((from - to) * (1 + Math.cos(Math.PI * share))) / 2;
 

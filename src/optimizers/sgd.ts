@@ -1,3 +1,4 @@
+// Stochastic gradient descent with momentum and weight decay.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import {

@@ -39,7 +39,7 @@ export interface ReportOptions {
   readonly signal?: AbortSignal;
   /** The command that makes the report, which the page names. */
   readonly command?: string;
-  /** Told why something is missing from the page, or was made anew. */
+  /** Called with the reason if something is missing from the page or was made anew. */
   readonly warn?: (message: string) => void;
 }
 

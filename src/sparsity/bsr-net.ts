@@ -1,3 +1,4 @@
+// BSR-Net: sparse training by connection strengths with fixed signs.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { foldIn, type Key, normal, sample, uniform } from '../core/key.ts';
@@ -35,7 +36,7 @@ export interface Connected {
   readonly positions: Int32Array;
   /** s · θ, θ > 0 */
   readonly values: Float32Array;
-  /** For each, its index among the weights before. */
+  /** The index of each weight among the weights before. */
   readonly from: Int32Array;
 }
 
@@ -142,7 +143,7 @@ function merge(structure: Structure, connected: Connected, grown: Int32Array, si
   return { param: { structure: { shape: structure.shape, positions }, values: tf.tensor1d(values) }, carried };
 }
 
-/** In place. */
+/** Multiplies numbers by a factor, in place. */
 function scaled(xs: Float32Array, factor: number): Float32Array {
   for (let i = 0; i < xs.length; i++) xs[i] *= factor;
   return xs;

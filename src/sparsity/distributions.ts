@@ -1,3 +1,4 @@
+// The table of distributions: how many weights each kernel gets at a given sparsity.
 import { InputError } from '../core/errors.ts';
 import { sizeOf } from '../core/structure.ts';
 

@@ -1,3 +1,4 @@
+// Rewiring: drops weights by one rule and grows as many by another. RigL and SET are choices of rules.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { foldIn, type Key } from '../core/key.ts';

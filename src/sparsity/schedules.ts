@@ -1,3 +1,4 @@
+// When masks change, and which share of the weights each change drops.
 import { InputError } from '../core/errors.ts';
 import type { Progress, Sparsifier } from './types.ts';
 

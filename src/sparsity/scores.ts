@@ -1,3 +1,4 @@
+// The tables of rules by which weights are dropped and grown.
 import { type Key, sample } from '../core/key.ts';
 import { indicesOfLargestKeys, magnitudeKeys } from './select.ts';
 

@@ -1,3 +1,4 @@
+// What a sparsifier is: a rule that changes masks during training.
 import type { Key } from '../core/key.ts';
 import type { Params, Tensors } from '../core/params.ts';
 
@@ -6,7 +7,7 @@ export interface Progress {
   /** Optimizer steps done so far, over the whole run. */
   readonly step: number;
   readonly totalSteps: number;
-  /** Of the step just done; noise is in proportion to it. 1 if left out. */
+  /** The learning rate of the step just done, to which noise is proportional; default 1. */
   readonly learningRate?: number;
 }
 
@@ -14,8 +15,8 @@ export interface Progress {
 export interface MaskUpdate {
   readonly params: Params;
   /**
-   * For each rewired kernel, the index of every nonzero among those of before, −1 where it was grown: what carries
-   * momentum over, which restarts at 0 where a weight was grown. The nonzeros of a kernel that was dense are all its
+   * Maps by rewired kernel: for every nonzero its index among the nonzeros before the update, or −1 if it was grown. Momentum is
+   * carried over by this map, and starts at 0 for grown weights. The nonzeros of a kernel that was dense are all its
    * weights.
    */
   readonly carried: Readonly<Record<string, Int32Array>>;

@@ -1,3 +1,4 @@
+// The runs of a sweep: a grid of settings, and shards of it.
 import { UsageError } from '../core/errors.ts';
 import {
   applicable,

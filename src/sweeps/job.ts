@@ -28,7 +28,7 @@ export interface JobTask extends TaskFiles {
   readonly config: TrainConfig;
   /** The run's folder. */
   readonly out: string;
-  /** As `TrainRunOptions`. */
+  /** The option of `TrainRunOptions` with this name. */
   readonly cacheMemory?: number;
   /** Null: the run is trained only. */
   readonly evaluation: JobEvaluation | null;

@@ -25,7 +25,7 @@ export interface SweepOptions extends TaskFiles {
 
 /** Processes beside each other, a run each. */
 export interface ChildProcesses {
-  /** At most so many at once. */
+  /** The largest number of processes at once. */
   readonly count: number;
   /** The module that such a process runs; it calls `serveJob`. */
   readonly entry: URL;

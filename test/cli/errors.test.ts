@@ -314,9 +314,7 @@ describe('a wrong command line', () => {
     {
       title: 'an AGENT setting with plain SGD',
       args: ['train', '--optimizer', 'sgd', '--agent-gamma', '0.2', '--out', 'new'],
-      says: [
-        /^--agent-gamma 0\.2 applies to the optimizer agent only; here --optimizer is sgd\. Leave --agent-gamma out/m,
-      ],
+      says: [/^--agent-gamma 0\.2 applies only to the optimizer agent, got --optimizer sgd\. Leave --agent-gamma out/m],
     },
     {
       title: 'a flag given twice',

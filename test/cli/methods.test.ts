@@ -151,7 +151,7 @@ describe('methods on the command line', () => {
     const file = join(folder, 'wrong.yaml');
     writeFileSync(file, 'agentGamma: 0.2\n');
     expect(await messageOf('train', '--config', file)).to.equal(
-      `agentGamma (${file}) 0.2 applies to the optimizer agent only; here --optimizer is sgd. Leave agentGamma (${file}) out, or change that.`,
+      `agentGamma (${file}) 0.2 applies only to the optimizer agent, got --optimizer sgd. Leave agentGamma (${file}) out, or change --optimizer.`,
     );
     expect(await messageOf('train', '--config', file, '--agent-gamma', '0.3')).to.match(/^--agent-gamma 0\.3 applies/);
     expect(await messageOf('train', '--batch-size', '0')).to.equal('--batch-size must be above 0, got 0.');

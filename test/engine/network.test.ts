@@ -211,7 +211,7 @@ describe('engine networks', () => {
     const graph = buildGraph(program, false, 1);
     const plan = (light: ReadonlySet<string>) => {
       const forward = planForward(graph, {
-        ...{ batch: 32, norm: 'batch', keep: 'parameters', tiles: 1, dense: new Set() },
+        ...{ batch: 32, norm: 'batch', keep: 'parameters', tiles: 1, full: new Set() },
         light,
       });
       return { kept: forward.savedBytes, scratch: planBackward(forward, 'parameters').scratchBytes };
@@ -230,7 +230,7 @@ describe('engine networks', () => {
         norm: 'folded',
         keep: 'images',
         light: new Set(),
-        dense: new Set(),
+        full: new Set(),
         tiles: 1,
       });
       return Math.max(...steps.map((step) => (step.kind === 'job' ? step.tasks : 0)));

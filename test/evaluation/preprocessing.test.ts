@@ -35,7 +35,7 @@ const dataset: Dataset = {
   official: true,
 };
 
-/** As `preprocessed` hands it images in one way, undoing it: right only where that way is asked for. */
+/** A classifier that undoes one preprocessing, and so is right only if that preprocessing is used. */
 const wanting = (wanted: Preprocessing): Classifier => {
   const { bounds = [0, 1], mean = [0], std = [1], channels, layout, labelOffset = 0 } = wanted;
   return (images) =>

@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 50;
 
 /** What one input may take. */
 export interface FuzzLimits {
-  /** Of the processor; of the clock twenty times as many, since other programs take turns, or what is waited for never comes. */
+  /** The limit in seconds of processor time. The limit of the clock is twenty times as long, since other programs take turns. */
   readonly seconds: number;
   /** Bytes of memory. */
   readonly growth: number;

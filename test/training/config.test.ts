@@ -214,8 +214,8 @@ describe('a training configuration', () => {
     ['a negative epsilon', { epsilon: -1 }, /epsilon must be above 0, got -1/],
     ['an unknown method', { method: 'rigle' }, /one of dense, static, set, rigl.*, got rigle\. Did you mean rigl\?/],
     ['an unknown backend', { backend: 'cuda' }, /backend must be one of .*engine.*got cuda/],
-    ['AGENT settings with plain SGD', { agentGamma: 0.1 }, /agentGamma 0\.1 applies to the optimizer agent only/],
-    ['AGENT settings with svrg', { optimizer: 'svrg', agentAlpha: 0.3 }, /agentAlpha 0\.3 applies to .*agent only/],
+    ['AGENT settings with plain SGD', { agentGamma: 0.1 }, /agentGamma 0\.1 applies only to the optimizer agent/],
+    ['AGENT settings with svrg', { optimizer: 'svrg', agentAlpha: 0.3 }, /agentAlpha 0\.3 applies only to .*agent/],
     [
       'attack steps of a published pre-pass',
       { optimizer: 'agent', agentAttackSteps: 1 },
@@ -236,19 +236,19 @@ describe('a training configuration', () => {
     [
       'trained weights under random masks',
       { method: 'rigl', sparsity: 0.9, from: 'a'.repeat(64) },
-      /from a{8}… applies to the methods dense, gradual and one-shot \(.*\) only; here method is rigl/,
+      /from a{8}… applies only to the methods dense, gradual and one-shot \(.*\), got method rigl/,
     ],
     ['a path for a checkpoint', { from: 'runs/dense' }, /from must be a SHA-256 of 64 hexadecimal digits/],
     ['rst without extra images', { objective: 'rst' }, /objective rst .*with extraImages, or take trades/],
     [
       'extra images without rst',
       { extraImages: 'a'.repeat(64) },
-      /applies to objectives with extra images, such as rst only/,
+      /applies only to objectives with extra images, such as rst/,
     ],
     [
       'sparsities by layer in another distribution',
       { sparsity: 0.9, distribution: 'er', layerSparsities: { 'fc.kernel': 0.5 } },
-      /layerSparsities .* applies to the distribution per-layer only; here .*distribution is er/,
+      /layerSparsities .* applies only to the distribution per-layer, got .*distribution er/,
     ],
     [
       'per-layer without them',
@@ -268,12 +268,12 @@ describe('a training configuration', () => {
     [
       'a first stage of another distribution',
       { sparsity: 0.9, firstStageDensity: 0.1 },
-      /applies to the distribution bsr-net only; here method is rigl, distribution is erk/,
+      /applies only to the distribution bsr-net, got method rigl, distribution erk/,
     ],
     [
       'mask updates instead of steps that there are none of',
       { method: 'gradual', sparsity: 0.9, maskUpdate: 'instead-of-step' },
-      /maskUpdate instead-of-step applies to methods that drop and grow weights only/,
+      /maskUpdate instead-of-step applies only to methods that drop and grow weights/,
     ],
     [
       'batch norm of an attack that there is none of',
@@ -306,19 +306,19 @@ describe('a training configuration', () => {
     [
       'a share of a whole pre-pass',
       { optimizer: 'agent', agentPrepassShare: 0.5 },
-      /applies to the pre-pass subsampled only/,
+      /applies only to the pre-pass subsampled/,
     ],
     ['a warm-up beyond the end', { epochs: 5, attackWarmup: 6 }, /attackWarmup 6 is longer than the 5 epochs/],
     ['drop settings of a static mask', { method: 'static', sparsity: 0.9, dropFraction: 0.3 }, /dropFraction 0\.3/],
     [
       'attack steps of natural training',
       { objective: 'natural', steps: 3 },
-      /steps 3 applies to adversarial objectives with .* only; here objective is natural/,
+      /steps 3 applies only to adversarial objectives with .*, got objective natural/,
     ],
     [
       'steps of a one-step attack',
       { trainingAttack: 'rs-fgsm', steps: 2 },
-      /steps 2 applies to .* training attack pgd .* only; here .*trainingAttack is rs-fgsm/,
+      /steps 2 applies only to .* training attack pgd .*, got .*trainingAttack rs-fgsm/,
     ],
     ['steps beside their schedule', { stepsSchedule: '0@0,1@0.5', steps: 2 }, /steps 2 applies to .*0@0,1@0.5/],
     [
@@ -344,8 +344,8 @@ describe('a training configuration', () => {
       { objective: 'natural', guard: true },
       /guard true applies to adversarial objectives/,
     ],
-    ['milestones of a cosine', { milestones: [1, 2] }, /milestones 1,2 applies to the schedule multi-step only/],
-    ['a peak of a cosine', { lrPeak: 0.3 }, /lrPeak 0\.3 applies to the schedules linear and one-cycle only/],
+    ['milestones of a cosine', { milestones: [1, 2] }, /milestones 1,2 applies only to the schedule multi-step/],
+    ['a peak of a cosine', { lrPeak: 0.3 }, /lrPeak 0\.3 applies only to the schedules linear and one-cycle/],
     ['a peak at the end', { schedule: 'linear', lrPeak: 1 }, /lrPeak/],
     ['a decay of averages that never ends', { ema: 1 }, /ema/],
     [
@@ -381,7 +381,7 @@ describe('a training configuration', () => {
       }
     };
     expect(messageOf({ agentGamma: 0.1 })).to.equal(
-      '--AGENTGAMMA 0.1 applies to the optimizer agent only; here --OPTIMIZER is sgd. Leave --AGENTGAMMA out, or change that.',
+      '--AGENTGAMMA 0.1 applies only to the optimizer agent, got --OPTIMIZER sgd. Leave --AGENTGAMMA out, or change --OPTIMIZER.',
     );
     expect(messageOf({ epochs: 0 })).to.equal('--EPOCHS must be above 0, got 0.');
   });

@@ -1,3 +1,4 @@
+// The native binding of an installed tfjs-node package: where it lies and whether it works.
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// Finds a C++ compiler and runs it.
 import { env, platform } from 'node:process';
 import { InputError } from '../../core/errors.ts';
 import { type Ended, runProgram } from '../run-program.ts';
@@ -33,7 +34,7 @@ export interface Compilation {
   readonly sources: readonly string[] | { readonly text: string };
   readonly include: readonly string[];
   readonly defines?: readonly string[];
-  /** By full path; found again there when it runs. */
+  /** Libraries by their full paths, at which they are found again when the program runs. */
   readonly libraries: readonly string[];
   readonly output: string;
 }

@@ -1,3 +1,4 @@
+// The libraries that a binding was linked to, and whether they have changed since.
 import { existsSync, statSync } from 'node:fs';
 import { arch, platform } from 'node:process';
 import { readElfHeader } from './elf.ts';

@@ -1,3 +1,4 @@
+// Finds the TensorFlow that was installed for Python.
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { env, platform } from 'node:process';

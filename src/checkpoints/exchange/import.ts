@@ -1,4 +1,4 @@
-// Makes a checkpoint of a network that came from elsewhere. Files are read by the same readers as for an evaluation.
+// Makes a checkpoint of a network of other software. Files are read by the same readers as for an evaluation.
 import { stat } from 'node:fs/promises';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { InputError, UsageError } from '../../core/errors.ts';
@@ -42,7 +42,7 @@ export interface Imported {
 }
 
 /**
- * Writes a checkpoint of a network that came from elsewhere: what `exportModel` wrote, or a safetensors file with a state
+ * Writes a checkpoint of a network of other software: what `exportModel` wrote, or a safetensors file with a state
  * dict of one of the supported networks. What was exported comes back bit by bit.
  *
  * @param path a safetensors file, or a folder with a LayersModel

@@ -22,7 +22,7 @@ export function temporaryOf(path: string): string {
 export interface WriteOptions {
   /** Leaves the version before at `previousOf(path)`. */
   readonly keepPrevious?: boolean;
-  /** Asked before the file is touched, and again before it takes its name. */
+  /** A check before the file is written, and again before it is renamed; throws if writing is not allowed. */
   readonly guard?: Guard;
 }
 

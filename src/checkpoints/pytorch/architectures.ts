@@ -14,7 +14,7 @@ export type Shapes = ReadonlyMap<string, readonly number[]>;
 export interface Architecture {
   /** Such as `resnet18`. */
   readonly name: string;
-  /** Of its channels to those of the published network. */
+  /** The ratio of its channels to those of the published network. */
   readonly width: number;
   readonly program: Program;
   /** What the weights do not say of it and was therefore assumed, in words. */

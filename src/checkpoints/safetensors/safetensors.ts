@@ -1,3 +1,4 @@
+// The safetensors format: lays out, writes and checks files of tensors.
 import { InputError } from '../../core/errors.ts';
 import { sizeOf } from '../../core/structure.ts';
 
@@ -65,7 +66,7 @@ export type TensorSpec = Pick<StoredTensor, 'dtype' | 'shape'>;
 export interface SafetensorsLayout {
   /** The file up to its data. */
   readonly header: Uint8Array;
-  /** At which byte of the file each tensor begins. */
+  /** The byte of the file at which each tensor begins. */
   readonly offsets: ReadonlyMap<string, number>;
   /** Bytes of the whole file. */
   readonly size: number;

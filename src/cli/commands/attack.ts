@@ -1,3 +1,4 @@
+// The command that writes adversarial images.
 import { basename } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
 import { type AttackSpec, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';

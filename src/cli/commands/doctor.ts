@@ -1,3 +1,4 @@
+// The command that shows what this machine can compute with.
 import { stat } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { arch, version as nodeVersion, platform } from 'node:process';

@@ -1,3 +1,4 @@
+// The command that makes a checkpoint of weights from elsewhere.
 import { basename, dirname, extname, join } from 'node:path';
 import { startBackend } from '../../backends/start.ts';
 import { type ImportOptions, importModel } from '../../checkpoints/exchange/import.ts';

@@ -1,3 +1,4 @@
+// The command that builds the backend tensorflow from a Python wheel.
 import { describeDevices, linkTensorflow, unlinkTensorflow } from '../../backends/link/link.ts';
 import { UsageError } from '../../core/errors.ts';
 import { defineCommand } from '../command.ts';

@@ -1,3 +1,4 @@
+// The command that trains one run.
 import { join } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
 import { shellCommand } from '../../core/shell.ts';

@@ -1,3 +1,4 @@
+// The flags that choose attacks and radii.
 import { attackNames } from '../../../attacks/attacks.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AttackSpec, attackLabel, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';

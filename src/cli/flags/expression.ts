@@ -1,3 +1,4 @@
+// Numbers on the command line, which may be arithmetic such as 8/255.
 import { createRequire } from 'node:module';
 import type { MathNode, OperatorNode } from 'mathjs';
 import { UsageError } from '../../core/errors.ts';

@@ -1,3 +1,4 @@
+// The flags that name files of a training run, and how these are opened.
 import { stat } from 'node:fs/promises';
 import { readCheckpoint } from '../../checkpoints/checkpoint.ts';
 import { UsageError } from '../../core/errors.ts';

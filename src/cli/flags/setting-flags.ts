@@ -78,7 +78,7 @@ const LISTS: Readonly<Partial<Record<FlagKind, FlagKind>>> = { text: 'texts', nu
 
 const listOf = (kind: FlagKind): FlagKind => LISTS[kind] ?? kind;
 
-/** The same flags for a sweep, where each takes a list; `--seed` is `--seeds`. */
+/** The flags of settings for a sweep, where each takes a list; `--seed` is `--seeds`. */
 export const SWEEP_SETTING_FLAGS: Flags = Object.fromEntries(
   Object.entries(SETTING_FLAGS).map(([name, flag]) => [
     name === 'seed' ? 'seeds' : name,

@@ -27,7 +27,7 @@ export interface DownloadFailure {
 
 export interface DownloadOptions {
   readonly onProgress?: (progress: DownloadProgress) => void;
-  /** Told why an attempt failed before the next one. */
+  /** Called with the reason of a failure before the next attempt. */
   readonly onRetry?: (failure: DownloadFailure) => void;
   readonly signal?: AbortSignal;
   /** Attempts in a row that bring nothing before giving up. */

@@ -1,3 +1,4 @@
+// The weight gradient of a convolution of blocks for all weights of its kernel.
 import type { EngineBackend } from '../backend.ts';
 import type { Geometry } from '../layout/layout.ts';
 import { sumPartials } from '../plain/gradient.ts';

@@ -1,3 +1,4 @@
+// Fills sparse rows with weights, and runs the weight gradient of a sparse convolution.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { EngineBackend } from '../backend.ts';
 import type { Geometry } from '../layout/layout.ts';

@@ -1,3 +1,4 @@
+// When Winograd's algorithm is used, and the weights that it reads.
 import type { Geometry, Layout } from '../layout/layout.ts';
 import type { Direction } from './rows.ts';
 

@@ -1,3 +1,4 @@
+// The kernels of elementwise ops of two tensors, with broadcasting.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { backend_util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';

@@ -1,3 +1,4 @@
+// The kernels of convolutions of plain tensors, and their gradients.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import { convolvePlain } from '../plain/convolution.ts';

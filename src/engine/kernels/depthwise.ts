@@ -1,3 +1,4 @@
+// The kernels of depthwise convolutions, and their gradients.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import { type DepthwiseConvolution, depthwiseConvolve, depthwiseFilterGradient } from '../plain/depthwise.ts';

@@ -1,3 +1,4 @@
+// Elementwise ops and sums on tensors that lie in blocks of images.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend } from '../backend.ts';

@@ -1,3 +1,4 @@
+// The kernels of matrix products, which run as convolutions of images of one pixel.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { backend_util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';

@@ -1,3 +1,4 @@
+// The kernels of `RunNetwork` and its gradient: a whole network in one op.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import {

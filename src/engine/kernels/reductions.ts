@@ -1,3 +1,4 @@
+// The kernels of sums, means, maxima and other reductions.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';

@@ -1,3 +1,4 @@
+// The kernels that copy: slice, concat, transpose, tile, pad, gather and others.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { backend_util, slice_util, util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';

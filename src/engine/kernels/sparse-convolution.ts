@@ -1,3 +1,4 @@
+// The kernels of `sparseConv2d` and its gradients, on blocks of images.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Structure } from '../../core/structure.ts';
 import {

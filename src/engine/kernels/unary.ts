@@ -1,3 +1,4 @@
+// The kernels of elementwise ops of one tensor, and the activations of fused ops.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend } from '../backend.ts';
@@ -54,7 +55,7 @@ interface Attributes {
   readonly clipValueMax?: number;
 }
 
-/** Of `length` values from the address x to the address y, which may be the same. */
+/** Applies an operation to `length` values from the address x, and writes them to the address y, which may be the same. */
 function apply(
   { pool }: EngineBackend,
   operation: Operation,

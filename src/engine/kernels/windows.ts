@@ -1,3 +1,4 @@
+// The geometry of convolutions and poolings, read from the attributes of TensorFlow.js.
 import { backend_util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { Windows } from '../plain/windows.ts';

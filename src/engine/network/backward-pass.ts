@@ -1,3 +1,4 @@
+// The state of planning a backward pass: where gradients lie, and how contributions add up.
 import { bitsBlock, paddedBatch } from '../layout/layout.ts';
 import { NO_SUMS, rowFields, SUM_BYTES } from '../records/fields.ts';
 import { Arena } from './arena.ts';
@@ -77,7 +78,7 @@ export class Backward {
     this.#contributions.set(value, [...(this.#contributions.get(value) ?? []), contribution]);
   }
 
-  /** The gradient of a value, all contributions added; its ReLU applied if `mask`. Undefined where none came. */
+  /** The gradient of a value, all contributions added; its ReLU applied if `mask`. Undefined if there is no contribution. */
   take(value: Value, mask: boolean): Contribution | undefined {
     const terms = this.#contributions.get(value);
     if (!terms) return undefined;
@@ -95,7 +96,7 @@ export class Backward {
     this.add(value, { place, owned: false, masked: false });
   }
 
-  /** Takes the one contribution that came before the last one to the gradient of `value`, if it is so. */
+  /** Takes the first contribution to the gradient of `value`, if exactly one more will follow; else undefined. */
   before(value: Value): Contribution | undefined {
     const terms = this.#contributions.get(value);
     if (terms?.length !== 1 || this.#graph.consumers[value.id] !== 2) return undefined;

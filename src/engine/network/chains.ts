@@ -1,3 +1,4 @@
+// Decides which kernels follow each other on one block of images, and which values stay local to a thread.
 import type { Layout } from '../layout/layout.ts';
 import { type Graph, inputsOf, type Node, type NodeOf, type Value } from './graph.ts';
 import type { PlanOptions } from './plan.ts';

@@ -98,7 +98,7 @@ export interface PlanOptions {
 export interface Plan {
   readonly steps: readonly Step[];
   readonly scratchBytes: number;
-  /** For each thread. */
+  /** Bytes of local memory for each thread. */
   readonly localBytes: number;
   readonly constantBytes: number;
 }

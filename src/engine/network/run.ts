@@ -1,3 +1,4 @@
+// One execution of a plan: looks up addresses and hands the jobs to the threads.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Structure } from '../../core/structure.ts';
 import { BATCH_NORM_EPSILON, type Program } from '../../ops/network.ts';

@@ -1,3 +1,4 @@
+// Runs convolutions of plain tensors.
 import type { EngineBackend } from '../backend.ts';
 import { type Passage, plain, tiling } from './regions.ts';
 import type { Windows } from './windows.ts';

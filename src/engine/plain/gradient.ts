@@ -1,3 +1,4 @@
+// Runs the weight gradient of plain convolutions.
 import type { EngineBackend } from '../backend.ts';
 import type { Fields } from '../records/records.ts';
 import type { Pool } from '../runtime/pool.ts';

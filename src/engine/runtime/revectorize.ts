@@ -1,3 +1,4 @@
+// Decides whether the build for 256-bit instructions is used, by a trial in a process of its own.
 import { execFile } from 'node:child_process';
 import { execPath, versions } from 'node:process';
 import { fileURLToPath } from 'node:url';

@@ -15,7 +15,7 @@ export interface GradientCheck {
   readonly zero: number;
   /** Images whose outputs change by enough, beyond rounding, to conclude anything. */
   readonly checked: number;
-  /** Those of them whose outputs change by other amounts than the gradient says. */
+  /** Images whose outputs change by other amounts than the gradient says. */
   readonly wrong: number;
 }
 

@@ -14,7 +14,7 @@ export interface AttackSpec {
   readonly steps?: number;
   readonly queries?: number;
   readonly restarts?: number;
-  /** Left out: the attack's default. */
+  /** The step size; default: that of the attack. */
   readonly stepSize?: number;
   readonly loss?: LossName;
   readonly version?: AutoAttackVersion;

@@ -1,3 +1,4 @@
+// Makes adversarial examples of single test images, for people to look at.
 import * as tf from '@tensorflow/tfjs-core';
 import { norms, quantised } from '../../../attacks/index.ts';
 import type { Attack, AttackProgress, Classifier, NormName, PerturbOptions } from '../../../attacks/types.ts';
@@ -30,7 +31,7 @@ export interface Example {
   readonly after: number;
   /** Probabilities of all classes, by softmax, for the image and for the adversarial bytes. */
   readonly probabilities: { readonly before: Float32Array; readonly after: Float32Array };
-  /** Between the bytes of both, in pixel units of [0, 1] and the norm of the attack. */
+  /** The distance between the bytes of both images, in pixel units of [0, 1] and the norm of the attack. */
   readonly distance: number;
   /** [height, width, channels], 0 … 255, row-major */
   readonly image: Uint8Array;

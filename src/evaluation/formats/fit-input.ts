@@ -1,3 +1,4 @@
+// Fits batches of images to the input shape that a model declares.
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/errors.ts';

@@ -1,3 +1,4 @@
+// What a format of models is: a row of the table in `index.ts`.
 import type { FinalActivation } from '../../../attacks/models/final-activation.ts';
 import type { AttackedModel, NormName } from '../../../attacks/types.ts';
 import type { Reading } from '../../checkpoints/pytorch/reading.ts';
@@ -72,15 +73,15 @@ export interface LoadedModel {
 
 /** A way in which models are kept in files. */
 export interface ModelFormat {
-  /** What such a model is, in words. */
+  /** A description of such a model, for messages and help. */
   readonly description: string;
-  /** Whether it is recognised only to say what to do instead. */
+  /** True if the format is recognised only to tell the user what to do instead. */
   readonly refused?: true;
-  /** Whether it holds bare weights, which `names` and `reading` describe. */
+  /** True if a file holds only weights, so that the user names the network. */
   readonly readsWeights?: true;
-  /** Whether this is one; later formats are asked only where earlier ones say no. */
+  /** True if the path holds such a model. The first format of the table that says so takes it. */
   recognises(found: Found): boolean;
-  /** The models that a path stands for; default: the path itself. */
+  /** The model files that a path stands for; default: the path itself. */
   files?(path: string): Promise<readonly string[]>;
   /** @throws InputError if the file is damaged or does not fit the images */
   load(request: LoadRequest): Promise<LoadedModel>;

@@ -1,3 +1,4 @@
+// Finds a finished evaluation in a file of results, so that it is not made again.
 import type { Dataset } from '../../data/types.ts';
 import { backendName } from '../../ops/backend-name.ts';
 import { type AttackSpec, attackLabel, attackSettings } from '../attacks/named-attacks.ts';

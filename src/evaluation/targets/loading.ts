@@ -1,3 +1,4 @@
+// Loads a model together with the data set that it is evaluated on.
 import { checkExpectedLogits } from '../../checkpoints/exchange/expected-logits.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { batchImages } from '../../data/batch.ts';

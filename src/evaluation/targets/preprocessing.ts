@@ -1,3 +1,4 @@
+// How pixels in [0, 1] become the input of a model, and how its outputs become class scores.
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { classifier } from '../../../attacks/index.ts';

@@ -1,3 +1,4 @@
+// Loads any model as a classifier that can be evaluated.
 import type { Classifier, NormName } from '../../../attacks/types.ts';
 import { type Reading, readingFlags } from '../../checkpoints/pytorch/reading.ts';
 import { UsageError } from '../../core/errors.ts';
@@ -12,9 +13,9 @@ export { checkpointFiles, checkpointIdentity, recordPath } from './checkpoint-fi
 
 /** A model that can be evaluated, whatever it was loaded from; it owns its weights until `dispose`. */
 export interface Target {
-  /** With its preprocessing. */
+  /** The classifier, preprocessing included. */
   readonly classify: Classifier;
-  /** The same model with another preprocessing. */
+  /** Returns a classifier of the same model with another preprocessing. */
   readonly preprocessedBy: (preprocessing: Preprocessing) => Classifier;
   /** Whether the model turned out to return probabilities, of which `classify` gives the logarithms. */
   readonly returnsProbabilities: () => boolean;

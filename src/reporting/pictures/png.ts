@@ -1,3 +1,4 @@
+// Encodes pixels as PNG files.
 import { encode } from 'fast-png';
 import { sizeOf } from '../../core/structure.ts';
 

@@ -1,3 +1,4 @@
+// The rules between settings, and the messages about wrong ones.
 import type { z } from 'zod';
 import { norms } from '../../../attacks/norms/index.ts';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
@@ -15,10 +16,10 @@ import {
   type TrainOptions,
 } from './settings.ts';
 
-/** What people call a setting: in a file `batchSize`, on the command line `--batch-size`. */
+/** The name of a setting in messages: `batchSize` in a file, `--batch-size` on the command line. */
 export type NameOf = (setting: Setting) => string;
 
-/** What is wrong between settings that are each in range. */
+/** What is wrong with a combination of settings, each of which is in range. */
 export function contradictions(given: TrainOptions, config: TrainConfig, name: NameOf): string[] {
   const problems: string[] = [];
   const sparseAtZero = given.sparsity === 0 && given.method !== undefined && given.method !== 'dense';
@@ -26,17 +27,16 @@ export function contradictions(given: TrainOptions, config: TrainConfig, name: N
     if (given[key] === undefined || applies === undefined || applies.holds(config)) continue;
     const { to, by } = applies;
     if (sparseAtZero && applies.holds({ ...config, method: given.method as TrainConfig['method'] })) continue;
-    const here = by
-      .flatMap((on) => (config[on] === undefined ? [] : [`${name(on)} is ${show(config[on])}`]))
-      .join(', ');
+    const deciding = by.filter((on) => config[on] !== undefined);
+    const got = deciding.map((on) => `${name(on)} ${show(config[on])}`).join(', ');
     problems.push(
-      `${name(key)} ${show(given[key])} applies to ${to} only; here ${here}. Leave ${name(key)} out, or change that.`,
+      `${name(key)} ${show(given[key])} applies only to ${to}, got ${got}. Leave ${name(key)} out, or change ${deciding.map(name).join(' or ')}.`,
     );
   }
   return [...problems, ...RULES.flatMap((rule) => rule(given, config, name) ?? [])];
 }
 
-/** What a combination of settings breaks, with the reason; null if nothing. */
+/** A rule between settings: returns a message if it is broken, else null. */
 type Rule = (given: TrainOptions, config: TrainConfig, name: NameOf) => string | null;
 
 const RULES: readonly Rule[] = [
@@ -184,7 +184,7 @@ function hint(key: string, value: unknown, issue: z.core.$ZodIssue): string {
   return '';
 }
 
-/** Longest value that a message repeats whole. */
+/** The length of the longest value that a message shows whole. */
 const LONGEST_SHOWN = 200;
 
 /** A value in a message as a flag takes it; only the beginning of a file's SHA-256 and of a very long text. */

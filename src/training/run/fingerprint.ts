@@ -1,3 +1,4 @@
+// The SHA-256 of files that a configuration names by their content.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';

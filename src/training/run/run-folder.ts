@@ -72,12 +72,12 @@ export async function readRunConfig(path: string): Promise<TrainConfig | null> {
   const file = runFolder(path).config;
   const text = await readIfThere(file).catch((error) => {
     if (!isBelowFile(error.cause)) throw error;
-    throw new InputError(`${path} is a file, or lies below one, and a run is a folder. Name another.`);
+    throw new InputError(`${path} is a file, or lies below one, but a run is a folder. Choose another path.`);
   });
   if (text === null) return null;
   const record = parseJson(text);
   if (record === undefined) {
-    throw new UsageError(`${file} is no JSON; expected the configuration of a run. Name another folder.`);
+    throw new UsageError(`${file} is not valid JSON; expected the configuration of a run. Choose another folder.`);
   }
   try {
     return readConfig(record);
@@ -101,7 +101,7 @@ export async function inspectRunFolder(
   if (existing === null) return { checkpointed: false };
   if (!resume) {
     throw new UsageError(
-      `${folder.path} holds a run already. Go on with it by --resume, or choose another folder with --out.`,
+      `${folder.path} holds a run already. Continue it with --resume, or choose another folder with --out.`,
     );
   }
   checkSame(folder, changesBetween(existing, config, nameOf));
@@ -206,11 +206,11 @@ function happenedBefore({ kind, epoch = 0, step = 0 }: EventLine, collapses: num
 export interface CutBack {
   /** The seconds that training had taken by then, as the last event that knows says. */
   readonly times: Times;
-  /** What is missing from the files, for people. */
+  /** Warnings about what is missing from the files. */
   readonly warnings: readonly string[];
 }
 
-/** Cuts metrics.csv and events.jsonl back to a checkpoint: what came after it happens again. */
+/** Cuts metrics.csv and events.jsonl back to a checkpoint. What followed it happens again. */
 export async function cutBack(folder: RunFolder, position: Position, guard: Guard): Promise<CutBack> {
   const lost = await cutMetrics(folder, position.epoch, guard);
   let collapses = 0;

@@ -1,3 +1,4 @@
+// Plans convolutions of a network, forward and backward: sparse, full and by Winograd.
 import type { Tables } from '../../blocked/full-convolution.ts';
 import { gradientFields, partialBytes } from '../../blocked/full-gradient.ts';
 import type { Direction } from '../../blocked/rows.ts';

@@ -72,7 +72,7 @@ function producersOf(nodes: readonly NodeRecord[], path: string): Producers {
   return producers;
 }
 
-/** By the operator that ends a graph. */
+/** Final activations by the last operator. */
 const SQUASHING: ReadonlyMap<string, Squashing> = new Map([
   ['Softmax', 'softmax'],
   ['Sigmoid', 'sigmoid'],
