@@ -146,15 +146,18 @@ function checkOptions({ labelSmoothing = 0, beta = 0 }: ObjectiveOptions): void 
   if (!(beta >= 0)) throw new InputError(`beta must be 0 or larger, usually 6, got ${beta}.`);
 }
 
-/** The names of the objectives. */
-export type ObjectiveName = 'natural' | 'at' | 'mat' | 'trades' | 'mart' | 'rst';
-
-/** All objectives by name. */
-export const objectives: { readonly [Name in ObjectiveName]: (options?: ObjectiveOptions) => Objective } = {
+const objectiveRows = {
   natural,
   at,
   mat,
   trades,
   mart,
   rst,
-};
+} satisfies Readonly<Record<string, (options?: ObjectiveOptions) => Objective>>;
+
+/** The names of the objectives. */
+export type ObjectiveName = keyof typeof objectiveRows;
+
+/** All objectives by name. */
+export const objectives: { readonly [Name in ObjectiveName]: (options?: ObjectiveOptions) => Objective } =
+  objectiveRows;

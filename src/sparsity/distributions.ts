@@ -283,14 +283,16 @@ function fill(least: readonly number[], sizes: readonly number[], total: number)
   }
 }
 
-/** The names of the distributions of weights over layers. */
-export type DistributionName = 'uniform' | 'er' | 'erk' | 'bsr-net' | 'per-layer';
-
-/** The distributions of weights over layers by name. */
-export const distributions: { readonly [Name in DistributionName]: Distribution } = {
+const distributionRows = {
   uniform,
   er,
   erk,
   'bsr-net': bsrNet,
   'per-layer': perLayer,
-};
+} satisfies Readonly<Record<string, Distribution>>;
+
+/** The names of the distributions of weights over layers. */
+export type DistributionName = keyof typeof distributionRows;
+
+/** The distributions of weights over layers by name. */
+export const distributions: { readonly [Name in DistributionName]: Distribution } = distributionRows;

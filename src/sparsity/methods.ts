@@ -75,7 +75,7 @@ const dynamic = (name: string, defaults: RewireOptions): Method => ({
 });
 
 /** @throws InputError if the option that a method cannot do without is missing */
-function required<T>(value: T | undefined, method: MethodName, option: string): T {
+function required<T>(value: T | undefined, method: string, option: string): T {
   if (value === undefined) throw new InputError(`The method ${method} needs ${option}, got none.`);
   return value;
 }
@@ -83,20 +83,7 @@ function required<T>(value: T | undefined, method: MethodName, option: string): 
 const BSR_NET_DEFAULTS = { noise: 1e-6 } as const;
 const GRADUAL_DEFAULTS = { interval: 100, begin: 0, end: 0.75 } as const;
 
-/** The names of the sparse training methods. */
-export type MethodName =
-  | 'dense'
-  | 'static'
-  | 'set'
-  | 'rigl'
-  | 'set-itop'
-  | 'rigl-itop'
-  | 'bsr-net'
-  | 'gradual'
-  | 'one-shot';
-
-/** The sparse training methods by name. */
-export const methods: { readonly [Name in MethodName]: Method } = {
+const methodRows = {
   dense: { sparse: false, defaults: null, givenWeights: 'taken', start: asItIs, sparsifier: () => null },
   /** A random mask that stays. */
   static: { sparse: true, defaults: null, start: randomMasks, sparsifier: () => null },
@@ -148,4 +135,10 @@ export const methods: { readonly [Name in MethodName]: Method } = {
     start: (dense, { counts }) => prune(dense, counts),
     sparsifier: () => null,
   },
-};
+} satisfies Readonly<Record<string, Method>>;
+
+/** The names of the sparse training methods. */
+export type MethodName = keyof typeof methodRows;
+
+/** The sparse training methods by name. */
+export const methods: { readonly [Name in MethodName]: Method } = methodRows;

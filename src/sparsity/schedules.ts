@@ -50,11 +50,15 @@ export function updateTime(schedule: UpdateSchedule, progress: Progress): number
 /** The share of a kernel's weights that one update drops, over the time of the updates in [0, 1]. */
 export type DropFractionSchedule = (initial: number, time: number, final?: number) => number;
 
-export type DropFractionName = 'constant' | 'cosine' | 'linear';
-
-export const dropFractions: { readonly [Name in DropFractionName]: DropFractionSchedule } = {
+const dropFractionRows = {
   constant: (initial) => initial,
   /** final + (initial − final)/2 · (1 + cos(π · time)), Dettmers & Zettlemoyer (2019). */
   cosine: (initial, time, final = 0) => final + ((initial - final) / 2) * (1 + Math.cos(Math.PI * time)),
   linear: (initial, time, final = 0) => initial + (final - initial) * time,
-};
+} satisfies Readonly<Record<string, DropFractionSchedule>>;
+
+/** The names of the schedules of drop fractions. */
+export type DropFractionName = keyof typeof dropFractionRows;
+
+/** The schedules of drop fractions. */
+export const dropFractions: { readonly [Name in DropFractionName]: DropFractionSchedule } = dropFractionRows;
