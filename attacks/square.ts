@@ -22,7 +22,7 @@ export const SQUARE_OPTIONS = {
   queries: count(5000),
   /** The share p of pixels that the first squares cover, above 0 and at most 1; default 0.8. */
   initialShare: positive(0.8),
-  /** Whether the schedule of p is that of 10,000 queries shrunk to `queries`, or its beginning; default false. */
+  /** True if the schedule of p is that of 10,000 queries shrunk to `queries`, or its beginning; default false. */
   rescale: flag(false),
   /** Attempts at each image, each with other random numbers; default 1. */
   restarts: count(1),

@@ -41,7 +41,7 @@ export interface Loss {
    * @param cleanLogits logits of the unperturbed images; given to losses with `needsCleanLogits`
    */
   (logits: Tensor2D, goal: Goal, cleanLogits?: Tensor2D): Tensor1D;
-  /** Whether the loss compares with the clean logits, which may cost a forward pass. */
+  /** True if the loss compares with the clean logits, which may cost a forward pass. */
   readonly needsCleanLogits?: boolean;
 }
 

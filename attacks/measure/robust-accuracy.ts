@@ -32,7 +32,7 @@ export interface RobustAccuracyOptions {
   /** The images' numbers in their data set, each with a random stream of its own; default 0 … n − 1. */
   readonly samples?: readonly number[];
   /**
-   * Whether each attack runs only on images that all before it left standing, so that `perAttack` is what is left after
+   * True if each attack runs only on images that all before it left standing, so that `perAttack` is what is left after
    * it; default false: each on every image that is classified right.
    */
   readonly cascade?: boolean;

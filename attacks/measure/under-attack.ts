@@ -15,7 +15,7 @@ import { judge } from './success.ts';
 export interface UnderAttack {
   /** [batch, height, width, channels]; owned by the caller. */
   readonly adversarial: Tensor4D;
-  /** Whether each is still classified right. */
+  /** True if each is still classified right. */
   readonly survived: readonly boolean[];
   /** The check of the result included. */
   readonly cost: Cost;

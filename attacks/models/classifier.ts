@@ -93,7 +93,7 @@ function preprocessing({ bounds, mean, std }: ValuesOf<typeof CLASSIFIER_OPTIONS
   };
 }
 
-/** Whether every row is 0 or more and sums to 1, which a row that is not a number does not. */
+/** True if every row is 0 or more and sums to 1, which a row that is not a number does not. */
 function lookLikeProbabilities(outputs: Tensor2D): boolean {
   const [rows, classes] = outputs.shape;
   const values = outputs.dataSync<'float32'>();

@@ -13,7 +13,7 @@ import type { Work } from './work.ts';
 export interface Kind {
   readonly name: string;
   readonly milliseconds: number;
-  /** Undefined where the work of a kernel is not counted. */
+  /** Undefined if the work of a kernel is not counted. */
   readonly work: Work | undefined;
 }
 

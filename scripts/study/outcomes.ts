@@ -20,7 +20,7 @@ const gradientsOf = ({ metrics }: RunRecord): number =>
 /** They are the same in every epoch. */
 const gradientsAnEpoch = (record: RunRecord): number => gradientsOf(record) / (record.metrics.at(-1)?.epoch ?? 0);
 
-/** Whether a run stopped because its loss was no longer finite. */
+/** True if a run stopped because its loss was no longer finite. */
 export async function hasDiverged(folder: string): Promise<boolean> {
   const events = await readFile(runFolder(folder).events, 'utf8').catch(() => '');
   const last = events.trimEnd().split('\n').at(-1) ?? '';

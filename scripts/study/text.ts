@@ -263,7 +263,7 @@ function varianceTable({ outcomes }: StudyState): string {
   );
 }
 
-/** Whether AGENT pays, as far as the runs show, in plain words. */
+/** True if AGENT pays, as far as the runs show, in plain words. */
 export function verdictOf(outcomes: readonly Outcome[]): string {
   const comparisons = primaryComparisons(outcomes);
   if (comparisons.every(({ seeds }) => seeds.length === 0)) {
@@ -343,7 +343,7 @@ function clauseOf({ better, worse, same }: Sorted): string {
     .join(', ');
 }
 
-/** Whether and in what an arm pays, by its decided comparisons. */
+/** The sentence that says in which currency an arm pays, by its decided comparisons. */
 function currency(atEpochs: Sorted, atGradients: Sorted): string {
   const gains = atEpochs.better.length + atGradients.better.length;
   const losses = atEpochs.worse.length + atGradients.worse.length;

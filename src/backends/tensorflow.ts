@@ -16,14 +16,14 @@ export const installTensorflow = (name: string): string =>
   `${installCommand(`${name}@4.22.0`)} && npx equipoise link-tensorflow${name.endsWith('gpu') ? ' --gpu' : ''}`;
 
 export interface TensorflowOptions {
-  /** Whether a start on the CPU counts as none. */
+  /** True if a start on the CPU counts as none. */
   readonly gpuOnly?: boolean;
 }
 
 /**
  * Starts the backend `tensorflow` from the first of `TENSORFLOW_PACKAGES` that loads, and returns what it runs on.
  *
- * @throws InputError where none is installed, or none of those installed loads: which file, and what to do
+ * @throws InputError if none is installed, or none of those installed loads: which file, and what to do
  */
 export async function startTensorflow({ gpuOnly = false }: TensorflowOptions = {}): Promise<string> {
   const installed = TENSORFLOW_PACKAGES.map(tensorflowPackage).filter((found) => found !== null);

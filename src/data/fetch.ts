@@ -100,7 +100,7 @@ async function fetchAll(
   return infoOf(dataset, target);
 }
 
-/** Whether a file of this name belongs to a data set. */
+/** True if a file of this name belongs to a data set. */
 export function isPart({ format, checksums }: FileSource, name: string): boolean {
   const { train, test } = format.files([name.replace(/\.gz$/, '')]);
   const names = Object.keys(checksums).map((known) => known.replace(/\.gz$/, ''));

@@ -26,7 +26,7 @@ export interface Dataset {
   readonly test: Split;
   /** The SHA-256 of the lines `sha256  name` that `sha256sum` prints for the files of the data set, unpacked, training files first. */
   readonly sha256: string;
-  /** Whether these are the official files, where there are any; else the set is shown as `name (unofficial)`. */
+  /** True if these are the official files, where there are any; else the set is shown as `name (unofficial)`. */
   readonly official: boolean;
 }
 
@@ -35,7 +35,7 @@ export type Augmentation = 'none' | 'shift' | 'shift-flip';
 
 /** What a run takes from its data set unless it is told otherwise. */
 export interface DatasetDefaults {
-  /** Radius by norm, in pixel units of [0, 1]; null where none is customary and one must be given. */
+  /** Radius by norm, in pixel units of [0, 1]; null if none is customary and one must be given. */
   readonly epsilon: Readonly<Record<NormName, number | null>>;
   /** Steps of the training attack. */
   readonly steps: number;
@@ -73,7 +73,7 @@ export interface Download {
   readonly checksum: Checksum;
   /** Its size; a host that sends more is cut off. */
   readonly bytes: number;
-  /** Whether it holds the files, or is one. */
+  /** True if it holds the files, or is one. */
   readonly unpack: 'tar.gz' | 'none';
 }
 

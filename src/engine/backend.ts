@@ -185,7 +185,7 @@ export class EngineBackend extends MathBackendCPU {
     return tensor;
   }
 
-  /** The form in blocks that a tensor was made in; undefined where it was made plain. */
+  /** The form in blocks that a tensor was made in; undefined if it was made plain. */
   formOf({ dataId }: TensorInfo): Form | undefined {
     return (this.data.get(dataId) as TensorData).form;
   }

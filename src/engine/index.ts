@@ -103,7 +103,7 @@ async function chosenBuild(
   return ordinary;
 }
 
-/** What the registered engine runs on; null where none is registered. */
+/** What the registered engine runs on; null if none is registered. */
 export function engineInfo(): EngineInfo | null {
   const engine = registered();
   return engine && { threads: engine.pool.threads, build: engine.build, bytes: engine.heap.used };

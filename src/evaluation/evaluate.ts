@@ -235,7 +235,7 @@ export function identityOf(target: Target, dataset: Dataset, options: EvaluateOp
   };
 }
 
-/** Whether what is kept in a file can still be continued with other settings. A damaged file is as good as none. */
+/** True if what is kept in a file can still be continued with other settings. A damaged file is as good as none. */
 async function isOfOtherSettings(path: string, identity: Identity): Promise<boolean> {
   const found = await readInterrupted(path, identity).catch((error) => {
     if (!(error instanceof InputError)) throw error;

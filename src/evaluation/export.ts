@@ -147,7 +147,7 @@ async function keepOtherCode(file: string, content: Uint8Array | string): Promis
   );
 }
 
-/** @throws Error where the export computes something else */
+/** @throws Error if the export computes something else */
 async function largestDifferenceOf(
   checkpoint: Checkpoint,
   logits: Encoded['logits'],

@@ -26,7 +26,7 @@ const Z = 1.959963984540054;
  * It is about the test images of one checkpoint and says nothing about the spread between trainings.
  *
  * @param correct 0 … n
- * @throws InputError where correct is outside 0 … n or n is 0
+ * @throws InputError if correct is outside 0 … n or n is 0
  * @see Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927)
  */
 export function wilson(correct: number, n: number): Interval {

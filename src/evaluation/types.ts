@@ -16,7 +16,7 @@ export interface AttackResult {
   readonly norm: NormName;
   /** Radius in pixel units of [0, 1]. */
   readonly epsilon: number;
-  /** Null where an attack has no such number, as the union; one step of size epsilon for FGSM. */
+  /** Null if an attack has no such number, as the union; one step of size epsilon for FGSM. */
   readonly steps: number | null;
   readonly stepSize: number | null;
   readonly restarts: number | null;

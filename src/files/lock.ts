@@ -175,7 +175,7 @@ async function takeOver(path: string, stale: Sighting, record: LockRecord): Prom
   return true;
 }
 
-/** Whether a file is there, by opening it, which asks the file server and not what this machine remembers. */
+/** True if a file is there, by opening it, which asks the file server and not what this machine remembers. */
 async function isThere(path: string): Promise<boolean> {
   try {
     await (await open(path, 'r')).close();

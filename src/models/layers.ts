@@ -51,7 +51,7 @@ export function checkOptions({ inputShape, classes, width }: ModelOptions): void
   }
 }
 
-/** Whether no layer shrinks images of this height and width to nothing. */
+/** True if no layer shrinks images of this height and width to nothing. */
 const fits = (layers: readonly Layer[], shape: ImageShape): boolean =>
   [...eachShape(layers, shape)].every(({ output }) => output.every((extent) => extent > 0));
 

@@ -25,7 +25,7 @@ export interface InnerAttack {
 /** What training minimises: the mean over a batch, differentiable in whatever `forward` closes over. */
 export interface Objective {
   readonly name: string;
-  /** Whether it trains on adversarial examples. */
+  /** True if it trains on adversarial examples. */
   readonly adversarial: boolean;
   /** How these are made; null for an objective that trains on none. */
   readonly inner: InnerAttack | null;

@@ -125,7 +125,7 @@ export function runNetwork(
   return { logits, state: training ? newState : state };
 }
 
-/** Whether a program has nothing but what kernels of whole networks know: ReLU, and poolings of disjoint windows. */
+/** True if a program has nothing but what kernels of whole networks know: ReLU, and poolings of disjoint windows. */
 const kernelCanRun = ({ activation = 'relu', layers }: Program): boolean =>
   activation === 'relu' && layers.every((layer) => layer.kind !== 'maxPool' || layer.stride === undefined);
 
@@ -245,7 +245,7 @@ export const RunNetworkGradient = 'RunNetworkGradient';
 export interface RunNetworkAttributes {
   readonly program: Program;
   readonly training: boolean;
-  /** Whether a gradient may be asked for. */
+  /** True if a gradient may be asked for. */
   readonly residuals: boolean;
   /** Names of the inputs that follow the images. */
   readonly parameterNames: readonly string[];

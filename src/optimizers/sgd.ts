@@ -19,7 +19,7 @@ export interface LearningRate {
   readonly learningRate: number;
 }
 
-/** Whether decay shrinks all parameters, or kernels only: no biases and no batch norm. */
+/** True if decay shrinks all parameters, or kernels only: no biases and no batch norm. */
 export type DecayScope = 'all' | 'kernels';
 
 export interface WeightDecayOptions {

@@ -101,7 +101,7 @@ interface Site {
 
 interface Reconnected {
   readonly param: SparseParam;
-  /** null where the structure is the one before. */
+  /** null if the structure is the one before. */
   readonly carried: Int32Array | null;
 }
 

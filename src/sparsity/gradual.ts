@@ -58,7 +58,7 @@ export const globally =
     globalMagnitudeCounts(params, Math.max((1 - left) * sparsity, Math.min(sparsity, sparsityOf(params))), dense);
 
 /**
- * Whether each kernel has the weights that it is to keep in the end, or more.
+ * True if each kernel has the weights that it is to keep in the end, or more.
  *
  * @param params dense or sparse; borrowed
  * @throws InputError if one has fewer: pruning takes weights and gives none

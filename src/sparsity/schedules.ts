@@ -26,7 +26,7 @@ export function checkUpdateSchedule({ interval, begin, end }: UpdateSchedule): v
 /** After which step the masks no longer change. */
 const endStep = ({ end }: UpdateSchedule, { totalSteps }: Progress): number => end * totalSteps;
 
-/** Whether masks change at any step after one. */
+/** True if masks change at any step after one. */
 export function updatesAfter(sparsifier: Pick<Sparsifier, 'updatesAt'>, { step, totalSteps }: Progress): boolean {
   for (let later = step + 1; later <= totalSteps; later++) {
     if (sparsifier.updatesAt({ step: later, totalSteps })) return true;
@@ -34,7 +34,7 @@ export function updatesAfter(sparsifier: Pick<Sparsifier, 'updatesAt'>, { step, 
   return false;
 }
 
-/** Whether masks change after `step`: a multiple of the interval, from `begin` on and before the end. */
+/** True if masks change after `step`: a multiple of the interval, from `begin` on and before the end. */
 export const updatesAt = (schedule: UpdateSchedule, progress: Progress): boolean =>
   progress.step > 0 &&
   progress.step >= schedule.begin &&

@@ -11,7 +11,7 @@ export interface GrowthSite {
   readonly size: number;
   /** Positions of the weights that stay, ascending; every other position is free, those just dropped included. */
   readonly kept: Int32Array;
-  /** The dense gradient of the step's own batch, [size]; empty where the rule does not need it. */
+  /** The dense gradient of the step's own batch, [size]; empty if the rule does not need it. */
   readonly gradient: Float32Array;
   readonly key: Key;
 }

@@ -27,11 +27,11 @@ export interface Sparsifier {
   readonly name: string;
   /** Whose number of weights no update changes: each kernel's, the network's, or nobody's, as in pruning. */
   readonly preserves: 'kernels' | 'network' | 'nothing';
-  /** Whether it rewires after every step, so that an update is nothing to tell of. */
+  /** True if it rewires after every step, so that an update is nothing to tell of. */
   readonly continuous?: boolean;
-  /** Whether the masks change after this step. */
+  /** True if the masks change after this step. */
   updatesAt(progress: Progress): boolean;
-  /** Whether that update reads the dense gradients of the sparse kernels, from the step's own batch. */
+  /** True if that update reads the dense gradients of the sparse kernels, from the step's own batch. */
   readonly needsDenseGradients: boolean;
   /**
    * @param params after the step's ordinary weight update; borrowed

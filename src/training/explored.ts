@@ -28,7 +28,7 @@ function bitCount(byte: number): number {
 
 /**
  * Rs, the share of the sparse kernels' weights that were ever active (Liu et al. 2021, https://arxiv.org/abs/2102.02887);
- * null where no kernel is sparse.
+ * null if no kernel is sparse.
  */
 export function explorationRate(explored: Explored, params: Params): number | null {
   let active = 0;

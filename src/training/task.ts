@@ -63,7 +63,7 @@ export interface Task {
   readonly dataset: Dataset;
   /** Numbers of the images to train on and of those held out, in the training split. */
   readonly indices: TrainingIndices;
-  /** Images beside the data set, numbered on from its training images; null where the objective wants none. */
+  /** Images beside the data set, numbered on from its training images; null if the objective wants none. */
   readonly extra: Split | null;
   /** The checkpoint that training starts from, until it has; null for random weights. */
   readonly from: string | null;
@@ -76,7 +76,7 @@ export interface Task {
   /** What the pass before an epoch looks at; there is none where `rule` corrects nothing. */
   readonly prepass: PrepassRule;
   readonly agent: AgentOptions;
-  /** Null where masks never change. */
+  /** Null if masks never change. */
   readonly sparsifier: Sparsifier | null;
   /** The fixed signs of the weights, for a method that has them. */
   readonly signs: Signs;

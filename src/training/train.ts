@@ -244,7 +244,7 @@ async function dropUndoneBest({ best }: RunFolder, state: TrainState, guard: Gua
   for (const file of [best, previousOf(best)]) await removeFile(file, { guard });
 }
 
-/** Whether weights are still pruned after an epoch, whose network is denser than the one asked for and no candidate. */
+/** True if weights are still pruned after an epoch, whose network is denser than the one asked for and no candidate. */
 const prunesAfter = ({ sparsifier, totalSteps, batchesPerEpoch }: Task, epoch: number): boolean =>
   sparsifier?.preserves === 'nothing' && updatesAfter(sparsifier, { step: epoch * batchesPerEpoch, totalSteps });
 

@@ -227,7 +227,7 @@ export interface Everything {
   readonly density?: number;
   /** The images that run; all by default. */
   readonly rows?: number[];
-  /** Whether dense gradients are asked for beside those of the nonzeros; they take another way through the engine. */
+  /** True if dense gradients are asked for beside those of the nonzeros; they take another way through the engine. */
   readonly probing?: boolean;
 }
 

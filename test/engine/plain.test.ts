@@ -24,7 +24,7 @@ const windows = fc.record({
   padding: fc.constantFrom<Padding>('same', 'valid', 1),
 });
 
-/** Whether a window of this size fits; tfjs takes padding in numbers for square ones. */
+/** True if a window of this size fits; tfjs takes padding in numbers for square ones. */
 const fits = (height: number, width: number, [rows, columns]: readonly number[], padding: Padding): boolean =>
   padding === 'same' ||
   (padding === 'valid' && height >= rows && width >= columns) ||

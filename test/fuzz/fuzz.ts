@@ -40,7 +40,7 @@ interface Usage {
   readonly seconds: number;
 }
 
-/** The usage of a process; null where the system does not tell. */
+/** The usage of a process; null if the system does not tell. */
 async function usageOf({ pid }: ChildProcess): Promise<Usage | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');

@@ -65,7 +65,7 @@ describe('a training configuration', () => {
             inSteps,
           );
         } else {
-          expect(problemOf({ ...given, [setting]: value })).to.match(new RegExp(`^${setting} \\S+ applies to`));
+          expect(problemOf({ ...given, [setting]: value })).to.match(new RegExp(`^${setting} \\S+ applies only to`));
         }
       }
     }
@@ -263,7 +263,7 @@ describe('a training configuration', () => {
     [
       'weight noise of another method',
       { method: 'set', sparsity: 0.9, weightNoise: 1e-6 },
-      /weightNoise .* to the method bsr-net only/,
+      /weightNoise .* only to the method bsr-net/,
     ],
     [
       'a first stage of another distribution',
@@ -300,7 +300,7 @@ describe('a training configuration', () => {
       { sparsity: 0.9, maskUpdate: 'instead-of-step', updateInterval: 1 },
       /leaves no step that moves the weights/,
     ],
-    ['β of an objective without it', { beta: 6 }, /beta 6 applies to objectives with a robust term/],
+    ['β of an objective without it', { beta: 6 }, /beta 6 applies only to objectives with a robust term/],
     ['an unknown recipe', { recipe: 'rigll' }, /recipe must be one of bsr-net, .*Did you mean rigl\?/],
     ['a schedule of c without c', { optimizer: 'svrg', agentPrepass: 'published-bsr' }, /Use agentPrepass published/],
     [
@@ -320,7 +320,7 @@ describe('a training configuration', () => {
       { trainingAttack: 'rs-fgsm', steps: 2 },
       /steps 2 applies only to .* training attack pgd .*, got .*trainingAttack rs-fgsm/,
     ],
-    ['steps beside their schedule', { stepsSchedule: '0@0,1@0.5', steps: 2 }, /steps 2 applies to .*0@0,1@0.5/],
+    ['steps beside their schedule', { stepsSchedule: '0@0,1@0.5', steps: 2 }, /steps 2 applies only to .*0@0,1@0.5/],
     [
       'two steps of a one-step attack in a schedule',
       { trainingAttack: 'n-fgsm', stepsSchedule: '0@0,2@0.5' },
@@ -342,7 +342,7 @@ describe('a training configuration', () => {
     [
       'a guard of natural training',
       { objective: 'natural', guard: true },
-      /guard true applies to adversarial objectives/,
+      /guard true applies only to adversarial objectives/,
     ],
     ['milestones of a cosine', { milestones: [1, 2] }, /milestones 1,2 applies only to the schedule multi-step/],
     ['a peak of a cosine', { lrPeak: 0.3 }, /lrPeak 0\.3 applies only to the schedules linear and one-cycle/],

@@ -66,15 +66,15 @@ describe('the settings that keep AGENT from failing', () => {
     [{ agentBounds: [1] }, /two numbers/],
     [
       { agentPrepass: 'published-bsr', agentBounds: [0, 1] },
-      /applies to the optimizer agent with a pre-pass that estimates c/,
+      /applies only to the optimizer agent with a pre-pass that estimates c/,
     ],
     [{ agentSnapshotDelay: 100 }, /agentSnapshotDelay must be below updateInterval.*got 100 and 100/],
-    [{ agentPrepass: 'memory', agentSnapshotDelay: 1 }, /applies to corrections by a snapshot/],
+    [{ agentPrepass: 'memory', agentSnapshotDelay: 1 }, /applies only to corrections by a snapshot/],
     [{ agentPrepass: 'memory', fixedBatches: false }, /batches must keep their images, got fixedBatches false/],
-    [{ agentCoefficient: 'gradients' }, /applies to the optimizer agent with the pre-pass memory/],
-    [{ agentPrepass: 'matched', agentMemoryPrecision: 'bfloat16' }, /applies to the pre-pass memory/],
+    [{ agentCoefficient: 'gradients' }, /applies only to the optimizer agent with the pre-pass memory/],
+    [{ agentPrepass: 'matched', agentMemoryPrecision: 'bfloat16' }, /applies only to the pre-pass memory/],
     [{ method: 'bsr-net', agentSnapshotDelay: 1 }, /methods that change their masks from time to time/],
-    [{ optimizer: 'sgd', agentVariant: 'stable' }, /applies to the optimizers agent, svrg and alpha-svrg/],
+    [{ optimizer: 'sgd', agentVariant: 'stable' }, /applies only to the optimizers agent, svrg and alpha-svrg/],
   ];
   for (const [options, message] of refused) {
     it(`refuse ${JSON.stringify(options)}`, () => {

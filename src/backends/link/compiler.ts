@@ -12,7 +12,7 @@ export interface Compiler {
 /**
  * The C++ compiler: `$CXX`, else the first of c++, g++ and clang++.
  *
- * @throws InputError where there is none, with how to get one
+ * @throws InputError if there is none, with how to get one
  */
 export async function findCompiler(): Promise<Compiler> {
   const candidates = env.CXX ? [env.CXX] : ['c++', 'g++', 'clang++'];

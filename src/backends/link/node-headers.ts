@@ -22,7 +22,7 @@ export function nodeHeaderFolders(): readonly string[] {
 /**
  * The folder of node_api.h.
  *
- * @throws InputError where there is none, with how to get it
+ * @throws InputError if there is none, with how to get it
  */
 export function findNodeHeaders(folders: readonly string[] = nodeHeaderFolders()): string {
   const found = folders.find((folder) => existsSync(join(folder, 'node_api.h')));

@@ -20,11 +20,11 @@ export interface Network {
   readonly values: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
 }
 
-/** What goes beside the tensors, as JSON; with it, what was exported is read back bit by bit. */
+/** The record beside the tensors, as JSON. With it an export is read back bit by bit. */
 export interface NetworkRecord extends Pick<Checkpoint, 'model' | 'config' | 'epoch' | 'step' | 'progress'> {
   /**
    * The kernels stored sparse, each with the positions that are active and nevertheless 0, as freshly grown weights are;
-   * the other active ones are those of the nonzeros. Null where nothing is known: kernels of many zeros become sparse.
+   * the other active ones are those of the nonzeros. Null if nothing is known: kernels of many zeros become sparse.
    */
   readonly sparse: Readonly<Record<string, readonly number[]>> | null;
 }

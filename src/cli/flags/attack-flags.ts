@@ -25,7 +25,7 @@ export const ATTACK_FLAGS = {
 } as const satisfies Flags;
 
 /**
- * The attacks that the flags choose; undefined where they say nothing.
+ * The attacks that the flags choose; undefined if they say nothing.
  *
  * @param open what a name leaves open
  * @throws UsageError if both flags are given, or a name is wrong

@@ -12,7 +12,7 @@ const LONGEST = 100;
  * else.
  *
  * @param name of the flag or setting, for the message
- * @throws UsageError where the text is anything else, or its value is not finite
+ * @throws UsageError if the text is anything else, or its value is not finite
  */
 export function parseNumber(text: string, name: string): number {
   const refuse = (what: string) =>

@@ -9,7 +9,7 @@ import { parseNumber } from './expression.ts';
 /** What a flag takes. Numbers may be arithmetic, lists are separated by commas, and `0..4` is 0,1,2,3,4. */
 interface Values {
   readonly text: string;
-  /** Empty where the flag stands alone. */
+  /** Empty if the flag stands alone. */
   readonly 'optional text': string;
   readonly number: number;
   readonly texts: readonly string[];
@@ -132,7 +132,7 @@ export const CONFIG_FLAGS = {
  * The values of the flags that were given.
  *
  * @param given by name, as the command line held them; other names are left out
- * @throws UsageError where a value is not what the flag takes, or is given twice
+ * @throws UsageError if a value is not what the flag takes, or is given twice
  */
 export function readFlags<F extends Flags>(given: Readonly<Record<string, unknown>>, flags: F): FlagValues<F> {
   const values: Record<string, unknown> = {};
@@ -145,7 +145,7 @@ export function readFlags<F extends Flags>(given: Readonly<Record<string, unknow
 /**
  * The value of one flag, given as text or, in a configuration file, as what it is.
  *
- * @throws UsageError where the value is not what the flag takes
+ * @throws UsageError if the value is not what the flag takes
  */
 export function readFlag(name: string, { kind, whole, several }: Flag, given: unknown): unknown {
   if (several !== undefined && holdsSeveral(kind, given)) {

@@ -25,7 +25,7 @@ export interface OpenedFiles {
 /**
  * The files that flags name. Of a run's folder it is the best checkpoint.
  *
- * @throws InputError where one cannot be read
+ * @throws InputError if one cannot be read
  */
 export async function openFiles({ from: target, 'extra-images': extraImages }: FileFlags): Promise<OpenedFiles> {
   const from = target === undefined ? undefined : (await checkpointFiles(target))[0];

@@ -11,7 +11,7 @@ import { type Flag, type FlagKind, type Flags, type FlagValues, readFlag, readVa
 /** The names of the norms. */
 export const NORMS: readonly string[] = SETTINGS.norm.schema.options;
 
-/** @throws UsageError where it is none */
+/** @throws UsageError if it is none */
 export function readNorm(given: string): NormName {
   const { success, data } = SETTINGS.norm.schema.safeParse(given);
   if (!success) throw new UsageError(`--norm must be one of ${SETTINGS.norm.schema.options.join(', ')}, got ${given}.`);
@@ -111,7 +111,7 @@ export const namesFor =
     return several ? '--seeds' : flagOf(setting);
   };
 
-/** Whether one value of a setting is a list. */
+/** True if one value of a setting is a list. */
 const isList = (name: string): boolean => NAMES.includes(name as Setting) && SCHEMAS[name as Setting].type === 'array';
 
 /** The settings of a sweep as what all runs share and what they differ in: lists of several values. */
@@ -154,7 +154,7 @@ const isContent = (name: string, value: unknown): boolean =>
  * The settings in a JSON or YAML file, where numbers may be written as arithmetic, and the flags that the file gives. Names
  * are written as in a configuration (`batchSize`) or as on the command line (`batch-size`).
  *
- * @throws UsageError where the file is missing, or is not a record
+ * @throws UsageError if the file is missing, or is not a record
  */
 export async function readConfigFile<F extends Flags>(
   path: string,

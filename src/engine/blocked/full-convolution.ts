@@ -141,7 +141,7 @@ interface Addresses {
 
 /** A kernel that has every weight as the kernels on blocks read it for one geometry. */
 export class FullKernel {
-  /** Whether its convolutions run by Winograd's algorithm. */
+  /** True if its convolutions run by Winograd's algorithm. */
   readonly winograd: boolean;
   readonly #heap: Heap;
   readonly #geometry: Geometry;

@@ -169,5 +169,5 @@ export function allocatePartials(
 /** Nonzeros of a kernel whose sums stay in the second-level cache beside a task's activations. */
 const LIGHT = 32768;
 
-/** Whether a kernel's gradient should be computed task by task. */
+/** True if a kernel's gradient should be computed task by task. */
 export const isLight = (nonzeros: number): boolean => nonzeros <= LIGHT;

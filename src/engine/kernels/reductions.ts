@@ -25,7 +25,7 @@ interface Middle {
   readonly inner: number;
 }
 
-/** Calls `use` with x as [outer, length, inner]; undefined where x cannot be brought into that form. */
+/** Calls `use` with x as [outer, length, inner]; undefined if x cannot be brought into that form. */
 function withMiddle(
   backend: EngineBackend,
   x: TensorInfo,
@@ -98,7 +98,7 @@ interface Attributes {
   readonly keepDims?: boolean;
 }
 
-/** Whether all but the channels of images in blocks is reduced. */
+/** True if all but the channels of images in blocks is reduced. */
 const leavesChannels = (shape: readonly number[], axes: readonly number[], form: Form): boolean =>
   shape.at(-1) === form.shape[3] && shape.every((_, i) => axes.includes(i) === i < shape.length - 1);
 

@@ -42,7 +42,7 @@ function copied(backend: EngineBackend, x: TensorInfo, shape: readonly number[],
   return y;
 }
 
-/** x with its dimensions in another order; undefined where the kernel has no room for them. */
+/** x with its dimensions in another order; undefined if the kernel has no room for them. */
 export function transposed(backend: EngineBackend, x: TensorInfo, order: readonly number[]): TensorInfo | undefined {
   if (!isHeapType(x.dtype)) return undefined;
   const strides = rowMajor(x.shape);

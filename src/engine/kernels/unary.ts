@@ -41,7 +41,7 @@ const RELU6: Bounds = { low: 0, high: 6 };
 
 const MOVES_ZERO: ReadonlySet<Operation> = new Set(['Rsqrt', 'Reciprocal', 'Exp', 'Log', 'Sigmoid', 'Softplus']);
 
-/** Whether f(0) = 0, as the zeros in blocks ask for. */
+/** True if f(0) = 0, as the zeros in blocks ask for. */
 function keepsZero(operation: Operation, { low, high }: Bounds): boolean {
   if (operation === 'Step') return low === 0;
   if (operation === 'ClipByValue') return low <= 0 && high >= 0;

@@ -56,7 +56,7 @@ const problem = (info: backend_util.Conv2DInfo): Problem | null =>
     ? null
     : { windows: windowsOf(info), inputs: info.inChannels, outputs: info.outChannels, shape: info.outShape };
 
-/** One of tfjs's convolutions, depthwise or not; null where it is not ours: channels first, or empty. */
+/** One of tfjs's convolutions, depthwise or not; null if it is not ours: channels first, or empty. */
 export function convolutionOf(
   inputShape: readonly number[],
   filterShape: readonly number[],
@@ -76,7 +76,7 @@ export function convolutionOf(
   return filterShape[2] === info.inChannels ? problem(info) : null;
 }
 
-/** One of tfjs's poolings; null where it is empty. */
+/** One of tfjs's poolings; null if it is empty. */
 export function poolingOf(
   inputShape: readonly number[],
   { filterSize, strides, pad, dimRoundingMode }: PoolAttributes,

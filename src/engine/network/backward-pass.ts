@@ -14,9 +14,9 @@ export type Wants = 'images' | 'parameters';
 /** One contribution to the gradient of a value. */
 export interface Contribution {
   readonly place: Place;
-  /** Whether the place holds nothing else, so that it may be written over. */
+  /** True if the place holds nothing else, so that it may be written over. */
   readonly owned: boolean;
-  /** Whether the value's ReLU has already been applied. */
+  /** True if the value's ReLU has already been applied. */
   readonly masked: boolean;
   /** Images a task of the kernel that wrote it; who reads a local place must have as many. */
   readonly images?: number;
@@ -104,12 +104,12 @@ export class Backward {
     return terms[0];
   }
 
-  /** Whether an op that writes the only contribution to the gradient of `value` should apply its ReLU. */
+  /** True if an op that writes the only contribution to the gradient of `value` should apply its ReLU. */
   masks(value: Value): boolean {
     return value.relu && this.only(value);
   }
 
-  /** Whether one node alone reads `value`. */
+  /** True if one node alone reads `value`. */
   only(value: Value): boolean {
     return this.#graph.consumers[value.id] === 1;
   }
@@ -131,7 +131,7 @@ export class Backward {
     return this.#local.has(value) ? this.builder.localActivations(layout, images) : this.builder.activations(layout);
   }
 
-  /** Whether only the node that made `value` reads the gradient that the batch norm after it writes, in the chain that does. */
+  /** True if only the node that made `value` reads the gradient that the batch norm after it writes, in the chain that does. */
   passes(value: Value): boolean {
     const node = this.#producers.get(value);
     if (this.options.norm === 'folded') return this.#local.has(value);

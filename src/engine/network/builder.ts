@@ -168,7 +168,7 @@ export class Builder {
     else this.#released.push(place);
   }
 
-  /** Whether all but one have read what a place holds, so that this one may write over it; not while steps after the chain are to read. */
+  /** True if all but one have read what a place holds, so that this one may write over it; not while steps after the chain are to read. */
   isLeft({ users, arena }: Place): boolean {
     return users === 1 && arena !== 'saved' && this.#deferred.length === 0;
   }

@@ -15,7 +15,7 @@ import {
 export interface Value {
   readonly id: number;
   readonly layout: Layout;
-  /** Whether these are the outputs of a ReLU, whose signs are kept. */
+  /** True if these are the outputs of a ReLU, whose signs are kept. */
   readonly relu: boolean;
 }
 

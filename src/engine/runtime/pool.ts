@@ -79,7 +79,7 @@ export class Pool {
     this.#work = worker({ module, memory: heap.memory, kernels: KERNELS, thread: 0 });
   }
 
-  /** Whether jobs can still be run. */
+  /** True if jobs can still be run. */
   get usable(): boolean {
     return this.#broken === undefined;
   }

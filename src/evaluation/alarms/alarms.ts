@@ -41,14 +41,14 @@ export interface Probe {
   readonly logits: Float32Array;
   /** The logits of the same images, computed a second time. */
   readonly logitsAgain: Float32Array;
-  /** Whether the model has a gradient. Without one, the fields about gradients and the unbounded attack say nothing. */
+  /** True if the model has a gradient. Without one, the fields about gradients and the unbounded attack say nothing. */
   readonly differentiable: boolean;
-  /** Whether the model took a gradient while it classified. */
+  /** True if the model took a gradient while it classified. */
   readonly differentiates: boolean;
   /** Images whose input gradient of the cross-entropy is zero in every pixel, or not finite in some. */
   readonly zeroGradients: number;
   readonly nonFiniteGradients: number;
-  /** Whether the gradient is the one that the outputs follow; null if the model has no gradient. */
+  /** True if the gradient is the one that the outputs follow; null if the model has no gradient. */
   readonly gradientCheck: GradientCheck | null;
   /** Images right under an attack that may set every pixel anywhere, of the images right without it. */
   readonly unbounded: { readonly correct: number; readonly n: number };
@@ -58,7 +58,7 @@ export interface Evidence {
   readonly classes: number;
   /** Predicted class of every image without attack; −1 where an output was not a number. */
   readonly predictions: Int32Array;
-  /** Whether what a model returned were probabilities, of which logarithms were attacked. */
+  /** True if what a model returned were probabilities, of which logarithms were attacked. */
   readonly returnsProbabilities: boolean;
   readonly attacks: readonly AttackEvidence[];
   /** A short attack without gradients on images that every attack left right; null if it was not run. */
@@ -284,11 +284,11 @@ export type AlarmName = keyof typeof ALARMS;
 /** Attacks of one family differ in their number of steps. */
 const familyOf = ({ kind }: AttackEvidence): string => (kind === 'fgsm' ? 'pgd' : kind);
 
-/** Whether the attack of a name takes no gradients. */
+/** True if the attack of a name takes no gradients. */
 const isBlackBox = (name: string): boolean =>
   Object.hasOwn(attackRows, name) && !attackRows[name as AttackName].needsGradients;
 
-/** Whether an attack, or a part of a cascade, takes no gradient. */
+/** True if an attack, or a part of a cascade, takes no gradient. */
 export const needsNoGradient = (spec: AttackSpec): boolean =>
   isBlackBox(spec.kind) || (spec.kind === 'autoattack' && spec.version === 'standard');
 
@@ -329,5 +329,5 @@ const inUnitInterval = (rows: readonly Float32Array[]): boolean =>
 const isDistribution = (row: Float32Array): boolean =>
   isInUnitInterval(row) && Math.abs(row.reduce((total, value) => total + value, 0) - 1) <= 1e-4;
 
-/** Whether two outputs are equal, or both NaN. */
+/** True if two outputs are equal, or both NaN. */
 const isSame = (a: number, b: number): boolean => a === b || (Number.isNaN(a) && Number.isNaN(b));

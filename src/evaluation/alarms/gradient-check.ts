@@ -19,7 +19,7 @@ export interface GradientCheck {
   readonly wrong: number;
 }
 
-/** Whether so many images disagree with their gradients that attacks cannot rely on them. */
+/** True if so many images disagree with their gradients that attacks cannot rely on them. */
 export const isWrong = ({ checked, wrong }: Pick<GradientCheck, 'checked' | 'wrong'>): boolean =>
   wrong > Math.max(1, 0.25 * checked);
 

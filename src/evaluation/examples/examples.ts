@@ -73,7 +73,7 @@ export interface ExamplesOptions extends ModelOptions, Pick<EvaluateOptions, 'no
 
 const DEFAULT_ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce' };
 
-/** Whether the attack turned an image that was right. */
+/** True if the attack turned an image that was right. */
 export const fell = ({ label, before, after }: Example): boolean => before === label && after !== label;
 
 /**

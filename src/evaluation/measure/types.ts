@@ -25,7 +25,7 @@ export interface MeasureOptions {
   readonly batchSize?: number;
   /** Use only so many images, balanced over the classes. */
   readonly limit?: number;
-  /** Whether the model turned out to return probabilities; asked after the attacks. */
+  /** True if the model turned out to return probabilities; asked after the attacks. */
   readonly returnsProbabilities?: () => boolean;
   /** Called with the accuracy without attack, before any attack; may throw to stop. */
   readonly onClean?: (clean: Accuracy) => Promise<void>;
@@ -89,7 +89,7 @@ export interface BatchExamples {
   readonly samples: readonly number[];
   /** [batch, height, width, channels], borrowed. */
   readonly adversarial: Tensor4D;
-  /** Whether the model still classifies each right. */
+  /** True if the model still classifies each right. */
   readonly survived: readonly boolean[];
 }
 

@@ -19,7 +19,7 @@ const LOW_ACCURACY = 0.8;
 /**
  * Compares the accuracy without attack with the one that is known, and suggests another preprocessing where it is off.
  *
- * @throws InputError where it is off
+ * @throws InputError if it is off
  */
 export async function holdAgainst(
   clean: Accuracy,

@@ -33,7 +33,7 @@ export type Layout = (typeof LAYOUTS)[number];
  * A model with its preprocessing: a function from pixels in [0, 1], [batch, height, width, channels], to the logits of the
  * data set's labels. Where a model returns probabilities, their logarithms are taken and `onProbabilities` is called once.
  *
- * @param classes of the data set; null where none is known: the outputs are then as many as the model's
+ * @param classes of the data set; null if none is known: the outputs are then as many as the model's
  */
 export function preprocessed(
   model: AttackedModel,
@@ -83,10 +83,10 @@ function shifted(outputs: Tensor2D, offset: number | undefined, classes: number 
   return tf.concat([tf.slice(outputs, [0, from], [-1, count - from]), tf.slice(outputs, [0, 0], [-1, from])], 1);
 }
 
-/** Whether nothing is done to pixels or outputs. */
+/** True if nothing is done to pixels or outputs. */
 export const isPlain = (preprocessing: Preprocessing): boolean => flagsOf(preprocessing) === '';
 
-/** The flags of the command line that ask for a preprocessing; empty where it does nothing. */
+/** The flags of the command line that ask for a preprocessing; empty if it does nothing. */
 export function flagsOf({ bounds, mean, std, channels, layout, labelOffset, outputs }: Preprocessing): string {
   const list = (values: readonly number[]) => values.map((value) => Number(value.toFixed(4))).join(',');
   return [

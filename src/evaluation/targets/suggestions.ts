@@ -28,7 +28,7 @@ const CUSTOMARY: readonly Preprocessing[] = [
 /**
  * The usual alternative under which a model is right most often on 500 test images: pixels in 0–1, 0–255 or ±1,
  * normalised by the data set's mean and deviation or by ImageNet's, channels in the order BGR, axes in the order NCHW,
- * labels shifted by one. Null where none does clearly better than what was given.
+ * labels shifted by one. Null if none does clearly better than what was given.
  */
 export async function suggestPreprocessing(target: Target, dataset: Dataset): Promise<Suggestion | null> {
   const given = target.record.preprocessing ?? {};

@@ -17,10 +17,10 @@ export interface Target {
   readonly classify: Classifier;
   /** Returns a classifier of the same model with another preprocessing. */
   readonly preprocessedBy: (preprocessing: Preprocessing) => Classifier;
-  /** Whether the model turned out to return probabilities, of which `classify` gives the logarithms. */
+  /** True if the model turned out to return probabilities, of which `classify` gives the logarithms. */
   readonly returnsProbabilities: () => boolean;
   readonly record: EvaluatedTarget;
-  /** [height, width, channels] of one image, and the number of classes; null where the model does not say. */
+  /** [height, width, channels] of one image, and the number of classes; null if the model does not say. */
   readonly inputShape: PixelShape | null;
   readonly classes: number | null;
   /** What it was trained on and against, as far as that is known. */

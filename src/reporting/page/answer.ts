@@ -35,7 +35,7 @@ export interface Loss {
   readonly to: SummaryCell;
   /** The difference in points of per cent; positive if accuracy falls. */
   readonly points: number;
-  /** Multiply-adds of the sparser network over those of the other; null where they are not known. */
+  /** Multiply-adds of the sparser network over those of the other; null if they are not known. */
   readonly share: number | null;
 }
 

@@ -239,7 +239,7 @@ export interface CurvePoint extends Point {
 }
 
 export interface CurveOptions {
-  /** Whether the values are accuracies. */
+  /** True if the values are accuracies. */
   readonly percent: boolean;
   /** Ends of the axes, shared by the charts that stand side by side; left out, a chart fits its own points. */
   readonly x?: readonly [number, number];

@@ -76,9 +76,9 @@ export interface Column<Row> {
 }
 
 export interface TableOptions {
-  /** Whether a reader with scripts can sort it. */
+  /** True if a reader with scripts can sort it. */
   readonly sortable?: boolean;
-  /** Whether a phone shows each row as a block, its cells under one another. */
+  /** True if a phone shows each row as a block, its cells under one another. */
   readonly stacks?: boolean;
 }
 

@@ -56,7 +56,7 @@ const NO_CORRECTION: StepCorrection = { correction: null, costs: NO_COSTS };
 
 /**
  * The correction of the step at a position of the epoch: u, g̃, their factor, and the maps onto the current structures. Weights
- * grown since the snapshot get none. Null where nothing is corrected.
+ * grown since the snapshot get none. Null if nothing is corrected.
  *
  * @param batch borrowed; the one at the position
  * @returns u belongs to the state, g̃ to the caller (`disposeCorrection`)

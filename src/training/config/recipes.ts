@@ -183,7 +183,7 @@ export function settingsOfRecipe(name: RecipeName, given: TrainOptions): TrainOp
   };
 }
 
-/** Whether a data set has the images that the networks of the papers are made for. */
+/** True if a data set has the images that the networks of the papers are made for. */
 function isSmallPhotos(dataset: keyof typeof datasets): boolean {
   const { source } = datasets[dataset];
   return source.kind === 'files' && source.imageShape.join() === '32,32,3';

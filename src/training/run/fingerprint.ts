@@ -22,7 +22,7 @@ export async function sha256OfFile(path: string): Promise<string> {
 /**
  * The file that a configuration names by its content.
  *
- * @param path what was given; absent where the user has named none
+ * @param path what was given; absent if the user has named none
  * @param what it is, and `option` that names it, for messages
  * @throws InputError if none is given, or one of another content
  */

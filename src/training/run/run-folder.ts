@@ -89,7 +89,7 @@ export async function readRunConfig(path: string): Promise<TrainConfig | null> {
 /**
  * Looks at the folder that a run is to go to, and changes nothing.
  *
- * @returns whether there is a checkpoint to go on from; a run stopped before its first one starts again
+ * @returns true if there is a checkpoint to go on from; a run stopped before its first one starts again
  * @throws UsageError if the folder holds a run and none is resumed, or one of other training
  */
 export async function inspectRunFolder(
@@ -190,7 +190,7 @@ export interface Position {
 const AFTER_CHECKPOINT: ReadonlySet<string> = new Set(['guard', 'collapse', 'epoch']);
 
 /**
- * Whether an event happened before the checkpoint at `position` was written. The end of a run happens again.
+ * True if an event happened before the checkpoint at `position` was written. The end of a run happens again.
  *
  * @param collapses how often the run had gone back before the event
  */
@@ -242,7 +242,7 @@ export async function cutMetrics({ metrics }: RunFolder, epochs: number, guard: 
 }
 
 /**
- * Whether the last event of a run is its end. It follows the last checkpoint, so a process that was killed between the
+ * True if the last event of a run is its end. It follows the last checkpoint, so a process that was killed between the
  * two leaves a complete run without it.
  */
 export async function hasEndEvent(folder: RunFolder): Promise<boolean> {

@@ -11,7 +11,7 @@ export interface Graph {
   readonly input: EndRecord;
   /** The name of the logits. */
   readonly output: string;
-  /** The number of classes; null where the file does not say. */
+  /** The number of classes; null if the file does not say. */
   readonly classes: number | null;
   /** The activation that ended the graph, and was left out. */
   readonly activation: Squashing | null;

@@ -15,9 +15,9 @@ export interface Value {
   readonly type: ElementType;
   /** The numbers in row-major order; null if only the backend has them. */
   readonly numbers: Numbers | null;
-  /** float32 or bool; null where only memory has the numbers. */
+  /** float32 or bool; null if only memory has the numbers. */
   readonly tensor: Tensor | null;
-  /** Whether axis 1 of `shape` is the last axis of the tensor. */
+  /** True if axis 1 of `shape` is the last axis of the tensor. */
   readonly channelsLast: boolean;
 }
 
