@@ -24,7 +24,7 @@ export interface CommonOptions {
 export interface AttackRow {
   readonly build: (options: CommonOptions) => Attack;
   readonly options: OptionTable & { readonly norm: NormOption<NormName> };
-  /** Whether it differentiates the model. */
+  /** True if it differentiates the model. */
   readonly needsGradients: boolean;
   /**
    * The number that a name such as `pgd-20` sets, and what evaluations take if the name has none. Null for an attack that

@@ -22,7 +22,7 @@ import type { Attack, AttackedModel, AttackProgress, Bounds, Cost, GivenGoal, Go
 export interface CascadeResult {
   /** [batch, height, width, channels]; owned by the caller. */
   readonly adversarial: Tensor4D;
-  /** For `clean` and each attack, in order, whether each image does not meet the goal after it and all before. */
+  /** The images that still resist after `clean` and after each attack in turn: true if an image does not meet the goal yet. */
   readonly standing: Readonly<Record<string, readonly boolean[]>>;
   /** What `clean` and each attack asked of the model, the check of its results included. */
   readonly cost: Readonly<Record<string, Cost>>;
@@ -31,7 +31,7 @@ export interface CascadeResult {
 /** Attacks in a row, as one attack. */
 export interface Cascade extends Attack {
   readonly attacks: readonly Attack[];
-  /** As `perturb`, with what each attack did. */
+  /** Runs the cascade like `perturb`, and also returns what each attack did. */
   readonly run: (
     model: AttackedModel,
     images: Tensor4D,
@@ -61,18 +61,18 @@ export type CascadeOptions = OptionsOf<typeof CASCADE_OPTIONS>;
  */
 export function cascade(attacks: readonly Attack[], options: CascadeOptions = {}): Cascade {
   const { name, bounds } = readOptions('cascade', options, CASCADE_OPTIONS);
-  if (attacks.length === 0) throw new InputError('A cascade is made of at least one attack; none came.');
+  if (attacks.length === 0) throw new InputError('A cascade needs at least one attack, got an empty list.');
   const [{ norm, epsilon }] = attacks;
   attacks.forEach((attack, i) => {
     if (attack.norm !== norm || attack.epsilon !== epsilon) {
       throw new InputError(
-        `The attacks of a cascade have one norm and epsilon; ${norm} ${epsilon} (${attacks[0].name}) and ` +
-          `${attack.norm} ${attack.epsilon} (${attack.name}) came.`,
+        `All attacks of a cascade must have the same norm and epsilon, got ${norm} ${epsilon} (${attacks[0].name}) and ` +
+          `${attack.norm} ${attack.epsilon} (${attack.name}). Make a cascade for each norm and epsilon.`,
       );
     }
     if (attack.name === 'clean' || attacks.findIndex((other) => other.name === attack.name) !== i) {
       throw new InputError(
-        `The attacks of a cascade have different names, none of them clean; ${attacks.map((one) => one.name)} came.`,
+        `The attacks of a cascade must have different names, and none may be called clean, got ${attacks.map((one) => one.name)}. Give names with the option name.`,
       );
     }
   });

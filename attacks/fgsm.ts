@@ -12,7 +12,7 @@ export const FGSM_OPTIONS = {
   norm: normAmong(everyNorm, 'linf'),
   /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
   epsilon: radius,
-  /** Whether the step starts at a random point of the ball (Wong et al. 2020); default false. */
+  /** True if the step starts at a random point of the ball (Wong et al. 2020); default false. */
   randomStart: flag(false),
   /** The length of the step in the norm; default epsilon, from a random start 1.25 · epsilon. */
   stepSize: stepLength(

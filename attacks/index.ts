@@ -1,3 +1,4 @@
+// The entry `equipoise/attacks`.
 export { InputError } from '../src/core/errors.ts';
 export { foldIn, type Key, seedKey } from '../src/core/key.ts';
 export { registerGradients } from '../src/ops/gradients.ts';

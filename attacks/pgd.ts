@@ -41,7 +41,7 @@ export const STEP_OPTIONS = {
 
 export const PGD_OPTIONS = {
   ...STEP_OPTIONS,
-  /** Whether an attempt starts at a random point of the ball, or at the image; default true. */
+  /** True if an attempt starts at a random point of the ball, or at the image; default true. */
   randomStart: flag(true),
   /** Attempts at each image, each from another random start; default 1. */
   restarts: count(1),

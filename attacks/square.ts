@@ -22,7 +22,7 @@ export const SQUARE_OPTIONS = {
   queries: count(5000),
   /** The share p of pixels that the first squares cover, above 0 and at most 1; default 0.8. */
   initialShare: positive(0.8),
-  /** Whether the schedule of p is that of 10,000 queries shrunk to `queries`, or its beginning; default false. */
+  /** True if the schedule of p is that of 10,000 queries shrunk to `queries`, or its beginning; default false. */
   rescale: flag(false),
   /** Attempts at each image, each with other random numbers; default 1. */
   restarts: count(1),
@@ -68,7 +68,7 @@ export function square(options: SquareOptions): Attack {
 
 const HALVINGS = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000] as const;
 
-/** By how much p has shrunk at a query of 10,000. */
+/** The factor by which p has shrunk at a query, of 10,000. */
 const shrinking = (query: number): number => 2 ** HALVINGS.filter((at) => query > at).length;
 
 interface RandomSearch {

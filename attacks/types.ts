@@ -41,7 +41,7 @@ export interface Loss {
    * @param cleanLogits logits of the unperturbed images; given to losses with `needsCleanLogits`
    */
   (logits: Tensor2D, goal: Goal, cleanLogits?: Tensor2D): Tensor1D;
-  /** Whether the loss compares with the clean logits, which may cost a forward pass. */
+  /** True if the loss compares with the clean logits, which may cost a forward pass. */
   readonly needsCleanLogits?: boolean;
 }
 
@@ -78,11 +78,11 @@ export interface PerturbOptions {
   readonly start?: Tensor4D;
   /** `evaluate` (default) drops solved samples and stacks restarts; `train` always runs every step. */
   readonly mode?: 'evaluate' | 'train';
-  /** Told, possibly several times, what has been spent since it was told last. */
+  /** Called, possibly several times, with the cost since the last call. */
   readonly onCost?: (cost: Cost) => void;
-  /** Told how many images' gradients were not finite, each time that some were. */
+  /** Called with the number of images whose gradients were not finite, each time that there are some. */
   readonly onNonFinite?: (gradients: number) => void;
-  /** Told after every step how far the attack is. */
+  /** Called after every step with the progress of the attack. */
   readonly onProgress?: (progress: AttackProgress) => void;
   /** Stops the attack, which then throws the signal's reason before its next call of the model. */
   readonly signal?: AbortSignal;

@@ -1,3 +1,4 @@
+// Runs test suites in a copy of the package in which other backends are installed.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

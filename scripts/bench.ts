@@ -1,8 +1,9 @@
 // Times the engine, alone or beside PyTorch, SparseProp and tfjs-backend-wasm, all sides taking turns in one run.
 //
-//   npm run bench -- [--python PYTHON] [--tfjs-wasm FOLDER] [--write docs/performance.md] [--only network,layers] …
+//   npm run bench -- [--python PYTHON] [--tfjs-wasm FOLDER] [--write docs/performance/figures.md] [--only network,layers] …
 //
-// docs/performance.md says what is measured and how to set up the other sides.
+// docs/performance/method.md says what is measured and how to set up the other sides. How the figures compare with the targets in
+// bench/targets.ts is printed below each section, and is not written into the page.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os';
@@ -66,6 +67,10 @@ function refusal(error: unknown): string {
   return error.message;
 }
 
+/** Targets are set for these conditions only. */
+const judged = threads === 2 && batch === 128 && width === 1 && kernels !== 'simd';
+const verdicts: string[] = [];
+
 const folder = mkdtempSync(join(tmpdir(), 'equipoise-bench-'));
 const rivals: Rival[] = [];
 const rival = async (starting: Promise<Rival>): Promise<Rival> => {
@@ -83,7 +88,7 @@ try {
     threads,
     sparsities: options.sparsity.split(',').map(Number),
     build,
-    standard: threads === 2 && batch === 128 && width === 1 && kernels !== 'simd',
+    judge: (figure, verdict) => void (judged && verdicts.push(`  ${figure}: ${verdict}`)),
     python,
     pythonPath: options.python,
     tfjsWasm: wasm,
@@ -105,6 +110,8 @@ try {
     const footer = `${machine}; kernels ${kernels}, ${threads} threads, ${section.conditions(context)}; load average before it ${load}.`;
     const text = `${figures}\n\n${footer}`;
     console.log(`${text}\n`);
+    const reached = verdicts.splice(0);
+    if (reached.length > 0) console.log(`Targets:\n${reached.join('\n')}\n`);
     console.error(`${section.name}: ${seconds} s`);
     if (options.write) {
       const page = readFileSync(options.write, 'utf8');

@@ -1,7 +1,7 @@
 // Does AGENT help? Makes the runs of docs/study-plan.md that are missing, then its tables; stopped anywhere, it goes on
 // from there.
 //
-//   npm run study [-- --out runs/study --data FOLDER --jobs 2 --revectorize --docs docs/results.md]
+//   npm run study [-- --out runs/study --data FOLDER --jobs 2 --revectorize --docs docs/results/does-agent-help.md]
 //   npm run study -- --plan      prints the configurations of the runs that are determined so far
 //   npm run study -- --tables    only writes the tables and the page of what is done
 

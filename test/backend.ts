@@ -1,3 +1,4 @@
+// Chooses the backend that tests run on.
 import { env } from 'node:process';
 // Some suites make models before any backend is started.
 import '@tensorflow/tfjs-backend-cpu';

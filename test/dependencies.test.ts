@@ -10,7 +10,7 @@ const readJson = (path: string) => JSON.parse(readFileSync(join(root, path), 'ut
 interface LockedPackage {
   readonly dev?: boolean;
   readonly hasInstallScript?: boolean;
-  /** Absent where it is the registry that npm is set to. */
+  /** Absent if it is the registry that npm is set to. */
   readonly resolved?: string;
   readonly integrity?: string;
 }

@@ -1,3 +1,4 @@
+// Reads the reference vectors in test/golden.
 import { readFileSync } from 'node:fs';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';

@@ -21,7 +21,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['backends', 'cli'],
 ];
 const SIBLINGS = ['sweeps → reporting', 'cli → backends'];
-/** Only what chooses a backend may load the engine. */
+/** The folders that may load the engine: those that choose a backend. */
 const USE_ENGINE = ['engine', 'backends', 'cli'];
 /** Folders that run in browsers. */
 const WITHOUT_NODE = ['core', 'ops', 'attacks'];

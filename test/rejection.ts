@@ -1,3 +1,4 @@
+// The error that a promise is rejected with.
 import { expect } from 'chai';
 
 /** The error that a promise ends with; fails if it does not. */

@@ -73,6 +73,6 @@ export const disposeGoal = (goal: Goal): void => {
   goal.labels?.dispose();
 };
 
-/** Whether a predicted class is what the goal asks for. */
+/** True if a predicted class is what the goal asks for. */
 export const meets = (kind: Goal['kind'], wanted: number, predicted: number): boolean =>
   (predicted === wanted) === (kind === 'targeted');

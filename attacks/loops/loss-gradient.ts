@@ -1,3 +1,4 @@
+// The loss of an attack and its gradient with respect to the images.
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../src/core/errors.ts';
@@ -34,8 +35,10 @@ export const lossAndLogits = (
 function lossValues(loss: Loss, logits: Tensor2D, goal: Goal, cleanLogits?: Tensor2D): Tensor1D {
   const values = loss(logits, goal, cleanLogits);
   if (!(values instanceof tf.Tensor) || values.rank !== 1 || values.shape[0] !== logits.shape[0]) {
-    const came = values instanceof tf.Tensor ? `[${(values as Tensor1D).shape}]` : String(values);
-    throw new InputError(`A loss returns one value a sample, [${logits.shape[0]}]; ${came} came.`);
+    const got = values instanceof tf.Tensor ? `[${(values as Tensor1D).shape}]` : String(values);
+    throw new InputError(
+      `A loss must return one value per sample, a tensor of shape [${logits.shape[0]}], got ${got}.`,
+    );
   }
   return values;
 }

@@ -26,7 +26,7 @@ export interface Problem {
   readonly start?: Float32Array;
   readonly mode: 'evaluate' | 'train';
   readonly spend: (cost: Cost) => void;
-  /** Told how many images' gradients were not finite. */
+  /** Called with the number of images whose gradients were not finite. */
   readonly onNonFinite?: (gradients: number) => void;
   /** Awaited before every call of the model: lets timers and Ctrl-C in, and throws if the attack is to stop. */
   readonly turn: () => Promise<void>;
@@ -120,7 +120,9 @@ export async function readProblem(
 
 export function samplesOf({ samples }: Pick<PerturbOptions, 'samples'>, batch: number): readonly number[] {
   if (samples && (samples.length !== batch || !samples.every(Number.isSafeInteger))) {
-    throw new InputError(`samples are the ${batch} images' numbers in their data set; ${samples.length} came.`);
+    throw new InputError(
+      `samples must hold one data-set index for each of the ${batch} images, got ${samples.length}.`,
+    );
   }
   return samples ?? Array.from({ length: batch }, (_, i) => i);
 }

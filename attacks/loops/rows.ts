@@ -1,3 +1,4 @@
+// Takes and replaces rows of batches of tensors.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 

@@ -16,16 +16,16 @@ import {
 
 /** What became of an attempt. */
 export interface Outcome extends Attempt {
-  /** Whether its image needs no further attempt. */
+  /** True if its image needs no further attempt. */
   readonly success: boolean;
-  /** By which attempts at an image are compared; the highest is kept. */
+  /** The score by which attempts at an image are compared; the attempt with the highest score is kept. */
   readonly score: number;
   readonly adversarial: Float32Array;
 }
 
 /** An attack as attempts at images, each judged by itself. */
 export interface Search extends Attacker {
-  /** Whether it searches the smallest perturbation, and so leaves images alone that meet the goal, in both modes. */
+  /** True if it searches the smallest perturbation, and so leaves images alone that meet the goal, in both modes. */
   readonly smallest?: true;
   /** Attempts at an image, at most. */
   readonly attempts: (problem: Problem, clean: Clean) => number;
@@ -85,7 +85,7 @@ export function ledger() {
   const outcomes: Outcome[] = [];
   const firstSuccess = new Map<number, number>();
   return {
-    /** Whether an attempt can still count. */
+    /** True if an attempt can still count. */
     isOpen: ({ image, restart }: Attempt): boolean => restart < (firstSuccess.get(image) ?? Number.POSITIVE_INFINITY),
     settle(outcome: Outcome): void {
       const { image, restart, success } = outcome;

@@ -30,7 +30,7 @@ export interface Stack {
   readonly region: Region;
   /** Asks the model about the iterates: losses, and predicted classes. */
   look(): Promise<{ readonly loss: Float32Array; readonly predictions: readonly number[] }>;
-  /** As `look`, and keeps the gradient of the loss. */
+  /** Does what `look` does, and keeps the gradient of the loss. */
   lookAndDifferentiate(): Promise<{ readonly loss: Float32Array; readonly predictions: readonly number[] }>;
   /** Keeps the gradient of the loss at the iterates, and reads nothing. */
   differentiate(): Promise<void>;
@@ -173,7 +173,7 @@ function firstIterates(
   return tf.tidy(() => region.project(tf.tensor4d(first, [rows.length, ...imageShape(shape)])));
 }
 
-/** For each row of a stack the iterate of highest loss so far. It owns its tensor until `dispose`. */
+/** Keeps the iterate with the highest loss so far for each row of a stack. It owns its tensor until `dispose`. */
 export function bestIterates() {
   let best: { readonly adversarial: Tensor4D; readonly loss: Float32Array } | undefined;
   return {

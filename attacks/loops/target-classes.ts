@@ -1,7 +1,8 @@
+// Chooses the classes that a targeted search aims at.
 import type { ReadGoal } from './goals.ts';
 import type { Attempt, Clean, Problem } from './problem.ts';
 
-/** For every image the classes to aim at, those of the highest clean logits first; given targets, these alone. */
+/** The classes to aim at for every image, those with the highest clean logits first. If the goal has targets, these alone. */
 export function rankTargets({ goal }: Problem, { logits, classes }: Clean): readonly (readonly number[])[] {
   return Array.from(goal.classes, (wanted, image) => {
     if (goal.kind === 'targeted') return [wanted];

@@ -32,13 +32,13 @@ export interface RobustAccuracyOptions {
   /** The images' numbers in their data set, each with a random stream of its own; default 0 … n − 1. */
   readonly samples?: readonly number[];
   /**
-   * Whether each attack runs only on images that all before it left standing, so that `perAttack` is what is left after
+   * True if each attack runs only on images that all before it left standing, so that `perAttack` is what is left after
    * it; default false: each on every image that is classified right.
    */
   readonly cascade?: boolean;
-  /** Told after every batch how many of the n images are done. */
+  /** Called after every batch with the number of images that are done. */
   readonly onProgress?: (done: number, n: number) => void;
-  /** Told after every step of an attack how far it is with its batch. */
+  /** Called after every step of an attack with its progress in the batch. */
   readonly onAttackProgress?: (progress: AttackProgress) => void;
   /** Stops the measurement, which then throws the signal's reason before its next call of the model. */
   readonly signal?: AbortSignal;
@@ -59,15 +59,15 @@ export interface RobustAccuracy {
   readonly n: number;
   /** The share of images classified right as they are. */
   readonly clean: number;
-  /** For each attack the share classified right as they are *and* under that attack, in a cascade also all before. */
+  /** The accuracy under each attack: the share of images that are right clean and under that attack. In a cascade they must also be right under all attacks before it. */
   readonly perAttack: Readonly<Record<string, number>>;
   /** The share classified right as they are and under every attack. */
   readonly union: number;
-  /** For each image whether it counts in `clean`. */
+  /** True for each image that counts in `clean`. */
   readonly correct: readonly boolean[];
-  /** For each image whether it counts in `union`. */
+  /** True for each image that counts in `union`. */
   readonly survived: readonly boolean[];
-  /** For each attack and image whether it counts in `perAttack`. */
+  /** True for each image that counts in `perAttack`, by attack. */
   readonly survivedAttack: Readonly<Record<string, readonly boolean[]>>;
   /** What each attack asked of the model, the check of its results included. */
   readonly cost: Readonly<Record<string, Cost>>;

@@ -18,7 +18,7 @@ const SUCCESS_OPTIONS = {
 export type SuccessOptions = OptionsOf<typeof SUCCESS_OPTIONS>;
 
 /**
- * Whether each adversarial image does what the goal asks, by the model's own prediction of the very tensor given: differs
+ * True if each adversarial image does what the goal asks, by the model's own prediction of the very tensor given: differs
  * from the label, or equals the target.
  *
  * @param adversarial [batch, height, width, channels], pixels within the bounds; borrowed

@@ -15,13 +15,13 @@ import { judge } from './success.ts';
 export interface UnderAttack {
   /** [batch, height, width, channels]; owned by the caller. */
   readonly adversarial: Tensor4D;
-  /** Whether each is still classified right. */
+  /** True if each is still classified right. */
   readonly survived: readonly boolean[];
   /** The check of the result included. */
   readonly cost: Cost;
   /** Images' gradients that were not finite, over all steps. */
   readonly nonFiniteGradients: number;
-  /** For each attack of a cascade, in order: whether each image stands after it and all before. Absent for other attacks. */
+  /** The images that are still right after each attack of a cascade, in order. Absent for other attacks. */
   readonly standing?: Readonly<Record<string, readonly boolean[]>>;
 }
 
@@ -89,5 +89,5 @@ async function checkResult({ name }: Attack, adversarial: Tensor4D, images: Tens
   if (strange !== undefined) throw broken(`a pixel that is ${strange}`);
 }
 
-/** Without the images that were wrong before any attack. */
+/** The stages of a cascade without the first one, which tells the images that were wrong before any attack. */
 const stages = ({ clean: _, ...attacks }: Readonly<Record<string, readonly boolean[]>>) => attacks;

@@ -1,3 +1,4 @@
+// Reads any model as a function from images to logits.
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../src/core/errors.ts';
@@ -25,7 +26,7 @@ export function classifierOf(model: AttackedModel): Classifier {
       logits.shape[0] !== images.shape[0]
     ) {
       throw new InputError(
-        `A model returns one tensor of logits [${images.shape[0]}, classes]; ${describe(output)} came. Wrap it in a ` +
+        `A model must return one tensor of logits [${images.shape[0]}, classes], got ${describe(output)}. Wrap it in a ` +
           'function (images) => logits.',
       );
     }

@@ -1,3 +1,4 @@
+// Wraps a model as a classifier once, for use by several attacks.
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../src/core/errors.ts';
@@ -21,7 +22,7 @@ const CLASSIFIER_OPTIONS = {
    * probabilities all the same, warns and takes their logarithms.
    */
   output: oneOf(['auto', 'logits', 'probabilities'], 'auto'),
-  /** Told of probabilities once; default `console.warn`. */
+  /** Called once if the model returns probabilities; default `console.warn`. */
   warn: listener((message: string): void => console.warn(message)),
 } as const satisfies OptionTable;
 
@@ -92,7 +93,7 @@ function preprocessing({ bounds, mean, std }: ValuesOf<typeof CLASSIFIER_OPTIONS
   };
 }
 
-/** Whether every row is 0 or more and sums to 1, which a row that is not a number does not. */
+/** True if every row is 0 or more and sums to 1, which a row that is not a number does not. */
 function lookLikeProbabilities(outputs: Tensor2D): boolean {
   const [rows, classes] = outputs.shape;
   const values = outputs.dataSync<'float32'>();

@@ -1,3 +1,4 @@
+// Runs layers models so that gradients through batch norm are cheap.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { replaced } from '../support/replaced.ts';

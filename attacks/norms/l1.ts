@@ -1,3 +1,4 @@
+// The norm l1.
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, uniform } from '../../src/core/key.ts';

@@ -41,7 +41,7 @@ export interface Norm {
    * @param pixels of the images, row-major; borrowed while the region is in use
    */
   readonly region: (epsilon: number, bounds: Bounds, pixels: Float32Array, shape: Tensor4D['shape']) => Region;
-  /** Whether points that a region projects lie in the ball exactly, not up to float32. */
+  /** True if points that a region projects lie in the ball exactly, not up to float32. */
   readonly isExact: boolean;
   /** The largest radius that means anything for pixels of this range. */
   readonly largestRadius: (range: number) => number;

@@ -6,7 +6,7 @@ import { meant } from './other-names.ts';
 
 /** One option. `Given` is what callers write, `Value` what the function works with. */
 export interface Option<Given, Value = Given, Required extends boolean = boolean> {
-  /** Whether it must be given. */
+  /** True if it must be given. */
   readonly required: Required;
   /** The value of an option that is not given, or how it follows from the options that stand before it. */
   readonly fallback?: Given | ((options: never) => Given);

@@ -1,3 +1,4 @@
+// The names that other tools use for options, norms and losses.
 import { didYouMean, suggestion } from '../../src/core/did-you-mean.ts';
 
 /** What options, norms and losses are called elsewhere: in foolbox, torchattacks, AutoAttack, ART, cleverhans, advertorch. */

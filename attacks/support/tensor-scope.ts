@@ -1,3 +1,4 @@
+// Frees tensors that live across awaits.
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 /** Tensors that live across awaits, where no tidy can: all are freed at the end, whatever happened. */

@@ -1,6 +1,6 @@
 import type { AttackName, NormName } from '../../attacks/index.ts';
 
-/** What the page says of an attack, and what its number of steps is called; null where it takes one step. */
+/** What the page says of an attack, and what its number of steps is called; null if it takes one step. */
 export interface AttackChoice {
   readonly title: string;
   readonly note: string;

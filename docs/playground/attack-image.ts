@@ -23,7 +23,7 @@ export interface Request {
   /** A class to reach; null for any but the label. */
   readonly target: number | null;
   readonly seed: number;
-  /** Whether every pixel of the example is a byte. */
+  /** True if every pixel of the example is a byte. */
   readonly bytes: boolean;
 }
 

@@ -64,7 +64,7 @@ export async function startFastest(): Promise<BackendName> {
   throw new Error('This browser runs none of the backends of TensorFlow.js.');
 }
 
-/** What to know of the current backend's arithmetic; empty where it is plain single precision. */
+/** What to know of the current backend's arithmetic; empty if it is plain single precision. */
 export const precisionNote = (): string =>
   tf.getBackend() === 'webgl' && !tf.env().getBool('WEBGL_RENDER_FLOAT32_ENABLED')
     ? 'This graphics card computes in 16 bits: small gradients vanish, so attacks are weaker than elsewhere.'

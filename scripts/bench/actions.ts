@@ -1,3 +1,4 @@
+// What the bench times on a network: forward, attack iteration, training step, PGD-10 step.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Attack, type Classifier, crossEntropy, lossGradient, pgd } from '../../attacks/index.ts';

@@ -1,3 +1,4 @@
+// Times an epoch with and without AGENT.
 import type { TrainOptions } from '../../src/training/config/config.ts';
 import type { Section } from './context.ts';
 import { median, min } from './statistics.ts';
@@ -70,15 +71,15 @@ export const agent: Section = {
     const rows = ARMS.map(({ name, limit }) => {
       const list = of(name);
       const growth = min(list) / min(base);
-      const cells = [name, number(min(list)), number(median(list)), ratio(growth), ratio(median(list) / median(base))];
-      return [...cells, limit === undefined || !context.standard ? '' : verdictAtMost(growth, limit, '×')];
+      if (limit !== undefined) context.judge(name, verdictAtMost(growth, limit, '×'));
+      return [name, number(min(list)), number(median(list)), ratio(growth), ratio(median(list) / median(base))];
     });
     return [
       '### What AGENT costs',
       '',
       `VGG16 of width ${width}, 95 %, PGD-10, SET, an epoch of ${STEPS} steps of ${context.batch} images, masks changed every ${UPDATE_INTERVAL}: milliseconds a step over the epoch, the pre-pass and mask updates included.`,
       '',
-      markdownTable(['', 'min, ms', 'median', 'over without, minima', 'medians', ''], rows),
+      markdownTable(['', 'min, ms', 'median', 'over without, minima', 'medians'], rows),
     ].join('\n');
   },
 };

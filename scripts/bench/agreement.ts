@@ -1,3 +1,4 @@
+// Checks that two implementations compute the same before they are timed.
 import { isSparse } from '../../src/core/params.ts';
 import { gatherValues } from '../../src/core/structure.ts';
 import { computed } from './actions.ts';

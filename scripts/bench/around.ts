@@ -1,3 +1,4 @@
+// Times what is around the kernels: threads, memory, storage, start of the command.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Tensor1D } from '@tensorflow/tfjs-core';
@@ -119,7 +120,7 @@ const ownMemory = ({ batch, width, threads }: Context): Memory => {
   return JSON.parse(answer) as Memory;
 };
 
-/** Of the same two steps in PyTorch, each memory format in a process of its own; the smaller peak. */
+/** Memory of the same two steps in PyTorch: the smaller peak of both memory formats, each in a process of its own. */
 async function rivalMemory(python: string, { batch, width, threads, folder }: Context): Promise<Memory> {
   const net = randomNet('resnet18', MOST_SPARSE, width);
   const tensors = storedNet(net, randomBatch(batch));
@@ -210,7 +211,7 @@ async function help({ rounds }: Context): Promise<Row> {
   return ['equipoise --help (minimum)', `${number(min(times))} ms`, verdictAtMost(min(times), 300, ' ms')];
 }
 
-/** What is to be reached beside the kernels. */
+/** Costs beside the kernels: threads, memory, storage, start of the command. */
 export const around: Section = {
   name: 'around',
   conditions: (context) =>
@@ -224,12 +225,13 @@ export const around: Section = {
       await help(context),
       await compaction(context),
     ];
+    for (const [what, , verdict] of rows) if (verdict !== '') context.judge(what, verdict);
     return [
       '### Around the kernels',
       '',
       markdownTable(
-        ['', 'figure', ''],
-        rows.map(([what, figure, verdict]) => [what, figure, context.standard ? verdict : '']),
+        ['', 'figure'],
+        rows.map(([what, figure]) => [what, figure]),
       ),
     ].join('\n');
   },

@@ -1,7 +1,8 @@
+// What the bench gives each of its sections, and what a section is.
 import type { Rival } from './rival.ts';
 import type { Build } from './targets.ts';
 
-/** What every section of the bench is given. */
+/** The settings and the other sides of one run of the bench, given to every section. */
 export interface Context {
   readonly rounds: number;
   readonly batch: number;
@@ -9,19 +10,23 @@ export interface Context {
   /** Multiplies the channels of the networks. */
   readonly width: number;
   readonly sparsities: readonly number[];
-  /** Which of the figures to reach apply, if what is measured is what they are set for. */
+  /** The kernels, by which targets differ. */
   readonly build: Build;
-  readonly standard: boolean;
   /** PyTorch and SparseProp; null without Python. */
   readonly python: Rival | null;
-  /** To start another. */
+  /** The path of Python, for a section that starts a process of its own; undefined without Python. */
   readonly pythonPath: string | undefined;
   readonly tfjsWasm: Rival | null;
   readonly checkpoint: string | undefined;
-  /** For files of the bench's own. */
+  /** A folder for temporary files. */
   readonly folder: string;
-  /** Tells what is going on. */
+  /** Reports progress. */
   log(message: string): void;
+  /**
+   * Compares a figure with its target. The verdict is printed below the figures, and is never written into a page. Nothing is
+   * printed if batch, width, threads or kernels are not those that targets are set for.
+   */
+  judge(figure: string, verdict: string): void;
 }
 
 /** One part of the bench; its figures are Markdown. */
@@ -29,7 +34,7 @@ export interface Section {
   readonly name: string;
   /** True if it is left out unless --only names it. */
   readonly optional?: boolean;
-  /** What was done, for the line below the figures: batch, width, how often. */
+  /** The conditions for the line below the figures: batch, width, number of rounds. */
   conditions(context: Context): string;
   run(context: Context): Promise<string>;
 }
@@ -40,6 +45,6 @@ const widthText = (width: number): string => (width === 1 ? '' : `, width ${widt
 export const inRounds = ({ batch, width, rounds }: Context): string =>
   `batch ${batch}${widthText(width)}, ${rounds} rounds`;
 
-/** Of one with batches of its own, which its table names. */
+/** The conditions of a section whose table names the batch of each row. */
 export const inRoundsOfOwnBatches = ({ width, rounds }: Context): string =>
   `batches as in the table${widthText(width)}, ${rounds} rounds`;

@@ -1,3 +1,4 @@
+// Times networks against PyTorch in its fastest form.
 import { type Action, actionsOf, PGD_STEPS } from './actions.ts';
 import { type Differences, describeDifferences, loadAndCompare, rivalSide } from './agreement.ts';
 import type { Context } from './context.ts';
@@ -14,9 +15,9 @@ export const timesOf = (times: Times, name: string): readonly number[] =>
   times.get(name) ?? [...times].find(([side]) => side.startsWith(name))?.[1] ?? [];
 
 export interface Duel {
-  /** Of every network by its name, and of PyTorch's memory format that is faster at the action. */
+  /** Times by action, of every network by its name and of the PyTorch memory format that is faster at the action. */
   readonly times: ReadonlyMap<Action, Times>;
-  /** From PyTorch, of every network, and of the last in both memory formats; empty without it. */
+  /** Differences of every network from PyTorch, those of the last network in both memory formats; empty without PyTorch. */
   readonly differences: readonly Differences[];
 }
 

@@ -1,3 +1,4 @@
+// Times single convolutions against PyTorch and SparseProp.
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, normal, sample, seedKey } from '../../src/core/key.ts';
@@ -231,7 +232,7 @@ interface Measured {
 }
 
 async function measure(shape: Shape, sparsity: number, context: Context): Promise<Measured> {
-  const { python, rounds, build, standard } = context;
+  const { python, rounds, build, judge } = context;
   const problem = problemOf(shape, sparsity, context.batch);
   const ours = PLACES.map((place) => ourSide(problem, place));
   const theirs = python ? await rivalsOf(problem, python) : [];
@@ -253,8 +254,8 @@ async function measure(shape: Shape, sparsity: number, context: Context): Promis
     ownOrders: ownOrder / min(chain),
   };
   cells.push(number(min(rival)), ratio(advantage.chain), ratio(median(rival) / median(chain)));
-  cells.push(standard ? verdict(advantage.chain, SPARSEPROP[build].each) : '', number(ownOrder));
-  cells.push(ratio(advantage.ownOrders));
+  judge(`${cells[0]}, over SparseProp`, verdict(advantage.chain, SPARSEPROP[build].each));
+  cells.push(number(ownOrder), ratio(advantage.ownOrders));
   cells.push(number(min(plain)), ratio(advantage.plain));
   return { cells, advantage };
 }
@@ -263,7 +264,7 @@ function headerOf({ python }: Context): string[] {
   const header = ['forward and backward', 'in a chain: min, ms', 'median', 'its kernels y + dx + dw + records'];
   if (python) header.push('PyTorch min', 'ratio');
   if (!python?.versions.sparseprop) return [...header, 'plain: min, ms'];
-  header.push('SparseProp min', 'ratio of minima', 'of medians', '', 'SparseProp, batch last', 'ratio');
+  header.push('SparseProp min', 'ratio of minima', 'of medians', 'SparseProp, batch last', 'ratio');
   return [...header, 'plain: min, ms', 'SparseProp / plain'];
 }
 
@@ -287,7 +288,8 @@ export const layers: Section = {
       return `${ratio(geometricMean(ratios))}, smallest ${ratio(min(ratios))}`;
     };
     const inChain = geometricMean(advantages.map(({ chain }) => chain));
-    const judged = context.standard ? ` (${verdict(inChain, SPARSEPROP[context.build].mean)})` : '';
+    if (advantages.length > 0)
+      context.judge('geometric mean over SparseProp', verdict(inChain, SPARSEPROP[context.build].mean));
     return [
       '### Single layers',
       '',
@@ -298,7 +300,7 @@ export const layers: Section = {
       '',
       ...(advantages.length > 0
         ? [
-            `Against SparseProp, geometric means over shapes and sparsities: in a chain ${over('chain')}${judged}; in a chain, and SparseProp in one without batch norm and pooling, ${over('ownOrders')}; from and to plain tensors ${over('plain')}.`,
+            `Against SparseProp, geometric means over shapes and sparsities: in a chain ${over('chain')}; in a chain, and SparseProp in one without batch norm and pooling, ${over('ownOrders')}; from and to plain tensors ${over('plain')}.`,
           ]
         : []),
     ].join('\n');

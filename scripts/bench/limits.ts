@@ -1,3 +1,4 @@
+// Measures the arithmetic and the memory bandwidth of the machine.
 import { engine } from './profile.ts';
 
 /** What all threads together can do at most, in the build of the kernels. */

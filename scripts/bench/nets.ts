@@ -1,3 +1,4 @@
+// Random networks and batches for the bench.
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { StoredTensor } from '../../src/checkpoints/safetensors/safetensors.ts';

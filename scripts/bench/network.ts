@@ -1,3 +1,4 @@
+// Times whole networks with random masks against PyTorch, dense with masks.
 import { ACTION_LABELS, type Action } from './actions.ts';
 import { describeDifferences } from './agreement.ts';
 import { type Context, inRounds, type Section } from './context.ts';
@@ -31,24 +32,24 @@ function row(
   { model, action, sparsity }: { model: string; action: Action; sparsity: number },
   ours: readonly number[],
   theirs: readonly number[],
-  { build, standard }: Context,
+  { build, judge }: Context,
 ): string[] {
   const label = `${model}, ${ACTION_LABELS[action]}, ${percent(sparsity)}`;
   if (theirs.length === 0) return [label, number(min(ours)), number(median(ours))];
-  const target = standard ? targetOf(model, action, sparsity, build) : undefined;
+  const target = targetOf(model, action, sparsity, build);
+  if (target) judge(label, standing(min(theirs) / min(ours), target));
   return [
     label,
     ...[min(theirs), median(theirs), min(ours), median(ours)].map(number),
     ratio(min(theirs) / min(ours)),
     ratio(median(theirs) / median(ours)),
-    target ? standing(min(theirs) / min(ours), target) : '',
   ];
 }
 
 const headerOf = (context: Context): string[] =>
   context.python === null
     ? ['', 'min, ms', 'median']
-    : ['', 'PyTorch min, ms', 'median', 'Equipoise min, ms', 'median', 'ratio of minima', 'of medians', ''];
+    : ['', 'PyTorch min, ms', 'median', 'Equipoise min, ms', 'median', 'ratio of minima', 'of medians'];
 
 /** Whole networks with random masks against dense masked PyTorch. */
 export const network: Section = {

@@ -1,3 +1,4 @@
+// Records which kernels a piece of work runs, and how long each takes.
 import * as tf from '@tensorflow/tfjs-core';
 import type { EngineBackend } from '../../src/engine/backend.ts';
 import { type Call, RECORD_FIELDS } from '../../src/engine/records/records.ts';
@@ -53,7 +54,7 @@ export async function profiled(work: () => void | Promise<void>): Promise<readon
   return executed;
 }
 
-/** Of several profiles of the same work the fastest time of each call; one with other calls, such as the first, is left out. */
+/** The fastest time of each call over several profiles of the same work. A profile with other calls, such as the first, is left out. */
 export function fastest(profiles: readonly (readonly Executed[])[]): readonly Executed[] {
   const last = profiles[profiles.length - 1];
   const alike = profiles.filter(

@@ -1,3 +1,4 @@
+// Starts other implementations in processes of their own, and asks them to compute.
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// Compares each kernel with the limits of the machine.
 import { type Action, actionsOf } from './actions.ts';
 import { type Context, inRounds, type Section } from './context.ts';
 import { higher, type Limits, measureLimits } from './limits.ts';
@@ -12,7 +13,7 @@ import type { Work } from './work.ts';
 export interface Kind {
   readonly name: string;
   readonly milliseconds: number;
-  /** Undefined where the work of a kernel is not counted. */
+  /** Undefined if the work of a kernel is not counted. */
   readonly work: Work | undefined;
 }
 
@@ -20,10 +21,10 @@ export interface Kind {
 function kindOf({ call }: Executed): string {
   switch (call.kernel) {
     case 'convolve':
-    case 'convolveDense':
+    case 'convolveFull':
     case 'convolveWinograd':
     case 'weightGradient':
-    case 'weightGradientDense':
+    case 'weightGradientFull':
       return `${call.kernel}, ${call.fields.rows} rows`;
     default:
       return call.kernel;
@@ -88,7 +89,7 @@ const HEADER = [
 interface Profile {
   readonly action: Action;
   readonly sparsity: number;
-  /** As it runs, without a barrier after each kernel. */
+  /** Milliseconds of the whole as it runs, without a barrier after each kernel. */
   readonly whole: number;
   readonly kinds: readonly Kind[];
 }

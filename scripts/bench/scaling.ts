@@ -1,3 +1,4 @@
+// Times how work grows with batch, width, sparsity and threads.
 import * as tf from '@tensorflow/tfjs-core';
 import { ENGINE, engineInfo, registerEngine } from '../../src/engine/index.ts';
 import { flops } from '../../src/models/inspect.ts';

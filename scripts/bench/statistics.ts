@@ -1,3 +1,4 @@
+// Minimum, median and other statistics of times.
 export const min = (values: readonly number[]): number => Math.min(...values);
 
 export const median = (values: readonly number[]): number => {

@@ -1,4 +1,7 @@
-/** Ratios to dense masked PyTorch that are to be reached on two threads: required, and hoped for. */
+// The ratios and limits that the engine should reach, and how the bench words whether it does. They are our own goals, so they
+// stand here and not in the docs.
+
+/** Ratios to dense masked PyTorch that the engine should reach on two threads: required, and hoped for. */
 export interface Target {
   readonly required: number;
   readonly goal: number;
@@ -7,7 +10,7 @@ export interface Target {
 export type Build = 'plain' | 'revectorize';
 export type Action = 'attack' | 'step';
 
-/** By action and sparsity, for VGG16; without a V8 flag and with --experimental-wasm-revectorize. */
+/** Targets of VGG16 by action and sparsity; without a V8 flag and with --experimental-wasm-revectorize. */
 const VGG16: { readonly [B in Build]: { readonly [A in Action]: Readonly<Record<string, Target>> } } = {
   plain: {
     attack: {
@@ -38,7 +41,7 @@ const VGG16: { readonly [B in Build]: { readonly [A in Action]: Readonly<Record<
 /** Other networks may stay this far behind VGG16's ratios. */
 const OTHER_NETWORKS = 0.8;
 
-/** What is to be reached; undefined where nothing is set. */
+/** The target of a ratio; undefined if there is none. */
 export function targetOf(model: string, action: string, sparsity: number, build: Build): Target | undefined {
   const target = action === 'attack' || action === 'step' ? VGG16[build][action][sparsity] : undefined;
   if (target === undefined || model === 'vgg16') return target;
@@ -56,15 +59,15 @@ export const TFJS_WASM: Readonly<Record<string, number>> = { 0: 5, 0.95: 20 };
 
 const short = (value: number): string => `${Number(value.toFixed(2))}×`;
 
-/** Whether a figure that should be at least `required` is, and what is missing. */
+/** The verdict on a figure that should be at least `required`. */
 export const verdict = (value: number, required: number): string =>
   value >= required ? `≥ ${short(required)}: met` : `≥ ${short(required)}: missed by ${missing(value, required)}`;
 
-/** Whether a figure that should be at most `limit` is, and how far it is beyond. */
+/** The verdict on a figure that should be at most `limit`. */
 export const verdictAtMost = (value: number, limit: number, unit = ''): string =>
   value <= limit ? `≤ ${limit}${unit}: met` : `≤ ${limit}${unit}: ${Math.ceil(100 * (value / limit - 1))} % above`;
 
-/** Where a ratio stands between what is required and what is hoped for. */
+/** The verdict on a ratio that has a required value and a goal. */
 export function standing(value: number, { required, goal }: Target): string {
   if (value >= goal) return `goal ${short(goal)} met`;
   if (value >= required)

@@ -1,3 +1,4 @@
+// Times trained masks against random ones.
 import * as tf from '@tensorflow/tfjs-core';
 import { loadModel } from '../../src/checkpoints/load-model.ts';
 import { ACTION_LABELS, type Action } from './actions.ts';

@@ -1,3 +1,4 @@
+// Runs an epoch of `equipoise train` on generated images, and times its parts.
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { foldIn, seedKey } from '../../src/core/key.ts';

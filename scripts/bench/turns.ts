@@ -1,3 +1,4 @@
+// Lets several sides take turns, and times each.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** One contestant in one discipline: does the work once and says how many milliseconds it took. */

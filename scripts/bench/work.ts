@@ -1,3 +1,4 @@
+// The least arithmetic and memory traffic of each kernel call.
 import type { Call } from '../../src/engine/records/records.ts';
 
 /** What a call must do at least. */
@@ -67,7 +68,7 @@ export function workOf({ kernel, fields }: Call, tasks: number, read: ReadWords)
         bytes: xBlock * blocks * tasks + written + RECORD * nonzeros,
       };
     }
-    case 'convolveDense': {
+    case 'convolveFull': {
       const { blocks, rows, channels, planes, tiles, depth, xBlock, rowTable } = fields;
       const table = read(rowTable, 4 * planes * rows);
       let overRows = 0;
@@ -97,7 +98,7 @@ export function workOf({ kernel, fields }: Call, tasks: number, read: ReadWords)
         bytes: (xBlock + yBlock) * blocks * tasks + F32 * 16 * inputs * channels,
       };
     }
-    case 'weightGradientDense': {
+    case 'weightGradientFull': {
       const { allBlocks, rows, tiles, outputs, depth, xBlock, dBlock, rowTable } = fields;
       const table = read(rowTable, 4 * rows);
       let overRows = 0;

@@ -1,3 +1,4 @@
+// The analysis of the study: paired differences, their intervals, and verdicts.
 import { studentQuantile, studentTails } from '../../src/evaluation/distributions.ts';
 import {
   type Estimate,
@@ -8,7 +9,7 @@ import {
 import { holm, mean, smallestDetectable, standardDeviation } from '../../src/reporting/statistics/statistics.ts';
 import { type AgentArm, type ArmName, agentArms, CELLS, type CellName, cellNames, type PrimaryArm } from './design.ts';
 
-/** What a finished run of the study came to. Accuracies are fractions of the test images. */
+/** The results of a finished run of the study. Accuracies are fractions of the test images. */
 export interface Outcome {
   readonly cell: CellName;
   readonly arm: ArmName;
@@ -47,16 +48,16 @@ export interface Comparison {
   /** Seeds of the design, and those of which both runs are there. */
   readonly planned: number;
   readonly seeds: readonly number[];
-  /** In robust accuracy of the chosen checkpoint, seed by seed. */
+  /** Differences in robust accuracy of the chosen checkpoint, seed by seed. */
   readonly differences: readonly number[];
-  /** The same with their mean, and those of the last checkpoint; null if there is no pair. */
+  /** The differences with their mean, and those of the last checkpoint; null if there is no pair. */
   readonly difference: PairedDifference | null;
   readonly lastDifference: PairedDifference | null;
   /** Two-sided; NaN below two pairs. */
   readonly p: number;
   /** After Holm's adjustment over all primary questions, of which open ones count with p = 1; NaN of those. */
   readonly adjusted: number;
-  /** At Holm's first level, alpha over the number of primary questions, and at alpha; NaN below two pairs. */
+  /** The smallest detectable difference at Holm's first level (alpha over the number of primary questions) and at alpha; NaN below two pairs. */
   readonly smallest: { readonly family: number; readonly alone: number };
   readonly verdict: 'distinguishable' | 'not distinguishable' | 'open';
   /** Gradient evaluations and multiply-adds of A-X over those of X, over the pairs. */

@@ -1,3 +1,4 @@
+// The design of the study: its cells, arms and runs. docs/study-plan.md says the same in words.
 import type { AttackSpec } from '../../src/evaluation/attacks/named-attacks.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
 import {

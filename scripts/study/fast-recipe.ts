@@ -1,5 +1,5 @@
 // The comparisons behind the recipe `fast`: a small network, the recipe as it is and with one setting changed, and what each
-// came to on held-out training images. The test images are never looked at.
+// reached on held-out training images. The test images are never used.
 
 import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 import { percent } from '../../src/reporting/tables/table.ts';

@@ -1,3 +1,4 @@
+// Reads what the runs of the study left behind.
 import { readFile } from 'node:fs/promises';
 import { attackLabel } from '../../src/evaluation/attacks/named-attacks.ts';
 import { costedRun, isComplete, type RunRecord } from '../../src/reporting/runs/runs.ts';
@@ -19,7 +20,7 @@ const gradientsOf = ({ metrics }: RunRecord): number =>
 /** They are the same in every epoch. */
 const gradientsAnEpoch = (record: RunRecord): number => gradientsOf(record) / (record.metrics.at(-1)?.epoch ?? 0);
 
-/** Whether a run stopped because its loss was no longer finite. */
+/** True if a run stopped because its loss was no longer finite. */
 export async function hasDiverged(folder: string): Promise<boolean> {
   const events = await readFile(runFolder(folder).events, 'utf8').catch(() => '');
   const last = events.trimEnd().split('\n').at(-1) ?? '';

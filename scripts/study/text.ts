@@ -1,3 +1,4 @@
+// The tables and sentences of the study, as Markdown.
 import { mean, smallestDetectable, standardDeviation } from '../../src/reporting/statistics/statistics.ts';
 import type { EpochsToAccuracy } from '../../src/reporting/tables/epochs-to-accuracy.ts';
 import { formatEstimate, formatPoints, percent, signed } from '../../src/reporting/tables/table.ts';
@@ -34,7 +35,7 @@ import {
   TOTALS,
 } from './design.ts';
 
-/** Everything that the section on the study in docs/results.md is made of. */
+/** The runs and outcomes from which the page docs/results/does-agent-help.md is written. */
 export interface StudyState {
   readonly known: Known;
   readonly outcomes: readonly Outcome[];
@@ -262,7 +263,7 @@ function varianceTable({ outcomes }: StudyState): string {
   );
 }
 
-/** Whether AGENT pays, as far as the runs show, in plain words. */
+/** True if AGENT pays, as far as the runs show, in plain words. */
 export function verdictOf(outcomes: readonly Outcome[]): string {
   const comparisons = primaryComparisons(outcomes);
   if (comparisons.every(({ seeds }) => seeds.length === 0)) {
@@ -342,7 +343,7 @@ function clauseOf({ better, worse, same }: Sorted): string {
     .join(', ');
 }
 
-/** Whether and in what an arm pays, by its decided comparisons. */
+/** The sentence that says in which currency an arm pays, by its decided comparisons. */
 function currency(atEpochs: Sorted, atGradients: Sorted): string {
   const gains = atEpochs.better.length + atGradients.better.length;
   const losses = atEpochs.worse.length + atGradients.worse.length;
@@ -407,7 +408,7 @@ export function studySection(state: StudyState): string {
     ...part(
       'All arms',
       'Per cent of the test images, mean ± standard deviation over seeds; gradient evaluations and multiply-adds of ' +
-        'training. Seconds are not given, for the machine did other things beside: [performance](performance.md) has them.',
+        'training. Seconds are not given, since the machine had other work: [performance](../performance.md) has them.',
       outcomesTable(state),
     ),
     ...part(

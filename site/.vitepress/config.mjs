@@ -77,7 +77,11 @@ export default defineConfig({
       },
       {
         text: 'Results',
-        items: [page('Results', 'results'), page('Study plan', 'study-plan'), page('Performance', 'performance')],
+        items: [
+          page('Results', 'results'),
+          page('Performance', 'performance'),
+          page('Study plan', 'study-plan'),
+        ],
       },
       {
         text: 'Contribute',
@@ -88,6 +92,13 @@ export default defineConfig({
           page('Adding an objective', 'adding-an-objective'),
           page('Adding a model', 'adding-a-model'),
           page('Adding a data set', 'adding-a-dataset'),
+          page('Adding a kernel', 'adding-a-kernel'),
+          page('Adding a backend', 'adding-a-backend'),
+          page('Adding a format', 'adding-a-format'),
+          page('Adding an alarm', 'adding-an-alarm'),
+          page('Adding a command', 'adding-a-command'),
+          page('Adding a flag', 'adding-a-flag'),
+          page('Architecture', 'architecture'),
           { text: 'Changes', link: '/CHANGELOG' },
         ],
       },

@@ -1,3 +1,4 @@
+// Starts the reference backend.
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 

@@ -1,3 +1,4 @@
+// What `doctor` shows of the backends.
 import { execFile } from 'node:child_process';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +13,7 @@ export interface BackendReport {
   readonly state: 'ready' | 'broken' | 'not installed';
   /** What it runs on, or why it does not. */
   readonly detail: string;
-  /** The command that adds it; null where it is installed. */
+  /** The command that adds it; null if it is installed. */
   readonly install: string | null;
 }
 

@@ -1,7 +1,9 @@
-/** What can compute: see docs/backends.md. */
+// The names of the backends.
+
+/** The names of all backends; see docs/backends.md. */
 export const BACKENDS = ['engine', 'tensorflow', 'webgpu', 'cpu'] as const;
 
-/** The names of the backends. */
+/** The name of a backend. */
 export type BackendName = (typeof BACKENDS)[number];
-/** A backend by name, or `auto` for the fastest that is there. */
+/** The name of a backend, or `auto` for the fastest one that is available. */
 export type BackendChoice = BackendName | 'auto';

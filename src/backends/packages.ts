@@ -1,16 +1,17 @@
+// Finds and loads optional packages.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 const require = createRequire(import.meta.url);
 
-/** The folder of an installed package, found without loading it; null where it is not installed. */
+/** The folder of an installed package, found without loading it; null if it is not installed. */
 export function installedFolder(name: string): string | null {
   const folders = (require.resolve.paths(name) ?? []).map((path) => join(path, name));
   return folders.find((folder) => existsSync(join(folder, 'package.json'))) ?? null;
 }
 
-/** The version of an installed package, found without loading it; null where it is not installed. */
+/** The version of an installed package, found without loading it; null if it is not installed. */
 export function installedVersion(name: string): string | null {
   const folder = installedFolder(name);
   return folder === null ? null : JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;

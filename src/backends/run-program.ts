@@ -1,8 +1,9 @@
+// Runs another program and collects its output.
 import { spawn } from 'node:child_process';
 
 /** How a program ended. */
 export interface Ended {
-  /** Its exit code; null where a signal ended it, or it could not be started. */
+  /** Its exit code; null if a signal ended it, or it could not be started. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
@@ -16,7 +17,7 @@ export interface ProgramOptions {
   readonly timeoutMs?: number;
 }
 
-/** Runs a program to its end, whatever that is; null where there is no such program. */
+/** Runs a program to its end, whatever that is; null if there is no such program. */
 export function runProgram(
   file: string,
   args: readonly string[],

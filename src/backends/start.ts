@@ -1,3 +1,4 @@
+// Starts a backend by name, and the rule of `auto`.
 import { UsageError } from '../core/errors.ts';
 import type { KnownName } from '../core/known-name.ts';
 import { BACKENDS, type BackendChoice, type BackendName } from './names.ts';
@@ -11,7 +12,7 @@ export interface StartOptions {
   readonly revectorize?: boolean;
   /** The build of the engine's kernels; default: the best that runs here. Another backend than the engine refuses it. */
   readonly kernels?: string;
-  /** Told what `auto` passed over, and why `revectorize` was not heeded. */
+  /** Called with a message for each backend that `auto` did not take, and if `revectorize` has no effect. */
   readonly warn?: (message: string) => void;
 }
 

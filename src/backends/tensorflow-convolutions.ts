@@ -1,3 +1,4 @@
+// Adds padding by numbers to the convolutions of tfjs-node.
 import type { KernelConfig, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 

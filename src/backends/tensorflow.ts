@@ -1,3 +1,4 @@
+// Starts the backend of TensorFlow's native library, with or without a GPU.
 import { env } from 'node:process';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
@@ -7,7 +8,7 @@ import { bindingFault, type TensorflowPackage, tensorflowPackage } from './link/
 import { firstLine, importPackage } from './packages.ts';
 import { supplyNumericPadding } from './tensorflow-convolutions.ts';
 
-/** In the order in which they are tried. */
+/** The packages in the order in which they are tried. */
 export const TENSORFLOW_PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
 
 /** The commands that add the backend. */
@@ -15,14 +16,14 @@ export const installTensorflow = (name: string): string =>
   `${installCommand(`${name}@4.22.0`)} && npx equipoise link-tensorflow${name.endsWith('gpu') ? ' --gpu' : ''}`;
 
 export interface TensorflowOptions {
-  /** Whether a start on the CPU counts as none. */
+  /** True if a start on the CPU counts as none. */
   readonly gpuOnly?: boolean;
 }
 
 /**
  * Starts the backend `tensorflow` from the first of `TENSORFLOW_PACKAGES` that loads, and returns what it runs on.
  *
- * @throws InputError where none is installed, or none of those installed loads: which file, and what to do
+ * @throws InputError if none is installed, or none of those installed loads: which file, and what to do
  */
 export async function startTensorflow({ gpuOnly = false }: TensorflowOptions = {}): Promise<string> {
   const installed = TENSORFLOW_PACKAGES.map(tensorflowPackage).filter((found) => found !== null);

@@ -1,3 +1,4 @@
+// Adds synchronous reads and errors to tfjs-backend-webgpu in Node.
 import type { BackendValues, DataId, DataType } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -35,7 +36,7 @@ const [COPY_DST, MAP_READ] = [8, 1];
 
 /**
  * The function by which Dawn gets on with what it was asked for. In Node it hands that to `setImmediate`, so it is seen
- * there until `ask` returns its promise; null where it hands over none.
+ * there until `ask` returns its promise; null if it hands over none.
  */
 export async function dawnsTurn(ask: () => Promise<unknown>): Promise<(() => void) | null> {
   let turn: (() => void) | null = null;
@@ -52,7 +53,7 @@ export async function dawnsTurn(ask: () => Promise<unknown>): Promise<(() => voi
  * GPU, whose results mean nothing. Lets the current backend, which must be `webgpu`, wait for Dawn instead, giving it its
  * turns without the event loop, and throw what Dawn reports.
  *
- * @param turn null where only asynchronous reads are to be had
+ * @param turn null if only asynchronous reads are to be had
  */
 export function supplyReads(turn: (() => void) | null): void {
   const backend = tf.backend() as unknown as WebgpuBackend;

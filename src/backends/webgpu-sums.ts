@@ -1,3 +1,4 @@
+// Adds sums of many tensors to tfjs-backend-webgpu.
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 

@@ -1,3 +1,4 @@
+// Starts the backend of WebGPU in Node.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { installCommand } from '../core/shell.ts';
@@ -17,7 +18,7 @@ let started: { readonly adapter: string } | null = null;
 /**
  * Starts the backend `webgpu` on Dawn, the WebGPU implementation in the npm package `webgpu`.
  *
- * @throws InputError where a package is missing, or the machine offers no WebGPU adapter
+ * @throws InputError if a package is missing, or the machine offers no WebGPU adapter
  */
 export async function startWebgpu(): Promise<string> {
   const missing = WEBGPU_PACKAGES.filter((name) => installedVersion(name) === null);

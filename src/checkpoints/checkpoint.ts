@@ -1,4 +1,4 @@
-// Checkpoint files: written in one piece, read with the one before in reserve, and when the last one completes a run.
+// Writes and reads checkpoint files. The version before the newest is kept, and is read if the newest is damaged.
 import { createHash } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
@@ -25,11 +25,11 @@ export async function writeCheckpoint(
 
 /** The file that a checkpoint was really read from. */
 export interface CheckpointFile {
-  /** The one asked for, or the one before it. */
+  /** The path that was asked for, or that of the version before it. */
   readonly path: string;
-  /** Of the file. */
+  /** The SHA-256 of the file. */
   readonly sha256: string;
-  /** Its size. */
+  /** The size of the file in bytes. */
   readonly bytes: number;
 }
 
@@ -37,7 +37,7 @@ export interface CheckpointFile {
 export interface ReadCheckpoint {
   readonly stored: StoredCheckpoint;
   readonly file: CheckpointFile;
-  /** What had to be passed over, for people; empty where the file was whole. */
+  /** Warnings about damaged files that were not used; empty if the file was whole. */
   readonly warnings: readonly string[];
 }
 
@@ -72,7 +72,7 @@ async function tryRead(path: string): Promise<Attempt> {
 }
 
 /**
- * Whether a checkpoint, or the one before it, is at `path`.
+ * True if a checkpoint, or the one before it, is at `path`.
  *
  * @throws InputError if the system does not let that be seen
  */

@@ -1,15 +1,15 @@
-// When a run is complete. Training, sweeps, evaluation and reports all ask this file.
+// The rule that says when a run is complete, for training, sweeps, evaluation and reports alike.
 import { hasCheckpoint, readCheckpoint } from './checkpoint.ts';
 
-/** How far a run is, by the last checkpoint that can be read. */
+/** The progress of a run, by the last checkpoint that can be read. */
 export interface Completion {
   /** True if that checkpoint records the final epoch. */
   readonly complete: boolean;
-  /** Epochs that it records. */
+  /** The number of epochs that the checkpoint records. */
   readonly epoch: number;
-  /** Epochs that the run was to have; null if its configuration does not say. */
+  /** The number of epochs of the run; null if its configuration does not say. */
   readonly epochs: number | null;
-  /** What had to be passed over, for people. */
+  /** Warnings about damaged files that were not used. */
   readonly warnings: readonly string[];
 }
 

@@ -1,3 +1,4 @@
+// Loads a trained network for use as a classifier.
 import { InputError } from '../core/errors.ts';
 import type { Params, Tensors } from '../core/params.ts';
 import { disposeParams, disposeTensors } from '../core/params.ts';
@@ -14,7 +15,7 @@ export interface LoadedModel {
   readonly config: Readonly<Record<string, Json>>;
   readonly model: ModelRecord;
   readonly program: Program;
-  /** Owned by the caller, as is `state`. */
+  /** The weights, owned by the caller, as is `state`. */
   readonly params: Params;
   /** Running statistics of batch norm. */
   readonly state: Tensors;
@@ -24,7 +25,7 @@ export interface LoadedModel {
   /** SHA-256 of the data set it was trained on, where the checkpoint says so. */
   readonly datasetSha256: string | null;
   readonly file: CheckpointFile;
-  /** What had to be passed over, for people. */
+  /** Warnings about damaged files that were not used. */
   readonly warnings: readonly string[];
 }
 

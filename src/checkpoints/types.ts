@@ -1,3 +1,4 @@
+// What a checkpoint holds.
 import type { Params, Tensors } from '../core/params.ts';
 import type { ModelOptions } from '../models/types.ts';
 import type { Average } from '../optimizers/average.ts';
@@ -33,8 +34,8 @@ export interface Checkpoint {
   readonly snapshot: Snapshot | null;
   /** Mean gradient at the snapshot, on its structures; empty before the first pre-pass. */
   readonly meanGradient: Tensors;
-  /** By kernel, one bit a weight, least significant first: whether it was ever active. */
+  /** The weights that were ever active, by kernel: one bit for each weight, least significant bit first. */
   readonly explored: Readonly<Record<string, Uint8Array>>;
-  /** By kernel rewired, the steps done when each of its weights was grown; empty unless gradients are remembered. */
+  /** Ages by rewired kernel: the steps done when each of its weights was grown; empty unless gradients are remembered. */
   readonly grownAt: Readonly<Record<string, Int32Array>>;
 }

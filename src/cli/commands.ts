@@ -8,7 +8,7 @@ export interface CommandEntry {
   load(): Promise<Command>;
 }
 
-/** In the order in which help lists them. */
+/** The commands in the order in which help lists them. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'train',

@@ -45,7 +45,7 @@ try {
   report(isSystemError(thrown) && thrown.path !== undefined ? inWords(thrown.path, 'used', thrown) : thrown);
 }
 
-/** Whether an error only says that a signal stopped the work, and not that something failed meanwhile. */
+/** True if an error only says that a signal stopped the work, and not that something failed meanwhile. */
 function isInterruption(thrown: unknown): boolean {
   const { signal } = interruption;
   return signal.aborted && (thrown === signal.reason || (thrown instanceof Error && thrown.name === 'AbortError'));

@@ -26,7 +26,7 @@ export interface QueueSweep {
 }
 
 export interface QueueSweepResult extends SweepResult {
-  /** Those of `left` that were cancelled. */
+  /** The runs of `left` that were cancelled. */
   readonly cancelled: readonly Job[];
   /** Warnings of the runs, as their workers told them. */
   readonly warnings: readonly { readonly run: string; readonly message: string }[];

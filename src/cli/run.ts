@@ -81,7 +81,7 @@ function inOurWords(thrown: unknown, called: Called | null): unknown {
     case 'Unknown argument':
       return unknownFlag(word, name === null ? 'equipoise' : `equipoise ${name}`, Object.keys(flags));
     case 'Not enough arguments following':
-      return new UsageError(`--${word} came without a value.`);
+      return new UsageError(`--${word} needs a value, got none.`);
     default:
       return thrown;
   }

@@ -20,14 +20,15 @@ function editDistance(from: string, to: string): number {
   return row[to.length];
 }
 
-/** A word longer than this is not a slip of any name. */
+/** A longer word is taken for no misspelt name. */
 const LONGEST_WORD = 100;
 
-/** From so many letters on, a word that begins a name stands for it. */
+/** A word that is the beginning of a name stands for it if it has at least this many letters. */
 const LEAST_BEGINNING = 3;
 
 /**
- * The one of `names` that `word` is most likely a slip of or begins, if any is near; letter case, `-` and `_` do not count.
+ * The name that `word` most likely stands for: the nearest one, or one that it is the beginning of. Undefined if none is
+ * near. Letter case, `-` and `_` do not count.
  */
 export function didYouMean(word: string, names: readonly string[]): string | undefined {
   if (word.length > LONGEST_WORD) return undefined;
@@ -40,5 +41,5 @@ export function didYouMean(word: string, names: readonly string[]): string | und
   return begun.length < LEAST_BEGINNING ? undefined : names.find((name) => plain(name).startsWith(begun));
 }
 
-/** The question after an error's first sentence, with a space before it; nothing where no name is near. */
+/** The question that follows an error's first sentence, with a space before it; empty if no name is near. */
 export const suggestion = (near: string | undefined): string => (near === undefined ? '' : ` Did you mean ${near}?`);

@@ -1,17 +1,19 @@
+// The errors that users cause, and the error of work that was asked to stop.
+
 /**
- * A mistake of the caller's: a wrong shape, range, file or option. Its message says what was expected, what came and
- * what to do; the command line prints it without a stack trace.
+ * A mistake of the caller: a wrong shape, range, file or option. The message says what was expected, what Equipoise got and
+ * what to do. The command line prints it without a stack trace.
  */
 export class InputError extends Error {
   override readonly name: string = 'InputError';
 }
 
-/** A wrong use of the command line or of a configuration; the command line ends with exit code 2. */
+/** Wrong use of the command line or of a configuration. The command line then ends with exit code 2. */
 export class UsageError extends InputError {
   override readonly name = 'UsageError';
 }
 
-/** Work that stopped before its end as it was told to, and can be continued; the command line ends with exit code 75. */
+/** Work that was asked to stop before its end and can be continued. The command line then ends with exit code 75. */
 export class StoppedEarly extends InputError {
   override readonly name = 'StoppedEarly';
 }

@@ -1,3 +1,4 @@
+// Random numbers: keys that name streams of them.
 import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { InputError } from './errors.ts';
@@ -130,7 +131,7 @@ export function sample(key: Key, count: number, population: number): Int32Array 
   return numbers;
 }
 
-/** The same numbers, without a list as long as the population. */
+/** Returns the numbers that `sample` defines without a list as long as the population. */
 function sampleFew(random: RandomGenerator, count: number, population: number): Int32Array {
   const chosen = new Set<number>();
   for (let top = population - count; top < population; top++) {

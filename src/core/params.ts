@@ -1,3 +1,4 @@
+// The parameters of a network, dense and sparse, as a record by name.
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { denseStructure, type Structure, sizeOf } from './structure.ts';
@@ -8,7 +9,7 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 /** A kernel stored sparse: `values[i]` is the weight at `structure.positions[i]`, every other weight is 0. */
 export interface SparseParam {
   readonly structure: Structure;
-  /** [nonzeros] */
+  /** The weights at the nonzeros, a tensor of shape [nonzeros]. */
   readonly values: Tensor1D;
 }
 
@@ -56,10 +57,13 @@ export const withTrainables = (params: Params, tensors: Tensors): Params =>
 
 export const zerosLike = (tensors: Tensors): Tensors => mapTree((tensor) => tf.zerosLike(tensor), tensors);
 
-/** Copies that the caller owns; the data are shared until written. */
+/** Copies of tensors, owned by the caller. Their data are shared with the originals until one of them is written. */
 export const cloneTensors = (tensors: Tensors): Tensors => mapTree((tensor) => tf.clone(tensor), tensors);
 
-/** Copies that the caller owns. A `tf.tidy` around them must return their tensors only: it would walk the positions. */
+/**
+ * Copies of parameters, owned by the caller. If a `tf.tidy` surrounds the call it must return only their tensors, since it would
+ * otherwise search all positions of the structures for tensors.
+ */
 export const copyParams = (params: Params): Params => mapTree(copyParam, params);
 
 /** Disposes all parameters of a model. */
@@ -70,7 +74,7 @@ export const disposeTensors = (tensors: Tensors): void => {
   for (const tensor of Object.values(tensors)) tensor.dispose();
 };
 
-/** Whether `name` is a convolution or fully connected kernel, the parameters that sparsity counts. */
+/** True if `name` is a convolution or fully connected kernel. Sparsity counts only these parameters. */
 export const isKernel = (name: string): boolean => name.endsWith('.kernel');
 
 /** Nonzeros and size over all convolution and fully connected kernels, those kept dense included. */

@@ -27,7 +27,7 @@ export function parseJson<T>(text: string, source: string, schema: z.ZodType<T>)
   throw new InputError(`${source}: ${fieldName(path)}: ${message.replace(/^Invalid input: /, '')}.`);
 }
 
-/** Such as `evaluations[0].clean.n`. */
+/** The place of a field in a file, such as `evaluations[0].clean.n`. */
 const fieldName = (path: readonly PropertyKey[]): string =>
   path.length === 0
     ? 'the whole file'

@@ -1,6 +1,6 @@
 // Times and sizes as people read them.
 
-/** Such as `42 s`, `3 min 20 s` or `5 h 07 min`. */
+/** A duration in words, such as `42 s`, `3 min 20 s` or `5 h 07 min`. */
 export function duration(seconds: number): string {
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
@@ -9,7 +9,7 @@ export function duration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
 }
 
-/** Bytes in the unit that people read, such as `3.4 MB`. */
+/** A number of bytes with a unit, such as `3.4 MB`. */
 export function byteSize(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   const power = Math.min(units.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));

@@ -1,3 +1,4 @@
+// Structures: the positions of a sparse kernel's nonzeros.
 import { InputError } from './errors.ts';
 
 /**
@@ -25,7 +26,7 @@ export function structure(shape: readonly number[], positions: Int32Array): Stru
   for (const position of positions) {
     if (position <= previous || position >= size) {
       throw new InputError(
-        `A structure of shape [${shape}] needs strictly ascending positions below ${size}; ${position} came after ${previous}.`,
+        `A structure of shape [${shape}] must have strictly ascending positions below ${size}, got ${position} after ${previous}.`,
       );
     }
     previous = position;
@@ -66,8 +67,8 @@ export function pick<Numbers extends Int32Array | Float32Array>(xs: Numbers, ind
 }
 
 /**
- * For each nonzero of `to` its index among the nonzeros of `from`, or −1 where `from` has none: how a vector over one
- * structure is carried onto another. Merges the two sorted lists.
+ * The map that carries a vector over the nonzeros of `from` onto those of `to`: for each nonzero of `to` its index among the
+ * nonzeros of `from`, or −1 if `from` has none there. Merges the two sorted lists.
  */
 export function indexMap(from: Structure, to: Structure): Int32Array {
   const [before, after] = [from.positions, to.positions];

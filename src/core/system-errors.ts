@@ -62,10 +62,10 @@ const refusalOf = ({ code }: SystemError): Refusal =>
 /** Why the operating system refused, in words; null for errors of another origin. */
 export const systemReason = (error: unknown): string | null => (isSystemError(error) ? refusalOf(error).reason : null);
 
-/** Whether an error says that there is no such file. */
+/** True if an error says that there is no such file. */
 export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT';
 
-/** Whether an error says that a part of a path is a file where a folder is expected. */
+/** True if an error says that a part of a path is a file where a folder is expected. */
 export const isBelowFile = (error: unknown): boolean => codeOf(error) === 'ENOTDIR';
 
 /** A refusal of the operating system as an InputError that names the file; any other error as it is. */
@@ -79,7 +79,7 @@ export function inWords(path: string, done: 'read' | 'written' | 'used', error: 
  * The result of reading a file.
  *
  * @param path the file, as messages call it
- * @throws InputError where the operating system refuses it
+ * @throws InputError if the operating system refuses it
  */
 export const reading = <T>(path: string, work: () => Promise<T>): Promise<T> =>
   work().catch((error) => Promise.reject(inWords(path, 'read', error)));
@@ -88,7 +88,7 @@ export const reading = <T>(path: string, work: () => Promise<T>): Promise<T> =>
  * The result of writing a file.
  *
  * @param path the file, as messages call it
- * @throws InputError where the operating system refuses it
+ * @throws InputError if the operating system refuses it
  */
 export const writing = <T>(path: string, work: () => Promise<T>): Promise<T> =>
   work().catch((error) => Promise.reject(inWords(path, 'written', error)));
@@ -97,7 +97,7 @@ export const writing = <T>(path: string, work: () => Promise<T>): Promise<T> =>
  * The result of work with several files.
  *
  * @param where what messages name if the error names no file
- * @throws InputError where the operating system refuses one of them
+ * @throws InputError if the operating system refuses one of them
  */
 export const explainingErrors = <T>(where: string, work: () => Promise<T>): Promise<T> =>
   work().catch((error) => Promise.reject(inWords((isSystemError(error) && error.path) || where, 'used', error)));

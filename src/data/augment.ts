@@ -1,3 +1,4 @@
+// Random shifts and flips of training images.
 import { foldIn, integers, type Key } from '../core/key.ts';
 import type { Augmentation, PixelShape } from './types.ts';
 

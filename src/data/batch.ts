@@ -1,3 +1,4 @@
+// Makes batches of images and labels from a split in memory.
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Key, permutation } from '../core/key.ts';

@@ -21,7 +21,7 @@ export interface FetchOptions extends DownloadOptions {
   readonly directory?: string;
   /** A mirror: the files are taken from below this address instead of the official host; checksums stay. */
   readonly baseUrl?: string;
-  /** Told once if it takes a while to find out whether another process still downloads the data set. */
+  /** Called once, with a message, if finding out whether another process still downloads the data set takes a while. */
   readonly onWait?: (message: string) => void;
   readonly lockTimes?: LockTimes;
 }
@@ -100,7 +100,7 @@ async function fetchAll(
   return infoOf(dataset, target);
 }
 
-/** Whether a file of this name belongs to a data set. */
+/** True if a file of this name belongs to a data set. */
 export function isPart({ format, checksums }: FileSource, name: string): boolean {
   const { train, test } = format.files([name.replace(/\.gz$/, '')]);
   const names = Object.keys(checksums).map((known) => known.replace(/\.gz$/, ''));

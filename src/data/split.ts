@@ -51,8 +51,8 @@ export const testIndices = ({ count, labels }: Split, limit: number = count): In
   );
 
 /**
- * At most `limit` of these images, ascending: classes take turns, each giving its next image in the order of the file,
- * so their numbers differ by one at most while all classes last.
+ * Chooses at most `limit` of the images, ascending. Classes take turns, each giving its next image in the order of the file, so
+ * that the numbers of images by class differ by at most one while all classes last.
  */
 export function balanced(labels: Uint8Array, indices: Int32Array, limit: number): Int32Array {
   if (limit >= indices.length) return indices;

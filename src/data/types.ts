@@ -1,3 +1,4 @@
+// What a data set is, in memory and as a row of the table.
 import type { NormName } from '../../attacks/types.ts';
 import type { Checksum } from './files/checksum.ts';
 
@@ -23,9 +24,9 @@ export interface Dataset {
   readonly imageShape: PixelShape;
   readonly train: Split;
   readonly test: Split;
-  /** Of the files it was read from: that of the lines `sha256  name` which `sha256sum` prints of them, unpacked, training files first. */
+  /** The SHA-256 of the lines `sha256  name` that `sha256sum` prints for the files of the data set, unpacked, training files first. */
   readonly sha256: string;
-  /** Whether these are the official files, where there are any; else the set is shown as `name (unofficial)`. */
+  /** True if these are the official files, where there are any; else the set is shown as `name (unofficial)`. */
   readonly official: boolean;
 }
 
@@ -34,7 +35,7 @@ export type Augmentation = 'none' | 'shift' | 'shift-flip';
 
 /** What a run takes from its data set unless it is told otherwise. */
 export interface DatasetDefaults {
-  /** Radius by norm, in pixel units of [0, 1]; null where none is customary and one must be given. */
+  /** Radius by norm, in pixel units of [0, 1]; null if none is customary and one must be given. */
   readonly epsilon: Readonly<Record<NormName, number | null>>;
   /** Steps of the training attack. */
   readonly steps: number;
@@ -72,7 +73,7 @@ export interface Download {
   readonly checksum: Checksum;
   /** Its size; a host that sends more is cut off. */
   readonly bytes: number;
-  /** Whether it holds the files, or is one. */
+  /** True if it holds the files, or is one. */
   readonly unpack: 'tar.gz' | 'none';
 }
 
@@ -82,7 +83,7 @@ export interface FileSource {
   readonly classes: readonly string[];
   readonly imageShape: PixelShape;
   readonly format: Format;
-  /** Of every official file by its name: of the packed bytes where that ends in .gz. */
+  /** The checksum of every official file by its name; of the packed bytes if the name ends in .gz. */
   readonly checksums: Readonly<Record<string, Checksum>>;
   readonly downloads: readonly Download[];
   /** Folders below a data directory in which others' tools leave these files. */

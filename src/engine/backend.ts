@@ -1,3 +1,4 @@
+// The TensorFlow.js backend of the engine: where tensors lie, and when they are copied.
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { type DataType, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../core/structure.ts';
@@ -184,7 +185,7 @@ export class EngineBackend extends MathBackendCPU {
     return tensor;
   }
 
-  /** The form in blocks that a tensor was made in; undefined where it was made plain. */
+  /** The form in blocks that a tensor was made in; undefined if it was made plain. */
   formOf({ dataId }: TensorInfo): Form | undefined {
     return (this.data.get(dataId) as TensorData).form;
   }

@@ -1,3 +1,4 @@
+// The entry `equipoise/engine`: registers the backend and says what it runs on.
 import { availableParallelism } from 'node:os';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
@@ -34,7 +35,7 @@ export interface EngineOptions {
    * a process of its own computes the same with it, and faster. In place of `build`.
    */
   readonly revectorize?: boolean;
-  /** Told why `revectorize` was not heeded; console.warn by default. */
+  /** Called with the reason if `revectorize` has no effect; default console.warn. */
   readonly warn?: (message: string) => void;
 }
 
@@ -66,10 +67,10 @@ async function register(options: EngineOptions): Promise<void> {
   const existing = registered();
   const { threads = existing?.pool.threads ?? Math.min(availableParallelism(), MAX_THREADS) } = options;
   if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
-    throw new InputError(`The engine takes 1 to ${MAX_THREADS} threads; ${threads} came.`);
+    throw new InputError(`The engine takes 1 to ${MAX_THREADS} threads, got ${threads}.`);
   }
   if (options.build !== undefined && !BUILDS.includes(options.build)) {
-    throw new InputError(`The engine's builds are ${BUILDS.join(', ')}; ${options.build} came.`);
+    throw new InputError(`The build of the engine must be one of ${BUILDS.join(', ')}, got ${options.build}.`);
   }
   const build = await chosenBuild(options, existing?.build);
   if (existing?.pool.usable && existing.pool.threads === threads && existing.build === build) return;
@@ -102,7 +103,7 @@ async function chosenBuild(
   return ordinary;
 }
 
-/** What the registered engine runs on; null where none is registered. */
+/** What the registered engine runs on; null if none is registered. */
 export function engineInfo(): EngineInfo | null {
   const engine = registered();
   return engine && { threads: engine.pool.threads, build: engine.build, bytes: engine.heap.used };

@@ -1,3 +1,4 @@
+// Radii of perturbations: how they are compared, checked and written.
 import { norms } from '../../attacks/norms/index.ts';
 import type { NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';

@@ -149,7 +149,7 @@ async function writing<T>({ out }: EvaluateOptions, write: () => Promise<T>): Pr
 export const evaluateTarget = (target: Target, dataset: Dataset, options: EvaluateOptions): Promise<Evaluation> =>
   evaluateInto(null, target, dataset, options);
 
-/** The same, keeping what is done beside a file of results. */
+/** Evaluates a model, and keeps unfinished work in a file beside the results. */
 async function evaluateInto(
   out: Results | null,
   target: Target,
@@ -235,7 +235,7 @@ export function identityOf(target: Target, dataset: Dataset, options: EvaluateOp
   };
 }
 
-/** Whether what is kept in a file can still be continued with other settings. A damaged file is as good as none. */
+/** True if what is kept in a file can still be continued with other settings. A damaged file is as good as none. */
 async function isOfOtherSettings(path: string, identity: Identity): Promise<boolean> {
   const found = await readInterrupted(path, identity).catch((error) => {
     if (!(error instanceof InputError)) throw error;

@@ -93,7 +93,7 @@ export interface ExportOptions {
   readonly to: ExportFormat;
   /** The file, for `layers` the folder. */
   readonly out: string;
-  /** With `compact`: kernels in half precision. */
+  /** Stores kernels in half precision; only with `compact`. */
   readonly half?: boolean;
 }
 
@@ -147,7 +147,7 @@ async function keepOtherCode(file: string, content: Uint8Array | string): Promis
   );
 }
 
-/** @throws Error where the export computes something else */
+/** @throws Error if the export computes something else */
 async function largestDifferenceOf(
   checkpoint: Checkpoint,
   logits: Encoded['logits'],

@@ -1,3 +1,4 @@
+// Confidence intervals of accuracies.
 import { InputError } from '../core/errors.ts';
 
 /** A confidence interval. */
@@ -25,12 +26,12 @@ const Z = 1.959963984540054;
  * It is about the test images of one checkpoint and says nothing about the spread between trainings.
  *
  * @param correct 0 … n
- * @throws InputError where correct is outside 0 … n or n is 0
+ * @throws InputError if correct is outside 0 … n or n is 0
  * @see Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927)
  */
 export function wilson(correct: number, n: number): Interval {
   if (!(n > 0 && correct >= 0 && correct <= n)) {
-    throw new InputError(`A share needs 0 ≤ correct ≤ n and n > 0; correct ${correct}, n ${n} came.`);
+    throw new InputError(`An interval needs n > 0 and 0 ≤ correct ≤ n, got correct = ${correct} and n = ${n}.`);
   }
   const share = correct / n;
   const center = share + Z ** 2 / (2 * n);

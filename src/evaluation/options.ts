@@ -1,3 +1,4 @@
+// The options of an evaluation, as the library takes them.
 import type { NormName } from '../../attacks/types.ts';
 import type { Reading } from '../checkpoints/pytorch/reading.ts';
 import type { Dataset } from '../data/types.ts';
@@ -22,9 +23,9 @@ export interface ModelOptions {
   readonly names?: string;
   /** What weights of PyTorch do not say of their network: stem, pools and activation. */
   readonly reading?: Reading;
-  /** Safetensors file of images and logits from where the model came; another output stops. */
+  /** A safetensors file of images and logits that the model's original software saved. The evaluation stops if the logits differ. */
   readonly expectLogits?: string;
-  /** Told what is odd but no reason to stop. */
+  /** Called with a message about anything unusual that is no reason to stop. */
   readonly warn?: (message: string) => void;
 }
 

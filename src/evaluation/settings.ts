@@ -1,3 +1,4 @@
+// The settings of an evaluation, with the defaults that the training of the model gives.
 import type { NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
 import { PROTOCOLS } from './attacks/protocols.ts';

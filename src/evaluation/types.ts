@@ -1,3 +1,4 @@
+// The results of an evaluation.
 import type { NormName } from '../../attacks/types.ts';
 import type { Alarm } from './alarms/alarms.ts';
 import type { ModelRecord } from './formats/format.ts';
@@ -15,7 +16,7 @@ export interface AttackResult {
   readonly norm: NormName;
   /** Radius in pixel units of [0, 1]. */
   readonly epsilon: number;
-  /** Null where an attack has no such number, as the union; one step of size epsilon for FGSM. */
+  /** Null if an attack has no such number, as the union; one step of size epsilon for FGSM. */
   readonly steps: number | null;
   readonly stepSize: number | null;
   readonly restarts: number | null;
@@ -48,7 +49,7 @@ export interface Evaluation {
   /** Names every random number of the attacks. */
   readonly seed: number;
   readonly clean: Accuracy;
-  /** In order of the radii, each with its union last. */
+  /** Results in order of the radii, each radius with its union last. */
   readonly attacks: readonly AttackResult[];
   readonly alarms: readonly Alarm[];
   /** Cost of the whole evaluation, counted in images. */

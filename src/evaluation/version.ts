@@ -1,3 +1,4 @@
+// The version of Equipoise, which results record.
 import { readFileSync } from 'node:fs';
 
 /** The version of Equipoise that runs. */

@@ -3,9 +3,9 @@ import { mkdir, open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 /**
- * Makes a folder, and those that it is in, where they are missing.
+ * Creates a folder and its parent folders if they are missing.
  *
- * @returns whether it was missing
+ * @returns true if the folder was missing
  */
 export async function makeFolder(path: string): Promise<boolean> {
   const first = await mkdir(path, { recursive: true });
@@ -16,12 +16,12 @@ export async function makeFolder(path: string): Promise<boolean> {
   return true;
 }
 
-/** Makes the names in a folder outlast a power failure, where the system can. */
+/** Writes the list of a folder's entries to disk, so that they outlast a power failure, if the system can do that. */
 export async function syncFolder(path: string): Promise<void> {
   try {
     const handle = await open(path, 'r');
     await handle.sync().finally(() => handle.close());
   } catch {
-    // Windows opens no folders.
+    // Windows cannot open folders.
   }
 }

@@ -2,9 +2,9 @@
 import type { Owner } from './owner.ts';
 
 export interface LockRecord extends Owner {
-  /** Names this lock and no other, of the same process or of another. */
+  /** A random name of this lock, different from that of every other lock. */
   readonly token: string;
-  /** Counted up while the owner lives. */
+  /** A number that the owner counts up while it lives. */
   readonly beat: number;
 }
 

@@ -11,7 +11,7 @@ const recordSchema = z.object({
   beat: z.int().min(0),
 });
 
-/** The record in a lock's file; null where it is not readable, as while it is being written. */
+/** The record in a lock's file; null if it cannot be read, for example while it is being written. */
 export function parseRecord(text: string): LockRecord | null {
   try {
     return recordSchema.safeParse(JSON.parse(text)).data ?? null;
@@ -20,9 +20,9 @@ export function parseRecord(text: string): LockRecord | null {
   }
 }
 
-/** A look at a lock. */
+/** The content of a lock at one time. */
 export interface Sighting {
-  /** The owner's token, which names the file. */
+  /** The owner's token, which is the name of the lock's file. */
   readonly token: string;
   readonly text: string;
 }
@@ -39,7 +39,7 @@ export interface Watch {
  * The owner is gone if its process is, or if nothing in the lock has changed for `staleMs`. Only durations that one
  * watcher measured are compared, never clock times of two machines.
  *
- * @param now the newest look at the lock
+ * @param now the newest content of the lock
  * @param hasEnded whether a process is known to have ended
  */
 export function judge(

@@ -16,35 +16,35 @@ import { formatRecord, type LockRecord } from './lock-record.ts';
 import { describeOwner, judge, parseRecord, type Sighting } from './lock-state.ts';
 import { hasEnded, thisProcess } from './owner.ts';
 
-/** What is locked belongs to another process, which lives or has taken it over: nothing is wrong with the work itself. */
+/** The folder is locked by another process, which is alive or has taken the lock over. Nothing is wrong with the work itself. */
 export class InUseError extends InputError {
   override readonly name = 'InUseError';
 }
 
-/** Called before a file takes its name or grows; throws where it may not. */
+/** A check that is made before a file is renamed or extended; throws if this process no longer holds the lock. */
 export type Guard = () => Promise<void>;
 
 /** A lock that this process holds. */
 export interface Lock {
   /** @throws InUseError if another process has taken the lock over; InputError if it is gone with its folder */
   readonly guard: Guard;
-  /** Gives the lock back, if it is still held. */
+  /** Releases the lock if it is still held. */
   release(): Promise<void>;
 }
 
 export interface LockTimes {
-  /** How often the owner counts up; default 2 s. */
+  /** Time between two updates of the counter by the owner; default 2 s. */
   readonly heartbeatMs?: number;
-  /** A lock whose counter has not moved for so long is stale; default 90 s. */
+  /** A lock is stale if its counter has not changed for this time; default 90 s. */
   readonly staleMs?: number;
 }
 
 export interface LockOptions extends LockTimes {
-  /** What messages call what is locked; default: the folder that the lock is in. */
+  /** The name of the locked folder in messages; default: its path. */
   readonly name?: string;
-  /** What else than waiting a user can do about a lock that is held, as a sentence. */
+  /** A sentence about what a user can do, other than wait, if the lock is held. */
   readonly remedy?: string;
-  /** Told once if it takes a while to find out whether the owner still lives. */
+  /** Called once, with a message, if finding out whether the owner is still alive takes a while. */
   readonly onWait?: (message: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -53,7 +53,7 @@ const HEARTBEAT_MS = 2_000;
 const STALE_MS = 90_000;
 const OWNER = 'owner-';
 
-/** What the system answers where another process holds the lock. */
+/** Error codes of the system if another process holds the lock. */
 const HELD: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEXIST', 'EPERM', 'EBUSY']);
 
 /**
@@ -175,7 +175,7 @@ async function takeOver(path: string, stale: Sighting, record: LockRecord): Prom
   return true;
 }
 
-/** Whether a file is there, by opening it, which asks the file server and not what this machine remembers. */
+/** True if a file is there, by opening it, which asks the file server and not what this machine remembers. */
 async function isThere(path: string): Promise<boolean> {
   try {
     await (await open(path, 'r')).close();

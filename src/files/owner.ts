@@ -9,7 +9,7 @@ export interface Owner {
   readonly host: string;
   /**
    * One start of a machine and, on Linux, one namespace of process numbers, so that a number of another container is
-   * not mistaken for one of this. Null where the system names none.
+   * not mistaken for one of this. Null if the system names none.
    */
   readonly boot: string | null;
   readonly pid: number;
@@ -27,7 +27,7 @@ function bootOf(): string | null {
 }
 
 /**
- * Whether a process is known to have ended. On another host, in another container or after a restart of the machine,
+ * True if a process is known to have ended. On another host, in another container or after a restart of the machine,
  * nobody can tell, and the answer is no.
  */
 export function hasEnded({ host, boot, pid }: Owner, here: Owner = thisProcess()): boolean {
@@ -40,7 +40,7 @@ export function hasEnded({ host, boot, pid }: Owner, here: Owner = thisProcess()
   return isZombie(pid);
 }
 
-/** Whether a process has ended and only its parent has not asked for its exit code yet. */
+/** True if a process has ended and only its parent has not asked for its exit code yet. */
 function isZombie(pid: number): boolean {
   try {
     return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));

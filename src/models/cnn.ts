@@ -1,3 +1,4 @@
+// A small convolutional network for digits.
 import { batchNorm, checkOptions, conv, dense, flatten, halve, program, relu, scaled } from './layers.ts';
 import type { ModelBuilder } from './types.ts';
 

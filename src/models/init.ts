@@ -1,3 +1,4 @@
+// Initial weights of a network, and running it.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, type Key, normal } from '../core/key.ts';

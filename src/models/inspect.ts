@@ -1,3 +1,4 @@
+// What a network consists of: its kernels, parameters, statistics and their sizes.
 import { InputError } from '../core/errors.ts';
 import { isSparse, type Params, type Tensors, trainable } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
@@ -12,7 +13,7 @@ export interface Declared {
 /** A convolution or fully connected kernel: what sparsity counts. */
 export interface Kernel extends Declared {
   readonly kind: 'conv' | 'dense';
-  /** At how many places of one image the kernel is applied: output height · width of a convolution, 1 if dense. */
+  /** Number of places of one image at which the kernel is applied: output height · width of a convolution, 1 if dense. */
   readonly positions: number;
 }
 

@@ -1,3 +1,4 @@
+// Constructors of layers, from which networks are built as data.
 import { InputError } from '../core/errors.ts';
 import { eachShape, type ImageShape, type Layer, type Program } from '../ops/network.ts';
 import type { ModelOptions } from './types.ts';
@@ -40,15 +41,17 @@ const isCount = (value: number): boolean => Number.isInteger(value) && value > 0
 /** @throws InputError naming the option out of range */
 export function checkOptions({ inputShape, classes, width }: ModelOptions): void {
   if (inputShape.length !== 3 || !inputShape.every(isCount)) {
-    throw new InputError(`A model takes images [height, width, channels] of positive extents; [${inputShape}] came.`);
+    throw new InputError(
+      `inputShape must be [height, width, channels], three positive whole numbers, got [${inputShape}].`,
+    );
   }
-  if (!isCount(classes) || classes < 2) throw new InputError(`A model needs at least 2 classes; ${classes} came.`);
+  if (!isCount(classes) || classes < 2) throw new InputError(`A model needs at least 2 classes, got ${classes}.`);
   if (!(width > 0 && Number.isFinite(width))) {
-    throw new InputError(`A model's width multiplies its channels, so it is a number above 0; ${width} came.`);
+    throw new InputError(`width multiplies the number of channels of a model and must be above 0, got ${width}.`);
   }
 }
 
-/** Whether no layer shrinks images of this height and width to nothing. */
+/** True if no layer shrinks images of this height and width to nothing. */
 const fits = (layers: readonly Layer[], shape: ImageShape): boolean =>
   [...eachShape(layers, shape)].every(({ output }) => output.every((extent) => extent > 0));
 
@@ -62,7 +65,7 @@ export function program(name: string, { inputShape, classes }: ModelOptions, lay
     let extent = Math.min(inputShape[0], inputShape[1]);
     while (!fits(layers, [extent, extent, inputShape[2]])) extent++;
     throw new InputError(
-      `The model ${name} takes images of at least ${extent}×${extent} pixels; ${inputShape[0]}×${inputShape[1]} came.`,
+      `The model ${name} needs images of at least ${extent}×${extent} pixels, got ${inputShape[0]}×${inputShape[1]}.`,
     );
   }
   return { inputShape, classes, layers };

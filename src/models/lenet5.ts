@@ -1,3 +1,4 @@
+// LeNet-5, the convolutional network for digits.
 import { checkOptions, dense, flatten, halve, program, relu, scaled } from './layers.ts';
 import type { ModelBuilder } from './types.ts';
 

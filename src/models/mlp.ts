@@ -1,3 +1,4 @@
+// Fully connected networks, among them LeNet-300-100.
 import type { Layer } from '../ops/network.ts';
 import { checkOptions, consecutive, dense, flatten, program, relu, scaled } from './layers.ts';
 import type { ModelBuilder, ModelOptions } from './types.ts';

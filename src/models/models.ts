@@ -1,3 +1,4 @@
+// The table of models.
 import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import type { KnownName } from '../core/known-name.ts';
@@ -86,12 +87,10 @@ export function buildModel<Name extends string>(name: KnownName<Name, NetworkNam
 function checkNormalization({ mean, std }: Normalization, channels: number): void {
   if ([mean, std].some(({ length }) => length !== channels)) {
     throw new InputError(
-      `Normalising images of ${channels} ${channels === 1 ? 'channel' : 'channels'} takes as many means and standard deviations; ${mean.length} and ${std.length} came.`,
+      `Normalising images of ${channels} ${channels === 1 ? 'channel' : 'channels'} needs one mean and one standard deviation per channel, got ${mean.length} and ${std.length}.`,
     );
   }
   if (![...mean, ...std].every(Number.isFinite) || std.some((value) => value <= 0)) {
-    throw new InputError(
-      `Images are normalised by finite means and standard deviations above 0; ${mean} and ${std} came.`,
-    );
+    throw new InputError(`Means must be finite numbers and standard deviations above 0, got ${mean} and ${std}.`);
   }
 }

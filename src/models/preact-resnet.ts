@@ -1,3 +1,4 @@
+// The pre-activation ResNet-18.
 import type { Layer } from '../ops/network.ts';
 import { batchNorm, checkOptions, conv, dense, globalAveragePool, program, relu, scaled } from './layers.ts';
 import { preactivationBlock } from './preactivation.ts';

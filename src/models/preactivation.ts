@@ -1,3 +1,4 @@
+// The residual block with activations before convolutions, which two families of networks share.
 import type { Layer } from '../ops/network.ts';
 import { batchNorm, conv, relu } from './layers.ts';
 

@@ -1,3 +1,4 @@
+// The names and layouts of a network's weights in PyTorch.
 import { sizeOf } from '../core/structure.ts';
 import { eachShape, type ImageShape, type Layer, type Program } from '../ops/network.ts';
 
@@ -19,7 +20,7 @@ export interface PytorchTensor {
   /** Ours, such as `conv1.kernel`. */
   readonly name: string;
   readonly shape: readonly number[];
-  /** Whether it is a batch norm's running mean or variance. */
+  /** True if it is a batch norm's running mean or variance. */
   readonly statistic: boolean;
   /** PyTorch's, such as `features.0.weight`. */
   readonly key: string;

@@ -1,3 +1,4 @@
+// ResNet-18, 34 and 50 for small images.
 import type { Layer } from '../ops/network.ts';
 import { batchNorm, checkOptions, conv, dense, globalAveragePool, program, relu, scaled } from './layers.ts';
 import type { ModelBuilder } from './types.ts';
@@ -5,7 +6,7 @@ import type { ModelBuilder } from './types.ts';
 interface Block {
   readonly name: string;
   readonly inputs: number;
-  /** Of its 3×3 convolutions. */
+  /** Number of channels of its 3×3 convolutions. */
   readonly channels: number;
   readonly outputs: number;
   readonly stride: number;

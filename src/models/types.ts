@@ -1,3 +1,4 @@
+// What a builder of models takes and returns.
 import type { Params, Tensors } from '../core/params.ts';
 import type { Program } from '../ops/network.ts';
 

@@ -1,3 +1,4 @@
+// VGG16, and the variant of it in the code of BSR-Net.
 import type { Layer, Program } from '../ops/network.ts';
 import {
   batchNorm,

@@ -1,3 +1,4 @@
+// Wide residual networks of any depth and width.
 import { UsageError } from '../core/errors.ts';
 import type { Layer } from '../ops/network.ts';
 import { batchNorm, checkOptions, conv, dense, globalAveragePool, program, relu, scaled } from './layers.ts';
@@ -16,7 +17,7 @@ export function wideResnet(depth: number, widen: number): ModelBuilder {
   const name = `wrn-${depth}-${widen}`;
   if (!(depth >= 10 && depth <= DEEPEST) || (depth - 4) % 6 !== 0 || !(widen >= 1)) {
     throw new UsageError(
-      `A wide residual network wrn-DEPTH-WIDEN has a depth of 6n + 4 (10, 16, 22, 28, 34, …) up to ${DEEPEST} and a widening of at least 1; ${name} came.`,
+      `A wide residual network is called wrn-DEPTH-WIDEN. DEPTH must be 6n + 4 (10, 16, 22, 28, 34, …) and at most ${DEEPEST}, WIDEN at least 1, got ${name}.`,
     );
   }
   return (options) => {

@@ -1,3 +1,4 @@
+// Splits batches into labelled images and extra ones with pseudo-labels.
 import { InputError } from '../core/errors.ts';
 import { foldIn, type Key, permutation } from '../core/key.ts';
 

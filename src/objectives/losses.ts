@@ -1,3 +1,4 @@
+// The losses that objectives are made of.
 import type { Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import '../ops/gradients.ts';

@@ -1,3 +1,4 @@
+// The table of training objectives.
 import type { Scalar, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
@@ -97,7 +98,7 @@ export const trades = ({ labelSmoothing, beta = 6 }: ObjectiveOptions = {}): Obj
  */
 export const rst = ({ extraShare = 0.5, ...options }: ObjectiveOptions = {}): Objective => {
   if (!(extraShare > 0 && extraShare < 1)) {
-    throw new InputError(`The share of extra images is a number between 0 and 1, usually 0.5; ${extraShare} came.`);
+    throw new InputError(`extraShare must be above 0 and below 1, usually 0.5, got ${extraShare}.`);
   }
   return { ...trades(options), name: 'rst', extraShare };
 };
@@ -140,20 +141,23 @@ export const mart = ({ labelSmoothing, beta = 5 }: ObjectiveOptions = {}): Objec
 
 function checkOptions({ labelSmoothing = 0, beta = 0 }: ObjectiveOptions): void {
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
-    throw new InputError(`Label smoothing is a number in [0, 1), such as 0.1; ${labelSmoothing} came.`);
+    throw new InputError(`labelSmoothing must be in [0, 1), such as 0.1, got ${labelSmoothing}.`);
   }
-  if (!(beta >= 0)) throw new InputError(`β is a number of at least 0, usually 6; ${beta} came.`);
+  if (!(beta >= 0)) throw new InputError(`beta must be 0 or larger, usually 6, got ${beta}.`);
 }
 
-/** The names of the objectives. */
-export type ObjectiveName = 'natural' | 'at' | 'mat' | 'trades' | 'mart' | 'rst';
-
-/** All objectives by name. */
-export const objectives: { readonly [Name in ObjectiveName]: (options?: ObjectiveOptions) => Objective } = {
+const objectiveRows = {
   natural,
   at,
   mat,
   trades,
   mart,
   rst,
-};
+} satisfies Readonly<Record<string, (options?: ObjectiveOptions) => Objective>>;
+
+/** The names of the objectives. */
+export type ObjectiveName = keyof typeof objectiveRows;
+
+/** All objectives by name. */
+export const objectives: { readonly [Name in ObjectiveName]: (options?: ObjectiveOptions) => Objective } =
+  objectiveRows;

@@ -1,3 +1,4 @@
+// What an objective is: the loss that training minimises, and the examples that it needs.
 import type { Scalar, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Classifier } from '../../attacks/types.ts';
 
@@ -24,7 +25,7 @@ export interface InnerAttack {
 /** What training minimises: the mean over a batch, differentiable in whatever `forward` closes over. */
 export interface Objective {
   readonly name: string;
-  /** Whether it trains on adversarial examples. */
+  /** True if it trains on adversarial examples. */
   readonly adversarial: boolean;
   /** How these are made; null for an objective that trains on none. */
   readonly inner: InnerAttack | null;

@@ -1,3 +1,4 @@
+// The warm-up of the training attack: its radius and step size rise at the start of training.
 import { InputError } from '../core/errors.ts';
 
 /** How strong the training attack is. */
@@ -10,7 +11,7 @@ export interface AttackStrength {
 export interface AttackWarmUp {
   /** The share of the training in which ε rises linearly to its value, in [0, 1]; 0: none. */
   readonly epsilon?: number;
-  /** The same of the step size. */
+  /** The step size after the warm-up. */
   readonly stepSize?: number;
 }
 
@@ -30,7 +31,9 @@ export function warmedUp(
 ): AttackStrength {
   for (const length of [warmUp.epsilon ?? 0, warmUp.stepSize ?? 0]) {
     if (length >= 0 && length <= 1) continue;
-    throw new InputError(`A warm-up is a share of the training in [0, 1], such as 0.1; ${length} came.`);
+    throw new InputError(
+      `The length of a warm-up must be a share of the training in [0, 1], such as 0.1, got ${length}.`,
+    );
   }
   return {
     epsilon: epsilon * ramp(warmUp.epsilon ?? 0, progress),

@@ -1,3 +1,4 @@
+// Adversarial weight perturbation: takes gradients at weights that are moved against the loss.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { disposeParams, isKernel, type Params, type Tensors, trainables, withTrainables } from '../core/params.ts';
@@ -15,7 +16,7 @@ const SMALLEST_NORM = 1e-20;
  */
 export function perturbWeights(params: Params, gradients: Tensors, gamma: number): Params {
   if (!(gamma >= 0))
-    throw new InputError(`γ of weight perturbation is a number of at least 0, usually 0.01; ${gamma} came.`);
+    throw new InputError(`gamma of the weight perturbation must be 0 or larger, usually 0.01, got ${gamma}.`);
   const moved = Object.entries(trainables(params)).map(([name, w]): [string, tf.Tensor] => {
     if (!isKernel(name)) return [name, tf.clone(w)];
     return [

@@ -1,3 +1,4 @@
+// The name of the current backend of TensorFlow.js.
 import * as tf from '@tensorflow/tfjs-core';
 
 /**

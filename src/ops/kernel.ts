@@ -1,3 +1,4 @@
+// Runs kernels of TensorFlow.js that only some backends register.
 import type { NamedAttrMap, NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 

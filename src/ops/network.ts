@@ -1,3 +1,4 @@
+// A network as data, and the op that runs it.
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
@@ -55,7 +56,7 @@ export interface Program {
   readonly activation?: ActivationName;
 }
 
-/** As PyTorch: running = 0.9 · running + 0.1 · batch, the variance unbiased there and biased in the normalisation. */
+/** The momentum of running statistics, as in PyTorch: running = 0.9 · running + 0.1 · batch. The running variance is unbiased, and the one that normalises is biased. */
 export const BATCH_NORM_MOMENTUM = 0.1;
 /** The number that batch norm adds to variances, as in PyTorch. */
 export const BATCH_NORM_EPSILON = 1e-5;
@@ -103,11 +104,11 @@ export function runNetwork(
 ): NetworkResult {
   const expected = program.inputShape;
   if (images.rank !== 4 || expected.some((extent, i) => images.shape[i + 1] !== extent)) {
-    throw new InputError(`The network takes images [batch, ${expected.join(', ')}]; [${images.shape}] came.`);
+    throw new InputError(`The network takes images of shape [batch, ${expected.join(', ')}], got [${images.shape}].`);
   }
   if (training && images.shape[0] === 0) {
     throw new InputError(
-      'A network in training mode takes at least one image, for it needs the statistics of a batch; 0 came.',
+      'A network in training mode computes statistics of the batch and needs at least one image, got 0.',
     );
   }
   checkProgram(program);
@@ -124,7 +125,7 @@ export function runNetwork(
   return { logits, state: training ? newState : state };
 }
 
-/** Whether a program has nothing but what kernels of whole networks know: ReLU, and poolings of disjoint windows. */
+/** True if a program has nothing but what kernels of whole networks know: ReLU, and poolings of disjoint windows. */
 const kernelCanRun = ({ activation = 'relu', layers }: Program): boolean =>
   activation === 'relu' && layers.every((layer) => layer.kind !== 'maxPool' || layer.stride === undefined);
 
@@ -244,7 +245,7 @@ export const RunNetworkGradient = 'RunNetworkGradient';
 export interface RunNetworkAttributes {
   readonly program: Program;
   readonly training: boolean;
-  /** Whether a gradient may be asked for. */
+  /** True if a gradient may be asked for. */
   readonly residuals: boolean;
   /** Names of the inputs that follow the images. */
   readonly parameterNames: readonly string[];

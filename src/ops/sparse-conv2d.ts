@@ -1,3 +1,4 @@
+// Convolution with a sparse kernel, and its gradients at the nonzeros.
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
@@ -88,15 +89,15 @@ function checkWindow(x: Tensor4D, { shape }: Structure, padding: number): void {
   const fits = kernelHeight <= height + 2 * padding && kernelWidth <= width + 2 * padding;
   if (x.rank === 4 && shape.length === 4 && inputs === kernelInputs && fits) return;
   throw new InputError(
-    `A kernel [${shape.join(', ')}] takes images [batch, height, width, ${kernelInputs}] that are no smaller than it with ` +
-      `the padding ${padding} on each side; [${x.shape.join(', ')}] came.`,
+    `A kernel [${shape.join(', ')}] needs images [batch, height, width, ${kernelInputs}] that are at least as large as the ` +
+      `kernel after padding by ${padding} on each side, got [${x.shape.join(', ')}].`,
   );
 }
 
 export function checkValues(structure: Structure, values: Tensor1D): void {
   if (values.size !== structure.positions.length) {
     throw new InputError(
-      `A structure with ${structure.positions.length} nonzeros needs as many values; ${values.size} came.`,
+      `A structure with ${structure.positions.length} nonzeros needs one value for each, got ${values.size} values.`,
     );
   }
 }

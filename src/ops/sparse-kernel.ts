@@ -1,3 +1,4 @@
+// Scatters the values of a sparse kernel into a dense one, and gathers them back.
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Structure, sizeOf } from '../core/structure.ts';

@@ -1,3 +1,4 @@
+// The product of a batch with a sparse matrix, and its gradients.
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Structure } from '../core/structure.ts';

@@ -1,3 +1,4 @@
+// Weighted sums of whole trees of tensors, in one op: what optimizers compute.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
@@ -8,8 +9,8 @@ import { runKernelOr } from './kernel.ts';
 export const WeightedSum = 'WeightedSum';
 
 /**
- * For tensors by name, what another one takes from each: the index of every entry of the new tensor among those of the
- * old, −1 for 0. The new tensor has rank 1.
+ * Maps by tensor name: for every entry of the new tensor its index among the entries of the old one, or −1 for 0. The new
+ * tensor has rank 1.
  */
 export type IndexMaps = Readonly<Record<string, Int32Array>>;
 
@@ -22,7 +23,7 @@ export interface WeightedSumAttributes {
   readonly weights: readonly number[];
   /** One a sum. */
   readonly shapes: readonly (readonly number[])[];
-  /** Of each input, or null. */
+  /** The map of each input, or null if its entries stay where they are. */
   readonly maps: readonly (Int32Array | null)[];
 }
 
@@ -60,7 +61,7 @@ function check(name: string, tensor: Tensor | undefined, map: Int32Array | undef
   const wanted = shape.reduce((size, extent) => size * extent, 1);
   if (tensor?.dtype === 'float32' && entries === wanted) return;
   throw new InputError(
-    `A weighted sum needs ${wanted} float32 entries of ${name} in every tree; ${tensor ? `${entries} of ${tensor.dtype}` : 'none'} came.`,
+    `Every tree of a weighted sum must have ${wanted} float32 entries of ${name}, got ${tensor ? `${entries} of ${tensor.dtype}` : 'none'}.`,
   );
 }
 

@@ -14,7 +14,7 @@ export interface Correction {
   readonly snapshotMean: Tensors;
   /** The factor on u − g̃, γ·c for AGENT: one for all parameters, or one for each by name. */
   readonly coefficient: number | Readonly<Record<string, number>>;
-  /** From the snapshot's structures onto those of the gradient (`carryMaps`); none if left out. */
+  /** Maps from the snapshot's structures onto those of the gradient (`carryMaps`); left out if both are the same. */
   readonly maps?: IndexMaps;
 }
 

@@ -13,7 +13,7 @@ interface Network {
 
 /** An averaged network, on the structures of the network that it averages. It owns its tensors. */
 export interface Average {
-  /** By parameter; for a sparse kernel the averages of its nonzeros. */
+  /** The averages by parameter; those of a sparse kernel are of its nonzeros. */
   readonly params: Tensors;
   /** Running statistics of batch norm. */
   readonly state: Tensors;
@@ -69,7 +69,7 @@ export function carryAverage({ params: averages, state }: Average, params: Param
 const pick = (tree: Tensors, names: Readonly<Record<string, unknown>>): Tensors =>
   Object.fromEntries(Object.keys(names).map((name) => [name, tree[name]]));
 
-/** For each nonzero its own index if it was grown, else −1, which stands for 0 in a weighted sum. */
+/** A map that keeps grown weights alone: for each nonzero its own index if it was grown, else −1, which stands for 0. */
 const indicesOfGrown = (map: Int32Array): Int32Array => map.map((before, index) => (before < 0 ? index : -1));
 
 /** Frees an average's tensors. */

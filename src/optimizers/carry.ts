@@ -6,7 +6,7 @@ import { indexMap, type Structure } from '../core/structure.ts';
 import { type IndexMaps, weightedSum } from '../ops/weighted-sum.ts';
 import type { OptimizerState } from './types.ts';
 
-/** For kernels by name, the index of every nonzero among those of another structure, −1 where that has none. */
+/** Maps by kernel name: for every nonzero its index among those of another structure, or −1 if that structure has none there. */
 export type CarryMaps = IndexMaps;
 
 /** Structures never change, so a map between two is made once and kept as long as both live. */

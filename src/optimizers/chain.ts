@@ -1,3 +1,4 @@
+// Composes gradient transformations.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import type { Tensors } from '../core/params.ts';
@@ -18,7 +19,7 @@ export const chain = <Extra>(
     const state: OptimizerState = Object.fromEntries(slots);
     if (Object.keys(state).length < slots.length) {
       throw new InputError(
-        `Each transformation of a chain needs slots of its own; ${slots.map(([slot]) => slot)} came.`,
+        `The transformations of a chain must not share a slot of the state, got the slots ${slots.map(([slot]) => slot)}.`,
       );
     }
     return state;

@@ -63,9 +63,9 @@ export interface CoefficientInputs {
 
 /** What multiplies u − g̃ in a step. */
 export interface CoefficientRule {
-  /** Whether steps are corrected at all, and so snapshots taken. */
+  /** True if steps are corrected at all, and so snapshots taken. */
   readonly corrects: boolean;
-  /** Whether the rule reads c, and so the losses of the pre-pass are needed. */
+  /** True if the rule reads c, and so the losses of the pre-pass are needed. */
   readonly adaptive: boolean;
   coefficient(inputs: CoefficientInputs): number;
 }

@@ -3,11 +3,11 @@ import { foldIn, type Key, sample } from '../core/key.ts';
 import { blendCoefficient, type Estimate, publishedBsrCoefficient } from './coefficients.ts';
 
 export interface CoefficientStep {
-  /** That of the epoch before. */
+  /** The coefficient of the epoch before. */
   readonly c: number;
   readonly estimate: Estimate;
   readonly alpha: number;
-  /** From 0. */
+  /** The epoch, counted from 0. */
   readonly epoch: number;
 }
 

@@ -1,3 +1,4 @@
+// The table of learning-rate schedules.
 import { InputError } from '../core/errors.ts';
 
 /**
@@ -17,7 +18,7 @@ export interface StepOptions {
 /** factor^⌊progress / every⌋; by default a tenth after each third. */
 export const step = ({ every = 1 / 3, factor = 0.1 }: StepOptions = {}): Schedule => {
   if (!(every > 0))
-    throw new InputError(`The time between two drops is a share of the training above 0; ${every} came.`);
+    throw new InputError(`The time between two drops must be a share of the training above 0, got ${every}.`);
   return (progress) => factor ** Math.floor(progress / every + 1e-9);
 };
 
@@ -32,7 +33,7 @@ export const multiStep = ({ milestones = [0.5, 0.75], factor = 0.1 }: MultiStepO
   for (const milestone of milestones) {
     if (milestone >= 0 && milestone <= 1) continue;
     throw new InputError(
-      `Milestones are shares of the training in [0, 1], such as 0.5 for half of it; ${milestone} came. Divide epochs by their number.`,
+      `Milestones must be shares of the training in [0, 1], such as 0.5 for half of it, got ${milestone}. Divide the epoch by the number of epochs.`,
     );
   }
   return (progress) => factor ** milestones.filter((milestone) => progress >= milestone).length;
@@ -72,7 +73,7 @@ const ONE_CYCLE_START = 1 / 25;
 /** The last factor is 1e-4 of the first, as PyTorch's final_div_factor has it. */
 const ONE_CYCLE_END = ONE_CYCLE_START * 1e-4;
 
-/** From `from` to `to` by half a cosine, over a share in [0, 1]. */
+/** Goes from `from` to `to` by half a cosine, as `share` goes from 0 to 1. */
 const anneal = (from: number, to: number, share: number): number =>
   to + ((from - to) * (1 + Math.cos(Math.PI * share))) / 2;
 

@@ -1,3 +1,4 @@
+// Stochastic gradient descent with momentum and weight decay.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import {
@@ -18,7 +19,7 @@ export interface LearningRate {
   readonly learningRate: number;
 }
 
-/** Whether decay shrinks all parameters, or kernels only: no biases and no batch norm. */
+/** True if decay shrinks all parameters, or kernels only: no biases and no batch norm. */
 export type DecayScope = 'all' | 'kernels';
 
 export interface WeightDecayOptions {
@@ -32,7 +33,7 @@ export const addDecayedWeights = ({
   weightDecay,
   scope = 'all',
 }: WeightDecayOptions): GradientTransformation<unknown> => {
-  if (!(weightDecay >= 0)) throw new InputError(`Weight decay is a number of at least 0; ${weightDecay} came.`);
+  if (!(weightDecay >= 0)) throw new InputError(`weightDecay must be 0 or larger, got ${weightDecay}.`);
   const decays = (name: string): boolean => weightDecay !== 0 && (scope === 'all' || isKernel(name));
   return stateless((grads, params) => {
     const decaying = Object.fromEntries(Object.entries(grads).filter(([name]) => decays(name)));
@@ -52,7 +53,7 @@ export interface TraceOptions {
  * kernel only the nonzeros have momentum.
  */
 export const trace = ({ decay, nesterov = false }: TraceOptions): GradientTransformation<unknown> => {
-  if (!(decay >= 0 && decay < 1)) throw new InputError(`Momentum is a number in [0, 1); ${decay} came.`);
+  if (!(decay >= 0 && decay < 1)) throw new InputError(`The decay of momentum must be in [0, 1), got ${decay}.`);
   return {
     init: (params) => ({ trace: zerosLike(params) }),
     update: (grads, state) =>

@@ -1,3 +1,4 @@
+// The snapshot of a network that AGENT corrects by.
 import { cloneTensors, copyParams, disposeParams, disposeTensors, type Params, type Tensors } from '../core/params.ts';
 
 /** The network θ̃ that AGENT's corrections of one epoch refer to: parameters on their structures, and batch-norm state. */

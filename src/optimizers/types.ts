@@ -1,3 +1,4 @@
+// What a gradient transformation is: a pure pair of `init` and `update`.
 import type { Tensors } from '../core/params.ts';
 
 /**

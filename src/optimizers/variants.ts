@@ -20,8 +20,8 @@ export type AgentVariantName = 'published' | 'stable';
 
 /** The variants of AGENT: settings that belong together. */
 export const agentVariants: { readonly [Name in AgentVariantName]: AgentVariant } = {
-  /** As the authors have it. */
+  /** AGENT as its authors publish it. */
   published: { prepass: 'published', firstEpoch: 1, snapshotDelay: 0, emptyChannels: 'corrected' },
-  /** As docs/agent.md derives it from the failures of the published one. */
+  /** AGENT with the changes that docs/agent.md derives from the failures of the published variant. */
   stable: { prepass: 'matched', bounds: [0, 1], firstEpoch: 2, snapshotDelay: 5, emptyChannels: 'uncorrected' },
 };

@@ -23,7 +23,7 @@ export interface Breakdown {
   readonly perClass: readonly {
     readonly images: number;
     readonly clean: number;
-    /** Those that survived every attack of the evaluation. */
+    /** Images that survived every attack of the evaluation. */
     readonly robust: number;
   }[];
   /** Numbers of images by their class and then by the predicted one. */

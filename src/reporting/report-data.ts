@@ -181,7 +181,7 @@ function mainProtocol(rows: readonly ResultRow[]): Protocol | null {
   return first?.[0] ?? null;
 }
 
-/** Whether a row was measured as the headlines of its group are, the radius aside. */
+/** True if a row was measured as the headlines of its group are, the radius aside. */
 export const isOfProtocol = (row: Protocol, { protocol }: Pick<ReportGroup, 'protocol'>): boolean =>
   protocol !== null && protocolKey(row) === protocolKey(protocol);
 

@@ -31,7 +31,7 @@ export interface ReportOptions {
   /** Where data sets lie. */
   readonly dataDirectory?: string;
   /**
-   * Whether adversarial examples are drawn, which runs two nets on the current backend; default true. Pictures that were
+   * True if adversarial examples are drawn, which runs two nets on the current backend; default true. Pictures that were
    * drawn before for the same nets are taken from gallery.json.
    */
   readonly gallery?: boolean;
@@ -39,7 +39,7 @@ export interface ReportOptions {
   readonly signal?: AbortSignal;
   /** The command that makes the report, which the page names. */
   readonly command?: string;
-  /** Told why something is missing from the page, or was made anew. */
+  /** Called with the reason if something is missing from the page or was made anew. */
   readonly warn?: (message: string) => void;
 }
 
@@ -92,7 +92,7 @@ const originOf = (out: string, { page: _, ...others }: Report['files'], command:
   address: ({ folder }) => addressOf(relative(out, folder)),
 });
 
-/** A relative path of a folder as an address; null where there is none, as on another drive. */
+/** A relative path of a folder as an address; null if there is none, as on another drive. */
 const addressOf = (path: string): string | null =>
   isAbsolute(path)
     ? null

@@ -1,3 +1,4 @@
+// BSR-Net: sparse training by connection strengths with fixed signs.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { foldIn, type Key, normal, sample, uniform } from '../core/key.ts';
@@ -35,7 +36,7 @@ export interface Connected {
   readonly positions: Int32Array;
   /** s · θ, θ > 0 */
   readonly values: Float32Array;
-  /** For each, its index among the weights before. */
+  /** The index of each weight among the weights before. */
   readonly from: Int32Array;
 }
 
@@ -100,7 +101,7 @@ interface Site {
 
 interface Reconnected {
   readonly param: SparseParam;
-  /** null where the structure is the one before. */
+  /** null if the structure is the one before. */
   readonly carried: Int32Array | null;
 }
 
@@ -142,7 +143,7 @@ function merge(structure: Structure, connected: Connected, grown: Int32Array, si
   return { param: { structure: { shape: structure.shape, positions }, values: tf.tensor1d(values) }, carried };
 }
 
-/** In place. */
+/** Multiplies numbers by a factor, in place. */
 function scaled(xs: Float32Array, factor: number): Float32Array {
   for (let i = 0; i < xs.length; i++) xs[i] *= factor;
   return xs;
@@ -159,8 +160,7 @@ function scaled(xs: Float32Array, factor: number): Float32Array {
  * @throws InputError if the noise is negative
  */
 export function bsrNet({ signs, noise }: BsrNetOptions): Sparsifier {
-  if (!(noise >= 0))
-    throw new InputError(`The noise of BSR-Net is a number of at least 0, usually 1e-6; ${noise} came.`);
+  if (!(noise >= 0)) throw new InputError(`noise of BSR-Net must be 0 or larger, usually 1e-6, got ${noise}.`);
   return {
     name: 'bsr-net',
     preserves: 'network',

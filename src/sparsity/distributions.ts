@@ -1,3 +1,4 @@
+// The table of distributions: how many weights each kernel gets at a given sparsity.
 import { InputError } from '../core/errors.ts';
 import { sizeOf } from '../core/structure.ts';
 
@@ -43,7 +44,7 @@ export function checkSparsity(sparsity: number): void {
   const nothingLeft =
     sparsity === 1 || sparsity === 100 ? ' At 1 no weight would be left; 0.99 keeps one in a hundred.' : '';
   throw new InputError(
-    `Sparsity is the fraction of zero weights, at least 0 and below 1; ${sparsity} came.${meant}${nothingLeft}`,
+    `Sparsity is the fraction of zero weights and must be in [0, 1), got ${sparsity}.${meant}${nothingLeft}`,
   );
 }
 
@@ -197,7 +198,7 @@ export const perLayer: Distribution = (kernels, sparsity, options = {}) => {
   checkSparsity(sparsity);
   const { sparsities } = options;
   if (sparsities === undefined) {
-    throw new InputError('The distribution per-layer needs `sparsities`, such as { "conv1.kernel": 0.4 }; none came.');
+    throw new InputError('The distribution per-layer needs `sparsities`, such as { "conv1.kernel": 0.4 }, got none.');
   }
   const names = new Set(kernels.map(({ name }) => name));
   const unknown = Object.keys(sparsities).filter((name) => !names.has(name));
@@ -237,7 +238,7 @@ export const bsrNetConnected: Distribution = (kernels, sparsity, options = {}) =
   const { sizes, least, total } = budgetOf(kernels, sparsity, dense);
   const { firstStageDensity = 0.2 } = options;
   if (!(firstStageDensity > 0 && firstStageDensity <= 1)) {
-    throw new InputError(`The density of the first stage is a number in (0, 1]; ${firstStageDensity} came.`);
+    throw new InputError(`firstStageDensity must be in (0, 1], got ${firstStageDensity}.`);
   }
   const stages = [...new Set(kernels.filter(isConvolution).map(stageOf))];
   const densityOf = (kernel: KernelShape): number | null => {
@@ -282,14 +283,16 @@ function fill(least: readonly number[], sizes: readonly number[], total: number)
   }
 }
 
-/** The names of the distributions of weights over layers. */
-export type DistributionName = 'uniform' | 'er' | 'erk' | 'bsr-net' | 'per-layer';
-
-/** The distributions of weights over layers by name. */
-export const distributions: { readonly [Name in DistributionName]: Distribution } = {
+const distributionRows = {
   uniform,
   er,
   erk,
   'bsr-net': bsrNet,
   'per-layer': perLayer,
-};
+} satisfies Readonly<Record<string, Distribution>>;
+
+/** The names of the distributions of weights over layers. */
+export type DistributionName = keyof typeof distributionRows;
+
+/** The distributions of weights over layers by name. */
+export const distributions: { readonly [Name in DistributionName]: Distribution } = distributionRows;

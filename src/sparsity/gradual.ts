@@ -1,3 +1,4 @@
+// Gradual pruning: removes weights step by step while the network trains.
 import { InputError } from '../core/errors.ts';
 import { isKernel, isSparse, type Param, type Params, sparsityOf, trainable } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
@@ -57,7 +58,7 @@ export const globally =
     globalMagnitudeCounts(params, Math.max((1 - left) * sparsity, Math.min(sparsity, sparsityOf(params))), dense);
 
 /**
- * Whether each kernel has the weights that it is to keep in the end, or more.
+ * True if each kernel has the weights that it is to keep in the end, or more.
  *
  * @param params dense or sparse; borrowed
  * @throws InputError if one has fewer: pruning takes weights and gives none
@@ -77,7 +78,7 @@ export function checkEnoughToPrune(params: Params, final: WeightCounts): void {
 
 const sizeOfKernel = (param: Param): number => (isSparse(param) ? sizeOf(param.structure.shape) : param.size);
 
-/** Of each kernel final + (size − final) · left, rounded up and never more than there are. */
+/** The number of weights that each kernel keeps: final + (size − final) · left, rounded up, and never more than it has. */
 const byKernel =
   (final: WeightCounts): CountsAt =>
   (params, left) => {

@@ -1,3 +1,4 @@
+// The table of sparse training methods.
 import { InputError } from '../core/errors.ts';
 import type { Key } from '../core/key.ts';
 import { copyParams, type Params } from '../core/params.ts';
@@ -10,7 +11,7 @@ import type { Signs } from './signs.ts';
 import { sparsify } from './sparsify.ts';
 import type { Sparsifier } from './types.ts';
 
-/** What a user may set about the mask updates of a method; each method has its own defaults and ignores what is not its. */
+/** The options of mask updates. Each method has its own defaults, and ignores options that it does not have. */
 export type MethodOptions = Partial<Omit<RewireOptions, 'drop' | 'grow'> & BsrNetOptions & GradualOptions>;
 
 /** What the network before the first step is made of. */
@@ -21,21 +22,21 @@ export interface Start {
   readonly connected?: WeightCounts;
   /** `bsr-net`: the fixed signs of the weights, those of its sparsifier. */
   readonly signs?: Signs;
-  /** Of the positions. */
+  /** The key that draws the positions. */
   readonly key: Key;
 }
 
 /** A way of training sparse networks. */
 export interface Method {
-  /** Whether kernels are sparse at all. */
+  /** True if kernels are sparse. */
   readonly sparse: boolean;
-  /** The values of its options, those that are used where a user sets none; null where the masks never change. */
+  /** The default value of each option that the method has; null if its masks never change. */
   readonly defaults: MethodOptions | null;
-  /** Whether it needs trained weights to start from, or may go on from some; absent where its masks know nothing of weights. */
+  /** `needed` if the method must start from trained weights, `taken` if it can; absent if its masks do not depend on weights. */
   readonly givenWeights?: 'needed' | 'taken';
-  /** The network before the first step, out of dense weights that are borrowed; owned by the caller. */
+  /** Makes the network before the first step from dense weights, which are borrowed. The caller owns the result. */
   start(dense: Params, start: Start): Promise<Params>;
-  /** Its mask updates; null where the masks never change. */
+  /** Makes the method's mask updates; null if its masks never change. */
   sparsifier(options?: MethodOptions): Sparsifier | null;
 }
 
@@ -74,28 +75,15 @@ const dynamic = (name: string, defaults: RewireOptions): Method => ({
 });
 
 /** @throws InputError if the option that a method cannot do without is missing */
-function required<T>(value: T | undefined, method: MethodName, option: string): T {
-  if (value === undefined) throw new InputError(`The method ${method} needs ${option}; none came.`);
+function required<T>(value: T | undefined, method: string, option: string): T {
+  if (value === undefined) throw new InputError(`The method ${method} needs ${option}, got none.`);
   return value;
 }
 
 const BSR_NET_DEFAULTS = { noise: 1e-6 } as const;
 const GRADUAL_DEFAULTS = { interval: 100, begin: 0, end: 0.75 } as const;
 
-/** The names of the sparse training methods. */
-export type MethodName =
-  | 'dense'
-  | 'static'
-  | 'set'
-  | 'rigl'
-  | 'set-itop'
-  | 'rigl-itop'
-  | 'bsr-net'
-  | 'gradual'
-  | 'one-shot';
-
-/** The sparse training methods by name. */
-export const methods: { readonly [Name in MethodName]: Method } = {
+const methodRows = {
   dense: { sparse: false, defaults: null, givenWeights: 'taken', start: asItIs, sparsifier: () => null },
   /** A random mask that stays. */
   static: { sparse: true, defaults: null, start: randomMasks, sparsifier: () => null },
@@ -127,7 +115,7 @@ export const methods: { readonly [Name in MethodName]: Method } = {
     sparsifier: ({ signs, ...options } = {}) =>
       bsrNet({ ...BSR_NET_DEFAULTS, ...options, signs: required(signs, 'bsr-net', 'its signs, fixedSigns(key)') }),
   },
-  /** From dense, or less sparse, by magnitude, step by step (Zhu and Gupta 2017, https://arxiv.org/abs/1710.01878). */
+  /** Prunes a dense or less sparse network by magnitude, step by step (Zhu and Gupta 2017, https://arxiv.org/abs/1710.01878). */
   gradual: {
     sparse: true,
     defaults: GRADUAL_DEFAULTS,
@@ -147,4 +135,10 @@ export const methods: { readonly [Name in MethodName]: Method } = {
     start: (dense, { counts }) => prune(dense, counts),
     sparsifier: () => null,
   },
-};
+} satisfies Readonly<Record<string, Method>>;
+
+/** The names of the sparse training methods. */
+export type MethodName = keyof typeof methodRows;
+
+/** The sparse training methods by name. */
+export const methods: { readonly [Name in MethodName]: Method } = methodRows;

@@ -1,3 +1,4 @@
+// Prunes kernels to given numbers of weights by magnitude.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { copyParam, isKernel, isSparse, type Param, type Params, trainable } from '../core/params.ts';

@@ -1,3 +1,4 @@
+// Rewiring: drops weights by one rule and grows as many by another. RigL and SET are choices of rules.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { foldIn, type Key } from '../core/key.ts';
@@ -96,7 +97,7 @@ async function readGradient(kernel: string, { structure }: SparseParam, gradient
   const size = sizeOf(structure.shape);
   if (gradient?.size !== size) {
     throw new InputError(
-      `Growth by gradient needs the dense gradient [${structure.shape}] of ${kernel}; ${gradient ? `[${gradient.shape}]` : 'none'} came.`,
+      `Growth by gradient needs the dense gradient [${structure.shape}] of ${kernel}, got ${gradient ? `[${gradient.shape}]` : 'none'}.`,
     );
   }
   return (await gradient.data()) as Float32Array;
@@ -106,9 +107,9 @@ function checkOptions(options: RewireOptions): void {
   checkUpdateSchedule(options);
   const { dropFraction, finalDropFraction } = options;
   if (!(dropFraction > 0 && dropFraction < 1)) {
-    throw new InputError(`The drop fraction lies between 0 and 1; ${dropFraction} came.`);
+    throw new InputError(`dropFraction must be between 0 and 1, got ${dropFraction}.`);
   }
   if (!(finalDropFraction >= 0 && finalDropFraction < 1)) {
-    throw new InputError(`The final drop fraction is in [0, 1); ${finalDropFraction} came.`);
+    throw new InputError(`finalDropFraction must be in [0, 1), got ${finalDropFraction}.`);
   }
 }

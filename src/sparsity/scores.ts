@@ -1,3 +1,4 @@
+// The tables of rules by which weights are dropped and grown.
 import { type Key, sample } from '../core/key.ts';
 import { indicesOfLargestKeys, magnitudeKeys } from './select.ts';
 
@@ -10,7 +11,7 @@ export interface GrowthSite {
   readonly size: number;
   /** Positions of the weights that stay, ascending; every other position is free, those just dropped included. */
   readonly kept: Int32Array;
-  /** The dense gradient of the step's own batch, [size]; empty where the rule does not need it. */
+  /** The dense gradient of the step's own batch, [size]; empty if the rule does not need it. */
   readonly gradient: Float32Array;
   readonly key: Key;
 }
@@ -28,21 +29,19 @@ export function magnitudes(xs: Float32Array): Float32Array {
   return out;
 }
 
-/** The names of the rules by which weights are dropped. */
-export type DropRuleName = 'magnitude' | 'random';
-
-/** The rules by which weights are dropped. */
-export const dropRules: { readonly [Name in DropRuleName]: DropRule } = {
+const dropRuleRows = {
   /** The smallest |w| go. */
   magnitude: (values, keep) => indicesOfLargestKeys(magnitudeKeys(values), keep),
   random: (values, keep, key) => sample(key, keep, values.length),
-};
+} satisfies Readonly<Record<string, DropRule>>;
 
-/** The names of the rules by which weights are grown. */
-export type GrowRuleName = 'gradientMagnitude' | 'random';
+/** The names of the rules by which weights are dropped. */
+export type DropRuleName = keyof typeof dropRuleRows;
 
-/** The rules by which weights are grown. */
-export const growRules: { readonly [Name in GrowRuleName]: GrowRule } = {
+/** The rules by which weights are dropped. */
+export const dropRules: { readonly [Name in DropRuleName]: DropRule } = dropRuleRows;
+
+const growRuleRows = {
   /** The free positions with the largest |∂L/∂w| (RigL). */
   gradientMagnitude: {
     needsGradient: true,
@@ -57,7 +56,13 @@ export const growRules: { readonly [Name in GrowRuleName]: GrowRule } = {
     needsGradient: false,
     choose: ({ size, kept, key }, count) => freePositions(sample(key, count, size - kept.length), kept),
   },
-};
+} satisfies Readonly<Record<string, GrowRule>>;
+
+/** The names of the rules by which weights are grown. */
+export type GrowRuleName = keyof typeof growRuleRows;
+
+/** The rules by which weights are grown. */
+export const growRules: { readonly [Name in GrowRuleName]: GrowRule } = growRuleRows;
 
 /** The positions of the free places with these ranks, both ascending: rank r is the r-th position that is not kept. */
 export function freePositions(ranks: Int32Array, kept: Int32Array): Int32Array {

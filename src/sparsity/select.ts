@@ -5,7 +5,7 @@ function orderedBits(scores: Float32Array): Uint32Array {
   return bits;
 }
 
-/** The same for |x|, each at least 1. */
+/** Keys that order numbers by |x|; each is at least 1. */
 export function magnitudeKeys(xs: Float32Array): Uint32Array {
   const keys = new Uint32Array(xs.length);
   const bits = new Uint32Array(xs.buffer, xs.byteOffset, xs.length);
@@ -27,7 +27,7 @@ function bucketOf(histogram: Uint32Array, rank: number): { bucket: number; rank:
 export const indicesOfLargest = (scores: Float32Array, count: number): Int32Array =>
   indicesOfLargestKeys(orderedBits(scores), count);
 
-/** The same for unsigned integers, in linear time: one histogram of their upper 16 bits, one of the lower (radix selection). */
+/** The indices of the largest keys, found in linear time: one histogram of their upper 16 bits, one of the lower (radix selection). */
 export function indicesOfLargestKeys(bits: Uint32Array, count: number): Int32Array {
   const chosen = new Int32Array(count);
   if (count === 0) return chosen;

@@ -1,3 +1,4 @@
+// The fixed signs of weights that BSR-Net needs, drawn from a key.
 import { foldIn, generator, type Key } from '../core/key.ts';
 
 /** The sign of the weight at a position, now and for ever. */

@@ -1,3 +1,4 @@
+// Makes dense kernels sparse at random positions.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../core/errors.ts';
 import { foldIn, type Key, sample } from '../core/key.ts';

@@ -1,3 +1,4 @@
+// Makes the sparse network that a training starts from.
 import type { Params } from '../core/params.ts';
 import {
   bsrNetConnected,
@@ -16,7 +17,7 @@ export type Spread = DistributionName | 'global';
 /** Options of the network that a training starts from. */
 export interface StartOptions extends Pick<Start, 'signs' | 'key'> {
   readonly method: MethodName;
-  /** Of the network, in order of execution. */
+  /** The kernels of the network, in order of execution. */
   readonly kernels: readonly KernelShape[];
   readonly distribution: Spread;
   readonly sparsity: number;

@@ -1,3 +1,4 @@
+// What a sparsifier is: a rule that changes masks during training.
 import type { Key } from '../core/key.ts';
 import type { Params, Tensors } from '../core/params.ts';
 
@@ -6,7 +7,7 @@ export interface Progress {
   /** Optimizer steps done so far, over the whole run. */
   readonly step: number;
   readonly totalSteps: number;
-  /** Of the step just done; noise is in proportion to it. 1 if left out. */
+  /** The learning rate of the step just done, to which noise is proportional; default 1. */
   readonly learningRate?: number;
 }
 
@@ -14,8 +15,8 @@ export interface Progress {
 export interface MaskUpdate {
   readonly params: Params;
   /**
-   * For each rewired kernel, the index of every nonzero among those of before, −1 where it was grown: what carries
-   * momentum over, which restarts at 0 where a weight was grown. The nonzeros of a kernel that was dense are all its
+   * Maps by rewired kernel: for every nonzero its index among the nonzeros before the update, or −1 if it was grown. Momentum is
+   * carried over by this map, and starts at 0 for grown weights. The nonzeros of a kernel that was dense are all its
    * weights.
    */
   readonly carried: Readonly<Record<string, Int32Array>>;
@@ -26,11 +27,11 @@ export interface Sparsifier {
   readonly name: string;
   /** Whose number of weights no update changes: each kernel's, the network's, or nobody's, as in pruning. */
   readonly preserves: 'kernels' | 'network' | 'nothing';
-  /** Whether it rewires after every step, so that an update is nothing to tell of. */
+  /** True if it rewires after every step, so that an update is nothing to tell of. */
   readonly continuous?: boolean;
-  /** Whether the masks change after this step. */
+  /** True if the masks change after this step. */
   updatesAt(progress: Progress): boolean;
-  /** Whether that update reads the dense gradients of the sparse kernels, from the step's own batch. */
+  /** True if that update reads the dense gradients of the sparse kernels, from the step's own batch. */
   readonly needsDenseGradients: boolean;
   /**
    * @param params after the step's ordinary weight update; borrowed

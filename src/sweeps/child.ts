@@ -31,7 +31,7 @@ export type ToChild =
 /** How a run ended in its process. */
 export type ChildOutcome =
   | { readonly kind: 'done' }
-  /** It is saved, and continues when the same task is run again. */
+  /** The run is saved, and continues when the same task is run again. */
   | { readonly kind: 'interrupted' }
   /** Nothing was done: results here would differ, or something is missing here. `lasting`: it stays so while this version runs. */
   | { readonly kind: 'refused'; readonly message: string; readonly lasting: boolean }

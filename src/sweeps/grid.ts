@@ -1,3 +1,4 @@
+// The runs of a sweep: a grid of settings, and shards of it.
 import { UsageError } from '../core/errors.ts';
 import {
   applicable,
@@ -78,7 +79,7 @@ export interface Shard {
 export function parseShard(text: string): Shard {
   const [, index, count] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
   if (!(index >= 1 && index <= count)) {
-    throw new UsageError(`A shard is i/n with i from 1 to n, such as 1/4; ${text} came.`);
+    throw new UsageError(`A shard must be i/n with i from 1 to n, such as 1/4, got ${text}.`);
   }
   return { index, count };
 }

@@ -28,7 +28,7 @@ export interface JobTask extends TaskFiles {
   readonly config: TrainConfig;
   /** The run's folder. */
   readonly out: string;
-  /** As `TrainRunOptions`. */
+  /** The option of `TrainRunOptions` with this name. */
   readonly cacheMemory?: number;
   /** Null: the run is trained only. */
   readonly evaluation: JobEvaluation | null;
@@ -117,7 +117,7 @@ const resultOf = ({ target, clean, attacks }: Evaluation): CheckpointResult => (
   robust: attacks.find(({ attack, epsilon }) => attack === UNION && epsilon > 0)?.robust.value ?? null,
 });
 
-/** Whether nothing of a task is left to do. What cannot be read is not done. */
+/** True if nothing of a task is left to do. What cannot be read is not done. */
 export const isDone = async (
   { config, out, evaluation }: JobTask,
   warn?: (message: string) => void,
@@ -130,14 +130,14 @@ export const isDone = async (
   }
 };
 
-/** Whether a run is complete, and tells so. */
+/** True if a run is complete, and tells so. */
 async function isTrained(out: string): Promise<boolean> {
   const folder = runFolder(out);
   const completion = await completionOf(folder.last);
   return (completion?.complete ?? false) && (await hasEndEvent(folder));
 }
 
-/** Whether every checkpoint that a run keeps has the results of these attacks, on as many images at least. */
+/** True if every checkpoint that a run keeps has the results of these attacks, on as many images at least. */
 async function isEvaluated(
   out: string,
   config: TrainConfig,

@@ -25,7 +25,7 @@ export interface SweepOptions extends TaskFiles {
 
 /** Processes beside each other, a run each. */
 export interface ChildProcesses {
-  /** At most so many at once. */
+  /** The largest number of processes at once. */
   readonly count: number;
   /** The module that such a process runs; it calls `serveJob`. */
   readonly entry: URL;
@@ -71,7 +71,7 @@ export async function runSweep(jobs: readonly Job[], options: SweepOptions): Pro
     options;
   const count = processes?.count ?? 1;
   if (!Number.isInteger(count) || count < 1) {
-    throw new InputError(`A sweep needs at least one process; ${count} came.`);
+    throw new InputError(`The number of processes of a sweep must be at least 1, got ${count}.`);
   }
   const taskOf = ({ config, name }: Job): JobTask => ({
     config,

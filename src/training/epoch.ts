@@ -23,14 +23,14 @@ import { averagedNetwork, type TrainedNetwork, type TrainState } from './state.t
 import { trainStep } from './step.ts';
 import { learningRateAt, type Task } from './task.ts';
 
-/** What an epoch needs of the run around it. */
+/** The parts of a run that an epoch uses. */
 export interface Surroundings {
   readonly report: Report;
   readonly watch: Stopwatch;
   readonly signal?: AbortSignal;
   /** Where the gradients of a pre-pass are kept. */
   readonly store: GradientStoreOptions;
-  /** The memory of the run; null unless its pre-pass is that. */
+  /** The memory of the run; null unless its pre-pass is `memory`. */
   readonly memory?: GradientMemory | null;
   /** Called after each step: the place for a checkpoint inside the epoch. */
   afterStep(): Promise<void>;
@@ -92,7 +92,7 @@ async function takeSteps(task: Task, state: TrainState, around: Surroundings): P
   return false;
 }
 
-/** What an epoch needs again where it is gone on with: the remembered gradients, or those of its pre-pass. */
+/** Restores what a resumed epoch needs: the remembered gradients, or those of its pre-pass. */
 async function reopen(task: Task, state: TrainState, around: Surroundings): Promise<KeptGradients> {
   const { rule, prepass, batchesPerEpoch } = task;
   if (!rule.corrects || state.batch === batchesPerEpoch) return null;
@@ -156,9 +156,9 @@ async function reportCoefficient(
 
 interface MeasuredSplits {
   readonly train: Measured;
-  /** Null where no image is held out, as with a few training images only. */
+  /** Accuracy on held-out images; null if none are held out, as with only a few training images. */
   readonly validation: Measured | null;
-  /** The images held out, under the averaged weights; null without them. */
+  /** Accuracy of the averaged weights on held-out images; null without averages. */
   readonly averaged: Measured | null;
 }
 

@@ -1,11 +1,12 @@
+// The errors that end a training.
 import { InputError } from '../core/errors.ts';
 
-/** Training left the numbers that single precision holds; the last good checkpoint stands. */
+/** The loss or the weights of a training are no longer finite. The last good checkpoint is kept. */
 export class DivergenceError extends InputError {
   override readonly name = 'DivergenceError';
 }
 
-/** The run was asked to stop; its work so far is saved by whoever catches this. */
+/** The run was asked to stop. The code that catches this error saves the work so far. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }

@@ -1,7 +1,8 @@
+// Keeps track of the weights that were ever active, for the exploration rate of a sparse training.
 import { isSparse, type Params } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
 
-/** By sparse kernel, one bit a weight, least significant first: whether it was ever active. */
+/** The weights that were ever active, by sparse kernel: one bit for each weight, least significant bit first. */
 export type Explored = Readonly<Record<string, Uint8Array>>;
 
 /** `explored` with the weights that are active in `params`, and all those of kernels that were dense `before`. */
@@ -27,7 +28,7 @@ function bitCount(byte: number): number {
 
 /**
  * Rs, the share of the sparse kernels' weights that were ever active (Liu et al. 2021, https://arxiv.org/abs/2102.02887);
- * null where no kernel is sparse.
+ * null if no kernel is sparse.
  */
 export function explorationRate(explored: Explored, params: Params): number | null {
   let active = 0;

@@ -1,3 +1,4 @@
+// The loss of a batch and its gradients over all weights.
 import type { Scalar, Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { disposeTensors, isSparse, type Params, type Tensors, trainables } from '../core/params.ts';
@@ -9,9 +10,9 @@ import { type Program, runNetwork } from '../ops/network.ts';
 /** The loss of a batch, its gradients, and the batch-norm statistics after it; all owned by the caller. */
 export interface LossGradients {
   readonly loss: Scalar;
-  /** By parameter; of a sparse kernel at its nonzeros. */
+  /** Gradients by parameter; those of a sparse kernel are at its nonzeros. */
   readonly gradients: Tensors;
-  /** By probed kernel, dense. */
+  /** Dense gradients by probed kernel. */
   readonly denseGradients: Tensors;
   readonly state: Tensors;
   /** Images passed through the network, more than the batch where the objective runs it twice. */
@@ -31,7 +32,7 @@ function trainingForward(program: Program, { params, state }: Weights, probes: T
       current = result.state;
       return result.logits;
     },
-    /** Owned by the caller. */
+    /** The batch-norm statistics after the batch, owned by the caller. */
     state: () => current,
     images: () => passed,
   };

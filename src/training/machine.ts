@@ -3,7 +3,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import { arch, platform, version } from 'node:process';
 
-/** Such as `AMD EPYC 7763, 2 cores, Node 20.20.2, linux x64`. */
+/** The machine in words, such as `AMD EPYC 7763, 2 cores, Node 20.20.2, linux x64`. */
 export function thisMachine(): string {
   const cores = availableParallelism();
   const processor = cpus()[0]?.model.trim() ?? 'unknown processor';

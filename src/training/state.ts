@@ -1,4 +1,4 @@
-// Everything that the rest of a run depends on, and how a checkpoint holds it.
+// The state of a training run: everything that its next steps depend on, and how a checkpoint holds it.
 import { z } from 'zod';
 import { networkOnly } from '../checkpoints/exchange/network.ts';
 import type { Checkpoint, Json } from '../checkpoints/types.ts';
@@ -29,16 +29,16 @@ import { type Costs, NO_COSTS } from './run/costs.ts';
 import { distributionOptions, type Task } from './task.ts';
 import { trainedWeights } from './trained-weights.ts';
 
-/** A network without its training: what accuracy is measured of. */
+/** The network of a state, without what only training needs. */
 export type TrainedNetwork = Pick<TrainState, 'params' | 'statistics' | 'epoch' | 'step'>;
 
 /** Everything that the rest of a run depends on. It owns its tensors and is replaced field by field. */
 export interface TrainState {
   /** Epochs completed. */
   epoch: number;
-  /** Batches trained on in the epoch since then. */
+  /** Batches of the next epoch that are trained on already. */
   batch: number;
-  /** Optimizer steps done. */
+  /** Number of optimizer steps done. */
   step: number;
   params: Params;
   /** Running statistics of batch norm. */
@@ -46,23 +46,23 @@ export interface TrainState {
   optimizer: OptimizerState;
   /** The averages of parameters and statistics over the steps; null without `ema`. Training never reads them. */
   average: Average | null;
-  /** θ̃; null under plain SGD, and where gradients are remembered instead. */
+  /** The snapshot θ̃; null under plain SGD, and under the pre-pass memory. */
   snapshot: Snapshot | null;
-  /** u, on the structures of the snapshot, or of the weights where gradients are remembered; empty before the first pre-pass. */
+  /** The mean gradient u, on the structures of the snapshot, or of the weights under the pre-pass memory; empty before the first pre-pass. */
   meanGradient: Tensors;
-  /** What the pre-pass memory knows; null under any other. */
+  /** The state of the pre-pass memory; null under any other pre-pass. */
   memory: MemoryState | null;
   grownAt: GrownAt;
   /** AGENT's blended coefficient, and the last estimate that moved it. */
   c: number;
   cHat: number | null;
   explored: Explored;
-  /** Of the epoch so far. */
+  /** Sum of the losses of the epoch so far. */
   lossSum: number;
   variance: { readonly plain: number; readonly corrected: number } | null;
   costs: Costs;
   best: BestEpoch | null;
-  /** Null without a guard against collapse. */
+  /** The state of the guard against collapse; null without a guard. */
   guard: GuardState | null;
 }
 
@@ -83,7 +83,7 @@ async function initialWeights(task: Task): Promise<{ params: Params; state: Tens
   return { params, state };
 }
 
-/** Before the first step. The first snapshot is the initial masked network. */
+/** The state before the first step. The first snapshot is the initial masked network. */
 export async function startState(task: Task): Promise<TrainState> {
   const { params, state } = await initialWeights(task);
   const remembers = task.rule.corrects && task.prepass.gradients === 'remembered';

@@ -1,3 +1,4 @@
+// One training step: adversarial examples, gradients, correction, update, masks.
 import { disposeParams, disposeTensors, type Params, type Tensors, trainable, trainables } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
 import { flops as flopsOf, kernelsOf } from '../models/inspect.ts';
@@ -19,13 +20,13 @@ import { learningRateAt, type Task } from './task.ts';
 export interface StepReport {
   readonly loss: number;
   readonly learningRate: number;
-  /** Null where the masks did not change. */
+  /** What the mask update did; null if masks did not change. */
   readonly masks: MaskChange | null;
 }
 
-/** What a mask update did, in weights over all kernels. */
+/** Numbers of weights that a mask update changed, over all kernels. */
 export interface MaskChange {
-  /** Weights that are gone. One that went and came back at once, and kept its value, counts neither here nor below. */
+  /** Weights that were removed. A weight that was removed, grown again at once and kept its value counts neither here nor below. */
   readonly dropped: number;
   readonly grown: number;
 }
@@ -96,7 +97,7 @@ export async function trainStep(
 }
 
 interface Move {
-  /** Of the batch, at the weights; borrowed, as is the batch. */
+  /** The gradients of the batch at the weights; borrowed, like the batch. */
   readonly gradients: Tensors;
   readonly batch: TrainingBatch;
   readonly learningRate: number;

@@ -1,3 +1,4 @@
+// The task of a run: everything that stays the same while it trains, built from the configuration.
 import type { Attack } from '../../attacks/types.ts';
 import type { ModelRecord } from '../checkpoints/types.ts';
 import { UsageError } from '../core/errors.ts';
@@ -39,7 +40,7 @@ import { methodOptions } from './config/method-options.ts';
 
 /** The files that a configuration names by their content. */
 export interface TaskFiles {
-  /** Where data sets lie; default that of the data layer. */
+  /** The folder of the data sets; default: the one of the data layer. */
   readonly dataDirectory?: string;
   /** The checkpoint that training starts from. */
   readonly from?: string;
@@ -47,7 +48,7 @@ export interface TaskFiles {
   readonly extraImages?: string;
 }
 
-/** How gradients are corrected, beside the pre-pass and the rule. */
+/** Options of the correction of gradients, beside the pre-pass and the rule. */
 export interface AgentOptions extends Pick<AgentVariant, 'firstEpoch' | 'snapshotDelay' | 'emptyChannels'> {
   readonly bounds?: Bounds;
   /** The origin of ĉ under the pre-pass memory. */
@@ -62,7 +63,7 @@ export interface Task {
   readonly dataset: Dataset;
   /** Numbers of the images to train on and of those held out, in the training split. */
   readonly indices: TrainingIndices;
-  /** Images beside the data set, numbered on from its training images; null where the objective wants none. */
+  /** Images beside the data set, numbered on from its training images; null if the objective wants none. */
   readonly extra: Split | null;
   /** The checkpoint that training starts from, until it has; null for random weights. */
   readonly from: string | null;
@@ -75,9 +76,9 @@ export interface Task {
   /** What the pass before an epoch looks at; there is none where `rule` corrects nothing. */
   readonly prepass: PrepassRule;
   readonly agent: AgentOptions;
-  /** Null where masks never change. */
+  /** Null if masks never change. */
   readonly sparsifier: Sparsifier | null;
-  /** Of the weights of a method that fixes them. */
+  /** The fixed signs of the weights, for a method that has them. */
   readonly signs: Signs;
   readonly schedule: Schedule;
   readonly attacks: {
@@ -94,21 +95,21 @@ export interface Task {
 
 /** A key for each use of randomness, by name: using one more or less of them changes no other. */
 export interface RunKeys {
-  /** Of the initial weights. */
+  /** Key for the initial weights. */
   readonly init: Key;
-  /** Of the initial masks. */
+  /** Key for the initial masks. */
   readonly masks: Key;
-  /** Of the fixed signs of bsr-net. */
+  /** Key for the fixed signs of bsr-net. */
   readonly signs: Key;
   /** Key for the images of each batch, where these are fixed. */
   readonly batches: Key;
-  /** Of an epoch's order and augmentation. */
+  /** Key for an epoch's order and augmentation. */
   data(epoch: number): Key;
-  /** Of an epoch's training attack; each image has a stream of its own below it. */
+  /** Key for an epoch's training attack; each image has a stream of its own below it. */
   attack(epoch: number): Key;
-  /** Of the mask update after a step. */
+  /** Key for the mask update after a step. */
   rewire(step: number): Key;
-  /** Of the attack that measures accuracy, the same in every epoch. */
+  /** Key for the attack that measures accuracy, the same in every epoch. */
   readonly validation: Key;
 }
 
@@ -153,7 +154,7 @@ export async function openTask(config: TrainConfig, files: TaskFiles = {}): Prom
   const { labelled, extra } = splitBatch(config.batchSize, objective.extraShare);
   if (objective.extraShare > 0 && (labelled < 1 || extra < 1)) {
     throw new UsageError(
-      `A batch of ${config.batchSize} images, a share of ${objective.extraShare} of them extra, has ${labelled} labelled and ${extra} extra ones; it needs some of both. Give larger batches.`,
+      `A batch of ${config.batchSize} images, of which a share of ${objective.extraShare} is extra, has ${labelled} labelled and ${extra} extra images; expected at least one of each. Use larger batches.`,
     );
   }
   const batchesPerEpoch = Math.ceil(indices.train.length / labelled);

@@ -54,7 +54,7 @@ import type { RunSummary, TrainRunOptions } from './types.ts';
 interface Run {
   readonly task: Task;
   readonly folder: RunFolder;
-  /** Of the folder's lock. */
+  /** The check that this process still holds the folder's lock. */
   readonly guard: Guard;
   readonly state: TrainState;
   readonly watch: Stopwatch;
@@ -101,7 +101,7 @@ export async function train(config: TrainConfig, options: TrainRunOptions): Prom
   });
 }
 
-/** Where a run happens, before its state is there. */
+/** The folder and the task of a run whose state is not loaded yet. */
 type Place = Pick<Run, 'task' | 'folder' | 'guard' | 'report'>;
 
 const given = ({ dataDirectory, from, extraImages }: TaskFiles): TaskFiles => ({
@@ -152,7 +152,7 @@ async function resumeRun(place: Place): Promise<Begun> {
   for (const message of [...warnings, ...cut.warnings]) await report({ kind: 'warning', ...at, message });
   const here = backendName();
   if (backend !== here) {
-    const message = `The run was started on the backend ${backend} and goes on on ${here}: its figures will differ a little from those of an undisturbed run.`;
+    const message = `The run was started on the backend ${backend} and continues on ${here}. Its figures will differ slightly from those of an undisturbed run.`;
     await report({ kind: 'warning', ...at, message });
   }
   return { ...place, state, watch, last: (await readRows(folder)).at(-1) ?? null };
@@ -192,7 +192,7 @@ async function runToEnd(
       return summary(run, 'interrupted');
     }
     if (error instanceof DivergenceError) throw await explained(error, run);
-    // Where that cannot be written either, the first error is the one to tell.
+    // If that cannot be written either, the first error is the one to report.
     await fail(run, 'error', error instanceof Error ? error.message : String(error)).catch(() => {});
     throw error;
   }
@@ -244,7 +244,7 @@ async function dropUndoneBest({ best }: RunFolder, state: TrainState, guard: Gua
   for (const file of [best, previousOf(best)]) await removeFile(file, { guard });
 }
 
-/** Whether weights are still pruned after an epoch, whose network is denser than the one asked for and no candidate. */
+/** True if weights are still pruned after an epoch, whose network is denser than the one asked for and no candidate. */
 const prunesAfter = ({ sparsifier, totalSteps, batchesPerEpoch }: Task, epoch: number): boolean =>
   sparsifier?.preserves === 'nothing' && updatesAfter(sparsifier, { step: epoch * batchesPerEpoch, totalSteps });
 

@@ -1,3 +1,4 @@
+// Reads the weights that a training starts from (`--from`).
 import { type LoadedModel, loadModel } from '../checkpoints/load-model.ts';
 import { InputError } from '../core/errors.ts';
 import { disposeParams, disposeTensors, isSparse, sparsityOf } from '../core/params.ts';
@@ -35,7 +36,7 @@ export async function trainedWeights({ config, program, model, from }: Task): Pr
   return { params, state };
 }
 
-/** Weights would fit a network that normalises its images in another way, and mean something else there. */
+/** Refuses weights of a network that normalises its images differently: they would fit, but compute something else. */
 function checkNormalization(theirs: Normalization | undefined, ours: Normalization | undefined): void {
   const words = (one: Normalization | undefined) =>
     one === undefined ? 'does not normalise its images' : `normalises its images by mean ${one.mean}, std ${one.std}`;
@@ -52,6 +53,6 @@ const damaged = ({ file }: LoadedModel): InputError =>
 const sparse = ({ params }: LoadedModel): InputError => {
   const sparsity = Number(sparsityOf(params).toFixed(4));
   return new InputError(
-    `its kernels are sparse (${sparsity}), and the method dense has no masks. Take one-shot, at this sparsity or a higher one.`,
+    `its kernels are sparse (${sparsity}), and the method dense has no masks. Use one-shot, at this sparsity or a higher one.`,
   );
 };

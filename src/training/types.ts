@@ -1,3 +1,4 @@
+// The events of a run, the options of training beside its settings, and how a run ended.
 import type { LockTimes } from '../files/lock.ts';
 import type { AttackPlan } from './adversary/plan.ts';
 import type { NameOf, TrainConfig } from './config/config.ts';
@@ -24,7 +25,7 @@ export type TrainEvent =
       readonly batches: number;
       readonly sparsity: number;
       readonly nonzeros: number;
-      /** Such as `AMD EPYC 7763, 2 cores, Node 20.20.2, linux x64`. */
+      /** The machine, such as `AMD EPYC 7763, 2 cores, Node 20.20.2, linux x64`. */
       readonly machine: string;
     }
   | { readonly kind: 'resume'; readonly epoch: number; readonly step: number; readonly machine: string }
@@ -42,14 +43,14 @@ export type TrainEvent =
       readonly epoch: number;
       readonly step: number;
       readonly c: number;
-      /** Null where the losses of the old snapshot say nothing: a single batch, or no variance. */
+      /** The estimate ĉ; null if the losses of the old snapshot do not give one: a single batch, or no variance. */
       readonly cHat: number | null;
     }
   | {
       readonly kind: 'step';
       readonly epoch: number;
       readonly step: number;
-      /** From 1. */
+      /** The batch, counted from 1. */
       readonly batch: number;
       readonly batches: number;
       readonly loss: number;
@@ -109,7 +110,7 @@ export type TrainEvent =
       readonly kind: 'checkpoint';
       readonly epoch: number;
       readonly step: number;
-      /** Below the run's folder. */
+      /** The path of the file below the run's folder. */
       readonly file: string;
       /** Seconds of training so far. */
       readonly times: Times;
@@ -128,7 +129,7 @@ export type TrainEvent =
   | { readonly kind: 'interrupted'; readonly epoch: number; readonly step: number }
   | { readonly kind: 'end'; readonly epoch: number; readonly step: number };
 
-/** Options of a training that are no settings of the run: where it writes, and what it tells. */
+/** Options of a training that are not settings of the run: where it writes, and what it reports. */
 export interface TrainRunOptions extends TaskFiles {
   /** The run's folder; made if it is missing. */
   readonly out: string;
@@ -137,7 +138,7 @@ export interface TrainRunOptions extends TaskFiles {
   /** Stops the run after its current step, with a checkpoint. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: TrainEvent) => void;
-  /** Goes on with the run in `out`; without it a folder that holds a run is refused. */
+  /** Continues the run in `out`; without it a folder that holds a run is refused. */
   readonly resume?: boolean;
   /** What messages call a setting; its own name if left out. */
   readonly nameOf?: NameOf;

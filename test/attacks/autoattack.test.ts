@@ -101,8 +101,8 @@ describe('autoattack', () => {
     expect(() => autoattack({ epsilon: 1, norm: 'l1' })).to.throw(/linf, l2, got "l1"/);
     expect(() => autoattack({ epsilon: 0.1, version: 'plus' as 'rand' })).to.throw(/standard, rand, got "plus"/);
     expect(() => cascade([])).to.throw(/at least one attack/);
-    expect(() => cascade([pgd({ epsilon: 0.1 }), fgsm({ epsilon: 0.2 })])).to.throw(/one norm and epsilon/);
+    expect(() => cascade([pgd({ epsilon: 0.1 }), fgsm({ epsilon: 0.2 })])).to.throw(/the same norm and epsilon/);
     expect(() => cascade([pgd({ epsilon: 0.1 }), pgd({ epsilon: 0.1 })])).to.throw(/different names/);
-    expect(() => cascade([pgd({ epsilon: 0.1, name })])).to.throw(/none of them clean/);
+    expect(() => cascade([pgd({ epsilon: 0.1, name })])).to.throw(/none may be called clean/);
   });
 });

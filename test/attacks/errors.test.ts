@@ -152,7 +152,7 @@ describe('bad input to an attack', () => {
     [
       'samples of another number',
       { perturb: () => ({ samples: [1, 2] }) },
-      /samples are the 3 images' numbers.*2 came/,
+      /samples must hold one data-set index for each of the 3 images.*got 2/,
     ],
     ['an unknown option', { perturb: () => ({ seed: 3 }) as PerturbOptions }, /no option seed. Did you mean key\?/],
     [
@@ -170,7 +170,7 @@ describe('bad input to an attack', () => {
     [
       'a model that returns images',
       { model: ((x: Tensor4D) => x) as never },
-      /one tensor of logits \[3, classes\]; a tensor/,
+      /one tensor of logits \[3, classes\], got a tensor/,
     ],
     ['a model of one class', { model: (x) => tf.zeros([x.shape[0], 1]) as Tensor2D }, /at least 2 classes/],
     [
@@ -191,7 +191,11 @@ describe('bad input to an attack', () => {
       /no gradient with respect to the images: Error in gradient of fused conv2D: dilation rates .* '2'\. Expected/,
     ],
     ['a model that gives NaN', { model: (x) => tf.mul(net.classifier(x), Number.NaN) }, /NaN or infinite logits/],
-    ['a loss of one number', { loss: (logits) => tf.mean(logits) as never }, /one value a sample, \[3\]; \[\] came/],
+    [
+      'a loss of one number',
+      { loss: (logits) => tf.mean(logits) as never },
+      /one value per sample, a tensor of shape \[3\], got \[\]/,
+    ],
   ];
   for (const [title, call, message] of calls) {
     it(`${title}: says what is wrong and leaves no tensor behind`, async () => {

@@ -30,7 +30,7 @@ const members = attackNames.flatMap((name) => attackNorms[name].map((norm) => ({
 const make = (name: AttackName, norm: string, epsilon: number): Attack =>
   (attacks[name] as (options: object) => Attack)({ norm, epsilon, ...lengthOf(name, { steps: 3, queries: 10 }) });
 
-/** The same images, with a gradient of the caller's. */
+/** The identity of images, with a gradient that the caller chooses. */
 const withGradient = (images: Tensor4D, change: (dy: Tensor) => Tensor): Tensor4D =>
   tf.customGrad((x) => ({ value: tf.clone(x as Tensor), gradFunc: (dy: Tensor) => change(dy) }))(images) as Tensor4D;
 

@@ -33,17 +33,17 @@ interface Given {
 }
 /** Where attacks differ in what the laws can ask of them. */
 interface Traits {
-  /** Whether it starts away from the image. */
+  /** True if it starts away from the image. */
   readonly randomStart?: true;
   /** Steps by which these tests stay short, where the attack has no fewer by default. */
   readonly steps?: number;
-  /** Whether it searches the smallest perturbation. */
+  /** True if it searches the smallest perturbation. */
   readonly smallest?: true;
   /** More and more steps with which it does. */
   readonly efforts?: readonly number[];
   /** What it increases, where that is neither an option nor the cross-entropy. */
   readonly objectives?: Readonly<Record<Goal['kind'], Loss>>;
-  /** Whether in mode `train` it returns the last iterate, which `evaluate` may pass by. */
+  /** True if in mode `train` it returns the last iterate, which `evaluate` may pass by. */
   readonly last?: true;
 }
 /** The targeted DLR of the best target. */

@@ -1,3 +1,4 @@
+// Networks that the tests of attacks share.
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { AttackName } from '../../attacks/attacks.ts';
@@ -66,7 +67,7 @@ export async function rejection(promise: Promise<unknown>): Promise<Error> {
   throw new Error('The promise was fulfilled.');
 }
 
-/** Those of the options of an attack's length that it has. */
+/** The options of an attack's length that the attack has. */
 export function lengthOf(name: AttackName, { steps, queries }: { readonly steps: number; readonly queries: number }) {
   switch (name) {
     case 'fgsm':

@@ -9,7 +9,7 @@ import { ENGINE } from '../../src/engine/index.ts';
 import { train } from '../../src/training/train.ts';
 import { tinyConfig } from '../training/tiny.ts';
 
-/** Those that are always there, and the one that these tests are run for. */
+/** The backends that always exist, and the one that these tests are run for. */
 const backends = [...new Set(['cpu', 'engine', env.EQUIPOISE_TEST_BACKEND ?? 'engine'])];
 
 /** What TensorFlow.js calls a backend. */
@@ -76,14 +76,14 @@ describe('training on several backends', () => {
   for (const from of backends) {
     for (const to of backends) {
       if (from === to) continue;
-      it(`goes on on ${to} from a checkpoint of ${from}, and says so`, async () => {
+      it(`continues on ${to} from a checkpoint of ${from}, and says so`, async () => {
         const out = join(base, `${from}-${to}`);
         const { losses: whole } = await lossesOn('cpu', join(base, `whole-${from}-${to}`));
         const { losses: first } = await lossesOn(from, out, 5);
         const { losses: second, warnings } = await lossesOn(to, out);
         expectAgreement([...first, ...second], whole);
         expect(warnings.join()).to.match(
-          new RegExp(`started on the backend ${tfjsName(from)}\\b.* and goes on on ${tfjsName(to)}\\b`),
+          new RegExp(`started on the backend ${tfjsName(from)}\\b.* and continues on ${tfjsName(to)}\\b`),
         );
       });
     }

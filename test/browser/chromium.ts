@@ -1,3 +1,4 @@
+// Starts Chromium for tests, and measures pictures and pages.
 import { access, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';

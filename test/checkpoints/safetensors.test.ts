@@ -141,6 +141,6 @@ describe('safetensors', () => {
 
   it('refuses to write data that do not fill their shape', () => {
     const tensor: StoredTensor = { dtype: 'F32', shape: [2, 2], data: new Float32Array(3) };
-    expect(() => encodeSafetensors({ x: tensor })).to.throw(InputError, 'needs 4 values; 3 came');
+    expect(() => encodeSafetensors({ x: tensor })).to.throw(InputError, 'must have 4 values, got 3');
   });
 });

@@ -60,7 +60,7 @@ describe('the command line', () => {
     ['no command', [], /Try first\n {2}equipoise train .*A command is missing/s],
     ['a flag alone', ['--json'], /Expected a command, got --json alone/],
     ['a switch with a value', ['doctor', '--json=maybe'], /--json is a switch and takes no value, got maybe/],
-    ['a flag in the place of a value', ['train', '--out', '--json'], /--out came without a value/],
+    ['a flag in the place of a value', ['train', '--out', '--json'], /--out needs a value, got none/],
     ['a flag without a command', ['--jsn'], /equipoise has no flag --jsn. Did you mean --json\?/],
     ['a name that every object has', ['--constructor'], /equipoise has no flag --constructor/],
     ['a command after the end of flags', ['--', 'train'], /Expected a command, got -- alone/],

@@ -36,7 +36,7 @@ describe('equipoise doctor', () => {
     for (const [path, message] of [
       ['absent', /takes the folder of a run, or a file of settings; there is no absent/],
       ['empty', /empty has no config.json/],
-      ['wrong.yaml', /backend \(wrong.yaml\) must be one of .*; cuda came/],
+      ['wrong.yaml', /backend \(wrong.yaml\) must be one of .*, got cuda/],
     ] as const) {
       const { code, stderr } = equipoise(['doctor', path], folder);
       expect(code).to.equal(2);

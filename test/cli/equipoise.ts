@@ -1,3 +1,4 @@
+// Runs the command as a user does.
 import { spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

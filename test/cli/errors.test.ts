@@ -148,7 +148,7 @@ describe('the command line, given what it cannot use', () => {
       title: 'no thread',
       args: ['train', ...tiny, '--threads', '0', '--out', 'new'],
       code: 2,
-      says: [/--threads takes a whole number from 1 to 64; 0 came/],
+      says: [/--threads takes a whole number from 1 to 64, got 0/],
     },
     {
       title: 'a network that does not exist',
@@ -214,7 +214,7 @@ describe('the command line, given what it cannot use', () => {
       title: 'an unknown backend',
       args: ['train', '--backend', 'cuda', '--out', 'new'],
       code: 2,
-      says: [/backend must be one of auto, engine, tensorflow, webgpu, cpu; cuda came/],
+      says: [/backend must be one of auto, engine, tensorflow, webgpu, cpu, got cuda/],
     },
     {
       title: 'an unknown backend to evaluate with',
@@ -279,22 +279,22 @@ describe('a wrong command line', () => {
     {
       title: 'an unknown order of axes',
       args: ['evaluate', 'model', '--layout', 'hwc'],
-      says: [/--layout is one of nhwc, nchw; hwc came/],
+      says: [/--layout must be one of nhwc, nchw, got hwc/],
     },
     {
       title: 'deviations of 0',
       args: ['evaluate', 'model', '--std', '0,1,1'],
-      says: [/--std takes numbers above 0; got 0,1,1/],
+      says: [/--std takes numbers above 0, got 0,1,1/],
     },
     {
       title: 'one bound of pixels',
       args: ['evaluate', 'model', '--bounds', '255'],
-      says: [/--bounds takes the lowest and the highest pixel, such as 0,255 or -1,1; 255 came/],
+      says: [/--bounds takes the lowest and the highest pixel, such as 0,255 or -1,1, got 255/],
     },
     {
       title: 'settings beside a run to resume',
       args: ['train', '--resume', 'run', '--lr', '1'],
-      says: [/keeps its configuration.*lr came/],
+      says: [/keeps its configuration.*got --lr/],
     },
     {
       title: 'an epsilon in grey levels, and nothing else',
@@ -314,9 +314,7 @@ describe('a wrong command line', () => {
     {
       title: 'an AGENT setting with plain SGD',
       args: ['train', '--optimizer', 'sgd', '--agent-gamma', '0.2', '--out', 'new'],
-      says: [
-        /^--agent-gamma 0\.2 applies to the optimizer agent only; here --optimizer is sgd\. Leave --agent-gamma out/m,
-      ],
+      says: [/^--agent-gamma 0\.2 applies only to the optimizer agent, got --optimizer sgd\. Leave --agent-gamma out/m],
     },
     {
       title: 'a flag given twice',
@@ -326,12 +324,12 @@ describe('a wrong command line', () => {
     {
       title: 'a flag without its value',
       args: ['train', '--epsilon'],
-      says: [/--epsilon came without a value/],
+      says: [/--epsilon needs a value, got none/],
     },
     {
       title: 'an expression that is no arithmetic',
       args: ['train', '--lr', 'sqrt(2)', '--out', 'new'],
-      says: [/--lr must be a number or arithmetic such as 8\/255; sqrt\(2\) came/],
+      says: [/--lr must be a number or arithmetic such as 8\/255, got sqrt\(2\)/],
     },
     {
       title: 'an attack that does not exist',
@@ -396,27 +394,27 @@ describe('a wrong command line', () => {
     {
       title: 'a very long value, of which it repeats the beginning',
       args: ['train', '--method', 'x'.repeat(100_000)],
-      says: [/^.{0,400}x… \(100000 characters\) came/],
+      says: [/^.{0,400}got x{1,80}… \(100000 characters\)/],
     },
     {
       title: 'a choice of a sweep with a slip',
       args: ['sweep', '--optimizer', 'sgd,adam', '--out', 'new'],
-      says: [/--optimizer must be one of sgd, agent.*; adam came/],
+      says: [/--optimizer must be one of sgd, agent.*, got adam/],
     },
     {
       title: 'a sweep over values that are no numbers',
       args: ['sweep', '--sparsity', '0.9', '--method', 'rigle,set', '--out', 'new'],
-      says: [/--method must be one of .*; rigle came\. Did you mean rigl\?/],
+      says: [/--method must be one of .*, got rigle\. Did you mean rigl\?/],
     },
     {
       title: 'the beginning of a data set',
       args: ['train', '--dataset', 'cifar', '--out', 'new'],
-      says: [/--dataset must be one of .*; cifar came\. Did you mean cifar10\?/],
+      says: [/--dataset must be one of .*, got cifar\. Did you mean cifar10\?/],
     },
     {
       title: 'too many threads',
       args: ['evaluate', 'run', '--threads', '128'],
-      says: [/--threads takes a whole number from 1 to 64; 128 came/],
+      says: [/--threads takes a whole number from 1 to 64, got 128/],
     },
     {
       title: 'a configuration file that is not there',

@@ -51,7 +51,7 @@ describe('numbers on the command line', () => {
     it(`refuses ${JSON.stringify(text.slice(0, 20))}`, () =>
       expect(() => parseNumber(text, '--epsilon')).to.throw(
         UsageError,
-        /^--epsilon must be a number or arithmetic such as 8\/255; .* came/,
+        /^--epsilon must be a number or arithmetic such as 8\/255, got .*/,
       ));
   }
 

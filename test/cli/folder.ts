@@ -1,3 +1,4 @@
+// Temporary folders and their contents, for tests of commands.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -115,7 +115,7 @@ describe('methods on the command line', () => {
     expect(JSON.parse(await printed('sweep', '--config', file, '--print-config'))).to.have.length(4);
     writeFileSync(file, `${grid}jobs: 0\n`);
     expect(await messageOf('sweep', '--config', file)).to.match(
-      /jobs in .*sweep\.yaml takes a whole number from 1 to 1024; 0 came/,
+      /jobs in .*sweep\.yaml takes a whole number from 1 to 1024, got 0/,
     );
     writeFileSync(file, `${grid}attacks: pdg-5\n`);
     expect(await messageOf('sweep', '--config', file)).to.match(/There is no attack pdg-5/);
@@ -151,19 +151,21 @@ describe('methods on the command line', () => {
     const file = join(folder, 'wrong.yaml');
     writeFileSync(file, 'agentGamma: 0.2\n');
     expect(await messageOf('train', '--config', file)).to.equal(
-      `agentGamma (${file}) 0.2 applies to the optimizer agent only; here --optimizer is sgd. Leave agentGamma (${file}) out, or change that.`,
+      `agentGamma (${file}) 0.2 applies only to the optimizer agent, got --optimizer sgd. Leave agentGamma (${file}) out, or change --optimizer.`,
     );
     expect(await messageOf('train', '--config', file, '--agent-gamma', '0.3')).to.match(/^--agent-gamma 0\.3 applies/);
-    expect(await messageOf('train', '--batch-size', '0')).to.equal('--batch-size must be above 0; 0 came.');
-    expect(await messageOf('sweep', '--batch-size', '0,1')).to.equal('--batch-size must be above 0; 0 came.');
-    expect(await messageOf('sweep', '--seeds', '0.5')).to.equal('--seeds must be a whole number; 0.5 came.');
-    expect(await messageOf('train', '--layer-sparsities', 'fc.kernel')).to.match(/as a=0\.5,b=0\.9; fc\.kernel came/);
+    expect(await messageOf('train', '--batch-size', '0')).to.equal('--batch-size must be above 0, got 0.');
+    expect(await messageOf('sweep', '--batch-size', '0,1')).to.equal('--batch-size must be above 0, got 0.');
+    expect(await messageOf('sweep', '--seeds', '0.5')).to.equal('--seeds must be a whole number, got 0.5.');
+    expect(await messageOf('train', '--layer-sparsities', 'fc.kernel')).to.match(/as a=0\.5,b=0\.9, got fc\.kernel/);
     expect(await messageOf('train', '--layer-sparsities', 'a=1/2,a=0.1')).to.match(/names a twice/);
     expect(await messageOf('train', '--layer-sparsities', 'a=95')).to.match(
-      /^--layer-sparsities a must be below 1; 95 came.*did you mean 0\.95/,
+      /^--layer-sparsities a must be below 1, got 95.*did you mean 0\.95/,
     );
     expect(await messageOf('train', '--method', 'one-shot', '--sparsity', '0.9')).to.match(/give a .* with --from\.$/);
-    expect(await messageOf('train', '--cache-memory', '-1', '--backend', 'cpu')).to.match(/--cache-memory takes mega/);
+    expect(await messageOf('train', '--cache-memory', '-1', '--backend', 'cpu')).to.match(
+      /--cache-memory is a number of mega/,
+    );
     expect(await messageOf('train', '--method', 'rigl', '--sparsity', '0.9', '--distribution', 'global')).to.match(
       /^--distribution global .* applies to the methods one-shot and gradual; --method rigl draws its masks without/,
     );

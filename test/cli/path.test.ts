@@ -86,8 +86,8 @@ describe('from training to a report', () => {
   it('says what of a sweep is wrong before anything runs', () => {
     const cases: readonly (readonly [readonly string[], RegExp])[] = [
       [['--sparsity', '0,1'], /sparsity must be below 1/],
-      [['--seeds', '4..0'], /--seeds must ascend/],
-      [['--shard', '3/2'], /A shard is i\/n/],
+      [['--seeds', '4..0'], /--seeds: a range must ascend/],
+      [['--shard', '3/2'], /A shard must be i\/n/],
       [['--seed', '1'], /has no flag --seed. Did you mean --seeds\?/],
     ];
     const before = contents(folder);

@@ -1,3 +1,4 @@
+// A terminal that shows nothing.
 import { plain } from '../../src/cli/terminal/style.ts';
 import type { Terminal } from '../../src/cli/terminal/terminal.ts';
 

@@ -21,7 +21,7 @@ const masked: fc.Arbitrary<Structure> = shape.chain((extents) =>
 
 describe('structures', () => {
   it('refuse positions that are not strictly ascending or lie outside the shape', () => {
-    expect(() => structure([2, 2], Int32Array.of(1, 1))).to.throw(InputError, '1 came after 1');
+    expect(() => structure([2, 2], Int32Array.of(1, 1))).to.throw(InputError, 'got 1 after 1');
     expect(() => structure([2, 2], Int32Array.of(2, 1))).to.throw(InputError, 'ascending');
     expect(() => structure([2, 2], Int32Array.of(4))).to.throw(InputError, 'below 4');
     expect(() => structure([2, 2], Int32Array.of(-1))).to.throw(InputError);

@@ -54,7 +54,7 @@ const matlab = (count: number) =>
 
 const png = (index: number) => encodePng({ width: 6, height: 5, channels: 3, data: pixels(90, index) });
 
-/** Small files of every data set's own layout: five training and three test images; null where they need none. */
+/** Small files of every data set's own layout: five training and three test images; null if they need none. */
 const LAYOUTS: { readonly [Name in DatasetName]: Files | null } = {
   cifar10: { 'data_batch_1.bin': cifar(2, 1), 'data_batch_2.bin': cifar(3, 1), 'test_batch.bin': cifar(3, 1) },
   cifar100: { 'train.bin': cifar(TRAIN, 2), 'test.bin': cifar(TEST, 2) },

@@ -1,3 +1,4 @@
+// Makes tar archives for tests.
 import { gzipSync } from 'node:zlib';
 
 /** A .tar.gz of these files, as `tar` writes it. */

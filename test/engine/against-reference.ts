@@ -1,3 +1,4 @@
+// Compares single ops of the engine with the reference backend on random tensors.
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';

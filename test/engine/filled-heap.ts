@@ -1,3 +1,4 @@
+// Fills the heap of the engine, to test what happens when memory is short.
 import { expect } from 'chai';
 import { type Heap, OutOfMemory } from '../../src/engine/runtime/heap.ts';
 

@@ -106,7 +106,9 @@ describe('engine networks', () => {
             expect(logits(images, false).shape).to.deep.equal([0, program.classes]);
             const gradient = tf.grad((x: Tensor) => tf.sum(logits(x as Tensor4D, false)))(images);
             expect(gradient.shape).to.deep.equal(images.shape);
-            expect(() => logits(images, true)).to.throw(/training mode takes at least one image/);
+            expect(() => logits(images, true)).to.throw(
+              /training mode computes statistics of the batch and needs at least one image/,
+            );
           });
           return {};
         });
@@ -209,7 +211,7 @@ describe('engine networks', () => {
     const graph = buildGraph(program, false, 1);
     const plan = (light: ReadonlySet<string>) => {
       const forward = planForward(graph, {
-        ...{ batch: 32, norm: 'batch', keep: 'parameters', tiles: 1, dense: new Set() },
+        ...{ batch: 32, norm: 'batch', keep: 'parameters', tiles: 1, full: new Set() },
         light,
       });
       return { kept: forward.savedBytes, scratch: planBackward(forward, 'parameters').scratchBytes };
@@ -228,7 +230,7 @@ describe('engine networks', () => {
         norm: 'folded',
         keep: 'images',
         light: new Set(),
-        dense: new Set(),
+        full: new Set(),
         tiles: 1,
       });
       return Math.max(...steps.map((step) => (step.kind === 'job' ? step.tasks : 0)));

@@ -1,3 +1,4 @@
+// Small networks that together have every kind of layer, and how they are compared between backends.
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
@@ -224,9 +225,9 @@ export interface Everything {
   readonly batch: number;
   readonly training: boolean;
   readonly density?: number;
-  /** Of the images, those that run; all by default. */
+  /** The images that run; all by default. */
   readonly rows?: number[];
-  /** Whether dense gradients are asked for beside those of the nonzeros; they take another way through the engine. */
+  /** True if dense gradients are asked for beside those of the nonzeros; they take another way through the engine. */
   readonly probing?: boolean;
 }
 

@@ -1,3 +1,4 @@
+// A plain implementation of the rows of sparse kernels, for comparison.
 import type { Structure } from '../../src/core/structure.ts';
 import { sliceSize } from '../../src/engine/blocked/rows.ts';
 import type { Geometry } from '../../src/engine/layout/layout.ts';

@@ -1,3 +1,4 @@
+// Compares the engine with the reference backend.
 import '@tensorflow/tfjs-backend-cpu';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';

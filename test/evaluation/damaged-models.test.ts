@@ -373,10 +373,10 @@ describe('weights that name a network', () => {
   const cases: readonly [string, Json, RegExp][] = [
     ['too wide', { name: 'wrn-10-1', width: 1e9 }, /has .* weights .*at most/],
     ['of an infinite width', { name: 'wrn-10-1', width: 1e308 }, /at most/],
-    ['too deep', { name: 'wrn-1000000000-1' }, /depth of 6n \+ 4 .* up to 1000/],
+    ['too deep', { name: 'wrn-1000000000-1' }, /DEPTH must be 6n \+ 4 .* at most 1000/],
     ['of huge images', { name: 'mlp', inputShape: [2 ** 30, 2 ** 30, 3] }, /at most/],
     ['of a billion classes', { name: 'mlp', classes: 2 ** 40 }, /at most/],
-    ['of no images', { name: 'mlp', inputShape: [0, 0, 0] }, /positive extents/],
+    ['of no images', { name: 'mlp', inputShape: [0, 0, 0] }, /three positive whole numbers/],
     ['of an unknown name', { name: '__proto__' }, /There is no model/],
   ];
   for (const [what, change, message] of cases) {
@@ -525,6 +525,6 @@ describe('weights that name a network', () => {
     expect(() => paramsBelow(stored, 'params/'))
       .to.throw(InputError)
       .with.property('message')
-      .that.matches(/strictly ascending positions below 4; 4 came after 0/);
+      .that.matches(/strictly ascending positions below 4, got 4 after 0/);
   });
 });

@@ -12,7 +12,7 @@ export interface OnnxReference {
   readonly shape: Tensor4D['shape'];
   readonly images: readonly number[];
   readonly logits: readonly number[];
-  /** Of Σᵢ cos(i) · logitᵢ with respect to the images. */
+  /** The gradient of Σᵢ cos(i) · logitᵢ with respect to the images. */
   readonly gradient: readonly number[];
   /** PyTorch's own relative l2 distance between the two precisions. */
   readonly float32ToFloat64: { readonly logits: number; readonly gradient: number };

@@ -35,7 +35,7 @@ const dataset: Dataset = {
   official: true,
 };
 
-/** As `preprocessed` hands it images in one way, undoing it: right only where that way is asked for. */
+/** A classifier that undoes one preprocessing, and so is right only if that preprocessing is used. */
 const wanting = (wanted: Preprocessing): Classifier => {
   const { bounds = [0, 1], mean = [0], std = [1], channels, layout, labelOffset = 0 } = wanted;
   return (images) =>
@@ -130,7 +130,7 @@ describe('preprocessing', () => {
     const model: Classifier = (images) => tf.tile(tf.tensor2d([[9, 1, 2, 3, 8]]), [images.shape[0], 1]);
     const images = tf.zeros([2, 4, 4, 3]) as Tensor4D;
     expect([...preprocessed(model, { labelOffset: 1 }, 3)(images).dataSync()]).to.deep.equal([1, 2, 3, 1, 2, 3]);
-    expect(() => preprocessed(model, { labelOffset: 3 }, 3)(images)).to.throw(UsageError, '0 … 2; 3 came');
+    expect(() => preprocessed(model, { labelOffset: 3 }, 3)(images)).to.throw(UsageError, '0 … 2, got 3');
   });
 });
 

@@ -66,7 +66,7 @@ const evaluated = (source: string, dataset: Dataset, change: EvaluateOptions = {
     return { found: { clean, attacks }, examples: await examplesIn(join(folder, 'examples')) };
   });
 
-/** The same images in another order, and some of them left out. */
+/** A data set with its images in another order and some of them left out. */
 function shuffled(dataset: Dataset): { data: Dataset; from: readonly number[] } {
   const { test, imageShape } = dataset;
   const size = imageShape[0] * imageShape[1] * imageShape[2];

@@ -1,3 +1,4 @@
+// A tiny data set and run for tests of evaluations.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

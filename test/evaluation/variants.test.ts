@@ -162,7 +162,7 @@ describe('what weights of PyTorch do not say', () => {
         const grey = { ...images, imageShape: [32, 32, 1] as const };
         const error = await rejection(loadTarget(model, { images: grey }));
         expect(error).to.be.instanceOf(InputError);
-        expect(error.message).to.match(/for images of 3 channels; got images \[32, 32, 1\]/);
+        expect(error.message).to.match(/for images of 3 channels, got images \[32, 32, 1\]/);
       }));
   }
 

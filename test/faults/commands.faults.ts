@@ -40,7 +40,7 @@ const train = ['train', ...training, '--sparsity', '0.5', '--update-interval', '
 const evaluate = ['evaluate', 'run', '--attacks', 'fgsm,pgd-2', '--batch-size', '8', '--backend', 'cpu', '--quiet'];
 const sweep = ['sweep', ...training, '--sparsity', '0,0.5', '--attacks', 'fgsm', '--out', 'runs', '--jobs', '2'];
 
-/** With how many operations of each kind the sample tries. */
+/** The scenarios, each with the number of operations of each kind that the sample tries. */
 const scenarios: readonly (Scenario & { readonly sample: number })[] = [
   {
     name: 'train',

@@ -51,7 +51,7 @@ async function install(fault: Fault): Promise<void> {
     process.kill(process.pid, 'SIGKILL');
     for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   };
-  /** Whether the fault happens at this operation, which is then counted. */
+  /** True if the fault happens at this operation, which is then counted. */
   const strikes = (operation: string, path: unknown): boolean => {
     if (typeof path !== 'string' || !(resolve(path) + sep).startsWith(below)) return false;
     if (fault.log !== undefined) appendFileSync(fault.log, `${process.pid} ${operation} ${resolve(path)}\n`);

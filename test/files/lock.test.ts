@@ -16,7 +16,7 @@ const PROCESS = fileURLToPath(new URL('./lock-process.js', import.meta.url));
 
 /** Short, for owners that stand still. */
 const QUICK = { heartbeatMs: 20, staleMs: 300 };
-/** For owners that must not be found stale on a busy machine. */
+/** Times for owners that must not count as stale on a busy machine. */
 const PATIENT = { heartbeatMs: 20, staleMs: 60_000 };
 
 describe('a lock on a folder', () => {

@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 50;
 
 /** What one input may take. */
 export interface FuzzLimits {
-  /** Of the processor; of the clock twenty times as many, since other programs take turns, or what is waited for never comes. */
+  /** The limit in seconds of processor time. The limit of the clock is twenty times as long, since other programs take turns. */
   readonly seconds: number;
   /** Bytes of memory. */
   readonly growth: number;
@@ -40,7 +40,7 @@ interface Usage {
   readonly seconds: number;
 }
 
-/** The usage of a process; null where the system does not tell. */
+/** The usage of a process; null if the system does not tell. */
 async function usageOf({ pid }: ChildProcess): Promise<Usage | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');

@@ -85,16 +85,16 @@ describe('models', () => {
   it('say how large their images have to be', () => {
     expect(() => buildModel('vgg16', digits)).to.throw(
       InputError,
-      'vgg16 takes images of at least 32×32 pixels; 28×28',
+      'vgg16 needs images of at least 32×32 pixels, got 28×28',
     );
     expect(() => buildModel('lenet5', { ...digits, inputShape: [8, 28, 1] })).to.throw(InputError, 'at least 16×16');
   });
 
   it('refuse options out of range and unknown names', () => {
-    expect(() => buildModel('cnn', { ...cifar, width: 0 })).to.throw(InputError, 'above 0; 0 came');
-    expect(() => buildModel('cnn', { ...cifar, width: Number.NaN })).to.throw(InputError, 'NaN came');
-    expect(() => buildModel('cnn', { ...cifar, classes: 1 })).to.throw(InputError, 'at least 2 classes; 1 came');
-    expect(() => buildModel('cnn', { ...cifar, inputShape: [32, 0, 3] })).to.throw(InputError, '[32,0,3] came');
+    expect(() => buildModel('cnn', { ...cifar, width: 0 })).to.throw(InputError, 'above 0, got 0');
+    expect(() => buildModel('cnn', { ...cifar, width: Number.NaN })).to.throw(InputError, 'got NaN');
+    expect(() => buildModel('cnn', { ...cifar, classes: 1 })).to.throw(InputError, 'at least 2 classes, got 1');
+    expect(() => buildModel('cnn', { ...cifar, inputShape: [32, 0, 3] })).to.throw(InputError, 'got [32,0,3]');
     expect(() => buildModel('vgg' as string, cifar)).to.throw(
       UsageError,
       'no model vgg. Did you mean vgg16? Models are mlp, cnn',

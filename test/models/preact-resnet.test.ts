@@ -104,8 +104,8 @@ describe('a model that normalises its images', () => {
 
   it('takes a mean and a deviation above 0 for each channel', () => {
     const built = (mean: number[], std: number[]) => () => buildModel('cnn', { ...options, normalize: { mean, std } });
-    expect(built([0.5], [0.5])).to.throw(InputError, 'images of 3 channels takes as many');
-    expect(built([0, 0, 0], [1, 0, 1])).to.throw(InputError, 'deviations above 0; 0,0,0 and 1,0,1 came');
+    expect(built([0.5], [0.5])).to.throw(InputError, 'images of 3 channels needs one mean');
+    expect(built([0, 0, 0], [1, 0, 1])).to.throw(InputError, 'deviations above 0, got 0,0,0 and 1,0,1');
     expect(built([0, Number.NaN, 0], [1, 1, 1])).to.throw(InputError, 'finite');
   });
 });

@@ -139,10 +139,10 @@ describe('every objective', () => {
 
   it('refuses options out of range', () => {
     for (const build of Object.values(objectives)) {
-      expect(() => build({ labelSmoothing: 1 })).to.throw(InputError, 'in [0, 1), such as 0.1; 1 came');
+      expect(() => build({ labelSmoothing: 1 })).to.throw(InputError, 'in [0, 1), such as 0.1, got 1');
     }
-    expect(() => objectives.rst({ extraShare: 1 })).to.throw(InputError, 'usually 0.5; 1 came');
-    expect(() => trades({ beta: -1 })).to.throw(InputError, '-1 came');
-    expect(() => mart({ beta: Number.NaN })).to.throw(InputError, 'NaN came');
+    expect(() => objectives.rst({ extraShare: 1 })).to.throw(InputError, 'usually 0.5, got 1');
+    expect(() => trades({ beta: -1 })).to.throw(InputError, 'got -1');
+    expect(() => mart({ beta: Number.NaN })).to.throw(InputError, 'got NaN');
   });
 });

@@ -15,6 +15,6 @@ describe('the warm-up of the attack', () => {
   it('is the attack itself without a warm-up, and after it', () => {
     expect(warmedUp(full, {}, 0.01)).to.deep.equal(full);
     expect(warmedUp(full, { epsilon: 0.2, stepSize: 0.2 }, 0.2)).to.deep.equal(full);
-    expect(() => warmedUp(full, { epsilon: 10 }, 0.5)).to.throw(InputError, '10 came');
+    expect(() => warmedUp(full, { epsilon: 10 }, 0.5)).to.throw(InputError, 'got 10');
   });
 });

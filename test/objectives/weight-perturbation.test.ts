@@ -48,7 +48,7 @@ describe('adversarial weight perturbation', () => {
     expect(values(moved['bn.gamma'])).to.deep.equal([2]);
     const none = trainables(perturbWeights(params, { ...gradients, 'a.kernel': tf.zeros([2, 2]) }, 0.1));
     expect(values(none['a.kernel'])).to.deep.equal([3, 0, 0, 4]);
-    expect(() => perturbWeights(params, gradients, -1)).to.throw(InputError, '-1 came');
+    expect(() => perturbWeights(params, gradients, -1)).to.throw(InputError, 'got -1');
     for (const tree of [params, gradients, moved, none]) disposeTensors(tree);
   });
 

@@ -82,7 +82,7 @@ describe('a network', () => {
       const { params, state } = weights();
       expect(() => runNetwork(program, params, state, tf.zeros([1, 8, 8, 3]), { training: false })).to.throw(
         InputError,
-        'takes images [batch, 8, 8, 2]; [1,8,8,3] came',
+        'takes images of shape [batch, 8, 8, 2], got [1,8,8,3]',
       );
     });
   });

@@ -48,7 +48,7 @@ describe('sparse convolution', () => {
       [[1, 9, 2, 2], 1],
       [[1, 9, 9, 3], 0],
     ] as const) {
-      const message = /kernel \[5, 5, 2, 3\] takes images .* no smaller than it/;
+      const message = /kernel \[5, 5, 2, 3\] needs images .* at least as large as the kernel/;
       expect(convolve(shape, padding)).to.throw(InputError, message);
     }
   });
@@ -99,7 +99,7 @@ describe('sparse convolution', () => {
       const sparse = randomStructure(1, [3, 3, 2, 2], 0.5);
       expect(() => sparseConv2d(tf.zeros([1, 4, 4, 2]), sparse, tf.zeros([3]), { stride: 1, padding: 1 })).to.throw(
         InputError,
-        '18 nonzeros needs as many values; 3 came',
+        '18 nonzeros needs one value for each, got 3',
       );
     });
   });

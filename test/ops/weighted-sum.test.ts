@@ -121,9 +121,9 @@ for (const backend of ['cpu', 'engine'] as const) {
         const a = tf.tensor1d([1, 2]);
         expect(() => weightedSum([1, { a }], [1, {}])).to.throw(
           InputError,
-          '2 float32 entries of a in every tree; none came',
+          'must have 2 float32 entries of a, got none',
         );
-        expect(() => weightedSum([1, { a }], [1, { a: tf.scalar(1) }])).to.throw(InputError, '1 of float32 came');
+        expect(() => weightedSum([1, { a }], [1, { a: tf.scalar(1) }])).to.throw(InputError, 'got 1 of float32');
         expect(() => weightedSum([1, { a }], [1, { a: tf.tensor1d([1, 2], 'int32') }])).to.throw(InputError, 'int32');
         expect(() => weightedSum([1, { a }], [1, { a }, { a: Int32Array.of(0) }])).to.throw(InputError, '1 of float32');
       });

@@ -25,7 +25,7 @@ describe('learning-rate schedules', () => {
   it('multi-step drops at the milestones', () => {
     expect(overEpochs(multiStep(), 8)).to.deep.equal([1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01]);
     expect(overEpochs(multiStep({ milestones: [0.25], factor: 0.2 }), 4)).to.deep.equal([1, 0.2, 0.2, 0.2]);
-    expect(() => multiStep({ milestones: [100, 150] })).to.throw(InputError, '100 came');
+    expect(() => multiStep({ milestones: [100, 150] })).to.throw(InputError, 'got 100');
   });
 
   it('cosine falls from 1 to 0', () => {

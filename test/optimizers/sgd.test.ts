@@ -88,12 +88,12 @@ describe('sgd', () => {
     const params = tree(1, 1);
     expect(() => chain(trace({ decay: 0.5 }), trace({ decay: 0.9 })).init(params)).to.throw(
       InputError,
-      'trace,trace came',
+      'got the slots trace,trace',
     );
   });
 
   it('refuses impossible options', () => {
-    expect(() => sgd({ momentum: 1, weightDecay: 0 })).to.throw(InputError, 'Momentum is a number in [0, 1); 1 came');
-    expect(() => sgd({ momentum: 0.9, weightDecay: -1 })).to.throw(InputError, '-1 came');
+    expect(() => sgd({ momentum: 1, weightDecay: 0 })).to.throw(InputError, 'momentum must be in [0, 1), got 1');
+    expect(() => sgd({ momentum: 0.9, weightDecay: -1 })).to.throw(InputError, 'got -1');
   });
 });

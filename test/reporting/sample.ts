@@ -1,3 +1,4 @@
+// Runs and rows of results made up for tests of reports.
 import type { Alarm, AlarmName } from '../../src/evaluation/alarms/alarms.ts';
 import { accuracyOf } from '../../src/evaluation/intervals.ts';
 import { packBits } from '../../src/evaluation/results/bits.ts';

@@ -17,8 +17,8 @@ import type { Setting } from '../../src/training/config/config.ts';
 const NOTHING: Known = { scores: new Map(), gradients: new Map() };
 
 /**
- * As if the middle rate were best, of BSR-Net the lowest, the highest one diverged and AGENT took 13/9 and 12/9 of X's
- * gradients.
+ * Made-up scores: the middle rate is best (for BSR-Net the lowest), the highest rate diverged, and AGENT took 13/9 and 12/9 of
+ * X's gradients.
  */
 const RATES_KNOWN: Known = {
   scores: new Map(

@@ -250,7 +250,7 @@ describe('bsr-net', () => {
     }
     const variance = steps.reduce((sum, x) => sum + x * x, 0) / steps.length;
     expect(variance).to.be.within(0.6, 1.5);
-    expect(() => bsrNet({ signs, noise: -1 })).to.throw(InputError, '-1 came');
+    expect(() => bsrNet({ signs, noise: -1 })).to.throw(InputError, 'got -1');
     disposeParams(params);
     disposeParams(update.params);
   });

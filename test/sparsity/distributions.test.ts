@@ -191,8 +191,8 @@ describe('distributions', () => {
       expect(() => distribution(kernels, 95)).to.throw(InputError, 'Did you mean 0.95?');
       expect(() => distribution(kernels, 99.5)).to.throw(InputError, 'Did you mean 0.995?');
       expect(() => distribution(kernels, 1)).to.throw(InputError, 'no weight would be left');
-      expect(() => distribution(kernels, -0.1)).to.throw(InputError, '-0.1 came');
-      expect(() => distribution(kernels, Number.NaN)).to.throw(InputError, 'NaN came');
+      expect(() => distribution(kernels, -0.1)).to.throw(InputError, 'got -0.1');
+      expect(() => distribution(kernels, Number.NaN)).to.throw(InputError, 'got NaN');
       expect(distribution(kernels, 0)).to.deep.equal({ 'a.kernel': 100 });
     });
   }

@@ -65,7 +65,7 @@ describe('a training configuration', () => {
             inSteps,
           );
         } else {
-          expect(problemOf({ ...given, [setting]: value })).to.match(new RegExp(`^${setting} \\S+ applies to`));
+          expect(problemOf({ ...given, [setting]: value })).to.match(new RegExp(`^${setting} \\S+ applies only to`));
         }
       }
     }
@@ -208,14 +208,14 @@ describe('a training configuration', () => {
 
   const mistakes: readonly (readonly [string, unknown, RegExp])[] = [
     ['an unknown setting', { sparsty: 0.9 }, /no setting sparsty\. Did you mean sparsity\?/],
-    ['a sparsity in per cent', { sparsity: 95 }, /sparsity must be below 1; 95 came.*did you mean 0\.95/],
-    ['sparsity 1', { sparsity: 1 }, /sparsity must be below 1; 1 came/],
+    ['a sparsity in per cent', { sparsity: 95 }, /sparsity must be below 1, got 95.*did you mean 0\.95/],
+    ['sparsity 1', { sparsity: 1 }, /sparsity must be below 1, got 1/],
     ['epsilon in levels', { epsilon: 8 }, /epsilon: expected at most 1 in linf.*got 8\. Did you mean 8\/255/],
-    ['a negative epsilon', { epsilon: -1 }, /epsilon must be above 0; -1 came/],
-    ['an unknown method', { method: 'rigle' }, /one of dense, static, set, rigl.*; rigle came\. Did you mean rigl\?/],
-    ['an unknown backend', { backend: 'cuda' }, /backend must be one of .*engine.*cuda came/],
-    ['AGENT settings with plain SGD', { agentGamma: 0.1 }, /agentGamma 0\.1 applies to the optimizer agent only/],
-    ['AGENT settings with svrg', { optimizer: 'svrg', agentAlpha: 0.3 }, /agentAlpha 0\.3 applies to .*agent only/],
+    ['a negative epsilon', { epsilon: -1 }, /epsilon must be above 0, got -1/],
+    ['an unknown method', { method: 'rigle' }, /one of dense, static, set, rigl.*, got rigle\. Did you mean rigl\?/],
+    ['an unknown backend', { backend: 'cuda' }, /backend must be one of .*engine.*got cuda/],
+    ['AGENT settings with plain SGD', { agentGamma: 0.1 }, /agentGamma 0\.1 applies only to the optimizer agent/],
+    ['AGENT settings with svrg', { optimizer: 'svrg', agentAlpha: 0.3 }, /agentAlpha 0\.3 applies only to .*agent/],
     [
       'attack steps of a published pre-pass',
       { optimizer: 'agent', agentAttackSteps: 1 },
@@ -236,40 +236,44 @@ describe('a training configuration', () => {
     [
       'trained weights under random masks',
       { method: 'rigl', sparsity: 0.9, from: 'a'.repeat(64) },
-      /from a{8}… applies to the methods dense, gradual and one-shot \(.*\) only; here method is rigl/,
+      /from a{8}… applies only to the methods dense, gradual and one-shot \(.*\), got method rigl/,
     ],
     ['a path for a checkpoint', { from: 'runs/dense' }, /from must be a SHA-256 of 64 hexadecimal digits/],
     ['rst without extra images', { objective: 'rst' }, /objective rst .*with extraImages, or take trades/],
     [
       'extra images without rst',
       { extraImages: 'a'.repeat(64) },
-      /applies to objectives with extra images, such as rst only/,
+      /applies only to objectives with extra images, such as rst/,
     ],
     [
       'sparsities by layer in another distribution',
       { sparsity: 0.9, distribution: 'er', layerSparsities: { 'fc.kernel': 0.5 } },
-      /layerSparsities .* applies to the distribution per-layer only; here .*distribution is er/,
+      /layerSparsities .* applies only to the distribution per-layer, got .*distribution er/,
     ],
-    ['per-layer without them', { sparsity: 0.9, distribution: 'per-layer' }, /needs the sparsities of some kernels/],
+    [
+      'per-layer without them',
+      { sparsity: 0.9, distribution: 'per-layer' },
+      /needs a sparsity for at least one kernel/,
+    ],
     [
       'one of them in per cent',
       { layerSparsities: { 'fc.kernel': 95 } },
-      /layerSparsities fc\.kernel must be below 1; 95 came.*did you mean 0\.95/,
+      /layerSparsities fc\.kernel must be below 1, got 95.*did you mean 0\.95/,
     ],
     [
       'weight noise of another method',
       { method: 'set', sparsity: 0.9, weightNoise: 1e-6 },
-      /weightNoise .* to the method bsr-net only/,
+      /weightNoise .* only to the method bsr-net/,
     ],
     [
       'a first stage of another distribution',
       { sparsity: 0.9, firstStageDensity: 0.1 },
-      /applies to the distribution bsr-net only; here method is rigl, distribution is erk/,
+      /applies only to the distribution bsr-net, got method rigl, distribution erk/,
     ],
     [
       'mask updates instead of steps that there are none of',
       { method: 'gradual', sparsity: 0.9, maskUpdate: 'instead-of-step' },
-      /maskUpdate instead-of-step applies to methods that drop and grow weights only/,
+      /maskUpdate instead-of-step applies only to methods that drop and grow weights/,
     ],
     [
       'batch norm of an attack that there is none of',
@@ -296,27 +300,27 @@ describe('a training configuration', () => {
       { sparsity: 0.9, maskUpdate: 'instead-of-step', updateInterval: 1 },
       /leaves no step that moves the weights/,
     ],
-    ['β of an objective without it', { beta: 6 }, /beta 6 applies to objectives with a robust term/],
+    ['β of an objective without it', { beta: 6 }, /beta 6 applies only to objectives with a robust term/],
     ['an unknown recipe', { recipe: 'rigll' }, /recipe must be one of bsr-net, .*Did you mean rigl\?/],
     ['a schedule of c without c', { optimizer: 'svrg', agentPrepass: 'published-bsr' }, /Use agentPrepass published/],
     [
       'a share of a whole pre-pass',
       { optimizer: 'agent', agentPrepassShare: 0.5 },
-      /applies to the pre-pass subsampled only/,
+      /applies only to the pre-pass subsampled/,
     ],
     ['a warm-up beyond the end', { epochs: 5, attackWarmup: 6 }, /attackWarmup 6 is longer than the 5 epochs/],
     ['drop settings of a static mask', { method: 'static', sparsity: 0.9, dropFraction: 0.3 }, /dropFraction 0\.3/],
     [
       'attack steps of natural training',
       { objective: 'natural', steps: 3 },
-      /steps 3 applies to adversarial objectives with .* only; here objective is natural/,
+      /steps 3 applies only to adversarial objectives with .*, got objective natural/,
     ],
     [
       'steps of a one-step attack',
       { trainingAttack: 'rs-fgsm', steps: 2 },
-      /steps 2 applies to .* training attack pgd .* only; here .*trainingAttack is rs-fgsm/,
+      /steps 2 applies only to .* training attack pgd .*, got .*trainingAttack rs-fgsm/,
     ],
-    ['steps beside their schedule', { stepsSchedule: '0@0,1@0.5', steps: 2 }, /steps 2 applies to .*0@0,1@0.5/],
+    ['steps beside their schedule', { stepsSchedule: '0@0,1@0.5', steps: 2 }, /steps 2 applies only to .*0@0,1@0.5/],
     [
       'two steps of a one-step attack in a schedule',
       { trainingAttack: 'n-fgsm', stepsSchedule: '0@0,2@0.5' },
@@ -338,28 +342,28 @@ describe('a training configuration', () => {
     [
       'a guard of natural training',
       { objective: 'natural', guard: true },
-      /guard true applies to adversarial objectives/,
+      /guard true applies only to adversarial objectives/,
     ],
-    ['milestones of a cosine', { milestones: [1, 2] }, /milestones 1,2 applies to the schedule multi-step only/],
-    ['a peak of a cosine', { lrPeak: 0.3 }, /lrPeak 0\.3 applies to the schedules linear and one-cycle only/],
+    ['milestones of a cosine', { milestones: [1, 2] }, /milestones 1,2 applies only to the schedule multi-step/],
+    ['a peak of a cosine', { lrPeak: 0.3 }, /lrPeak 0\.3 applies only to the schedules linear and one-cycle/],
     ['a peak at the end', { schedule: 'linear', lrPeak: 1 }, /lrPeak/],
     ['a decay of averages that never ends', { ema: 1 }, /ema/],
-    ['milestones out of order', { schedule: 'multi-step', milestones: [5, 2] }, /milestones must ascend/],
-    ['a norm without customary radius', { dataset: 'folder', norm: 'l1' }, /epsilon must be given for dataset folder/],
-    ['a mean without a deviation', { mean: [0.5] }, /mean and std come together.*mean 0\.5 and no std came/],
-    ['fewer deviations than means', { mean: [0.5, 0.4], std: [1] }, /mean 0\.5,0\.4 and std 1 came/],
     [
-      'a mean in grey levels',
-      { mean: [123], std: [58] },
-      /mean 0 must be at most 1; 123 came\..*did you mean 123\/255/,
+      'milestones out of order',
+      { schedule: 'multi-step', milestones: [5, 2] },
+      /milestones must be in ascending order/,
     ],
+    ['a norm without customary radius', { dataset: 'folder', norm: 'l1' }, /epsilon must be given for dataset folder/],
+    ['a mean without a deviation', { mean: [0.5] }, /mean and std must be given together.*got mean 0\.5 and no std/],
+    ['fewer deviations than means', { mean: [0.5, 0.4], std: [1] }, /got mean 0\.5,0\.4 and std 1/],
+    ['a mean in grey levels', { mean: [123], std: [58] }, /mean 0 must be at most 1, got 123\..*did you mean 123\/255/],
     ['a step in grey levels', { stepSize: 2 }, /stepSize: expected at most 1 in linf.*got 2\. Did you mean 2\/255/],
     ['a deviation of 0', { mean: [0.5], std: [0] }, /std 0 must be above 0/],
-    ['Nesterov without momentum', { momentum: 0, nesterov: true }, /nesterov needs a momentum/],
-    ['a word for a number', { epochs: 'ten' }, /epochs must be a number; ten came/],
-    ['half a seed', { seed: 0.5 }, /seed must be a whole number; 0\.5 came/],
+    ['Nesterov without momentum', { momentum: 0, nesterov: true }, /nesterov needs momentum above 0/],
+    ['a word for a number', { epochs: 'ten' }, /epochs must be a number, got ten/],
+    ['half a seed', { seed: 0.5 }, /seed must be a whole number, got 0\.5/],
     ['another version', { version: 1 }, /configurations of version 2, got 1/],
-    ['no record', 'cifar10', /record of settings; cifar10 came/],
+    ['no record', 'cifar10', /record of settings, got cifar10/],
   ];
   for (const [what, input, message] of mistakes) {
     it(`refuses ${what}, naming it`, () => {
@@ -377,9 +381,9 @@ describe('a training configuration', () => {
       }
     };
     expect(messageOf({ agentGamma: 0.1 })).to.equal(
-      '--AGENTGAMMA 0.1 applies to the optimizer agent only; here --OPTIMIZER is sgd. Leave --AGENTGAMMA out, or change that.',
+      '--AGENTGAMMA 0.1 applies only to the optimizer agent, got --OPTIMIZER sgd. Leave --AGENTGAMMA out, or change --OPTIMIZER.',
     );
-    expect(messageOf({ epochs: 0 })).to.equal('--EPOCHS must be above 0; 0 came.');
+    expect(messageOf({ epochs: 0 })).to.equal('--EPOCHS must be above 0, got 0.');
   });
 
   it('writes down every setting that applies, defaults included', () => {
@@ -429,7 +433,7 @@ describe('a training configuration', () => {
     expect(configHash(parseConfig({ dataset: 'cifar10', testLimit: 60 }))).not.to.equal(hash);
   });
 
-  it('has the same name in whatever order its layers came', () => {
+  it('has the same name in whatever order its layers are given', () => {
     const [a, b] = [
       { x: 0.5, y: 0.9 },
       { y: 0.9, x: 0.5 },

@@ -648,7 +648,7 @@ describe('the training of every method', () => {
       const dense = tinyConfig({ sparsity: 0, from });
       const sparse = await rejection(train(dense, { out: join(base, 'none'), from: runFolder(out).last }));
       expect(sparse.message).to.match(
-        /its kernels are sparse \(0\.8\d*\), and the method dense has no masks\. Take one-shot/,
+        /its kernels are sparse \(0\.8\d*\), and the method dense has no masks\. Use one-shot/,
       );
     });
   });

@@ -197,7 +197,7 @@ describe('a run that is stopped and resumed', () => {
       });
       await tf.setBackend('equipoise');
       expect(warnings).to.have.length(1);
-      expect(warnings[0]).to.match(/started on the backend equipoise simd and goes on on cpu/);
+      expect(warnings[0]).to.match(/started on the backend equipoise simd and continues on cpu/);
     });
   });
 

@@ -14,7 +14,7 @@ const rowsOf = (training: readonly (number | null)[], heldOut: readonly (number 
 const ramp = (from: number, to: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => from + ((to - from) * i) / Math.max(1, count - 1));
 
-/** As in Rice et al. 2020, figure 1: held-out accuracy jumps where the learning rate decays, and falls from there. */
+/** Rows like figure 1 of Rice et al. 2020: held-out accuracy jumps where the learning rate decays, and then falls. */
 const overfitted = rowsOf(
   [...ramp(0.2, 0.48, 10), ...ramp(0.58, 0.9, 10)],
   [...ramp(0.2, 0.44, 10), ...ramp(0.52, 0.45, 10)],

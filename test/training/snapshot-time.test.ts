@@ -62,19 +62,19 @@ describe('the settings that keep AGENT from failing', () => {
   });
 
   const refused: readonly (readonly [TrainOptions, RegExp])[] = [
-    [{ agentBounds: [1, 0] }, /agentBounds must be two numbers, the lower one first, such as 0,1; 1,0 came/],
+    [{ agentBounds: [1, 0] }, /agentBounds must be two numbers, the lower one first, such as 0,1, got 1,0/],
     [{ agentBounds: [1] }, /two numbers/],
     [
       { agentPrepass: 'published-bsr', agentBounds: [0, 1] },
-      /applies to the optimizer agent with a pre-pass that estimates c/,
+      /applies only to the optimizer agent with a pre-pass that estimates c/,
     ],
     [{ agentSnapshotDelay: 100 }, /agentSnapshotDelay must be below updateInterval.*got 100 and 100/],
-    [{ agentPrepass: 'memory', agentSnapshotDelay: 1 }, /applies to corrections by a snapshot/],
-    [{ agentPrepass: 'memory', fixedBatches: false }, /batches must keep their images; got fixedBatches false/],
-    [{ agentCoefficient: 'gradients' }, /applies to the optimizer agent with the pre-pass memory/],
-    [{ agentPrepass: 'matched', agentMemoryPrecision: 'bfloat16' }, /applies to the pre-pass memory/],
+    [{ agentPrepass: 'memory', agentSnapshotDelay: 1 }, /applies only to corrections by a snapshot/],
+    [{ agentPrepass: 'memory', fixedBatches: false }, /batches must keep their images, got fixedBatches false/],
+    [{ agentCoefficient: 'gradients' }, /applies only to the optimizer agent with the pre-pass memory/],
+    [{ agentPrepass: 'matched', agentMemoryPrecision: 'bfloat16' }, /applies only to the pre-pass memory/],
     [{ method: 'bsr-net', agentSnapshotDelay: 1 }, /methods that change their masks from time to time/],
-    [{ optimizer: 'sgd', agentVariant: 'stable' }, /applies to the optimizers agent, svrg and alpha-svrg/],
+    [{ optimizer: 'sgd', agentVariant: 'stable' }, /applies only to the optimizers agent, svrg and alpha-svrg/],
   ];
   for (const [options, message] of refused) {
     it(`refuse ${JSON.stringify(options)}`, () => {

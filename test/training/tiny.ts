@@ -1,3 +1,4 @@
+// A tiny configuration for tests of training.
 import { readFile } from 'node:fs/promises';
 import { methods } from '../../src/sparsity/methods.ts';
 import { parseConfig, type TrainConfig, type TrainOptions } from '../../src/training/config/config.ts';

@@ -1,3 +1,4 @@
+// The native binding of an installed tfjs-node package: where it lies and whether it works.
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +21,7 @@ export interface TensorflowPackage {
   readonly original: string;
 }
 
-/** The package by its name; null where it is not installed. */
+/** The package by its name; null if it is not installed. */
 export function tensorflowPackage(name: string): TensorflowPackage | null {
   const folder = installedFolder(name);
   if (folder === null) return null;
@@ -53,7 +54,7 @@ export const linkRecord = (tensorflow: string, libraries: readonly string[]): Li
   processor: processor(),
 });
 
-/** What is recorded of the package's binding; null where Equipoise did not link it, or the record is damaged. */
+/** What is recorded of the package's binding; null if Equipoise did not link it, or the record is damaged. */
 export function readLinkRecord({ record }: TensorflowPackage): LinkRecord | null {
   if (!existsSync(record)) return null;
   try {
@@ -64,7 +65,7 @@ export function readLinkRecord({ record }: TensorflowPackage): LinkRecord | null
 }
 
 /**
- * Why the binding of a package does not load, naming the file; null where it does. A binding that is not just as it was
+ * Why the binding of a package does not load, naming the file; null if it does. A binding that is not just as it was
  * when it was last seen to work is first loaded in a process of its own, since a library that does not fit the machine
  * may end the process.
  */

@@ -1,3 +1,4 @@
+// Finds a C++ compiler and runs it.
 import { env, platform } from 'node:process';
 import { InputError } from '../../core/errors.ts';
 import { type Ended, runProgram } from '../run-program.ts';
@@ -11,7 +12,7 @@ export interface Compiler {
 /**
  * The C++ compiler: `$CXX`, else the first of c++, g++ and clang++.
  *
- * @throws InputError where there is none, with how to get one
+ * @throws InputError if there is none, with how to get one
  */
 export async function findCompiler(): Promise<Compiler> {
   const candidates = env.CXX ? [env.CXX] : ['c++', 'g++', 'clang++'];
@@ -33,7 +34,7 @@ export interface Compilation {
   readonly sources: readonly string[] | { readonly text: string };
   readonly include: readonly string[];
   readonly defines?: readonly string[];
-  /** By full path; found again there when it runs. */
+  /** Libraries by their full paths, at which they are found again when the program runs. */
   readonly libraries: readonly string[];
   readonly output: string;
 }

@@ -1,8 +1,9 @@
+// Reads the header of a Linux library.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 /** What the header of a Linux library says. */
 export interface ElfHeader {
-  /** As `process.arch` names it; null for others. */
+  /** The processor as `process.arch` names it; null for other ones. */
   readonly arch: string | null;
   /** Where its last table ends: a shorter file is cut off, and loading it may kill the process. */
   readonly needsBytes: number;

@@ -1,3 +1,4 @@
+// The libraries that a binding was linked to, and whether they have changed since.
 import { existsSync, statSync } from 'node:fs';
 import { arch, platform } from 'node:process';
 import { readElfHeader } from './elf.ts';
@@ -16,7 +17,7 @@ export function describeLibrary(path: string): LinkedLibrary {
   return { path, bytes: size, modified: Math.round(mtimeMs) };
 }
 
-/** Why a native library cannot be loaded into this process, so far as its file shows; null where nothing speaks against it. */
+/** Why a native library cannot be loaded into this process, so far as its file shows; null if nothing speaks against it. */
 export function libraryFault(path: string): string | null {
   if (!existsSync(path)) return `${path} is missing`;
   if (platform !== 'linux') return null;

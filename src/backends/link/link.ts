@@ -1,3 +1,4 @@
+// Links TensorFlow.js for Node to the TensorFlow of a Python wheel.
 import {
   accessSync,
   constants,
@@ -25,7 +26,7 @@ import { findNodeHeaders } from './node-headers.ts';
 import { advice, findWheel, type Wheel, type WheelOptions } from './wheel.ts';
 
 export interface LinkOptions extends WheelOptions {
-  /** Told what is done, a line each. */
+  /** Called with a line for each step. */
   readonly say?: (line: string) => void;
 }
 
@@ -39,7 +40,7 @@ export interface Linked extends TensorflowDevices {
   readonly difference: number;
 }
 
-/** With which TensorFlow the whole was seen to work. */
+/** The TensorFlow with which linking was tested. */
 const SEEN_TO_WORK = '2.21.0';
 
 /** Cards multiply float32 with fewer digits (TF32) unless told otherwise. */

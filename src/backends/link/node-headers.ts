@@ -1,10 +1,11 @@
+// Finds the header files of Node.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { env, execPath, version } from 'node:process';
 import { InputError } from '../../core/errors.ts';
 import { installedFolder } from '../packages.ts';
 
-/** In the order in which they are looked for; any version's do, since Node-API is stable. */
+/** The folders to search, in order. The headers of any version work, since Node-API is stable. */
 export function nodeHeaderFolders(): readonly string[] {
   const packaged = installedFolder('node-api-headers');
   return [
@@ -21,7 +22,7 @@ export function nodeHeaderFolders(): readonly string[] {
 /**
  * The folder of node_api.h.
  *
- * @throws InputError where there is none, with how to get it
+ * @throws InputError if there is none, with how to get it
  */
 export function findNodeHeaders(folders: readonly string[] = nodeHeaderFolders()): string {
   const found = folders.find((folder) => existsSync(join(folder, 'node_api.h')));

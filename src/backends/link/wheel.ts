@@ -1,3 +1,4 @@
+// Finds the TensorFlow that was installed for Python.
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { env, platform } from 'node:process';
@@ -12,7 +13,7 @@ export interface Wheel {
   readonly include: string;
   /** Full paths: of the C interface, and of what it is built on. */
   readonly libraries: readonly string[];
-  /** Whether it is built to use NVIDIA cards. */
+  /** True if it is built to use NVIDIA cards. */
   readonly cuda: boolean;
 }
 
@@ -40,7 +41,7 @@ print(json.dumps({'python': sys.executable, 'folder': places[0] if places else N
 /**
  * Finds TensorFlow's headers and libraries.
  *
- * @throws InputError where there is no TensorFlow, or it cannot be linked to, with what to install
+ * @throws InputError if there is no TensorFlow, or it cannot be linked to, with what to install
  */
 export async function findWheel({ python, wheelDirectory, gpu = false }: WheelOptions): Promise<Wheel> {
   const names = LIBRARIES[platform as keyof typeof LIBRARIES];

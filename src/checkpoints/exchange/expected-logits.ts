@@ -1,4 +1,4 @@
-// Compares a model with logits that were saved where it came from, such as PyTorch: the sure way to find out that a network
+// Compares a model with logits that its original software saved, such as PyTorch: the sure way to find out that a network
 // was read as another one with the same weights.
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';

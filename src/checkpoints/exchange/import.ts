@@ -1,4 +1,4 @@
-// Makes a checkpoint of a network that came from elsewhere. Files are read by the same readers as for an evaluation.
+// Makes a checkpoint of a network of other software. Files are read by the same readers as for an evaluation.
 import { stat } from 'node:fs/promises';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { InputError, UsageError } from '../../core/errors.ts';
@@ -24,9 +24,9 @@ import { readSavedModel } from './saved-model.ts';
 export interface ImportOptions extends StateDictOptions {
   /** The checkpoint to write. */
   readonly out: string;
-  /** Which network a state dict is of; default: what its weights say. Kernels of mostly zeros become sparse. */
+  /** The network that a state dict belongs to; default: found from its weights. Kernels of mostly zeros become sparse. */
   readonly model?: ModelRecord;
-  /** What the network of a state dict does to pixels first. */
+  /** The normalisation of the network of a state dict. */
   readonly normalize?: Normalization;
   /** Safetensors file of images and logits that the network has to give. */
   readonly expectLogits?: string;
@@ -37,13 +37,13 @@ export interface Imported {
   readonly model: ModelRecord;
   readonly sparsity: number;
   readonly bytes: number;
-  /** What a user should know of how the file was read. */
+  /** Notes for the user about how the file was read. */
   readonly notes: readonly string[];
 }
 
 /**
- * Writes a checkpoint of a network that came from elsewhere: what `exportModel` wrote, or a safetensors file with a state
- * dict of one of the supported networks. What was exported comes back bit by bit.
+ * Writes a checkpoint of a network of other software: what `exportModel` wrote, or a safetensors file with a state
+ * dict of one of the supported networks. An export of Equipoise gives the same bits again.
  *
  * @param path a safetensors file, or a folder with a LayersModel
  * @throws InputError if there is nothing, it is damaged, it belongs to no known network, or its logits are not the
@@ -129,7 +129,7 @@ function networkOf(
   }
   if (model !== undefined) {
     throw new InputError(
-      `${path} holds weights of a ${name} of width ${width}, images [${inputShape}] and ${classes} classes; got ${model.name} of width ${model.width}, images [${model.inputShape}] and ${model.classes} classes. Leave out --model to take what the weights say.`,
+      `${path} holds weights of a ${name} of width ${width}, images [${inputShape}] and ${classes} classes, got ${model.name} of width ${model.width}, images [${model.inputShape}] and ${model.classes} classes. Leave out --model to take what the weights say.`,
     );
   }
   throw new InputError(

@@ -1,3 +1,4 @@
+// Writes and reads networks as LayersModels of TensorFlow.js.
 import type { io } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';

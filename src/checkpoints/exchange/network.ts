@@ -1,3 +1,4 @@
+// A network apart from its training, as it is exchanged with other software.
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
@@ -19,16 +20,16 @@ export interface Network {
   readonly values: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
 }
 
-/** What goes beside the tensors, as JSON; with it, what was exported is read back bit by bit. */
+/** The record beside the tensors, as JSON. With it an export is read back bit by bit. */
 export interface NetworkRecord extends Pick<Checkpoint, 'model' | 'config' | 'epoch' | 'step' | 'progress'> {
   /**
    * The kernels stored sparse, each with the positions that are active and nevertheless 0, as freshly grown weights are;
-   * the other active ones are those of the nonzeros. Null where nothing is known: kernels of many zeros become sparse.
+   * the other active ones are those of the nonzeros. Null if nothing is known: kernels of many zeros become sparse.
    */
   readonly sparse: Readonly<Record<string, readonly number[]>> | null;
 }
 
-/** From this share of zeros on a kernel of unknown origin is stored sparse. */
+/** A kernel of unknown origin is stored sparse if at least this share of it is zero. */
 const SPARSE_FROM = 0.5;
 
 /** A value whose bits are not all 0; −0 counts, since it has to come back. */
@@ -95,7 +96,7 @@ function activeStructure(shape: readonly number[], values: Float32Array, zeros: 
   return structure(shape, Int32Array.from(positions));
 }
 
-/** The same checkpoint without what only training needs, its tensors in order of execution; borrows them. */
+/** A checkpoint without what only training needs. Its tensors are borrowed, and in order of execution. */
 export function networkOnly(checkpoint: Checkpoint): Checkpoint {
   const { params, state, model } = checkpoint;
   const program = buildModel(model.name, model);

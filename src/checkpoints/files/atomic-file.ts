@@ -22,7 +22,7 @@ export function temporaryOf(path: string): string {
 export interface WriteOptions {
   /** Leaves the version before at `previousOf(path)`. */
   readonly keepPrevious?: boolean;
-  /** Asked before the file is touched, and again before it takes its name. */
+  /** A check before the file is written, and again before it is renamed; throws if writing is not allowed. */
   readonly guard?: Guard;
 }
 
@@ -30,7 +30,7 @@ export interface WriteOptions {
  * Writes a file so that whoever looks, at any moment and after any crash, finds the old version or the new one whole:
  * written beside it, synced, renamed. What killed processes of this machine left beside the file is removed.
  *
- * @throws InputError where the system does not let it, as in a folder that is a file or on a full disk, and what `guard`
+ * @throws InputError if the system does not let it, as in a folder that is a file or on a full disk, and what `guard`
  * throws
  */
 export async function writeAtomically(
@@ -127,7 +127,7 @@ export async function removeTemporaries(folder: string, which: (name: string) =>
   }
 }
 
-/** Whether a temporary file belongs to a process of this machine that has ended. */
+/** True if a temporary file belongs to a process of this machine that has ended. */
 function isAbandoned(name: string): boolean {
   const [, machine, pid] = TEMPORARY.exec(name) ?? [];
   const here = thisProcess();

@@ -1,3 +1,4 @@
+// SHA-256 of bytes and of files.
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 

@@ -12,18 +12,18 @@ export type Shapes = ReadonlyMap<string, readonly number[]>;
 
 /** A network that a state dict may belong to. */
 export interface Architecture {
-  /** Such as `resnet18`. */
+  /** The name of the network, such as `resnet18`. */
   readonly name: string;
-  /** Of its channels to those of the published network. */
+  /** The ratio of its channels to those of the published network. */
   readonly width: number;
   readonly program: Program;
-  /** What the weights do not say of it and was therefore assumed, in words. */
+  /** Assumptions about the network that its weights do not show, in words. */
   readonly assumed: readonly string[];
 }
 
 /** A family of networks, told by the names of its weights. */
 interface Family {
-  /** What its code calls the weights, for messages. */
+  /** The names of weights in its code, for messages. */
   readonly expected: string;
   /** Other names that common code gives modules, and ours. */
   readonly renames: Readonly<Record<string, string>>;
@@ -131,7 +131,7 @@ function checkChannels(shapes: Shapes, images: PixelShape | undefined): void {
   const channels = channelsOf(shapes);
   if (images === undefined || channels === undefined || channels === images[2]) return;
   throw new InputError(
-    `These weights are of a network for images of ${channels} ${channels === 1 ? 'channel' : 'channels'}; got images [${images.join(', ')}]. Name the data set that it was trained on.`,
+    `These weights are of a network for images of ${channels} ${channels === 1 ? 'channel' : 'channels'}, got images [${images.join(', ')}]. Name the data set that it was trained on.`,
   );
 }
 
@@ -396,7 +396,7 @@ const VGG_BLOCKS: readonly (readonly number[])[] = [
  * number of filters grows, or where the size of what reaches the classifier leaves nothing else.
  *
  * @param certain whether so many pools give exactly what the classifier takes
- * @throws InputError where it may as well be dropout
+ * @throws InputError if it may as well be dropout
  */
 function innerPools(convolutions: readonly VggConvolution[], certain: (count: number) => boolean): readonly number[] {
   const after = convolutions.flatMap(({ spare }, i) => (spare ? [i + 1] : []));
@@ -413,7 +413,7 @@ function innerPools(convolutions: readonly VggConvolution[], certain: (count: nu
   );
 }
 
-/** @throws InputError where there is no place for a pool that is given */
+/** @throws InputError if there is no place for a pool that is given */
 function checkPools(pools: readonly number[], convolutions: readonly VggConvolution[]): void {
   const wrong = pools.find((pool) => pool > convolutions.length || convolutions[pool - 1].spare === 0);
   if (wrong === undefined) return;

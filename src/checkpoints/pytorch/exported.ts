@@ -28,7 +28,7 @@ export function encodePytorch({ record, values }: Network): Uint8Array {
   });
 }
 
-/** Whether the metadata of a safetensors file say which network its weights belong to. */
+/** True if the metadata of a safetensors file say which network its weights belong to. */
 export const saysItsNetwork = (metadata: Safetensors['metadata']): boolean => Object.hasOwn(metadata, MODEL_METADATA);
 
 /**

@@ -1,5 +1,5 @@
-// What the weights of a network do not say: where it pools, how its stem moves, and its activation. Two networks that differ
-// only in these have the same state dict, so what is not given is assumed as published and told to the user.
+// Facts about a network that its weights do not show: where it pools, the stride of its stem, and its activation. Two networks that
+// differ only in these have the same state dict. What the user does not give is assumed as published, and a note says so.
 import { UsageError } from '../../core/errors.ts';
 import { ACTIVATIONS, type ActivationName } from '../../ops/activations.ts';
 
@@ -16,11 +16,11 @@ export type StemName = keyof typeof STEMS;
 
 /** How a state dict is read where its weights do not say. */
 export interface Reading {
-  /** Of a ResNet; default: `cifar` for a 3×3 stem, `imagenet` for a 7×7 one. */
+  /** The first layers of a ResNet; default: `cifar` for a 3×3 stem, `imagenet` for a 7×7 one. */
   readonly stem?: StemName;
-  /** Of a VGG: the numbers of the convolutions, from 1, after which a 2×2 max pool follows. */
+  /** The numbers of a VGG's convolutions, from 1, that a 2×2 max pool follows. */
   readonly pools?: readonly number[];
-  /** Default `relu`. */
+  /** The activation; default `relu`. */
   readonly activation?: ActivationName;
 }
 
@@ -35,16 +35,16 @@ export const readingFlags = ({ stem, pools, activation }: Reading): string =>
 /** @throws UsageError for what is no reading */
 export function checkReading({ stem, pools, activation }: Reading): void {
   if (stem !== undefined && !Object.hasOwn(STEMS, stem)) {
-    throw new UsageError(`--stem is one of ${Object.keys(STEMS).join(', ')}; got ${stem}.`);
+    throw new UsageError(`--stem must be one of ${Object.keys(STEMS).join(', ')}, got ${stem}.`);
   }
   if (activation !== undefined && !ACTIVATIONS.includes(activation)) {
     throw new UsageError(
-      `--activation is one of ${ACTIVATIONS.join(', ')}; got ${activation}. Wrap a model with another one with --module.`,
+      `--activation must be one of ${ACTIVATIONS.join(', ')}, got ${activation}. Wrap a model with another one with --module.`,
     );
   }
   if (pools?.some((pool, i) => !Number.isInteger(pool) || pool <= (pools[i - 1] ?? 0))) {
     throw new UsageError(
-      `--pools takes the numbers of convolutions in ascending order, from 1, such as 2,4,7,10,13; got ${pools}.`,
+      `--pools takes the numbers of convolutions in ascending order, from 1, such as 2,4,7,10,13, got ${pools}.`,
     );
   }
 }

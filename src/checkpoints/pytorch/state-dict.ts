@@ -15,14 +15,14 @@ export interface StateDictOptions {
   readonly images?: PixelShape;
   /** Other names of the weights. */
   readonly renames?: Renames;
-  /** What the weights do not say. */
+  /** Facts about the network that its weights do not show. */
   readonly reading?: Reading;
 }
 
 /** A network with its weights, dense and in our layout, by our names. */
 export interface ReadNetwork extends Architecture {
   readonly values: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
-  /** What a user should know of how it was read. */
+  /** Notes for the user about how the file was read. */
   readonly notes: readonly string[];
 }
 
@@ -162,5 +162,5 @@ function* normalised(layers: readonly Layer[]): Generator<readonly [conv: string
   }
 }
 
-/** Whether two networks compute the same of the same weights. */
+/** True if two networks compute the same of the same weights. */
 export const isSameProgram = (a: Program, b: Program): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -1,3 +1,4 @@
+// Encodes checkpoints as safetensors bytes, and decodes them.
 import { createHash } from 'node:crypto';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/errors.ts';

@@ -11,7 +11,7 @@ export const POSITIONS = '.positions';
 export const GAPS = '.gaps';
 
 export interface Packing {
-  /** Whether kernels are stored as float16. */
+  /** True if kernels are stored as float16. */
   readonly half: boolean;
 }
 

@@ -1,3 +1,4 @@
+// Reads safetensors files from disk.
 import { type FileHandle, open } from 'node:fs/promises';
 import { InputError } from '../../core/errors.ts';
 import { MOST_AT_ONCE } from '../../data/files/limits.ts';

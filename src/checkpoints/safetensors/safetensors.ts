@@ -1,3 +1,4 @@
+// The safetensors format: lays out, writes and checks files of tensors.
 import { InputError } from '../../core/errors.ts';
 import { sizeOf } from '../../core/structure.ts';
 
@@ -65,7 +66,7 @@ export type TensorSpec = Pick<StoredTensor, 'dtype' | 'shape'>;
 export interface SafetensorsLayout {
   /** The file up to its data. */
   readonly header: Uint8Array;
-  /** At which byte of the file each tensor begins. */
+  /** The byte of the file at which each tensor begins. */
   readonly offsets: ReadonlyMap<string, number>;
   /** Bytes of the whole file. */
   readonly size: number;
@@ -117,7 +118,7 @@ export function encodeSafetensors(
 ): Uint8Array {
   for (const [name, { shape, data }] of Object.entries(tensors)) {
     if (data.length !== sizeOf(shape)) {
-      throw new InputError(`Tensor ${name} of shape [${shape}] needs ${sizeOf(shape)} values; ${data.length} came.`);
+      throw new InputError(`Tensor ${name} of shape [${shape}] must have ${sizeOf(shape)} values, got ${data.length}.`);
     }
   }
   const { header, offsets, size } = layOutSafetensors(tensors, metadata);

@@ -1,3 +1,4 @@
+// The metadata of a checkpoint file, and its schema.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';

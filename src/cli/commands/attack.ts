@@ -1,3 +1,4 @@
+// The command that writes adversarial images.
 import { basename } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
 import { type AttackSpec, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';
@@ -49,7 +50,7 @@ export const attack = defineCommand({
     const source = modelSource(target, flags.module);
     const count = flags.count ?? 10;
     if (!Number.isInteger(count) || count < 1) {
-      throw new UsageError(`--count takes a whole number of at least 1; ${count} came.`);
+      throw new UsageError(`--count takes a whole number of at least 1, got ${count}.`);
     }
     const spec = flags.attack === undefined ? undefined : oneAttack(flags.attack);
     const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
@@ -81,7 +82,7 @@ export const attack = defineCommand({
 
 function oneAttack(text: string): AttackSpec {
   const [spec, ...more] = parseAttacks(text);
-  if (more.length > 0) throw new UsageError(`--attack takes one attack, such as pgd-20x2; ${text} came.`);
+  if (more.length > 0) throw new UsageError(`--attack takes one attack, such as pgd-20x2, got ${text}.`);
   return spec;
 }
 

@@ -1,3 +1,4 @@
+// The command that fetches, adds and describes data sets.
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { addDataset } from '../../data/add.ts';

@@ -1,3 +1,4 @@
+// The command that shows what this machine can compute with.
 import { stat } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { arch, version as nodeVersion, platform } from 'node:process';
@@ -74,7 +75,7 @@ async function wishOf(path: string): Promise<Wish> {
     const { success, data } = SETTINGS.backend.schema.safeParse(backend);
     if (!success) {
       throw new UsageError(
-        `backend (${path}) must be one of ${SETTINGS.backend.schema.options.join(', ')}; ${backend} came.`,
+        `backend (${path}) must be one of ${SETTINGS.backend.schema.options.join(', ')}, got ${backend}.`,
       );
     }
     return { path, backend: data, why: 'the file names it' };

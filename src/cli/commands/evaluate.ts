@@ -1,3 +1,4 @@
+// The command that measures clean and robust accuracy.
 import { UsageError } from '../../core/errors.ts';
 import { isCorruptionSet } from '../../data/sets/corruptions.ts';
 import { evaluate as evaluateModel } from '../../evaluation/evaluate.ts';

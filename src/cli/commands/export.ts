@@ -1,3 +1,4 @@
+// The command that writes a network for other software.
 import { basename, join } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
 import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../../evaluation/export.ts';

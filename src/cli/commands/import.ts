@@ -1,3 +1,4 @@
+// The command that makes a checkpoint of weights from elsewhere.
 import { basename, dirname, extname, join } from 'node:path';
 import { startBackend } from '../../backends/start.ts';
 import { type ImportOptions, importModel } from '../../checkpoints/exchange/import.ts';
@@ -88,7 +89,7 @@ function networkOf(flags: FlagValues<typeof NETWORK_FLAGS>): Pick<ImportOptions,
     if (left) throw new UsageError(`--${left[0]} describes a network; give its name too, as --model resnet18.`);
   }
   if ((mean === undefined) !== (std === undefined)) {
-    throw new UsageError(`--mean and --std come together; only --${mean ? 'mean' : 'std'} came.`);
+    throw new UsageError(`--mean and --std must be given together, got only --${mean ? 'mean' : 'std'}.`);
   }
   const shape = { width: width ?? 1, inputShape: images ?? [32, 32, 3], classes: classes ?? 10 } as const;
   return {
@@ -103,7 +104,7 @@ function imagesOf({ images }: Pick<FlagValues<typeof NETWORK_FLAGS>, 'images'>):
   if (images === undefined) return undefined;
   const [rows, columns, channels] = images;
   if (images.length !== 3 || !images.every((extent) => Number.isInteger(extent) && extent > 0)) {
-    throw new UsageError(`--images takes height, width and channels, such as 32,32,3; ${images} came.`);
+    throw new UsageError(`--images takes height, width and channels, such as 32,32,3, got ${images}.`);
   }
   return [rows, columns, channels];
 }

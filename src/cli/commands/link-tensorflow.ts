@@ -1,3 +1,4 @@
+// The command that builds the backend tensorflow from a Python wheel.
 import { describeDevices, linkTensorflow, unlinkTensorflow } from '../../backends/link/link.ts';
 import { UsageError } from '../../core/errors.ts';
 import { defineCommand } from '../command.ts';
@@ -23,7 +24,10 @@ export const linkTensorflowCommand = defineCommand({
     const { python, 'wheel-dir': wheelDirectory, gpu, undo } = flags;
     if (undo) {
       const others = Object.keys(flags).filter((name) => name !== 'undo');
-      if (others.length > 0) throw new UsageError(`--undo stands alone; --${others.join(', --')} came with it.`);
+      if (others.length > 0)
+        throw new UsageError(
+          `--undo takes no other flags, got --${others.join(', --')} too. Leave out the other flags.`,
+        );
       const names = unlinkTensorflow();
       terminal.print(
         json

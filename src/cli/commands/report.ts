@@ -1,3 +1,4 @@
+// The command that writes the tables and the page of runs.
 import { groupTitle } from '../../reporting/page/headline.ts';
 import { type Report, writeReport } from '../../reporting/report.ts';
 import { describeProtocol, headlineCells } from '../../reporting/report-data.ts';

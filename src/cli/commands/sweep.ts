@@ -1,3 +1,4 @@
+// The command that trains and evaluates a grid of settings.
 import type { StartedBackend } from '../../backends/start.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { writeReport } from '../../reporting/report.ts';
@@ -156,7 +157,7 @@ function leftOnQueue({ left, cancelled }: QueueSweepResult, { follow }: QueueSwe
 /** What the file and the flags say, by setting, and what messages call these. */
 async function settingsFor(given: SweepFlags & Readonly<Record<string, unknown>>): Promise<{
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Without what follows from a checkpoint. */
+  /** The configuration as the user named it, without what follows from a checkpoint. */
   readonly named: Readonly<Record<string, unknown>>;
   readonly files: OpenedFiles['files'];
   readonly nameOf: NameOf;

@@ -1,3 +1,4 @@
+// The command that trains one run.
 import { join } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
 import { shellCommand } from '../../core/shell.ts';
@@ -130,7 +131,7 @@ async function configOf(given: TrainFlags & Readonly<Record<string, unknown>>): 
   const extra = [...changed, ...(['config', 'out'] as const).filter((name) => given[name] !== undefined)];
   if (extra.length > 0) {
     throw new UsageError(
-      `A resumed run keeps its configuration and its folder; ${extra.map(flagOf).join(', ')} came beside --resume ${given.resume}. Leave it out.`,
+      `A resumed run keeps its configuration and its folder, so --resume takes no settings, got ${extra.map(flagOf).join(', ')} with --resume ${given.resume}. Leave ${extra.length === 1 ? 'it' : 'them'} out.`,
     );
   }
   const config = await readRunConfig(given.resume);

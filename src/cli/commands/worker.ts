@@ -1,3 +1,4 @@
+// The command that makes runs which a queue hands out.
 import { availableParallelism } from 'node:os';
 import { StoppedEarly, UsageError } from '../../core/errors.ts';
 import { warningOf } from '../../sweeps/job.ts';

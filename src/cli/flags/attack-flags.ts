@@ -1,3 +1,4 @@
+// The flags that choose attacks and radii.
 import { attackNames } from '../../../attacks/attacks.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AttackSpec, attackLabel, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';
@@ -24,10 +25,10 @@ export const ATTACK_FLAGS = {
 } as const satisfies Flags;
 
 /**
- * The attacks that the flags choose; undefined where they say nothing.
+ * The attacks that the flags choose; undefined if they say nothing.
  *
  * @param open what a name leaves open
- * @throws UsageError where both flags came, or a name is wrong
+ * @throws UsageError if both flags are given, or a name is wrong
  */
 export function attacksOf(
   { attacks, protocol: name }: FlagValues<typeof ATTACK_FLAGS>,
@@ -43,6 +44,6 @@ export function attacksOf(
 /** @throws UsageError for a radius below 0 */
 export function checkRadii(flag: string, epsilons: readonly number[] | undefined): void {
   for (const epsilon of epsilons ?? []) {
-    if (epsilon < 0) throw new UsageError(`--${flag} takes radii of at least 0, such as 0,8/255; ${epsilon} came.`);
+    if (epsilon < 0) throw new UsageError(`--${flag} must be 0 or larger, such as 0,8/255, got ${epsilon}.`);
   }
 }

@@ -1,3 +1,4 @@
+// Numbers on the command line, which may be arithmetic such as 8/255.
 import { createRequire } from 'node:module';
 import type { MathNode, OperatorNode } from 'mathjs';
 import { UsageError } from '../../core/errors.ts';
@@ -11,12 +12,12 @@ const LONGEST = 100;
  * else.
  *
  * @param name of the flag or setting, for the message
- * @throws UsageError where the text is anything else, or its value is not finite
+ * @throws UsageError if the text is anything else, or its value is not finite
  */
 export function parseNumber(text: string, name: string): number {
   const refuse = (what: string) =>
     new UsageError(
-      `${name} must be a number or arithmetic such as 8/255; ${what} came. Write numbers, + - * / ^ and parentheses.`,
+      `${name} must be a number or arithmetic such as 8/255, got ${what}. Write numbers, + - * / ^ and parentheses.`,
     );
   const trimmed = text.trim();
   if (trimmed === '') throw refuse('nothing');

@@ -9,7 +9,7 @@ import { parseNumber } from './expression.ts';
 /** What a flag takes. Numbers may be arithmetic, lists are separated by commas, and `0..4` is 0,1,2,3,4. */
 interface Values {
   readonly text: string;
-  /** Empty where the flag stands alone. */
+  /** Empty if the flag stands alone. */
   readonly 'optional text': string;
   readonly number: number;
   readonly texts: readonly string[];
@@ -132,7 +132,7 @@ export const CONFIG_FLAGS = {
  * The values of the flags that were given.
  *
  * @param given by name, as the command line held them; other names are left out
- * @throws UsageError where a value is not what the flag takes, or is given twice
+ * @throws UsageError if a value is not what the flag takes, or is given twice
  */
 export function readFlags<F extends Flags>(given: Readonly<Record<string, unknown>>, flags: F): FlagValues<F> {
   const values: Record<string, unknown> = {};
@@ -145,14 +145,14 @@ export function readFlags<F extends Flags>(given: Readonly<Record<string, unknow
 /**
  * The value of one flag, given as text or, in a configuration file, as what it is.
  *
- * @throws UsageError where the value is not what the flag takes
+ * @throws UsageError if the value is not what the flag takes
  */
 export function readFlag(name: string, { kind, whole, several }: Flag, given: unknown): unknown {
   if (several !== undefined && holdsSeveral(kind, given)) {
     throw new UsageError(`${name} takes one value, got ${given}. ${several}`);
   }
   checkBoolean(name, kind, given);
-  if (given === '' && kind !== 'optional text') throw new UsageError(`${name} came without a value.`);
+  if (given === '' && kind !== 'optional text') throw new UsageError(`${name} needs a value, got none.`);
   const value = readValue(name, kind, given);
   if (whole) checkWhole(name, value as number, whole);
   return value;
@@ -171,7 +171,7 @@ const holdsSeveral = (kind: FlagKind, given: unknown): boolean =>
 
 function checkWhole(name: string, value: number, [least, greatest]: readonly [number, number]): void {
   if (Number.isInteger(value) && value >= least && value <= greatest) return;
-  throw new UsageError(`${name} takes a whole number from ${least} to ${greatest}; ${value} came.`);
+  throw new UsageError(`${name} takes a whole number from ${least} to ${greatest}, got ${value}.`);
 }
 
 /** The value of one flag or setting, given as text or, in a configuration file, as what it is. */
@@ -214,7 +214,7 @@ function readNamedNumbers(name: string, given: unknown): unknown {
   const pairs = given.split(',').map((part): [string, number] => {
     const [, key, text] = /^\s*([^=\s]+)\s*=(.*)$/.exec(part) ?? [];
     if (key === undefined)
-      throw new UsageError(`${name} takes names and numbers, as a=0.5,b=0.9; ${part.trim()} came.`);
+      throw new UsageError(`${name} takes names with numbers, such as a=0.5,b=0.9, got ${part.trim()}.`);
     return [key, parseNumber(text, `${name} ${key}`)];
   });
   const names = pairs.map(([key]) => key);
@@ -226,14 +226,14 @@ function readNamedNumbers(name: string, given: unknown): unknown {
 function readSteps(name: string, text: string): string {
   const schedule = text.split(',').map((part) => {
     const [, steps, from] = /^([^@]+)@([^@]+)$/.exec(part) ?? [];
-    if (from === undefined) throw new UsageError(`${name} takes ${STEPS_SCHEDULE}; got ${text}.`);
+    if (from === undefined) throw new UsageError(`${name} takes ${STEPS_SCHEDULE}, got ${text}.`);
     return { steps: parseNumber(steps, name), from: parseNumber(from, name) };
   });
   return formatSteps(schedule);
 }
 
 function notEmpty(name: string, text: string): string {
-  if (text === '') throw new UsageError(`${name} came without a value.`);
+  if (text === '') throw new UsageError(`${name} needs a value, got none.`);
   return text;
 }
 
@@ -247,7 +247,9 @@ function readNumbers(name: string, text: string): readonly number[] {
     }
     const [first, last] = [Number(range[1]), Number(range[2])];
     if (last < first || last - first >= 10_000) {
-      throw new UsageError(`${name} must ascend over fewer than 10,000 numbers, as 0..4 does; ${part.trim()} came.`);
+      throw new UsageError(
+        `${name}: a range must ascend and have fewer than 10,000 numbers, such as 0..4, got ${part.trim()}.`,
+      );
     }
     for (let value = first; value <= last; value++) numbers.push(value);
   }

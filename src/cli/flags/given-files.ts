@@ -1,3 +1,4 @@
+// The flags that name files of a training run, and how these are opened.
 import { stat } from 'node:fs/promises';
 import { readCheckpoint } from '../../checkpoints/checkpoint.ts';
 import { UsageError } from '../../core/errors.ts';
@@ -24,7 +25,7 @@ export interface OpenedFiles {
 /**
  * The files that flags name. Of a run's folder it is the best checkpoint.
  *
- * @throws InputError where one cannot be read
+ * @throws InputError if one cannot be read
  */
 export async function openFiles({ from: target, 'extra-images': extraImages }: FileFlags): Promise<OpenedFiles> {
   const from = target === undefined ? undefined : (await checkpointFiles(target))[0];
@@ -80,7 +81,7 @@ const MEGABYTE = 2 ** 20;
 export function bytesOf(cacheMemory: number | undefined): number | undefined {
   if (cacheMemory === undefined) return undefined;
   if (!(cacheMemory >= 0)) {
-    throw new UsageError(`--cache-memory takes megabytes of memory, at least 0; ${cacheMemory} came.`);
+    throw new UsageError(`--cache-memory is a number of megabytes and must be 0 or larger, got ${cacheMemory}.`);
   }
   return cacheMemory * MEGABYTE;
 }

@@ -1,3 +1,4 @@
+// The flags that say how a model is loaded and given images.
 import { type Reading, STEMS, type StemName } from '../../checkpoints/pytorch/reading.ts';
 import { UsageError } from '../../core/errors.ts';
 import { datasetNames } from '../../data/sets/datasets.ts';

@@ -11,11 +11,10 @@ import { type Flag, type FlagKind, type Flags, type FlagValues, readFlag, readVa
 /** The names of the norms. */
 export const NORMS: readonly string[] = SETTINGS.norm.schema.options;
 
-/** @throws UsageError where it is none */
+/** @throws UsageError if it is none */
 export function readNorm(given: string): NormName {
   const { success, data } = SETTINGS.norm.schema.safeParse(given);
-  if (!success)
-    throw new UsageError(`--norm must be one of ${SETTINGS.norm.schema.options.join(', ')}; ${given} came.`);
+  if (!success) throw new UsageError(`--norm must be one of ${SETTINGS.norm.schema.options.join(', ')}, got ${given}.`);
   return data;
 }
 
@@ -79,7 +78,7 @@ const LISTS: Readonly<Partial<Record<FlagKind, FlagKind>>> = { text: 'texts', nu
 
 const listOf = (kind: FlagKind): FlagKind => LISTS[kind] ?? kind;
 
-/** The same flags for a sweep, where each takes a list; `--seed` is `--seeds`. */
+/** The flags of settings for a sweep, where each takes a list; `--seed` is `--seeds`. */
 export const SWEEP_SETTING_FLAGS: Flags = Object.fromEntries(
   Object.entries(SETTING_FLAGS).map(([name, flag]) => [
     name === 'seed' ? 'seeds' : name,
@@ -112,7 +111,7 @@ export const namesFor =
     return several ? '--seeds' : flagOf(setting);
   };
 
-/** Whether one value of a setting is a list. */
+/** True if one value of a setting is a list. */
 const isList = (name: string): boolean => NAMES.includes(name as Setting) && SCHEMAS[name as Setting].type === 'array';
 
 /** The settings of a sweep as what all runs share and what they differ in: lists of several values. */
@@ -155,7 +154,7 @@ const isContent = (name: string, value: unknown): boolean =>
  * The settings in a JSON or YAML file, where numbers may be written as arithmetic, and the flags that the file gives. Names
  * are written as in a configuration (`batchSize`) or as on the command line (`batch-size`).
  *
- * @throws UsageError where the file is missing, or is not a record
+ * @throws UsageError if the file is missing, or is not a record
  */
 export async function readConfigFile<F extends Flags>(
   path: string,

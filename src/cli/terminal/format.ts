@@ -1,3 +1,4 @@
+// Numbers as the command line prints them.
 export { byteSize, duration } from '../../core/quantities.ts';
 
 /** A fraction in per cent, such as `93.2 %`. */

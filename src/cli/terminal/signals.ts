@@ -45,7 +45,7 @@ export function listenForSignals(onStop: () => void): Interruption {
   };
 }
 
-/** By the signal itself for SIGINT, as shells expect it (130); batch systems read the exit code. */
+/** Ends the process: by the signal itself for SIGINT, as shells expect it (130); else by an exit code, which batch systems read. */
 function endBy(name: Stopping): void {
   if (name !== 'SIGINT') process.exit(INTERRUPTED);
   process.removeAllListeners(name);

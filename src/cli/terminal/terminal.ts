@@ -14,7 +14,7 @@ export interface Terminal {
   /** Colours for what is printed, and for notes. */
   readonly style: Style;
   readonly noteStyle: Style;
-  /** Where progress bars are drawn; null where standard error is not a terminal. */
+  /** Where progress bars are drawn; null if standard error is not a terminal. */
   readonly screen: Screen | null;
   /** Width of the screen in characters. */
   readonly columns: number;

@@ -1,3 +1,4 @@
+// Checksums of files.
 import { createHash } from 'node:crypto';
 
 /** A checksum, as hexadecimal digits. */

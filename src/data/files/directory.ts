@@ -1,3 +1,4 @@
+// The folder where data sets are kept.
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 

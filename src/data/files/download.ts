@@ -27,7 +27,7 @@ export interface DownloadFailure {
 
 export interface DownloadOptions {
   readonly onProgress?: (progress: DownloadProgress) => void;
-  /** Told why an attempt failed before the next one. */
+  /** Called with the reason of a failure before the next attempt. */
   readonly onRetry?: (failure: DownloadFailure) => void;
   readonly signal?: AbortSignal;
   /** Attempts in a row that bring nothing before giving up. */
@@ -69,7 +69,7 @@ const reason = (error: unknown): string => {
  * Downloads a file. What arrives lies in `path.part` until it is complete and its checksum is right, then it takes its
  * name; a later call goes on where an earlier one stopped.
  *
- * @throws InputError if the host does not deliver (what came is kept), or delivers other bytes (nothing is kept)
+ * @throws InputError if the host does not deliver the file (the part received is kept), or delivers other bytes (nothing is kept)
  */
 export async function download(file: RemoteFile, path: string, options: DownloadOptions = {}): Promise<void> {
   const { url, checksum } = file;
@@ -127,7 +127,10 @@ async function receive(
 ): Promise<void> {
   const offset = resumable ? await sizeOnDisk(part) : 0;
   const stall = new AbortController();
-  const watch = setTimeout(() => stall.abort(new Interrupted(`nothing came for ${stallMs / 1000} s`)), stallMs);
+  const watch = setTimeout(
+    () => stall.abort(new Interrupted(`the host sent nothing for ${stallMs / 1000} s`)),
+    stallMs,
+  );
   try {
     const response = await fetch(url, {
       // Packed files are wanted as they are; some hosts declare .gz an encoding, which fetch would undo.
@@ -178,7 +181,8 @@ async function receive(
       await rm(part);
       throw tooLong(url, `more than ${bytes} bytes`, bytes, resumes);
     }
-    if (total !== null && received !== total) throw new Interrupted(`${received} of ${total} bytes came`);
+    if (total !== null && received !== total)
+      throw new Interrupted(`the connection ended after ${received} of ${total} bytes`);
   } finally {
     clearTimeout(watch);
   }

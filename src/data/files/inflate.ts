@@ -11,7 +11,7 @@ export type Inflated =
       /** The number of packed bytes that the stream takes. */
       readonly consumed: number;
     }
-  /** It unpacks to more than the limit; the bytes up to there are dropped. */
+  /** The data unpack to more than the limit; the bytes up to the limit are dropped. */
   | { readonly kind: 'too long' }
   | { readonly kind: 'damaged'; readonly reason: string };
 

@@ -32,7 +32,7 @@ export function dataLimits(environment: Readonly<Record<string, string | undefin
   const given = environment[VARIABLE] || String(DEFAULT_GB);
   const gb = Number(given);
   if (!(gb > 0 && gb < Number.POSITIVE_INFINITY)) {
-    throw new UsageError(`${VARIABLE} takes a number of GB above 0, such as ${DEFAULT_GB}; got ${given}.`);
+    throw new UsageError(`${VARIABLE} takes a number of GB above 0, such as ${DEFAULT_GB}, got ${given}.`);
   }
   const total = Math.min(Math.round(gb * GB), constants.MAX_LENGTH);
   return { total, unpacked: Math.ceil(total / 8) };

@@ -88,7 +88,7 @@ export function decodeMat<Name extends string>(
   return arrays;
 }
 
-/** Whether numbers are little-endian. */
+/** True if numbers are little-endian. */
 function byteOrder(name: string, bytes: Uint8Array): boolean {
   const order = String.fromCharCode(...bytes.subarray(126, 128));
   const advice = `Save it in MATLAB with \`save(FILE, 'X', 'y', '-v7')\`, or in Python with \`scipy.io.savemat\``;
@@ -133,7 +133,7 @@ function describe(source: Source): { flags: Element; extents: Element; name: str
 
 const nameOf = (source: Source): string => describe(source).name;
 
-/** The name of a compressed array, from its first bytes; empty where it is damaged before that or no array. */
+/** The name of a compressed array, from its first bytes; empty if it is damaged before that or no array. */
 function compressedName({ bytes, where, little }: Source): string {
   const start = inflateStart(bytes);
   if (start.length === 0) throw notUnpacked(where, 'its first bytes are wrong');

@@ -4,7 +4,7 @@ import { InputError } from '../../core/errors.ts';
 /** What the header of a .npy file says. */
 export interface NpyHeader {
   readonly shape: readonly number[];
-  /** At which byte of the file the data begin. */
+  /** The byte of the file at which the data begin. */
   readonly dataStart: number;
 }
 

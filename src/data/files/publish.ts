@@ -1,3 +1,4 @@
+// Puts a complete folder in the place of an older one in one step.
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';

@@ -81,9 +81,9 @@ function unpack(path: string, packed: Uint8Array, { unpacked }: DataLimits): Uin
 
 export interface ReadFiles {
   readonly files: Readonly<Record<SplitName, readonly DataFile[]>>;
-  /** Of the lines `sha256  name` of every file, unpacked. */
+  /** The SHA-256 of the lines `sha256  name` of every file, unpacked. */
   readonly sha256: string;
-  /** Whether every official file is there, and no other. */
+  /** True if every official file is there, and no other. */
   readonly official: boolean;
 }
 

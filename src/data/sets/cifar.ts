@@ -1,3 +1,4 @@
+// CIFAR-10 and CIFAR-100 in their binary format.
 import { InputError } from '../../core/errors.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { sha1, sha256 } from '../files/checksum.ts';

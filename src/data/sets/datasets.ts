@@ -1,3 +1,4 @@
+// The table of data sets.
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { DatasetDefinition, FileSource } from '../types.ts';

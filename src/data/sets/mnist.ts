@@ -1,3 +1,4 @@
+// MNIST, Fashion-MNIST, and the digits that come with Equipoise.
 import { fileURLToPath } from 'node:url';
 import { type Checksum, md5, sha256 } from '../files/checksum.ts';
 import { DIGIT_SHAPE, idxFormat } from '../files/idx.ts';
@@ -7,7 +8,7 @@ import { DIGIT_DEFAULTS, DIGITS } from './defaults.ts';
 const MNIST_HOST = 'https://storage.googleapis.com/cvdf-datasets/mnist';
 const FASHION_HOST = 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com';
 
-/** Of the files as they are downloaded. */
+/** Checksums of the files as they are downloaded. */
 const MNIST_PACKED = {
   'train-images-idx3-ubyte.gz': sha256('440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609'),
   'train-labels-idx1-ubyte.gz': sha256('3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c'),
@@ -15,7 +16,7 @@ const MNIST_PACKED = {
   't10k-labels-idx1-ubyte.gz': sha256('f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6'),
 };
 
-/** As published by its authors, who give none of the unpacked files. */
+/** Checksums that the authors publish, which are of the packed files only. */
 const FASHION_CHECKSUMS = {
   'train-images-idx3-ubyte.gz': md5('8d4fb7e6c68d591d4c3dfef9ec88bf0d'),
   'train-labels-idx1-ubyte.gz': md5('25c81989df183df01b3e8a0aad5dffbe'),

@@ -61,7 +61,7 @@ function decodeSvhn(file: DataFile, [height, width, channels]: PixelShape): Spli
   return { count, images, labels };
 }
 
-/** Whether an array is a column or a row of so many values. */
+/** True if an array is a column or a row of so many values. */
 const isVector = ({ shape }: MatArray, count: number): boolean =>
   sizeOf(shape) === count && Math.max(...shape) === count;
 

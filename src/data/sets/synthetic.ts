@@ -1,3 +1,4 @@
+// A data set that is generated from a key, for tests and trials.
 import { foldIn, type Key, normal, seedKey, uniform } from '../../core/key.ts';
 import { digestOf } from '../files/checksum.ts';
 import type { Dataset, DatasetDefinition, GeneratedSource, PixelShape, Split } from '../types.ts';

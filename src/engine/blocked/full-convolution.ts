@@ -1,3 +1,4 @@
+// Full kernels (kernels with every weight) in the form that convolutions of blocks read.
 import type { Program } from '../../ops/network.ts';
 import type { EngineBackend } from '../backend.ts';
 import type { Geometry } from '../layout/layout.ts';
@@ -9,7 +10,7 @@ import { usesWinograd, winogradBytes, winogradGroups, winogradSource } from './w
 /** What a convolution of blocks with a kernel that has every weight reads beside weights (assembly/blocked/full-convolution.ts). */
 export interface Tables {
   readonly planes: number;
-  /** Of each plane. */
+  /** Number of channels of each plane. */
   readonly channels: number;
   readonly depth: number;
   readonly offsets: number;
@@ -40,7 +41,7 @@ interface Step {
 interface Table {
   readonly channels: number;
   readonly valueStep: number;
-  /** By plane; of each row of the kernel in the order in which outputs meet them. */
+  /** Steps by plane, of each row of the kernel in the order in which outputs meet them. */
   readonly planes: readonly (readonly Step[])[];
   /** [plane][row][first k, end k, byte offset of the input, 0] */
   readonly rows: Int32Array;
@@ -139,8 +140,8 @@ interface Addresses {
 }
 
 /** A kernel that has every weight as the kernels on blocks read it for one geometry. */
-export class DenseKernel {
-  /** Whether its convolutions run by Winograd's algorithm. */
+export class FullKernel {
+  /** True if its convolutions run by Winograd's algorithm. */
   readonly winograd: boolean;
   readonly #heap: Heap;
   readonly #geometry: Geometry;
@@ -161,8 +162,8 @@ export class DenseKernel {
    * @param program whose kernel it is; freed with it
    * @param name tells kernels of equal shape apart
    */
-  static of({ heap, rows }: EngineBackend, program: Program, geometry: Geometry, name: string): DenseKernel {
-    return rows.entry(program, `dense ${geometryKey(geometry)} ${name}`, () => new DenseKernel(heap, geometry));
+  static of({ heap, rows }: EngineBackend, program: Program, geometry: Geometry, name: string): FullKernel {
+    return rows.entry(program, `full ${geometryKey(geometry)} ${name}`, () => new FullKernel(heap, geometry));
   }
 
   tables(direction: Direction): Tables {

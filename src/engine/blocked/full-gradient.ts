@@ -1,8 +1,9 @@
+// The weight gradient of a convolution of blocks for all weights of its kernel.
 import type { EngineBackend } from '../backend.ts';
 import type { Geometry } from '../layout/layout.ts';
 import { sumPartials } from '../plain/gradient.ts';
 import type { Pool } from '../runtime/pool.ts';
-import type { DenseKernel } from './full-convolution.ts';
+import type { FullKernel } from './full-convolution.ts';
 
 /** Vectors of each channel that a register tile goes over: enough to hide that its sums are stored. */
 const VECTORS = 128;
@@ -50,9 +51,9 @@ export function gradientFields(geometry: Geometry) {
 }
 
 /** Writes Σ x · dy of every weight to `y`. x and d: addresses of all blocks of the batch. */
-export function denseWeightGradient(
+export function fullWeightGradient(
   { heap, pool }: EngineBackend,
-  kernel: DenseKernel,
+  kernel: FullKernel,
   geometry: Geometry,
   images: number,
   x: number,
@@ -69,7 +70,7 @@ export function denseWeightGradient(
   const inPlace = groups === 1 && widthOf(geometry) === outputs;
   const partials = inPlace ? y : heap.allocate(partialBytes(geometry, groups));
   try {
-    pool.run(groups * ranges, 'weightGradientDense', {
+    pool.run(groups * ranges, 'weightGradientFull', {
       ...gradientFields(geometry),
       offsets,
       sources,

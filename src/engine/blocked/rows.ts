@@ -1,3 +1,4 @@
+// Compiles the structure of a sparse kernel into the rows that the convolutions read.
 import type { Structure } from '../../core/structure.ts';
 import type { Geometry, Layout } from '../layout/layout.ts';
 import type { Call } from '../records/records.ts';

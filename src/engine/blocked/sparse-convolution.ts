@@ -1,3 +1,4 @@
+// Fills sparse rows with weights, and runs the weight gradient of a sparse convolution.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { EngineBackend } from '../backend.ts';
 import type { Geometry } from '../layout/layout.ts';
@@ -168,5 +169,5 @@ export function allocatePartials(
 /** Nonzeros of a kernel whose sums stay in the second-level cache beside a task's activations. */
 const LIGHT = 32768;
 
-/** Whether a kernel's gradient should be computed task by task. */
+/** True if a kernel's gradient should be computed task by task. */
 export const isLight = (nonzeros: number): boolean => nonzeros <= LIGHT;

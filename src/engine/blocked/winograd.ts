@@ -1,3 +1,4 @@
+// When Winograd's algorithm is used, and the weights that it reads.
 import type { Geometry, Layout } from '../layout/layout.ts';
 import type { Direction } from './rows.ts';
 
@@ -9,7 +10,7 @@ const GROUP = 6;
 /** Vectors of a chunk, at least where there are so many: each reads all weights. */
 const POSITIONS = 32;
 
-/** Whether a dense convolution runs by Winograd's F(2×2, 3×3) (assembly/blocked/winograd.ts), forward and for its input. */
+/** True if a convolution with a full kernel runs by Winograd's F(2×2, 3×3) (assembly/blocked/winograd.ts), forward and for its input. */
 export const usesWinograd = ({ kernel, stride, padding, inputs, outputs, x, y }: Geometry): boolean =>
   [...kernel].every((size) => size === 3) &&
   stride === 1 &&

@@ -1,3 +1,4 @@
+// The kernel of batch norm on plain tensors and on blocks.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import { affineInBlocks, channelForm } from './in-blocks.ts';

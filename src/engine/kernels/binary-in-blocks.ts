@@ -1,3 +1,4 @@
+// Elementwise ops of two tensors of which one lies in blocks of images.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend } from '../backend.ts';
@@ -25,7 +26,7 @@ export type RunFlat = (a: number, b: number, y: number, length: number, strides:
 
 /**
  * f(a, b) of tensors of which one was made in blocks, in blocks: both of one shape, or the other one a number or a value
- * for each channel. Undefined where that is not so, or where the zeros around the values would not stay zero.
+ * for each channel. Undefined if that is not so, or where the zeros around the values would not stay zero.
  */
 export function binaryInBlocks(
   backend: EngineBackend,

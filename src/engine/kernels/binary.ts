@@ -1,3 +1,4 @@
+// The kernels of elementwise ops of two tensors, with broadcasting.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { backend_util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
@@ -33,7 +34,7 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   NotEqual: { float32: 10, int32: 14, result: 'bool' },
 };
 
-/** f(a, b) of float32 or int32 tensors, either repeated to the other's shape; undefined where the case is not ours. */
+/** f(a, b) of float32 or int32 tensors, either repeated to the other's shape; undefined if the case is not ours. */
 function broadcast(
   backend: EngineBackend,
   operation: Operation,
@@ -96,7 +97,7 @@ export const operandKernels: readonly EngineKernel[] = [
   }),
 ];
 
-/** How a and b are walked together; undefined where the kernel has no room for their dimensions. */
+/** How a and b are walked together; undefined if the kernel has no room for their dimensions. */
 function walkOf(a: readonly number[], b: readonly number[], shape: readonly number[]): Walk | undefined {
   const [size, sizeA, sizeB] = [sizeOf(shape), sizeOf(a), sizeOf(b)];
   if ((sizeA === size || sizeA === 1) && (sizeB === size || sizeB === 1)) {

@@ -1,7 +1,8 @@
+// The kernels of convolutions of plain tensors, and their gradients.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
-import { denseConvolve } from '../plain/convolution.ts';
-import { denseFilterGradient } from '../plain/gradient.ts';
+import { convolvePlain } from '../plain/convolution.ts';
+import { filterGradientPlain } from '../plain/gradient.ts';
 import { engineKernel, reference } from './kernel.ts';
 import { activated } from './unary.ts';
 import { type ConvolutionAttributes, convolutionOf } from './windows.ts';
@@ -12,7 +13,7 @@ const conv2D = engineKernel<{ x: TensorInfo; filter: TensorInfo }, ConvolutionAt
   const ours = convolutionOf(x.shape, filter.shape, attrs);
   if (!ours) return reference('Conv2D', call);
   const [from, weights] = [backend.pointer(x), backend.pointer(filter)];
-  return backend.make(ours.shape, (y) => denseConvolve(backend, ours, 'forward', from, weights, y));
+  return backend.make(ours.shape, (y) => convolvePlain(backend, ours, 'forward', from, weights, y));
 });
 
 interface FusedInputs {
@@ -38,7 +39,7 @@ const fusedConv2D = engineKernel<FusedInputs, FusedAttributes>('FusedConv2D', (c
   const [from, weights] = [backend.pointer(x), backend.pointer(filter)];
   const epilogue = { bias: bias && backend.pointer(bias), relu: attrs.activation === 'relu' };
   return backend.make(ours.shape, (y) => {
-    denseConvolve(backend, ours, 'forward', from, weights, y, epilogue);
+    convolvePlain(backend, ours, 'forward', from, weights, y, epilogue);
     activate(backend, y, sizeOf(ours.shape));
   });
 });
@@ -52,7 +53,7 @@ const conv2DBackpropInput = engineKernel<
   const ours = convolutionOf(attrs.inputShape, filter.shape, attrs);
   if (!ours) return reference('Conv2DBackpropInput', call);
   const [from, weights] = [backend.pointer(dy), backend.pointer(filter)];
-  return backend.make(attrs.inputShape, (y) => denseConvolve(backend, ours, 'transposed', from, weights, y));
+  return backend.make(attrs.inputShape, (y) => convolvePlain(backend, ours, 'transposed', from, weights, y));
 });
 
 const conv2DBackpropFilter = engineKernel<
@@ -64,7 +65,7 @@ const conv2DBackpropFilter = engineKernel<
   if (!ours) return reference('Conv2DBackpropFilter', call);
   const { x, dy } = inputs;
   return backend.defer(attrs.filterShape, [x, dy], (y) =>
-    denseFilterGradient(backend, ours, backend.pointer(x), backend.pointer(dy), y),
+    filterGradientPlain(backend, ours, backend.pointer(x), backend.pointer(dy), y),
   );
 });
 

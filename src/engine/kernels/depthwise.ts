@@ -1,3 +1,4 @@
+// The kernels of depthwise convolutions, and their gradients.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import { type DepthwiseConvolution, depthwiseConvolve, depthwiseFilterGradient } from '../plain/depthwise.ts';
@@ -5,7 +6,7 @@ import { engineKernel, reference } from './kernel.ts';
 import { activated } from './unary.ts';
 import { type ConvolutionAttributes, convolutionOf } from './windows.ts';
 
-/** A depthwise convolution and its output's shape; null where it is not ours: several outputs a channel, or as for others. */
+/** A depthwise convolution and its output's shape; null if it is not ours: several outputs a channel, or as for others. */
 function depthwiseOf(
   inputShape: readonly number[],
   filterShape: readonly number[],

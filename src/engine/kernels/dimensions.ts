@@ -23,8 +23,8 @@ export function repeated(tensor: readonly number[], shape: readonly number[]): n
 }
 
 /**
- * The same walk with neighbouring dimensions merged where all operands allow it, filled up with dimensions of 1 in front;
- * undefined where more than six are left.
+ * A walk with neighbouring dimensions merged if all operands allow it, and filled up with dimensions of 1 in front; undefined if
+ * more than six dimensions are left.
  */
 export function merged({ sizes, strides }: Walk): Walk | undefined {
   const kept: number[] = [];

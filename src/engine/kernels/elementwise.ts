@@ -1,3 +1,4 @@
+// The kernel of `relu`.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import { commonForm, mapBlocks } from './in-blocks.ts';

@@ -1,3 +1,4 @@
+// Elementwise ops and sums on tensors that lie in blocks of images.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend } from '../backend.ts';
@@ -7,7 +8,7 @@ import { rowFields } from '../records/fields.ts';
 // Elementwise kernels of tensors that lie in blocks. What was made in blocks gives a result in blocks; whether someone has
 // read it plain meanwhile makes no difference to anyone's bits.
 
-/** The form that a kernel of tensors of one shape works in; undefined where none of them was made in blocks. */
+/** The form that a kernel of tensors of one shape works in; undefined if none of them was made in blocks. */
 export function commonForm(backend: EngineBackend, tensors: readonly TensorInfo[]): Form | undefined {
   const [{ shape }] = tensors;
   const alike = tensors.every((x) => x.dtype === 'float32' && sameShape(x.shape, shape));

@@ -1,3 +1,4 @@
+// The list of the engine's TensorFlow.js kernels.
 import * as tf from '@tensorflow/tfjs-core';
 import { batchNormKernels } from './batch-norm.ts';
 import { addN, binaryKernels, operandKernels } from './binary.ts';

@@ -1,3 +1,4 @@
+// What a TensorFlow.js kernel of the engine is, and how it falls back to the reference kernel.
 import type { KernelConfig, TensorInfo } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { EngineBackend } from '../backend.ts';

@@ -1,3 +1,4 @@
+// The kernels of comparisons, logical ops, `where` and casts.
 import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { HeapType } from '../backend.ts';

@@ -1,9 +1,10 @@
+// The kernels of matrix products, which run as convolutions of images of one pixel.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { backend_util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend } from '../backend.ts';
-import { type DenseConvolution, denseConvolve, type Epilogue } from '../plain/convolution.ts';
-import { denseFilterGradient } from '../plain/gradient.ts';
+import { convolvePlain, type Epilogue, type PlainConvolution } from '../plain/convolution.ts';
+import { filterGradientPlain } from '../plain/gradient.ts';
 import { repeated, rowMajor } from './dimensions.ts';
 import { type EngineCall, engineKernel, reference } from './kernel.ts';
 import { transposed } from './shape.ts';
@@ -24,7 +25,7 @@ interface Attributes {
 const PIXEL = { input: 1, output: 1, size: 1, stride: 1, dilation: 1, padding: 0 };
 
 /** [rows, depth] times [depth, columns], as a convolution of images of one pixel. */
-const product = (batch: number, inputs: number, outputs: number): DenseConvolution => ({
+const product = (batch: number, inputs: number, outputs: number): PlainConvolution => ({
   windows: { batch, rows: PIXEL, columns: PIXEL },
   inputs,
   outputs,
@@ -38,9 +39,9 @@ function multiply(
   [a, b, y]: readonly [number, number, number],
   epilogue: Epilogue,
 ): void {
-  if (transposeA) denseFilterGradient(backend, product(depth, rows, columns), a, b, y);
-  else if (transposeB) denseConvolve(backend, product(rows, columns, depth), 'transposed', a, b, y, epilogue);
-  else denseConvolve(backend, product(rows, depth, columns), 'forward', a, b, y, epilogue);
+  if (transposeA) filterGradientPlain(backend, product(depth, rows, columns), a, b, y);
+  else if (transposeB) convolvePlain(backend, product(rows, columns, depth), 'transposed', a, b, y, epilogue);
+  else convolvePlain(backend, product(rows, depth, columns), 'forward', a, b, y, epilogue);
 }
 
 /** Products of the matrices in the last two dimensions, the others broadcast. */

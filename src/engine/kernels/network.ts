@@ -1,3 +1,4 @@
+// The kernels of `RunNetwork` and its gradient: a whole network in one op.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import {
@@ -46,8 +47,8 @@ function plansFor(program: Program, options: PlanOptions): Plans {
     plans = new Map();
     plansOf.set(program, plans);
   }
-  const { norm, tiles, light, dense } = options;
-  const key = [options.batch, norm, options.keep, tiles, 'light', ...light, 'dense', ...dense].join(' ');
+  const { norm, tiles, light, full } = options;
+  const key = [options.batch, norm, options.keep, tiles, 'light', ...light, 'full', ...full].join(' ');
   let made = plans.get(key);
   if (made === undefined) {
     made = { forward: planForward(buildGraph(program, norm === 'folded', tiles), options), backward: {} };
@@ -80,7 +81,7 @@ function explainingMemory<T>(plan: ForwardPlan, run: () => T): T {
   }
 }
 
-/** Names of the convolutions with few nonzeros, of whose kernels no dense gradient is asked for. */
+/** Names of the convolutions with few nonzeros, whose kernels need no gradient of every weight. */
 function lightConvolutions(
   { parameterNames, probeNames, structures }: RunNetworkAttributes,
   parameters: readonly TensorInfo[],
@@ -93,7 +94,7 @@ function lightConvolutions(
 }
 
 /** Names of the convolutions whose kernels have every weight. */
-const denseConvolutions = ({ parameterNames, structures }: RunNetworkAttributes): ReadonlySet<string> =>
+const fullConvolutions = ({ parameterNames, structures }: RunNetworkAttributes): ReadonlySet<string> =>
   new Set(
     parameterNames
       .filter((name, i) => name.endsWith(KERNEL) && !structures[i])
@@ -142,7 +143,7 @@ export const runNetwork = engineKernel<readonly TensorInfo[], RunNetworkAttribut
       keep: residuals ? (training ? 'parameters' : 'images') : 'nothing',
       tiles: backend.tiles,
       light: training ? lightConvolutions(attrs, inputs.slice(1)) : NONE,
-      dense: denseConvolutions(attrs),
+      full: fullConvolutions(attrs),
     });
     const logits = backend.allocate([batch, forward.graph.outputs]);
     // A residual layer's shortcut runs before its body.

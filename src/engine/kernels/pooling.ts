@@ -1,3 +1,4 @@
+// The kernels of max and average pooling of plain tensors, and their gradients.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Fields } from '../records/records.ts';
 import { CHUNK, type EngineKernel, engineKernel, reference } from './kernel.ts';

@@ -1,3 +1,4 @@
+// The kernels of sums, means, maxima and other reductions.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
@@ -24,7 +25,7 @@ interface Middle {
   readonly inner: number;
 }
 
-/** Calls `use` with x as [outer, length, inner]; undefined where x cannot be brought into that form. */
+/** Calls `use` with x as [outer, length, inner]; undefined if x cannot be brought into that form. */
 function withMiddle(
   backend: EngineBackend,
   x: TensorInfo,
@@ -97,7 +98,7 @@ interface Attributes {
   readonly keepDims?: boolean;
 }
 
-/** Whether all but the channels of images in blocks is reduced. */
+/** True if all but the channels of images in blocks is reduced. */
 const leavesChannels = (shape: readonly number[], axes: readonly number[], form: Form): boolean =>
   shape.at(-1) === form.shape[3] && shape.every((_, i) => axes.includes(i) === i < shape.length - 1);
 

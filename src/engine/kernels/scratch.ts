@@ -1,3 +1,4 @@
+// Temporary buffers of a job in scratch memory.
 import type { EngineBackend } from '../backend.ts';
 import type { Layout } from '../layout/layout.ts';
 

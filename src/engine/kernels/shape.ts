@@ -1,3 +1,4 @@
+// The kernels that copy: slice, concat, transpose, tile, pad, gather and others.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { backend_util, slice_util, util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
@@ -41,7 +42,7 @@ function copied(backend: EngineBackend, x: TensorInfo, shape: readonly number[],
   return y;
 }
 
-/** x with its dimensions in another order; undefined where the kernel has no room for them. */
+/** x with its dimensions in another order; undefined if the kernel has no room for them. */
 export function transposed(backend: EngineBackend, x: TensorInfo, order: readonly number[]): TensorInfo | undefined {
   if (!isHeapType(x.dtype)) return undefined;
   const strides = rowMajor(x.shape);

@@ -1,3 +1,4 @@
+// The kernels of `sparseConv2d` and its gradients, on blocks of images.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Structure } from '../../core/structure.ts';
 import {
@@ -39,7 +40,7 @@ export function problem(batch: number, shape: ConvolutionShape, { tiles }: Engin
   };
 }
 
-/** Whether a convolution reads one pixel in each square of `stride` by `stride`, which make up the image. */
+/** True if a convolution reads one pixel in each square of `stride` by `stride`, which make up the image. */
 const samples = ({ kernel, stride, padding, input }: ConvolutionShape): boolean =>
   stride > 1 &&
   kernel.every((size) => size === 1) &&

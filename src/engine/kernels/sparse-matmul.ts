@@ -1,3 +1,4 @@
+// The kernels of `sparseMatMul`, which run as sparse convolutions of images of one pixel.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import {
   SparseMatMul,

@@ -1,3 +1,4 @@
+// The kernels of elementwise ops of one tensor, and the activations of fused ops.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { EngineBackend } from '../backend.ts';
@@ -40,7 +41,7 @@ const RELU6: Bounds = { low: 0, high: 6 };
 
 const MOVES_ZERO: ReadonlySet<Operation> = new Set(['Rsqrt', 'Reciprocal', 'Exp', 'Log', 'Sigmoid', 'Softplus']);
 
-/** Whether f(0) = 0, as the zeros in blocks ask for. */
+/** True if f(0) = 0, as the zeros in blocks ask for. */
 function keepsZero(operation: Operation, { low, high }: Bounds): boolean {
   if (operation === 'Step') return low === 0;
   if (operation === 'ClipByValue') return low <= 0 && high >= 0;
@@ -54,7 +55,7 @@ interface Attributes {
   readonly clipValueMax?: number;
 }
 
-/** Of `length` values from the address x to the address y, which may be the same. */
+/** Applies an operation to `length` values from the address x, and writes them to the address y, which may be the same. */
 function apply(
   { pool }: EngineBackend,
   operation: Operation,

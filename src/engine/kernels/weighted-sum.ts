@@ -1,3 +1,4 @@
+// The kernel of `weightedSum`: one job for all tensors of a tree.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import { WeightedSum, type WeightedSumAttributes } from '../../ops/weighted-sum.ts';

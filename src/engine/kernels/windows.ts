@@ -1,3 +1,4 @@
+// The geometry of convolutions and poolings, read from the attributes of TensorFlow.js.
 import { backend_util } from '@tensorflow/tfjs-core';
 import { sizeOf } from '../../core/structure.ts';
 import type { Windows } from '../plain/windows.ts';
@@ -55,7 +56,7 @@ const problem = (info: backend_util.Conv2DInfo): Problem | null =>
     ? null
     : { windows: windowsOf(info), inputs: info.inChannels, outputs: info.outChannels, shape: info.outShape };
 
-/** One of tfjs's convolutions, depthwise or not; null where it is not ours: channels first, or empty. */
+/** One of tfjs's convolutions, depthwise or not; null if it is not ours: channels first, or empty. */
 export function convolutionOf(
   inputShape: readonly number[],
   filterShape: readonly number[],
@@ -75,7 +76,7 @@ export function convolutionOf(
   return filterShape[2] === info.inChannels ? problem(info) : null;
 }
 
-/** One of tfjs's poolings; null where it is empty. */
+/** One of tfjs's poolings; null if it is empty. */
 export function poolingOf(
   inputShape: readonly number[],
   { filterSize, strides, pad, dimRoundingMode }: PoolAttributes,

@@ -1,3 +1,4 @@
+// The layout of activations in blocks of images.
 import { type Strides, sideFields } from '../records/fields.ts';
 import type { Call, Fields } from '../records/records.ts';
 import { type Layout, layout, naturalBlock } from './layout.ts';
@@ -21,7 +22,7 @@ export interface Form {
 /** Blocks in the heap. */
 export interface Blocks {
   readonly form: Form;
-  /** Of the first block; zeros lie before it (`layout.padBytes`). */
+  /** The address of the first block; zeros lie before it (`layout.padBytes`). */
   readonly pointer: number;
   /** What was allocated. */
   readonly base: number;
@@ -62,7 +63,7 @@ export const sameForm = (a: Form, b: Form): boolean =>
 export interface Place {
   readonly form?: Form;
   readonly pointer: number;
-  /** From one task's part to the next one's; as the images lie by default, negative for scratch memory of a thread. */
+  /** Bytes from one task's part to the next one's. By default they follow the images; negative for scratch memory of a thread. */
   readonly step?: number;
 }
 

@@ -1,3 +1,4 @@
+// Assigns places within one block of memory before the block is allocated.
 const ALIGNMENT = 128;
 
 /** Places within one block of memory that is not there yet: what a plan needs is known before anything is allocated. */

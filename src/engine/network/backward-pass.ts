@@ -1,3 +1,4 @@
+// The state of planning a backward pass: where gradients lie, and how contributions add up.
 import { bitsBlock, paddedBatch } from '../layout/layout.ts';
 import { NO_SUMS, rowFields, SUM_BYTES } from '../records/fields.ts';
 import { Arena } from './arena.ts';
@@ -13,9 +14,9 @@ export type Wants = 'images' | 'parameters';
 /** One contribution to the gradient of a value. */
 export interface Contribution {
   readonly place: Place;
-  /** Whether the place holds nothing else, so that it may be written over. */
+  /** True if the place holds nothing else, so that it may be written over. */
   readonly owned: boolean;
-  /** Whether the value's ReLU has already been applied. */
+  /** True if the value's ReLU has already been applied. */
   readonly masked: boolean;
   /** Images a task of the kernel that wrote it; who reads a local place must have as many. */
   readonly images?: number;
@@ -77,7 +78,7 @@ export class Backward {
     this.#contributions.set(value, [...(this.#contributions.get(value) ?? []), contribution]);
   }
 
-  /** The gradient of a value, all contributions added; its ReLU applied if `mask`. Undefined where none came. */
+  /** The gradient of a value, all contributions added; its ReLU applied if `mask`. Undefined if there is no contribution. */
   take(value: Value, mask: boolean): Contribution | undefined {
     const terms = this.#contributions.get(value);
     if (!terms) return undefined;
@@ -95,7 +96,7 @@ export class Backward {
     this.add(value, { place, owned: false, masked: false });
   }
 
-  /** Takes the one contribution that came before the last one to the gradient of `value`, if it is so. */
+  /** Takes the first contribution to the gradient of `value`, if exactly one more will follow; else undefined. */
   before(value: Value): Contribution | undefined {
     const terms = this.#contributions.get(value);
     if (terms?.length !== 1 || this.#graph.consumers[value.id] !== 2) return undefined;
@@ -103,12 +104,12 @@ export class Backward {
     return terms[0];
   }
 
-  /** Whether an op that writes the only contribution to the gradient of `value` should apply its ReLU. */
+  /** True if an op that writes the only contribution to the gradient of `value` should apply its ReLU. */
   masks(value: Value): boolean {
     return value.relu && this.only(value);
   }
 
-  /** Whether one node alone reads `value`. */
+  /** True if one node alone reads `value`. */
   only(value: Value): boolean {
     return this.#graph.consumers[value.id] === 1;
   }
@@ -130,7 +131,7 @@ export class Backward {
     return this.#local.has(value) ? this.builder.localActivations(layout, images) : this.builder.activations(layout);
   }
 
-  /** Whether only the node that made `value` reads the gradient that the batch norm after it writes, in the chain that does. */
+  /** True if only the node that made `value` reads the gradient that the batch norm after it writes, in the chain that does. */
   passes(value: Value): boolean {
     const node = this.#producers.get(value);
     if (this.options.norm === 'folded') return this.#local.has(value);

@@ -1,3 +1,4 @@
+// Plans the backward pass of a network.
 import { Backward, type Passed, type Wants } from './backward-pass.ts';
 import type { Node, NodeOf } from './graph.ts';
 import * as averagePool from './nodes/average-pool.ts';

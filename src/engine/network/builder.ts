@@ -1,3 +1,4 @@
+// Builds a plan: places in memory, and the jobs in their order.
 import { type Layout, paddedBatch } from '../layout/layout.ts';
 import type { KernelName } from '../records/records.ts';
 import { Arena } from './arena.ts';
@@ -25,9 +26,9 @@ export interface Place {
   readonly arena: ArenaName;
   readonly offset: number;
   readonly bytes: number;
-  /** From the place's first byte to what it holds: zero columns lie before the first block. */
+  /** Bytes from the start of the place to its values: zero columns lie before the first block. */
   readonly lead: number;
-  /** Of local places: the chain that may use it. */
+  /** The chain that may use a local place. */
   readonly chain: number;
   users: number;
 }
@@ -88,7 +89,7 @@ export class Builder {
     this.#calls.push(plannedCall(kernel, fields));
   }
 
-  /** Adds a kernel that needs all that came before. */
+  /** Adds a kernel that needs the results of all kernels before it. */
   emitAlone<Name extends KernelName>(tasks: number, kernel: Name, fields: PlannedFields<Name>): void {
     this.barrier();
     this.#steps.push({ kind: 'job', tasks, calls: [plannedCall(kernel, fields)] });
@@ -167,7 +168,7 @@ export class Builder {
     else this.#released.push(place);
   }
 
-  /** Whether all but one have read what a place holds, so that this one may write over it; not while steps after the chain are to read. */
+  /** True if all but one have read what a place holds, so that this one may write over it; not while steps after the chain are to read. */
   isLeft({ users, arena }: Place): boolean {
     return users === 1 && arena !== 'saved' && this.#deferred.length === 0;
   }

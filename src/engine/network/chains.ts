@@ -1,3 +1,4 @@
+// Decides which kernels follow each other on one block of images, and which values stay local to a thread.
 import type { Layout } from '../layout/layout.ts';
 import { type Graph, inputsOf, type Node, type NodeOf, type Value } from './graph.ts';
 import type { PlanOptions } from './plan.ts';
@@ -8,11 +9,11 @@ import type { PlanOptions } from './plan.ts';
  */
 export const imagesOf = (layouts: readonly Layout[]): number => Math.max(...layouts.map(({ nb }) => nb));
 
-/** Whether a value is a batch norm's of what is kept alone, so that a chain can compute it again. */
+/** True if a value is a batch norm's of what is kept alone, so that a chain can compute it again. */
 const isNormalized = (value: Value, { nodes }: Graph): boolean =>
   nodes.some((node) => node.kind === 'batchNorm' && node.y === value && node.add === null);
 
-/** Whether the gradient of a convolution's kernel computes what the convolution reads again. */
+/** True if the gradient of a convolution's kernel computes what the convolution reads again. */
 const readsAgain = ({ name, x }: NodeOf<'conv'>, graph: Graph, { light }: PlanOptions): boolean =>
   light.has(name) && isNormalized(x, graph);
 
@@ -26,7 +27,7 @@ export function keptValues(graph: Graph, options: PlanOptions): ReadonlySet<Valu
   return new Set(read);
 }
 
-/** Whether `next`, which reads the result of the batch norm before it, needs it for no longer than a chain. */
+/** True if `next`, which reads the result of the batch norm before it, needs it for no longer than a chain. */
 function readsAtOnce(next: Node, result: Value): boolean {
   switch (next.kind) {
     case 'maxPool':

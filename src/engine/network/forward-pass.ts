@@ -1,3 +1,4 @@
+// The state of planning a forward pass: where values and statistics lie.
 import { bitsBlock, paddedBatch } from '../layout/layout.ts';
 import { NO_SUMS, SUM_BYTES } from '../records/fields.ts';
 import { Arena } from './arena.ts';
@@ -113,7 +114,7 @@ export class Forward {
     return this.builder.side(name, place, value, images);
   }
 
-  /** The same for a result that may take the place of an input which no one else reads. */
+  /** The target of a result that may take the place of an input which nothing else reads. */
   targetOver<Name extends string>(name: Name, input: Value, value: Value, images: number): Side<Name> {
     const place = this.values.get(input) as Place;
     const arena = this.#arenaOf(value);

@@ -1,3 +1,4 @@
+// Plans the forward pass of a network.
 import type { Passed } from './backward-pass.ts';
 import { Forward, type Statistics } from './forward-pass.ts';
 import type { Graph, Node, NodeOf } from './graph.ts';
@@ -13,7 +14,7 @@ import type { Plan, PlanOptions } from './plan.ts';
 
 export interface ForwardPlan extends Plan, Passed {
   readonly savedBytes: number;
-  /** By the batch-norm layer's name. */
+  /** Statistics by the name of the batch-norm layer. */
   readonly statistics: ReadonlyMap<string, Statistics>;
 }
 

@@ -1,3 +1,4 @@
+// Turns a network into a graph of nodes that the engine plans.
 import { type ImageShape, type Layer, outputShape, type Program } from '../../ops/network.ts';
 import {
   type ConvolutionShape,
@@ -14,7 +15,7 @@ import {
 export interface Value {
   readonly id: number;
   readonly layout: Layout;
-  /** Whether these are the outputs of a ReLU, whose signs are kept. */
+  /** True if these are the outputs of a ReLU, whose signs are kept. */
   readonly relu: boolean;
 }
 
@@ -53,7 +54,7 @@ export type Node =
   | { readonly kind: 'combine'; readonly a: Value; readonly b: Value | null; readonly y: Value }
   | { readonly kind: 'maxPool'; readonly size: number; readonly x: Value; readonly y: Value }
   | { readonly kind: 'averagePool'; readonly x: Value; readonly y: Value }
-  /** The same activations in another layout: other blocks, the planes of a strided convolution, or one row of features. */
+  /** A copy of activations into another layout: other blocks, the planes of a strided convolution, or one row of features. */
   | {
       readonly kind: 'repack';
       readonly form: 'blocks' | 'planes' | 'flatten';

@@ -1,6 +1,6 @@
 // Plans of a network's passes: kernels with their fields, whose numbers may be known only when the plan runs, and what a
 // field may ask of that run. run.ts executes a plan.
-import type { DenseKernel } from '../blocked/full-convolution.ts';
+import type { FullKernel } from '../blocked/full-convolution.ts';
 import type { Compiled } from '../blocked/rows.ts';
 import type { PartialGradients } from '../blocked/sparse-convolution.ts';
 import { type Fields, type KernelName, RECORD_FIELDS } from '../records/records.ts';
@@ -31,7 +31,7 @@ export interface Execution {
   /** Returns the rows of a sparse convolution. */
   rows(node: ConvNode): Compiled;
   /** Returns the kernel of a convolution that has every weight. */
-  dense(node: ConvNode): DenseKernel;
+  full(node: ConvNode): FullKernel;
   bias(node: ConvNode): number;
   /** Returns the address of a parameter's gradient, or undefined if nobody asked for this gradient. */
   gradient(name: string): number | undefined;
@@ -82,7 +82,7 @@ export interface PlanOptions {
    */
   readonly norm: 'folded' | 'batch' | 'running';
   /** Convolutions whose kernels have every weight. */
-  readonly dense: ReadonlySet<string>;
+  readonly full: ReadonlySet<string>;
   /** What a backward pass may be asked for. */
   readonly keep: 'nothing' | 'images' | 'parameters';
   /** Register tiles that the kernels take at once. */
@@ -98,7 +98,7 @@ export interface PlanOptions {
 export interface Plan {
   readonly steps: readonly Step[];
   readonly scratchBytes: number;
-  /** For each thread. */
+  /** Bytes of local memory for each thread. */
   readonly localBytes: number;
   readonly constantBytes: number;
 }

@@ -1,9 +1,10 @@
+// One execution of a plan: looks up addresses and hands the jobs to the threads.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Structure } from '../../core/structure.ts';
 import { BATCH_NORM_EPSILON, type Program } from '../../ops/network.ts';
 import type { EngineBackend } from '../backend.ts';
-import { DenseKernel } from '../blocked/full-convolution.ts';
-import { addPartialSums, denseWeightGradient } from '../blocked/full-gradient.ts';
+import { FullKernel } from '../blocked/full-convolution.ts';
+import { addPartialSums, fullWeightGradient } from '../blocked/full-gradient.ts';
 import { Compiled } from '../blocked/rows.ts';
 import {
   addPartials,
@@ -46,9 +47,9 @@ export class Run implements Execution {
   readonly dImages: number;
   readonly #backend: EngineBackend;
   readonly #inputs: RunInputs;
-  /** Rows of each sparse convolution, the kernel of each dense one, and the address of the bias. */
+  /** Rows of each sparse convolution, the kernel of each full one, and the address of the bias. */
   readonly #rows = new Map<ConvNode, Compiled>();
-  readonly #dense = new Map<ConvNode, DenseKernel>();
+  readonly #full = new Map<ConvNode, FullKernel>();
   readonly #biases = new Map<ConvNode, number>();
   readonly #partials = new Map<ConvNode, PartialGradients>();
   readonly #allocated: number[] = [];
@@ -88,8 +89,8 @@ export class Run implements Execution {
     return this.#rows.get(node) as Compiled;
   }
 
-  dense(node: ConvNode): DenseKernel {
-    return this.#dense.get(node) as DenseKernel;
+  full(node: ConvNode): FullKernel {
+    return this.#full.get(node) as FullKernel;
   }
 
   bias(node: ConvNode): number {
@@ -136,8 +137,8 @@ export class Run implements Execution {
     const all = this.#inputs.probes?.get(name) ?? (sparse ? undefined : gradient);
     if (sparse && gradient !== undefined) weightGradient(this.#backend, sparse, geometry, ...addresses, gradient);
     if (all !== undefined) {
-      const dense = DenseKernel.of(this.#backend, this.#inputs.program, geometry, name);
-      denseWeightGradient(this.#backend, dense, geometry, ...addresses, all);
+      const full = FullKernel.of(this.#backend, this.#inputs.program, geometry, name);
+      fullWeightGradient(this.#backend, full, geometry, ...addresses, all);
     }
   }
 
@@ -188,8 +189,8 @@ export class Run implements Execution {
         this.#rows.set(node, compiled);
         fillWeights(this.#backend, compiled, weights, transposed);
       } else {
-        const kernel = DenseKernel.of(this.#backend, this.#inputs.program, node.geometry, name);
-        this.#dense.set(node, kernel);
+        const kernel = FullKernel.of(this.#backend, this.#inputs.program, node.geometry, name);
+        this.#full.set(node, kernel);
         kernel.fill(this.#backend, transposed ? 'transposed' : 'forward', weights);
       }
     }

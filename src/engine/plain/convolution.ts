@@ -1,9 +1,10 @@
+// Runs convolutions of plain tensors.
 import type { EngineBackend } from '../backend.ts';
 import { type Passage, plain, tiling } from './regions.ts';
 import type { Windows } from './windows.ts';
 
-/** A dense convolution of [batch, rows, columns, inputs] by [rows, columns, inputs, outputs] of the window. */
-export interface DenseConvolution {
+/** A convolution of plain tensors: [batch, rows, columns, inputs] by [rows, columns, inputs, outputs] of the window. */
+export interface PlainConvolution {
   readonly windows: Windows;
   readonly inputs: number;
   readonly outputs: number;
@@ -31,9 +32,9 @@ interface Weights {
 }
 
 /** y = f(bias + x ∗ w), or with `direction` transposed the gradient of the input at x; x, w and y are addresses. */
-export function denseConvolve(
+export function convolvePlain(
   backend: EngineBackend,
-  convolution: DenseConvolution,
+  convolution: PlainConvolution,
   direction: 'forward' | 'transposed',
   x: number,
   w: number,
@@ -87,7 +88,7 @@ function multiply(
       chunk: PACK,
     });
     const panelGroups = Math.min(panels, Math.ceil(TASKS / tiles.pieces));
-    pool.run(tiles.pieces * panelGroups, 'denseConvolve', {
+    pool.run(tiles.pieces * panelGroups, 'convolvePlain', {
       x,
       xImage: from.image,
       y,

@@ -1,3 +1,4 @@
+// Runs depthwise convolutions of plain tensors and their gradients.
 import type { EngineBackend } from '../backend.ts';
 import type { Epilogue } from './convolution.ts';
 import { sumPartials } from './gradient.ts';

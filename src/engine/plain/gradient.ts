@@ -1,7 +1,8 @@
+// Runs the weight gradient of plain convolutions.
 import type { EngineBackend } from '../backend.ts';
 import type { Fields } from '../records/records.ts';
 import type { Pool } from '../runtime/pool.ts';
-import type { DenseConvolution } from './convolution.ts';
+import type { PlainConvolution } from './convolution.ts';
 import { placesOf } from './windows.ts';
 
 /** Outputs that a task goes over at a time, so that what belongs to them stays in the nearest cache. */
@@ -19,9 +20,9 @@ const SUM_CHUNK = 16384;
 const panelled = (columns: number): number => Math.ceil(columns / 8) * 8;
 
 /** y = Σ x · dy for every weight of the window, [rows, columns, inputs, outputs]; all are addresses. */
-export function denseFilterGradient(
+export function filterGradientPlain(
   { heap, pool }: EngineBackend,
-  { windows: { batch, rows, columns }, inputs, outputs }: DenseConvolution,
+  { windows: { batch, rows, columns }, inputs, outputs }: PlainConvolution,
   x: number,
   d: number,
   y: number,
@@ -48,7 +49,7 @@ export function denseFilterGradient(
     const rowPlaces = partials + partialsBytes;
     heap.int32(rowPlaces, places.length).set(places);
     const xRow = 4 * columns.input * inputs;
-    pool.run(groups * ranges, 'denseFilterGradient', {
+    pool.run(groups * ranges, 'filterGradientPlain', {
       x,
       xImage: rows.input * xRow,
       xRowStep: rows.stride * xRow,

@@ -1,3 +1,4 @@
+// Cuts the outputs of a plain convolution into regions whose windows meet the image alike.
 import type { Heap } from '../runtime/heap.ts';
 import { type Segment, segments, transposedSegments, type Windows } from './windows.ts';
 
@@ -34,7 +35,7 @@ const REGION = 8;
 const PIECE = 5;
 
 interface Region {
-  /** In the order of the assembly's fields, without the runs' addresses. */
+  /** The fields of a region in the order of the assembly's class, without the addresses of the runs. */
   readonly fields: readonly number[];
   readonly rows: number;
   readonly columns: number;

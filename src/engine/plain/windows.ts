@@ -1,3 +1,5 @@
+// The windows of convolutions and poolings along rows and columns of plain tensors.
+
 /** How a window moves over one axis of an image. */
 export interface Axis {
   readonly input: number;
@@ -28,7 +30,7 @@ export interface Segment {
   readonly count: number;
   readonly step: number;
   readonly sourceStep: number;
-  /** Of the first output, by ascending place. */
+  /** The taps of the first output, by ascending place. */
   readonly taps: readonly Tap[];
 }
 
@@ -74,8 +76,8 @@ function alike(length: number, step: number, sourceStep: number, tapsOf: (index:
 }
 
 /**
- * For each place of the window: the first output for which it lies in the input, the end of those outputs, and where the
- * first of them has it (assembly/plain/places.ts).
+ * Numbers for each place of the window: the first output for which the place lies in the input, the end of these outputs, and
+ * the position of the place for the first of them (assembly/plain/places.ts).
  */
 export const placesOf = ({ input, output, size, stride, dilation, padding }: Axis): number[] =>
   places(size).flatMap((place) => {

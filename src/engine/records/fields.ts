@@ -1,3 +1,4 @@
+// Argument fields that several kernels share, computed from the layouts of tensors.
 import type { Layout } from '../layout/layout.ts';
 
 /** The fields of a kernel that goes over the rows of one layout. */
@@ -26,7 +27,7 @@ export const plainFields = ({ height, width, channels }: Layout) => ({
   xPlane: 0,
 });
 
-/** The same as its target. */
+/** The fields of a side as the target of a copy. */
 export const asTarget = ({ xNb, xBlock, xRow, xChannel, xPixel, xPlane }: ReturnType<typeof plainFields>) => ({
   yNb: xNb,
   yBlock: xBlock,
@@ -55,7 +56,7 @@ export const blockedFields = <S extends Side>(side: S, of: Layout, planes = 1): 
     Plane: planes > 1 ? of.pixel : 0,
   });
 
-/** Features as a side of a repack over the rows, channels and columns that they came from. */
+/** Features as a side of a repack over the rows, channels and columns that they were made of. */
 export const flatFields = <S extends Side>(side: S, from: Layout, to: Layout): SideFields<S> =>
   sideFields(side, {
     Nb: to.nb,

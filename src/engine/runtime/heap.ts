@@ -1,3 +1,4 @@
+// The shared memory of the engine, and its allocator.
 import { InputError } from '../../core/errors.ts';
 
 /** The first megabyte is the pool's: control words, error text, zeros and argument records (see pool.ts). */

@@ -1,3 +1,4 @@
+// The threads of the engine: hands the tasks of a job to workers and waits for them.
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { type Call, type Fields, KERNELS, type KernelName, RECORD_FIELDS } from '../records/records.ts';
@@ -78,7 +79,7 @@ export class Pool {
     this.#work = worker({ module, memory: heap.memory, kernels: KERNELS, thread: 0 });
   }
 
-  /** Whether jobs can still be run. */
+  /** True if jobs can still be run. */
   get usable(): boolean {
     return this.#broken === undefined;
   }

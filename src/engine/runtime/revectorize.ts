@@ -1,3 +1,4 @@
+// Decides whether the build for 256-bit instructions is used, by a trial in a process of its own.
 import { execFile } from 'node:child_process';
 import { execPath, versions } from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +22,7 @@ const TIMEOUT_MS = 60_000;
 let outcome: Promise<string | null> | undefined;
 
 /**
- * Why the build `relaxed-revec` should not be used here; null where it computes the same as `relaxed` and faster. V8's flag
+ * Why the build `relaxed-revec` should not be used here; null if it computes the same as `relaxed` and faster. V8's flag
  * is experimental: it may give up without a word, or end the process. Hence a trial in a process of its own, once.
  */
 export function whyNotRevectorized(): Promise<string | null> {

@@ -1,3 +1,4 @@
+// The builds of the WebAssembly kernels, and how one is chosen and loaded.
 import { readFile } from 'node:fs/promises';
 import { setFlagsFromString } from 'node:v8';
 

@@ -1,3 +1,4 @@
+// A worker thread of the engine: waits for jobs and runs their tasks.
 import { readlinkSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { CONTROL, CONTROL_WORDS, GENERATION, REMAINING, SLEEPERS, STOP, type ThreadData, worker } from './control.ts';

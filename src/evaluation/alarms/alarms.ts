@@ -1,3 +1,4 @@
+// The alarms: reasons to doubt a robust accuracy, each a pure function of the evidence. See docs/alarms.md.
 import { type AttackName, attackRows } from '../../../attacks/attacks.ts';
 import type { NormName } from '../../../attacks/types.ts';
 import type { AttackSpec } from '../attacks/named-attacks.ts';
@@ -8,7 +9,7 @@ import type { ShortSquare } from './short-square.ts';
 /** A reason to doubt a robust accuracy. */
 export interface Alarm {
   readonly name: AlarmName;
-  /** `not checked` where what it takes was not run. */
+  /** `not checked` if the evaluation did not measure what the alarm needs. */
   readonly status: 'ok' | 'raised' | 'not checked';
   /** What was seen, in a sentence. */
   readonly detail: string;
@@ -20,13 +21,13 @@ export interface Alarm {
 export interface AttackEvidence {
   readonly attack: string;
   readonly kind: string;
-  /** Null where it is the attack's own. */
+  /** The loss; null if it is the attack's own. */
   readonly loss: string | null;
   readonly norm: NormName;
   readonly epsilon: number;
   /** Steps times restarts. */
   readonly work: number;
-  /** Images right under attack. */
+  /** Number of images that are right under attack. */
   readonly correct: number;
   readonly n: number;
   /** Images right after each attack of a cascade, in order; empty for other attacks. */
@@ -38,16 +39,16 @@ export interface Probe {
   readonly images: number;
   /** [images, classes] */
   readonly logits: Float32Array;
-  /** The same images a second time. */
+  /** The logits of the same images, computed a second time. */
   readonly logitsAgain: Float32Array;
-  /** Whether the model has a gradient. Without one, the fields about gradients and the unbounded attack say nothing. */
+  /** True if the model has a gradient. Without one, the fields about gradients and the unbounded attack say nothing. */
   readonly differentiable: boolean;
-  /** Whether the model took a gradient while it classified. */
+  /** True if the model took a gradient while it classified. */
   readonly differentiates: boolean;
   /** Images whose input gradient of the cross-entropy is zero in every pixel, or not finite in some. */
   readonly zeroGradients: number;
   readonly nonFiniteGradients: number;
-  /** Whether the gradient is the one that the outputs follow; null if the model has no gradient. */
+  /** True if the gradient is the one that the outputs follow; null if the model has no gradient. */
   readonly gradientCheck: GradientCheck | null;
   /** Images right under an attack that may set every pixel anywhere, of the images right without it. */
   readonly unbounded: { readonly correct: number; readonly n: number };
@@ -57,7 +58,7 @@ export interface Evidence {
   readonly classes: number;
   /** Predicted class of every image without attack; −1 where an output was not a number. */
   readonly predictions: Int32Array;
-  /** Whether what a model returned were probabilities, of which logarithms were attacked. */
+  /** True if what a model returned were probabilities, of which logarithms were attacked. */
   readonly returnsProbabilities: boolean;
   readonly attacks: readonly AttackEvidence[];
   /** A short attack without gradients on images that every attack left right; null if it was not run. */
@@ -86,13 +87,13 @@ function besideShortSquare({ attack, turned, n, epsilon }: ShortSquare): Finding
     : ok(`${found}.${turned === 0 && n < ROBUST ? '' : ' A full square-5000 or autoattack may find more.'}`);
 }
 
-/** From so many images left on, out of 64, an evaluation should not rest on attacks by gradient alone. */
+/** If at least this many of 64 images are left, an evaluation should not rest on attacks by gradient alone. */
 const ROBUST = 16;
 
 /** What helps against gradients of zero: the margin, unless its gradient is zero too, as behind a rounded input. */
 const againstZeroGradients = ({ gradientCheck: check }: Pick<Probe, 'gradientCheck'>): string =>
   check !== null && check.zero > 0.1 * check.images
-    ? `So is the CW margin, at ${check.zero} of ${check.images} images: something on the way has no slope, such as rounding. Attack without gradients, as square-5000 does, or give that step the gradient of the identity.`
+    ? `The gradient of the CW margin is zero too, at ${check.zero} of ${check.images} images: some step of the model has no slope, such as rounding. Attack without gradients, as square-5000 does, or give that step the gradient of the identity.`
     : 'The logits saturate the softmax: attack the CW margin, as pgd-20-cw does, or the difference of logits ratio, as apgd-100-dlr does.';
 
 const isRandomised = ({ logits, logitsAgain }: Pick<Probe, 'logits' | 'logitsAgain'>): boolean =>
@@ -283,11 +284,11 @@ export type AlarmName = keyof typeof ALARMS;
 /** Attacks of one family differ in their number of steps. */
 const familyOf = ({ kind }: AttackEvidence): string => (kind === 'fgsm' ? 'pgd' : kind);
 
-/** Whether the attack of a name takes no gradients. */
+/** True if the attack of a name takes no gradients. */
 const isBlackBox = (name: string): boolean =>
   Object.hasOwn(attackRows, name) && !attackRows[name as AttackName].needsGradients;
 
-/** Whether an attack, or a part of a cascade, takes no gradient. */
+/** True if an attack, or a part of a cascade, takes no gradient. */
 export const needsNoGradient = (spec: AttackSpec): boolean =>
   isBlackBox(spec.kind) || (spec.kind === 'autoattack' && spec.version === 'standard');
 
@@ -328,5 +329,5 @@ const inUnitInterval = (rows: readonly Float32Array[]): boolean =>
 const isDistribution = (row: Float32Array): boolean =>
   isInUnitInterval(row) && Math.abs(row.reduce((total, value) => total + value, 0) - 1) <= 1e-4;
 
-/** Whether two outputs are equal, or both NaN. */
+/** True if two outputs are equal, or both NaN. */
 const isSame = (a: number, b: number): boolean => a === b || (Number.isNaN(a) && Number.isNaN(b));

@@ -15,11 +15,11 @@ export interface GradientCheck {
   readonly zero: number;
   /** Images whose outputs change by enough, beyond rounding, to conclude anything. */
   readonly checked: number;
-  /** Those of them whose outputs change by other amounts than the gradient says. */
+  /** Images whose outputs change by other amounts than the gradient says. */
   readonly wrong: number;
 }
 
-/** Whether so many images disagree with their gradients that attacks cannot rely on them. */
+/** True if so many images disagree with their gradients that attacks cannot rely on them. */
 export const isWrong = ({ checked, wrong }: Pick<GradientCheck, 'checked' | 'wrong'>): boolean =>
   wrong > Math.max(1, 0.25 * checked);
 

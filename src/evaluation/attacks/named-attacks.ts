@@ -14,7 +14,7 @@ export interface AttackSpec {
   readonly steps?: number;
   readonly queries?: number;
   readonly restarts?: number;
-  /** Left out: the attack's default. */
+  /** The step size; default: that of the attack. */
   readonly stepSize?: number;
   readonly loss?: LossName;
   readonly version?: AutoAttackVersion;
@@ -148,7 +148,7 @@ export function attackLabel({ kind, steps, queries, restarts = 1, loss, version 
   ].join('');
 }
 
-/** The numbers of an attack. Null where it has no such number: APGD chooses the size of its steps, AutoAttack is several. */
+/** The numbers of an attack. Null if it has no such number: APGD chooses the size of its steps, AutoAttack is several. */
 export interface AttackSettings {
   /** Steps, or queries of an attack without gradients. */
   readonly steps: number | null;

@@ -104,12 +104,12 @@ const pathOf = (checkpoint: string, out: string | false | undefined): string | n
 function checkSettings(settings: Readonly<Record<'sigma' | 'testLimit' | 'n0' | 'n' | 'alpha', number>>): void {
   const { sigma, testLimit, n0, n, alpha } = settings;
   if (!(sigma > 0 && Number.isFinite(sigma))) {
-    throw new UsageError(`--sigma takes a standard deviation above 0, such as 0.25; got ${sigma}.`);
+    throw new UsageError(`--sigma takes a standard deviation above 0, such as 0.25, got ${sigma}.`);
   }
-  if (!(alpha > 0 && alpha < 0.5)) throw new UsageError(`--alpha takes a probability in (0, 0.5); got ${alpha}.`);
+  if (!(alpha > 0 && alpha < 0.5)) throw new UsageError(`--alpha takes a probability in (0, 0.5), got ${alpha}.`);
   for (const [flag, value] of Object.entries({ '--n0': n0, '--n': n, '--test-limit': testLimit })) {
     if (!Number.isInteger(value) || value < 1) {
-      throw new UsageError(`${flag} takes a whole number of at least 1; got ${value}.`);
+      throw new UsageError(`${flag} takes a whole number of at least 1, got ${value}.`);
     }
   }
 }

@@ -52,7 +52,7 @@ export async function evaluateCorruptions(
     '--batch-size': options.batchSize,
   })) {
     if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-      throw new UsageError(`${flag} takes a whole number of at least 1; got ${value}.`);
+      throw new UsageError(`${flag} takes a whole number of at least 1, got ${value}.`);
     }
   }
   const set = await openCorruptions(options.dataset, options.dataDirectory);

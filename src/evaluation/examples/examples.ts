@@ -1,3 +1,4 @@
+// Makes adversarial examples of single test images, for people to look at.
 import * as tf from '@tensorflow/tfjs-core';
 import { norms, quantised } from '../../../attacks/index.ts';
 import type { Attack, AttackProgress, Classifier, NormName, PerturbOptions } from '../../../attacks/types.ts';
@@ -30,7 +31,7 @@ export interface Example {
   readonly after: number;
   /** Probabilities of all classes, by softmax, for the image and for the adversarial bytes. */
   readonly probabilities: { readonly before: Float32Array; readonly after: Float32Array };
-  /** Between the bytes of both, in pixel units of [0, 1] and the norm of the attack. */
+  /** The distance between the bytes of both images, in pixel units of [0, 1] and the norm of the attack. */
   readonly distance: number;
   /** [height, width, channels], 0 … 255, row-major */
   readonly image: Uint8Array;
@@ -72,7 +73,7 @@ export interface ExamplesOptions extends ModelOptions, Pick<EvaluateOptions, 'no
 
 const DEFAULT_ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce' };
 
-/** Whether the attack turned an image that was right. */
+/** True if the attack turned an image that was right. */
 export const fell = ({ label, before, after }: Example): boolean => before === label && after !== label;
 
 /**
@@ -89,7 +90,7 @@ export const fell = ({ label, before, after }: Example): boolean => before === l
 export async function makeExamples(source: ModelSource, options: ExamplesOptions = {}): Promise<Examples> {
   const { attack: spec = DEFAULT_ATTACK, count = 10, onlyCorrect = false, seed = 0, batchSize = 128 } = options;
   if (!Number.isInteger(count) || count < 1) {
-    throw new UsageError(`count must be a whole number of at least 1; ${count} came.`);
+    throw new UsageError(`count must be a whole number of at least 1, got ${count}.`);
   }
   const [file] = await modelFiles(source);
   const named = await namedData(options);

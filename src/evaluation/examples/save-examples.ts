@@ -73,7 +73,7 @@ export interface ExampleFolderOptions extends ExampleFiles {
   readonly test: Split;
   /** The model, which is asked for the logits of the examples. */
   readonly model: Classifier;
-  /** Whether the files were begun by an interrupted evaluation. */
+  /** True if the files were begun by an interrupted evaluation. */
   readonly resumed: boolean;
 }
 
@@ -94,7 +94,7 @@ function layoutOf(
   return layOutSafetensors(tensors, { ...metadata, attack, norm, epsilon: String(epsilon) });
 }
 
-/** Whether a file has a layout: its size and, byte for byte, its header. */
+/** True if a file has a layout: its size and, byte for byte, its header. */
 async function hasLayout(path: string, { header, size }: SafetensorsLayout): Promise<boolean> {
   const found = await stat(path).catch(() => null);
   if (found === null || !found.isFile() || found.size !== size) return false;
@@ -194,7 +194,7 @@ function imagesAt({ images }: Split, samples: readonly number[], size: number): 
 }
 
 /**
- * Whether the examples of all these attacks have been written, of these weights, images and random numbers.
+ * True if the examples of all these attacks have been written, of these weights, images and random numbers.
  *
  * @param total how many examples each attack has: the images that are right without attack
  */

@@ -1,3 +1,4 @@
+// Checkpoints of Equipoise as a format of models.
 import { basename } from 'node:path';
 import { loadModel } from '../../checkpoints/load-model.ts';
 import { checkpointFiles } from '../targets/checkpoint-files.ts';

@@ -1,3 +1,4 @@
+// Networks that `equipoise export --to pytorch` wrote, as a format of models.
 import { basename } from 'node:path';
 import { checkpointOf } from '../../checkpoints/exchange/network.ts';
 import { sha256Of } from '../../checkpoints/files/digest.ts';

@@ -1,12 +1,13 @@
+// Fits batches of images to the input shape that a model declares.
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/errors.ts';
 import { sizeOf } from '../../core/structure.ts';
 import type { PixelShape } from '../../data/types.ts';
 
-/** How a model takes a batch of images, by the shape that it declares; an extent is null where it takes any. */
+/** How a model takes a batch of images, by the shape that it declares; an extent is null if it takes any. */
 export interface InputFit {
-  /** [height, width, channels]; null where any image fits. */
+  /** [height, width, channels]; null if any image fits. */
   readonly inputShape: PixelShape | null;
   /** A batch as the model takes it. */
   readonly reshape: (images: Tensor4D) => Tensor;
@@ -21,7 +22,7 @@ const known = (extent: Extent): extent is number => typeof extent === 'number' &
  * How images [batch, height, width, channels] become what a model takes: as they are, without the axis of a single
  * channel, or as vectors, row by row.
  *
- * @param shape declared by the model, its batch first; undefined where it does not say
+ * @param shape declared by the model, its batch first; undefined if it does not say
  * @param image of the data set, where one is known
  * @throws InputError for inputs that are no images
  */

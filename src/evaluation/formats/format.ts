@@ -1,3 +1,4 @@
+// What a format of models is: a row of the table in `index.ts`.
 import type { FinalActivation } from '../../../attacks/models/final-activation.ts';
 import type { AttackedModel, NormName } from '../../../attacks/types.ts';
 import type { Reading } from '../../checkpoints/pytorch/reading.ts';
@@ -9,9 +10,9 @@ export interface Found {
   readonly kind: 'file' | 'folder' | 'nothing';
   /** The first bytes of a file. */
   readonly head: Uint8Array;
-  /** Whether it is a folder with a SavedModel of TensorFlow. */
+  /** True if it is a folder with a SavedModel of TensorFlow. */
   readonly isSavedModel: boolean;
-  /** The `model.json` that the path is or holds, parsed; undefined where there is none. */
+  /** The `model.json` that the path is or holds, parsed; undefined if there is none. */
   readonly modelJson: unknown;
   /** The metadata of a safetensors file; undefined for others. */
   readonly metadata: Readonly<Record<string, string>> | undefined;
@@ -26,7 +27,7 @@ export interface ImagesOf {
 
 export interface LoadRequest {
   readonly path: string;
-  /** Null where no data set was named; a format whose files do not say what they take needs it. */
+  /** Null if no data set was named; a format whose files do not say what they take needs it. */
   readonly images: ImagesOf | null;
   /** File of other names for the weights; see docs/foreign-models.md. */
   readonly names?: string;
@@ -44,10 +45,10 @@ export interface ModelRecord {
   readonly reading?: Reading;
   readonly epoch: number | null;
   readonly step: number | null;
-  /** 1 − nonzeros / size over all convolution and fully connected kernels; null where they cannot be seen. */
+  /** 1 − nonzeros / size over all convolution and fully connected kernels; null if they cannot be seen. */
   readonly sparsity: number | null;
   readonly nonzeros: number | null;
-  /** Multiply-adds of one image's forward pass, at the nonzeros only; null where they cannot be counted. */
+  /** Multiply-adds of one image's forward pass, at the nonzeros only; null if they cannot be counted. */
   readonly flops: number | null;
   /** Size of the file or files. */
   readonly bytes: number;
@@ -58,7 +59,7 @@ export interface LoadedModel {
   /** Owned, with its weights, until `dispose`. */
   readonly model: AttackedModel;
   readonly record: ModelRecord;
-  /** [height, width, channels] of one image, and the number of classes; null where the file does not say. */
+  /** [height, width, channels] of one image, and the number of classes; null if the file does not say. */
   readonly inputShape: PixelShape | null;
   readonly classes: number | null;
   /** What it was trained on and against, as far as that is known. */
@@ -72,15 +73,15 @@ export interface LoadedModel {
 
 /** A way in which models are kept in files. */
 export interface ModelFormat {
-  /** What such a model is, in words. */
+  /** A description of such a model, for messages and help. */
   readonly description: string;
-  /** Whether it is recognised only to say what to do instead. */
+  /** True if the format is recognised only to tell the user what to do instead. */
   readonly refused?: true;
-  /** Whether it holds bare weights, which `names` and `reading` describe. */
+  /** True if a file holds only weights, so that the user names the network. */
   readonly readsWeights?: true;
-  /** Whether this is one; later formats are asked only where earlier ones say no. */
+  /** True if the path holds such a model. The first format of the table that says so takes it. */
   recognises(found: Found): boolean;
-  /** The models that a path stands for; default: the path itself. */
+  /** The model files that a path stands for; default: the path itself. */
   files?(path: string): Promise<readonly string[]>;
   /** @throws InputError if the file is damaged or does not fit the images */
   load(request: LoadRequest): Promise<LoadedModel>;

@@ -96,7 +96,7 @@ const UNFUSED: Readonly<Record<string, string>> = {
 const fusedWith = z.object({ fused_ops: z.object({ list: z.object({ s: z.array(z.string()) }) }) });
 
 /**
- * The same nodes with a convolution and its bias as two, unless an activation is fused as well, which TensorFlow.js separates
+ * Nodes in which a convolution and its bias are separate, unless an activation is fused as well, which TensorFlow.js separates
  * itself wherever a gradient is taken. With every gradient through a fused convolution it computes that of the weights, which
  * an attack does not need and some backends cannot.
  */
@@ -115,7 +115,7 @@ export const unfused = (nodes: readonly GraphNode[]): GraphNode[] =>
 
 const NHWC = Buffer.from('NHWC').toString('base64');
 
-/** By the operation of the node that ends a graph. */
+/** Final activations by the operation of the last node. */
 const SQUASHING: Readonly<Record<string, Squashing>> = { Softmax: 'softmax', Sigmoid: 'sigmoid' };
 
 /** The tensor that a softmax or sigmoid at the end of a graph is taken of; null if the graph ends in neither. */

@@ -1,3 +1,4 @@
+// The table of formats, and how the format of a path is found.
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';

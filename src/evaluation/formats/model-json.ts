@@ -4,7 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { modelName, type SavedModel } from '../../checkpoints/exchange/saved-model.ts';
 import { InputError } from '../../core/errors.ts';
 
-/** Whether a parsed `model.json` holds a LayersModel (Keras layers) or a GraphModel (nodes of a graph). */
+/** True if a parsed `model.json` holds a LayersModel (Keras layers) or a GraphModel (nodes of a graph). */
 export function topologyKind(json: unknown): 'layers' | 'graph' | 'unknown' {
   const { format, modelTopology } = (json ?? {}) as { format?: unknown; modelTopology?: Record<string, unknown> };
   if (format === 'layers-model' || modelTopology?.model_config !== undefined) return 'layers';

@@ -1,3 +1,4 @@
+// Models that an ES module of the user exports.
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,3 +1,4 @@
+// Makes a loaded model of a network of Equipoise, whatever file its weights are from.
 import type { NormName } from '../../../attacks/types.ts';
 import type { Json } from '../../checkpoints/types.ts';
 import {

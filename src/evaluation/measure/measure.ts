@@ -211,14 +211,14 @@ async function predictAll(
 }
 
 function checkOptions({ epsilons, attacks, batchSize, limit, norm }: MeasureOptions, n: number): void {
-  if (attacks.length === 0) throw new InputError('An evaluation needs at least one attack; none came.');
-  if (epsilons.length === 0) throw new InputError('An evaluation needs at least one epsilon; none came.');
+  if (attacks.length === 0) throw new InputError('An evaluation needs at least one attack, got none.');
+  if (epsilons.length === 0) throw new InputError('An evaluation needs at least one epsilon, got none.');
   for (const epsilon of epsilons) {
     checkEpsilon(norm, epsilon);
   }
   for (const [flag, value] of Object.entries({ '--batch-size': batchSize, '--test-limit': limit })) {
     if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
-      throw new UsageError(`${flag} must be a whole number of at least 1; ${value} came.`);
+      throw new UsageError(`${flag} must be a whole number of at least 1, got ${value}.`);
     }
   }
   if (n === 0) throw new InputError('The split to evaluate on has no images.');

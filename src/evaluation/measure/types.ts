@@ -25,7 +25,7 @@ export interface MeasureOptions {
   readonly batchSize?: number;
   /** Use only so many images, balanced over the classes. */
   readonly limit?: number;
-  /** Whether the model turned out to return probabilities; asked after the attacks. */
+  /** True if the model turned out to return probabilities; asked after the attacks. */
   readonly returnsProbabilities?: () => boolean;
   /** Called with the accuracy without attack, before any attack; may throw to stop. */
   readonly onClean?: (clean: Accuracy) => Promise<void>;
@@ -89,7 +89,7 @@ export interface BatchExamples {
   readonly samples: readonly number[];
   /** [batch, height, width, channels], borrowed. */
   readonly adversarial: Tensor4D;
-  /** Whether the model still classifies each right. */
+  /** True if the model still classifies each right. */
   readonly survived: readonly boolean[];
 }
 
@@ -103,20 +103,20 @@ export interface Attacked {
 
 /** What has been found of one attack at one radius. */
 export interface CellState {
-  /** By evaluated image: 1 where it is right clean and under attack. */
+  /** For each evaluated image 1 if it is right clean and under attack, else 0. */
   readonly survived: Uint8Array;
-  /** For each attack of a cascade: where images stand after it and all before. Empty for other attacks. */
+  /** For each attack of a cascade the images that are still right after it and all attacks before it. Empty for other attacks. */
   readonly standing: Readonly<Record<string, Uint8Array>>;
   readonly cost: Cost;
 }
 
 /** All that has been found so far. */
 export interface MeasureState {
-  /** By evaluated image: the class without attack; −1 where the model gave no numbers. */
+  /** For each evaluated image its class without attack, or −1 if the model gave no numbers. */
   readonly predictions: Int32Array;
   /** Attacks on batches that are done: all cells of the first batch, then those of the second, and so on. */
   readonly done: number;
-  /** In order of the radii, each with its attacks in order. */
+  /** The cells in order of the radii, each with its attacks in order. */
   readonly cells: readonly CellState[];
   readonly seen: Seen;
 }

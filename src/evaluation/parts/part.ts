@@ -6,7 +6,7 @@ import { InputError } from '../../core/errors.ts';
 import { addSeen } from '../measure/state.ts';
 import type { CellState, MeasureState, Part } from '../measure/types.ts';
 
-/** Whether a part attacks the batch of this number, counted from 0; without a part every batch is attacked. */
+/** True if a part attacks the batch of this number, counted from 0; without a part every batch is attacked. */
 export const isOfPart = (number: number, part: Part | undefined): boolean =>
   part === undefined || number % part.count === part.index - 1;
 

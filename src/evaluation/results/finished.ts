@@ -1,3 +1,4 @@
+// Finds a finished evaluation in a file of results, so that it is not made again.
 import type { Dataset } from '../../data/types.ts';
 import { backendName } from '../../ops/backend-name.ts';
 import { type AttackSpec, attackLabel, attackSettings } from '../attacks/named-attacks.ts';
@@ -31,7 +32,7 @@ export async function recordedIn(
   return (await hasExamples(files, made, finished.clean.correct)) ? finished : undefined;
 }
 
-/** Whether an evaluation that was recorded holds every result asked for, of the same model and images. */
+/** True if an evaluation that was recorded holds every result asked for, of the same model and images. */
 function answers(
   { target, dataset: evaluated, seed, clean, attacks, version: of, backend }: Evaluation,
   { record }: Target,

@@ -8,7 +8,7 @@ import { accuracySchema, normSchema } from './accuracy-schema.ts';
 import { unpackBits } from './bits.ts';
 import { countSchema, datasetSchema, targetSchema, textSchema } from './target-schema.ts';
 
-/** Whether a text holds `n` truth values, and no bits beyond them. */
+/** True if a text holds `n` truth values, and no bits beyond them. */
 export function isPacked(bits: string, n: number): boolean {
   const bytes = Buffer.from(bits, 'base64');
   if (bytes.toString('base64') !== bits || bytes.length !== Math.ceil(n / 8)) return false;

@@ -1,3 +1,4 @@
+// Unions: an image counts as right only if it is right under every attack of its norm and radius.
 import { accuracyOf } from '../intervals.ts';
 import { type AttackResult, UNION } from '../types.ts';
 import { packBits, unpackBits } from './bits.ts';

@@ -1,3 +1,4 @@
+// The checkpoints of a run, and the files of results that belong to them.
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { hasCheckpoint, readCheckpoint } from '../../checkpoints/checkpoint.ts';

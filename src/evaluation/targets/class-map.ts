@@ -30,7 +30,7 @@ export async function readClassMap(given: string): Promise<ClassMap> {
   }
   const map = classMap.safeParse(content);
   if (map.success) return map.data;
-  throw new UsageError(`${given} must hold ${EXPECTED}; got ${JSON.stringify(content).slice(0, 100)}.`);
+  throw new UsageError(`${given} must hold ${EXPECTED}, got ${JSON.stringify(content).slice(0, 100)}.`);
 }
 
 /**

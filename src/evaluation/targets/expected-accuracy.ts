@@ -1,3 +1,4 @@
+// Compares the clean accuracy of a model with the one that the user expects.
 import { InputError, UsageError } from '../../core/errors.ts';
 import type { Dataset } from '../../data/types.ts';
 import type { Accuracy } from '../intervals.ts';
@@ -5,20 +6,20 @@ import type { EvaluateOptions } from '../options.ts';
 import { describeSuggestion, suggestPreprocessing } from './suggestions.ts';
 import type { Target } from './target.ts';
 
-/** @throws UsageError for what is no accuracy */
+/** @throws UsageError if the value is not an accuracy */
 export function checkExpectation({ expectClean }: EvaluateOptions): void {
   if (expectClean === undefined || (expectClean >= 0 && expectClean <= 1)) return;
   const meant = expectClean > 1 && expectClean <= 100 ? ` Did you mean ${expectClean / 100}?` : '';
-  throw new UsageError(`--expect-clean is a fraction, 0 … 1; ${expectClean} came.${meant}`);
+  throw new UsageError(`--expect-clean must be a fraction from 0 to 1, got ${expectClean}.${meant}`);
 }
 
-/** Below this, an unknown model may have been given its images in a way that it was not trained on. */
+/** Below this clean accuracy, an unknown model probably gets its images in another form than in its training. */
 const LOW_ACCURACY = 0.8;
 
 /**
  * Compares the accuracy without attack with the one that is known, and suggests another preprocessing where it is off.
  *
- * @throws InputError where it is off
+ * @throws InputError if it is off
  */
 export async function holdAgainst(
   clean: Accuracy,

@@ -1,3 +1,4 @@
+// Loads a model together with the data set that it is evaluated on.
 import { checkExpectedLogits } from '../../checkpoints/exchange/expected-logits.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { batchImages } from '../../data/batch.ts';
@@ -8,7 +9,7 @@ import { type ClassMap, outputsOf, readClassMap } from './class-map.ts';
 import { logitsOf } from './predict.ts';
 import { loadTarget, type ModelFile, type Target } from './target.ts';
 
-/** The data set asked for; null where none was. */
+/** The data set asked for; null if none was. */
 export const namedData = async ({ dataset, dataDirectory }: ModelOptions): Promise<Dataset | null> =>
   typeof dataset === 'string' ? loadDataset(dataset, { directory: dataDirectory }) : (dataset ?? null);
 

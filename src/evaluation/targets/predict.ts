@@ -1,3 +1,4 @@
+// The logits and predictions of a model on many images.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { predictionsOf } from '../../../attacks/loops/predictions.ts';

@@ -1,3 +1,4 @@
+// How pixels in [0, 1] become the input of a model, and how its outputs become class scores.
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { classifier } from '../../../attacks/index.ts';
@@ -32,7 +33,7 @@ export type Layout = (typeof LAYOUTS)[number];
  * A model with its preprocessing: a function from pixels in [0, 1], [batch, height, width, channels], to the logits of the
  * data set's labels. Where a model returns probabilities, their logarithms are taken and `onProbabilities` is called once.
  *
- * @param classes of the data set; null where none is known: the outputs are then as many as the model's
+ * @param classes of the data set; null if none is known: the outputs are then as many as the model's
  */
 export function preprocessed(
   model: AttackedModel,
@@ -73,7 +74,7 @@ function shifted(outputs: Tensor2D, offset: number | undefined, classes: number 
   if (count > wanted) {
     if (offset < 0 || offset + wanted > count) {
       throw new UsageError(
-        `--label-offset picks ${wanted} of the model's ${count} outputs, so it is 0 … ${count - wanted}; ${offset} came.`,
+        `--label-offset must be from 0 to ${count - wanted}, since the model has ${count} outputs and the data set ${wanted} classes, got ${offset}.`,
       );
     }
     return tf.slice(outputs, [0, offset], [-1, wanted]);
@@ -82,10 +83,10 @@ function shifted(outputs: Tensor2D, offset: number | undefined, classes: number 
   return tf.concat([tf.slice(outputs, [0, from], [-1, count - from]), tf.slice(outputs, [0, 0], [-1, from])], 1);
 }
 
-/** Whether nothing is done to pixels or outputs. */
+/** True if nothing is done to pixels or outputs. */
 export const isPlain = (preprocessing: Preprocessing): boolean => flagsOf(preprocessing) === '';
 
-/** The flags of the command line that ask for a preprocessing; empty where it does nothing. */
+/** The flags of the command line that ask for a preprocessing; empty if it does nothing. */
 export function flagsOf({ bounds, mean, std, channels, layout, labelOffset, outputs }: Preprocessing): string {
   const list = (values: readonly number[]) => values.map((value) => Number(value.toFixed(4))).join(',');
   return [
@@ -103,20 +104,20 @@ export function flagsOf({ bounds, mean, std, channels, layout, labelOffset, outp
 export function checkPreprocessing({ bounds, mean, std, channels, layout, labelOffset, outputs }: Preprocessing): void {
   const areFinite = (values: readonly number[]): boolean => values.every(Number.isFinite);
   if (bounds !== undefined && !(bounds.length === 2 && bounds[0] < bounds[1] && areFinite(bounds))) {
-    throw new UsageError(`--bounds takes the lowest and the highest pixel, such as 0,255 or -1,1; ${bounds} came.`);
+    throw new UsageError(`--bounds takes the lowest and the highest pixel, such as 0,255 or -1,1, got ${bounds}.`);
   }
-  if (mean !== undefined && !areFinite(mean)) throw new UsageError(`--mean takes numbers; got ${mean}.`);
+  if (mean !== undefined && !areFinite(mean)) throw new UsageError(`--mean takes numbers, got ${mean}.`);
   if (std !== undefined && !(areFinite(std) && std.every((value) => value > 0))) {
-    throw new UsageError(`--std takes numbers above 0; got ${std}.`);
+    throw new UsageError(`--std takes numbers above 0, got ${std}.`);
   }
   if (channels !== undefined && !CHANNEL_ORDERS.includes(channels)) {
-    throw new UsageError(`--channels is one of ${CHANNEL_ORDERS.join(', ')}; ${channels} came.`);
+    throw new UsageError(`--channels must be one of ${CHANNEL_ORDERS.join(', ')}, got ${channels}.`);
   }
   if (layout !== undefined && !LAYOUTS.includes(layout)) {
-    throw new UsageError(`--layout is one of ${LAYOUTS.join(', ')}; ${layout} came.`);
+    throw new UsageError(`--layout must be one of ${LAYOUTS.join(', ')}, got ${layout}.`);
   }
   if (labelOffset !== undefined && !Number.isInteger(labelOffset)) {
-    throw new UsageError(`--label-offset takes a whole number; ${labelOffset} came.`);
+    throw new UsageError(`--label-offset must be a whole number, got ${labelOffset}.`);
   }
   if (outputs === undefined) return;
   if (labelOffset !== undefined)

@@ -1,3 +1,4 @@
+// Looks for a preprocessing under which an unknown model is right more often.
 import { batchesOf, batchImages } from '../../data/batch.ts';
 import { testIndices } from '../../data/split.ts';
 import type { Dataset, Split } from '../../data/types.ts';
@@ -9,7 +10,7 @@ import type { Target } from './target.ts';
 /** A preprocessing with which a model is right more often. */
 export interface Suggestion {
   readonly preprocessing: Preprocessing;
-  /** With it and as the model was given, on the same images. */
+  /** Accuracy with this preprocessing; `given` is the accuracy as the user asked, on the same images. */
   readonly accuracy: Accuracy;
   readonly given: Accuracy;
 }
@@ -27,7 +28,7 @@ const CUSTOMARY: readonly Preprocessing[] = [
 /**
  * The usual alternative under which a model is right most often on 500 test images: pixels in 0–1, 0–255 or ±1,
  * normalised by the data set's mean and deviation or by ImageNet's, channels in the order BGR, axes in the order NCHW,
- * labels shifted by one. Null where none does clearly better than what was given.
+ * labels shifted by one. Null if none does clearly better than what was given.
  */
 export async function suggestPreprocessing(target: Target, dataset: Dataset): Promise<Suggestion | null> {
   const given = target.record.preprocessing ?? {};
@@ -104,7 +105,7 @@ function meanAndDeviation({ count, images }: Split, channels: number): Preproces
   return { mean, std };
 }
 
-/** By shift of the labels how many images are right; empty where the model cannot take the images so. */
+/** The number of images that are right for each shift of the labels; empty if the model cannot take the images in this form. */
 async function countRight(
   target: Target,
   { test, imageShape, classes }: Dataset,

@@ -1,3 +1,4 @@
+// Loads any model as a classifier that can be evaluated.
 import type { Classifier, NormName } from '../../../attacks/types.ts';
 import { type Reading, readingFlags } from '../../checkpoints/pytorch/reading.ts';
 import { UsageError } from '../../core/errors.ts';
@@ -12,14 +13,14 @@ export { checkpointFiles, checkpointIdentity, recordPath } from './checkpoint-fi
 
 /** A model that can be evaluated, whatever it was loaded from; it owns its weights until `dispose`. */
 export interface Target {
-  /** With its preprocessing. */
+  /** The classifier, preprocessing included. */
   readonly classify: Classifier;
-  /** The same model with another preprocessing. */
+  /** Returns a classifier of the same model with another preprocessing. */
   readonly preprocessedBy: (preprocessing: Preprocessing) => Classifier;
-  /** Whether the model turned out to return probabilities, of which `classify` gives the logarithms. */
+  /** True if the model turned out to return probabilities, of which `classify` gives the logarithms. */
   readonly returnsProbabilities: () => boolean;
   readonly record: EvaluatedTarget;
-  /** [height, width, channels] of one image, and the number of classes; null where the model does not say. */
+  /** [height, width, channels] of one image, and the number of classes; null if the model does not say. */
   readonly inputShape: PixelShape | null;
   readonly classes: number | null;
   /** What it was trained on and against, as far as that is known. */

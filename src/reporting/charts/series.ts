@@ -20,7 +20,7 @@ export interface Series {
   readonly color: string;
   /** Lengths of strokes and gaps that tell ways of sparsifying apart; [1, 0] is a whole line. */
   readonly dash: readonly number[];
-  /** Whether it was trained without adversarial examples. */
+  /** True if it was trained without adversarial examples. */
   readonly undefended: boolean;
   matches(setting: SeriesSetting): boolean;
 }

@@ -4,7 +4,7 @@ import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { SETTINGS, type Setting, settingsAffecting, type TrainConfig } from '../../training/config/config.ts';
 import { groupBy } from './group-by.ts';
 
-/** With which other runs a run is averaged and compared. */
+/** What decides which other runs a run is averaged and compared with. */
 export interface RunIdentity {
   /** Equal for runs that differ in their seed alone: they are averaged. */
   readonly repeated: string;

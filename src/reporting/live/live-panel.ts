@@ -9,7 +9,7 @@ import type { LogLine } from '../runs/run-history.ts';
 import { isComplete, type RunRecord, trainingState } from '../runs/runs.ts';
 import { percent } from '../tables/table.ts';
 
-/** At most so many runs are drawn, and lines of the log shown. */
+/** The largest number of runs that are drawn, and of lines of the log that are shown. */
 const DRAWN = 6;
 const LINES = 14;
 /** Curves by step have at most so many points. */
@@ -30,7 +30,7 @@ ${showLog(runs)}`;
 
 /** How far the training of a run is. */
 export interface RunProgress {
-  /** From 0 to 1. */
+  /** The share that is done, from 0 to 1. */
   readonly share: number;
   /** Seconds to the end of training; null before a rate is known. */
   readonly secondsLeft: number | null;

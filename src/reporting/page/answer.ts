@@ -33,9 +33,9 @@ export interface Loss {
   readonly measure: 'clean' | 'robust';
   readonly from: SummaryCell;
   readonly to: SummaryCell;
-  /** In points of per cent; positive where accuracy falls. */
+  /** The difference in points of per cent; positive if accuracy falls. */
   readonly points: number;
-  /** Multiply-adds of the sparser network over those of the other; null where they are not known. */
+  /** Multiply-adds of the sparser network over those of the other; null if they are not known. */
   readonly share: number | null;
 }
 

@@ -10,7 +10,7 @@ import { listed, plural } from './names.ts';
 export interface Badge {
   readonly name: string;
   readonly text: Content;
-  /** Whether something may be wrong with the figures. */
+  /** True if something may be wrong with the figures. */
   readonly warns?: boolean;
 }
 

@@ -79,7 +79,7 @@ export function spreadLabels<L extends { readonly y: number }>(labels: readonly 
 /** The horizontal axis of accuracy against what a network costs. */
 export interface CostAxis {
   readonly title: string;
-  /** Left out, the axis counts on by itself. */
+  /** The ticks of the axis; chosen automatically if left out. */
   readonly ticks?: readonly Tick[];
   readonly logarithmic?: boolean;
   /** A Vega format of its numbers. */
@@ -239,7 +239,7 @@ export interface CurvePoint extends Point {
 }
 
 export interface CurveOptions {
-  /** Whether the values are accuracies. */
+  /** True if the values are accuracies. */
   readonly percent: boolean;
   /** Ends of the axes, shared by the charts that stand side by side; left out, a chart fits its own points. */
   readonly x?: readonly [number, number];
@@ -251,7 +251,7 @@ export interface CurveOptions {
   readonly width?: number;
 }
 
-/** At most so many points of a curve have a title. */
+/** The largest number of points of a curve that have a title. */
 const TITLED = 40;
 
 /** Something that changes over the epochs: a thin line a seed, a strong one for their mean. */

@@ -67,7 +67,7 @@ const SIZES = {
 /** Names at the ends of lines are left to the legend on a phone if one is longer. */
 const SHORT_NAME = 11;
 
-/** The chart that a page opens with; null where networks of one sparsity alone were attacked. */
+/** The chart that a page opens with; null if networks of one sparsity alone were attacked. */
 export async function costSection(group: ReportGroup): Promise<Section | null> {
   const cells = headlineCells(group);
   const isLevel = (series: Series) => series.undefended && cellsOf(series).every((cell) => sparsityOf(cell) === 0);

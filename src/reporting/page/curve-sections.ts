@@ -56,7 +56,7 @@ interface CurvesOptions {
 
 const asPercent = (y: number): string => `${percent(y)} %`;
 
-/** Whether there is a curve to draw, and not single dots. */
+/** True if there is a curve to draw, and not single dots. */
 const isCurve = (points: readonly CurvePoint[]): boolean => new Set(points.map(({ x }) => x)).size > 1;
 
 interface Panel {
@@ -125,7 +125,7 @@ const ROWS = [
   { title: 'Training loss', column: 'train_loss', percent: false },
 ] as const;
 
-/** Accuracies and loss over the epochs, on axes that all charts of a row share; null where no run has two epochs. */
+/** Accuracies and loss over the epochs, on axes that all charts of a row share; null if no run has two epochs. */
 export async function learningSection(data: ReportGroup): Promise<Section | null> {
   const lines = shortLines(data.series);
   const epochs = rangeOf(data.runs.flatMap(({ metrics }) => metrics.map(({ epoch }) => epoch ?? Number.NaN)));
@@ -171,7 +171,7 @@ ${rows}`,
   };
 }
 
-/** AGENT's coefficient and what the correction does to the variance; null where no run is corrected. */
+/** AGENT's coefficient and what the correction does to the variance; null if no run is corrected. */
 export async function coefficientSection(data: ReportGroup): Promise<Section | null> {
   const has = (column: MetricColumn) => (run: RunRecord) => run.metrics.some((row) => row[column] !== null);
   const corrected = data.runs.filter((run) => has('c')(run) || has('variance_ratio')(run));
@@ -231,7 +231,7 @@ ${rows}`,
 const gradientsOf = (row: MetricRow): number | null =>
   row.input_gradients === null || row.weight_gradients === null ? null : row.input_gradients + row.weight_gradients;
 
-/** What it took to reach what plain SGD ends with; null where plain SGD is alone and there is nothing to compare. */
+/** What it took to reach what plain SGD ends with; null if plain SGD is alone and there is nothing to compare. */
 export async function epochsSection(data: ReportGroup): Promise<Section | null> {
   const runs = new Map(data.runs.map((run) => [run.name, run]));
   const seriesOf = ({ run }: EpochsToAccuracy): Series | undefined => {

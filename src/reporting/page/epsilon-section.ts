@@ -27,7 +27,7 @@ const DASHES: readonly (readonly number[])[] = [
 
 const radiusOf = ({ setting }: SummaryCell): number => setting.epsilon ?? 0;
 
-/** Robust accuracy against ε; null where no network was attacked at two radii. */
+/** Robust accuracy against ε; null if no network was attacked at two radii. */
 export async function epsilonSection(group: ReportGroup): Promise<Section | null> {
   const keyOf = (cell: SummaryCell): string =>
     JSON.stringify([nameOf(group.series, cell), sparsityOf(cell), group.identities.get(cell.setting.run)?.repeated]);

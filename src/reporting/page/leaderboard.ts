@@ -134,7 +134,7 @@ export function toLatex(rows: readonly Row[]): string {
   ].join('\n');
 }
 
-/** The networks of a group; null where none was attacked. */
+/** The networks of a group; null if none was attacked. */
 export function leaderboardSection(group: ReportGroup): Section | null {
   const entries = entriesOf(group);
   if (entries.length === 0) return null;

@@ -7,7 +7,7 @@ import { plot } from './plots.ts';
 
 export interface DocumentOptions {
   readonly script?: string;
-  /** Whether the script may ask the server that the page came from. */
+  /** True if the script may ask the server that sent the page. */
   readonly live?: boolean;
   /** What else stands in the head. */
   readonly head?: Html;
@@ -54,7 +54,7 @@ export interface Section {
   readonly id: string;
   readonly title: string;
   readonly body: Html;
-  /** Left out, the section is open. Folded, its heading says in a few words what is inside. */
+  /** Folds the section; its heading then says in a few words what is inside. A section without this is open. */
   readonly folded?: { readonly gist: Content; readonly open?: boolean };
 }
 
@@ -76,9 +76,9 @@ export interface Column<Row> {
 }
 
 export interface TableOptions {
-  /** Whether a reader with scripts can sort it. */
+  /** True if a reader with scripts can sort it. */
   readonly sortable?: boolean;
-  /** Whether a phone shows each row as a block, its cells under one another. */
+  /** True if a phone shows each row as a block, its cells under one another. */
   readonly stacks?: boolean;
 }
 

@@ -14,7 +14,7 @@ export interface Origin {
   readonly command?: string;
   /** Names of files beside the page. */
   readonly files?: readonly string[];
-  /** The address of a run's folder, relative to the page; null where it has none. */
+  /** The address of a run's folder, relative to the page; null if it has none. */
   readonly address?: (run: RunRecord) => string | null;
 }
 

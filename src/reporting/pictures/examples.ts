@@ -1,3 +1,4 @@
+// Adversarial examples for a report: their files, and how they are shown.
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';

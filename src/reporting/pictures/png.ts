@@ -1,3 +1,4 @@
+// Encodes pixels as PNG files.
 import { encode } from 'fast-png';
 import { sizeOf } from '../../core/structure.ts';
 
@@ -21,6 +22,6 @@ export function pngBase64(pixel: (place: number) => number, shape: readonly [num
 /** What any PNG file begins with, in base64. */
 const SIGNATURE = 'iVBORw0KGgo';
 
-/** Whether a text is a PNG file in base64, as far as its beginning and its characters say. */
+/** True if a text is a PNG file in base64, as far as its beginning and its characters say. */
 export const isPngBase64 = (text: string): boolean =>
   text.startsWith(SIGNATURE) && text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text);

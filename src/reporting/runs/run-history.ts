@@ -24,7 +24,7 @@ export interface RunHistory {
   readonly machines: readonly string[];
   /** Number of batches in an epoch; null if it is not known. */
   readonly batches: number | null;
-  /** In order of the steps; those of epochs that a collapse undid are left out. */
+  /** Losses in the order of the steps, without steps of epochs that a collapse undid. */
   readonly steps: readonly StepLoss[];
   /** The last step that was told, and its time. */
   readonly position: { readonly step: number; readonly time: string } | null;

@@ -1,4 +1,4 @@
-// What a report reads of a run: its configuration, metrics and evaluations, and how far its training came.
+// Reads what a report needs of a run: its configuration, metrics and evaluations, and how far its training has got.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';

@@ -6,7 +6,7 @@ import { studentQuantile } from '../../evaluation/distributions.ts';
 import type { Interval } from '../../evaluation/intervals.ts';
 import { mean, standardDeviation } from './statistics.ts';
 
-/** With fewer pairs the spread of differences is as good as unknown: two that happen to agree would look certain. */
+/** The smallest number of pairs with an interval. With two pairs the spread is hardly known: two that agree by chance would look certain. */
 export const LEAST_PAIRS = 3;
 
 /** The mean of differences with its 95 % t interval. */

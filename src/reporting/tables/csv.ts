@@ -31,6 +31,6 @@ export async function parseCsv(text: string): Promise<Readonly<Record<string, st
   );
 }
 
-/** A cell as a number; null where it is empty or absent. */
+/** A cell as a number; null if it is empty or absent. */
 export const numberOf = (cell: string | undefined): number | null =>
   cell === undefined || cell === '' ? null : Number(cell);

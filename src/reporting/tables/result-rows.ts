@@ -15,7 +15,7 @@ import type { ResultRow } from './results.ts';
 interface Attacked {
   readonly run: RunRecord;
   readonly evaluation: Evaluation;
-  /** Without unions. */
+  /** Results of single attacks, without unions. */
   readonly results: readonly AttackResult[];
 }
 

@@ -1,3 +1,4 @@
+// The file results.csv: its columns, and how its rows are written and read.
 import { InputError } from '../../core/errors.ts';
 import { type Cell, formatCsv, numberOf, parseCsv } from './csv.ts';
 

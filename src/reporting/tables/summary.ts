@@ -92,9 +92,9 @@ export interface SummaryCell {
   readonly rows: readonly ResultRow[];
   readonly clean: MeanAndDeviation;
   readonly robust: MeanAndDeviation;
-  /** Means over the seeds; null where one is not known. */
+  /** Means over the seeds; null if one is not known. */
   readonly costs: { readonly [Column in CostColumn]: number | null };
-  /** This cell minus that of plain SGD, over the seeds that both have; null where there is no such cell or seed. */
+  /** This cell minus that of plain SGD, over the seeds that both have; null if there is no such cell or seed. */
   readonly differences: Differences | null;
 }
 
@@ -151,7 +151,7 @@ type AccuracyColumn = 'clean_accuracy' | 'robust_accuracy';
 const values = (rows: readonly ResultRow[], column: AccuracyColumn): number[] =>
   rows.map((row) => row[column] ?? Number.NaN);
 
-/** The mean of a column; null where a value of it is not known. */
+/** The mean of a column; null if a value of it is not known. */
 function meanOf(rows: readonly ResultRow[], column: CostColumn): number | null {
   const known = rows.flatMap((row) => row[column] ?? []);
   return known.length === rows.length ? mean(known) : null;

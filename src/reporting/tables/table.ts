@@ -54,7 +54,7 @@ export const formatSummaryTable = (cells: readonly SummaryCell[]): string =>
     6,
   );
 
-/** In points of per cent with their sign, such as `+1.2`; 0 has none. */
+/** A fraction in points of per cent with its sign, such as `+1.2`; 0 has no sign. */
 export function signed(fraction: number): string {
   const size = percent(Math.abs(fraction));
   return Number.isNaN(fraction) || Number(size) === 0 ? size : `${fraction < 0 ? '−' : '+'}${size}`;

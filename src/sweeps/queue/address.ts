@@ -38,10 +38,10 @@ export function parseAddress(url: string, password?: string): QueueAddress {
   if (parsed === null || tls === undefined || parsed.hostname === '') {
     const scheme = /^([a-z][a-z+]*):\/\//i.exec(url)?.[1];
     const got = scheme === undefined ? 'an address without a scheme' : `an address of the scheme ${scheme}`;
-    throw new UsageError(`--queue: ${EXPECTED}; got ${got} that cannot be used. Check the address.`);
+    throw new UsageError(`--queue: ${EXPECTED}, got ${got} that cannot be used. Check the address.`);
   }
   if (!/^\/?\d*\/?$/.test(parsed.pathname) || parsed.search !== '' || parsed.hash !== '') {
-    throw new UsageError(`--queue: ${EXPECTED}; got something else behind host and port. Leave it out.`);
+    throw new UsageError(`--queue: ${EXPECTED}, got something else behind host and port. Leave it out.`);
   }
   const secret = parsed.password === '' ? password : decoded(parsed.password);
   return {

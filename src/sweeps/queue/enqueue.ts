@@ -52,7 +52,7 @@ const optionsOf = (jobId: string, data: QueuedJob) => ({
   removeOnFail: { age: WEEK_SECONDS },
 });
 
-/** Whether a run is to be added, after a job of its id that is no use has been removed. */
+/** True if a run is to be added, after a job of its id that is no use has been removed. */
 async function makeRoom(queue: Queue, { id, data }: QueuedRun): Promise<boolean> {
   const job = await queue.getJob(id);
   if (job === undefined) return true;

@@ -64,7 +64,7 @@ export type FollowOutcome =
   | { readonly kind: 'cancelled' };
 
 export interface FollowOptions {
-  /** Whether a run is complete in its folder. */
+  /** True if a run is complete in its folder. */
   readonly isComplete: (run: QueuedRun) => Promise<boolean>;
   /** Ends the following; the runs go on. */
   readonly signal: AbortSignal;

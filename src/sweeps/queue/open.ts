@@ -110,7 +110,7 @@ function watchConnection(redis: Redis, where: string, tell: (message: string) =>
 }
 
 /**
- * Whether a server answers and can hold a queue.
+ * True if a server answers and can hold a queue.
  *
  * @throws InputError that says what is wrong with it and what to do
  */

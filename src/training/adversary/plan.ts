@@ -7,7 +7,7 @@ import type { TrainConfig } from '../config/settings.ts';
 import { parseSteps, stepsAt } from './steps-schedule.ts';
 import { type TrainingAttackName, trainingAttacks } from './training-attacks.ts';
 
-/** Where a run stands, as far as its training attack depends on that. */
+/** The state of a run that its training attack depends on. */
 export interface Standing {
   /** Epochs completed. */
   readonly epoch: number;
@@ -17,7 +17,7 @@ export interface Standing {
 
 export interface AttackPlan extends AttackStrength {
   readonly name: TrainingAttackName;
-  /** At least 1. */
+  /** The number of attack steps, at least 1. */
   readonly steps: number;
 }
 

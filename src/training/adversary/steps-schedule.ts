@@ -3,13 +3,13 @@
 
 /** A number of attack steps, and the share of the training from which on it holds. */
 export interface StepsFrom {
-  /** 0: training on the images as they are. */
+  /** The number of steps; 0 is training on the images as they are. */
   readonly steps: number;
-  /** In [0, 1). */
+  /** The share of the training from which on the number holds, in [0, 1). */
   readonly from: number;
 }
 
-/** In the order of time; the first entry holds from 0 on. */
+/** Numbers of steps in the order of time; the first one holds from 0 on. */
 export type StepsSchedule = readonly StepsFrom[];
 
 /** The schedule in its one written form, such as `0@0,1@0.3`. */
@@ -30,7 +30,7 @@ export function parseSteps(text: string): StepsSchedule | null {
   return isSchedule && formatSteps(schedule) === text ? schedule : null;
 }
 
-/** What a text that is no schedule should have been. */
+/** What a schedule looks like, for a message about a text that is none. */
 export const STEPS_SCHEDULE =
   'steps at ascending shares of the training, the first at 0 and the last before 1, not all of 0 steps, as 0@0,1@0.3';
 

@@ -5,11 +5,14 @@ import { pgd } from './pgd.ts';
 import { rsFgsm } from './rs-fgsm.ts';
 import type { Adversary } from './types.ts';
 
-export type TrainingAttackName = 'pgd' | 'rs-fgsm' | 'n-fgsm';
-
-/** The attacks that training can take its adversarial examples from, by the name of the setting `trainingAttack`. */
-export const trainingAttacks: { readonly [Name in TrainingAttackName]: Adversary } = {
+const trainingAttackRows = {
   pgd,
   'rs-fgsm': rsFgsm,
   'n-fgsm': nFgsm,
-};
+} satisfies Readonly<Record<string, Adversary>>;
+
+/** The names of the rows. */
+export type TrainingAttackName = keyof typeof trainingAttackRows;
+
+/** The attacks that training can take its adversarial examples from, by the name of the setting `trainingAttack`. */
+export const trainingAttacks: { readonly [Name in TrainingAttackName]: Adversary } = trainingAttackRows;

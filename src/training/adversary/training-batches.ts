@@ -1,3 +1,4 @@
+// Attacks whole training batches, and chooses the attacks of training, pre-pass and validation.
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { fgsm } from '../../../attacks/fgsm.ts';

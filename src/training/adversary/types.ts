@@ -5,7 +5,7 @@ import type { InnerAttack } from '../../objectives/types.ts';
 
 /** An attack on training batches. */
 export interface TrainingAttack extends Attack {
-  /** It starts at x + startNoise · N(0, 1), as the objective wants; null: at its own random start. */
+  /** The attack starts at x + startNoise · N(0, 1), as the objective wants. Null: the attack has a random start of its own. */
   readonly startNoise: number | null;
 }
 

@@ -27,7 +27,7 @@ export function coefficientOf(
   return Object.fromEntries(Object.keys(params).map((name) => [name, factor(memory?.coefficients[name] ?? c)]));
 }
 
-/** The largest |ĉ| that is nothing to warn of; it is 1 where the network is its snapshot. */
+/** The largest |ĉ| without a warning. ĉ is 1 if the network equals its snapshot. */
 const USUAL_ESTIMATE = 2;
 
 /** A warning if the estimate ĉ, where nothing bounds it, or the coefficient c that it led to is unusual, else null. */
@@ -44,7 +44,7 @@ export function unusualCoefficient(task: Task, state: TrainState): string | null
 const upload = (stored: StoredGradients, like: Tensors): Tensors =>
   mapTree((tensor, values: Float32Array) => tf.tensor(values, tensor.shape), like, stored);
 
-/** Where a step's g̃ is kept; null if it is computed at the snapshot. */
+/** The store that has a step's g̃; null if g̃ is computed at the snapshot. */
 export type KeptGradients = GradientStore | GradientMemory | null;
 
 interface StepCorrection {
@@ -56,7 +56,7 @@ const NO_CORRECTION: StepCorrection = { correction: null, costs: NO_COSTS };
 
 /**
  * The correction of the step at a position of the epoch: u, g̃, their factor, and the maps onto the current structures. Weights
- * grown since the snapshot get none. Null where nothing is corrected.
+ * grown since the snapshot get none. Null if nothing is corrected.
  *
  * @param batch borrowed; the one at the position
  * @returns u belongs to the state, g̃ to the caller (`disposeCorrection`)
@@ -101,7 +101,7 @@ async function gradientAtSnapshot(
   };
 }
 
-/** The last maps that left out the empty channels of a snapshot: they stay the same until masks change. */
+/** A cache of the last maps without the empty channels of a snapshot. They stay the same until masks change. */
 const knownMaps = new WeakMap<Snapshot, { readonly plain: CarryMaps; readonly masked: CarryMaps }>();
 
 async function mapsFrom({ agent }: Task, snapshot: Snapshot, params: Params): Promise<CarryMaps> {

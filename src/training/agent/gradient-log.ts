@@ -1,9 +1,9 @@
-// A file of one epoch's gradients, batch after batch, that is only appended to and then only read. Memory holds as much of it as
-// may be.
+// A file of one epoch's gradients, batch after batch. It is first only appended to and then only read. Memory holds as much of it as
+// it is allowed to.
 //
 //   record   4 bytes: length of the header   header, JSON   positions of changed structures, int32   values
 //
-// A structure is written where it differs from that of the record before. How far a file counts stands in a checkpoint.
+// A structure is written only if it differs from that of the record before. A checkpoint says how many bytes of the file are valid.
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
@@ -16,21 +16,21 @@ import type { Guard } from '../../files/lock.ts';
 import type { Structures } from '../../optimizers/carry.ts';
 import type { StoredGradients } from './gradient-store.ts';
 
-/** How the numbers of a gradient are kept: as they are, or their upper 16 bits, rounded. */
+/** The precision of kept gradients: float32 as they are, or rounded to their upper 16 bits. */
 export type Precision = 'float32' | 'bfloat16';
 
 /** The gradients of one batch. */
 export interface LoggedGradients {
-  /** The number of the batch, which it has in every epoch. */
+  /** The number of the batch, the same in every epoch. */
   readonly batch: number;
-  /** Optimizer steps done before. */
+  /** Number of optimizer steps before this batch. */
   readonly step: number;
-  /** Of the sparse kernels. */
+  /** The structures of the sparse kernels. */
   readonly structures: Structures;
   readonly values: StoredGradients;
 }
 
-/** How far a file counts, and what it holds up to there. */
+/** The valid length of a file, and what it holds up to there. */
 export interface LogMark {
   readonly file: string;
   readonly bytes: number;
@@ -44,7 +44,7 @@ export interface Budget {
 
 export interface GradientLog {
   readonly mark: LogMark;
-  /** Appends a record, and returns its values as they come back. */
+  /** Appends a record, and returns its values as reading will return them, which is after rounding. */
   append(record: LoggedGradients): Promise<StoredGradients>;
   /** The record of a batch; null if there is none. */
   read(batch: number): Promise<LoggedGradients | null>;
@@ -60,7 +60,7 @@ interface LogOptions {
   readonly path: string;
   readonly precision: Precision;
   readonly budget: Budget;
-  /** Asked before every write; default: none. */
+  /** A check before every write, which throws if writing is not allowed; default: none. */
   readonly guard?: Guard;
 }
 

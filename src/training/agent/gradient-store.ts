@@ -1,4 +1,4 @@
-// The gradients of one epoch's batches that a pre-pass keeps: in memory as far as they may be, in a temporary file beyond.
+// The gradients of one epoch's batches that a pre-pass keeps: in memory up to a limit, and beyond it in a temporary file.
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { writeWhole } from '../../checkpoints/files/atomic-file.ts';
 import { InputError } from '../../core/errors.ts';
@@ -8,31 +8,31 @@ import type { Guard } from '../../files/lock.ts';
 /** Gradients by parameter in plain memory, outside the backend's. */
 export type StoredGradients = Readonly<Record<string, Float32Array>>;
 
-/** The gradients of an epoch's batches, in memory as far as they may be and in a file beyond. */
+/** The gradients of an epoch's batches, in memory up to a limit and beyond it in a file. */
 export interface GradientStore {
   readonly kind: 'epoch';
-  /** Keeps those of the next batch, all of the same parameters; they are taken over. */
+  /** Keeps the gradients of the next batch, and takes them over. All batches have the same parameters. */
   add(gradients: StoredGradients): Promise<void>;
-  /** Those of a batch of the epoch; null where none were kept. */
+  /** The gradients of a batch of the epoch; null if none were kept. */
   get(batch: number): Promise<StoredGradients | null>;
-  /** Frees everything, the file too. */
+  /** Frees the memory and removes the file. */
   close(): Promise<void>;
 }
 
 export interface GradientStoreOptions {
-  /** Bytes of memory; 1 GiB if left out. */
+  /** The limit in bytes of memory; default 1 GiB. */
   readonly memory?: number;
-  /** Where the rest goes. */
+  /** The path of the file for the rest. */
   readonly file: string;
-  /** Asked before the file is made. */
+  /** A check before the file is made, which throws if writing is not allowed. */
   readonly guard?: Guard;
 }
 
 export const DEFAULT_CACHE_MEMORY = 2 ** 30;
 
 /**
- * An empty store. The file is there only while it is needed, and holds the gradients of batch after batch as they are in
- * memory, so what comes back are the very bits.
+ * An empty store. The file exists only while it is needed. It holds the gradients of one batch after another as they are in
+ * memory, so reading returns the same bits.
  *
  * @param first the batch whose gradients are added first
  */
@@ -44,7 +44,7 @@ export function gradientStore(
   let used = 0;
   let spilled = 0;
   let handle: FileHandle | null = null;
-  /** The parameters and how long each one's gradient is. */
+  /** The parameters and the length of each one's gradient. */
   let lengths: readonly (readonly [string, number])[] = [];
   return {
     kind: 'epoch',

@@ -1,5 +1,6 @@
-// The pre-pass memory: no pass and no snapshot. Each batch keeps its images, g̃ is the gradient that it gave one epoch ago, and u
-// the mean of the gradients kept of all batches (SAGA). One file holds those of the last epoch, another those of this one.
+// The pre-pass memory, which needs no pass and no snapshot. Each batch has the same images in every epoch. g̃ is the gradient that the
+// batch gave one epoch ago, and u is the mean of the kept gradients of all batches (SAGA). One file holds the gradients of the last
+// epoch, another those of this one.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -29,7 +30,7 @@ import {
 import { DEFAULT_CACHE_MEMORY, download, type StoredGradients } from './gradient-store.ts';
 import { emptyMemory, type MemoryState } from './memory-state.ts';
 
-/** The parts of a state that a mask update carries beside weights and momentum: u, and the ages of weights. */
+/** The parts of a state, beside weights and momentum, that a mask update carries over: u, and the ages of weights. */
 export function carryMemory(
   { meanGradient, grownAt, step }: Pick<TrainState, 'meanGradient' | 'grownAt' | 'step'>,
   carried: CarryMaps,
@@ -66,11 +67,11 @@ export interface GradientMemory {
 }
 
 export interface MemoryOptions {
-  /** Bytes of memory for gradients; 1 GiB if left out. Files hold all of them in any case. */
+  /** Bytes of memory for gradients; default 1 GiB. Files hold all gradients in any case. */
   readonly memory?: number;
   /** The folder of the files. */
   readonly folder: string;
-  /** Asked before every write; default: none. */
+  /** A check before every write, which throws if writing is not allowed; default: none. */
   readonly guard?: Guard;
 }
 
@@ -96,7 +97,7 @@ export function gradientMemory(
     [last, current] = [null, null];
   };
 
-  /** Puts the logs that `next` names in place of those that are open; false if one is lost. */
+  /** Opens the logs that `next` names and closes the others; returns false if one is lost. */
   async function open(next: Pick<MemoryState, 'last' | 'current'>): Promise<boolean> {
     const here = [last, current];
     const find = (wanted: LogMark | null) => here.find((log) => log !== null && isSame(log.mark, wanted)) ?? null;
@@ -172,7 +173,7 @@ export function gradientMemory(
   };
 }
 
-/** What a new epoch begins with: what was of this epoch is of the last one. */
+/** The state at the start of a new epoch: what belonged to this epoch now belongs to the last one. */
 const nextEpoch = ({ current, lossesNow }: MemoryState, batches: number): MemoryState => ({
   ...emptyMemory(),
   last: current,
@@ -233,7 +234,7 @@ async function addSums(
   return Object.fromEntries(added);
 }
 
-/** Moves c by what the last epoch showed; null where it had nothing to compare with. */
+/** Moves c by the losses and gradients of the last epoch; null if there was no epoch to compare with. */
 function adoptEstimate(task: Task, state: TrainState, memory: MemoryState): Estimate | null {
   const { bounds, coefficient: estimatedFrom } = task.agent;
   const { agentAlpha: alpha = AGENT_DEFAULTS.alpha } = task.config;

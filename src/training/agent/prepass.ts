@@ -16,22 +16,22 @@ import type { TrainState } from '../state.ts';
 import type { Task } from '../task.ts';
 import { download, type GradientStore, type GradientStoreOptions, gradientStore } from './gradient-store.ts';
 
-/** What a pre-pass finds out before an epoch's updates. */
+/** The result of a pre-pass. */
 export interface Prepass {
   /** θ̃ ← θ; owned by the caller. */
   readonly snapshot: Snapshot;
   /** u, the mean over the batches of ∇L(θ̃); owned by the caller. */
   readonly meanGradient: Tensors;
-  /** ĉ before it is bounded, or why there is none; null where the rule reads none. */
+  /** ĉ before it is bounded, or why there is none; null if the rule does not use ĉ. */
   readonly estimate: Estimate | null;
   readonly c: number;
-  /** ∇L(θ̃) of each batch of the epoch, where the pass sees the very batches; null where steps compute it. To be closed. */
+  /** ∇L(θ̃) of each batch of the epoch if the pass sees these batches; null if the steps compute it. The caller closes it. */
   readonly stored: GradientStore | null;
   readonly costs: Costs;
 }
 
 export interface PrepassOptions {
-  /** Where gradients are kept that a pre-pass keeps. */
+  /** Where a pre-pass keeps gradients. */
   readonly store: GradientStoreOptions;
   readonly watch: Stopwatch;
   readonly signal?: AbortSignal;
@@ -96,7 +96,7 @@ export async function runPrepass(task: Task, state: TrainState, options: Prepass
   };
 }
 
-/** A snapshot alone, for an epoch that is not corrected: the next one compares its losses with it. */
+/** A snapshot without a pass, for an epoch that is not corrected. The next epoch compares its losses with it. */
 export const snapshotOnly = ({ params, statistics, c }: TrainState): Prepass => ({
   snapshot: takeSnapshot(params, statistics),
   meanGradient: {},
@@ -187,7 +187,7 @@ async function prepassBatch(
   return watch.attack(() => withAdversarial(task, attack, { params, state: statistics }, epoch, drawn));
 }
 
-/** Puts what a pre-pass found in the place of what `state` had. */
+/** Replaces the snapshot, u and c of a state by those that a pre-pass found. */
 export function adoptPrepass(state: TrainState, { snapshot, meanGradient, estimate, c, costs }: Prepass): void {
   if (state.snapshot) disposeSnapshot(state.snapshot);
   disposeTensors(state.meanGradient);

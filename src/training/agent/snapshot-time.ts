@@ -1,4 +1,4 @@
-// When a snapshot is taken, and which steps are corrected by it: functions of the configuration alone, so a resume needs no state.
+// The time of a snapshot, and the steps that it corrects. Both depend on the configuration alone, so a resume needs no state for them.
 import type { Task } from '../task.ts';
 
 /**

@@ -21,7 +21,7 @@ export function variancePosition(task: Task, epoch: number): number {
 
 /**
  * The variance of the gradient over the next few batches, all at the weights as they are, without and with the
- * correction. It is a measurement beside training: no cost of the run, and nothing changes. Null where there are fewer
+ * correction. It is a measurement beside training: no cost of the run, and nothing changes. Null if there are fewer
  * than two batches.
  */
 export async function measureVariance(

@@ -12,7 +12,7 @@ import type { TrainingAttack } from '../adversary/types.ts';
 import { type Costs, NO_COSTS } from '../run/costs.ts';
 import type { Task } from '../task.ts';
 
-/** A training batch with its adversarial examples; the images themselves where nothing is attacked. */
+/** A training batch with its adversarial examples; these are the images themselves if nothing is attacked. */
 export interface TrainingBatch extends AttackedBatch {
   readonly adversarial: Tensor4D;
 }

@@ -1,3 +1,4 @@
+// Reads the extra images that the objective `rst` trains on.
 import { readSafetensors } from '../../checkpoints/safetensors/safetensors-file.ts';
 import { InputError } from '../../core/errors.ts';
 import type { Dataset, Split } from '../../data/types.ts';

@@ -1,4 +1,4 @@
-// What some settings decide about others: predicates on a configuration, and the conditions under which settings apply.
+// Predicates on a configuration, and from them the conditions under which settings apply.
 import type { NormName } from '../../../attacks/types.ts';
 import type { DatasetName } from '../../data/sets/datasets.ts';
 import type { Augmentation } from '../../data/types.ts';
@@ -39,9 +39,9 @@ export interface Deciding {
 /** When a setting applies. */
 export interface Condition {
   holds(config: Deciding): boolean;
-  /** The words for that: the setting applies `to` … */
+  /** The condition in words, after "the setting applies to". */
   readonly to: string;
-  /** The settings that decide. */
+  /** The settings on which the condition depends. */
   readonly by: readonly (keyof Deciding)[];
 }
 

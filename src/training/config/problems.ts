@@ -1,3 +1,4 @@
+// The rules between settings, and the messages about wrong ones.
 import type { z } from 'zod';
 import { norms } from '../../../attacks/norms/index.ts';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
@@ -15,10 +16,10 @@ import {
   type TrainOptions,
 } from './settings.ts';
 
-/** What people call a setting: in a file `batchSize`, on the command line `--batch-size`. */
+/** The name of a setting in messages: `batchSize` in a file, `--batch-size` on the command line. */
 export type NameOf = (setting: Setting) => string;
 
-/** What is wrong between settings that are each in range. */
+/** What is wrong with a combination of settings, each of which is in range. */
 export function contradictions(given: TrainOptions, config: TrainConfig, name: NameOf): string[] {
   const problems: string[] = [];
   const sparseAtZero = given.sparsity === 0 && given.method !== undefined && given.method !== 'dense';
@@ -26,17 +27,16 @@ export function contradictions(given: TrainOptions, config: TrainConfig, name: N
     if (given[key] === undefined || applies === undefined || applies.holds(config)) continue;
     const { to, by } = applies;
     if (sparseAtZero && applies.holds({ ...config, method: given.method as TrainConfig['method'] })) continue;
-    const here = by
-      .flatMap((on) => (config[on] === undefined ? [] : [`${name(on)} is ${show(config[on])}`]))
-      .join(', ');
+    const deciding = by.filter((on) => config[on] !== undefined);
+    const got = deciding.map((on) => `${name(on)} ${show(config[on])}`).join(', ');
     problems.push(
-      `${name(key)} ${show(given[key])} applies to ${to} only; here ${here}. Leave ${name(key)} out, or change that.`,
+      `${name(key)} ${show(given[key])} applies only to ${to}, got ${got}. Leave ${name(key)} out, or change ${deciding.map(name).join(' or ')}.`,
     );
   }
   return [...problems, ...RULES.flatMap((rule) => rule(given, config, name) ?? [])];
 }
 
-/** What a combination of settings breaks, with the reason; null if nothing. */
+/** A rule between settings: returns a message if it is broken, else null. */
 type Rule = (given: TrainOptions, config: TrainConfig, name: NameOf) => string | null;
 
 const RULES: readonly Rule[] = [
@@ -44,19 +44,19 @@ const RULES: readonly Rule[] = [
     isModel(model) ? null : `${name('model')} must name a network, got ${show(model)}.${modelHint(model)}`,
   (_given, { method, sparsity }, name) =>
     method === 'dense' && sparsity > 0
-      ? `${name('sparsity')} ${sparsity} needs a sparse method (such as rigl); ${name('method')} dense came. Choose one, or leave ${name('method')} out for rigl.`
+      ? `${name('sparsity')} ${sparsity} needs a sparse method, such as rigl, got ${name('method')} dense. Choose a sparse method, or leave ${name('method')} out to get rigl.`
       : null,
   ({ method, sparsity, layerSparsities }, _config, name) =>
     method !== undefined && method !== 'dense' && sparsity === undefined && layerSparsities === undefined
-      ? `${name('method')} ${method} needs a sparsity, such as ${name('sparsity')} 0.9; none came.`
+      ? `${name('method')} ${method} needs a sparsity, such as ${name('sparsity')} 0.9, got none.`
       : null,
   (_given, { distribution, layerSparsities }, name) =>
     distribution === 'per-layer' && layerSparsities === undefined
-      ? `${name('distribution')} per-layer needs the sparsities of some kernels, such as ${name('layerSparsities')} conv1.kernel=0.5; none came.`
+      ? `${name('distribution')} per-layer needs a sparsity for at least one kernel, such as ${name('layerSparsities')} conv1.kernel=0.5, got none.`
       : null,
   ({ mean, std }, _config, name) =>
     mean?.length !== std?.length
-      ? `${name('mean')} and ${name('std')} come together, a number for each channel; ${mean ? `${name('mean')} ${show(mean)}` : `no ${name('mean')}`} and ${std ? `${name('std')} ${show(std)}` : `no ${name('std')}`} came.`
+      ? `${name('mean')} and ${name('std')} must be given together, with one number for each channel, got ${mean ? `${name('mean')} ${show(mean)}` : `no ${name('mean')}`} and ${std ? `${name('std')} ${show(std)}` : `no ${name('std')}`}.`
       : null,
   (_given, { method, distribution }, name) =>
     distribution === 'global' && methods[method].givenWeights === undefined
@@ -95,15 +95,15 @@ const RULES: readonly Rule[] = [
       : null,
   (_given, { agentPrepass, optimizer }, name) =>
     agentPrepass === 'published-bsr' && optimizer !== 'agent'
-      ? `${name('agentPrepass')} published-bsr differs from published in the coefficient c of the optimizer agent alone; ${name('optimizer')} ${optimizer} came. Use ${name('agentPrepass')} published.`
+      ? `${name('agentPrepass')} published-bsr computes the coefficient c of the optimizer agent differently and needs that optimizer, got ${name('optimizer')} ${optimizer}. Use ${name('agentPrepass')} published.`
       : null,
   (_given, config, name) =>
     remembers(config) && !config.fixedBatches
-      ? `${name('agentPrepass')} memory remembers the gradient of each batch for an epoch, so batches must keep their images; got ${name('fixedBatches')} false. Leave ${name('fixedBatches')} out.`
+      ? `${name('agentPrepass')} memory remembers the gradient of each batch for an epoch, so batches must keep their images, got ${name('fixedBatches')} false. Leave ${name('fixedBatches')} out.`
       : null,
   (_given, { agentSnapshotDelay = 0, updateInterval }, name) =>
     updateInterval !== undefined && agentSnapshotDelay > 0 && agentSnapshotDelay >= updateInterval
-      ? `${name('agentSnapshotDelay')} must be below ${name('updateInterval')}, or no snapshot fits between two mask updates; got ${agentSnapshotDelay} and ${updateInterval}.`
+      ? `${name('agentSnapshotDelay')} must be below ${name('updateInterval')}, or no snapshot fits between two mask updates, got ${agentSnapshotDelay} and ${updateInterval}.`
       : null,
   (_given, { epsilon, dataset, norm }, name) =>
     Number.isNaN(epsilon)
@@ -119,17 +119,17 @@ const RULES: readonly Rule[] = [
       : null,
   (_given, { milestones }, name) =>
     milestones?.some((epoch, i) => i > 0 && epoch <= milestones[i - 1])
-      ? `${name('milestones')} must ascend, as 50,75 do; ${milestones.join(',')} came.`
+      ? `${name('milestones')} must be in ascending order, such as 50,75, got ${milestones.join(',')}.`
       : null,
   (_given, { milestones, epochs }, name) =>
     milestones?.some((epoch) => epoch >= epochs && epoch > 1)
       ? `${name('milestones')} ${milestones.join(',')} ${milestones.length === 1 ? 'does' : 'do'} not all come before the end of the ${epochs} epochs of the run, and behind it no learning rate falls; give smaller ones, or more ${name('epochs')}.`
       : null,
   (_given, { nesterov, momentum }, name) =>
-    nesterov && momentum === 0 ? `${name('nesterov')} needs a momentum above 0; ${name('momentum')} 0 came.` : null,
+    nesterov && momentum === 0 ? `${name('nesterov')} needs ${name('momentum')} above 0, got 0.` : null,
 ];
 
-/** A zod issue in words: the setting, what came, what is allowed. */
+/** A zod issue in words: the setting, what is allowed and what it got. */
 export function explain(issue: z.core.$ZodIssue, input: unknown, name: NameOf): string {
   if (issue.code === 'unrecognized_keys' && issue.path.length === 0) {
     return issue.keys
@@ -139,7 +139,7 @@ export function explain(issue: z.core.$ZodIssue, input: unknown, name: NameOf): 
       })
       .join('\n');
   }
-  if (issue.path.length === 0) return `A configuration is a record of settings; ${show(input)} came.`;
+  if (issue.path.length === 0) return `A configuration must be a record of settings, got ${show(input)}.`;
   const [key, ...inside] = issue.path.map(String);
   const value = inside.reduce<unknown>(
     (record, part) => (record as Record<string, unknown>)?.[part],
@@ -149,7 +149,7 @@ export function explain(issue: z.core.$ZodIssue, input: unknown, name: NameOf): 
     return `This version of Equipoise reads configurations of version ${CONFIG_VERSION}, got ${show(value)}. Use the version of Equipoise that wrote it, or train anew.`;
   }
   const where = [name(key as Setting), ...inside].join(' ');
-  return `${where} must be ${allowed(issue)}; ${show(value)} came.${hint(key, value, issue)}`;
+  return `${where} must be ${allowed(issue)}, got ${show(value)}.${hint(key, value, issue)}`;
 }
 
 function allowed(issue: z.core.$ZodIssue): string {
@@ -184,7 +184,7 @@ function hint(key: string, value: unknown, issue: z.core.$ZodIssue): string {
   return '';
 }
 
-/** Longest value that a message repeats whole. */
+/** The length of the longest value that a message shows whole. */
 const LONGEST_SHOWN = 200;
 
 /** A value in a message as a flag takes it; only the beginning of a file's SHA-256 and of a very long text. */

@@ -1,3 +1,4 @@
+// The table of recipes: the schedules of papers as settings.
 import { type DatasetName, datasets } from '../../data/sets/datasets.ts';
 
 import type { NetworkName } from '../../models/models.ts';
@@ -33,7 +34,7 @@ const HALF_AND_THREE_QUARTERS = { schedule: 'multi-step', decayFactor: 0.1 } as 
 /** What a network does to pixels first. */
 type Normalization = Required<Pick<TrainOptions, 'mean' | 'std'>>;
 
-/** Of the training images of CIFAR-100, as torchvision's examples give them. */
+/** Mean and deviation of CIFAR-100's training images, as torchvision's examples give them. */
 const CIFAR100: Normalization = {
   mean: [0.5070751592371323, 0.48654887331495095, 0.4409178433670343],
   std: [0.2673342858792401, 0.2564384629170883, 0.27615047132568404],
@@ -182,7 +183,7 @@ export function settingsOfRecipe(name: RecipeName, given: TrainOptions): TrainOp
   };
 }
 
-/** Whether a data set has the images that the networks of the papers are made for. */
+/** True if a data set has the images that the networks of the papers are made for. */
 function isSmallPhotos(dataset: keyof typeof datasets): boolean {
   const { source } = datasets[dataset];
   return source.kind === 'files' && source.imageShape.join() === '32,32,3';

@@ -15,14 +15,14 @@ export const addCosts = (a: Costs, b: Costs): Costs => ({
   flops: a.flops + b.flops,
 });
 
-/** Of `images` passed forward only; each pass takes `flops` an image. */
+/** The cost of passing `images` forward only; each image takes `flops`. */
 export const forwardCosts = (images: number, flops: number): Costs => ({
   ...NO_COSTS,
   forwardPasses: images,
   flops: images * flops,
 });
 
-/** Of the weight gradient of `images`: forward, gradients of the activations, gradients of the weights. */
+/** The cost of the weight gradient of `images`: forward, gradients of the activations, gradients of the weights. */
 export const gradientCosts = (images: number, flops: number): Costs => ({
   forwardPasses: images,
   inputGradients: images,
@@ -30,7 +30,7 @@ export const gradientCosts = (images: number, flops: number): Costs => ({
   flops: 3 * images * flops,
 });
 
-/** Of an attack's forward passes and input gradients. */
+/** The cost of an attack's forward passes and input gradients. */
 export const attackCosts = (
   { forwardPasses, inputGradients }: Pick<Costs, 'forwardPasses' | 'inputGradients'>,
   flops: number,

@@ -9,7 +9,7 @@ const PASSING: ReadonlySet<TrainEvent['kind']> = new Set(['prepass', 'validation
 /** About how many steps of an epoch are kept. */
 const STEPS_KEPT = 20;
 
-/** Whether an event becomes a line. Which steps do follows from their numbers alone, so that a resumed run keeps the same. */
+/** True if an event becomes a line. Which steps do follows from their numbers alone, so that a resumed run keeps the same. */
 const isKept = (event: TrainEvent): boolean =>
   event.kind === 'step'
     ? event.batch === event.batches || event.batch % Math.ceil(event.batches / STEPS_KEPT) === 0

@@ -1,3 +1,4 @@
+// The SHA-256 of files that a configuration names by their content.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
@@ -21,7 +22,7 @@ export async function sha256OfFile(path: string): Promise<string> {
 /**
  * The file that a configuration names by its content.
  *
- * @param path what was given; absent where the user has named none
+ * @param path what was given; absent if the user has named none
  * @param what it is, and `option` that names it, for messages
  * @throws InputError if none is given, or one of another content
  */

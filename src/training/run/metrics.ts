@@ -18,10 +18,10 @@ export const METRIC_COLUMNS = [
   /** Mean cross-entropy of the validation images, clean and attacked. */
   'validation_loss',
   'validation_robust_loss',
-  /** On up to 256 of the training images, as many of each class, not augmented. */
+  /** Accuracies on up to 256 training images, equally many of each class, not augmented. */
   'train_clean_accuracy',
   'train_robust_accuracy',
-  /** On the held-out images; robust: right when clean and under PGD-10. */
+  /** Accuracies on the held-out images. An image is robust if it is right clean and under PGD-10. */
   'validation_clean_accuracy',
   'validation_robust_accuracy',
   /** The validation accuracies of the averaged weights; empty without `ema`. */
@@ -58,7 +58,7 @@ export const METRIC_COLUMNS = [
 
 export type MetricColumn = (typeof METRIC_COLUMNS)[number];
 
-/** One epoch's figures; null is what does not apply. */
+/** The figures of one epoch; null for a column that does not apply. */
 export type MetricRow = { readonly [Column in MetricColumn]: number | null };
 
 export const METRICS_HEADER = stringify([[...METRIC_COLUMNS]]);

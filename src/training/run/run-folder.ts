@@ -72,12 +72,12 @@ export async function readRunConfig(path: string): Promise<TrainConfig | null> {
   const file = runFolder(path).config;
   const text = await readIfThere(file).catch((error) => {
     if (!isBelowFile(error.cause)) throw error;
-    throw new InputError(`${path} is a file, or lies below one, and a run is a folder. Name another.`);
+    throw new InputError(`${path} is a file, or lies below one, but a run is a folder. Choose another path.`);
   });
   if (text === null) return null;
   const record = parseJson(text);
   if (record === undefined) {
-    throw new UsageError(`${file} is no JSON; expected the configuration of a run. Name another folder.`);
+    throw new UsageError(`${file} is not valid JSON; expected the configuration of a run. Choose another folder.`);
   }
   try {
     return readConfig(record);
@@ -89,7 +89,7 @@ export async function readRunConfig(path: string): Promise<TrainConfig | null> {
 /**
  * Looks at the folder that a run is to go to, and changes nothing.
  *
- * @returns whether there is a checkpoint to go on from; a run stopped before its first one starts again
+ * @returns true if there is a checkpoint to go on from; a run stopped before its first one starts again
  * @throws UsageError if the folder holds a run and none is resumed, or one of other training
  */
 export async function inspectRunFolder(
@@ -101,7 +101,7 @@ export async function inspectRunFolder(
   if (existing === null) return { checkpointed: false };
   if (!resume) {
     throw new UsageError(
-      `${folder.path} holds a run already. Go on with it by --resume, or choose another folder with --out.`,
+      `${folder.path} holds a run already. Continue it with --resume, or choose another folder with --out.`,
     );
   }
   checkSame(folder, changesBetween(existing, config, nameOf));
@@ -190,7 +190,7 @@ export interface Position {
 const AFTER_CHECKPOINT: ReadonlySet<string> = new Set(['guard', 'collapse', 'epoch']);
 
 /**
- * Whether an event happened before the checkpoint at `position` was written. The end of a run happens again.
+ * True if an event happened before the checkpoint at `position` was written. The end of a run happens again.
  *
  * @param collapses how often the run had gone back before the event
  */
@@ -206,11 +206,11 @@ function happenedBefore({ kind, epoch = 0, step = 0 }: EventLine, collapses: num
 export interface CutBack {
   /** The seconds that training had taken by then, as the last event that knows says. */
   readonly times: Times;
-  /** What is missing from the files, for people. */
+  /** Warnings about what is missing from the files. */
   readonly warnings: readonly string[];
 }
 
-/** Cuts metrics.csv and events.jsonl back to a checkpoint: what came after it happens again. */
+/** Cuts metrics.csv and events.jsonl back to a checkpoint. What followed it happens again. */
 export async function cutBack(folder: RunFolder, position: Position, guard: Guard): Promise<CutBack> {
   const lost = await cutMetrics(folder, position.epoch, guard);
   let collapses = 0;
@@ -242,7 +242,7 @@ export async function cutMetrics({ metrics }: RunFolder, epochs: number, guard: 
 }
 
 /**
- * Whether the last event of a run is its end. It follows the last checkpoint, so a process that was killed between the
+ * True if the last event of a run is its end. It follows the last checkpoint, so a process that was killed between the
  * two leaves a complete run without it.
  */
 export async function hasEndEvent(folder: RunFolder): Promise<boolean> {

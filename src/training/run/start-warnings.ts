@@ -1,8 +1,9 @@
+// Warnings at the start of a run about settings that are allowed but work badly together.
 import { updatesAfter } from '../../sparsity/schedules.ts';
 import { isAdversarial } from '../config/conditions.ts';
 import type { Task } from '../task.ts';
 
-/** What is allowed but hardly meant, told when a run starts. */
+/** Warnings at the start of a run about settings that are allowed but probably not intended. */
 export const startWarnings = (task: Task): string[] =>
   [noImagesHeldOut, masksNeverChange, snapshotsBehindUpdates, pulledToCleanTraining]
     .map((warning) => warning(task))
@@ -10,14 +11,14 @@ export const startWarnings = (task: Task): string[] =>
 
 function noImagesHeldOut({ indices: { train, validation } }: Task): string | null {
   if (validation.length > 0) return null;
-  return `No images are held out of ${train.length}, so nothing tells which epoch is best: best.safetensors is the last one. From 10 training images on (--train-limit) one in 20 is held out.`;
+  return `No images are held out of ${train.length}, so best.safetensors is the last epoch: without held-out images no epoch can be called the best. Train on at least 10 images (--train-limit) to hold out one in 20.`;
 }
 
 function masksNeverChange({ sparsifier, config, totalSteps }: Task): string | null {
   if (sparsifier === null || updatesAfter(sparsifier, { step: 0, totalSteps })) return null;
   const { updateInterval = 1, updateBegin = 0 } = config;
   const first = updateInterval * Math.max(1, Math.ceil((updateBegin * totalSteps) / updateInterval));
-  return `The masks never change: the first update would come after step ${first}, and updates end in a run of ${totalSteps} steps before. Set a shorter updateInterval (--update-interval), or use method static.`;
+  return `The masks never change: the first update would follow step ${first}, but in a run of ${totalSteps} steps the updates end before that. Set a shorter updateInterval (--update-interval), or use method static.`;
 }
 
 /**
@@ -41,11 +42,11 @@ function snapshotsBehindUpdates({
   }
   if (epochs.length === 0) return null;
   const when = epochs.length === 1 ? `epoch ${epochs[0]}` : `${epochs.length} epochs, the first is epoch ${epochs[0]},`;
-  return `The snapshot of ${when} is taken right behind a mask update. A channel that was empty and just grew is all zeros there; batch norm makes its gradient huge, and every correction of the epoch carries it. Choose an updateInterval (--update-interval) that has no factor in common with the ${batchesPerEpoch} steps of an epoch; now it is ${config.updateInterval}. Or take agentVariant stable (--agent-variant stable), whose snapshots wait.`;
+  return `The snapshot of ${when} is taken right after a mask update. A channel that was empty and has just grown is all zeros in it. Batch norm makes the gradient of such a channel huge, and every correction of the epoch contains it. Choose an updateInterval (--update-interval) that has no factor in common with the ${batchesPerEpoch} steps of an epoch; it is ${config.updateInterval}. Or use agentVariant stable (--agent-variant stable), whose snapshots wait.`;
 }
 
-/** Under attack the g̃ of a step is of adversarial examples, and a u of clean ones is not its mean. */
+/** A warning if the pre-pass sees clean images in adversarial training: u is then not the mean of the steps' g̃. */
 function pulledToCleanTraining({ rule, prepass, config }: Task): string | null {
   if (!rule.corrects || rule.adaptive || prepass.examples !== 'clean' || !isAdversarial(config)) return null;
-  return `The pre-pass ${config.agentPrepass} sees clean images, and ${config.optimizer} adds all or most of u − g̃ at every step, g̃ being of adversarial examples: training is pulled towards that on clean images, and ends far less robust. Take agentPrepass matched (--agent-prepass matched), the default here.`;
+  return `The pre-pass ${config.agentPrepass} sees clean images, while g̃ is the gradient of adversarial examples. ${config.optimizer} adds all or most of u − g̃ at every step, so training is pulled towards training on clean images and ends far less robust. Use agentPrepass matched (--agent-prepass matched), the default here.`;
 }

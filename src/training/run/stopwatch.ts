@@ -1,8 +1,10 @@
-/** Seconds of training, kept apart from everything that a checkpoint holds. */
+// Measures the seconds of training and of its attacks. They are never part of what a checkpoint's bits depend on.
+
+/** Seconds of training. */
 export interface Times {
-  /** From the start of the run. */
+  /** Seconds from the start of the run. */
   readonly seconds: number;
-  /** Of this epoch. */
+  /** Seconds of this epoch. */
   readonly epochSeconds: number;
   readonly attackSeconds: number;
 }

@@ -1,3 +1,4 @@
+// Measures clean and robust accuracy during training, on held-out and on training images.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Classifier } from '../../../attacks/types.ts';
@@ -10,7 +11,7 @@ import type { TrainedNetwork } from '../state.ts';
 import type { Task } from '../task.ts';
 import { checkLosses } from './divergence.ts';
 
-/** Clean and robust accuracy of some images of the training split; robust: right when clean and under PGD-10. */
+/** Clean and robust accuracy on images of the training split. An image is robust if it is right clean and under PGD-10. */
 export interface Measured {
   readonly loss: number;
   readonly robustLoss: number;
@@ -54,7 +55,7 @@ export async function measureAccuracy(
   for (const batch of batchesOf(indices, BATCH_SIZE)) {
     const clean = await judgeClean(batch);
     checkLosses(task, network, clean.losses);
-    // The attack would leave alone what is misclassified already.
+    // Images that are misclassified already are not attacked.
     const robust = await judgeAttacked(batch.filter((_, i) => clean.right[i]));
     let attacked = 0;
     for (const [i, right] of clean.right.entries()) {
@@ -105,7 +106,7 @@ export async function measureAccuracy(
   }
 }
 
-/** For each of some images its cross-entropy and whether it is classified right. */
+/** The cross-entropy of each image, and whether it is classified right. */
 interface Judged {
   readonly losses: Float32Array;
   readonly right: readonly boolean[];

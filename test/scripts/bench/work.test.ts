@@ -86,7 +86,7 @@ describe('counting the work of kernels', () => {
       images.dispose();
     }
     // Two of eight rows meet two rows of the kernel, the others three; columns of zeros are computed.
-    expect(flops.get('convolveDense')).to.equal(2 * 4 * 8 * (2 * 2 + 6 * 3) * 3 * 2 * 2);
+    expect(flops.get('convolveFull')).to.equal(2 * 4 * 8 * (2 * 2 + 6 * 3) * 3 * 2 * 2);
     expect(flops.get('convolveWinograd')).to.equal(2 * 4 * 16 * 16 * 32 * 32);
   });
 

@@ -18,7 +18,7 @@ const GROUP = 6;
 const FEW = 3;
 
 @unmanaged
-class ConvolveDense extends ChannelSums {
+class ConvolveFull extends ChannelSums {
   x: usize;
   xTask: i32;
   xBlock: i32;
@@ -53,7 +53,7 @@ class ConvolveDense extends ChannelSums {
   groupMajor: i32;
 }
 
-export function convolveDense(task: i32, args: ConvolveDense): void {
+export function convolveFull(task: i32, args: ConvolveFull): void {
   const groups = groupsOf(args);
   zero(part(args.y, args.yTask, task) - args.pad, args.pad);
   if (args.groupMajor) {
@@ -65,19 +65,19 @@ export function convolveDense(task: i32, args: ConvolveDense): void {
 
 // @ts-ignore: decorator
 @inline
-function widthOf(args: ConvolveDense): i32 {
+function widthOf(args: ConvolveFull): i32 {
   return args.channels / args.planes > FEW ? GROUP : FEW;
 }
 
 // @ts-ignore: decorator
 @inline
-function groupsOf(args: ConvolveDense): i32 {
+function groupsOf(args: ConvolveFull): i32 {
   const width = widthOf(args);
   return (args.channels / args.planes + width - 1) / width;
 }
 
 /** Some groups of each plane's channels. The last ones complete a row: its padding and its channels' sums follow. */
-function convolveGroups(args: ConvolveDense, task: i32, firstGroup: i32, endGroup: i32): void {
+function convolveGroups(args: ConvolveFull, task: i32, firstGroup: i32, endGroup: i32): void {
   const width = widthOf(args), groups = groupsOf(args), perPlane = args.channels / args.planes, tiles = args.tiles;
   const panel = <usize>(args.depth * width) << 2;
   const x = part(args.x, args.xTask, task), y = part(args.y, args.yTask, task);
@@ -119,7 +119,7 @@ function plus(v: v128, p: usize): v128 {
 /** The epilogue of two vectors of a channel, whose signs are a byte. */
 // @ts-ignore: decorator
 @inline
-function finish(args: ConvolveDense, v0: v128, v1: v128, y: usize, bits: usize): void {
+function finish(args: ConvolveFull, v0: v128, v1: v128, y: usize, bits: usize): void {
   const epilogue = args.epilogue;
   if (epilogue == 1) {
     if (args.bits) store<u8>(bits, keptLanes(v0) | (keptLanes(v1) << 4));
@@ -137,7 +137,7 @@ function finish(args: ConvolveDense, v0: v128, v1: v128, y: usize, bits: usize):
 
 /** A row of up to six channels, two vectors, a and b, at a time. `add`: from y to what is added, where something is. */
 function wideRow(
-  args: ConvolveDense, x: usize, from: usize, end: usize, weights: usize, y: usize, channel: i32, last: i32, add: usize,
+  args: ConvolveFull, x: usize, from: usize, end: usize, weights: usize, y: usize, channel: i32, last: i32, add: usize,
   bits: usize,
 ): void {
   const n1 = min(1, last), n2 = min(2, last), n3 = min(3, last), n4 = min(4, last), n5 = min(5, last);
@@ -180,7 +180,7 @@ function wideRow(
 
 /** A row of up to three channels, two vectors, a and b, at a time; sums of every second k apart, so that there are enough. */
 function narrowRow(
-  args: ConvolveDense, x: usize, from: usize, end: usize, weights: usize, y: usize, channel: i32, last: i32, add: usize,
+  args: ConvolveFull, x: usize, from: usize, end: usize, weights: usize, y: usize, channel: i32, last: i32, add: usize,
   bits: usize,
 ): void {
   const n1 = min(1, last), n2 = min(2, last);

@@ -14,7 +14,7 @@ import { multiplyAdd, part, sumLanes } from '../shared/common';
 const GROUP = 6;
 
 @unmanaged
-class WeightGradientDense {
+class WeightGradientFull {
   x: usize;
   xTask: i32;
   xBlock: i32;
@@ -42,7 +42,7 @@ class WeightGradientDense {
   partials: usize;
 }
 
-export function weightGradientDense(task: i32, args: WeightGradientDense): void {
+export function weightGradientFull(task: i32, args: WeightGradientFull): void {
   const imageGroup = task / args.ranges, range = task % args.ranges;
   const groups = (args.outputs + GROUP - 1) / GROUP;
   const firstGroup = range * groups / args.ranges, endGroup = (range + 1) * groups / args.ranges;
@@ -62,7 +62,7 @@ export function weightGradientDense(task: i32, args: WeightGradientDense): void 
 
 /** All k of up to six output channels. Two values of k belong to one row of the kernel, or the second is the first again. */
 function chunk(
-  args: WeightGradientDense, x: usize, d: usize, block: i32, endBlock: i32, h: i32, endRow: i32, group: i32, groups: i32,
+  args: WeightGradientFull, x: usize, d: usize, block: i32, endBlock: i32, h: i32, endRow: i32, group: i32, groups: i32,
   partials: usize,
 ): void {
   const isFirst = block == 0 && h == 0, width = <usize>(groups * GROUP) << 2, matrixRow = args.outputs << 2;
@@ -79,7 +79,7 @@ function chunk(
 
 /** `sums1`: 0 where there is no second k. Channels after the last one are computed like it; their sums are in no column of y. */
 function tile(
-  args: WeightGradientDense, x: usize, d: usize, block: i32, endBlock: i32, firstRow: i32, endRow: i32, k: i32, second: i32,
+  args: WeightGradientFull, x: usize, d: usize, block: i32, endBlock: i32, firstRow: i32, endRow: i32, k: i32, second: i32,
   last: i32, sums0: usize, sums1: usize, isFirst: bool,
 ): void {
   const step = args.dChannel, offset0 = load<i32>(args.offsets + (<usize>k << 2));

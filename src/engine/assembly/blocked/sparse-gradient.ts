@@ -22,7 +22,7 @@ const STEP = WIDE ? 64 : 32;
 /** Rows and tiles of a band at most. */
 const BAND_ROWS = 4;
 const BAND_TILES = 4;
-/** Of more ranges than these, each reads a small part of x, which is not worth touching in order. */
+/** With more ranges than these, each reads only a small part of x, which is not worth touching in order. */
 const TOUCHING_RANGES = 2;
 
 @unmanaged

@@ -1,4 +1,4 @@
-// Dense convolution of plain tensors; forward, input gradient and matrix products. An output pixel is a row of a matrix
+// Convolution of plain tensors; forward, input gradient and matrix products. An output pixel is a row of a matrix
 // product: its window, channel by channel, times the weights. Pieces, regions and runs are those of regions.ts.
 //
 //   b        [panel][k][16 columns], the last panel perhaps of 8; k: [row of the kernel][column][input channel]
@@ -65,7 +65,7 @@ function packAcross(b: usize, from: usize, columnStep: i32, columns: i32, width:
 }
 
 @unmanaged
-class DenseConvolve {
+class ConvolvePlain {
   x: usize;
   xImage: i32;
   y: usize;
@@ -82,7 +82,7 @@ class DenseConvolve {
   panelGroups: i32;
 }
 
-export function denseConvolve(task: i32, args: DenseConvolve): void {
+export function convolvePlain(task: i32, args: ConvolvePlain): void {
   const piece = changetype<Piece>(args.pieces + (task / args.panelGroups) * offsetof<Piece>());
   const region = changetype<Region>(args.regions + piece.region * offsetof<Region>());
   const panels = (args.columns + WIDE - 1) / WIDE, group = task % args.panelGroups;
@@ -98,15 +98,15 @@ export function denseConvolve(task: i32, args: DenseConvolve): void {
       const x = args.x + piece.firstImage * args.xImage + h * region.xRow;
       const y = args.y + piece.firstImage * args.yImage + region.y + h * region.yRow + ((panel * WIDE) << 2);
       for (let other = 0; other < others; other++) {
-        denseRow(args, region, panel, lanes, x + other * xOther, xLane, y + other * yOther, yLane);
+        plainRow(args, region, panel, lanes, x + other * xOther, xLane, y + other * yOther, yLane);
       }
     }
   }
 }
 
 /** One panel's columns of a row of outputs, two at a time. */
-function denseRow(
-  args: DenseConvolve, region: Region, panel: i32, lanes: i32, x: usize, xLane: i32, y: usize, yLane: i32,
+function plainRow(
+  args: ConvolvePlain, region: Region, panel: i32, lanes: i32, x: usize, xLane: i32, y: usize, yLane: i32,
 ): void {
   const b = args.b + ((<usize>panel * args.depth * WIDE) << 2), bias = args.bias + ((panel * WIDE) << 2);
   const columns = min(WIDE, args.columns - panel * WIDE), relu = args.relu != 0;

@@ -1,4 +1,4 @@
-// Gradient of a dense convolution's weights: for each place of the window the product of inputs and output gradients over
+// Gradient of the weights of a convolution of plain tensors: for each place of the window the product of inputs and output gradients over
 // all outputs; with windows of one pixel, a matrix product with its first side transposed.
 //
 // A task is (group of images, range of input channels). It goes through its images some positions (about a hundred) at a
@@ -17,7 +17,7 @@ import { copyFew, LANES, NARROW, narrowTile, packRow, WIDE, wideTile } from '../
 const QUAD = 4;
 
 @unmanaged
-class DenseFilterGradient {
+class FilterGradientPlain {
   x: usize;
   xImage: i32;
   /** from the input of one output row, and column, to that of the next; from one row, and pixel, of the input */
@@ -48,7 +48,7 @@ class DenseFilterGradient {
   width: i32;
 }
 
-export function denseFilterGradient(task: i32, args: DenseFilterGradient): void {
+export function filterGradientPlain(task: i32, args: FilterGradientPlain): void {
   const group = task / args.ranges, range = task % args.ranges, quads = (args.inputs + QUAD - 1) / QUAD;
   const firstChannel = range * quads / args.ranges * QUAD;
   const endChannel = min(args.inputs, (range + 1) * quads / args.ranges * QUAD);
@@ -81,7 +81,7 @@ export function denseFilterGradient(task: i32, args: DenseFilterGradient): void 
 }
 
 /** The output gradients of some rows of some images as panels. */
-function packGradients(args: DenseFilterGradient, b: usize, image: i32, images: i32, h: i32, endRow: i32): void {
+function packGradients(args: FilterGradientPlain, b: usize, image: i32, images: i32, h: i32, endRow: i32): void {
   const pixel = args.outputs << 2, row = args.columns * pixel, step = args.rows * row;
   for (let column = 0; column < args.outputs; column += WIDE) {
     const columns = min(WIDE, args.outputs - column);
@@ -95,7 +95,7 @@ function packGradients(args: DenseFilterGradient, b: usize, image: i32, images: 
 }
 
 /** Runs of the positions for which a place of the window lies in the image; returns their end. */
-function window(args: DenseFilterGradient, tap: i32, runs: usize, images: i32, h: i32, endRow: i32): usize {
+function window(args: FilterGradientPlain, tap: i32, runs: usize, images: i32, h: i32, endRow: i32): usize {
   const columnPlace = args.columnPlaces + 12 * (tap % args.kernelColumns);
   const rowPlace = args.rowPlaces + 12 * (tap / args.kernelColumns);
   const first = firstOutput(columnPlace, 0), end = endOutput(columnPlace, args.columns);
@@ -112,7 +112,7 @@ function window(args: DenseFilterGradient, tap: i32, runs: usize, images: i32, h
 
 /** Four channels of the inputs at a place of the window, in the order of the runs. */
 function packInputs(
-  args: DenseFilterGradient, a: usize, tap: i32, image: i32, images: i32, h: i32, endRow: i32, channel: i32, channels: i32,
+  args: FilterGradientPlain, a: usize, tap: i32, image: i32, images: i32, h: i32, endRow: i32, channel: i32, channels: i32,
 ): void {
   const columnPlace = args.columnPlaces + 12 * (tap % args.kernelColumns);
   const rowPlace = args.rowPlaces + 12 * (tap / args.kernelColumns);
@@ -134,7 +134,7 @@ function packInputs(
 
 /** Adds the products of up to four channels to their rows of the partial sums. */
 function multiply(
-  args: DenseFilterGradient, a: usize, channels: i32, b: usize, positions: i32, runs: usize, end: usize, y: usize,
+  args: FilterGradientPlain, a: usize, channels: i32, b: usize, positions: i32, runs: usize, end: usize, y: usize,
 ): void {
   const row = args.width << 2, aStep = QUAD << 2;
   for (let column = 0; column < args.width; column += WIDE, b += (positions * WIDE) << 2) {

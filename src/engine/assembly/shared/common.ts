@@ -1,4 +1,4 @@
-// What all kernels share.
+// Functions and addresses that all kernels share.
 
 /** This thread's number; 0 is the main thread. Set once by the host. */
 export let thread: i32 = 0;
@@ -98,7 +98,7 @@ export function keptLanes(v: v128): i32 {
   return i32x4.bitmask(f32x4.le(v, f32x4.splat(0))) ^ 15;
 }
 
-/** The same for 8 vectors; lane 0 of the first is bit 0. */
+/** The signs of 8 vectors as bits; lane 0 of the first is bit 0. */
 // @ts-ignore: decorator
 @inline
 export function signBits(v0: v128, v1: v128, v2: v128, v3: v128, v4: v128, v5: v128, v6: v128, v7: v128): u32 {

@@ -33,7 +33,7 @@ class Copy {
  */
 export function copy(task: i32, args: Copy): void {
   const log = args.size, width = args.size5, stride = args.x5, placed = args.placed != 0;
-  const loose = placed ? args.y : args.x, dense = placed ? args.x : args.y;
+  const loose = placed ? args.y : args.x, packed = placed ? args.x : args.y;
   let index = <u32>task * args.chunk;
   const end = min(index + args.chunk, args.length);
   while (index < end) {
@@ -46,7 +46,7 @@ export function copy(task: i32, args: Copy): void {
       offset += (rest - outer * load<u32>(size)) * load<u32>(size, 24);
       rest = outer;
     }
-    const there = loose + (<usize>offset << log), here = dense + (<usize>index << log);
+    const there = loose + (<usize>offset << log), here = packed + (<usize>index << log);
     const x = placed ? here : there, y = placed ? there : here;
     if (stride == 1) memory.copy(y, x, <usize>count << log);
     else copyApart(y, placed ? stride : 1, x, placed ? 1 : stride, count, log);

@@ -135,7 +135,7 @@ function scalar<Op>(a: f64, b: f64): f64 {
   return f64x2.extract_lane(changetype<Op>(0).vector(f64x2.splat(a), f64x2.splat(b)), 0);
 }
 
-/** Of `count` neighbours. */
+/** The reduction of `count` neighbouring values. */
 function overRow<Op, Type>(x: usize, count: u32): f64 {
   const op = changetype<Op>(0), type = changetype<Type>(0), size = type.size();
   const end = x + (<usize>count << size), bulk = x + (<usize>(count & ~7) << size);

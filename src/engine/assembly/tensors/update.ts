@@ -54,7 +54,7 @@ function add(x: usize, y: usize, count: u32, weight: f32): void {
   for (; y < end; x += 4, y += 4) store<f32>(y, load<f32>(y) + weight * load<f32>(x));
 }
 
-/** The same of the values that the map takes from x. */
+/** Adds the values that the map takes from x, times the weight. */
 function addTaken(x: usize, map: usize, y: usize, count: u32, weight: f32, first: bool): void {
   for (const end = y + (<usize>count << 2); y < end; map += 4, y += 4) {
     const index = load<i32>(map);

@@ -1,3 +1,4 @@
+// Plans global average poolings of a network, forward and backward.
 import { poolFields } from '../../records/fields.ts';
 import type { Backward } from '../backward-pass.ts';
 import type { Forward } from '../forward-pass.ts';

@@ -1,3 +1,4 @@
+// Plans batch norms of a network, forward and backward.
 import { rowFields } from '../../records/fields.ts';
 import type { Backward, Contribution, Pooled } from '../backward-pass.ts';
 import type { Place } from '../builder.ts';
@@ -175,7 +176,7 @@ export function backward(node: AffineNode, pass: Backward): void {
   }
 }
 
-/** The same where a max pooling computed the result itself: the gradient at the chosen pixels is never written out. */
+/** The backward pass if a max pooling computed the result itself: the gradient at the chosen pixels is never written out. */
 function backwardFromPool(node: NodeOf<'batchNorm'>, pooled: Pooled, pass: Backward): void {
   const { x } = node;
   const { builder } = pass;

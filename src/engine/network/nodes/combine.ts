@@ -1,3 +1,4 @@
+// Plans sums of branches and single ReLUs of a network, forward and backward.
 import { rowFields } from '../../records/fields.ts';
 import type { Backward } from '../backward-pass.ts';
 import type { Forward } from '../forward-pass.ts';

@@ -1,3 +1,4 @@
+// Plans convolutions of a network, forward and backward: sparse, full and by Winograd.
 import type { Tables } from '../../blocked/full-convolution.ts';
 import { gradientFields, partialBytes } from '../../blocked/full-gradient.ts';
 import type { Direction } from '../../blocked/rows.ts';
@@ -15,7 +16,7 @@ import { again } from './batch-norm.ts';
 
 type ConvNode = NodeOf<'conv'>;
 
-/** Bytes of a dense kernel's weights that stay in cache while every row meets them all. */
+/** Bytes of a full kernel's weights that stay in cache while every row meets them all. */
 const CACHED_WEIGHTS = 256 << 10;
 
 /** A convolution from one value's layout to another's, with the node's weights or the transposed ones. */
@@ -38,7 +39,7 @@ interface Sides extends Side<'x'>, Side<'y'>, Side<'add'>, Bits, SumFields {
 /** Emits the kernel for the node's weights: few of them, or all. */
 function convolve(of: Convolution, { builder, options }: Pick<Forward, 'builder' | 'options'>, sides: Sides): void {
   const { geometry, name } = of.node;
-  const emit = !options.dense.has(name) ? emitSparse : usesWinograd(geometry) ? emitWinograd : emitDense;
+  const emit = !options.full.has(name) ? emitSparse : usesWinograd(geometry) ? emitWinograd : emitFull;
   emit(of, builder, { ...sides, ...blockFields(of) });
 }
 
@@ -64,19 +65,19 @@ function emitSparse({ node, direction, images }: Convolution, builder: Builder, 
   });
 }
 
-function emitDense({ node, direction, images }: Convolution, builder: Builder, blocks: Blocks): void {
+function emitFull({ node, direction, images }: Convolution, builder: Builder, blocks: Blocks): void {
   const of =
     (field: keyof Tables): Field =>
     (run) =>
-      run.dense(node).tables(direction)[field];
-  builder.emit(images, 'convolveDense', {
+      run.full(node).tables(direction)[field];
+  builder.emit(images, 'convolveFull', {
     ...blocks,
     planes: of('planes'),
     depth: of('depth'),
-    panels: (run) => run.dense(node).weights(direction),
+    panels: (run) => run.full(node).weights(direction),
     offsets: of('offsets'),
     rowTable: of('rowTable'),
-    groupMajor: (run) => (run.dense(node).tables(direction).bytes > CACHED_WEIGHTS ? 1 : 0),
+    groupMajor: (run) => (run.full(node).tables(direction).bytes > CACHED_WEIGHTS ? 1 : 0),
   });
 }
 
@@ -92,7 +93,7 @@ function emitWinograd({ node, direction, from, to, images }: Convolution, builde
     inputs,
     pixel: to.layout.pixel,
     chunk,
-    weights: (run) => run.dense(node).weights(direction),
+    weights: (run) => run.full(node).weights(direction),
   });
   builder.release(room);
 }
@@ -173,21 +174,21 @@ function lightGradient(node: ConvNode, d: Place, images: number, pass: Backward)
   const place = norm ? again(norm, images, pass) : pass.placeOf(x);
   const sides = { ...pass.side('x', place, x, images), ...pass.side('d', d, y, images) };
   const light = { node, tasks: paddedBatch(options.batch) / images };
-  const emit = options.dense.has(node.name) ? emitDenseGradient : emitSparseGradient;
+  const emit = options.full.has(node.name) ? emitFullGradient : emitSparseGradient;
   emit(light, images, sides, builder);
   if (norm) builder.release(place);
 }
 
-function emitDenseGradient(light: LightGradient, images: number, sides: Side<'x' | 'd'>, builder: Builder): void {
+function emitFullGradient(light: LightGradient, images: number, sides: Side<'x' | 'd'>, builder: Builder): void {
   const { node, tasks } = light;
   const { geometry } = node;
   const table =
     (field: keyof Tables): Field =>
     (run) =>
-      run.dense(node).tables('forward')[field];
+      run.full(node).tables('forward')[field];
   const blocks = Math.ceil(images / geometry.y.nb);
   const partials = builder.at(builder.place('constants', partialBytes(geometry, tasks)));
-  builder.emit(images, 'weightGradientDense', {
+  builder.emit(images, 'weightGradientFull', {
     ...sides,
     ...gradientFields(geometry),
     offsets: table('offsets'),

@@ -1,3 +1,4 @@
+// Plans the copy of the images into blocks, and of their gradient out of blocks.
 import { paddedBatch } from '../../layout/layout.ts';
 import { asTarget, blockedFields, plainFields } from '../../records/fields.ts';
 import type { Backward } from '../backward-pass.ts';

@@ -1,3 +1,4 @@
+// Plans the copy of the logits out of blocks, and of their gradient into blocks.
 import { paddedBatch } from '../../layout/layout.ts';
 import { asTarget, blockedFields, plainFields } from '../../records/fields.ts';
 import type { Backward } from '../backward-pass.ts';

@@ -1,3 +1,4 @@
+// Plans max poolings of a network, forward and backward.
 import { poolFields } from '../../records/fields.ts';
 import type { Backward, Pooled } from '../backward-pass.ts';
 import type { Place } from '../builder.ts';

@@ -1,3 +1,4 @@
+// Plans copies between layouts within a network, forward and backward.
 import { paddedBatch } from '../../layout/layout.ts';
 import { blockedFields, flatFields } from '../../records/fields.ts';
 import type { Backward } from '../backward-pass.ts';

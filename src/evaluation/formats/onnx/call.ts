@@ -8,7 +8,7 @@ import type { Value } from './values.ts';
 export interface Call {
   readonly node: NodeRecord;
   readonly opset: number;
-  /** Whether nothing depends on the images, as in arithmetic on weights. */
+  /** True if nothing depends on the images, as in arithmetic on weights. */
   readonly isConstant: boolean;
   /** Undefined for an optional input that is left out. */
   readonly inputs: readonly (Value | undefined)[];
@@ -39,7 +39,7 @@ export function numbersOf({ numbers }: Value): readonly number[] {
   throw new InputError('expected numbers that are known before the pixels are, got some that depend on them');
 }
 
-/** The numbers of an optional input; undefined where it is left out. */
+/** The numbers of an optional input; undefined if it is left out. */
 export const numbersAt = ({ inputs }: Call, i: number): readonly number[] | undefined =>
   inputs[i] === undefined ? undefined : numbersOf(inputs[i]);
 

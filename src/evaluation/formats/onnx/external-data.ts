@@ -31,7 +31,7 @@ async function readDataFile(model: string, name: string): Promise<DataFile> {
 }
 
 /**
- * The bytes of a tensor; null where its numbers are in a list.
+ * The bytes of a tensor; null if its numbers are in a list.
  *
  * @throws InputError if it lies beyond the end of its file
  */

@@ -11,7 +11,7 @@ export interface Graph {
   readonly input: EndRecord;
   /** The name of the logits. */
   readonly output: string;
-  /** The number of classes; null where the file does not say. */
+  /** The number of classes; null if the file does not say. */
   readonly classes: number | null;
   /** The activation that ended the graph, and was left out. */
   readonly activation: Squashing | null;
@@ -72,7 +72,7 @@ function producersOf(nodes: readonly NodeRecord[], path: string): Producers {
   return producers;
 }
 
-/** By the operator that ends a graph. */
+/** Final activations by the last operator. */
 const SQUASHING: ReadonlyMap<string, Squashing> = new Map([
   ['Softmax', 'softmax'],
   ['Sigmoid', 'sigmoid'],

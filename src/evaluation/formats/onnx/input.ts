@@ -10,9 +10,9 @@ import { dataTypeName, elementType } from './tensors.ts';
 import { onBackend, type Value, withChannelsLast } from './values.ts';
 
 export interface InputFit {
-  /** [height, width, channels]; null where any image fits. */
+  /** [height, width, channels]; null if any image fits. */
   readonly inputShape: PixelShape | null;
-  /** How many images the graph takes at once; null where any number. */
+  /** How many images the graph takes at once; null if any number. */
   readonly batch: number | null;
   /** A batch of that many images as the graph takes it. */
   readonly toInput: (images: Tensor4D) => Value;

@@ -40,7 +40,7 @@ export function viewed(
 /**
  * The shape that two shapes broadcast to.
  *
- * @throws InputError where they do not fit
+ * @throws InputError if they do not fit
  */
 export function broadcastShape(a: readonly number[], b: readonly number[]): number[] {
   const rank = Math.max(a.length, b.length);

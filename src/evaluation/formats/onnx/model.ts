@@ -9,7 +9,7 @@ export interface TensorRecord {
   readonly raw: Uint8Array | null;
   /** Numbers of whichever list of the message holds them. */
   readonly list: readonly number[];
-  /** Place in another file (`location`, `offset`, `length`); null where the numbers are in this one. */
+  /** Place in another file (`location`, `offset`, `length`); null if the numbers are in this one. */
   readonly external: Readonly<Record<string, string>> | null;
 }
 
@@ -32,7 +32,7 @@ export interface EndRecord {
   readonly name: string;
   /** A number of TensorProto.DataType; 0 where the file does not say. */
   readonly dataType: number;
-  /** Null where the file does not say; an extent is null where any is taken. */
+  /** Null if the file does not say; an extent is null if any is taken. */
   readonly shape: readonly (number | null)[] | null;
 }
 

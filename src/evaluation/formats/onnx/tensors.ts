@@ -34,7 +34,7 @@ const whole = (
   type: ElementType = 'int',
 ): DataType => ({ type, bytes, ofBytes: (buffer) => Array.from(new array(buffer), Number) });
 
-/** By the number of TensorProto.DataType. */
+/** Data types by their numbers in TensorProto.DataType. */
 const DATA_TYPES: Readonly<Record<number, DataType>> = {
   1: { type: 'float', bytes: 4, ofBytes: (buffer) => new Float32Array(buffer) },
   2: whole(1, Uint8Array),

@@ -10,14 +10,14 @@ export type ElementType = 'float' | 'int' | 'bool';
 export type Numbers = Float32Array | Float64Array | readonly number[];
 
 export interface Value {
-  /** As the graph knows it. */
+  /** The shape as the graph knows it. */
   readonly shape: readonly number[];
   readonly type: ElementType;
-  /** In row-major order; null where only the backend has them. */
+  /** The numbers in row-major order; null if only the backend has them. */
   readonly numbers: Numbers | null;
-  /** float32 or bool; null where only memory has the numbers. */
+  /** float32 or bool; null if only memory has the numbers. */
   readonly tensor: Tensor | null;
-  /** Whether axis 1 of `shape` is the last axis of the tensor. */
+  /** True if axis 1 of `shape` is the last axis of the tensor. */
   readonly channelsLast: boolean;
 }
 
@@ -55,7 +55,7 @@ export function withChannelsLast(tensor: Tensor): Value {
   return { ...onBackend(tensor), shape, channelsLast: rest.length > 1 };
 }
 
-/** The same value with another tensor of its shape, in the order of its axes. */
+/** A value with another tensor of its shape, in the same order of axes. */
 export const likeStored = (value: Value, tensor: Tensor): Value =>
   value.channelsLast ? withChannelsLast(tensor) : onBackend(tensor);
 

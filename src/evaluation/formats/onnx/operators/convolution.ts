@@ -13,7 +13,7 @@ export const asImages = (x: Tensor): Tensor4D => {
   return (x.rank === 3 ? tf.reshape(x, [batch, 1, length, channels]) : x) as Tensor4D;
 };
 
-/** Images in the rank that they came in. */
+/** Images in their original rank. */
 export const asGiven = (images: Tensor4D, rank: number): Tensor =>
   rank === 3 ? tf.reshape(images, [images.shape[0], images.shape[2], images.shape[3]]) : images;
 

@@ -91,7 +91,7 @@ const gatherNd: Operator = (call) => {
   return rowsOf(x, sizeOf(x.shape.slice(0, depth)), rowsNamed(x.shape, indices), shape);
 };
 
-/** For each number of the result its place in a tensor, along an axis that the indices give. */
+/** The place of each number of the result in a tensor, along an axis that the indices give. */
 function elementsNamed(shape: readonly number[], indices: Value, axis: number): readonly number[] {
   const strides = stridesOf(shape);
   const own = stridesOf(indices.shape);

@@ -31,7 +31,7 @@ import {
   withChannelsLast,
 } from '../values.ts';
 
-/** The same numbers in another shape. */
+/** A value with its numbers in another shape. */
 function reshaped(x: Value, shape: readonly number[]): Value {
   if (sizeOf(shape) !== sizeOf(x.shape)) {
     throw new InputError(`expected a shape for ${sizeOf(x.shape)} numbers, got [${shape.join(', ')}]`);

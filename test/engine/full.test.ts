@@ -54,7 +54,7 @@ const programOf = ({ image, filters, size, stride = 1, padding = (size - 1) / 2 
   ],
 });
 
-describe('engine dense convolutions of blocks', () => {
+describe('engine convolutions of blocks with full kernels', () => {
   after(async () => {
     await registerEngine({ threads: 1 });
     await tf.setBackend('cpu');

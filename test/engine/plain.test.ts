@@ -24,7 +24,7 @@ const windows = fc.record({
   padding: fc.constantFrom<Padding>('same', 'valid', 1),
 });
 
-/** Whether a window of this size fits; tfjs takes padding in numbers for square ones. */
+/** True if a window of this size fits; tfjs takes padding in numbers for square ones. */
 const fits = (height: number, width: number, [rows, columns]: readonly number[], padding: Padding): boolean =>
   padding === 'same' ||
   (padding === 'valid' && height >= rows && width >= columns) ||
@@ -38,7 +38,7 @@ const extent = (size: readonly number[], dilation: number): number[] => size.map
 const withTheirGradients = (dilation: number, f: (...xs: Tensor[]) => Tensor, xs: Tensor[]): Tensor[] =>
   dilation > 1 ? [f(...xs)] : withGradients(f, xs);
 
-describe('dense engine kernels', () => {
+describe('engine kernels of plain tensors', () => {
   before(() => registerEngine({ threads: 2 }));
   after(async () => {
     await registerEngine({ threads: 1 });
