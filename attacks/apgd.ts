@@ -1,30 +1,35 @@
 // Auto-PGD, untargeted and targeted.
+import { type Best, type Stepper, stepRules } from './loops/apgd-steps/index.ts';
 import { meets, type ReadGoal, takeGoal } from './loops/goals.ts';
 import { type Attempt, type Clean, type Problem, pixelsOf, streamOf } from './loops/problem.ts';
 import { ask, askGradient, type GradientAnswer } from './loops/query.ts';
 import { ledger, type Outcome, type Search, searching } from './loops/search.ts';
 import { rankTargets, towards } from './loops/target-classes.ts';
 import { dlrOrMargin, type LossName } from './losses.ts';
-import { lengthOf, scaleTo } from './norms/ball.ts';
-import { type Ball, norms, type PlainNorm, searchNorms } from './norms/index.ts';
-import { count, lossNamed, normAmong, pixelBounds, radius, share, title } from './support/option-kinds.ts';
+import { everyNorm, norms } from './norms/index.ts';
+import { count, flag, lossNamed, normAmong, pixelBounds, radius, share, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions, type ValuesOf } from './support/options.ts';
-import type { Attack, Bounds, Loss } from './types.ts';
+import type { Attack, Bounds, Loss, NormName } from './types.ts';
 
 /** The options of every APGD but its loss and its name. */
 const ASCENT_OPTIONS = {
-  /** `linf` (default) or `l2`. */
-  norm: normAmong(searchNorms, 'linf'),
+  /** Default `linf`. */
+  norm: normAmong(everyNorm, 'linf'),
   /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
   epsilon: radius,
   /** Default 100. */
   steps: count(100),
   /** Attempts at each image, each from another random start; default 1. */
   restarts: count(1),
-  /** The share ρ of steps that must raise the loss between two checkpoints, else the step is halved; default 0.75. */
+  /** The share ρ of steps that must raise the loss between two checkpoints, else the step is halved; default 0.75. Not in l1. */
   rho: share(0.75),
   /** Forward passes whose mean is a gradient, for models that are random; default 1. */
   passes: count(1),
+  /**
+   * Whether the steps go to a ball of radius 3 · epsilon first, then to one of 2 · epsilon, and to that of epsilon for the
+   * last 40 % of them; default false.
+   */
+  multiEpsilon: flag(false),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
   bounds: pixelBounds,
 } as const satisfies OptionTable;
@@ -43,8 +48,8 @@ const NAMES: Readonly<Record<string, string>> = { ce: 'apgd-ce', dlr: 'apgd-dlr'
 export type ApgdOptions = OptionsOf<typeof APGD_OPTIONS>;
 
 /**
- * Auto-PGD (Croce and Hein 2020, arXiv:2003.01690): projected gradient ascent with momentum that chooses its step sizes.
- * From a random point of the sphere, with a step η of 2 · epsilon,
+ * Auto-PGD: projected gradient ascent that chooses its step sizes. In linf and l2 (Croce and Hein 2020, arXiv:2003.01690)
+ * it has momentum: from a random point of the sphere, with a step η of 2 · epsilon,
  *
  *     z ← Π(x + η · steepest(∇ loss(x)))
  *     x' ← Π(x + 0.75 · (z − x) + 0.25 · (x − x₋₁))
@@ -52,10 +57,14 @@ export type ApgdOptions = OptionsOf<typeof APGD_OPTIONS>;
  * At checkpoints, 22 % of the steps apart and ever closer, η is halved, and the image starts again at its best point,
  * where at most ρ of the steps since the last one raised the loss, or where neither η nor the best loss has changed.
  *
+ * In l1 (Croce and Hein 2021, arXiv:2103.01208) a step of length η goes to the k pixels with the largest gradients, and Π
+ * projects onto the ball and the bounds together. After every 4 % of the steps k follows the number of pixels that the best
+ * point changes. Where that fell, η becomes epsilon again and the image goes on from its best point, elsewhere η shrinks.
+ *
  * In mode `evaluate` an image comes back at the first iterate that meets the goal, otherwise as that of highest loss over
  * all restarts; an image that already meets it comes back unchanged. In mode `train` every step runs.
  *
- * Throws InputError for options out of range and for the norm l1.
+ * Throws InputError for options out of range.
  */
 export function apgd(options: ApgdOptions): Attack {
   const { loss, ...values } = readOptions('apgd', options, APGD_OPTIONS);
@@ -114,12 +123,33 @@ const goalOf = (goal: ReadGoal, rows: readonly Attempt[]): ReadGoal =>
   );
 
 interface Ascent {
-  readonly norm: PlainNorm;
-  readonly epsilon: number;
-  readonly steps: number;
+  readonly norm: NormName;
+  readonly phases: readonly Phase[];
   readonly rho: number;
   readonly passes: number;
   readonly bounds: Bounds;
+}
+
+/** Steps in a ball of one radius. */
+interface Phase {
+  readonly epsilon: number;
+  readonly steps: number;
+}
+
+/** The radii of the phases before the last, as multiples of epsilon, and the share of steps that each takes. */
+const LARGER = [3, 2] as const;
+const LARGER_SHARE = 0.3;
+
+/** The phases of an ascent: one, or three in balls that shrink to that of epsilon. The last one has at least one step. */
+export function phasesOf(epsilon: number, steps: number, multiEpsilon: boolean): readonly Phase[] {
+  const larger: Phase[] = [];
+  let left = steps;
+  for (const multiple of multiEpsilon ? LARGER : []) {
+    const taken = Math.min(Math.ceil(LARGER_SHARE * steps), left - 1);
+    if (taken > 0) larger.push({ epsilon: multiple * epsilon, steps: taken });
+    left -= taken;
+  }
+  return [...larger, { epsilon, steps: left }];
 }
 
 function autoPgd(
@@ -129,54 +159,33 @@ function autoPgd(
     readonly most: (classes: number) => number;
   },
 ): Attack {
-  const { name, norm, epsilon, steps, rho, passes, bounds } = options;
-  const ascent = { norm: norms[norm], epsilon, steps, rho, passes, bounds };
-  const { most, ...attempting } = search(ascent);
-  // The last look takes no gradient, unless it is a mean of several.
-  const looks = passes * steps + (passes > 1 ? passes : 0);
+  const { name, norm, epsilon, steps, rho, passes, multiEpsilon, bounds } = options;
+  const phases = phasesOf(epsilon, steps, multiEpsilon);
+  const { most, ...attempting } = search({ norm, phases, rho, passes, bounds });
+  const looks = passes * (steps + phases.length);
+  // The last look of a phase takes no gradient, unless it is a mean of several.
+  const slopes = passes > 1 ? looks : steps;
   return {
     name,
     norm,
     epsilon,
     bounds,
     budget: (classes) => ({
-      forwardPasses: 1 + most(classes) * (passes * (steps + 1)),
-      inputGradients: most(classes) * looks,
+      forwardPasses: 1 + most(classes) * looks,
+      inputGradients: most(classes) * slopes,
     }),
     perturb: searching({ name, bounds, ...attempting }),
   };
 }
 
-/** The numbers of steps after which step sizes are judged, and how many steps each judges. */
-export function checkpoints(steps: number): ReadonlyMap<number, number> {
-  const share = (part: number) => Math.max(Math.floor(part * steps), 1);
-  const at = new Map<number, number>();
-  let length = share(0.22);
-  for (let step = length; step <= steps; step += length) {
-    at.set(step, length);
-    length = Math.max(length - share(0.03), share(0.06));
-  }
-  return at;
-}
-
-/** How much of a step is new, and not the one before continued. */
-const NEW = 0.75;
-
 const nowhere = new Float32Array(0);
 
 /** An attempt under way. */
 interface Climber extends Attempt {
-  readonly ball: Ball;
+  readonly stepper: Stepper;
   pixels: Float32Array;
-  previous: Float32Array;
   gradient: Float32Array;
-  loss: number;
-  stepSize: number;
-  best: { readonly pixels: Float32Array; readonly gradient: Float32Array; readonly loss: number };
-  /** Steps since the last checkpoint that raised the loss. */
-  rises: number;
-  /** The best loss at the last checkpoint, and whether the step was halved there. */
-  last: { readonly loss: number; readonly halved: boolean };
+  best: Best;
 }
 
 interface Uphill {
@@ -185,6 +194,7 @@ interface Uphill {
   readonly goalOf: (rows: readonly Attempt[]) => ReadGoal;
 }
 
+/** Runs attempts through all phases. Each phase goes on from the best point of the one before; only the last can succeed. */
 async function climb(
   ascent: Ascent,
   problem: Problem,
@@ -193,7 +203,8 @@ async function climb(
   { loss, goalOf }: Uphill,
 ): Promise<readonly Outcome[]> {
   const { goal, mode } = problem;
-  const judged = checkpoints(ascent.steps);
+  const { phases } = ascent;
+  const total = phases.reduce((sum, { steps }) => sum + steps, 0);
   const book = ledger();
   const look = async (rows: readonly Climber[], last: boolean): Promise<GradientAnswer[]> => {
     const question = { loss, goal: goalOf(rows) };
@@ -201,24 +212,34 @@ async function climb(
     return (await ask(problem, clean, question, rows)).map((answer) => ({ ...answer, gradient: nowhere }));
   };
 
-  let rows = attempted.map((attempt) => begin(ascent, problem, attempt));
-  for (let step = 0; rows.length > 0; step++) {
-    const answers = await look(rows, step === ascent.steps);
-    rows.forEach((row, i) => {
-      arrive(row, answers[i], step);
-      const { image, restart, pixels: adversarial, loss: score } = row;
-      if (mode === 'evaluate' && meets(goal.kind, goal.classes[image], answers[i].prediction)) {
-        book.settle({ image, restart, success: true, score, adversarial });
+  let rows: Climber[] = [];
+  let done = 0;
+  for (const [number, phase] of phases.entries()) {
+    const decides = mode === 'evaluate' && number === phases.length - 1;
+    rows =
+      number === 0
+        ? attempted.map((attempt) => begin(ascent, phase, problem, attempt))
+        : rows.map((row) => enter(ascent, phase, problem, row, row.best.pixels, false));
+    for (let step = 0; rows.length > 0; step++) {
+      const answers = await look(rows, step === phase.steps);
+      rows.forEach((row, i) => {
+        arrive(row, answers[i], step);
+        const { image, restart, pixels: adversarial } = row;
+        if (decides && meets(goal.kind, goal.classes[image], answers[i].prediction)) {
+          book.settle({ image, restart, success: true, score: answers[i].loss, adversarial });
+        }
+      });
+      rows = rows.filter(book.isOpen);
+      if (step === phase.steps) break;
+      for (const row of rows) {
+        if (row.stepper.judge(step, row.best)) {
+          row.pixels = row.best.pixels;
+          row.gradient = row.best.gradient;
+        }
+        row.pixels = row.stepper.move(row.pixels, row.gradient);
       }
-    });
-    rows = rows.filter(book.isOpen);
-    if (step === ascent.steps) break;
-    const length = judged.get(step);
-    for (const row of rows) {
-      if (length !== undefined) judge(row, ascent.rho * length);
-      move(ascent, row, step === 0);
+      problem.tell(++done, total, rows);
     }
-    problem.tell(step + 1, ascent.steps, rows);
   }
   for (const { image, restart, best } of rows) {
     book.settle({ image, restart, success: false, score: best.loss, adversarial: best.pixels });
@@ -226,61 +247,42 @@ async function climb(
   return book.outcomes();
 }
 
-function begin({ norm, epsilon, bounds }: Ascent, problem: Problem, attempt: Attempt): Climber {
-  const image = pixelsOf(problem.pixels, problem.shape, attempt.image);
-  const ball = norm.ball(epsilon, bounds, image);
-  const pixels = Float32Array.from(problem.start ? pixelsOf(problem.start, problem.shape, attempt.image) : image);
-  if (!problem.start) {
-    const noise = norm.sample(streamOf(problem, attempt), pixels.length, epsilon);
-    const scale = scaleTo(epsilon, lengthOf(norm, noise));
-    for (let i = 0; i < pixels.length; i++) pixels[i] += scale * noise[i];
-  }
+/** An attempt at its first point: the given start, or a random one. */
+function begin(ascent: Ascent, phase: Phase, problem: Problem, attempt: Attempt): Climber {
+  const { start, shape } = problem;
+  if (start) return enter(ascent, phase, problem, attempt, pixelsOf(start, shape, attempt.image), false);
+  const image = pixelsOf(problem.pixels, shape, attempt.image);
+  const noise = stepRules[ascent.norm].noise(streamOf(problem, attempt), image.length, phase.epsilon);
+  const from = image.map((pixel, i) => pixel + noise[i]);
+  return enter(ascent, phase, problem, attempt, from, ascent.phases.length === 1);
+}
+
+/** An attempt at the beginning of a phase, at the point of its ball nearest to `from`. */
+function enter(
+  { norm, rho, bounds }: Ascent,
+  { epsilon, steps }: Phase,
+  { pixels: images, shape }: Problem,
+  { image: place, restart }: Attempt,
+  from: Float32Array,
+  isRandom: boolean,
+): Climber {
+  const image = pixelsOf(images, shape, place);
+  const ball = norms[norm].ball(epsilon, bounds, image);
+  const pixels = Float32Array.from(from);
   ball.project(pixels);
   return {
-    ...attempt,
-    ball,
+    image: place,
+    restart,
+    stepper: stepRules[norm].stepper({ epsilon, steps, rho }, ball, image, pixels, isRandom),
     pixels,
-    previous: pixels,
     gradient: nowhere,
-    loss: Number.NEGATIVE_INFINITY,
-    stepSize: 2 * epsilon,
     best: { pixels, gradient: nowhere, loss: Number.NEGATIVE_INFINITY },
-    rises: 0,
-    last: { loss: Number.NEGATIVE_INFINITY, halved: true },
   };
 }
 
 /** Takes in what the model said of the point where the row is. */
 function arrive(row: Climber, { gradient, loss }: GradientAnswer, step: number): void {
-  if (step > 0 && loss > row.loss) row.rises++;
+  row.stepper.arrive(loss);
   row.gradient = gradient;
-  row.loss = loss;
   if (step === 0 || loss > row.best.loss) row.best = { pixels: row.pixels, gradient, loss };
-  if (step === 0) row.last = { loss, halved: true };
-}
-
-/** Halves the step where it was too long, and goes back to the best point. */
-function judge(row: Climber, enough: number): void {
-  const halved = row.rises <= enough || (!row.last.halved && row.last.loss >= row.best.loss);
-  row.last = { loss: row.best.loss, halved };
-  row.rises = 0;
-  if (!halved) return;
-  row.stepSize /= 2;
-  row.pixels = row.best.pixels;
-  row.gradient = row.best.gradient;
-}
-
-function move({ norm }: Ascent, row: Climber, first: boolean): void {
-  const { ball, pixels, previous, gradient, stepSize } = row;
-  const next = Float32Array.from(pixels);
-  norm.climb(next, gradient, stepSize);
-  ball.project(next);
-  if (!first) {
-    for (let i = 0; i < next.length; i++) {
-      next[i] = pixels[i] + NEW * (next[i] - pixels[i]) + (1 - NEW) * (pixels[i] - previous[i]);
-    }
-    ball.project(next);
-  }
-  row.previous = pixels;
-  row.pixels = next;
 }

@@ -3,15 +3,15 @@ import { apgd, apgdT } from './apgd.ts';
 import { type Cascade, cascade } from './cascade.ts';
 import { fabT } from './fab.ts';
 import { dlrOrMargin } from './losses.ts';
-import { searchNorms } from './norms/index.ts';
+import { everyNorm } from './norms/index.ts';
 import { square } from './square.ts';
 import { count, normAmong, oneOf, pixelBounds, radius, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions, type ValuesOf } from './support/options.ts';
-import type { Attack } from './types.ts';
+import type { Attack, NormName } from './types.ts';
 
 export const AUTOATTACK_OPTIONS = {
-  /** `linf` (default) or `l2`. */
-  norm: normAmong(searchNorms, 'linf'),
+  /** Default `linf`. */
+  norm: normAmong(everyNorm, 'linf'),
   /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
   epsilon: radius,
   /** `standard` (default), or `rand` for models that are random. */
@@ -34,10 +34,25 @@ export type AutoAttackVersion = ValuesOf<typeof AUTOATTACK_OPTIONS>['version'];
 
 type Shared = Omit<ValuesOf<typeof AUTOATTACK_OPTIONS>, 'name' | 'version'>;
 
+/** How the version `standard` runs APGD-CE and targeted APGD in each norm. */
+const ascents: {
+  readonly [Norm in NormName]: { readonly restarts: number; readonly targets: number; readonly multiEpsilon: boolean };
+} = {
+  linf: { restarts: 1, targets: 9, multiEpsilon: false },
+  l2: { restarts: 1, targets: 9, multiEpsilon: false },
+  l1: { restarts: 5, targets: 5, multiEpsilon: true },
+};
+
 const versions = {
   standard: ({ queries, ...o }) => {
     const { steps: _, ...withoutSteps } = o;
-    return [apgd(o), apgdT(o), fabT(o), square({ ...withoutSteps, queries })];
+    const { restarts, targets, multiEpsilon } = ascents[o.norm];
+    return [
+      apgd({ ...o, restarts, multiEpsilon }),
+      apgdT({ ...o, targets, multiEpsilon }),
+      fabT(o),
+      square({ ...withoutSteps, queries }),
+    ];
   },
   rand: ({ queries: _, ...o }) => [
     apgd({ ...o, passes: 20 }),
@@ -48,7 +63,8 @@ const versions = {
 /**
  * AutoAttack (Croce and Hein 2020, arXiv:2003.01690), a cascade in which each attack runs on the images that are still
  * right: `standard` is APGD-CE, targeted APGD and FAB-T with 9 targets each, and Square with 5000 queries; `rand`
- * APGD-CE and APGD-DLR with gradients that are means of 20. With fewer than 10 classes every other one is a target;
+ * APGD-CE and APGD-DLR with gradients that are means of 20. In l1 (Croce and Hein 2021, arXiv:2103.01208) both APGD of
+ * `standard` go through larger balls first (`multiEpsilon`), APGD-CE from 5 starts and targeted APGD to 5 targets. With fewer than 10 classes every other one is a target;
  * where there are too few for the difference of logits ratio, the margin takes its place.
  *
  * `run` tells what each attack did.

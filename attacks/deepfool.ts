@@ -6,7 +6,7 @@ import { ledger, type Outcome, searching } from './loops/search.ts';
 import { rankTargets } from './loops/target-classes.ts';
 import { cwMargin, logitDifference } from './losses.ts';
 import { clip } from './norms/ball.ts';
-import { norms, type SearchNorm, searchNorms } from './norms/index.ts';
+import { norms } from './norms/index.ts';
 import { cap, count, normAmong, notNegative, pixelBounds, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
 import type { Attack, Bounds } from './types.ts';
@@ -15,7 +15,7 @@ export const DEEPFOOL_OPTIONS = {
   /** What the attack is called in results; default `deepfool`. */
   name: title('deepfool'),
   /** `l2` (default) or `linf`. */
-  norm: normAmong(searchNorms, 'l2'),
+  norm: normAmong(['linf', 'l2'], 'l2'),
   /** Examples further away count as none; null (default) for no such limit. */
   epsilon: cap,
   /** Default 50. */
@@ -70,7 +70,7 @@ export function deepFool(options: DeepFoolOptions = {}): Attack {
 }
 
 interface BoundarySteps {
-  readonly norm: SearchNorm;
+  readonly norm: 'linf' | 'l2';
   readonly epsilon: number | null;
   readonly steps: number;
   readonly overshoot: number;

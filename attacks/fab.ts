@@ -6,16 +6,16 @@ import { ledger, type Outcome, searching } from './loops/search.ts';
 import { rankTargets, towards } from './loops/target-classes.ts';
 import { cwMargin, logitDifference } from './losses.ts';
 import { clip } from './norms/ball.ts';
-import { norms, type SearchNorm, searchNorms } from './norms/index.ts';
+import { everyNorm, norms } from './norms/index.ts';
 import { cap, count, normAmong, pixelBounds, positive, share, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
-import type { Attack, Bounds } from './types.ts';
+import type { Attack, Bounds, NormName } from './types.ts';
 
 export const FAB_T_OPTIONS = {
   /** What the attack is called in results; default `fab-t`. */
   name: title('fab-t'),
-  /** `linf` (default) or `l2`. */
-  norm: normAmong(searchNorms, 'linf'),
+  /** Default `linf`. */
+  norm: normAmong(everyNorm, 'linf'),
   /** Examples further away count as none; null (default) for no such limit. */
   epsilon: cap,
   /** Default 100. */
@@ -71,7 +71,7 @@ export function fabT(options: FabTOptions = {}): Attack {
 }
 
 interface BoundarySearch {
-  readonly norm: SearchNorm;
+  readonly norm: NormName;
   readonly epsilon: number | null;
   readonly steps: number;
   readonly largestBias: number;
@@ -151,64 +151,17 @@ function lean(
   gradient: Float32Array,
   difference: number,
 ): Float32Array {
+  const nothing = new Float32Array(origin.length);
   // The linear function at the clean image: d + g · (x₀ − x).
   let atOrigin = difference;
   for (let i = 0; i < origin.length; i++) atOrigin += gradient[i] * (origin[i] - pixels[i]);
-  const own = toHyperplane(norm, pixels, gradient, difference, bounds);
-  const back = toHyperplane(norm, origin, gradient, atOrigin, bounds);
-  const length = Math.max(own.length, 1e-8);
-  const bias = Math.min(length / (length + Math.max(back.length, 1e-8)), largestBias);
+  const { toHyperplane } = norms[norm];
+  const own = toHyperplane(pixels, gradient, difference, bounds);
+  const back = toHyperplane(origin, gradient, atOrigin, bounds);
+  const lengthOfMove = (move: ArrayLike<number>) => Math.max(norms[norm].distance(move, nothing), 1e-8);
+  const length = lengthOfMove(own);
+  const bias = Math.min(length / (length + lengthOfMove(back)), largestBias);
   return pixels.map((pixel, i) =>
-    clip((1 - bias) * (pixel + overshoot * own.move[i]) + bias * (origin[i] + overshoot * back.move[i]), bounds),
+    clip((1 - bias) * (pixel + overshoot * own[i]) + bias * (origin[i] + overshoot * back[i]), bounds),
   );
-}
-
-/**
- * The shortest move m within the bounds that brings a linear function from `value` to 0, with its length; where no move
- * within the bounds does, the one that comes nearest.
- *
- * With s the side to go to, each pixel moves along s · sign(g_i), by min(λ, room_i) in linf and min(λ |g_i|, room_i) in l2.
- * The sum Σ |g_i| · move_i is concave and piecewise linear in λ, so Newton's steps from 0 rise to the solution and reach
- * it exactly.
- */
-export function toHyperplane(
-  norm: SearchNorm,
-  point: Float32Array,
-  gradient: Float32Array,
-  value: number,
-  [low, high]: Bounds,
-): { readonly move: Float64Array; readonly length: number } {
-  const { pace, distance } = norms[norm];
-  const side = value > 0 ? -1 : 1;
-  const wanted = Math.abs(value);
-  const move = new Float64Array(point.length);
-  let lambda = 0;
-  for (;;) {
-    let reached = 0;
-    let slope = 0;
-    for (let i = 0; i < point.length; i++) {
-      const weight = Math.abs(gradient[i]);
-      if (weight === 0) continue;
-      const room = side * gradient[i] > 0 ? high - point[i] : point[i] - low;
-      const speed = pace(weight);
-      if (lambda * speed < room) {
-        reached += weight * lambda * speed;
-        slope += weight * speed;
-      } else reached += weight * room;
-    }
-    const missing = wanted - reached;
-    if (slope === 0 || !(missing > 1e-12 * wanted)) break;
-    const next = lambda + missing / slope;
-    if (!(next > lambda)) break;
-    lambda = next;
-  }
-  for (let i = 0; i < point.length; i++) {
-    const weight = Math.abs(gradient[i]);
-    if (weight === 0) continue;
-    const up = side * gradient[i] > 0;
-    const room = up ? high - point[i] : point[i] - low;
-    const length = Math.min(lambda * pace(weight), room);
-    move[i] = up ? length : -length;
-  }
-  return { move, length: distance(move, new Float64Array(move.length)) };
 }

@@ -4,18 +4,18 @@ import { meets, takeGoal } from './loops/goals.ts';
 import { type Attempt, type Clean, imageShape, type Problem, pixelsOf, streamOf } from './loops/problem.ts';
 import { ask } from './loops/query.ts';
 import { ledger, type Outcome, searching } from './loops/search.ts';
-import { clip, scaleTo } from './norms/ball.ts';
-import { norms, type SearchNorm, searchNorms } from './norms/index.ts';
+import { clip, lengthOf, scaleTo } from './norms/ball.ts';
+import { everyNorm, type Norm, norms } from './norms/index.ts';
 import { faces } from './norms/region.ts';
 import { count, flag, lossNamed, normAmong, pixelBounds, positive, radius, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
-import type { Attack, Bounds, Loss } from './types.ts';
+import type { Attack, Bounds, Loss, NormName } from './types.ts';
 
 export const SQUARE_OPTIONS = {
   /** What the attack is called in results; default `square`. */
   name: title('square'),
-  /** `linf` (default) or `l2`. */
-  norm: normAmong(searchNorms, 'linf'),
+  /** Default `linf`. */
+  norm: normAmong(everyNorm, 'linf'),
   /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
   epsilon: radius,
   /** Images that the model is asked about in an attempt; default 5000. */
@@ -38,13 +38,13 @@ export type SquareOptions = OptionsOf<typeof SQUARE_OPTIONS>;
 /**
  * The Square attack (Andriushchenko et al. 2020, arXiv:1912.00049): random search by squares at random places, which asks
  * only for logits. A query that raises the loss is kept. It starts at vertical stripes of ±ε in linf, at a grid of peaks
- * in l2. Each square is then a window of ±ε by channel in linf; in l2 it moves the perturbation of one window to another,
- * as a pair of peaks of opposite sign. The share of pixels in a window falls from `initialShare` by the paper's schedule.
+ * in l2 and l1. Each square is then a window of ±ε by channel in linf; in l2 and l1 (Croce and Hein 2021, arXiv:2103.01208)
+ * it moves the perturbation of one window to another, as a pair of peaks of opposite sign. The share of pixels in a window falls from `initialShare` by the paper's schedule.
  *
  * In mode `evaluate` an image comes back at the first query that meets the goal, otherwise at that of highest loss; an
  * image that already meets it comes back unchanged. In mode `train` every query is asked.
  *
- * Throws InputError for options out of range and for the norm l1.
+ * Throws InputError for options out of range.
  */
 export function square(options: SquareOptions): Attack {
   const values = readOptions('square', options, SQUARE_OPTIONS);
@@ -72,7 +72,7 @@ const HALVINGS = [10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000] as const;
 const shrinking = (query: number): number => 2 ** HALVINGS.filter((at) => query > at).length;
 
 interface RandomSearch {
-  readonly norm: SearchNorm;
+  readonly norm: NormName;
   readonly epsilon: number;
   readonly queries: number;
   /** The share of pixels in the window of a query. */
@@ -87,8 +87,25 @@ interface Strokes {
   readonly next: (key: Key, from: Float32Array, share: number) => Float32Array;
 }
 
-const strokes: { readonly [Norm in SearchNorm]: (search: RandomSearch, shape: Shape, image: Float32Array) => Strokes } =
-  { linf: windows, l2: peaks };
+const strokes: { readonly [Norm in NormName]: (search: RandomSearch, shape: Shape, image: Float32Array) => Strokes } = {
+  linf: facesInWindows,
+  l2: peaks({
+    fall: 2,
+    // ‖δ‖² is a sum over pixels, and what is left of ε² goes to the channels in equal parts.
+    lengthFor: (epsilon, whole, windows, channels) =>
+      Math.sqrt(Math.max(epsilon ** 2 - whole ** 2, 0) / channels + windows ** 2),
+    place: (perturbation, epsilon, image, bounds) => {
+      const scale = scaleTo(epsilon, lengthOf(norms.l2, perturbation));
+      return image.map((pixel, i) => clip(pixel + scale * perturbation[i], bounds));
+    },
+  }),
+  l1: peaks({
+    fall: 4,
+    // Longer than what is left of ε, as in the authors' code: the projection makes the perturbation sparse.
+    lengthFor: (epsilon, whole, windows, channels) => Math.max(epsilon - whole, 0) + channels * windows,
+    place: (perturbation, _, image) => image.map((pixel, i) => pixel + perturbation[i]),
+  }),
+};
 
 async function run(
   search: RandomSearch,
@@ -142,7 +159,11 @@ type Shape = readonly [height: number, width: number, channels: number];
 const place = (u: number, length: number, side: number): number => Math.floor(u * (length - side + 1));
 
 /** Linf: every pixel lies on a face of its ball, or of the bounds. */
-function windows({ epsilon, bounds }: RandomSearch, [height, width, channels]: Shape, image: Float32Array): Strokes {
+function facesInWindows(
+  { epsilon, bounds }: RandomSearch,
+  [height, width, channels]: Shape,
+  image: Float32Array,
+): Strokes {
   const { lowest, highest } = faces(epsilon, bounds, image);
   return {
     first: (key) => {
@@ -164,75 +185,86 @@ function windows({ epsilon, bounds }: RandomSearch, [height, width, channels]: S
   };
 }
 
-/** L2: perturbations are sums of peaks, always as long as the ball allows. */
-function peaks({ epsilon, bounds }: RandomSearch, [height, width, channels]: Shape, image: Float32Array): Strokes {
-  const { distance } = norms.l2;
-  const at = (y: number, x: number, channel: number) => (y * width + x) * channels + channel;
-  const none = new Float32Array(image.length);
+/** What sums of peaks are in a norm. */
+interface Peaks {
+  /** The power by which a peak falls off. */
+  readonly fall: number;
+  /** The length of the new perturbation of a channel's window, given that of the whole and of the channel in both windows. */
+  readonly lengthFor: (epsilon: number, whole: number, windows: number, channels: number) => number;
+  /** The image with a perturbation, before it is projected. */
+  readonly place: (perturbation: Float32Array, epsilon: number, image: Float32Array, bounds: Bounds) => Float32Array;
+}
 
-  /** The image with a perturbation scaled to ε. */
-  const apply = (perturbation: Float32Array): Float32Array => {
-    const scale = scaleTo(epsilon, distance(perturbation, none));
-    const point = image.map((pixel, i) => clip(pixel + scale * perturbation[i], bounds));
-    norms.l2.ball(epsilon, bounds, image).project(point);
-    return point;
-  };
+/** L2 and l1: perturbations are sums of peaks, always as long as the ball allows. */
+function peaks({ fall, lengthFor, place: placed }: Peaks) {
+  return ({ norm: name, epsilon, bounds }: RandomSearch, shape: Shape, image: Float32Array): Strokes => {
+    const [height, width, channels] = shape;
+    const norm = norms[name];
+    const ball = norm.ball(epsilon, bounds, image);
+    const at = (y: number, x: number, channel: number) => (y * width + x) * channels + channel;
 
-  /** √Σ δ² of a channel in the windows. */
-  const energy = (delta: Float32Array, channel: number, inside: readonly Window[]): number => {
-    let squares = 0;
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) if (inside.some(contains(y, x))) squares += delta[at(y, x, channel)] ** 2;
-    }
-    return Math.sqrt(squares);
-  };
+    /** The image with a perturbation, inside the ball and the bounds. */
+    const apply = (perturbation: Float32Array): Float32Array => {
+      const point = placed(perturbation, epsilon, image, bounds);
+      ball.project(point);
+      return point;
+    };
 
-  return {
-    first: (key) => {
-      const side = Math.max(1, Math.floor(Math.min(height, width) / 5));
-      const [rows, columns] = [Math.floor(height / side), Math.floor(width / side)];
-      const [top, left] = [Math.floor((height - rows * side) / 2), Math.floor((width - columns * side) / 2)];
-      const delta = new Float32Array(image.length);
-      for (let tile = 0; tile < rows * columns; tile++) {
-        const [turned, ...signs] = uniform(foldIn(foldIn(key, 'tile'), tile), 1 + channels);
-        const peak = pairOfPeaks(side, turned < 0.5);
-        const [y0, x0] = [top + Math.floor(tile / columns) * side, left + (tile % columns) * side];
-        for (let i = 0; i < side * side; i++) {
-          const [y, x] = [y0 + Math.floor(i / side), x0 + (i % side)];
-          for (let channel = 0; channel < channels; channel++) {
-            delta[at(y, x, channel)] = peak[i] * (signs[channel] < 0.5 ? -1 : 1);
+    /** ‖δ‖ of a channel in the windows. */
+    const lengthIn = (delta: Float32Array, channel: number, inside: readonly Window[]): number => {
+      const values: number[] = [];
+      for (let y = 0; y < height; y++) {
+        for (let x = 0; x < width; x++) if (inside.some(contains(y, x))) values.push(delta[at(y, x, channel)]);
+      }
+      return lengthOf(norm, Float32Array.from(values));
+    };
+
+    return {
+      first: (key) => {
+        const side = Math.max(1, Math.floor(Math.min(height, width) / 5));
+        const [rows, columns] = [Math.floor(height / side), Math.floor(width / side)];
+        const [top, left] = [Math.floor((height - rows * side) / 2), Math.floor((width - columns * side) / 2)];
+        const delta = new Float32Array(image.length);
+        for (let tile = 0; tile < rows * columns; tile++) {
+          const [turned, ...signs] = uniform(foldIn(foldIn(key, 'tile'), tile), 1 + channels);
+          const peak = pairOfPeaks(norm, fall, side, turned < 0.5);
+          const [y0, x0] = [top + Math.floor(tile / columns) * side, left + (tile % columns) * side];
+          for (let i = 0; i < side * side; i++) {
+            const [y, x] = [y0 + Math.floor(i / side), x0 + (i % side)];
+            for (let channel = 0; channel < channels; channel++) {
+              delta[at(y, x, channel)] = peak[i] * (signs[channel] < 0.5 ? -1 : 1);
+            }
           }
         }
-      }
-      return apply(delta);
-    },
-    next: (key, from, share) => {
-      const odd = Math.max(Math.round(Math.sqrt(share * height * width)), 3) | 1;
-      const side = Math.min(odd, height, width);
-      const [down, right, downFrom, rightFrom, turned, ...signs] = uniform(key, 5 + channels);
-      const to: Window = { top: place(down, height, side), left: place(right, width, side), side };
-      const source: Window = { top: place(downFrom, height, side), left: place(rightFrom, width, side), side };
-      const delta = from.map((pixel, i) => pixel - image[i]);
-      const spare = Math.max(epsilon ** 2 - distance(delta, none) ** 2, 0) / channels;
-      const peak = pairOfPeaks(side, turned < 0.5);
-      const next = Float32Array.from(delta);
-      for (let channel = 0; channel < channels; channel++) {
-        const sign = signs[channel] < 0.5 ? -1 : 1;
-        const old = energy(delta, channel, [to]) + 1e-12;
-        const both = energy(delta, channel, [to, source]);
-        const mixed = peak.map((value, i) => value * sign + delta[within(to, i, channel)] / old);
-        const length = Math.sqrt(mixed.reduce((sum, value) => sum + value ** 2, 0)) + 1e-12;
-        const scale = Math.sqrt(spare + both ** 2) / length;
-        for (let i = 0; i < side * side; i++) next[within(source, i, channel)] = 0;
-        for (let i = 0; i < side * side; i++) next[within(to, i, channel)] = mixed[i] * scale;
-      }
-      return apply(next);
-    },
-  };
+        return apply(delta);
+      },
+      next: (key, from, share) => {
+        const odd = Math.max(Math.round(Math.sqrt(share * height * width)), 3) | 1;
+        const side = Math.min(odd, height, width);
+        const [down, right, downFrom, rightFrom, turned, ...signs] = uniform(key, 5 + channels);
+        const to: Window = { top: place(down, height, side), left: place(right, width, side), side };
+        const source: Window = { top: place(downFrom, height, side), left: place(rightFrom, width, side), side };
+        const delta = from.map((pixel, i) => pixel - image[i]);
+        const whole = lengthOf(norm, delta);
+        const peak = pairOfPeaks(norm, fall, side, turned < 0.5);
+        const next = Float32Array.from(delta);
+        for (let channel = 0; channel < channels; channel++) {
+          const sign = signs[channel] < 0.5 ? -1 : 1;
+          const old = lengthIn(delta, channel, [to]) + 1e-12;
+          const both = lengthIn(delta, channel, [to, source]);
+          const mixed = peak.map((value, i) => value * sign + delta[within(to, i, channel)] / old);
+          const scale = lengthFor(epsilon, whole, both, channels) / (lengthOf(norm, mixed) + 1e-12);
+          for (let i = 0; i < side * side; i++) next[within(source, i, channel)] = 0;
+          for (let i = 0; i < side * side; i++) next[within(to, i, channel)] = mixed[i] * scale;
+        }
+        return apply(next);
+      },
+    };
 
-  function within({ top, left, side }: Window, i: number, channel: number): number {
-    return at(top + Math.floor(i / side), left + (i % side), channel);
-  }
+    function within({ top, left, side }: Window, i: number, channel: number): number {
+      return at(top + Math.floor(i / side), left + (i % side), channel);
+    }
+  };
 }
 
 interface Window {
@@ -247,37 +279,37 @@ const contains =
     y >= top && y < top + side && x >= left && x < left + side;
 
 /** Two peaks of opposite sign, one above or beside the other: a square of length 1, row-major. */
-function pairOfPeaks(side: number, turned: boolean): Float32Array {
+function pairOfPeaks(norm: Norm, fall: number, side: number, turned: boolean): Float32Array {
   const upper = Math.floor(side / 2);
   const pair = new Float32Array(side * side);
   for (const [top, height, sign] of [
     [0, upper, 1],
     [upper, side - upper, -1],
   ]) {
-    const peak = centredPeak(height, side);
+    const peak = unit(norm, centredPeak(fall, height, side));
     peak.forEach((value, i) => {
       const [y, x] = [top + Math.floor(i / side), i % side];
       pair[turned ? x * side + y : y * side + x] = sign * value;
     });
   }
-  return unit(pair);
+  return unit(norm, pair);
 }
 
-/** Σ_k 1 / (k + 1)² over ever larger rectangles around the middle, of length 1. */
-function centredPeak(height: number, width: number): Float32Array {
+/** Σ_k 1 / (k + 1)^fall over ever larger rectangles around the middle. */
+function centredPeak(fall: number, height: number, width: number): Float32Array {
   const peak = new Float32Array(height * width);
   const [middleY, middleX] = [Math.floor(height / 2), Math.floor(width / 2)];
   for (let k = 0; k < Math.max(middleY, middleX) + 1; k++) {
     for (let y = Math.max(middleY - k, 0); y <= Math.min(middleY + k, height - 1); y++) {
       for (let x = Math.max(middleX - k, 0); x <= Math.min(middleX + k, width - 1); x++) {
-        peak[y * width + x] += 1 / (k + 1) ** 2;
+        peak[y * width + x] += 1 / (k + 1) ** fall;
       }
     }
   }
-  return unit(peak);
+  return peak;
 }
 
-function unit(values: Float32Array): Float32Array {
-  const length = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
-  return length > 0 ? values.map((value) => value / length) : values;
+function unit(norm: Norm, values: Float32Array): Float32Array {
+  const scale = scaleTo(1, lengthOf(norm, values));
+  return values.map((value) => scale * value);
 }

@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Attack, apgd, apgdT, autoattack, fabT, robustAccuracy, square } from '../attacks/index.ts';
+import { type Attack, apgd, autoattack, robustAccuracy } from '../attacks/index.ts';
 import { decodeSafetensors } from '../src/checkpoints/safetensors/safetensors.ts';
 import { ENGINE, registerEngine } from '../src/engine/index.ts';
 
@@ -60,10 +60,16 @@ for (const level of [2, 8]) {
     if (name !== 'clean') compare(`cascade ${level}/255 after ${name}`, mask, reference);
   }
 }
-const radii = { linf: 2 / 255, l2: 0.25 } as const;
-for (const norm of ['linf', 'l2'] as const) {
+const radii = { linf: 2 / 255, l2: 0.25, l1: 4 } as const;
+for (const norm of ['linf', 'l2', 'l1'] as const) {
   const shared = { norm, epsilon: radii[norm] };
-  const alone: Attack[] = [apgd(shared), apgdT(shared), fabT(shared), square({ ...shared, queries: 1000 })];
+  const alone: Attack[] = [...autoattack({ ...shared, queries: 1000 }).attacks];
+  if (norm === 'l1') {
+    alone.push(
+      apgd({ ...shared, name: 'apgd-ce-one-radius' }),
+      autoattack({ ...shared, name: 'cascade', queries: 1000 }),
+    );
+  }
   for (const attack of alone) {
     const { survived } = await robustAccuracy(model, [attack], images, labels, { batchSize: 200 });
     compare(`${attack.name} alone, ${norm}`, survived, runs[`${norm}.${attack.name}`]?.mask);

@@ -7,6 +7,20 @@ export const scaleTo = (wanted: number, length: number): number => (length > 0 ?
 
 export const clip = (value: number, [low, high]: Bounds): number => (value < low ? low : value > high ? high : value);
 
+/** ‖a − b‖∞ in float64. */
+export function largestDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i] - b[i]));
+  return largest;
+}
+
+/** ‖a − b‖₁ in float64. */
+export function sumOfDistances(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += Math.abs(a[i] - b[i]);
+  return sum;
+}
+
 /** ‖x‖ in float64. */
 export const lengthOf = (norm: Pick<Norm, 'distance'>, x: Float32Array): number =>
   norm.distance(x, new Float32Array(x.length));

@@ -5,7 +5,7 @@ import { l2 } from './l2.ts';
 import { linf } from './linf.ts';
 import type { Norm } from './norm.ts';
 
-export type { Ball, Norm, PlainNorm, Region } from './norm.ts';
+export type { Ball, Norm, Region } from './norm.ts';
 export { l1, l2, linf };
 
 /** The norms by name. */
@@ -13,9 +13,3 @@ export const norms = { linf, l2, l1 } as const satisfies { readonly [Name in Nor
 
 /** The names of all norms. */
 export const everyNorm = Object.keys(norms) as NormName[];
-
-/** The norms that attacks in plain memory know. */
-export const searchNorms = ['linf', 'l2'] as const satisfies readonly NormName[];
-
-/** A norm that attacks in plain memory know. */
-export type SearchNorm = (typeof searchNorms)[number];

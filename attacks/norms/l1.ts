@@ -1,8 +1,11 @@
-// The norm l1.
+// The l1 norm. Its steps are sparse: they go to the pixels with the largest gradients only.
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, uniform } from '../../src/core/key.ts';
 import type { Bounds } from '../types.ts';
+import { largestDistance, lengthOf, sumOfDistances } from './ball.ts';
+import { ballWithinBounds } from './l1-ball.ts';
+import { byMagnitude, magnitudesOf, nthLargest } from './largest.ts';
 import type { Norm } from './norm.ts';
 import { ballAndBounds } from './region.ts';
 
@@ -50,11 +53,7 @@ export const l1: Norm = {
       return tf.reshape(shrunk, perturbation.shape);
     }),
   length: (perturbation) => tf.tidy(() => tf.sum(tf.abs(perturbation), [1, 2, 3]) as Tensor1D),
-  distance: (a, b) => {
-    let sum = 0;
-    for (let i = 0; i < a.length; i++) sum += Math.abs(a[i] - b[i]);
-    return sum;
-  },
+  distance: sumOfDistances,
   // A sparse step would waste itself on pixels that it pushes out of their bounds.
   region: (epsilon, bounds, pixels, shape) =>
     ballAndBounds(l1, epsilon, bounds, pixels, shape, (gradient, adversarial) =>
@@ -63,7 +62,39 @@ export const l1: Norm = {
   isExact: false,
   largestRadius: () => Number.POSITIVE_INFINITY,
   sum: { term: Math.abs, total: (radius) => radius },
+  ball: (epsilon, bounds, image) => ballWithinBounds(l1, epsilon, bounds, image),
+  climb: (point, gradient, length) => climbSparsely(point, gradient, length, Math.ceil(MOVED * gradient.length)),
+  gain: (gradient) => lengthOf({ distance: largestDistance }, gradient),
+  // A unit of length gains most at the pixel with the largest gradient, so pixels go all the way, one after another.
+  toHyperplane: (point, gradient, value, [low, high]) => {
+    const move = new Float64Array(point.length);
+    const side = value > 0 ? -1 : 1;
+    let missing = Math.abs(value);
+    for (const i of byMagnitude(gradient)) {
+      if (!(missing > 0)) break;
+      const up = side * gradient[i] > 0;
+      const weight = Math.abs(gradient[i]);
+      const length = Math.min(missing / weight, up ? high - point[i] : point[i] - low);
+      move[i] = up ? length : -length;
+      missing -= weight * length;
+    }
+    return move;
+  },
 };
+
+/**
+ * Adds to a point in plain memory a step of a length that goes to the `count` pixels with the largest gradients, all by
+ * the same amount; to more where gradients are equal, to fewer where they are 0.
+ */
+export function climbSparsely(point: Float32Array, gradient: Float32Array, length: number, count: number): void {
+  const least = nthLargest(magnitudesOf(gradient), Math.min(Math.max(count, 1), gradient.length));
+  const moves = (slope: number) => slope !== 0 && Math.abs(slope) >= least;
+  let moved = 0;
+  for (let i = 0; i < gradient.length; i++) if (moves(gradient[i])) moved++;
+  for (let i = 0; i < gradient.length; i++) {
+    if (moves(gradient[i])) point[i] += (length / moved) * Math.sign(gradient[i]);
+  }
+}
 
 /** 1 for the `active` largest of `size` sorted magnitudes, 0 for the others. */
 const rank = (size: number, active: Tensor): Tensor => tf.cast(tf.less(tf.range(0, size), active), 'float32');

@@ -3,8 +3,9 @@ import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, normal, uniform } from '../../src/core/key.ts';
 import { clip, confine, lengthOf, scaleTo } from './ball.ts';
+import { movingAll } from './hyperplane.ts';
 import { moderationOf, orOne } from './moderate.ts';
-import type { PlainNorm } from './norm.ts';
+import type { Norm } from './norm.ts';
 import { ballAndBounds } from './region.ts';
 
 /** √Σ x² a sample, [batch, 1, 1, 1], of numbers whose squares float32 can hold. */
@@ -17,7 +18,7 @@ const length = (x: Tensor4D): Tensor4D => {
 };
 
 /** ‖δ‖₂ = √Σ δ_i². */
-export const l2: PlainNorm = {
+export const l2: Norm = {
   name: 'l2',
   // A direction uniform on the sphere, and a radius with density ∝ r^(size − 1).
   sample: (key, size, epsilon) => {
@@ -61,6 +62,6 @@ export const l2: PlainNorm = {
     const scale = scaleTo(length, lengthOf(l2, gradient));
     for (let i = 0; i < point.length; i++) point[i] += scale * gradient[i];
   },
-  pace: (magnitude) => magnitude,
   gain: (gradient) => lengthOf(l2, gradient),
+  toHyperplane: movingAll((magnitude) => magnitude),
 };

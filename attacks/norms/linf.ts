@@ -2,23 +2,19 @@
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { uniform } from '../../src/core/key.ts';
-import { lengthOf } from './ball.ts';
-import { l1 } from './l1.ts';
-import type { PlainNorm } from './norm.ts';
+import { largestDistance, lengthOf, sumOfDistances } from './ball.ts';
+import { movingAll } from './hyperplane.ts';
+import type { Norm } from './norm.ts';
 import { faces } from './region.ts';
 
 /** ‖δ‖∞ = max |δ_i|. */
-export const linf: PlainNorm = {
+export const linf: Norm = {
   name: 'linf',
   sample: (key, size, epsilon) => uniform(key, size, -epsilon, epsilon),
   steepest: (gradient) => tf.sign(gradient),
   project: (perturbation, epsilon) => tf.clipByValue(perturbation, -epsilon, epsilon) as Tensor4D,
   length: (perturbation) => tf.tidy(() => tf.max(tf.abs(perturbation), [1, 2, 3]) as Tensor1D),
-  distance: (a, b) => {
-    let largest = 0;
-    for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i] - b[i]));
-    return largest;
-  },
+  distance: largestDistance,
   region: (epsilon, bounds, pixels, shape) => {
     const { lowest, highest } = faces(epsilon, bounds, pixels);
     const lower = tf.tensor4d(lowest, shape);
@@ -46,6 +42,6 @@ export const linf: PlainNorm = {
   climb: (point, gradient, length) => {
     for (let i = 0; i < point.length; i++) point[i] += length * Math.sign(gradient[i]);
   },
-  pace: () => 1,
-  gain: (gradient) => lengthOf(l1, gradient),
+  gain: (gradient) => lengthOf({ distance: sumOfDistances }, gradient),
+  toHyperplane: movingAll(() => 1),
 };

@@ -15,7 +15,7 @@ export interface Region {
 
 /** Where one adversarial image may lie, in plain memory: exactly inside the ball around its image and the bounds. */
 export interface Ball {
-  /** Moves a point to the nearest of the ball, then of the bounds. */
+  /** Moves a point to the nearest of the ball and the bounds; in l2 to the nearest of the ball, then of the bounds. */
   readonly project: (point: Float32Array) => void;
 }
 
@@ -47,16 +47,20 @@ export interface Norm {
   readonly largestRadius: (range: number) => number;
   /** The norm as a sum over pixels: a term for each change, and their total at a radius. Null for a maximum. */
   readonly sum: { readonly term: (change: number) => number; readonly total: (radius: number) => number } | null;
-}
-
-/** A norm for attacks that keep images one by one, in plain memory. */
-export interface PlainNorm extends Norm {
-  /** The ball around one image, and the bounds. */
+  /** The ball around one image, and the bounds; in plain memory. */
   readonly ball: (epsilon: number, bounds: Bounds, image: Float32Array) => Ball;
-  /** Adds to a point the step of a length that increases a linear function most, given its gradient. */
+  /** Adds to a point in plain memory the step of a length that increases a linear function most, given its gradient. */
   readonly climb: (point: Float32Array, gradient: Float32Array, length: number) => void;
-  /** How far that step moves a pixel, up to a factor, given the magnitude of its gradient. */
-  readonly pace: (magnitude: number) => number;
-  /** The length of a gradient in the dual norm: what a step of length 1 gains. */
+  /** The length of a gradient in the dual norm: the most that a step of length 1 can gain. */
   readonly gain: (gradient: Float32Array) => number;
+  /**
+   * The shortest move of a point within the bounds which brings a linear function from `value` to 0, given its gradient.
+   * Where no move within the bounds does, it is the one that comes nearest.
+   */
+  readonly toHyperplane: (
+    point: Float32Array,
+    gradient: Float32Array,
+    value: number,
+    bounds: Bounds,
+  ) => ArrayLike<number>;
 }

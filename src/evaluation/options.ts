@@ -36,6 +36,11 @@ export interface EvaluateOptions extends ModelOptions {
   readonly norm?: NormName;
   /** Radii in pixel units of [0, 1]; default: that of the model's training. */
   readonly epsilons?: readonly number[];
+  /**
+   * Several norms at once, each with one radius, in the place of `norm` and `epsilons`: `{ linf: 8 / 255, l2: 0.5, l1: 12 }`.
+   * Every attack runs in every norm, and `acrossNorms` counts an image only if it survives all of them.
+   */
+  readonly norms?: Readonly<Partial<Record<NormName, number>>>;
   /** Use only so many test images, balanced over the classes; default: what the model's training says, else all. */
   readonly testLimit?: number;
   /** Names every random number of the attacks; default 0. */

@@ -1,4 +1,5 @@
 // The settings of an evaluation, with the defaults that the training of the model gives.
+import { everyNorm } from '../../attacks/norms/index.ts';
 import type { NormName } from '../../attacks/types.ts';
 import { UsageError } from '../core/errors.ts';
 import { PROTOCOLS } from './attacks/protocols.ts';
@@ -6,23 +7,47 @@ import type { MeasureOptions } from './measure/types.ts';
 
 import type { EvaluateOptions } from './options.ts';
 import type { Target } from './targets/target.ts';
+import { inNorm, type Threat } from './threat.ts';
 
 /** What is measured, with the defaults that the model's training gives. */
 export function settingsOf(target: Target, options: EvaluateOptions) {
   const { attacks = PROTOCOLS.quick, seed = 0, batchSize = 256 } = options;
   const limit = options.testLimit ?? target.testLimit ?? undefined;
-  return { ...threatOf(target, options), attacks, seed, batchSize, limit } satisfies MeasureOptions;
+  return { threats: threatsOf(target, options), attacks, seed, batchSize, limit } satisfies MeasureOptions;
 }
 
-/** Radius and norm: those asked for, else those of the model's training; a radius belongs to its norm. */
-export function threatOf(
-  { threat }: Target,
-  options: Pick<EvaluateOptions, 'norm' | 'epsilons'>,
-): { norm: NormName; epsilons: readonly number[] } {
-  const norm = options.norm ?? threat?.norm ?? 'linf';
-  if (options.epsilons) return { norm, epsilons: options.epsilons };
-  if (threat?.norm === norm) return { norm, epsilons: [threat.epsilon] };
+/** Norms and radii: those asked for, else those of the model's training; a radius belongs to its norm. */
+export function threatsOf(
+  { threat }: Pick<Target, 'threat'>,
+  { norm: asked, epsilons, norms }: Pick<EvaluateOptions, 'norm' | 'epsilons' | 'norms'>,
+): readonly Threat[] {
+  if (norms !== undefined) {
+    if (asked !== undefined || epsilons !== undefined) {
+      throw new UsageError(
+        '--norms says norms and radii, so --norm and --epsilon must be left out. Give several norms as --norms linf=8/255,l2=0.5, or radii in one norm.',
+      );
+    }
+    return inNorms(norms);
+  }
+  if (asked === undefined && epsilons === undefined && threat?.norms !== undefined) return inNorms(threat.norms);
+  const norm = asked ?? threat?.norm ?? 'linf';
+  if (epsilons) return inNorm(norm, epsilons);
+  const trained = threat?.norm === norm ? threat.epsilon : threat?.norms?.[norm];
+  if (trained !== undefined) return inNorm(norm, [trained]);
   throw new UsageError(
     `An evaluation in ${norm} needs an epsilon, such as --epsilon 8/255: the model was not trained against ${norm}.`,
   );
+}
+
+/** Several norms, each at one radius. */
+function inNorms(norms: NonNullable<EvaluateOptions['norms']>): readonly Threat[] {
+  const threats = Object.entries(norms).map(([norm, epsilon]) => ({ norm: norm as NormName, epsilon }));
+  const strange = threats.find(({ norm }) => !everyNorm.includes(norm));
+  if (strange !== undefined) {
+    throw new UsageError(
+      `--norms: expected norms among ${everyNorm.join(', ')}, each with a radius, as linf=8/255,l2=0.5, got ${strange.norm}.`,
+    );
+  }
+  if (threats.length === 0) throw new UsageError('--norms: expected a radius for each norm, as linf=8/255,l2=0.5.');
+  return threats;
 }

@@ -5,9 +5,20 @@ import type { ModelRecord } from './formats/format.ts';
 import type { FormatName } from './formats/index.ts';
 import type { Accuracy } from './intervals.ts';
 import type { Preprocessing } from './targets/preprocessing.ts';
+import type { Threat } from './threat.ts';
 
 /** The name of the result that counts an image right only where it survived every attack of one norm and radius. */
 export const UNION = 'union';
+
+/** Accuracy under all attacks in several norms, each at one radius. */
+export interface AcrossNorms {
+  /** In the order in which they were asked for. */
+  readonly threats: readonly Threat[];
+  /** Images classified right clean and under every attack in every norm. */
+  readonly robust: Accuracy;
+  /** One bit an image, as for an attack. */
+  readonly survived: string;
+}
 
 /** Accuracy under one attack, or under the union of all attacks of one norm and radius. */
 export interface AttackResult {
@@ -51,6 +62,8 @@ export interface Evaluation {
   readonly clean: Accuracy;
   /** Results in order of the radii, each radius with its union last. */
   readonly attacks: readonly AttackResult[];
+  /** Absent where no evaluation asked for several norms at once. */
+  readonly acrossNorms?: readonly AcrossNorms[];
   readonly alarms: readonly Alarm[];
   /** Cost of the whole evaluation, counted in images. */
   readonly forwardPasses: number;

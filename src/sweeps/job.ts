@@ -12,6 +12,7 @@ import type { EvaluateOptions } from '../evaluation/options.ts';
 import { readEvaluations } from '../evaluation/results/results-file.ts';
 import { interruptedPath } from '../evaluation/results/resume-file.ts';
 import { checkpointFiles, checkpointIdentity } from '../evaluation/targets/target.ts';
+import { threatsOf } from '../evaluation/settings.ts';
 import { type Evaluation, UNION } from '../evaluation/types.ts';
 import type { LockTimes } from '../files/lock.ts';
 import type { TrainConfig } from '../training/config/config.ts';
@@ -111,10 +112,12 @@ async function trainAndEvaluate(task: JobTask, { signal, onEvent }: JobOptions):
   return 'done';
 }
 
-const resultOf = ({ target, clean, attacks }: Evaluation): CheckpointResult => ({
+/** Accuracy under attack is that under all norms where an evaluation was in several. */
+const resultOf = ({ target, clean, attacks, acrossNorms: [across] = [] }: Evaluation): CheckpointResult => ({
   checkpoint: target.checkpoint,
   clean: clean.value,
-  robust: attacks.find(({ attack, epsilon }) => attack === UNION && epsilon > 0)?.robust.value ?? null,
+  robust:
+    (across ?? attacks.find(({ attack, epsilon }) => attack === UNION && epsilon > 0))?.robust.value ?? null,
 });
 
 /** True if nothing of a task is left to do. What cannot be read is not done. */
@@ -141,11 +144,12 @@ async function isTrained(out: string): Promise<boolean> {
 async function isEvaluated(
   out: string,
   config: TrainConfig,
-  { attacks = PROTOCOLS.quick, epsilons = [config.epsilon], norm = config.norm, seed = 0, testLimit }: JobEvaluation,
+  { attacks = PROTOCOLS.quick, epsilons, norm, seed = 0, testLimit }: JobEvaluation,
   warn?: (message: string) => void,
 ): Promise<boolean> {
   const evaluations = await readEvaluations(runFolder(out).evaluation);
   const least = testLimit ?? config.testLimit ?? 0;
+  const threats = threatsOf({ threat: config }, { norm, epsilons });
   for (const file of await checkpointFiles(out)) {
     const { checkpoint, sha256 } = await checkpointIdentity(file, warn);
     // Left by a process that was killed; the evaluation goes on, or removes it.
@@ -157,10 +161,11 @@ async function isEvaluated(
       )
       .flatMap((evaluation) => evaluation.attacks);
     const missing = attacks.some((spec) =>
-      epsilons.some(
-        (radius) =>
+      threats.some(
+        (threat) =>
           !results.some(
-            ({ attack, epsilon, norm: used }) => attack === attackLabel(spec) && epsilon === radius && used === norm,
+            ({ attack, epsilon, norm: used }) =>
+              attack === attackLabel(spec) && epsilon === threat.epsilon && used === threat.norm,
           ),
       ),
     );

@@ -1,5 +1,4 @@
 // The task of a run: everything that stays the same while it trains, built from the configuration.
-import type { Attack } from '../../attacks/types.ts';
 import type { ModelRecord } from '../checkpoints/types.ts';
 import { UsageError } from '../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../core/key.ts';
@@ -86,7 +85,7 @@ export interface Task {
     training(standing: Standing): TrainingAttack | null;
     /** The attack of the pre-pass before that epoch, or null if it sees no adversarial examples. */
     prepass(standing: Standing): TrainingAttack | null;
-    readonly validation: Attack;
+    readonly validation: ReturnType<typeof validationAttack>;
   };
   readonly keys: RunKeys;
   readonly batchesPerEpoch: number;

@@ -1,8 +1,9 @@
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { checkpoints } from '../../attacks/apgd.ts';
-import { type Attack, apgd, apgdT, type Goal, pgd, success } from '../../attacks/index.ts';
+import { phasesOf } from '../../attacks/apgd.ts';
+import { type Attack, apgd, apgdT, type Goal, norms, pgd, success } from '../../attacks/index.ts';
+import { checkpoints } from '../../attacks/loops/apgd-steps/halving.ts';
 import { useBackend } from '../backend.ts';
 import { smoothNet } from './nets.ts';
 
@@ -109,8 +110,77 @@ describe('apgd', () => {
     net.dispose();
   });
 
+  it('with multiEpsilon takes 30 % of the steps in 3 and in 2 times the radius, and always one within it', () => {
+    const phases = (steps: number) => phasesOf(12, steps, true).map((phase) => [phase.epsilon, phase.steps]);
+    expect(phases(100)).to.deep.equal([
+      [36, 30],
+      [24, 30],
+      [12, 40],
+    ]);
+    expect(phases(4)).to.deep.equal([
+      [36, 2],
+      [24, 1],
+      [12, 1],
+    ]);
+    expect(phases(1)).to.deep.equal([[12, 1]]);
+    expect(phasesOf(12, 100, false)).to.deep.equal([{ epsilon: 12, steps: 100 }]);
+  });
+
+  for (const norm of ['linf', 'l2', 'l1'] as const) {
+    it(`with multiEpsilon in ${norm} looks further than epsilon first, and counts only what lies within`, async () => {
+      const net = smoothNet(5, 4);
+      const epsilon = { linf: 0.02, l2: 0.1, l1: 0.3 }[norm];
+      const clean = net.images.arraySync().flat(3);
+      const furthest: number[] = [];
+      const cost = { forwardPasses: 0, inputGradients: 0 };
+      const watched = (images: Tensor4D) => {
+        const own = images.dataSync();
+        furthest.push(
+          Math.max(
+            ...[0, 1, 2, 3].map((i) =>
+              norms[norm].distance(own.slice(18 * i, 18 * (i + 1)), clean.slice(18 * i, 18 * (i + 1))),
+            ),
+          ),
+        );
+        return net.classifier(images);
+      };
+      const attack = apgd({ norm, epsilon, steps: 10, multiEpsilon: true });
+      const adversarial = await attack.perturb(watched, net.images, net.labels, {
+        mode: 'train',
+        onCost: (spent) => {
+          cost.forwardPasses += spent.forwardPasses;
+          cost.inputGradients += spent.inputGradients;
+        },
+      });
+      // The clean images, then a look at the start of each phase and after each of its steps.
+      expect(furthest).to.have.length(1 + 13);
+      expect(Math.max(...furthest.slice(1, 5))).to.be.within(2.1 * epsilon, 3 * epsilon);
+      expect(Math.max(...furthest.slice(5, 9))).to.be.within(1.1 * epsilon, 2 * epsilon);
+      expect(Math.max(...furthest.slice(9))).to.be.at.most(epsilon);
+      expect(cost).to.deep.equal({ forwardPasses: 4 * 14, inputGradients: 4 * 10 });
+      adversarial.dispose();
+      net.dispose();
+    });
+  }
+
+  it('in l1 spends its whole length on the pixels of a linear model with the largest gradients', async () => {
+    const weights = [0.1, -5, 0.3, 2, 0.2, -0.4];
+    const direction = tf.tensor2d(weights, [6, 1]);
+    const linear = (images: Tensor4D) => {
+      const z = tf.matMul(tf.reshape(images, [-1, 6]) as Tensor2D, direction);
+      return tf.concat([tf.neg(z), z], 1) as Tensor2D;
+    };
+    const images = tf.fill([1, 2, 3, 1], 0.6) as Tensor4D;
+    const labels = tf.tensor1d([0], 'int32');
+    const attack = apgd({ norm: 'l1', epsilon: 0.8, steps: 60, loss: 'cw' });
+    const adversarial = await attack.perturb(linear, images, labels, { mode: 'train' });
+    const [clean, found] = [images.dataSync(), adversarial.dataSync()];
+    expect(Array.from(found, (pixel, i) => Math.sign(pixel - clean[i]))).to.deep.equal([0, -1, 0, 1, 0, 0]);
+    expect(norms.l1.distance(found, clean)).to.be.within(0.8 - 1e-6, 0.8);
+    tf.dispose([direction, images, labels, adversarial]);
+  });
+
   it('says what it cannot do', () => {
-    expect(() => apgd({ epsilon: 1, norm: 'l1' })).to.throw(/expected one of linf, l2, got "l1"/);
     expect(() => apgd({ epsilon: 0.1, rho: 2 })).to.throw(/rho: expected a share/);
     expect(() => apgdT({ epsilon: 0.1, targets: 0 })).to.throw(/targets: expected a whole number of at least 1/);
     expect(apgd({ epsilon: 0.1, loss: 'dlr' }).name).to.equal('apgd-dlr');

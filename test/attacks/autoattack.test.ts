@@ -17,6 +17,18 @@ describe('autoattack', () => {
     expect(autoattack({ epsilon: 0.1, version: 'rand' }).name).to.equal('autoattack-rand');
   });
 
+  it('in l1 has 5 starts of APGD-CE and 5 targets, both through larger balls first, as the reference has', () => {
+    const { attacks } = autoattack({ epsilon: 12, norm: 'l1' });
+    expect(attacks.map(({ name }) => name)).to.deep.equal(['apgd-ce', 'apgd-t', 'fab-t', 'square']);
+    // 100 steps, and a look at the start of each of three phases.
+    expect(attacks.map(({ budget }) => budget?.(10))).to.deep.equal([
+      { forwardPasses: 1 + 5 * 103, inputGradients: 5 * 100 },
+      { forwardPasses: 1 + 5 * 103, inputGradients: 5 * 100 },
+      { forwardPasses: 1 + 9 * 200, inputGradients: 9 * 100 },
+      { forwardPasses: 1 + 5000, inputGradients: 0 },
+    ]);
+  });
+
   it('runs each attack on the images that still stand, and tells which these are', async () => {
     const net = smoothNet(5, 12);
     const attack = autoattack({ epsilon: 0.04, steps: 10, queries: 30 });
@@ -98,7 +110,7 @@ describe('autoattack', () => {
 
   it('says what it cannot do', () => {
     const name = 'clean';
-    expect(() => autoattack({ epsilon: 1, norm: 'l1' })).to.throw(/linf, l2, got "l1"/);
+    expect(() => autoattack({ epsilon: 1, norm: 'l3' as 'l1' })).to.throw(/linf, l2, l1, got "l3"/);
     expect(() => autoattack({ epsilon: 0.1, version: 'plus' as 'rand' })).to.throw(/standard, rand, got "plus"/);
     expect(() => cascade([])).to.throw(/at least one attack/);
     expect(() => cascade([pgd({ epsilon: 0.1 }), fgsm({ epsilon: 0.2 })])).to.throw(/the same norm and epsilon/);

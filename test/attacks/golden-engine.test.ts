@@ -56,6 +56,7 @@ describe('AutoAttack and smallest perturbations against the golden vectors', () 
   const SOME = 30;
   const linf = { epsilon: 2 / 255 };
   const l2 = { norm: 'l2', epsilon: 0.25 } as const;
+  const l1 = { norm: 'l1', epsilon: 4 } as const;
   const { runs } = JSON.parse(
     readFileSync(new URL('../../../test/golden/autoattack-alone.json', import.meta.url), 'utf8'),
   ) as { runs: Record<string, { mask: number[] }> };
@@ -68,6 +69,10 @@ describe('AutoAttack and smallest perturbations against the golden vectors', () 
     [apgdT({ ...l2, steps: 30, targets: 4 }), SOME, 1],
     [fabT({ ...l2, steps: 20, targets: 4 }), SOME, 1],
     [square({ ...l2, queries: 1000 }), 8, 1],
+    [apgd({ ...l1, multiEpsilon: true }), 12, 1],
+    [apgdT({ ...l1, steps: 30, targets: 2, multiEpsilon: true }), 12, 1],
+    [fabT({ ...l1, steps: 20, targets: 3 }), 12, 1],
+    [square({ ...l1, queries: 1000 }), 8, 1],
   ];
   for (const [attack, number, apart] of alone) {
     const { name, norm } = attack;

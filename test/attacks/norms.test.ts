@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { type NormName, norms } from '../../attacks/index.ts';
 import { confine } from '../../attacks/norms/ball.ts';
+import { byMagnitude, nthLargest } from '../../attacks/norms/largest.ts';
 import { seedKey } from '../../src/core/key.ts';
 import { useBackend } from '../backend.ts';
 
@@ -128,6 +129,68 @@ describe('norms', () => {
       expect(distance).to.be.above(epsilon * (1 - 1e-5));
     });
   }
+
+  it('l1 projects onto the nearest point of the ball and the bounds together', () => {
+    const pixel = fc.float({ min: 0, max: 1, noNaN: true });
+    const pixels = fc.array(fc.tuple(pixel, fc.float({ min: -3, max: 3, noNaN: true }), pixel), {
+      minLength: 1,
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(pixels, fc.double({ min: 0, max: 6, noNaN: true }), (given, epsilon) => {
+        const image = Float32Array.from(given, ([x]) => x);
+        const from = Float32Array.from(given, ([x, change]) => x + change);
+        const point = Float32Array.from(from);
+        norms.l1.ball(epsilon, [0, 1], image).project(point);
+        expect(norms.l1.distance(point, image)).to.be.at.most(epsilon);
+        for (const x of point) expect(x).to.be.within(0, 1);
+        // The nearest point of a convex set: no other one lies on the side of the given point.
+        const other = given.map(([x, , aim]) => aim - x);
+        const length = other.reduce((sum, change) => sum + Math.abs(change), 0);
+        for (const scale of [0, Math.min(1, epsilon / Math.max(length, 1e-9))]) {
+          const beyond = point.reduce((sum, x, i) => sum + (from[i] - x) * (image[i] + scale * other[i] - x), 0);
+          expect(beyond).to.be.at.most(2e-5 * given.length);
+        }
+      }),
+      { numRuns: 400, seed: 6 },
+    );
+  });
+
+  it('l1 leaves a point within ball and bounds as it is, and changes no pixel that the point does not', () => {
+    const image = Float32Array.of(0.25, 0.5, 0.75, 0.1);
+    const ball = norms.l1.ball(1, [0, 1], image);
+    const inside = Float32Array.of(0.5, 0.5, 1, 0);
+    ball.project(inside);
+    expect(inside).to.deep.equal(Float32Array.of(0.5, 0.5, 1, 0));
+    const outside = Float32Array.of(2, 0.5, 3, 0.1);
+    ball.project(outside);
+    // Room for 0.75 and 0.25: exactly the radius.
+    expect(outside).to.deep.equal(Float32Array.of(1, 0.5, 1, 0.1));
+  });
+
+  it('finds the largest of many numbers, and goes through them by their magnitudes', () => {
+    fc.assert(
+      fc.property(fc.array(fc.float({ noNaN: true }), { minLength: 1, maxLength: 300 }), fc.nat(), (values, seed) => {
+        const given = Float32Array.from(values);
+        const sorted = Float32Array.from(given).sort().reverse();
+        const rank = 1 + (seed % given.length);
+        expect(nthLargest(Float32Array.from(given), rank)).to.equal(sorted[rank - 1]);
+        const order = Array.from(given.keys())
+          .filter((i) => given[i] !== 0)
+          .sort((a, b) => Math.abs(given[b]) - Math.abs(given[a]) || a - b);
+        expect([...byMagnitude(given)]).to.deep.equal(order);
+      }),
+      { numRuns: 200, seed: 7 },
+    );
+  });
+
+  it('l1 climbs as far as it steps on tensors', () => {
+    const gradient = Float32Array.from({ length: 300 }, (_, i) => Math.sin(i * i));
+    const point = new Float32Array(300);
+    norms.l1.climb(point, gradient, 1);
+    const step = tf.tidy(() => norms.l1.steepest(one(gradient)).dataSync());
+    expect(Array.from(point)).to.deep.equal(Array.from(step, (x) => x + 0));
+  });
 
   it('l1 moves the 1 % of pixels with the largest gradients, all alike', () => {
     const gradient = Array.from({ length: 300 }, (_, i) => (i % 7) * 0.01);

@@ -337,6 +337,11 @@ describe('a wrong command line', () => {
       says: [/There is no attack pdg-20/],
     },
     {
+      title: 'radii of several norms beside a norm',
+      args: ['evaluate', 'run', '--norms', 'linf=8/255,l2=0.5', '--norm', 'l2'],
+      says: [/--norms says norms and radii, so --norm must be left out/],
+    },
+    {
       title: 'an attack without its dash',
       args: ['evaluate', 'run', '--attacks', 'fgsm,pgd20'],
       says: [/There is no attack pgd20\. Did you mean pgd-20\?/],

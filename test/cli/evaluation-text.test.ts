@@ -81,6 +81,25 @@ describe('the matrix of an evaluation', () => {
         .and.to.contain(`${90 - level}.0 %`);
   });
 
+  it('has a column for all of several norms, in the rows of clean images and of the union', () => {
+    const robust = accuracyOf(11, 100);
+    const across = [
+      {
+        threats: [
+          { norm: 'linf', epsilon: 8 / 255 },
+          { norm: 'l2', epsilon: 0.5 },
+        ],
+        robust,
+        survived: '',
+      },
+    ] as const;
+    const text = formatMatrix(clean, attacks, 100, across);
+    expect(cellsOf(text, 'attack')).to.deep.equal(['attack', 'linf 4/255', 'linf 8/255', 'all norms']);
+    expect(cellsOf(text, 'none')[3]).to.equal('90.0 % [82.6, 94.5]');
+    expect(cellsOf(text, 'fgsm')[3]).to.equal('–');
+    expect(cellsOf(text, 'union')[3]).to.match(/^11\.0 %/);
+  });
+
   it('is one for checkpoints of equal weights', () => {
     const [best, last, other] = [evaluation('best', 3), evaluation('last', 3), evaluation('last', 4)];
     expect(sameWeights([best, last])).to.deep.equal([[best, last]]);

@@ -33,6 +33,23 @@ describe('a model from elsewhere, on the command line', () => {
   before(() => writeFileSync(join(folder, 'mine.mjs'), nearestMean()));
   after(() => rmSync(folder, { recursive: true }));
 
+  it('is evaluated in several norms at once, and the table says so', () => {
+    const own = ['--module', 'mine.mjs', '--dataset', 'synthetic', '--bounds', '0,255', '--test-limit', '20'];
+    const { code, stdout, stderr } = run(
+      ...['evaluate', ...own, '--attacks', 'pgd-2', '--norms', 'linf=1/25,l2=0.5,l1=3', '--out', 'several.json'],
+    );
+    expect(code, stderr).to.equal(0);
+    expect(stdout).to.match(/^attack .*l1 3 .*l2 0\.5 .*linf 0\.04 .*all norms$/m);
+    const [{ attacks, acrossNorms }] = JSON.parse(readFileSync(join(folder, 'several.json'), 'utf8'))
+      .evaluations as Evaluation[];
+    expect(attacks.map(({ attack, norm }) => `${attack} ${norm}`)).to.have.length(6);
+    expect(acrossNorms?.[0].threats).to.deep.equal([
+      { norm: 'linf', epsilon: 0.04 },
+      { norm: 'l2', epsilon: 0.5 },
+      { norm: 'l1', epsilon: 3 },
+    ]);
+  });
+
   it('is held to its clean accuracy, and evaluated with the flags that are suggested', () => {
     const args = ['evaluate', '--module', 'mine.mjs', ...data, '--test-limit', '40', '--expect-clean', '0.99'];
     const wrong = run(...args);

@@ -20,6 +20,7 @@ import { checkGradient, type GradientCheck, isWrong } from '../../src/evaluation
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { measure } from '../../src/evaluation/measure/measure.ts';
 import type { EvaluatedSplit, MeasureOptions } from '../../src/evaluation/measure/types.ts';
+import { inNorm } from '../../src/evaluation/threat.ts';
 import { preprocessed } from '../../src/evaluation/targets/preprocessing.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
@@ -73,8 +74,7 @@ async function trained(adversarially: boolean): Promise<Classifier> {
 const initial = (seed: number) => initializers.randomUniform({ minval: -0.25, maxval: 0.25, seed });
 
 const options: MeasureOptions = {
-  norm: 'linf',
-  epsilons: [0.05],
+  threats: inNorm('linf', [0.05]),
   attacks: parseAttacks('pgd-10,pgd-20-cw'),
 };
 
@@ -139,7 +139,7 @@ describe('the alarms', () => {
   ] as const) {
     it(`are silent on ${what} trained model, with every attack that they look at`, async () => {
       const attacks = parseAttacks('pgd-5,pgd-20,apgd-10-dlr,square-100');
-      const alarms = await alarmsOf(model(), { epsilons: [0.03, 0.06], attacks });
+      const alarms = await alarmsOf(model(), { threats: inNorm('linf', [0.03, 0.06]), attacks });
       expect(statuses(alarms, 'raised')).to.deep.equal([]);
       expect(statuses(alarms, 'not checked')).to.deep.equal([]);
     });
@@ -200,13 +200,13 @@ describe('the alarms', () => {
       'black-box beats white-box',
       'a quantised input',
       quantised,
-      { epsilons: [0.2], attacks: parseAttacks('pgd-10,square-200') },
+      { threats: inNorm('linf', [0.2]), attacks: parseAttacks('pgd-10,square-200') },
     ],
     [
       'black-box beats white-box',
       'a quantised input, without being asked for Square',
       quantised,
-      { epsilons: [0.2], attacks: parseAttacks('pgd-10') },
+      { threats: inNorm('linf', [0.2]), attacks: parseAttacks('pgd-10') },
     ],
   ];
   for (const [name, what, model, change] of raised) {
@@ -362,7 +362,7 @@ describe('the alarms', () => {
     it(`say what was not checked for a model that ${what}, which Square attacks`, async () => {
       const attacks = parseAttacks('square-300');
       const classify = preprocessed((images) => model(images as Tensor4D), {}, CLASSES);
-      const found = await measure(classify, data, { ...options, epsilons: [0.2], attacks });
+      const found = await measure(classify, data, { ...options, threats: inNorm('linf', [0.2]), attacks });
       const names = found.alarms.filter(({ status }) => status === 'not checked').map(({ name }) => name);
       expect(names).to.include.members(['zero gradients', 'non-finite gradients', 'unbounded attack not at 0 %']);
       const [square] = found.attacks.map(({ robust }) => robust.value);

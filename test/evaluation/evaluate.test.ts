@@ -14,6 +14,7 @@ import type { EvaluationStep, MeasureOptions } from '../../src/evaluation/measur
 import { packBits, unpackBits } from '../../src/evaluation/results/bits.ts';
 import { mergeEvaluation, readEvaluations } from '../../src/evaluation/results/results-file.ts';
 import { unionOf } from '../../src/evaluation/results/union.ts';
+import { inNorm } from '../../src/evaluation/threat.ts';
 import { type AttackResult, type Evaluation, UNION } from '../../src/evaluation/types.ts';
 import { useBackend } from '../backend.ts';
 import { tinyData, withRun } from './tiny.ts';
@@ -38,7 +39,7 @@ const halvesModel: Classifier = (images) =>
     return tf.concat([tf.mean(left, 1, true), tf.mean(right, 1, true)], 1) as Tensor2D;
   });
 
-const options: MeasureOptions = { norm: 'linf', epsilons: [0.1], attacks: parseAttacks('fgsm,pgd-5x2-cw') };
+const options: MeasureOptions = { threats: inNorm('linf', [0.1]), attacks: parseAttacks('fgsm,pgd-5x2-cw') };
 
 describe('an evaluation', () => {
   before(() => useBackend('cpu'));
@@ -53,7 +54,10 @@ describe('an evaluation', () => {
       };
       return (half(false) - half(true)) * (test.labels[i] === 0 ? 1 : -1);
     });
-    const { clean, attacks } = await measure(halvesModel, data, { ...options, epsilons: [0, 0.05, 0.1] });
+    const { clean, attacks } = await measure(halvesModel, data, {
+      ...options,
+      threats: inNorm('linf', [0, 0.05, 0.1]),
+    });
     expect(clean).to.include({ correct: margins.filter((margin) => margin > 0).length, n: 40 });
     for (const { attack, epsilon, robust } of attacks) {
       expect(robust.correct, `${attack} at ${epsilon}`).to.equal(
@@ -129,7 +133,7 @@ describe('an evaluation', () => {
     await measure(halvesModel, data, {
       ...options,
       attacks: parseAttacks('pgd-5,autoattack'),
-      epsilons: [0, 0.05],
+      threats: inNorm('linf', [0, 0.05]),
       batchSize: 16,
       onStep: (step) => seen.push(step),
     });
@@ -162,7 +166,7 @@ describe('an evaluation', () => {
       expect(tf.memory().numTensors).to.equal(before);
       return { name: outcome instanceof Error ? outcome.name : null, calls };
     };
-    const autoattack = { attacks: parseAttacks('autoattack'), epsilons: [0.01] };
+    const autoattack = { attacks: parseAttacks('autoattack'), threats: inNorm('linf', [0.01]) };
     for (const at of [0, 3, 50, 150, 400]) {
       expect(await run(at, autoattack)).to.deep.equal({ name: 'AbortError', calls: at + 1 });
     }
@@ -196,9 +200,9 @@ describe('an evaluation', () => {
 
   const wrong: [string, Partial<MeasureOptions>, RegExp][] = [
     ['no attack', { attacks: [] }, /at least one attack/],
-    ['no radius', { epsilons: [] }, /at least one epsilon/],
-    ['a negative radius', { epsilons: [-0.1] }, /epsilon: expected 0 or more, got -0.1/],
-    ['a radius in steps of 255', { epsilons: [8] }, /Did you mean 8\/255/],
+    ['no radius', { threats: [] }, /at least one epsilon/],
+    ['a negative radius', { threats: inNorm('linf', [-0.1]) }, /epsilon: expected 0 or more, got -0.1/],
+    ['a radius in steps of 255', { threats: inNorm('linf', [8]) }, /Did you mean 8\/255/],
     ['a broken batch size', { batchSize: 0 }, /--batch-size must be a whole number/],
     ['a broken limit', { limit: 2.5 }, /limit must be a whole number/],
   ];

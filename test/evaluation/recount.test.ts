@@ -69,6 +69,22 @@ describe('the program that recounts saved examples', () => {
     );
   }
 
+  it('finds the accuracy in all of several norms', () =>
+    withRun(async (folder) => {
+      const saveExamples = join(root, 'several');
+      const [{ acrossNorms }] = await evaluate(join(folder, 'checkpoints/best.safetensors'), {
+        dataset: tinyData(),
+        attacks: parseAttacks('fgsm,pgd-2'),
+        norms: { linf: 0.05, l1: 0.6 },
+        testLimit: 30,
+        out: false,
+        saveExamples,
+      });
+      const { status, stdout, stderr } = python(join(saveExamples, 'recount.py'));
+      expect(status, stdout + stderr).to.equal(0);
+      expect(stdout).to.contain(`l1 0.6 + linf 0.05: ${acrossNorms?.[0].robust.correct} of 30`);
+    }));
+
   it('finds the accuracies of the evaluation, by a network of its own too', () => {
     const folder = examples();
     const network = join(folder, 'net.py');

@@ -16,6 +16,7 @@ import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { measure } from '../../src/evaluation/measure/measure.ts';
 import type { EvaluateOptions } from '../../src/evaluation/options.ts';
 import { readEvaluations } from '../../src/evaluation/results/results-file.ts';
+import { inNorm } from '../../src/evaluation/threat.ts';
 import { loadTarget } from '../../src/evaluation/targets/target.ts';
 import { rejection } from '../rejection.ts';
 import { goldenImages, pytorchFile, saveGraphModel, saveLayersModel, smallLayersModel, withFolder } from './models.ts';
@@ -321,7 +322,7 @@ describe('an evaluation of many images, or few', () => {
         return tf.tidy(() => tf.slice(tf.reshape(batch, [-1, 16]), [0, 0], [-1, 2]) as tf.Tensor2D);
       },
       dataset,
-      { norm: 'linf', epsilons: [0.1], attacks: parseAttacks('pgd-2'), batchSize: 250 },
+      { threats: inNorm('linf', [0.1]), attacks: parseAttacks('pgd-2'), batchSize: 250 },
     );
     expect([clean.n, attacks[0].robust.n]).to.deep.equal([count, count]);
     expect(most).to.be.below(12 * bytesOf);
@@ -347,8 +348,7 @@ describe('an evaluation of many images, or few', () => {
       });
     };
     const { attacks } = await measure(model, dataset, {
-      norm: 'linf',
-      epsilons: [0.1],
+      threats: inNorm('linf', [0.1]),
       attacks: parseAttacks('pgd-3'),
       batchSize: 100,
     });
@@ -373,8 +373,7 @@ describe('an evaluation of many images, or few', () => {
       const left = (batch: tf.Tensor4D) =>
         tf.tidy(() => tf.slice(tf.reverse(tf.mean(batch, [1, 3]), 1), [0, 0], [-1, 2]) as tf.Tensor2D);
       const { clean, attacks } = await measure(left, dataset, {
-        norm: 'linf',
-        epsilons: [0.001, 1],
+        threats: inNorm('linf', [0.001, 1]),
         attacks: parseAttacks('pgd-3,autoattack'),
       });
       expect(clean.correct).to.be.oneOf([0, 1]);

@@ -27,6 +27,10 @@ export const evaluate = defineCommand({
       'equipoise evaluate resnet18.safetensors --dataset cifar10 --epsilon 8/255 --protocol autoattack',
       'weights from PyTorch',
     ],
+    [
+      'equipoise evaluate runs/NAME --norms linf=8/255,l2=0.5,l1=12',
+      'several norms: right only if right in all of them',
+    ],
     ['equipoise evaluate --module model.mjs --dataset cifar10 --epsilon 8/255', 'a classifier of your own'],
   ],
   async run({ positionals: [target], flags, json }, terminal) {
@@ -41,6 +45,7 @@ export const evaluate = defineCommand({
     checkParts(flags);
     const attacks = attacksOf(flags, openSettings(flags));
     checkRadii('epsilon', flags.epsilon);
+    checkNorms(flags);
     const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
     await startFromFlags(flags, terminal);
     const progress = await showEvaluation(terminal);
@@ -51,6 +56,7 @@ export const evaluate = defineCommand({
         attacks,
         norm,
         epsilons: flags.epsilon,
+        norms: flags.norms,
         testLimit: flags['test-limit'],
         batchSize: flags['batch-size'],
         seed: flags.seed,
@@ -77,6 +83,14 @@ export const evaluate = defineCommand({
     terminal.print(json ? JSON.stringify(evaluations, null, 2) : evaluationsText(evaluations, terminal));
   },
 });
+
+/** @throws UsageError for flags beside --norms that say norms or radii too */
+function checkNorms({ norms, norm, epsilon }: EvaluateFlags): void {
+  if (norms === undefined || (norm === undefined && epsilon === undefined)) return;
+  throw new UsageError(
+    `--norms says norms and radii, so ${norm === undefined ? '--epsilon' : '--norm'} must be left out. For radii in one norm give --norm and --epsilon without --norms.`,
+  );
+}
 
 /** @throws UsageError for flags that exclude each other */
 function checkParts({ shard, merge, resume, 'save-examples': examples }: EvaluateFlags): void {

@@ -8,6 +8,11 @@ export const EVALUATE_FLAGS = {
   ...ATTACK_FLAGS,
   norm: { kind: 'text', choices: NORMS, description: 'linf, l2 or l1; default: that of training' },
   epsilon: { kind: 'numbers', description: 'radii, such as 0,4/255,8/255; default: that of training' },
+  norms: {
+    kind: 'named numbers',
+    description:
+      'several norms, each at one radius, as linf=8/255,l2=0.5,l1=12: an image counts only if it survives all',
+  },
   steps: { kind: 'number', integer: true, group: 'Attack', description: 'steps of attacks that do not say' },
   'step-size': { kind: 'number', group: 'Attack', description: 'step of PGD; default: 2.5·epsilon/steps' },
   restarts: { kind: 'number', integer: true, group: 'Attack', description: 'restarts of attacks that do not say' },

@@ -3,7 +3,7 @@ import { readingFlags } from '../../checkpoints/pytorch/reading.ts';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import type { Accuracy } from '../../evaluation/intervals.ts';
 import { flagsOf } from '../../evaluation/targets/preprocessing.ts';
-import type { AttackResult, Evaluation } from '../../evaluation/types.ts';
+import { type AcrossNorms, type AttackResult, type Evaluation, UNION } from '../../evaluation/types.ts';
 import { datasetTitle } from '../../reporting/runs/runs.ts';
 import { formatAccuracy, formatSparsity, formatTable, percent } from '../../reporting/tables/table.ts';
 import type { Terminal } from './terminal.ts';
@@ -28,16 +28,18 @@ export function sameWeights(evaluations: readonly Evaluation[]): readonly (reado
 }
 
 const isSame = (a: Evaluation, b: Evaluation): boolean =>
-  a.target.step !== null && a.target.step === b.target.step && JSON.stringify(a.attacks) === JSON.stringify(b.attacks);
+  a.target.step !== null &&
+  a.target.step === b.target.step &&
+  JSON.stringify([a.attacks, a.acrossNorms]) === JSON.stringify([b.attacks, b.acrossNorms]);
 
 function evaluationText(group: readonly Evaluation[], { columns, style }: Look): string {
-  const [{ clean, attacks, alarms, claim }] = group;
+  const [{ clean, attacks, acrossNorms, alarms, claim }] = group;
   const raised = alarms.filter(({ status }) => status === 'raised');
   const unchecked = alarms.filter(({ status }) => status === 'not checked');
   return [
     style('heading', describeTarget(group)),
     '',
-    formatMatrix(clean, attacks, columns),
+    formatMatrix(clean, attacks, columns, acrossNorms),
     '',
     `Accuracies are of ${clean.n} images. Accuracy under attack is an ${claim}.`,
     ...raised.map(({ name, detail, help }) => style('bad', `alarm: ${name}: ${detail} See ${help}`)),
@@ -70,9 +72,14 @@ interface Row {
 const radiusOf = ({ norm, epsilon }: Pick<AttackResult, 'norm' | 'epsilon'>): string =>
   `${norm} ${formatEpsilon(epsilon)}`;
 
-/** The accuracies of all attacks at all radii; stages of a cascade stand below it. */
-function rowsOf(clean: Accuracy, attacks: readonly AttackResult[]): readonly Row[] {
-  const radii = [...new Set(attacks.map(radiusOf))];
+/** Names of the columns of several norms: all norms, or the norms and radii where there are several such columns. */
+const acrossColumns = (across: readonly AcrossNorms[]): readonly (readonly [string, Accuracy])[] =>
+  across.map(({ threats, robust }) => [across.length === 1 ? 'all norms' : threats.map(radiusOf).join(' + '), robust]);
+
+/** The accuracies of all attacks at all radii; stages of a cascade stand below it. Several norms have a column of their own. */
+function rowsOf(clean: Accuracy, attacks: readonly AttackResult[], across: readonly AcrossNorms[]): readonly Row[] {
+  const columns = acrossColumns(across);
+  const radii = [...new Set(attacks.map(radiusOf)), ...columns.map(([name]) => name)];
   const rows = new Map<string, Map<string, Accuracy>>([['none', new Map(radii.map((radius) => [radius, clean]))]]);
   const names = [...new Set(attacks.map(({ attack }) => attack))];
   const add = (attack: string, radius: string, accuracy: Accuracy) =>
@@ -83,6 +90,7 @@ function rowsOf(clean: Accuracy, attacks: readonly AttackResult[]): readonly Row
       for (const stage of result.stages ?? []) add(`  after ${stage.attack}`, radiusOf(result), stage.robust);
     }
   }
+  for (const [name, robust] of columns) add(UNION, name, robust);
   return [...rows].map(([attack, cells]) => ({ attack, cells }));
 }
 
@@ -92,9 +100,15 @@ const INTERVALS = 'accuracy [95 %]';
  * Attacks × radii. Intervals are left out where they do not fit, and radii that do not fit side by side are in a table
  * below.
  */
-export function formatMatrix(clean: Accuracy, attacks: readonly AttackResult[], columns: number): string {
-  const rows = rowsOf(clean, attacks);
-  const radii = attacks.length === 0 ? [''] : [...new Set(attacks.map(radiusOf))];
+export function formatMatrix(
+  clean: Accuracy,
+  attacks: readonly AttackResult[],
+  columns: number,
+  across: readonly AcrossNorms[] = [],
+): string {
+  const rows = rowsOf(clean, attacks, across);
+  const radii =
+    attacks.length === 0 ? [''] : [...new Set(attacks.map(radiusOf)), ...acrossColumns(across).map(([name]) => name)];
   const table = (shown: readonly string[], cell: (accuracy: Accuracy) => string) =>
     formatTable(
       ['attack', ...shown],

@@ -169,6 +169,19 @@ export function attackSettings({ kind, ...given }: AttackSpec, epsilon: number):
   };
 }
 
-/** The attack that a record describes, at one radius. */
-export const buildAttack = ({ kind, ...options }: AttackSpec, norm: NormName, epsilon: number): Attack =>
-  rowOf(kind).build({ norm, epsilon, ...options });
+/**
+ * The attack that a record describes, at one radius.
+ *
+ * @throws UsageError for an attack that does not know the norm, with its name
+ */
+export function buildAttack(spec: AttackSpec, norm: NormName, epsilon: number): Attack {
+  const { kind, ...options } = spec;
+  const { known } = rowOf(kind).options.norm;
+  if (!known.includes(norm)) {
+    const others = attackNames.filter((name) => rowOf(name).options.norm.known.includes(norm));
+    throw new UsageError(
+      `${attackLabel(spec)} attacks in ${known.join(' and ')} only, got the norm ${norm}. In ${norm} there are ${others.join(', ')}.`,
+    );
+  }
+  return rowOf(kind).build({ norm, epsilon, ...options });
+}

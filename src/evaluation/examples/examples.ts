@@ -14,7 +14,7 @@ import { backendName } from '../../ops/backend-name.ts';
 import { type AttackSpec, attackLabel, buildAttack } from '../attacks/named-attacks.ts';
 import { checkEpsilon } from '../epsilon.ts';
 import type { EvaluateOptions, ModelOptions } from '../options.ts';
-import { threatOf } from '../settings.ts';
+import { threatsOf } from '../settings.ts';
 import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from '../targets/loading.ts';
 import { predict, predictProbabilities } from '../targets/predict.ts';
 import { type ModelSource, modelFiles } from '../targets/target.ts';
@@ -99,11 +99,10 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
     const dataset = named ?? (await testData(target, options));
     await checkFit(target, dataset);
     warnOfOtherFiles(file.path, target, dataset, options.warn);
-    const { norm, epsilons } = threatOf(target, {
+    const [{ norm, epsilon }] = threatsOf(target, {
       norm: options.norm,
       epsilons: options.epsilon === undefined ? undefined : [options.epsilon],
     });
-    const [epsilon] = epsilons;
     checkEpsilon(norm, epsilon);
     const label = attackLabel(spec);
     const setting = {

@@ -14,7 +14,8 @@ Each file holds, for the n images that the model classifies right without attack
 [n, height, width, channels], labels int64 [n], logits float32 [n, classes] of the adversarial images, and survived bool [n].
 Checked are that every adversarial image lies in the ball of the file's norm and epsilon around its image and in [0, 1], and
 that the logits give the recorded survivals. The accuracy is the number of survivors over the number of images evaluated.
-The union counts an image only if it survives every file of one model, norm and epsilon.
+The union counts an image only if it survives every file of one model, norm and epsilon; where the files have several norms,
+each at one epsilon, a last line counts an image only if it survives all of them.
 
 net.py defines logits(images): a numpy float32 array [batch, height, width, channels] in [0, 1] to [batch, classes]. In PyTorch:
 
@@ -122,6 +123,16 @@ def main():
         if len(results) > 1:
             left, evaluated = len(set.intersection(*(survivors for _, survivors in results))), results[0][0]
             print(f"union of {len(results)} attacks on {checkpoint}, {norm} {epsilon:.6g}: {left} of {evaluated}, {100 * left / evaluated:.2f} %")
+    models = {}
+    for (*model, norm, epsilon), results in unions.items():
+        models.setdefault(tuple(model), []).append((norm, epsilon, results))
+    for (checkpoint, _, _), groups in models.items():
+        norms = [norm for norm, _, _ in groups]
+        if len(norms) > 1 and len(set(norms)) == len(norms):
+            left = len(set.intersection(*(survivors for _, _, results in groups for _, survivors in results)))
+            evaluated = groups[0][2][0][0]
+            threats = " + ".join(f"{norm} {epsilon:.6g}" for norm, epsilon, _ in sorted(groups, key=lambda group: group[0]))
+            print(f"all norms on {checkpoint}, {threats}: {left} of {evaluated}, {100 * left / evaluated:.2f} %")
     sys.exit(1 if wrong else 0)
 
 

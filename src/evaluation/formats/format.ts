@@ -1,8 +1,9 @@
 // What a format of models is: a row of the table in `index.ts`.
 import type { FinalActivation } from '../../../attacks/models/final-activation.ts';
-import type { AttackedModel, NormName } from '../../../attacks/types.ts';
+import type { AttackedModel } from '../../../attacks/types.ts';
 import type { Reading } from '../../checkpoints/pytorch/reading.ts';
 import type { PixelShape } from '../../data/types.ts';
+import type { TrainedAgainst } from '../threat.ts';
 
 /** What there is at a path, as far as it takes to tell formats apart. */
 export interface Found {
@@ -64,7 +65,7 @@ export interface LoadedModel {
   readonly classes: number | null;
   /** What it was trained on and against, as far as that is known. */
   readonly trainedOn?: { readonly name: string; readonly sha256: string | null };
-  readonly threat?: { readonly norm: NormName; readonly epsilon: number };
+  readonly threat?: TrainedAgainst;
   readonly testLimit?: number;
   /** What a user should know of how it was loaded. */
   readonly notes: readonly string[];

@@ -11,6 +11,7 @@ import {
 } from '../../core/params.ts';
 import { flops } from '../../models/inspect.ts';
 import { type Program, runNetwork } from '../../ops/network.ts';
+import type { TrainedAgainst } from '../threat.ts';
 import type { LoadedModel } from './format.ts';
 
 /** What a run's configuration says of the training, as far as it goes on a model. */
@@ -18,16 +19,17 @@ export type Training = Pick<LoadedModel, 'trainedOn' | 'threat' | 'testLimit'>;
 
 /** @param datasetSha256 of the data set it was trained on, where that is known */
 export function trainingOf(config: Readonly<Record<string, Json>>, datasetSha256: unknown): Training {
-  const { norm, epsilon, dataset, testLimit } = config as {
+  const { norm, epsilon, norms, dataset, testLimit } = config as {
     norm?: NormName;
     epsilon?: number;
+    norms?: TrainedAgainst['norms'];
     dataset?: string;
     testLimit?: number;
   };
   const sha256 = typeof datasetSha256 === 'string' ? datasetSha256 : null;
   return {
     ...(dataset === undefined ? {} : { trainedOn: { name: dataset, sha256 } }),
-    ...(norm === undefined || epsilon === undefined ? {} : { threat: { norm, epsilon } }),
+    ...(norm === undefined || epsilon === undefined ? {} : { threat: { norm, epsilon, ...(norms && { norms }) } }),
     ...(testLimit === undefined ? {} : { testLimit }),
   };
 }

@@ -1,31 +1,29 @@
 // The cells of an evaluation, one for each attack and radius, and what each gives as a result and as evidence for alarms.
 
-import type { NormName } from '../../../attacks/types.ts';
 import { foldIn, type Key } from '../../core/key.ts';
 import type { AttackEvidence } from '../alarms/alarms.ts';
 import { attackLabel, attackSettings, buildAttack } from '../attacks/named-attacks.ts';
 import { accuracyOf } from '../intervals.ts';
 import { packBits } from '../results/bits.ts';
+import { isAcrossNorms } from '../threat.ts';
 import type { AttackResult } from '../types.ts';
 import type { Cell, CellState, MeasureOptions } from './types.ts';
 
-/** The cells in order of the radii, each radius with its attacks in order. */
-export const cellsOf = (
-  { epsilons, attacks, norm }: Pick<MeasureOptions, 'epsilons' | 'attacks' | 'norm'>,
-  key: Key,
-): Cell[] =>
-  epsilons.flatMap((epsilon) =>
+/** The cells in order of the norms and radii, each with its attacks in order. */
+export const cellsOf = ({ threats, attacks }: Pick<MeasureOptions, 'threats' | 'attacks'>, key: Key): Cell[] =>
+  threats.flatMap(({ norm, epsilon }) =>
     attacks.map((spec): Cell => {
       const label = attackLabel(spec);
       const attack = epsilon === 0 ? null : buildAttack(spec, norm, epsilon);
-      return { spec, label, epsilon, attack, key: foldIn(key, label) };
+      return { spec, label, norm, epsilon, attack, key: foldIn(key, label) };
     }),
   );
 
-/** The cells of the first radius above 0, by which progress is shown. */
+/** The cells by which progress is shown: those of the first radius above 0, or of all norms where these are several. */
 export function shownCells(cells: readonly Cell[]): readonly number[] {
+  const several = isAcrossNorms(cells);
   const epsilon = cells.find((cell) => cell.epsilon > 0)?.epsilon ?? 0;
-  return [...cells.keys()].filter((i) => cells[i].epsilon === epsilon);
+  return [...cells.keys()].filter((i) => several || cells[i].epsilon === epsilon);
 }
 
 /** The sum of some numbers. */
@@ -34,9 +32,8 @@ export const sumOf = (values: Uint8Array | readonly number[]): number =>
 
 /** What a cell found, as `evaluation.json` holds it. */
 export const resultOf = (
-  { spec, label, epsilon }: Cell,
+  { spec, label, norm, epsilon }: Cell,
   { survived, standing, cost }: CellState,
-  norm: NormName,
 ): AttackResult => ({
   attack: label,
   norm,
@@ -57,11 +54,7 @@ export const resultOf = (
 });
 
 /** What a cell found, as the alarms compare it. */
-export const evidenceOf = (
-  { spec, label, epsilon }: Cell,
-  { survived, standing }: CellState,
-  norm: NormName,
-): AttackEvidence => {
+export const evidenceOf = ({ spec, label, norm, epsilon }: Cell, { survived, standing }: CellState): AttackEvidence => {
   const { steps, restarts } = attackSettings(spec, epsilon);
   return {
     attack: label,

@@ -13,8 +13,9 @@ import { checkAlarms } from '../alarms/alarms.ts';
 import { checkEpsilon } from '../epsilon.ts';
 import { accuracyOf } from '../intervals.ts';
 import { isOfPart } from '../parts/part.ts';
-import { withUnions } from '../results/union.ts';
+import { acrossNorms, withUnions } from '../results/union.ts';
 import { predict } from '../targets/predict.ts';
+import { isAcrossNorms } from '../threat.ts';
 import { attackCell } from './attack-cell.ts';
 import { cellsOf, evidenceOf, resultOf, shownCells, sumOf } from './cells.ts';
 import { PROBED, probeFirst } from './probe-first.ts';
@@ -43,7 +44,8 @@ export const measurePart = async (
 ): Promise<MeasureState> => (await attackImages(model, dataset, options)).state;
 
 /**
- * Clean accuracy of a classifier, its accuracy under each attack at each radius and, by image, under their union.
+ * Clean accuracy of a classifier, its accuracy under each attack at each radius and, by image, under their union; in several
+ * norms also under all of them.
  *
  * An image counts as right under attack where it is right both clean and attacked; images misclassified without attack
  * are not attacked. Random choices depend on the seed, the attack and the image's number only. However many images there
@@ -64,14 +66,16 @@ export async function measure(
   const { probe, cost, beside } = await probeFirst(model, first, { labels, cells, state, key, options }).finally(() =>
     first.dispose(),
   );
+  const attacks = withUnions(cells.map((cell, i) => resultOf(cell, state.cells[i])));
   return {
     clean: accuracyOf(right, n),
-    attacks: withUnions(cells.map((cell, i) => resultOf(cell, state.cells[i], options.norm))),
+    attacks,
+    ...(isAcrossNorms(options.threats) && { acrossNorms: [acrossNorms(attacks, options.threats)] }),
     alarms: checkAlarms({
       classes: classes.length,
       predictions: state.predictions,
       returnsProbabilities: options.returnsProbabilities?.() ?? false,
-      attacks: cells.map((cell, i) => evidenceOf(cell, state.cells[i], options.norm)),
+      attacks: cells.map((cell, i) => evidenceOf(cell, state.cells[i])),
       shortSquare: beside?.found ?? null,
       probe,
       ...state.seen,
@@ -86,7 +90,7 @@ export async function measure(
 
 /** The accuracy without attack, and then the attacks on all batches, or on those of a part. */
 async function attackImages(model: Classifier, dataset: EvaluatedSplit, options: MeasureOptions): Promise<Found> {
-  const { norm, batchSize = 256, seed = 0, signal, onProgress, onStep } = options;
+  const { batchSize = 256, seed = 0, signal, onProgress, onStep } = options;
   const { test, imageShape, classes } = dataset;
   const indices = testIndices(test, options.limit);
   const n = indices.length;
@@ -165,7 +169,7 @@ async function attackImages(model: Classifier, dataset: EvaluatedSplit, options:
           (made) =>
             options.onExamples?.({
               attack: cells[i].label,
-              norm,
+              norm: cells[i].norm,
               epsilon: cells[i].epsilon,
               start: number * batchSize,
               total: places.length,
@@ -210,12 +214,10 @@ async function predictAll(
   return predictions;
 }
 
-function checkOptions({ epsilons, attacks, batchSize, limit, norm }: MeasureOptions, n: number): void {
+function checkOptions({ threats, attacks, batchSize, limit }: MeasureOptions, n: number): void {
   if (attacks.length === 0) throw new InputError('An evaluation needs at least one attack, got none.');
-  if (epsilons.length === 0) throw new InputError('An evaluation needs at least one epsilon, got none.');
-  for (const epsilon of epsilons) {
-    checkEpsilon(norm, epsilon);
-  }
+  if (threats.length === 0) throw new InputError('An evaluation needs at least one epsilon, got none.');
+  for (const { norm, epsilon } of threats) checkEpsilon(norm, epsilon);
   for (const [flag, value] of Object.entries({ '--batch-size': batchSize, '--test-limit': limit })) {
     if (value !== undefined && !(Number.isInteger(value) && value >= 1)) {
       throw new UsageError(`${flag} must be a whole number of at least 1, got ${value}.`);

@@ -17,34 +17,38 @@ interface Evaluated {
   readonly cells: readonly Cell[];
   readonly state: MeasureState;
   readonly key: Key;
-  readonly options: Pick<MeasureOptions, 'norm' | 'signal'>;
+  readonly options: Pick<MeasureOptions, 'signal'>;
 }
 
 /** Probes the model on its first images, and attacks those that are left by a short Square attack. */
 export async function probeFirst(
   model: Classifier,
   first: Tensor4D,
-  { labels, cells, state, key, options: { norm, signal } }: Evaluated,
+  { labels, cells, state, key, options: { signal } }: Evaluated,
 ) {
   return {
     ...(await probeModel(model, first, labels, key, signal)),
-    beside: await squareBeside(model, first, labels, cells, state, { norm, key: foldIn(key, 'beside'), signal }),
+    beside: await squareBeside(model, first, labels, cells, state, { key: foldIn(key, 'beside'), signal }),
   };
 }
 
-/** A short Square attack on the first images that every attack at the largest radius left right, if none of these was of its kind. */
+/**
+ * A short Square attack on the first images that every attack at the largest radius left right, if none of these was of its
+ * kind; of several norms in the first.
+ */
 async function squareBeside(
   model: Classifier,
   first: Tensor4D,
   labels: Int32Array,
   cells: readonly Cell[],
   state: MeasureState,
-  options: Pick<Parameters<typeof shortSquare>[4], 'norm' | 'key' | 'signal'>,
+  options: Pick<Parameters<typeof shortSquare>[4], 'key' | 'signal'>,
 ): Promise<Awaited<ReturnType<typeof shortSquare>> | null> {
-  const epsilon = Math.max(...cells.map((cell) => cell.epsilon));
-  if (epsilon === 0 || options.norm === 'l1' || cells.some(({ spec }) => needsNoGradient(spec))) return null;
+  const [{ norm }] = cells;
+  const epsilon = Math.max(...cells.filter((cell) => cell.norm === norm).map((cell) => cell.epsilon));
+  if (epsilon === 0 || cells.some(({ spec }) => needsNoGradient(spec))) return null;
   const left = Array.from({ length: first.shape[0] }, (_, place) => place).filter((place) =>
-    cells.every((cell, i) => cell.epsilon < epsilon || state.cells[i].survived[place]),
+    cells.every((cell, i) => cell.norm !== norm || cell.epsilon < epsilon || state.cells[i].survived[place]),
   );
-  return shortSquare(model, first, labels, left, { ...options, epsilon });
+  return shortSquare(model, first, labels, left, { ...options, norm, epsilon });
 }

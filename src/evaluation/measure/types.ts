@@ -6,7 +6,8 @@ import type { Dataset } from '../../data/types.ts';
 import type { Alarm, Evidence } from '../alarms/alarms.ts';
 import type { AttackSpec } from '../attacks/named-attacks.ts';
 import type { Accuracy } from '../intervals.ts';
-import type { AttackResult } from '../types.ts';
+import type { Threat } from '../threat.ts';
+import type { AcrossNorms, AttackResult } from '../types.ts';
 
 /** Part `index` of `count`, counted from 1. */
 export interface Part {
@@ -15,9 +16,8 @@ export interface Part {
 }
 
 export interface MeasureOptions {
-  readonly norm: NormName;
-  /** Radii in pixel units of [0, 1]; at 0 nothing is attacked. */
-  readonly epsilons: readonly number[];
+  /** Norms and radii; at radius 0 nothing is attacked. */
+  readonly threats: readonly Threat[];
   readonly attacks: readonly AttackSpec[];
   /** Names every random number of the attacks; default 0. */
   readonly seed?: number;
@@ -49,7 +49,7 @@ export interface EvaluationProgress {
   /** Images done and to do, each counted once an attack and radius; those that are wrong anyway are done at once. */
   readonly done: number;
   readonly total: number;
-  /** Accuracies over the images done so far: without attack, and under every attack of the first radius above 0. */
+  /** Accuracies over the images done so far: without attack, and under every attack of the first radius above 0, or in all of several norms. */
   readonly clean: number;
   /** Null while the first batch is under attack. */
   readonly robust: number | null;
@@ -69,6 +69,8 @@ export interface EvaluationStep extends AttackProgress {
 export interface Measurement {
   readonly clean: Accuracy;
   readonly attacks: readonly AttackResult[];
+  /** Absent for a measurement in one norm. */
+  readonly acrossNorms?: readonly AcrossNorms[];
   readonly alarms: readonly Alarm[];
   readonly forwardPasses: number;
   readonly inputGradients: number;
@@ -124,11 +126,10 @@ export interface MeasureState {
 /** What the alarms look at as images are attacked. */
 export type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable' | 'nonFinite'>;
 
-/** One attack at one radius. */
-export interface Cell {
+/** One attack in one norm at one radius. */
+export interface Cell extends Threat {
   readonly spec: AttackSpec;
   readonly label: string;
-  readonly epsilon: number;
   /** Null at radius 0. */
   readonly attack: Attack | null;
   readonly key: Key;

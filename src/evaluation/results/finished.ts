@@ -8,6 +8,7 @@ import type { MeasureOptions } from '../measure/types.ts';
 import type { EvaluateOptions } from '../options.ts';
 import { settingsOf } from '../settings.ts';
 import type { Target } from '../targets/target.ts';
+import { isAcrossNorms, type Threat } from '../threat.ts';
 import type { Evaluation } from '../types.ts';
 import { version } from '../version.ts';
 import { readEvaluations } from './results-file.ts';
@@ -22,8 +23,8 @@ export async function recordedIn(
   const settings = settingsOf(target, options);
   const finished = (await readEvaluations(out)).find((before) => answers(before, target, dataset, settings));
   if (finished === undefined || options.saveExamples === undefined || finished.clean.correct === 0) return finished;
-  const made = settings.epsilons.flatMap((epsilon) =>
-    epsilon === 0 ? [] : settings.attacks.map((spec) => ({ attack: attackLabel(spec), norm: settings.norm, epsilon })),
+  const made = settings.threats.flatMap(({ norm, epsilon }) =>
+    epsilon === 0 ? [] : settings.attacks.map((spec) => ({ attack: attackLabel(spec), norm, epsilon })),
   );
   const files = exampleFiles(options.saveExamples, target.record, dataset, {
     seed: settings.seed,
@@ -34,10 +35,10 @@ export async function recordedIn(
 
 /** True if an evaluation that was recorded holds every result asked for, of the same model and images. */
 function answers(
-  { target, dataset: evaluated, seed, clean, attacks, version: of, backend }: Evaluation,
+  { target, dataset: evaluated, seed, clean, attacks, acrossNorms = [], version: of, backend }: Evaluation,
   { record }: Target,
   { sha256: images, test }: Dataset,
-  { norm, epsilons, attacks: wanted, seed: asked, limit = test.count }: MeasureOptions & { readonly seed: number },
+  { threats, attacks: wanted, seed: asked, limit = test.count }: MeasureOptions & { readonly seed: number },
 ): boolean {
   const same =
     // Two checkpoints may be the same file, as best and last are where the last epoch is the best.
@@ -55,7 +56,12 @@ function answers(
       JSON.stringify([attack, norm, epsilon, { steps, stepSize, restarts }]),
     ),
   );
-  const isFound = (spec: AttackSpec, epsilon: number): boolean =>
+  const isFound = (spec: AttackSpec, { norm, epsilon }: Threat): boolean =>
     found.has(JSON.stringify([attackLabel(spec), norm, epsilon, attackSettings(spec, epsilon)]));
-  return same && epsilons.every((epsilon) => wanted.every((spec) => isFound(spec, epsilon)));
+  const sameThreats = JSON.stringify(threats);
+  return (
+    same &&
+    threats.every((threat) => wanted.every((spec) => isFound(spec, threat))) &&
+    (!isAcrossNorms(threats) || acrossNorms.some((across) => JSON.stringify(across.threats) === sameThreats))
+  );
 }

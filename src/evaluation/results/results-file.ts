@@ -6,10 +6,10 @@ import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';
 import { parseJson } from '../../core/parse-json.ts';
 import type { Guard } from '../../files/lock.ts';
 import type { Alarm } from '../alarms/alarms.ts';
-import { type AttackResult, type Evaluation, UNION } from '../types.ts';
+import { type AcrossNorms, type AttackResult, type Evaluation, UNION } from '../types.ts';
 import { readRecordFile } from './record-file.ts';
 import { RECORD_VERSION, recordSchema } from './schemas.ts';
-import { withUnions } from './union.ts';
+import { acrossNorms, withUnions } from './union.ts';
 
 /**
  * The evaluations in a file, none where there is no file.
@@ -61,9 +61,17 @@ function combine(old: Evaluation, added: Evaluation): Evaluation {
       attacks.set(JSON.stringify([attack, norm, epsilon, steps, stepSize, restarts]), result);
     }
   }
+  const all = withUnions([...attacks.values()]);
+  const across = new Map(
+    [...(old.acrossNorms ?? []), ...(added.acrossNorms ?? [])].map(({ threats }): [string, AcrossNorms] => [
+      JSON.stringify(threats.toSorted((a, b) => a.norm.localeCompare(b.norm))),
+      acrossNorms(all, threats),
+    ]),
+  );
   return {
     ...added,
-    attacks: withUnions([...attacks.values()]),
+    attacks: all,
+    ...(across.size > 0 && { acrossNorms: [...across.values()] }),
     alarms: added.alarms.map((alarm, i) => worse(alarm, old.alarms[i])),
     ...[...attacks.values()].filter((result) => old.attacks.includes(result)).reduce(addCosts, costOf(added)),
   };

@@ -42,6 +42,10 @@ const attackResult = survival.and(
   }),
 );
 
+const acrossNorms = survival.and(
+  z.object({ threats: z.array(z.object({ norm: normSchema, epsilon: z.number().min(0) })).min(2) }),
+);
+
 const evaluation = z
   .object({
     claim: z.literal(CLAIM),
@@ -51,6 +55,7 @@ const evaluation = z
     seed: z.int(),
     clean: accuracySchema,
     attacks: z.array(attackResult),
+    acrossNorms: z.array(acrossNorms).optional(),
     // Another version may have alarms of other names.
     alarms: z.array(
       z.object({
@@ -65,7 +70,15 @@ const evaluation = z
     backend: textSchema,
     version: textSchema,
   })
-  .superRefine(({ clean, attacks }, context) => {
+  .superRefine(({ clean, attacks, acrossNorms: across = [] }, context) => {
+    for (const [i, { robust }] of across.entries()) {
+      if (robust.n === clean.n && robust.correct <= clean.correct) continue;
+      context.addIssue({
+        code: 'custom',
+        path: ['acrossNorms', i, 'robust'],
+        message: `expected ${clean.n} images, at most ${clean.correct} of them correct, as without attack`,
+      });
+    }
     for (const [i, { robust, stages = [] }] of attacks.entries()) {
       const problem = [robust, ...stages.map((stage) => stage.robust)].some(
         ({ n, correct }) => n !== clean.n || correct > clean.correct,

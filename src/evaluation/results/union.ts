@@ -1,6 +1,7 @@
 // Unions: an image counts as right only if it is right under every attack of its norm and radius.
 import { accuracyOf } from '../intervals.ts';
-import { type AttackResult, UNION } from '../types.ts';
+import type { Threat } from '../threat.ts';
+import { type AcrossNorms, type AttackResult, UNION } from '../types.ts';
 import { packBits, unpackBits } from './bits.ts';
 
 /**
@@ -10,8 +11,6 @@ import { packBits, unpackBits } from './bits.ts';
  */
 export function unionOf(results: readonly AttackResult[]): AttackResult {
   const [{ norm, epsilon, robust }] = results;
-  const bits = results.map(({ survived }) => unpackBits(survived, robust.n));
-  const survived = Uint8Array.from({ length: robust.n }, (_, i) => (bits.every((attack) => attack[i]) ? 1 : 0));
   return {
     attack: UNION,
     norm,
@@ -19,14 +18,31 @@ export function unionOf(results: readonly AttackResult[]): AttackResult {
     steps: null,
     stepSize: null,
     restarts: null,
-    robust: accuracyOf(
-      survived.reduce((total, value) => total + value, 0),
-      robust.n,
-    ),
-    survived: packBits(survived),
+    ...survivorsOf(results, robust.n),
     forwardPasses: results.reduce((total, result) => total + result.forwardPasses, 0),
     inputGradients: results.reduce((total, result) => total + result.inputGradients, 0),
   };
+}
+
+/** The images, of `n`, that survive every one of some results. */
+function survivorsOf(results: readonly Pick<AttackResult, 'survived'>[], n: number) {
+  const bits = results.map(({ survived }) => unpackBits(survived, n));
+  const survived = Uint8Array.from({ length: n }, (_, i) => (bits.every((attack) => attack[i]) ? 1 : 0));
+  const correct = survived.reduce((total, value) => total + value, 0);
+  return { robust: accuracyOf(correct, n), survived: packBits(survived) };
+}
+
+/**
+ * The worst of several norms by image: an image counts as right where it survived every attack in every norm.
+ *
+ * @param results of one set of images, the unions included
+ * @param threats a radius for each norm; each has a union among the results
+ */
+export function acrossNorms(results: readonly AttackResult[], threats: readonly Threat[]): AcrossNorms {
+  const unions = threats.flatMap(({ norm, epsilon }) =>
+    results.filter((result) => result.attack === UNION && result.norm === norm && result.epsilon === epsilon),
+  );
+  return { threats, ...survivorsOf(unions, unions[0].robust.n) };
 }
 
 /** Results ordered by norm and radius, each group followed by its union. */

@@ -1,10 +1,11 @@
 // Loads any model as a classifier that can be evaluated.
-import type { Classifier, NormName } from '../../../attacks/types.ts';
+import type { Classifier } from '../../../attacks/types.ts';
 import { type Reading, readingFlags } from '../../checkpoints/pytorch/reading.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { PixelShape } from '../../data/types.ts';
 import type { ImagesOf, ModelFormat } from '../formats/format.ts';
 import { FORMATS, type FormatName, formatOf } from '../formats/index.ts';
+import type { TrainedAgainst } from '../threat.ts';
 import type { EvaluatedTarget } from '../types.ts';
 import { locate } from '../zoo/locate.ts';
 import { checkPreprocessing, isPlain, type Preprocessing, preprocessed } from './preprocessing.ts';
@@ -25,7 +26,7 @@ export interface Target {
   readonly classes: number | null;
   /** What it was trained on and against, as far as that is known. */
   readonly trainedOn: { readonly name: string; readonly sha256: string | null } | null;
-  readonly threat: { readonly norm: NormName; readonly epsilon: number } | null;
+  readonly threat: TrainedAgainst | null;
   readonly testLimit: number | null;
   /** What a user should know of how it was loaded. */
   readonly warnings: readonly string[];

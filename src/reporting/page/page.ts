@@ -17,6 +17,7 @@ import { type Html, html } from './html.ts';
 import { leaderboardSection } from './leaderboard.ts';
 import { htmlDocument, type Section, showSection } from './page-parts.ts';
 import { configurationSection, leftOutSection, resultsSection } from './result-sections.ts';
+import { severalNormsSection } from './several-norms-section.ts';
 import { attacksSection, runTiles } from './single-run.ts';
 import { footer, type Origin, sourcesSection } from './sources-section.ts';
 
@@ -84,6 +85,7 @@ async function sectionsOf(group: ReportGroup, breakdown: Breakdown | null): Prom
           gallerySection(group),
           await learningSection(group),
           await coefficientSection(group),
+          severalNormsSection(group),
           corruptionSection(group),
           await certificateSection(group),
           alarmsSection(group),
@@ -98,6 +100,7 @@ async function sectionsOf(group: ReportGroup, breakdown: Breakdown | null): Prom
           await learningSection(group),
           await epochsSection(group),
           await coefficientSection(group),
+          severalNormsSection(group),
           corruptionSection(group),
           await certificateSection(group),
           resultsSection(group),

@@ -89,11 +89,15 @@ function evaluateCommand({ folder, evaluations }: RunRecord): string {
   if (evaluation === undefined) return '';
   const attacks = [...new Set(evaluation.attacks.map(({ attack }) => attack))].filter((attack) => attack !== 'union');
   const radii = [...new Set(evaluation.attacks.map(({ epsilon }) => epsilon))];
+  const [across] = evaluation.acrossNorms ?? [];
+  const threats =
+    across === undefined
+      ? ['--epsilon', radii.join(',')]
+      : ['--norms', across.threats.map(({ norm, epsilon }) => `${norm}=${epsilon}`).join(',')];
   const flags = [
     '--attacks',
     attacks.join(','),
-    '--epsilon',
-    radii.join(','),
+    ...threats,
     '--test-limit',
     String(evaluation.clean.n),
   ];

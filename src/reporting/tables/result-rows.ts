@@ -5,7 +5,7 @@
 import { attackSettings, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { unionOf } from '../../evaluation/results/union.ts';
-import { type AttackResult, type Evaluation, UNION } from '../../evaluation/types.ts';
+import { type AcrossNorms, type AttackResult, type Evaluation, UNION } from '../../evaluation/types.ts';
 import { groupBy } from '../groups/group-by.ts';
 import { groupName } from '../groups/group-name.ts';
 import { datasetTitle, isComplete, type RunRecord } from '../runs/runs.ts';
@@ -36,7 +36,12 @@ export function resultRows(runs: readonly RunRecord[]): ResultRow[] {
       [...new Map(group.map(({ results }) => [unionName(results), new Set(results.map(attackName))])).values()],
     ]),
   );
-  return attacked.flatMap((one) => {
+  const across = runs.flatMap((run) =>
+    run.evaluations.flatMap((evaluation) =>
+      (evaluation.acrossNorms ?? []).map((result) => acrossRow(run, evaluation, result)),
+    ),
+  );
+  const inOneNorm = attacked.flatMap((one) => {
     const { run, evaluation, results } = one;
     const names = new Set(results.map(attackName));
     const common = (sets.get(sameImages(one)) ?? []).filter((set) => [...set].every((name) => names.has(name)));
@@ -47,6 +52,32 @@ export function resultRows(runs: readonly RunRecord[]): ResultRow[] {
     });
     return [...singles, ...unions];
   });
+  return [...inOneNorm, ...across];
+}
+
+/** The attack of a row that counts an image right only if it survived every attack in several norms. */
+export const ALL_NORMS = 'all norms';
+
+/** Norms and radii in a word, such as `linf 8/255 + l2 0.5`. */
+export const threatsName = ({ threats }: Pick<AcrossNorms, 'threats'>): string =>
+  threats.map(({ norm, epsilon }) => `${norm} ${formatEpsilon(epsilon)}`).join(' + ');
+
+/** The row of several norms, whose column `norm` names them with their radii. */
+function acrossRow(run: RunRecord, evaluation: Evaluation, { threats, robust }: AcrossNorms): ResultRow {
+  const name = threatsName({ threats });
+  const { dataset } = evaluation;
+  const members = evaluation.attacks.filter(
+    ({ attack, norm, epsilon }) =>
+      attack !== UNION && threats.some((threat) => threat.norm === norm && threat.epsilon === epsilon),
+  );
+  return {
+    ...resultRow(run, evaluation, { ...members[0], robust, steps: null, stepSize: null, restarts: null }, ''),
+    group: [dataset.name, dataset.sha256.slice(0, 8), name].join(' '),
+    attack: ALL_NORMS,
+    attacks: [...new Set(members.map(attackName))].sort().join(' + '),
+    norm: name,
+    epsilon: null,
+  };
 }
 
 const sameImages = ({ evaluation, results: [{ norm, epsilon }] }: Attacked): string =>

@@ -2,26 +2,52 @@
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { fgsm } from '../../../attacks/fgsm.ts';
+import { cwMargin } from '../../../attacks/losses.ts';
 import { pgd } from '../../../attacks/pgd.ts';
-import type { Attack, Classifier } from '../../../attacks/types.ts';
+import type { Attack, Classifier, NormName } from '../../../attacks/types.ts';
 import { type Key, normal } from '../../core/key.ts';
 import { disposeTensors } from '../../core/params.ts';
 import { flops as flopsOf } from '../../models/inspect.ts';
 import type { Weights } from '../../models/types.ts';
-import type { Objective } from '../../objectives/types.ts';
+import type { InnerAttack, Objective } from '../../objectives/types.ts';
 import { type Program, runNetwork } from '../../ops/network.ts';
 import { configuredSteps } from '../config/conditions.ts';
 import type { TrainConfig } from '../config/config.ts';
 import { attackCosts, type Costs } from '../run/costs.ts';
 import { withNoise } from './noise.ts';
-import { attackPlan, type Standing } from './plan.ts';
+import { type AttackPlan, attackPlan, type Standing } from './plan.ts';
+import { combinations } from './several-norms/several-norms.ts';
+import { worstOf } from './several-norms/worst-of.ts';
 import { trainingAttacks } from './training-attacks.ts';
 import type { TrainingAttack } from './types.ts';
 
 /** The attack of the epoch that comes next; null if it trains on images as they are. */
 export function trainingAttack(config: TrainConfig, { inner }: Objective, standing: Standing): TrainingAttack | null {
   const plan = attackPlan(config, standing);
-  return inner && plan && trainingAttacks[plan.name].build({ norm: config.norm, ...plan, inner });
+  return inner && plan && buildAttack(config, plan, inner);
+}
+
+/** The radius of each norm that training is against, where these are several. */
+export const radiiOf = ({ norms = {} }: Pick<TrainConfig, 'norms'>): readonly (readonly [NormName, number])[] =>
+  Object.entries(norms) as [NormName, number][];
+
+/**
+ * The attack of a plan. Where training is against several norms, each has the steps of the plan, of the usual size at its
+ * radius, and a warm-up that is as far as that of the plan.
+ */
+function buildAttack(config: TrainConfig, { name, ...plan }: AttackPlan, inner: InnerAttack): TrainingAttack {
+  const { norm, combineNorms } = config;
+  const { build, stepSize } = trainingAttacks[name];
+  if (combineNorms === undefined) return build({ norm, ...plan, inner });
+  const strength = plan.epsilon / config.epsilon;
+  const members = radiiOf(config).map(([each, radius]) => ({
+    norm: each,
+    epsilon: radius * strength,
+    steps: plan.steps,
+    stepSize: stepSize(radius, plan.steps) * strength,
+    inner,
+  }));
+  return combinations[combineNorms].build(members.map((member) => ({ ...member, attack: build(member) })));
 }
 
 /**
@@ -36,6 +62,7 @@ export function prepassAttack(config: TrainConfig, objective: Objective, standin
   if (steps === undefined || steps === configuredSteps(config)) return trainingAttack(config, objective, standing);
   const { epsilon } = plan;
   const loss = inner.loss;
+  if (config.combineNorms !== undefined) return buildAttack(config, { ...plan, steps }, inner);
   const attack = steps === 1 ? fgsm({ norm, epsilon, loss }) : pgd({ norm, epsilon, steps, loss });
   return { ...attack, startNoise: inner.startNoise };
 }
@@ -43,9 +70,21 @@ export function prepassAttack(config: TrainConfig, objective: Objective, standin
 /** Steps of the attack that measures robust accuracy during training. */
 export const VALIDATION_STEPS = 10;
 
-/** PGD-10 with its default step size, whatever the training attack. */
-export const validationAttack = ({ norm, epsilon }: TrainConfig): Attack =>
-  pgd({ norm, epsilon, steps: VALIDATION_STEPS });
+/**
+ * PGD-10 with its default step size, whatever the training attack. Where training is against several norms, it is PGD-10 in each:
+ * an image counts as right only if all of them leave it right.
+ */
+export function validationAttack(config: TrainConfig): Pick<Attack, 'perturb'> & Partial<Pick<Attack, 'epsilon'>> {
+  const { norm, epsilon } = config;
+  const radii = radiiOf(config);
+  if (radii.length === 0) return pgd({ norm, epsilon, steps: VALIDATION_STEPS });
+  const attacks = radii.map(([each, radius]) => ({
+    norm: each,
+    attack: pgd({ norm: each, epsilon: radius, steps: VALIDATION_STEPS }),
+  }));
+  // The margin is above 0 exactly where an image is misclassified, so one that any norm fools comes back fooled.
+  return { perturb: worstOf(attacks, cwMargin) };
+}
 
 /** The network as an attack sees it: with running statistics, or with those of the batch, and none of them moved. */
 export function attackedModel(program: Program, { params, state }: Weights, mode: TrainConfig['attackBn']): Classifier {

@@ -3,8 +3,11 @@
 import type { Attack, NormName } from '../../../attacks/types.ts';
 import type { InnerAttack } from '../../objectives/types.ts';
 
-/** An attack on training batches. */
-export interface TrainingAttack extends Attack {
+/**
+ * An attack on training batches. One in several norms has no norm and radius of its own, and it may give several examples of
+ * each image: first one of every image, then the next.
+ */
+export interface TrainingAttack extends Pick<Attack, 'name' | 'perturb'>, Partial<Pick<Attack, 'norm' | 'epsilon'>> {
   /** The attack starts at x + startNoise · N(0, 1), as the objective wants. Null: the attack has a random start of its own. */
   readonly startNoise: number | null;
 }
@@ -27,5 +30,5 @@ export interface Adversary {
   readonly steps: 1 | null;
   /** The length of a step if nothing else is said. */
   readonly stepSize: (epsilon: number, steps: number) => number;
-  readonly build: (options: AdversaryOptions) => TrainingAttack;
+  readonly build: (options: AdversaryOptions) => Attack & TrainingAttack;
 }

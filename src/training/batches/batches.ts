@@ -1,5 +1,5 @@
 // The batches of a run: which images they hold, the order they come in, their pixels, and their adversarial examples.
-import type { Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { foldIn, type Key, normal, permutation } from '../../core/key.ts';
 import { batchImages, batchLabels, epochBatches } from '../../data/batch.ts';
@@ -121,10 +121,31 @@ export async function withAdversarial(
       key: keys.attack(epoch),
       mode: config.attackBn,
     });
-    return { batch: { ...batch, adversarial }, costs };
+    return { batch: { ...repeated(batch, adversarial.shape[0]), adversarial }, costs };
   } catch (error) {
     disposeBatch(batch);
     throw error;
+  }
+}
+
+/** The batch with every image as often as it takes for `count` images, one after all others. Takes over the batch it is given. */
+function repeated(batch: AttackedBatch, count: number): AttackedBatch {
+  const { images, labels, samples } = batch;
+  const times = count / samples.length;
+  if (times === 1) return batch;
+  const repeat = <T extends Tensor>(tensor: T): T =>
+    tf.concat(
+      Array.from({ length: times }, () => tensor),
+      0,
+    );
+  try {
+    return {
+      images: repeat(images),
+      labels: repeat(labels),
+      samples: Array.from({ length: times }, () => samples).flat(),
+    };
+  } finally {
+    disposeBatch(batch);
   }
 }
 

@@ -21,6 +21,7 @@ export interface Deciding {
   readonly objective: ObjectiveName;
   readonly norm: NormName;
   readonly epsilon: number;
+  readonly norms?: Readonly<Partial<Record<NormName, number>>>;
   readonly trainingAttack?: TrainingAttackName;
   readonly stepsSchedule?: string;
   readonly steps?: number;
@@ -127,6 +128,17 @@ export const when = {
     holds: (config) => !isAdversarial(config),
     to: 'objectives that train on no adversarial examples, such as natural',
     by: ['objective'],
+  },
+  at: { holds: ({ objective }) => objective === 'at', to: 'the objective at', by: ['objective'] },
+  severalNorms: {
+    holds: ({ objective, norms }) => objective === 'at' && norms !== undefined,
+    to: 'training against several norms',
+    by: ['objective', 'norms'],
+  },
+  oneNorm: {
+    holds: (config) => isAdversarial(config) && config.norms === undefined,
+    to: 'adversarial objectives against one norm (against several, each has steps of the usual size at its radius)',
+    by: ['objective', 'norms'],
   },
   choosesSteps: {
     holds: ({ objective, trainingAttack = 'pgd', stepsSchedule }) =>

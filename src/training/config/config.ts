@@ -1,6 +1,7 @@
 // Resolves, compares and names the configurations of training runs; the settings themselves are rows of settings.ts.
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { everyNorm } from '../../../attacks/norms/index.ts';
 import { UsageError } from '../../core/errors.ts';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { corrects, type Deciding, isAdversarial, isSparseMethod } from './conditions.ts';
@@ -101,13 +102,22 @@ export function applicable(input: unknown, { nameOf = String }: ParseOptions = {
 const inOrder = (config: TrainConfig): TrainConfig =>
   Object.fromEntries(
     settingRows.flatMap(([name]) => {
-      const value = name === 'layerSparsities' ? sorted(config[name]) : config[name];
+      const value = inOneOrder(name, config);
       return value === undefined ? [] : [[name, value]];
     }),
   ) as TrainConfig;
 
 const sorted = (layers: TrainConfig['layerSparsities']): TrainConfig['layerSparsities'] =>
   layers && Object.fromEntries(Object.entries(layers).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** The value of a setting, with the entries of a record in one order. */
+function inOneOrder(name: Setting, config: TrainConfig): TrainConfig[Setting] {
+  if (name === 'layerSparsities') return sorted(config[name]);
+  return name === 'norms' ? config[name] && normsInOrder(config[name]) : config[name];
+}
+
+const normsInOrder = (norms: NonNullable<TrainConfig['norms']>): TrainConfig['norms'] =>
+  Object.fromEntries(everyNorm.flatMap((norm) => (norms[norm] === undefined ? [] : [[norm, norms[norm]]])));
 
 /** The settings that training computes with, in the order of the table. */
 const ofTraining = (config: TrainConfig): readonly unknown[] =>
@@ -144,6 +154,14 @@ export function changesBetween(before: TrainConfig, now: TrainConfig, nameOf: Na
   );
 }
 
+/** What training is against: a norm with its radius, or several and how they are combined. */
+const threatName = ({ norm, epsilon, norms, combineNorms }: TrainConfig): string =>
+  norms === undefined
+    ? `${norm} ${formatEpsilon(epsilon)}`
+    : `${combineNorms} of ${Object.entries(norms)
+        .map(([name, radius]) => `${name} ${formatEpsilon(radius)}`)
+        .join(', ')}`;
+
 /** The training attack in a word, such as `PGD-10` or `RS-FGSM`; under a schedule with its steps. */
 function attackName({ trainingAttack = 'pgd', stepsSchedule, steps }: TrainConfig): string {
   const name = trainingAttack.toUpperCase();
@@ -162,7 +180,7 @@ export function describe(config: TrainConfig): string {
   const optimizer = corrects(config) ? `${config.optimizer} (${correction})` : config.optimizer;
   const objective = !isAdversarial(config)
     ? config.objective
-    : `${config.objective} ${config.norm} ${formatEpsilon(config.epsilon)} ${attackName(config)}`;
+    : `${config.objective} ${threatName(config)} ${attackName(config)}`;
   const from = config.from === undefined ? '' : `, from checkpoint ${config.from.slice(0, 8)}`;
   return `${network} on ${config.dataset}, ${sparse}, ${optimizer}, ${objective}, ${config.epochs} epochs, seed ${config.seed}${from}`;
 }

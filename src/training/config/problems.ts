@@ -1,9 +1,11 @@
 // The rules between settings, and the messages about wrong ones.
 import type { z } from 'zod';
 import { norms } from '../../../attacks/norms/index.ts';
+import type { NormName } from '../../../attacks/types.ts';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { isModel, modelHint } from '../../models/models.ts';
 import { methods } from '../../sparsity/methods.ts';
+import { combinations } from '../adversary/several-norms/several-norms.ts';
 import { parseSteps } from '../adversary/steps-schedule.ts';
 import { trainingAttacks } from '../adversary/training-attacks.ts';
 import { isAdversarial, remembers, usesExtraImages } from './conditions.ts';
@@ -89,6 +91,26 @@ const RULES: readonly Rule[] = [
       ? `${name('trainingAttack')} ${trainingAttack} takes one step, so a schedule of its steps has 0 and 1 only, got ${name('stepsSchedule')} ${stepsSchedule}. Use these, or ${name('trainingAttack')} pgd.`
       : null;
   },
+  (_given, { norms: several }, name) =>
+    several !== undefined && Object.keys(several).length < 2
+      ? `${name('norms')} needs two norms or more, got ${show(several)}. For one norm give ${name('norm')} and ${name('epsilon')}.`
+      : null,
+  (_given, { norms: several = {} }, name) => {
+    const wide = (Object.keys(several) as NormName[]).find(
+      (norm) => (several[norm] ?? 0) > norms[norm].largestRadius(1),
+    );
+    return wide === undefined
+      ? null
+      : `${name('norms')}: expected at most 1 in ${wide}, in pixel units of [0, 1], got ${several[wide]}. Did you mean ${several[wide]}/255?`;
+  },
+  (_given, { norms: several, norm, epsilon }, name) =>
+    several !== undefined && several[norm] !== epsilon
+      ? `${name('norms')} and ${name('norm')} or ${name('epsilon')} both say what training is against: expected ${name('epsilon')} ${several[norm] ?? '(none)'} in ${norm}, got ${epsilon}. Leave out ${name('norm')} and ${name('epsilon')}.`
+      : null,
+  (_given, { combineNorms, trainingAttack = 'pgd' }, name) =>
+    combineNorms !== undefined && combinations[combineNorms].ownSteps && trainingAttack !== 'pgd'
+      ? `${name('combineNorms')} ${combineNorms} has steps of its own, so ${name('trainingAttack')} must be pgd, got ${trainingAttack}. Leave ${name('trainingAttack')} out, or use maximum, average or random.`
+      : null,
   (_given, { attackWarmup = 0, epochs }, name) =>
     attackWarmup > epochs
       ? `${name('attackWarmup')} ${attackWarmup} is longer than the ${epochs} epochs of the run; give at most these.`

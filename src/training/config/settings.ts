@@ -1,6 +1,7 @@
 // The one table of training settings: a row has everything there is to know about a setting. Flags, help, defaults, refusals,
 // the types below and the tables of the docs' tests follow from it.
 import { z } from 'zod';
+import { everyNorm } from '../../../attacks/norms/index.ts';
 import { type DatasetName, datasetNames, datasets } from '../../data/sets/datasets.ts';
 import type { DatasetDefaults } from '../../data/types.ts';
 import type { NetworkName } from '../../models/models.ts';
@@ -12,6 +13,7 @@ import { agentVariants } from '../../optimizers/variants.ts';
 import { type DistributionName, distributions } from '../../sparsity/distributions.ts';
 import { type MethodName, type MethodOptions, methods } from '../../sparsity/methods.ts';
 import { dropFractions } from '../../sparsity/schedules.ts';
+import { combinations } from '../adversary/several-norms/several-norms.ts';
 import { parseSteps, STEPS_SCHEDULE } from '../adversary/steps-schedule.ts';
 import { trainingAttacks } from '../adversary/training-attacks.ts';
 import {
@@ -285,17 +287,30 @@ export const SETTINGS = {
     default: 0,
   },
 
+  norms: {
+    schema: z.partialRecord(z.enum(everyNorm), positive),
+    help: 'radii of several norms to train against, as linf=8/255,l2=0.5,l1=12; norm and epsilon are then the first of them',
+    group: 'Attack',
+    applies: when.at,
+  },
+  combineNorms: {
+    schema: namesOf(combinations),
+    help: 'how training is against several norms: the worst for each image, all, a random one, or the best step of each',
+    group: 'Attack',
+    default: 'maximum',
+    applies: when.severalNorms,
+  },
   norm: {
     schema: z.enum(['linf', 'l2', 'l1']),
-    help: 'norm of the perturbations',
+    help: 'norm of the perturbations; linf, unless norms says otherwise',
     group: 'Attack',
-    default: 'linf',
+    default: ({ norms }) => everyNorm.find((norm) => norms?.[norm] !== undefined) ?? 'linf',
   },
   epsilon: {
     schema: positive,
     help: 'radius of the perturbations in pixel units of [0, 1]',
     group: 'Common',
-    default: (config) => defaultsOf(config).epsilon[config.norm] ?? Number.NaN,
+    default: (config) => config.norms?.[config.norm] ?? defaultsOf(config).epsilon[config.norm] ?? Number.NaN,
   },
   trainingAttack: {
     schema: namesOf(trainingAttacks),
@@ -322,7 +337,7 @@ export const SETTINGS = {
     help: 'size of a step of the training attack',
     group: 'Attack',
     default: stepSizeOf,
-    applies: when.adversarial,
+    applies: when.oneNorm,
   },
   attackWarmup: {
     schema: z.int().min(0),

@@ -1,0 +1,21 @@
+// What a robust accuracy is about: norms and radii.
+import type { NormName } from '../../attacks/types.ts';
+
+/** A norm, and a radius in it in pixel units of [0, 1]. */
+export interface Threat {
+  readonly norm: NormName;
+  readonly epsilon: number;
+}
+
+/** What a model was trained against. */
+export interface TrainedAgainst extends Threat {
+  /** Radii of several norms, of which the other fields are the first. */
+  readonly norms?: Readonly<Partial<Record<NormName, number>>>;
+}
+
+/** Radii in one norm. */
+export const inNorm = (norm: NormName, epsilons: readonly number[]): readonly Threat[] =>
+  epsilons.map((epsilon) => ({ norm, epsilon }));
+
+/** Whether some threats are in more than one norm. */
+export const isAcrossNorms = (threats: readonly Threat[]): boolean => new Set(threats.map(({ norm }) => norm)).size > 1;
