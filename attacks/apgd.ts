@@ -1,4 +1,5 @@
 // Auto-PGD, untargeted and targeted.
+import { timesCost } from './loops/costs.ts';
 import { meets, type ReadGoal, takeGoal } from './loops/goals.ts';
 import { type Attempt, type Clean, type Problem, pixelsOf, streamOf } from './loops/problem.ts';
 import { ask, askGradient, type GradientAnswer } from './loops/query.ts';
@@ -23,8 +24,8 @@ const ASCENT_OPTIONS = {
   restarts: count(1),
   /** The share ρ of steps that must raise the loss between two checkpoints, else the step is halved; default 0.75. */
   rho: share(0.75),
-  /** Forward passes whose mean is a gradient, for models that are random; default 1. */
-  passes: count(1),
+  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
+  eot: count(1),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
   bounds: pixelBounds,
 } as const satisfies OptionTable;
@@ -118,7 +119,6 @@ interface Ascent {
   readonly epsilon: number;
   readonly steps: number;
   readonly rho: number;
-  readonly passes: number;
   readonly bounds: Bounds;
 }
 
@@ -129,21 +129,17 @@ function autoPgd(
     readonly most: (classes: number) => number;
   },
 ): Attack {
-  const { name, norm, epsilon, steps, rho, passes, bounds } = options;
-  const ascent = { norm: norms[norm], epsilon, steps, rho, passes, bounds };
+  const { name, norm, epsilon, steps, rho, eot, bounds } = options;
+  const ascent = { norm: norms[norm], epsilon, steps, rho, bounds };
   const { most, ...attempting } = search(ascent);
-  // The last look takes no gradient, unless it is a mean of several.
-  const looks = passes * steps + (passes > 1 ? passes : 0);
   return {
     name,
     norm,
     epsilon,
     bounds,
-    budget: (classes) => ({
-      forwardPasses: 1 + most(classes) * (passes * (steps + 1)),
-      inputGradients: most(classes) * looks,
-    }),
-    perturb: searching({ name, bounds, ...attempting }),
+    budget: (classes) =>
+      timesCost(eot, { forwardPasses: 1 + most(classes) * (steps + 1), inputGradients: most(classes) * steps }),
+    perturb: searching({ name, bounds, eot, ...attempting }),
   };
 }
 
@@ -194,10 +190,10 @@ async function climb(
 ): Promise<readonly Outcome[]> {
   const { goal, mode } = problem;
   const judged = checkpoints(ascent.steps);
-  const book = ledger();
+  const book = ledger(problem);
   const look = async (rows: readonly Climber[], last: boolean): Promise<GradientAnswer[]> => {
     const question = { loss, goal: goalOf(rows) };
-    if (!last || ascent.passes > 1) return askGradient(problem, clean, question, rows, ascent.passes);
+    if (!last) return askGradient(problem, clean, question, rows);
     return (await ask(problem, clean, question, rows)).map((answer) => ({ ...answer, gradient: nowhere }));
   };
 
