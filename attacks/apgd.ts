@@ -1,5 +1,6 @@
 // Auto-PGD, untargeted and targeted.
 import { type Best, type Stepper, stepRules } from './loops/apgd-steps/index.ts';
+import { timesCost } from './loops/costs.ts';
 import { meets, type ReadGoal, takeGoal } from './loops/goals.ts';
 import { type Attempt, type Clean, type Problem, pixelsOf, streamOf } from './loops/problem.ts';
 import { ask, askGradient, type GradientAnswer } from './loops/query.ts';
@@ -23,8 +24,8 @@ const ASCENT_OPTIONS = {
   restarts: count(1),
   /** The share ρ of steps that must raise the loss between two checkpoints, else the step is halved; default 0.75. Not in l1. */
   rho: share(0.75),
-  /** Forward passes whose mean is a gradient, for models that are random; default 1. */
-  passes: count(1),
+  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
+  eot: count(1),
   /**
    * Whether the steps go to a ball of radius 3 · epsilon first, then to one of 2 · epsilon, and to that of epsilon for the
    * last 40 % of them; default false.
@@ -126,7 +127,6 @@ interface Ascent {
   readonly norm: NormName;
   readonly phases: readonly Phase[];
   readonly rho: number;
-  readonly passes: number;
   readonly bounds: Bounds;
 }
 
@@ -159,22 +159,21 @@ function autoPgd(
     readonly most: (classes: number) => number;
   },
 ): Attack {
-  const { name, norm, epsilon, steps, rho, passes, multiEpsilon, bounds } = options;
+  const { name, norm, epsilon, steps, rho, eot, multiEpsilon, bounds } = options;
   const phases = phasesOf(epsilon, steps, multiEpsilon);
-  const { most, ...attempting } = search({ norm, phases, rho, passes, bounds });
-  const looks = passes * (steps + phases.length);
-  // The last look of a phase takes no gradient, unless it is a mean of several.
-  const slopes = passes > 1 ? looks : steps;
+  const { most, ...attempting } = search({ norm, phases, rho, bounds });
   return {
     name,
     norm,
     epsilon,
     bounds,
-    budget: (classes) => ({
-      forwardPasses: 1 + most(classes) * looks,
-      inputGradients: most(classes) * slopes,
-    }),
-    perturb: searching({ name, bounds, ...attempting }),
+    // The last look of a phase takes no gradient.
+    budget: (classes) =>
+      timesCost(eot, {
+        forwardPasses: 1 + most(classes) * (steps + phases.length),
+        inputGradients: most(classes) * steps,
+      }),
+    perturb: searching({ name, bounds, eot, ...attempting }),
   };
 }
 
@@ -205,10 +204,10 @@ async function climb(
   const { goal, mode } = problem;
   const { phases } = ascent;
   const total = phases.reduce((sum, { steps }) => sum + steps, 0);
-  const book = ledger();
+  const book = ledger(problem);
   const look = async (rows: readonly Climber[], last: boolean): Promise<GradientAnswer[]> => {
     const question = { loss, goal: goalOf(rows) };
-    if (!last || ascent.passes > 1) return askGradient(problem, clean, question, rows, ascent.passes);
+    if (!last) return askGradient(problem, clean, question, rows);
     return (await ask(problem, clean, question, rows)).map((answer) => ({ ...answer, gradient: nowhere }));
   };
 

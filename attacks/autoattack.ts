@@ -22,6 +22,8 @@ export const AUTOATTACK_OPTIONS = {
   steps: count(100),
   /** Queries of Square; default 5000, as above. */
   queries: count(5000),
+  /** Calls of the model whose mean each answer is, for models that are random; default 1, of the version rand 20. */
+  eot: count(({ version }: { version: string }) => (version === 'rand' ? 20 : 1)),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
   bounds: pixelBounds,
 } as const satisfies OptionTable;
@@ -54,18 +56,15 @@ const versions = {
       square({ ...withoutSteps, queries }),
     ];
   },
-  rand: ({ queries: _, ...o }) => [
-    apgd({ ...o, passes: 20 }),
-    apgd({ ...o, name: 'apgd-dlr', loss: dlrOrMargin, passes: 20 }),
-  ],
+  rand: ({ queries: _, ...o }) => [apgd(o), apgd({ ...o, name: 'apgd-dlr', loss: dlrOrMargin })],
 } as const satisfies Readonly<Record<AutoAttackVersion, (shared: Shared) => readonly Attack[]>>;
 
 /**
  * AutoAttack (Croce and Hein 2020, arXiv:2003.01690), a cascade in which each attack runs on the images that are still
  * right: `standard` is APGD-CE, targeted APGD and FAB-T with 9 targets each, and Square with 5000 queries; `rand`
- * APGD-CE and APGD-DLR with gradients that are means of 20. In l1 (Croce and Hein 2021, arXiv:2103.01208) both APGD of
- * `standard` go through larger balls first (`multiEpsilon`), APGD-CE from 5 starts and targeted APGD to 5 targets. With fewer than 10 classes every other one is a target;
- * where there are too few for the difference of logits ratio, the margin takes its place.
+ * APGD-CE and APGD-DLR, with answers of the model that are means of 20. In l1 (Croce and Hein 2021, arXiv:2103.01208) both APGD
+ * of `standard` go through larger balls first (`multiEpsilon`), APGD-CE from 5 starts and targeted APGD to 5 targets. With fewer
+ * than 10 classes every other one is a target; where there are too few for the difference of logits ratio, the margin takes its place.
  *
  * `run` tells what each attack did.
  */

@@ -1,4 +1,5 @@
 // The attack of Carlini and Wagner.
+import { timesCost } from './loops/costs.ts';
 import { meets, takeGoal } from './loops/goals.ts';
 import { type Attempt, type Clean, type Problem, pixelsOf } from './loops/problem.ts';
 import { askGradient } from './loops/query.ts';
@@ -27,6 +28,8 @@ export const CW_OPTIONS = {
   learningRate: positive(0.01),
   /** The margin κ by which an example must be misclassified, in units of logits; default 0. */
   confidence: notNegative(0),
+  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
+  eot: count(1),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
   bounds: pixelBounds,
 } as const satisfies OptionTable;
@@ -49,16 +52,17 @@ export type CwOptions = OptionsOf<typeof CW_OPTIONS>;
  */
 export function cw(options: CwOptions = {}): Attack {
   const { name, norm, ...search } = readOptions('cw', options, CW_OPTIONS);
-  const { epsilon, steps, searchSteps, bounds } = search;
+  const { epsilon, steps, searchSteps, eot, bounds } = search;
   return {
     name,
     norm,
     epsilon,
     bounds,
-    budget: () => ({ forwardPasses: 1 + searchSteps * steps, inputGradients: searchSteps * steps }),
+    budget: () => timesCost(eot, { forwardPasses: 1 + searchSteps * steps, inputGradients: searchSteps * steps }),
     perturb: searching({
       name,
       bounds,
+      eot,
       smallest: true,
       attempts: () => 1,
       run: (problem, clean, attempted) => run(search, problem, clean, attempted),
@@ -109,7 +113,7 @@ async function run(
         seeker.upper === Number.POSITIVE_INFINITY ? 10 * seeker.constant : (seeker.lower + seeker.upper) / 2;
     }
   }
-  const book = ledger();
+  const book = ledger(problem);
   for (const { image, restart, nearest, adversarial } of seekers) {
     const within = Number.isFinite(nearest) && nearest <= (epsilon ?? Number.MAX_VALUE);
     if (within) book.settle({ image, restart, success: true, score: -nearest, adversarial });

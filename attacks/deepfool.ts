@@ -1,4 +1,5 @@
 // DeepFool.
+import { timesCost } from './loops/costs.ts';
 import { meets, type ReadGoal } from './loops/goals.ts';
 import { type Attempt, type Clean, type Problem, pixelsOf } from './loops/problem.ts';
 import { ask, askGradient } from './loops/query.ts';
@@ -24,6 +25,8 @@ export const DEEPFOOL_OPTIONS = {
   overshoot: notNegative(0.02),
   /** Classes whose boundaries are looked at, those of the highest clean logits; default 9, at most all but one. */
   candidates: count(9),
+  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
+  eot: count(1),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
   bounds: pixelBounds,
 } as const satisfies OptionTable;
@@ -49,7 +52,7 @@ export type DeepFoolOptions = OptionsOf<typeof DEEPFOOL_OPTIONS>;
  */
 export function deepFool(options: DeepFoolOptions = {}): Attack {
   const { name, ...search } = readOptions('deepFool', options, DEEPFOOL_OPTIONS);
-  const { norm, epsilon, steps, candidates, bounds } = search;
+  const { norm, epsilon, steps, candidates, eot, bounds } = search;
   return {
     name,
     norm,
@@ -57,11 +60,12 @@ export function deepFool(options: DeepFoolOptions = {}): Attack {
     bounds,
     budget: (classes) => {
       const ranks = Math.min(candidates, classes - 1);
-      return { forwardPasses: 1 + steps * (ranks + 3), inputGradients: steps * ranks };
+      return timesCost(eot, { forwardPasses: 1 + steps * (ranks + 3), inputGradients: steps * ranks });
     },
     perturb: searching({
       name,
       bounds,
+      eot,
       smallest: true,
       attempts: () => 1,
       run: (problem, clean, attempted) => run(search, problem, clean, attempted),
@@ -119,7 +123,7 @@ async function run(
   const ranks = goal.kind === 'targeted' ? 1 : Math.min(candidates, clean.classes - 1);
   const loss = goal.kind === 'targeted' ? cwMargin : logitDifference;
   const { gain, climb, distance: distanceOf } = norms[norm];
-  const book = ledger();
+  const book = ledger(problem);
   let rows = attempted.map((attempt): Walker => {
     const origin = pixelsOf(problem.pixels, shape, attempt.image);
     const start = problem.start ? pixelsOf(problem.start, shape, attempt.image) : origin;

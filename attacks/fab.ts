@@ -1,4 +1,5 @@
 // The targeted fast adaptive boundary attack.
+import { timesCost } from './loops/costs.ts';
 import { meets } from './loops/goals.ts';
 import { type Attempt, type Clean, type Problem, pixelsOf } from './loops/problem.ts';
 import { ask, askGradient } from './loops/query.ts';
@@ -28,6 +29,8 @@ export const FAB_T_OPTIONS = {
   overshoot: positive(1.05),
   /** How much of the perturbation is kept after a success, 0 … 1; default 0.9. */
   backward: share(0.9),
+  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
+  eot: count(1),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
   bounds: pixelBounds,
 } as const satisfies OptionTable;
@@ -50,7 +53,7 @@ export type FabTOptions = OptionsOf<typeof FAB_T_OPTIONS>;
  */
 export function fabT(options: FabTOptions = {}): Attack {
   const { name, targets, ...search } = readOptions('fabT', options, FAB_T_OPTIONS);
-  const { norm, epsilon, steps, bounds } = search;
+  const { norm, epsilon, steps, eot, bounds } = search;
   return {
     name,
     norm,
@@ -58,11 +61,12 @@ export function fabT(options: FabTOptions = {}): Attack {
     bounds,
     budget: (classes) => {
       const looks = Math.min(targets, classes - 1) * steps;
-      return { forwardPasses: 1 + 2 * looks, inputGradients: looks };
+      return timesCost(eot, { forwardPasses: 1 + 2 * looks, inputGradients: looks });
     },
     perturb: searching({
       name,
       bounds,
+      eot,
       smallest: true,
       attempts: ({ goal }, { classes }) => (goal.kind === 'targeted' ? 1 : Math.min(targets, classes - 1)),
       run: (problem, clean, attempted) => run(search, problem, clean, attempted),
@@ -100,7 +104,7 @@ async function run(
   const { goal, shape } = problem;
   const { distance } = norms[norm];
   const ranked = rankTargets(problem, clean);
-  const book = ledger();
+  const book = ledger(problem);
   const goalOf = (rows: readonly Attempt[]) => towards(problem, clean, ranked, rows, (restart) => restart);
   const loss = goal.kind === 'targeted' ? cwMargin : logitDifference;
 

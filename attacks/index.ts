@@ -21,6 +21,7 @@ export {
 } from './measure/robust-accuracy.ts';
 export { type SuccessOptions, success } from './measure/success.ts';
 export { type MiFgsmOptions, miFgsm } from './mi-fgsm.ts';
+export { bpda } from './models/bpda.ts';
 export { type ClassifierOptions, classifier } from './models/classifier.ts';
 export { l1, l2, linf, type Norm, norms } from './norms/index.ts';
 export { type PgdOptions, pgd } from './pgd.ts';

@@ -35,6 +35,8 @@ export const STEP_OPTIONS = {
   momentum: notNegative(0),
   /** What the attack increases, by name or the caller's own; default `ce`. */
   loss: lossNamed('ce'),
+  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
+  eot: count(1),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
   bounds: pixelBounds,
 } as const satisfies OptionTable;

@@ -1,5 +1,6 @@
 // The Square attack.
 import { foldIn, type Key, uniform } from '../src/core/key.ts';
+import { timesCost } from './loops/costs.ts';
 import { meets, takeGoal } from './loops/goals.ts';
 import { type Attempt, type Clean, imageShape, type Problem, pixelsOf, streamOf } from './loops/problem.ts';
 import { ask } from './loops/query.ts';
@@ -28,6 +29,8 @@ export const SQUARE_OPTIONS = {
   restarts: count(1),
   /** What the attack increases, by name or the caller's own; no gradient is taken. Default `cw`. */
   loss: lossNamed('cw'),
+  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
+  eot: count(1),
   /** The lowest and the highest value of a pixel; default [0, 1]. */
   bounds: pixelBounds,
 } as const satisfies OptionTable;
@@ -48,7 +51,7 @@ export type SquareOptions = OptionsOf<typeof SQUARE_OPTIONS>;
  */
 export function square(options: SquareOptions): Attack {
   const values = readOptions('square', options, SQUARE_OPTIONS);
-  const { name, norm, epsilon, queries, initialShare, rescale, restarts, loss, bounds } = values;
+  const { name, norm, epsilon, queries, initialShare, rescale, restarts, loss, eot, bounds } = values;
   const shareAt = (query: number) => initialShare / shrinking(rescale ? Math.floor((query / queries) * 10000) : query);
   const search = { norm, epsilon, queries, shareAt, loss, bounds };
   return {
@@ -56,10 +59,11 @@ export function square(options: SquareOptions): Attack {
     norm,
     epsilon,
     bounds,
-    budget: () => ({ forwardPasses: 1 + restarts * queries, inputGradients: 0 }),
+    budget: () => timesCost(eot, { forwardPasses: 1 + restarts * queries, inputGradients: 0 }),
     perturb: searching({
       name,
       bounds,
+      eot,
       attempts: () => restarts,
       run: (problem, clean, attempted) => run(search, problem, clean, attempted),
     }),
@@ -115,7 +119,7 @@ async function run(
 ): Promise<readonly Outcome[]> {
   const { goal, mode, shape, start } = problem;
   const { loss, norm, epsilon, bounds, queries, shareAt } = search;
-  const book = ledger();
+  const book = ledger(problem);
   let rows = attempted.map((attempt) => {
     const image = pixelsOf(problem.pixels, shape, attempt.image);
     const stroke = strokes[norm](search, imageShape(shape), image);

@@ -8,6 +8,11 @@ export const addCosts = (a: Cost, b: Cost): Cost => ({
   inputGradients: a.inputGradients + b.inputGradients,
 });
 
+export const timesCost = (times: number, { forwardPasses, inputGradients }: Cost): Cost => ({
+  forwardPasses: times * forwardPasses,
+  inputGradients: times * inputGradients,
+});
+
 /** The most work that an attack is for one image, in forward passes; a gradient takes about two beside its own. */
 export function workOf({ budget }: Attack, classes: number): number {
   const { forwardPasses, inputGradients } = budget?.(classes) ?? { forwardPasses: 1, inputGradients: 0 };

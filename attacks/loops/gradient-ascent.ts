@@ -3,7 +3,8 @@
 //   v ← momentum · v + g / mean |g|, or v ← g without momentum,  g = ∇ loss(x)
 //   x ← Π(x + stepSize · steepest(v))
 //
-// Mode `train` takes every step of every attempt. Mode `evaluate` drops an image at its first success.
+// Mode `train` takes every step of every attempt. Mode `evaluate` drops an image at its first success, unless the
+// model is random.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { confine } from '../norms/ball.ts';
@@ -11,6 +12,7 @@ import type { Norm } from '../norms/index.ts';
 import { moderationOf, orOne } from '../norms/moderate.ts';
 import { holding } from '../support/tensor-scope.ts';
 import type { Attack, Bounds, Loss } from '../types.ts';
+import { timesCost } from './costs.ts';
 import { finiteGradient } from './finite-gradient.ts';
 import { meets } from './goals.ts';
 import { type Attempt, attempts, type Clean, cleanLogitsOf, type Problem, pixelsOf, readProblem } from './problem.ts';
@@ -31,19 +33,21 @@ export interface Ascent {
   readonly momentum: number;
   readonly loss: Loss;
   readonly bounds: Bounds;
+  /** Calls of the model whose mean each answer is. */
+  readonly eot: number;
   /** Which iterate is returned where none succeeds: that of highest loss, or the last. */
   readonly keep: 'best' | 'last';
 }
 
 /** The attack that an ascent is. */
 export const ascending = (ascent: Ascent): Attack => {
-  const { name, norm, epsilon, bounds, steps, restarts } = ascent;
+  const { name, norm, epsilon, bounds, eot, steps, restarts } = ascent;
   return {
     name,
     norm: norm.name,
     epsilon,
     bounds,
-    budget: () => ({ forwardPasses: 1 + restarts * (steps + 1), inputGradients: restarts * steps }),
+    budget: () => timesCost(eot, { forwardPasses: 1 + restarts * (steps + 1), inputGradients: restarts * steps }),
     perturb: async (model, images, goal, options = {}) => {
       const problem = await readProblem(ascent, model, images, goal, options);
       if (images.shape[0] === 0) return tf.clone(images);
@@ -52,6 +56,7 @@ export const ascending = (ascent: Ascent): Attack => {
         {
           name,
           bounds,
+          eot,
           attempts: () => restartsOf(ascent, problem),
           run: (given, clean, attempted) => climb(ascent, given, clean, attempted),
         },
@@ -145,7 +150,7 @@ async function climb(
   const { steps, keep } = ascent;
   const stack = stackAttempts(ascent, problem, attempted, clean);
   const best = bestIterates();
-  const book = ledger();
+  const book = ledger(problem);
   try {
     for (let step = 0; step <= steps; step++) {
       const { loss, predictions } = await (step < steps ? stack.lookAndDifferentiate() : stack.look());

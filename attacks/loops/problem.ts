@@ -8,13 +8,13 @@ import { describe } from '../support/describe.ts';
 import { checkImages, readPixels } from '../support/images.ts';
 import { checkOptionNames, namesOf } from '../support/options.ts';
 import { turns } from '../support/yielding.ts';
-import type { AttackedModel, Bounds, Classifier, Cost, GivenGoal, PerturbOptions } from '../types.ts';
+import type { AttackedModel, Bounds, GivenGoal, PerturbOptions } from '../types.ts';
+import { type Asking, meanOf } from './expectation.ts';
 import { checkClasses, type ReadGoal, readGoal } from './goals.ts';
 import { predictionsOf } from './predictions.ts';
 
 /** A batch under attack, in plain memory. */
-export interface Problem {
-  readonly classifier: Classifier;
+export interface Problem extends Asking {
   /** [samples · size] */
   readonly pixels: Float32Array;
   /** [batch, height, width, channels] */
@@ -25,11 +25,13 @@ export interface Problem {
   readonly samples: readonly number[];
   readonly start?: Float32Array;
   readonly mode: 'evaluate' | 'train';
-  readonly spend: (cost: Cost) => void;
+  /**
+   * Whether an attempt ends at the first point that meets the goal. In mode `train` none does. With `eot` above 1 none does
+   * either, as the model is random then: a point that meets the goal by a little on average does not in about half of all draws.
+   */
+  readonly endsAtSuccess: boolean;
   /** Called with the number of images whose gradients were not finite. */
   readonly onNonFinite?: (gradients: number) => void;
-  /** Awaited before every call of the model: lets timers and Ctrl-C in, and throws if the attack is to stop. */
-  readonly turn: () => Promise<void>;
   /** Tells how many of so many steps are done, and which attempts go on. */
   readonly tell: (step: number, steps: number, rows: readonly Attempt[]) => void;
 }
@@ -80,15 +82,20 @@ export function checkSignal(signal: AbortSignal | undefined): void {
   signal.throwIfAborted();
 }
 
-/** What a problem takes from the attack: what it is called, and the lowest and the highest value of a pixel. */
+/** What a problem takes from the attack. */
 export interface Attacker {
   readonly name: string;
+  /** The lowest and the highest value of a pixel. */
   readonly bounds: Bounds;
+  /** Calls of the model whose mean each answer is. */
+  readonly eot: number;
+  /** Whether it searches the smallest perturbation, and so ends at success, whatever the mode. */
+  readonly smallest?: boolean;
 }
 
 /** Reads and checks what `perturb` was given. */
 export async function readProblem(
-  { name, bounds }: Attacker,
+  { name, bounds, eot, smallest = false }: Attacker,
   model: AttackedModel,
   images: Tensor4D,
   goal: GivenGoal,
@@ -97,16 +104,18 @@ export async function readProblem(
   checkPerturb(options);
   checkImages(images);
   const [batch] = images.shape;
-  const { onProgress } = options;
+  const { onProgress, mode = 'evaluate' } = options;
   return {
     classifier: classifierOf(model),
+    eot,
     pixels: await readPixels(images, bounds),
     shape: images.shape,
     goal: await readGoal(goal, batch),
     key: options.key ?? seedKey(0),
     samples: samplesOf(options, batch),
     start: await readStart(options, images),
-    mode: options.mode ?? 'evaluate',
+    mode,
+    endsAtSuccess: smallest || (mode === 'evaluate' && eot === 1),
     spend: options.onCost ?? (() => {}),
     onNonFinite: options.onNonFinite,
     turn: turns(options.signal),
@@ -194,14 +203,15 @@ export const comparable = (losses: ArrayLike<number>): Float32Array =>
   Float32Array.from(losses, (loss) => (Number.isNaN(loss) ? Number.NEGATIVE_INFINITY : loss));
 
 /** The logits of the unperturbed images, owned by the caller. */
-export async function cleanLogitsOf({ classifier, pixels, shape, goal, spend, turn }: Problem): Promise<Tensor2D> {
-  await turn();
-  const logits = tf.tidy(() => {
-    const result = classifier(tf.tensor4d(pixels, shape));
-    checkClasses(goal, result);
-    return result;
-  });
-  spend({ forwardPasses: shape[0], inputGradients: 0 });
+export async function cleanLogitsOf(problem: Problem): Promise<Tensor2D> {
+  const { classifier, pixels, shape, goal } = problem;
+  const { logits } = await meanOf(problem, { forwardPasses: shape[0], inputGradients: 0 }, () =>
+    tf.tidy(() => {
+      const result = classifier(tf.tensor4d(pixels, shape));
+      checkClasses(goal, result);
+      return { logits: result };
+    }),
+  );
   return logits;
 }
 

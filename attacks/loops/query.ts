@@ -3,9 +3,9 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { holding } from '../support/tensor-scope.ts';
 import type { Loss } from '../types.ts';
+import { expectedGradient, expectedLoss } from './expectation.ts';
 import { makeFinite } from './finite-gradient.ts';
 import { disposeGoal, goalTensors, type ReadGoal } from './goals.ts';
-import { lossAndLogits, lossGradient } from './loss-gradient.ts';
 import { largestOf } from './predictions.ts';
 import { type Clean, comparable, imageShape, type Problem, sizeOf, takeFlat } from './problem.ts';
 
@@ -34,7 +34,7 @@ interface Question {
   readonly goal: ReadGoal;
 }
 
-/** One forward pass. */
+/** Forward passes: one, or the mean of several for a model that is random. */
 export const ask = (
   problem: Problem,
   clean: Clean,
@@ -42,63 +42,37 @@ export const ask = (
   candidates: readonly Candidate[],
 ): Promise<Answer[]> =>
   holding(async ({ hold }) => {
-    await problem.turn();
     const asked = present(problem, clean, loss, goal, candidates);
     try {
-      const { loss: values, logits } = lossAndLogits(
-        problem.classifier,
-        loss,
-        asked.goals,
-        asked.images,
-        asked.cleanLogits,
-      );
-      hold(values);
-      hold(logits);
-      problem.spend({ forwardPasses: candidates.length, inputGradients: 0 });
-      return answers(await values.data(), await logits.data());
+      const here = await expectedLoss(problem, { loss, ...asked });
+      for (const tensor of Object.values(here)) hold(tensor);
+      return answers(await here.loss.data(), await here.logits.data());
     } finally {
       asked.dispose();
     }
   });
 
-/**
- * A forward and a backward pass, or the mean of several for a model that is random (expectation over transformation,
- * Athalye et al. 2018, arXiv:1802.00420).
- */
+/** Forward and backward passes: one of each, or the mean of several for a model that is random. */
 export const askGradient = (
   problem: Problem,
   clean: Clean,
   { loss, goal }: Question,
   candidates: readonly Candidate[],
-  passes = 1,
 ): Promise<GradientAnswer[]> =>
   holding(async ({ hold }) => {
     const asked = present(problem, clean, loss, goal, candidates);
     const size = sizeOf(problem.shape);
     try {
-      const sum = { gradient: new Float32Array(0), loss: new Float32Array(0), logits: new Float32Array(0) };
-      for (let pass = 0; pass < passes; pass++) {
-        await problem.turn();
-        const here = lossGradient(problem.classifier, loss, asked.goals, asked.images, asked.cleanLogits);
-        for (const tensor of Object.values(here)) hold(tensor);
-        problem.spend({ forwardPasses: candidates.length, inputGradients: candidates.length });
-        for (const part of ['gradient', 'loss', 'logits'] as const) {
-          const given = (await here[part].data()) as Float32Array;
-          // A pass that says nothing of a pixel leaves it to the others.
-          const values =
-            part === 'gradient' && passes > 1 ? given.map((slope) => (Number.isNaN(slope) ? 0 : slope)) : given;
-          sum[part] = pass === 0 ? Float32Array.from(values) : sum[part].map((value, i) => value + values[i]);
-          here[part].dispose();
-        }
-      }
-      if (passes > 1) {
-        for (const part of ['gradient', 'loss', 'logits'] as const)
-          sum[part] = sum[part].map((value) => value / passes);
-      }
-      const gradients = candidates.map((_, i) => sum.gradient.slice(i * size, (i + 1) * size));
+      const here = await expectedGradient(problem, { loss, ...asked });
+      for (const tensor of Object.values(here)) hold(tensor);
+      const slopes = await here.gradient.data<'float32'>();
+      const gradients = candidates.map((_, i) => slopes.slice(i * size, (i + 1) * size));
       const mended = gradients.filter(makeFinite).length;
       if (mended > 0) problem.onNonFinite?.(mended);
-      return answers(sum.loss, sum.logits).map((answer, i) => ({ ...answer, gradient: gradients[i] }));
+      return answers(await here.loss.data(), await here.logits.data()).map((answer, i) => ({
+        ...answer,
+        gradient: gradients[i],
+      }));
     } finally {
       asked.dispose();
     }

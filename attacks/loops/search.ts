@@ -16,17 +16,15 @@ import {
 
 /** What became of an attempt. */
 export interface Outcome extends Attempt {
-  /** True if its image needs no further attempt. */
+  /** True if the attempt meets the goal. Its image needs no further attempt then, if the problem ends at success. */
   readonly success: boolean;
-  /** The score by which attempts at an image are compared; the attempt with the highest score is kept. */
+  /** The score by which outcomes for an image are compared, those that meet the goal before others; the highest is kept. */
   readonly score: number;
   readonly adversarial: Float32Array;
 }
 
 /** An attack as attempts at images, each judged by itself. */
 export interface Search extends Attacker {
-  /** True if it searches the smallest perturbation, and so leaves images alone that meet the goal, in both modes. */
-  readonly smallest?: true;
   /** Attempts at an image, at most. */
   readonly attempts: (problem: Problem, clean: Clean) => number;
   /**
@@ -45,19 +43,19 @@ export const searching =
   };
 
 /**
- * Attempts images until one succeeds: the lowest successful attempt counts, else that of highest score. In mode
- * `evaluate` an image that already meets the goal is left alone. Attempts at the images that are left are stacked as long
- * as they fit the batch.
+ * Attempts images until one succeeds: the lowest successful attempt counts, else that of highest score, and an image that
+ * already meets the goal is left alone. If the problem does not end at success, every attempt at every image runs, and the
+ * best outcome is kept. Attempts at the images that are left are stacked as long as they fit the batch.
  */
 export async function findBest(search: Search, problem: Problem): Promise<Tensor4D> {
-  const { pixels, shape, goal, mode } = problem;
+  const { pixels, shape, goal, endsAtSuccess } = problem;
   const [batch] = shape;
   const size = sizeOf(shape);
   const clean = await cleanOutputs(problem);
   const result = Float32Array.from(pixels);
-  const best = new Float32Array(batch).fill(Number.NEGATIVE_INFINITY);
+  const best = Array.from({ length: batch }, (): Rank => NOTHING_FOUND);
   let left = clean.predictions.flatMap((predicted, i) =>
-    (mode === 'evaluate' || search.smallest) && meets(goal.kind, goal.classes[i], predicted) ? [] : [i],
+    endsAtSuccess && meets(goal.kind, goal.classes[i], predicted) ? [] : [i],
   );
   const total = search.attempts(problem, clean);
   for (let first = 0; first < total && left.length > 0; ) {
@@ -68,10 +66,11 @@ export async function findBest(search: Search, problem: Problem): Promise<Tensor
       problem.tell(before * steps + count * step, total * steps, rows);
     const outcomes = await search.run({ ...problem, tell }, clean, attempts(left, first, count));
     const solved = new Set<number>();
-    for (const { image, score, success, adversarial } of outcomes) {
-      if (solved.has(image) || !(success || score > best[image])) continue;
-      if (success) solved.add(image);
-      best[image] = score;
+    for (const outcome of outcomes) {
+      const { image, success, adversarial } = outcome;
+      if (solved.has(image) || !isBetter(outcome, best[image])) continue;
+      if (success && endsAtSuccess) solved.add(image);
+      best[image] = outcome;
       result.set(adversarial, image * size);
     }
     left = left.filter((image) => !solved.has(image));
@@ -80,19 +79,28 @@ export async function findBest(search: Search, problem: Problem): Promise<Tensor
   return tf.tensor4d(result, shape);
 }
 
-/** What became of attempts that run side by side: an image's lowest success ends its higher attempts. */
-export function ledger() {
-  const outcomes: Outcome[] = [];
+type Rank = Pick<Outcome, 'success' | 'score'>;
+
+const NOTHING_FOUND: Rank = { success: false, score: Number.NEGATIVE_INFINITY };
+
+const isBetter = (a: Rank, b: Rank): boolean => (a.success === b.success ? a.score > b.score : a.success);
+
+/** What became of attempts that run side by side: the best outcome of each. */
+export function ledger({ endsAtSuccess }: Pick<Problem, 'endsAtSuccess'>) {
+  const outcomes = new Map<string, Outcome>();
   const firstSuccess = new Map<number, number>();
   return {
-    /** True if an attempt can still count. */
+    /** True if an attempt can still count: an image's lowest success ends it and the higher attempts. */
     isOpen: ({ image, restart }: Attempt): boolean => restart < (firstSuccess.get(image) ?? Number.POSITIVE_INFINITY),
+    /** Enters an outcome of an attempt, which may have several if the problem does not end at success. */
     settle(outcome: Outcome): void {
       const { image, restart, success } = outcome;
-      outcomes.push(outcome);
-      if (success) firstSuccess.set(image, Math.min(restart, firstSuccess.get(image) ?? restart));
+      const attempt = `${image} ${restart}`;
+      const before = outcomes.get(attempt);
+      if (before === undefined || isBetter(outcome, before)) outcomes.set(attempt, outcome);
+      if (success && endsAtSuccess) firstSuccess.set(image, Math.min(restart, firstSuccess.get(image) ?? restart));
     },
     /** Lower attempts first. */
-    outcomes: (): readonly Outcome[] => outcomes.sort((a, b) => a.restart - b.restart),
+    outcomes: (): readonly Outcome[] => [...outcomes.values()].sort((a, b) => a.restart - b.restart),
   };
 }

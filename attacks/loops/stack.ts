@@ -4,8 +4,8 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Norm, Region } from '../norms/index.ts';
 import type { Bounds, Loss } from '../types.ts';
+import { expectedGradient, expectedLoss } from './expectation.ts';
 import { checkClasses, disposeGoal, goalTensors, takeGoal } from './goals.ts';
-import { lossAndLogits, lossGradient } from './loss-gradient.ts';
 import { type Attempt, type Clean, imageShape, type Problem, report, sizeOf, streamOf, takeFlat } from './problem.ts';
 import { chooseRows, takeRows } from './rows.ts';
 
@@ -54,7 +54,7 @@ export function stackAttempts(
   attempted: readonly Attempt[],
   clean: Pick<Clean, 'logits' | 'classes'> | undefined,
 ): Stack {
-  const { classifier, goal, spend, turn } = problem;
+  const { goal } = problem;
   const { loss } = attack;
   let rows = attempted;
   let around = surround(attack, problem, rows, clean);
@@ -62,11 +62,10 @@ export function stackAttempts(
   let velocity: Tensor4D | undefined;
   let gradient: Tensor4D | undefined;
 
+  const question = () => ({ loss, goals: around.goals, images: adversarial, cleanLogits: around.cleanLogits });
   const differentiate = async () => {
-    await turn();
-    const here = lossGradient(classifier, loss, around.goals, adversarial, around.cleanLogits);
+    const here = await expectedGradient(problem, question());
     gradient = here.gradient;
-    spend({ forwardPasses: rows.length, inputGradients: rows.length });
     return here;
   };
   return {
@@ -82,12 +81,7 @@ export function stackAttempts(
     get region() {
       return around.region;
     },
-    async look() {
-      await turn();
-      const here = lossAndLogits(classifier, loss, around.goals, adversarial, around.cleanLogits);
-      spend({ forwardPasses: rows.length, inputGradients: 0 });
-      return report(here);
-    },
+    look: async () => report(await expectedLoss(problem, question())),
     lookAndDifferentiate: async () => report(await differentiate()),
     async differentiate() {
       const here = await differentiate();

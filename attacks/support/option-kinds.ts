@@ -80,7 +80,7 @@ const checked = <Value>(fallback: Fallback<Value>, check: (name: string, value: 
 });
 
 /** A whole number of at least 1, or of at least `least`. */
-export const count = (fallback: number, least = 1): Optional<number> =>
+export const count = (fallback: Fallback<number>, least = 1): Optional<number> =>
   checked(fallback, (name, value) => checkCount(name, value, least));
 
 /** A number above 0. */

@@ -14,7 +14,7 @@ const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   loss: ['lossFn', 'lossFunction', 'criterion'],
   bounds: ['clipMin', 'clipMax', 'clipValues', 'minVal', 'maxVal'],
   rho: ['thr', 'thrDecr'],
-  passes: ['eot', 'eotIter'],
+  eot: ['eotIter', 'eotSteps', 'numSamples', 'passes', 'nSamples'],
   targets: ['nTargetClasses', 'targetClasses'],
   largestBias: ['alphaMax'],
   overshoot: ['eta'],

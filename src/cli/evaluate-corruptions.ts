@@ -26,6 +26,7 @@ const REFUSED = [
   'steps',
   'step-size',
   'restarts',
+  'eot',
   'seed',
   'resume',
   'shard',

@@ -31,6 +31,8 @@ export interface AttackResult {
   readonly steps: number | null;
   readonly stepSize: number | null;
   readonly restarts: number | null;
+  /** Calls of the model whose mean each answer to the attack was. Absent for one call, and for the union. */
+  readonly eot?: number;
   /** Images classified right both clean and under attack. */
   readonly robust: Accuracy;
   /** One bit an image, lowest bit first, base64: whether it was right clean and under attack. */

@@ -92,6 +92,36 @@ describe('a model from elsewhere, on the command line', () => {
     expect(JSON.parse(stdout)).to.deep.include({ right: 4, norm: 'linf', epsilon: 0.05 });
   });
 
+  it('that answers at random has its answers averaged by every attack: of names, of the protocol and of examples', () => {
+    const noise = nearestMean().replace(
+      'tf.reshape(images',
+      'tf.reshape(tf.add(images, tf.randomNormal(images.shape, 0, 9))',
+    );
+    writeFileSync(join(folder, 'random.mjs'), noise);
+    const random = ['--module', 'random.mjs', ...data, '--bounds', '0,255', '--eot', '4'];
+    const limits = ['--test-limit', '12', '--out', 'random.json'];
+    const named = run('evaluate', ...random, ...limits, '--attacks', 'fgsm,square-5-eot2');
+    expect(named.code, named.stderr).to.equal(0);
+    expect(named.stdout)
+      .to.match(/^fgsm-eot4 +\d/m)
+      .and.match(/^square-5-eot2 +\d/m)
+      .and.match(
+        /^For each answer attacks averaged 4 or 2 calls of the model; a prediction that counts is one call\.$/m,
+      )
+      .and.not.contain('randomised output');
+    const [{ attacks }] = JSON.parse(readFileSync(join(folder, 'random.json'), 'utf8')).evaluations as Evaluation[];
+    expect(attacks.map(({ attack, eot }) => [attack, eot])).to.deep.equal([
+      ['fgsm-eot4', 4],
+      ['square-5-eot2', 2],
+      ['union', undefined],
+    ]);
+    const made = run('attack', ...random, '--count', '2', '--out', 'made-random', '--json');
+    expect(JSON.parse(made.stdout).attack).to.equal('pgd-20x2-ce-eot4');
+    const wrong = run('evaluate', '--module', 'random.mjs', ...data, '--eot', '0');
+    expect(wrong.code).to.equal(2);
+    expect(wrong.stderr).to.contain('--eot: expected a whole number of at least 1, such as 20, got 0.');
+  });
+
   it('is refused as a pickle of PyTorch, with the way out', () => {
     mkdirSync(join(folder, 'torch'));
     writeFileSync(join(folder, 'torch/net.pt'), 'PK\u0003\u0004');

@@ -261,6 +261,21 @@ describe('the alarms', () => {
     }
   });
 
+  it('are satisfied with attacks on random outputs that average them, and with no others', async () => {
+    const of = async (attacks: string) => {
+      const { 'randomised output': random, ...others } = await alarmsOf(noisy, { attacks: parseAttacks(attacks) });
+      return { random, others };
+    };
+    const averaged = await of('pgd-5-eot4,square-30-eot4');
+    expect(averaged.random.status).to.equal('ok');
+    expect(averaged.random.detail).to.match(/other logits the second time, and \d+ of 60 another class\. Every attack/);
+    expect(averaged.others['success does not hold'].status).to.equal('not checked');
+    expect(averaged.others['unbounded attack not at 0 %'].status).to.equal('ok');
+    const mixed = await of('pgd-5-eot4,square-30');
+    expect(mixed.random.status).to.equal('raised');
+    expect(mixed.random.detail).to.match(/another class\. square-30 asked once for each answer .*--eot 20/);
+  });
+
   it('count no success of the short Square attack in an accuracy', async () => {
     const of = async (attacks: string) => measure(quantised, data, { ...options, attacks: parseAttacks(attacks) });
     const [alone, beside] = [await of('pgd-10'), await of('pgd-10,square-50')];
@@ -405,6 +420,7 @@ describe('the alarms', () => {
       norm: 'linf' as const,
       epsilon: 0.1,
       work,
+      eot: 1,
       correct,
       n: 100,
       stages: [],

@@ -225,6 +225,11 @@ const AUTO = [
   'square-500',
   'autoattack',
   'autoattack-rand',
+  'autoattack-rand-eot50',
+  'fgsm-eot20',
+  'pgd-20-ce-eot20',
+  'pgd-7x2-cw-eot3',
+  'square-500-eot20',
 ];
 
 describe('attacks by name', () => {
@@ -242,6 +247,34 @@ describe('attacks by name', () => {
       { kind: 'pgd', steps: 30, restarts: 3, loss: 'ce', stepSize: 0.01 },
       { kind: 'pgd', steps: 7, restarts: 3, loss: 'ce', stepSize: 0.01 },
     ]));
+
+  it('average as many calls of the model as they say, else as the flag says', () => {
+    expect(parseAttacks('pgd,fgsm-eot5,autoattack-rand', { eot: 20 }).map(attackLabel)).to.deep.equal([
+      'pgd-20-ce-eot20',
+      'fgsm-eot5',
+      // Its usual number.
+      'autoattack-rand',
+    ]);
+    expect(parseAttacks('pgd', { eot: 1 })).to.deep.equal(parseAttacks('pgd'));
+    expect(() => parseAttacks('pgd-eot0')).to.throw(
+      UsageError,
+      /pgd-eot0: expected at least 1 of calls to average, got 0/,
+    );
+  });
+
+  it('are recorded with the calls that they average, and cost as many', () =>
+    withRun(async (folder) => {
+      const options = { dataset: tinyData(), epsilons: [0.1], out: false } as const;
+      const attacks = parseAttacks('fgsm,fgsm-eot3,autoattack-rand-eot2');
+      const [{ attacks: found }] = await evaluate(folder, { ...options, attacks });
+      expect(found.map(({ attack, eot }) => [attack, eot])).to.deep.equal([
+        ['fgsm', undefined],
+        ['fgsm-eot3', 3],
+        ['autoattack-rand-eot2', 2],
+        ['union', undefined],
+      ]);
+      expect(found[1].inputGradients).to.equal(3 * found[0].inputGradients);
+    }));
 
   it('have the defaults of AutoAttack where it is a part of it', () =>
     expect(parseAttacks('apgd,apgd-t,fab,square').map(attackLabel)).to.deep.equal([

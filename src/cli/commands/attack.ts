@@ -1,14 +1,14 @@
 // The command that writes adversarial images.
 import { basename } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
-import { type AttackSpec, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';
+import { type AttackSpec, parseAttacks, withEot } from '../../evaluation/attacks/named-attacks.ts';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
-import { type Examples, fell, makeExamples } from '../../evaluation/examples/examples.ts';
+import { DEFAULT_ATTACK, type Examples, fell, makeExamples } from '../../evaluation/examples/examples.ts';
 import { countFallen, type ExampleFiles, formatDistance, writeExamples } from '../../reporting/pictures/examples.ts';
 import { datasetTitle } from '../../reporting/runs/runs.ts';
 import { formatTable } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';
-import { ATTACK_NAMES, checkRadii } from '../flags/attack-flags.ts';
+import { ATTACK_FLAGS, ATTACK_NAMES, checkEot, checkRadii } from '../flags/attack-flags.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
 import { MODEL_FLAGS, modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
 import { NORMS, readNorm } from '../flags/setting-flags.ts';
@@ -30,6 +30,7 @@ export const attack = defineCommand({
       suggestions: ATTACK_NAMES,
       description: 'the attack by name: pgd-20x2 (default), fgsm, apgd-100, square-5000, autoattack, …',
     },
+    eot: ATTACK_FLAGS.eot,
     'only-correct': { kind: 'switch', description: 'take only images that the model classifies right' },
     norm: { kind: 'text', choices: NORMS, description: 'linf, l2 or l1; default: that of training' },
     epsilon: { kind: 'number', description: 'radius, such as 8/255; default: that of training' },
@@ -52,6 +53,7 @@ export const attack = defineCommand({
     if (!Number.isInteger(count) || count < 1) {
       throw new UsageError(`--count takes a whole number of at least 1, got ${count}.`);
     }
+    checkEot(flags.eot);
     const spec = flags.attack === undefined ? undefined : oneAttack(flags.attack);
     const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
     checkRadii('epsilon', flags.epsilon === undefined ? undefined : [flags.epsilon]);
@@ -61,7 +63,7 @@ export const attack = defineCommand({
     try {
       examples = await makeExamples(source, {
         ...modelOptions(flags),
-        attack: spec,
+        attack: flags.eot === undefined ? spec : withEot(spec ?? DEFAULT_ATTACK, flags.eot),
         norm,
         epsilon: flags.epsilon,
         count,

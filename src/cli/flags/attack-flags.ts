@@ -1,7 +1,7 @@
 // The flags that choose attacks and radii.
 import { attackNames } from '../../../attacks/attacks.ts';
 import { UsageError } from '../../core/errors.ts';
-import { type AttackSpec, attackLabel, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';
+import { type AttackSpec, attackLabel, parseAttacks, withEot } from '../../evaluation/attacks/named-attacks.ts';
 import { PROTOCOLS, protocol } from '../../evaluation/attacks/protocols.ts';
 import type { Flags, FlagValues } from './flags.ts';
 
@@ -22,23 +22,38 @@ export const ATTACK_FLAGS = {
     choices: Object.keys(PROTOCOLS),
     description: 'a set of attacks: quick (default), bsr or autoattack',
   },
+  eot: {
+    kind: 'number',
+    integer: true,
+    group: 'Attack',
+    description: 'calls of the model that every attack averages for an answer; for models that are random, such as 20',
+  },
 } as const satisfies Flags;
 
 /**
  * The attacks that the flags choose; undefined if they say nothing.
  *
  * @param open what a name leaves open
- * @throws UsageError if both flags are given, or a name is wrong
+ * @throws UsageError if both flags are given, or a name or a number is wrong
  */
 export function attacksOf(
-  { attacks, protocol: name }: FlagValues<typeof ATTACK_FLAGS>,
+  { attacks, protocol: name, eot }: FlagValues<typeof ATTACK_FLAGS>,
   open: Parameters<typeof parseAttacks>[1] = {},
 ): readonly AttackSpec[] | undefined {
   if (attacks !== undefined && name !== undefined) {
     throw new UsageError('--attacks and --protocol both say which attacks to run. Give one of them.');
   }
-  if (attacks !== undefined) return parseAttacks(attacks, open);
-  return name === undefined ? undefined : protocol(name);
+  checkEot(eot);
+  if (attacks !== undefined) return parseAttacks(attacks, { ...open, eot });
+  if (name === undefined && eot === undefined) return undefined;
+  const specs = protocol(name ?? 'quick');
+  return eot === undefined ? specs : specs.map((spec) => withEot(spec, eot));
+}
+
+/** @throws UsageError unless it is a number of calls */
+export function checkEot(eot: number | undefined): void {
+  if (eot === undefined || (Number.isSafeInteger(eot) && eot >= 1)) return;
+  throw new UsageError(`--eot: expected a whole number of at least 1, such as 20, got ${eot}.`);
 }
 
 /** @throws UsageError for a radius below 0 */

@@ -42,10 +42,21 @@ function evaluationText(group: readonly Evaluation[], { columns, style }: Look):
     formatMatrix(clean, attacks, columns, acrossNorms),
     '',
     `Accuracies are of ${clean.n} images. Accuracy under attack is an ${claim}.`,
+    ...averagedText(attacks),
     ...raised.map(({ name, detail, help }) => style('bad', `alarm: ${name}: ${detail} See ${help}`)),
     raised.length === 0 ? style('good', 'no alarm') : style('bad', `${raised.length} of ${alarms.length} alarms`),
     ...(unchecked.length === 0 ? [] : [`not checked: ${unchecked.map(({ name }) => name).join(', ')}`]),
   ].join('\n');
+}
+
+/** A line about attacks that averaged answers of a model that is random. */
+function averagedText(attacks: readonly AttackResult[]): readonly string[] {
+  const calls = [...new Set(attacks.flatMap(({ eot = 1 }) => (eot > 1 ? [eot] : [])))];
+  return calls.length === 0
+    ? []
+    : [
+        `For each answer attacks averaged ${calls.join(' or ')} calls of the model; a prediction that counts is one call.`,
+      ];
 }
 
 function describeTarget(group: readonly Evaluation[]): string {

@@ -1,5 +1,6 @@
 // The alarms: reasons to doubt a robust accuracy, each a pure function of the evidence. See docs/alarms.md.
 import { type AttackName, attackRows } from '../../../attacks/attacks.ts';
+import { predictionsOf } from '../../../attacks/loops/predictions.ts';
 import type { NormName } from '../../../attacks/types.ts';
 import type { AttackSpec } from '../attacks/named-attacks.ts';
 import { formatEpsilon } from '../epsilon.ts';
@@ -27,6 +28,8 @@ export interface AttackEvidence {
   readonly epsilon: number;
   /** Steps times restarts. */
   readonly work: number;
+  /** Calls of the model whose mean each answer was. */
+  readonly eot: number;
   /** Number of images that are right under attack. */
   readonly correct: number;
   readonly n: number;
@@ -154,12 +157,18 @@ const ALARMS = {
           )
         : ok('Every gradient is finite.'),
 
-  'randomised output': ({ probe }) =>
-    isRandomised(probe)
+  'randomised output': ({ classes, probe, attacks }) => {
+    if (!isRandomised(probe)) return ok('The same images gave the same logits twice.');
+    const [once, again] = [probe.logits, probe.logitsAgain].map((logits) => predictionsOf(logits, classes));
+    const others = once.filter((prediction, i) => prediction !== again[i]).length;
+    const seen = `The same images gave other logits the second time, and ${others} of ${once.length} another class`;
+    const single = attacks.filter(({ eot }) => eot === 1);
+    return single.length > 0
       ? raised(
-          'The same images gave other logits the second time. Attacks on randomised models must average over their randomness, as autoattack-rand does.',
+          `${seen}. ${[...new Set(single.map(({ attack }) => attack))].join(', ')} asked once for each answer and followed its chance: attack with --eot 20, which averages 20 calls.`,
         )
-      : ok('The same images gave the same logits twice.'),
+      : ok(`${seen}. Every attack averaged its answers over several calls.`);
+  },
 
   'optimisation while classifying': ({ probe }) =>
     probe.differentiates
@@ -232,7 +241,8 @@ const ALARMS = {
       ? raised(`${outside} adversarial examples are further away than ε, or have pixels outside [0, 1].`)
       : ok('Every adversarial example is within ε and within [0, 1].'),
 
-  'success does not hold': ({ successes, unstable }) => {
+  'success does not hold': ({ successes, unstable, probe }) => {
+    if (isRandomised(probe)) return notChecked('The outputs are random, so a prediction may change by itself.');
     if (successes === 0) return notChecked('No attack succeeded on the first images.');
     return unstable > 0
       ? raised(

@@ -19,6 +19,7 @@ const UNBOUNDED = { norm: 'linf', epsilon: 1, steps: 40, stepSize: 0.0625, loss:
  *
  * @param images borrowed
  * @param labels of these images, at least as many
+ * @param eot calls of the model that its attack averages for an answer
  * @param signal stops it within one call of the model
  */
 export async function probeModel(
@@ -26,6 +27,7 @@ export async function probeModel(
   images: Tensor4D,
   labels: Int32Array,
   key: Key,
+  eot: number,
   signal?: AbortSignal,
 ): Promise<{ readonly probe: Probe; readonly cost: Cost }> {
   const count = images.shape[0];
@@ -33,7 +35,7 @@ export async function probeModel(
   try {
     const gradients = await lookAtGradients(model, images, classes);
     const { unbounded, cost } = gradients.differentiable
-      ? await attackFreely(model, images, labels, key, signal)
+      ? await attackFreely(model, images, labels, key, eot, signal)
       : { unbounded: { correct: 0, n: 0 }, cost: NO_COST };
     const gradientCheck = gradients.differentiable
       ? await checkGradient(model, images, foldIn(key, 'gradient'), signal)
@@ -96,6 +98,7 @@ async function attackFreely(
   images: Tensor4D,
   labels: Int32Array,
   key: Key,
+  eot: number,
   signal?: AbortSignal,
 ): Promise<Pick<Probe, 'unbounded'> & { readonly cost: Cost }> {
   const clean = await predict(model, images);
@@ -110,7 +113,7 @@ async function attackFreely(
   );
   try {
     const options = { key: foldIn(key, 'unbounded'), samples, signal };
-    const { adversarial, survived, cost } = await underAttack(model, pgd(UNBOUNDED), right, goal, options);
+    const { adversarial, survived, cost } = await underAttack(model, pgd({ ...UNBOUNDED, eot }), right, goal, options);
     adversarial.dispose();
     return { unbounded: { correct: survived.filter(Boolean).length, n: samples.length }, cost };
   } finally {

@@ -26,13 +26,14 @@ const QUERIES = 200;
  * @param images borrowed
  * @param labels of these images, at least as many
  * @param left places among these images
+ * @param options with the calls of the model that it averages for an answer
  */
 export async function shortSquare(
   model: Classifier,
   images: Tensor4D,
   labels: Int32Array,
   left: readonly number[],
-  { norm, epsilon, key, signal }: { norm: NormName; epsilon: number; key: Key; signal?: AbortSignal },
+  { norm, epsilon, eot, key, signal }: { norm: NormName; epsilon: number; eot: number; key: Key; signal?: AbortSignal },
 ): Promise<{ readonly found: ShortSquare; readonly cost: Cost }> {
   const found = { attack: `square-${QUERIES}`, epsilon, n: left.length, turned: 0 };
   if (left.length === 0) return { found, cost: NO_COST };
@@ -42,7 +43,7 @@ export async function shortSquare(
     'int32',
   );
   try {
-    const attack = square({ norm, epsilon, queries: QUERIES, rescale: true });
+    const attack = square({ norm, epsilon, queries: QUERIES, rescale: true, eot });
     const { adversarial, survived, cost } = await underAttack(model, attack, standing, classes, {
       key,
       samples: left,

@@ -1,5 +1,5 @@
 // Attacks by the names that command lines and results use, such as `pgd-20x5-cw`. The names follow from the table of attacks:
-// the attack, its number of steps or queries, its restarts, and a loss or a version.
+// the attack, its number of steps or queries, its restarts, a loss or a version, and how many calls of the model it averages.
 import { type AttackRow, attackNames, attackRows } from '../../../attacks/attacks.ts';
 import type { AttackName, AutoAttackVersion, LossName } from '../../../attacks/index.ts';
 import { losses } from '../../../attacks/losses.ts';
@@ -18,6 +18,8 @@ export interface AttackSpec {
   readonly stepSize?: number;
   readonly loss?: LossName;
   readonly version?: AutoAttackVersion;
+  /** Calls of the model whose mean each answer is. Left out: the attack's default. */
+  readonly eot?: number;
 }
 
 /** What the names of attacks leave open. */
@@ -25,6 +27,7 @@ export interface AttackDefaults {
   readonly steps: number;
   readonly restarts: number;
   readonly stepSize: number | null;
+  readonly eot: number;
 }
 
 const rowOf = (kind: AttackName): AttackRow => attackRows[kind];
@@ -50,7 +53,9 @@ const LOSS_ALIASES: Readonly<Record<string, LossName>> = {
 
 /** The names of attacks and their aliases, longer ones first, as a pattern. */
 const KINDS = [...attackNames, ...Object.keys(ALIASES)].sort((a, b) => b.length - a.length).join('|');
-const FORM = new RegExp(`^(?<kind>${KINDS})(?:-(?<number>\\d+))?(?:x(?<restarts>\\d+))?(?:-(?<word>[a-z-]+))?$`);
+const FORM = new RegExp(
+  `^(?<kind>${KINDS})(?:-(?<number>\\d+))?(?:x(?<restarts>\\d+))?(?:-(?<word>[a-z-]+))?(?:-eot(?<eot>\\d+))?$`,
+);
 
 /** The forms of all names, for messages. */
 const KNOWN = attackNames
@@ -62,12 +67,12 @@ const KNOWN = attackNames
   })
   .join(', ');
 
-const FORMS = `Attacks are ${KNOWN}; parts in brackets may be left out. Losses are ${Object.keys(losses).join(', ')}.`;
+const FORMS = `Attacks are ${KNOWN}; parts in brackets may be left out. Each may end in -eotCALLS. Losses are ${Object.keys(losses).join(', ')}.`;
 
 /**
  * Reads attacks by name, separated by commas: `fgsm`, `pgd`, `pgd-20` (20 steps), `pgd-20x5` (5 restarts), `pgd-20x5-cw`
- * (with a loss), `square-5000` (queries), `autoattack`, `autoattack-rand`. Restarts are extra starts of the whole attack;
- * every image keeps the worst of them.
+ * (with a loss), `square-5000` (queries), `autoattack`, `autoattack-rand`, and any of them with `-eot20` behind it (each answer
+ * of the model is the mean of 20 calls). Restarts are extra starts of the whole attack; every image keeps the worst of them.
  *
  * @param defaults what a name leaves open: by default 1 restart, the attack's usual number of steps or queries, and its
  * usual step size
@@ -78,7 +83,7 @@ export function parseAttacks(text: string, defaults: Partial<AttackDefaults> = {
 }
 
 function readAttack(name: string, defaults: Partial<AttackDefaults>): AttackSpec {
-  const { kind: found, number, restarts, word } = FORM.exec(name)?.groups ?? {};
+  const { kind: found, number, restarts, word, eot = defaults.eot } = FORM.exec(name)?.groups ?? {};
   if (found === undefined) throw new UsageError(`There is no attack ${name || '(empty)'}.${meant(name)} ${FORMS}`);
   const kind = ALIASES[found] ?? (found as AttackName);
   const row = rowOf(kind);
@@ -97,7 +102,7 @@ function readAttack(name: string, defaults: Partial<AttackDefaults>): AttackSpec
     throw new UsageError(`${name}: expected at least 1 of ${what}, got ${value}.`);
   };
   const usual = row.number?.option === 'steps' ? (defaultSteps ?? row.number.usual) : row.number?.usual;
-  return {
+  const spec = {
     kind,
     ...(row.number && { [row.number.option]: count(row.number.option, Number(number ?? usual)) }),
     ...(takes('restarts') && {
@@ -107,7 +112,16 @@ function readAttack(name: string, defaults: Partial<AttackDefaults>): AttackSpec
     ...(takes('version') && { version: readVersion(name, word) }),
     ...(typeof stepSize === 'number' && row.number && takes('stepSize') && { stepSize: readStepSize(name, stepSize) }),
   };
+  return eot === undefined ? spec : withEot(spec, count('calls to average', Number(eot)));
 }
+
+/** An attack that averages each answer of the model over so many calls, unless its record says how many. */
+export const withEot = (spec: AttackSpec, eot: number): AttackSpec =>
+  spec.eot !== undefined || eot === eotOf(spec) ? spec : { ...spec, eot };
+
+/** Calls of the model whose mean each answer is. */
+export const eotOf = ({ kind, ...given }: AttackSpec): number =>
+  resolveOptions(given, rowOf(kind).options).eot as number;
 
 function readStepSize(name: string, stepSize: number): number {
   if (stepSize > 0) return stepSize;
@@ -135,7 +149,8 @@ function meant(name: string): string {
 }
 
 /** The name by which results know an attack, such as `pgd-20x2-cw`. */
-export function attackLabel({ kind, steps, queries, restarts = 1, loss, version = 'standard' }: AttackSpec): string {
+export function attackLabel({ eot, ...spec }: AttackSpec): string {
+  const { kind, steps, queries, restarts = 1, loss, version = 'standard' } = spec;
   const number = steps ?? queries;
   const { options, needsGradients } = rowOf(kind);
   const isNamed = needsGradients && number !== undefined;
@@ -145,6 +160,7 @@ export function attackLabel({ kind, steps, queries, restarts = 1, loss, version 
     ...(restarts > 1 ? [`x${restarts}`] : []),
     ...(loss === undefined || (!isNamed && loss === options.loss.fallback) ? [] : [`-${loss}`]),
     ...(version === 'standard' ? [] : [`-${version}`]),
+    ...(eot === undefined || eot === eotOf(spec) ? [] : [`-eot${eot}`]),
   ].join('');
 }
 

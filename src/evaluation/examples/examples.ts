@@ -71,7 +71,8 @@ export interface ExamplesOptions extends ModelOptions, Pick<EvaluateOptions, 'no
   readonly onAttackProgress?: (progress: AttackProgress) => void;
 }
 
-const DEFAULT_ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce' };
+/** The attack of examples: PGD-20 on cross-entropy with 2 restarts. */
+export const DEFAULT_ATTACK: AttackSpec = { kind: 'pgd', steps: 20, restarts: 2, loss: 'ce' };
 
 /** True if the attack turned an image that was right. */
 export const fell = ({ label, before, after }: Example): boolean => before === label && after !== label;

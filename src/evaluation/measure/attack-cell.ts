@@ -2,7 +2,6 @@
 
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { norms } from '../../../attacks/index.ts';
 import { NO_COST } from '../../../attacks/loops/costs.ts';
 import { type UnderAttackOptions, underAttack } from '../../../attacks/measure/under-attack.ts';
 import type { Classifier, NormName } from '../../../attacks/types.ts';
@@ -10,6 +9,7 @@ import { batchLabels } from '../../data/batch.ts';
 import { predict } from '../targets/predict.ts';
 import { NOTHING_SEEN } from './state.ts';
 import type { Attacked, BatchExamples, Cell, EvaluatedSplit } from './types.ts';
+import { isWithin } from './within.ts';
 
 /** A batch to attack. */
 export interface Batch extends Pick<UnderAttackOptions, 'signal' | 'onProgress'> {
@@ -57,11 +57,8 @@ async function countOutside(images: Tensor4D, adversarial: Tensor4D, norm: NormN
   const pixels = clean.length / images.shape[0];
   let outside = 0;
   for (let begin = 0; begin < clean.length; begin += pixels) {
-    const image = attacked.subarray(begin, begin + pixels);
-    const within =
-      norms[norm].distance(clean.subarray(begin, begin + pixels), image) <= epsilon * (1 + 1e-4) + 1e-6 &&
-      image.every((pixel) => pixel >= -1e-6 && pixel <= 1 + 1e-6);
-    if (!within) outside++;
+    const [image, example] = [clean, attacked].map((all) => all.subarray(begin, begin + pixels) as Float32Array);
+    if (!isWithin(example, image, norm, epsilon)) outside++;
   }
   return outside;
 }

@@ -2,7 +2,7 @@
 
 import { foldIn, type Key } from '../../core/key.ts';
 import type { AttackEvidence } from '../alarms/alarms.ts';
-import { attackLabel, attackSettings, buildAttack } from '../attacks/named-attacks.ts';
+import { attackLabel, attackSettings, buildAttack, eotOf } from '../attacks/named-attacks.ts';
 import { accuracyOf } from '../intervals.ts';
 import { packBits } from '../results/bits.ts';
 import { isAcrossNorms } from '../threat.ts';
@@ -39,6 +39,7 @@ export const resultOf = (
   norm,
   epsilon,
   ...attackSettings(spec, epsilon),
+  ...(eotOf(spec) > 1 && { eot: eotOf(spec) }),
   robust: accuracyOf(sumOf(survived), survived.length),
   survived: packBits(survived),
   ...(Object.keys(standing).length === 0
@@ -63,6 +64,7 @@ export const evidenceOf = ({ spec, label, norm, epsilon }: Cell, { survived, sta
     norm,
     epsilon,
     work: (steps ?? 1) * (restarts ?? 1),
+    eot: eotOf(spec),
     correct: sumOf(survived),
     n: survived.length,
     stages: Object.entries(standing).map(([attack, left]) => ({ attack, correct: sumOf(left) })),

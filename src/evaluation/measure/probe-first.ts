@@ -6,6 +6,7 @@ import { foldIn, type Key } from '../../core/key.ts';
 import { needsNoGradient } from '../alarms/alarms.ts';
 import { probeModel } from '../alarms/probe.ts';
 import { shortSquare } from '../alarms/short-square.ts';
+import { eotOf } from '../attacks/named-attacks.ts';
 import type { Cell, MeasureOptions, MeasureState } from './types.ts';
 
 /** How many images the alarms that need extra work look at. */
@@ -26,9 +27,11 @@ export async function probeFirst(
   first: Tensor4D,
   { labels, cells, state, key, options: { signal } }: Evaluated,
 ) {
+  // A model that is random is asked as often as by the attacks of the evaluation.
+  const eot = Math.max(...cells.map(({ spec }) => eotOf(spec)));
   return {
-    ...(await probeModel(model, first, labels, key, signal)),
-    beside: await squareBeside(model, first, labels, cells, state, { key: foldIn(key, 'beside'), signal }),
+    ...(await probeModel(model, first, labels, key, eot, signal)),
+    beside: await squareBeside(model, first, labels, cells, state, { eot, key: foldIn(key, 'beside'), signal }),
   };
 }
 
@@ -42,7 +45,7 @@ async function squareBeside(
   labels: Int32Array,
   cells: readonly Cell[],
   state: MeasureState,
-  options: Pick<Parameters<typeof shortSquare>[4], 'key' | 'signal'>,
+  options: Pick<Parameters<typeof shortSquare>[4], 'eot' | 'key' | 'signal'>,
 ): Promise<Awaited<ReturnType<typeof shortSquare>> | null> {
   const [{ norm }] = cells;
   const epsilon = Math.max(...cells.filter((cell) => cell.norm === norm).map((cell) => cell.epsilon));

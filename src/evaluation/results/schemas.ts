@@ -36,6 +36,7 @@ const attackResult = survival.and(
     steps: countSchema.nullable(),
     stepSize: z.number().min(0).nullable(),
     restarts: countSchema.nullable(),
+    eot: countSchema.optional(),
     stages: z.array(survival.and(z.object({ attack: textSchema }))).optional(),
     forwardPasses: countSchema,
     inputGradients: countSchema,

@@ -29,6 +29,7 @@ const attackSchema = z.strictObject({
   stepSize: z.number().positive().optional(),
   loss: z.enum(Object.keys(losses) as [LossName, ...LossName[]]).optional(),
   version: z.enum(['standard', 'rand']).optional(),
+  eot: countSchema.optional(),
 }) satisfies z.ZodType<AttackSpec>;
 
 const evaluationSchema = z.strictObject({

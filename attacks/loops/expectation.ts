@@ -1,0 +1,97 @@
+// Questions to a model, each answered by the mean of several calls: the expectation over transformation of Athalye et al.
+// (2018, arXiv:1707.07397) for models that answer at random. With one call the answer is that call's own.
+import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Classifier, Cost, Goal, Loss } from '../types.ts';
+import { type LossGradient, lossAndLogits, lossGradient } from './loss-gradient.ts';
+
+/** How a model is asked. */
+export interface Asking {
+  readonly classifier: Classifier;
+  /** Calls of the model whose mean each answer is. */
+  readonly eot: number;
+  /** Awaited before every call of the model: lets timers and Ctrl-C in, and throws if the attack is to stop. */
+  readonly turn: () => Promise<void>;
+  readonly spend: (cost: Cost) => void;
+}
+
+/** What a loss is asked about. */
+export interface Question {
+  readonly loss: Loss;
+  readonly goals: Goal;
+  /** [batch, height, width, channels] */
+  readonly images: Tensor4D;
+  readonly cleanLogits?: Tensor2D;
+}
+
+/** The loss of images, one value each, with their logits; both owned by the caller. */
+export const expectedLoss = (
+  asking: Asking,
+  { loss, goals, images, cleanLogits }: Question,
+): Promise<Omit<LossGradient, 'gradient'>> =>
+  meanOf(asking, { forwardPasses: images.shape[0], inputGradients: 0 }, () =>
+    lossAndLogits(asking.classifier, loss, goals, images, cleanLogits),
+  );
+
+/** As `expectedLoss`, with the gradient of the loss. A call whose gradient is NaN at a pixel leaves it to the others. */
+export const expectedGradient = (
+  asking: Asking,
+  { loss, goals, images, cleanLogits }: Question,
+): Promise<LossGradient> => {
+  const [batch] = images.shape;
+  return meanOf(asking, { forwardPasses: batch, inputGradients: batch }, () => {
+    const answer = lossGradient(asking.classifier, loss, goals, images, cleanLogits);
+    if (asking.eot === 1) return answer;
+    const { gradient, ...others } = answer;
+    try {
+      return { ...others, gradient: tf.tidy(() => withoutNaN(gradient)) };
+    } finally {
+      gradient.dispose();
+    }
+  });
+};
+
+const withoutNaN = (gradient: Tensor4D): Tensor4D =>
+  tf.where(tf.equal(gradient, gradient), gradient, tf.zerosLike(gradient)) as Tensor4D;
+
+/** A record of tensors. */
+type Tensors<Answer> = { readonly [Name in keyof Answer]: Tensor };
+
+/**
+ * The mean of what `ask` returns, tensor by tensor, over as many calls of it as the model is asked; owned by the caller.
+ *
+ * @param cost of one call
+ */
+export async function meanOf<Answer extends Tensors<Answer>>(
+  { eot, turn, spend }: Omit<Asking, 'classifier'>,
+  cost: Cost,
+  ask: () => Answer,
+): Promise<Answer> {
+  let sum: Answer | undefined;
+  try {
+    for (let call = 0; call < eot; call++) {
+      await turn();
+      const answer = ask();
+      spend(cost);
+      if (eot === 1) return answer;
+      const before = sum;
+      sum = before === undefined ? answer : combined(answer, (tensor, name) => tf.add(before[name], tensor));
+      if (before !== undefined) dispose(before, answer);
+    }
+    return combined(sum as Answer, (tensor) => tf.div(tensor, eot));
+  } finally {
+    if (sum !== undefined) dispose(sum);
+  }
+}
+
+const combined = <Answer extends Tensors<Answer>>(
+  answer: Answer,
+  combine: (tensor: Tensor, name: keyof Answer) => Tensor,
+): Answer =>
+  tf.tidy(() => {
+    const names = Object.keys(answer) as (keyof Answer)[];
+    return Object.fromEntries(names.map((name) => [name, combine(answer[name], name)])) as Answer;
+  });
+
+const dispose = <Answer extends Tensors<Answer>>(...answers: readonly Answer[]): void =>
+  tf.dispose(answers.flatMap((answer) => Object.values(answer)));
