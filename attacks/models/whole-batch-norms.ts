@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { replaced } from '../support/replaced.ts';
+import { replaced } from '../../src/core/replaced.ts';
 import type { AppliedModel } from '../types.ts';
 
 /** What a layer of TensorFlow.js reads a weight from. */
