@@ -24,6 +24,11 @@ export interface ModelOptions {
   readonly reading?: Reading;
   /** Safetensors file of images and logits from where the model came; another output stops. */
   readonly expectLogits?: string;
+  /**
+   * Images at once, in everything that asks the model. By default it gets as many as fit into memory, which the first ones
+   * measure, and an attack works on 256 images, or fewer large ones.
+   */
+  readonly batchSize?: number;
   /** Told what is odd but no reason to stop. */
   readonly warn?: (message: string) => void;
 }
@@ -39,7 +44,6 @@ export interface EvaluateOptions extends ModelOptions {
   readonly testLimit?: number;
   /** Names every random number of the attacks; default 0. */
   readonly seed?: number;
-  readonly batchSize?: number;
   /** The accuracy without attack that the model is known to have, as a fraction; another one stops the evaluation. */
   readonly expectClean?: number;
   /** File that the result is added to; default: evaluation.json of the checkpoint's run. False writes nothing. */
