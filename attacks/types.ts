@@ -5,8 +5,30 @@ import type { Key } from '../src/core/key.ts';
 /** The lowest and the highest value of a pixel. */
 export type Bounds = readonly [low: number, high: number];
 
+/** What a model is asked for; a gradient takes more memory. */
+export type Question = 'logits' | 'gradient';
+
+/** Answers about images in portions. */
+export interface Portions {
+  /**
+   * Asks about `count` images, and joins the answers along their first axis. The caller's tidy owns them.
+   *
+   * @param ask gives its tensors for `size` images from `begin` on
+   * @throws what `ask` throws, but if it runs out of memory with several images, it is asked again about half of them
+   */
+  readonly ask: (
+    question: Question,
+    count: number,
+    ask: (begin: number, size: number) => readonly Tensor[],
+  ) => readonly Tensor[];
+}
+
 /** images [batch, height, width, channels], pixels in [0, 1] → logits [batch, classes]. */
-export type Classifier = (images: Tensor4D) => Tensor2D;
+export interface Classifier {
+  (images: Tensor4D): Tensor2D;
+  /** How gradients of many images are taken; by default of all of them at once. */
+  readonly portions?: Portions;
+}
 
 /** Anything with the `apply` of a TensorFlow.js LayersModel; called as `apply(images, { training: false })`. */
 export interface AppliedModel {

@@ -16,6 +16,7 @@ import { Disagreement } from './bench/agreement.ts';
 import { around } from './bench/around.ts';
 import { replaceFigures } from './bench/blocks.ts';
 import type { Context, Section } from './bench/context.ts';
+import { imagenet } from './bench/imagenet.ts';
 import { layers } from './bench/layers.ts';
 import { network } from './bench/network.ts';
 import { type Rival, startPython, startTfjsWasm } from './bench/rival.ts';
@@ -25,7 +26,18 @@ import { sweep } from './bench/sweep.ts';
 import { tfjsWasm } from './bench/tfjs-wasm.ts';
 import { trained } from './bench/trained.ts';
 
-const SECTIONS: readonly Section[] = [network, trained, layers, tfjsWasm, scaling, roofline, around, agent, sweep];
+const SECTIONS: readonly Section[] = [
+  network,
+  trained,
+  layers,
+  tfjsWasm,
+  scaling,
+  roofline,
+  around,
+  agent,
+  imagenet,
+  sweep,
+];
 
 const { values: options } = parseArgs({
   options: {

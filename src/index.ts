@@ -59,6 +59,8 @@ export { dataDirectory } from './data/files/directory.ts';
 export type { DownloadFailure, DownloadProgress } from './data/files/download.ts';
 export { type DatasetInfo, datasetInfo } from './data/info.ts';
 export { checkFolderMeant, checkTestSplit, datasetLabel, loadDataset } from './data/load.ts';
+export type { Resampling } from './data/pictures/resize.ts';
+export { type Prepared, type PrepareOptions, prepareFolder } from './data/prepare.ts';
 export { type DatasetName, datasetNames, datasetOf, datasets } from './data/sets/datasets.ts';
 export { type SyntheticOptions, synthetic } from './data/sets/synthetic.ts';
 export { balanced, type TrainingIndices, testIndices, trainingIndices } from './data/split.ts';

@@ -1,5 +1,5 @@
 // What an attack is after, in plain memory.
-import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../src/core/errors.ts';
 import { describe } from '../support/describe.ts';
@@ -66,6 +66,12 @@ export function goalTensors({ kind, classes, labels }: ReadGoal): Goal {
   const tensor = tf.tensor1d(classes, 'int32');
   if (kind === 'untargeted') return { kind, labels: tensor };
   return { kind, targets: tensor, ...(labels && { labels: tf.tensor1d(labels, 'int32') }) };
+}
+
+/** A goal with other tensors in place of its own. */
+export function mapGoal(goal: Goal, map: (classes: Tensor1D) => Tensor1D): Goal {
+  if (goal.kind === 'untargeted') return { kind: goal.kind, labels: map(goal.labels) };
+  return { kind: goal.kind, targets: map(goal.targets), ...(goal.labels && { labels: map(goal.labels) }) };
 }
 
 export const disposeGoal = (goal: Goal): void => {

@@ -3,8 +3,11 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../src/core/errors.ts';
 import { registerGradients } from '../../src/ops/gradients.ts';
+import { inputGradient } from '../../src/ops/input-gradient.ts';
 import { classifierOf } from '../models/classifier-of.ts';
-import type { AttackedModel, Goal, Loss } from '../types.ts';
+import { portionOf } from '../models/portions.ts';
+import type { AttackedModel, Classifier, Goal, Loss } from '../types.ts';
+import { mapGoal } from './goals.ts';
 
 /** Thrown where a loss has no gradient with respect to the images, so that only attacks without gradients can be run. */
 export class NoGradientError extends InputError {}
@@ -59,6 +62,28 @@ export function lossGradient(
   cleanLogits?: Tensor2D,
 ): LossGradient {
   const classifier = classifierOf(model);
+  const { portions } = classifier;
+  if (portions === undefined) return gradientOfAll(classifier, loss, goal, images, cleanLogits);
+  return tf.tidy(() => {
+    const [gradient, losses, logits] = portions.ask('gradient', images.shape[0], (begin, size) =>
+      tf.tidy(() => {
+        const part = <T extends Tensor>(tensor: T): T => portionOf(tensor, begin, size);
+        const cleanPart = cleanLogits && part(cleanLogits);
+        const found = gradientOfAll(classifier, loss, mapGoal(goal, part), part(images), cleanPart);
+        return [found.gradient, found.loss, found.logits];
+      }),
+    );
+    return { gradient: gradient as Tensor4D, loss: losses as Tensor1D, logits: logits as Tensor2D };
+  });
+}
+
+function gradientOfAll(
+  classifier: Classifier,
+  loss: Loss,
+  goal: Goal,
+  images: Tensor4D,
+  cleanLogits?: Tensor2D,
+): LossGradient {
   let kept: { logits: Tensor2D; loss: Tensor1D } | undefined;
   try {
     return tf.tidy(() => {
@@ -83,13 +108,12 @@ function differentiate(total: (images: Tensor4D) => Tensor, images: Tensor4D): T
   registerGradients();
   let isForwardDone = false;
   try {
-    return tf.grad((x: Tensor) => {
+    return inputGradient((x: Tensor) => {
       const sum = total(x as Tensor4D);
       isForwardDone = true;
       return sum;
-    })(images) as Tensor4D;
+    }, images) as Tensor4D;
   } catch (error) {
-    freeTape();
     const reason = isForwardDone && error instanceof Error ? missingGradient(error.message) : null;
     if (reason === null) throw error;
     throw new NoGradientError(
@@ -120,14 +144,4 @@ function missingGradient(message: string): string | null {
     if (found) return reason(found[1]);
   }
   return null;
-}
-
-/** TensorFlow.js keeps what a forward pass saved for its gradient when that pass, or the gradient, throws. */
-function freeTape(): void {
-  const { state } = tf.engine();
-  if (state.gradientDepth > 0 || !state.activeTape) return;
-  for (const { saved = [] } of state.activeTape) {
-    for (const tensor of saved) tensor.dispose();
-  }
-  state.activeTape = [];
 }

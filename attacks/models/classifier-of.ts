@@ -3,7 +3,7 @@ import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../src/core/errors.ts';
 import { checkImages } from '../support/images.ts';
-import type { AppliedModel, AttackedModel, Classifier } from '../types.ts';
+import type { AppliedModel, AttackedModel, Classifier, Portions } from '../types.ts';
 import { withoutFinalActivation } from './final-activation.ts';
 import { withUnfusedConvolutions } from './unfused-convolutions.ts';
 import { withWholeBatchNorms } from './whole-batch-norms.ts';
@@ -15,7 +15,8 @@ import { withWholeBatchNorms } from './whole-batch-norms.ts';
  */
 export function classifierOf(model: AttackedModel): Classifier {
   const run = runOf(model);
-  return (images) => {
+  const { portions } = model as { readonly portions?: Portions };
+  const classify = (images: Tensor4D): Tensor2D => {
     checkImages(images);
     const output = run(images);
     const [logits, ...others] = Array.isArray(output) ? (output as unknown[]) : [output];
@@ -39,6 +40,7 @@ export function classifierOf(model: AttackedModel): Classifier {
     // Losses and their gradients are of floats; some models return whole numbers.
     return (logits.dtype === 'float32' ? logits : tf.cast(logits, 'float32')) as Tensor2D;
   };
+  return Object.assign(classify, { portions });
 }
 
 function runOf(model: AttackedModel): (images: Tensor4D) => unknown {

@@ -2,7 +2,7 @@
 // activation is replaced for the time of a call, which is synchronous, and is put back whatever happens.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { replaced } from '../support/replaced.ts';
+import { replaced } from '../../src/core/replaced.ts';
 import type { AppliedModel } from '../types.ts';
 
 /** The parts of a TensorFlow.js layer that its activation depends on. */

@@ -2,7 +2,7 @@
 // every gradient through its fused convolution, and fails on backends that lack the kernel, such as tfjs-backend-wasm.
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { replaced } from '../support/replaced.ts';
+import { replaced } from '../../src/core/replaced.ts';
 import type { AppliedModel } from '../types.ts';
 import { layersOf } from './whole-batch-norms.ts';
 

@@ -1,7 +1,7 @@
 // Runs layers models so that gradients through batch norm are cheap.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { replaced } from '../support/replaced.ts';
+import { replaced } from '../../src/core/replaced.ts';
 import type { AppliedModel } from '../types.ts';
 
 /** What a layer of TensorFlow.js reads a weight from. */

@@ -21,6 +21,13 @@ function check(what: string, difference: number, limit: number): number {
   );
 }
 
+/** The relative l2 difference of logits or of a network's gradient. @throws Disagreement */
+export const checkedDistance = (
+  what: 'logits' | 'networkGradient',
+  ours: ArrayLike<number>,
+  theirs: ArrayLike<number>,
+): number => check(what, relativeDistance(ours, theirs), LIMITS[what]);
+
 /** Relative l2 differences of a whole network by what was compared; weight gradients are those of all kernels as one. */
 export type Differences = ReadonlyMap<string, number>;
 

@@ -11,6 +11,8 @@ of TensorFlow.js: images [batch, height, width, channels], kernels [height, widt
     {"do": "layer", "file", "stride", "padding"}       one convolution: x, kernel, dy
     {"do": "check-layer", "side", "out"}               y, dx, dw -> a file
     {"do": "time-layer", "side"}                       milliseconds of its forward and backward pass
+    {"do": "torchvision", "net", "file", "onnx"}       a classifier of torchvision with random weights -> an ONNX file
+    {"do": "check-torchvision", "net", "out"}          logits, input gradient -> a file
     {"do": "memory"}                                   peak resident megabytes: in all, and of the imports
     {"do": "unload"}                                   forgets networks and the layer
 """
@@ -194,6 +196,31 @@ class Net:
                 **{f"{name}.kernel": from_torch(module.weight.grad) for name, module in self.kernels.items()}}
 
 
+class Photos(Net):
+    """A classifier of torchvision on photos: random weights, and batch norms that have seen something."""
+
+    def __init__(self, name, tensors, memory_format):
+        import torchvision
+
+        torch.manual_seed(0)
+        self.model = torchvision.models.get_model(name, weights=None).eval()
+        for module in self.model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.normal_(0, 0.1)
+                module.running_var.uniform_(0.5, 1.5)
+        self.model.to(memory_format=memory_format)
+        self.images = nchw(tensors["images"]).to(memory_format=memory_format)
+        self.labels = tensors["labels"].long()
+
+    def export(self, path):
+        torch.onnx.export(self.model, (self.images,), path, dynamo=False, opset_version=17, input_names=["images"],
+                          output_names=["logits"], dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}})
+
+    def check(self):
+        logits, gradient = self.input_gradient(self.images)
+        return {"logits": logits, "images": nhwc(gradient)}
+
+
 class DenseLayer:
     """A masked convolution as PyTorch runs it: the zeros are multiplied."""
 
@@ -262,6 +289,14 @@ class Rival:
     def time(self, net, side, action, steps=0):
         elapsed, _ = milliseconds(lambda: self.nets[net][side].run(action, steps))
         return {"milliseconds": elapsed}
+
+    def torchvision(self, net, file, onnx):
+        tensors = read_safetensors(file)
+        self.nets[net] = {side: Photos(net, tensors, FORMATS[side]) for side in FORMATS}
+        self.nets[net]["contiguous"].export(onnx)
+
+    def check_torchvision(self, net, out):
+        write_safetensors(out, self.nets[net]["contiguous"].check())
 
     def layer(self, file, stride, padding):
         tensors = read_safetensors(file)

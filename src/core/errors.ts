@@ -17,3 +17,16 @@ export class UsageError extends InputError {
 export class StoppedEarly extends InputError {
   override readonly name = 'StoppedEarly';
 }
+
+/** Memory that a backend has not got; thrown before anything was changed. */
+export class OutOfMemoryError extends InputError {}
+
+/** What engines of JavaScript, TensorFlow and WebGPU say if they cannot get memory. */
+const NO_MEMORY =
+  /^Array buffer allocation failed|^Invalid (typed )?array (buffer )?length|OOM when allocating|ResourceExhausted|out of memory/i;
+
+/** Whether an error, or what caused it, is a lack of memory. */
+export function isOutOfMemory(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error instanceof OutOfMemoryError || NO_MEMORY.test(error.message) || isOutOfMemory(error.cause);
+}

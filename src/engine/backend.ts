@@ -78,6 +78,16 @@ export class EngineBackend extends MathBackendCPU {
     return TILES[this.build];
   }
 
+  /** Bytes of the heap that are not in use. */
+  get unusedBytes(): number {
+    return this.heap.unused;
+  }
+
+  /** The most bytes of the heap in use at once while `work` runs, above those in use before. */
+  peakBytes(work: () => void): number {
+    return this.heap.peakBytes(work);
+  }
+
   /** Ends the workers; tfjs calls it when the backend is removed. */
   override dispose(): void {
     this.pool.stop();

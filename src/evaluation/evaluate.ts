@@ -159,7 +159,7 @@ async function evaluateInto(
   const { signal, onProgress, onStep } = options;
   await checkFit(target, dataset);
   const { checkpoint } = target.record;
-  const settings = settingsOf(target, options);
+  const settings = settingsOf(target, dataset, options);
   const { seed } = settings;
   const kept = out === null ? null : { path: interruptedPath(out.path, checkpoint), guard: out.guard };
   const identity = identityOf(target, dataset, options);
@@ -217,7 +217,7 @@ async function evaluateInto(
 /** What an evaluation under way belongs to. */
 export function identityOf(target: Target, dataset: Dataset, options: EvaluateOptions): Identity {
   const { sha256, preprocessing, reading } = target.record;
-  const settings = settingsOf(target, options);
+  const settings = settingsOf(target, dataset, options);
   return {
     'the model': sha256,
     'its preprocessing': preprocessing,

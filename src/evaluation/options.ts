@@ -25,6 +25,11 @@ export interface ModelOptions {
   readonly reading?: Reading;
   /** A safetensors file of images and logits that the model's original software saved. The evaluation stops if the logits differ. */
   readonly expectLogits?: string;
+  /**
+   * Images at once, in everything that asks the model. By default it gets as many as fit into memory, which the first ones
+   * measure, and an attack works on 256 images, or fewer large ones.
+   */
+  readonly batchSize?: number;
   /** Called with a message about anything unusual that is no reason to stop. */
   readonly warn?: (message: string) => void;
 }
@@ -45,7 +50,6 @@ export interface EvaluateOptions extends ModelOptions {
   readonly testLimit?: number;
   /** Names every random number of the attacks; default 0. */
   readonly seed?: number;
-  readonly batchSize?: number;
   /** The accuracy without attack that the model is known to have, as a fraction; another one stops the evaluation. */
   readonly expectClean?: number;
   /** File that the result is added to; default: evaluation.json of the checkpoint's run. False writes nothing. */

@@ -6,6 +6,7 @@ import { batchNormGradient } from './gradients/batch-norm.ts';
 import { binaryGradients } from './gradients/binary.ts';
 import { constantGradients } from './gradients/constants.ts';
 import { convolutionGradients } from './gradients/convolutions.ts';
+import { coreGradients } from './gradients/core.ts';
 import { einsumGradient } from './gradients/einsum.ts';
 import { indexingGradients } from './gradients/indexing.ts';
 import { poolGradients } from './gradients/pools.ts';
@@ -25,6 +26,7 @@ const OURS = [
   ...binaryGradients,
   ...constantGradients,
   ...convolutionGradients,
+  ...coreGradients(),
   einsumGradient,
   ...indexingGradients,
   ...poolGradients,

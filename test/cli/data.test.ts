@@ -2,9 +2,11 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { encode as encodePng } from 'fast-png';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import { loadDataset } from '../../src/data/load.ts';
+import { rejection } from '../rejection.ts';
 import { temporaryFolder } from './folder.ts';
 import { silentTerminal } from './terminal.ts';
 
@@ -69,5 +71,46 @@ describe('equipoise data info', () => {
       if (before === undefined) delete process.env.EQUIPOISE_DATA_LIMIT;
       else process.env.EQUIPOISE_DATA_LIMIT = before;
     }
+  });
+});
+
+describe('equipoise data prepare', () => {
+  const folder = temporaryFolder();
+  const photos = join(folder, 'photos');
+  const out = join(folder, 'small');
+
+  const run = async (...args: readonly string[]): Promise<string> => {
+    let printed = '';
+    const print = (text: string) => {
+      printed += text;
+    };
+    await runCommandLine(['data', 'prepare', ...args], '0.0.0', { ...silentTerminal(), print });
+    return printed;
+  };
+
+  before(() => {
+    for (const [place, name] of ['bird', 'cat'].entries()) {
+      mkdirSync(join(photos, 'test', name), { recursive: true });
+      const data = new Uint8Array(4 * 30 * 20).fill(80 + place);
+      writeFileSync(join(photos, 'test', name, '1.png'), encodePng({ width: 30, height: 20, channels: 4, data }));
+    }
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('makes a folder that --dataset folder takes, and says what to do with it', async () => {
+    const printed = await run(photos, '--size', '16x12', '--crop', 'center', '--background', 'white', '--out', out);
+    expect(printed).to.include('0 training and 2 test images of 2 classes').and.include(`--data ${out}`);
+    expect((await loadDataset('folder', { directory: out })).imageShape).to.deep.equal([12, 16, 3]);
+  });
+
+  it('asks for what is missing, and names a flag that is wrong', async () => {
+    const refusal = (...args: readonly string[]) => rejection(run(...args));
+    for (const args of [[], [photos], [photos, '--size', '16'], [photos, '--out', out]]) {
+      expect((await refusal(...args)).message).to.match(/needs a folder of pictures, a size and a folder to make/);
+    }
+    expect((await refusal(photos, '--size', 'big', '--out', out)).message).to.match(/^--size: expected/);
+    expect((await refusal(photos, '--size', '4', '--background', 'sky', '--out', out)).message).to.match(
+      /^--background: expected white/,
+    );
   });
 });

@@ -27,7 +27,7 @@ describe('a picture', () => {
   it('is decoded rightly beside and after damaged ones', async () => {
     const [whole, cut] = ['jpeg 4:4:4', 'jpeg cut in its data'].map((name) => ({ name, bytes: pictureFile(name) }));
     const alone = await decodePicture(whole);
-    const outcomes = await Promise.allSettled([cut, whole, cut, whole].map(decodePicture));
+    const outcomes = await Promise.allSettled([cut, whole, cut, whole].map((file) => decodePicture(file)));
     expect(outcomes.map(({ status }) => status)).to.deep.equal(['rejected', 'fulfilled', 'rejected', 'fulfilled']);
     for (const outcome of outcomes) {
       if (outcome.status === 'fulfilled') expect(outcome.value).to.deep.equal(alone);

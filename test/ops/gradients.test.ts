@@ -9,6 +9,7 @@ import type { BackendName } from '../../src/backends/names.ts';
 import { foldIn, type Key, normal, seedKey } from '../../src/core/key.ts';
 import { sizeOf } from '../../src/core/structure.ts';
 import { registerGradients } from '../../src/ops/gradients.ts';
+import { inputGradient } from '../../src/ops/input-gradient.ts';
 import { hasKernel } from '../../src/ops/kernel.ts';
 import { OURS, useBackend } from '../backend.ts';
 import { type Case, ROWS } from './gradient-rows.ts';
@@ -85,6 +86,17 @@ function differences(one: Case): Difference[] {
     const measured = sum(changes);
     const slope = Math.hypot(...gradients.map((gradient) => Math.hypot(...gradient)));
     return { predicted, measured, tolerance: 1e-3 * (slope + Math.abs(measured)) + 1e-4 * size + 1e-5 };
+  });
+}
+
+/** The gradient of each input alone, which saves no more than it reads, and that of tfjs-core, which saves everything. */
+function inputGradients(one: Case): readonly (readonly [Float32Array, Float32Array])[] {
+  const tensors = one.shapes.map((shape, i) => tf.tensor(valuesOf(one, i), [...shape]));
+  return tensors.map((tensor, input) => {
+    const total = (x: Tensor) => tf.sum(tf.square(outputs(one, tensors.with(input, x))));
+    return [inputGradient(total, tensor), tf.grad(total)(tensor)].map((gradient) =>
+      Float32Array.from(gradient.dataSync()),
+    ) as [Float32Array, Float32Array];
   });
 }
 
@@ -170,6 +182,9 @@ describe('registered gradients', () => {
             tf.tidy(() => {
               for (const { predicted, measured, tolerance } of differences(one)) {
                 expect(predicted, `case ${index}`).to.be.closeTo(measured, tolerance);
+              }
+              for (const [input, [frugal, full]] of inputGradients(one).entries()) {
+                expect(frugal, `case ${index}, input ${input} alone`).to.deep.equal(full);
               }
             });
           }

@@ -4,24 +4,38 @@ import { InputError, UsageError } from '../../core/errors.ts';
 import { addDataset } from '../../data/add.ts';
 import { fetchDataset } from '../../data/fetch.ts';
 import { type DatasetInfo, datasetInfo } from '../../data/info.ts';
+import { RESAMPLINGS } from '../../data/pictures/resize.ts';
+import {
+  CROPS,
+  type Prepared,
+  type PrepareOptions,
+  parseColour,
+  parseSize,
+  prepareFolder,
+} from '../../data/prepare.ts';
 import { addCorruptions, isCorruptionSet } from '../../data/sets/corruptions.ts';
 import { datasetNames, datasetOf } from '../../data/sets/datasets.ts';
 import { formatTable } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';
 import { DATA_FLAGS } from '../flags/flags.ts';
 import { byteSize } from '../terminal/format.ts';
-import { byteRate, showProgress } from '../terminal/progress-bar.ts';
+import { byteRate, rateOf, showProgress } from '../terminal/progress-bar.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-const ACTIONS = ['info', 'fetch', 'add'] as const;
+const ACTIONS = ['info', 'fetch', 'add', 'prepare'] as const;
 type Action = (typeof ACTIONS)[number];
 
 export const data = defineCommand({
   positionals: [
-    { name: 'action', description: 'info [NAME], fetch NAME or add PATH', required: true, choices: ACTIONS },
+    {
+      name: 'action',
+      description: 'info [NAME], fetch NAME, add PATH or prepare PATH',
+      required: true,
+      choices: ACTIONS,
+    },
     {
       name: 'what',
-      description: 'the name of a data set, or the folder or archive to add',
+      description: 'the name of a data set, the folder or archive to add, or the folder of pictures to prepare',
       required: false,
       value: 'PATH',
       suggestions: datasetNames,
@@ -39,13 +53,31 @@ export const data = defineCommand({
       value: 'URL',
       description: 'fetch: take the files from below this address; checksums stay',
     },
+    size: { kind: 'text', description: 'prepare: width and height of every picture, such as 64 or 64x48' },
+    crop: {
+      kind: 'text',
+      choices: CROPS,
+      description: 'prepare: take the middle (default), or stretch the whole picture',
+    },
+    resample: {
+      kind: 'text',
+      choices: RESAMPLINGS,
+      description: 'prepare: the filter, widened where pictures shrink; default bilinear',
+    },
+    background: {
+      kind: 'text',
+      description: 'prepare: what is behind transparent pictures, such as white or #ff8000',
+    },
+    out: { kind: 'text', value: 'FOLDER', description: 'prepare: the folder to make' },
   },
   examples: [
     ['equipoise data info', 'what is there'],
     ['equipoise data fetch cifar10', 'download CIFAR-10 from its official host'],
     ['equipoise data add ~/cifar-10-batches-bin', 'take over files that are on disk'],
+    ['equipoise data prepare photos --size 64 --background white --out photos64', 'bring pictures to one size'],
   ],
-  async run({ positionals: [action, what], flags: { data: directory, name, mirror }, json }, terminal) {
+  async run({ positionals: [action, what], flags, json }, terminal) {
+    const { data: directory, name, mirror } = flags;
     const show = (infos: readonly DatasetInfo[], text: (info: DatasetInfo) => string) =>
       terminal.print(json ? JSON.stringify(infos, null, 2) : infos.map(text).join('\n'));
     switch (readAction(action)) {
@@ -75,6 +107,11 @@ export const data = defineCommand({
         }
         show([await addDataset(what, { directory, name })], describe);
         return;
+      case 'prepare': {
+        const prepared = await prepareShown(what, flags, terminal);
+        terminal.print(json ? JSON.stringify(prepared, null, 2) : describePrepared(prepared));
+        return;
+      }
     }
   },
 });
@@ -151,6 +188,42 @@ async function fetchShown(
     bar.stop();
   }
 }
+
+/** Prepares a folder of pictures, and shows how far it is. */
+async function prepareShown(
+  source: string | undefined,
+  { size, crop, resample, background, out }: PrepareFlags,
+  terminal: Terminal,
+): Promise<Prepared> {
+  if (source === undefined || size === undefined || out === undefined) {
+    throw new UsageError(
+      'equipoise data prepare needs a folder of pictures, a size and a folder to make, as in: equipoise data prepare photos --size 64 --out photos64',
+    );
+  }
+  const bar = await showProgress(terminal, rateOf('picture'));
+  try {
+    return await prepareFolder(source, out, {
+      size: parseSize(size),
+      crop: crop as PrepareOptions['crop'],
+      resample: resample as PrepareOptions['resample'],
+      background: background === undefined ? undefined : parseColour(background),
+      signal: terminal.signal,
+      onProgress: (done, total) => bar.update(done, total, 'pictures', `${done} of ${total}`),
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+type PrepareFlags = Partial<Record<'size' | 'crop' | 'resample' | 'background' | 'out', string>>;
+
+const describePrepared = ({ directory, classes, train, test, enlarged }: Prepared): string =>
+  [
+    `${train} training and ${test} test images of ${classes.length} classes`,
+    `  in ${directory}`,
+    ...(enlarged > 0 ? [`${enlarged} of them were smaller and were enlarged`] : []),
+    `next: equipoise ${train > 0 ? 'train' : 'evaluate MODEL'} --dataset folder --data ${directory}`,
+  ].join('\n');
 
 const describe = ({ label, imageShape, classes, train, test, directory, sha256 }: DatasetInfo): string =>
   `${label}: ${train} training and ${test} test images of ${imageShape.join('×')}, ${classes.length} classes; sha256 ${sha256.slice(0, 16)}…${directory === null ? '' : `\n  in ${directory}`}`;

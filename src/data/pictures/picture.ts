@@ -12,6 +12,9 @@ export interface Picture {
   readonly pixels: Uint8Array;
 }
 
+/** Red, green and blue, 0 … 255. */
+export type Colour = readonly [number, number, number];
+
 /** @throws InputError for a picture without pixels, or of more than there is memory for */
 export function checkPixels(name: string, width: number, height: number): void {
   if (width === 0 || height === 0) throw damaged(name, `${width}×${height} pixels`);

@@ -5,7 +5,7 @@ import { InputError } from '../../core/errors.ts';
 import { inflate } from '../files/inflate.ts';
 import type { DataFile } from '../types.ts';
 import { exifOrientation, upright } from './orientation.ts';
-import { checkPixels, damaged, type Picture } from './picture.ts';
+import { type Colour, checkPixels, damaged, type Picture } from './picture.ts';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -51,8 +51,11 @@ interface Chunk {
   readonly data: Uint8Array;
 }
 
-/** @throws InputError naming the file */
-export function decodePng({ name, bytes }: DataFile): Picture {
+/**
+ * @param background what is behind a transparent picture; by default such a picture is refused
+ * @throws InputError naming the file
+ */
+export function decodePng({ name, bytes }: DataFile, background?: Colour): Picture {
   const [first, ...chunks] = readChunks(name, bytes);
   const header = readHeader(name, first);
   if (header.depth === 16) {
@@ -66,9 +69,13 @@ export function decodePng({ name, bytes }: DataFile): Picture {
   checkColours(name, header, palette, transparency);
   const packed = Buffer.concat(chunks.filter(({ type }) => type === 'IDAT').map((chunk) => chunk.data));
   const samples = unfilter(name, inflateRows(name, packed, header), header);
-  const pixels = pixelsOf(name, samples, header, palette, transparency);
+  const layer = layerOf(name, samples, header, palette, transparency);
+  const { width, height } = header;
   const exif = data('eXIf');
-  return upright(pixels, exif === null ? 1 : exifOrientation(exif));
+  return upright(
+    { width, height, ...onBackground(name, layer, background) },
+    exif === null ? 1 : exifOrientation(exif),
+  );
 }
 
 function readChunks(name: string, bytes: Uint8Array): readonly Chunk[] {
@@ -231,55 +238,72 @@ function paeth(left: number, above: number, aboveLeft: number): number {
   return toAbove <= toAboveLeft ? above : aboveLeft;
 }
 
-function pixelsOf(
+/** Colours of a picture, and how opaque each pixel is. */
+interface Layer {
+  readonly channels: 1 | 3;
+  readonly pixels: Uint8Array;
+  /** [pixels], 255 is opaque; null where all are. */
+  readonly alpha: Uint8Array | null;
+}
+
+function layerOf(
   name: string,
   samples: Uint8Array,
   { width, height, depth, colourType, channels }: Header,
   palette: Uint8Array | null,
   transparency: Uint8Array | null,
-): Picture {
+): Layer {
   const area = width * height;
-  if (colourType === PALETTE) return lookUp(name, samples, palette as Uint8Array, transparency, width, height);
-  if (transparency !== null) {
+  if (colourType === PALETTE) return lookUp(name, samples, palette as Uint8Array, transparency);
+  const spread = depth === 8 ? samples : samples.map((level) => (level * 255) / (2 ** depth - 1));
+  if (channels === 1 || channels === 3) {
+    if (transparency === null) return { channels, pixels: spread, alpha: null };
     // One colour is transparent: two bytes a channel, of which these depths need the second.
     const clear = Array.from({ length: channels }, (_, channel) => transparency[2 * channel + 1]);
-    for (let pixel = 0; pixel < area; pixel++) {
-      if (clear.every((value, channel) => samples[pixel * channels + channel] === value)) throw transparent(name);
-    }
+    const isClear = (pixel: number): boolean =>
+      clear.every((value, channel) => samples[pixel * channels + channel] === value);
+    return { channels, pixels: spread, alpha: Uint8Array.from({ length: area }, (_, i) => (isClear(i) ? 0 : 255)) };
   }
-  if (channels === 1) {
-    const step = 255 / (2 ** depth - 1);
-    return { width, height, channels, pixels: depth === 8 ? samples : samples.map((level) => level * step) };
-  }
-  if (channels === 3) return { width, height, channels, pixels: samples };
   const colours = channels === 2 ? 1 : 3;
   const pixels = new Uint8Array(area * colours);
   for (let pixel = 0; pixel < area; pixel++) {
-    if (samples[pixel * channels + colours] !== 255) throw transparent(name);
     for (let channel = 0; channel < colours; channel++) {
       pixels[pixel * colours + channel] = samples[pixel * channels + channel];
     }
   }
-  return { width, height, channels: colours, pixels };
+  return {
+    channels: colours,
+    pixels,
+    alpha: Uint8Array.from({ length: area }, (_, i) => samples[i * channels + colours]),
+  };
 }
 
-function lookUp(
-  name: string,
-  indices: Uint8Array,
-  palette: Uint8Array,
-  transparency: Uint8Array | null,
-  width: number,
-  height: number,
-): Picture {
+function lookUp(name: string, indices: Uint8Array, palette: Uint8Array, transparency: Uint8Array | null): Layer {
   const pixels = new Uint8Array(3 * indices.length);
   const colours = palette.length / 3;
   for (const [pixel, index] of indices.entries()) {
     if (index >= colours) throw damaged(name, `colour ${index} of a palette of ${colours}`);
-    if ((transparency?.[index] ?? 255) !== 255) throw transparent(name);
     for (let channel = 0; channel < 3; channel++) pixels[3 * pixel + channel] = palette[3 * index + channel];
   }
-  return { width, height, channels: 3, pixels };
+  return { channels: 3, pixels, alpha: transparency && indices.map((index) => transparency[index] ?? 255) };
 }
 
-const transparent = (name: string): InputError =>
-  new InputError(`${name} is transparent in places, and what is behind it is not known; lay it on a background.`);
+/** A layer on a background, which one that is opaque everywhere does not need. */
+function onBackground(name: string, { channels, pixels, alpha }: Layer, background?: Colour): Omit<Layer, 'alpha'> {
+  if (alpha === null || alpha.every((opacity) => opacity === 255)) return { channels, pixels };
+  if (background === undefined) {
+    throw new InputError(
+      `${name} is transparent in places, and what is behind it is not known; lay it on a background, as equipoise data prepare --background does.`,
+    );
+  }
+  const isGrey = channels === 1 && background.every((level) => level === background[0]);
+  const colours = isGrey ? 1 : 3;
+  const laid = new Uint8Array(alpha.length * colours);
+  for (const [pixel, opacity] of alpha.entries()) {
+    for (let channel = 0; channel < colours; channel++) {
+      const level = pixels[pixel * channels + (channels === 1 ? 0 : channel)];
+      laid[pixel * colours + channel] = Math.round((level * opacity + background[channel] * (255 - opacity)) / 255);
+    }
+  }
+  return { channels: colours, pixels: laid };
+}

@@ -114,7 +114,7 @@ function otherSizes(folder: string, images: readonly Image[]): readonly string[]
     .filter(({ picture }) => describeSize(picture) !== describeSize(usual.first.picture))
     .map(
       ({ path, picture }) =>
-        `${join(folder, path)} has ${describeSize(picture)} pixels, and ${usual.first.path} has ${describeSize(usual.first.picture)}; bring all images to one size, as \`magick mogrify -resize 32x32! FILES\` does.`,
+        `${join(folder, path)} has ${describeSize(picture)} pixels, and ${usual.first.path} has ${describeSize(usual.first.picture)}; bring all images to one size, as equipoise data prepare does.`,
     );
 }
 

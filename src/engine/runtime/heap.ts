@@ -1,5 +1,5 @@
 // The shared memory of the engine, and its allocator.
-import { InputError } from '../../core/errors.ts';
+import { OutOfMemoryError } from '../../core/errors.ts';
 
 /** The first megabyte is the pool's: control words, error text, zeros and argument records (see pool.ts). */
 const HEAP_START = 1 << 20;
@@ -16,7 +16,7 @@ const binOf = (size: number): number => {
 };
 
 /** The heap has no block of this size left; thrown before anything was changed. */
-export class OutOfMemory extends InputError {
+export class OutOfMemory extends OutOfMemoryError {
   readonly bytes: number;
   readonly free: number;
   constructor(bytes: number, free: number, message?: string) {
@@ -40,6 +40,7 @@ export class Heap {
   onFull: () => boolean = () => false;
   #end = HEAP_START;
   #used = 0;
+  #peak = 0;
   readonly #sizes = new Map<number, number>();
   /** Free blocks by their first byte, and by the byte after their last. */
   readonly #freeSize = new Map<number, number>();
@@ -52,6 +53,21 @@ export class Heap {
     return this.#used;
   }
 
+  /** Bytes that are not in use, in pieces. */
+  get unused(): number {
+    return HEAP_END - HEAP_START - this.#used;
+  }
+
+  /** The most bytes in use at once while `work` runs, above those in use before. */
+  peakBytes(work: () => void): number {
+    const [before, outer] = [this.#used, this.#peak];
+    this.#peak = before;
+    work();
+    const peak = this.#peak;
+    this.#peak = Math.max(outer, peak);
+    return peak - before;
+  }
+
   /** `bytes` bytes of undefined contents, aligned to 128; returns their address. */
   allocate(bytes: number): number {
     if (!Number.isFinite(bytes) || bytes < 0) throw new Error(`The heap has no block of ${bytes} bytes.`);
@@ -59,6 +75,7 @@ export class Heap {
     const pointer = this.#take(size);
     this.#sizes.set(pointer, size);
     this.#used += size;
+    this.#peak = Math.max(this.#peak, this.#used);
     return pointer;
   }
 

@@ -27,8 +27,6 @@ export interface CertifyModelOptions extends ModelOptions, Pick<CertifyOptions, 
   readonly testLimit?: number;
   /** Names the noise; default 0. */
   readonly seed?: number;
-  /** Noisy images at once; changes no result but for rounding. Default 256. */
-  readonly batchSize?: number;
   /** File that the certificates are added to; default: certificates.json of the checkpoint's run. False writes nothing. */
   readonly out?: string | false;
   /** Called as certificates are made: with the images done, a fraction within one, and all there are. */

@@ -24,7 +24,6 @@ export interface CorruptionOptions extends Omit<ModelOptions, 'dataset'> {
   readonly dataset: CorruptionSetName;
   /** Use only so many images of each severity, balanced over the classes and the same for all. */
   readonly testLimit?: number;
-  readonly batchSize?: number;
   /** File that the results are added to; default: corruptions.json of the checkpoint's run. False writes nothing. */
   readonly out?: string | false;
   readonly signal?: AbortSignal;

@@ -14,7 +14,7 @@ import { backendName } from '../../ops/backend-name.ts';
 import { type AttackSpec, attackLabel, buildAttack } from '../attacks/named-attacks.ts';
 import { checkEpsilon } from '../epsilon.ts';
 import type { EvaluateOptions, ModelOptions } from '../options.ts';
-import { threatsOf } from '../settings.ts';
+import { imagesTogether, threatsOf } from '../settings.ts';
 import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from '../targets/loading.ts';
 import { predict, predictProbabilities } from '../targets/predict.ts';
 import { type ModelSource, modelFiles } from '../targets/target.ts';
@@ -57,7 +57,7 @@ export interface Examples {
   readonly version: string;
 }
 
-export interface ExamplesOptions extends ModelOptions, Pick<EvaluateOptions, 'norm' | 'seed' | 'batchSize' | 'signal'> {
+export interface ExamplesOptions extends ModelOptions, Pick<EvaluateOptions, 'norm' | 'seed' | 'signal'> {
   /** Default: PGD-20 on cross-entropy with 2 restarts. */
   readonly attack?: AttackSpec;
   /** Radius in pixel units of [0, 1]; default: that of the model's training. */
@@ -89,7 +89,7 @@ export const fell = ({ label, before, after }: Example): boolean => before === l
  * the images to attack, or epsilon is out of range
  */
 export async function makeExamples(source: ModelSource, options: ExamplesOptions = {}): Promise<Examples> {
-  const { attack: spec = DEFAULT_ATTACK, count = 10, onlyCorrect = false, seed = 0, batchSize = 128 } = options;
+  const { attack: spec = DEFAULT_ATTACK, count = 10, onlyCorrect = false, seed = 0 } = options;
   if (!Number.isInteger(count) || count < 1) {
     throw new UsageError(`count must be a whole number of at least 1, got ${count}.`);
   }
@@ -105,6 +105,7 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
       epsilons: options.epsilon === undefined ? undefined : [options.epsilon],
     });
     checkEpsilon(norm, epsilon);
+    const batchSize = options.batchSize ?? Math.min(128, imagesTogether(dataset.imageShape));
     const label = attackLabel(spec);
     const setting = {
       model: target.classify,

@@ -69,7 +69,7 @@ export async function evaluatePart(
           const kept = await readKept(path);
           const from = kept !== null && differences(identity, kept.identity).length === 0 ? kept.state : undefined;
           const state = await measurePart(target.classify, dataset, {
-            ...settingsOf(target, options),
+            ...settingsOf(target, dataset, options),
             part,
             from,
             signal,

@@ -20,7 +20,7 @@ export async function recordedIn(
   dataset: Dataset,
   options: EvaluateOptions,
 ): Promise<Evaluation | undefined> {
-  const settings = settingsOf(target, options);
+  const settings = settingsOf(target, dataset, options);
   const finished = (await readEvaluations(out)).find((before) => answers(before, target, dataset, settings));
   if (finished === undefined || options.saveExamples === undefined || finished.clean.correct === 0) return finished;
   const made = settings.threats.flatMap(({ norm, epsilon }) =>

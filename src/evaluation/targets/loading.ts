@@ -17,13 +17,15 @@ export const namedData = async ({ dataset, dataDirectory }: ModelOptions): Promi
 export async function loadWith(
   file: ModelFile,
   images: Dataset | null,
-  { preprocessing, classes, names, reading, expectLogits, warn }: ModelOptions,
+  { preprocessing, classes, names, reading, expectLogits, batchSize, warn }: ModelOptions,
 ): Promise<Target> {
   const outputs = classes === undefined ? null : await chosenOutputs(classes, images);
   const target = await loadTarget(file, {
     preprocessing: outputs === null ? preprocessing : { ...preprocessing, outputs },
     names,
     reading,
+    batchSize,
+    warn,
     images: images ?? undefined,
   });
   for (const warning of target.warnings) warn?.(warning);

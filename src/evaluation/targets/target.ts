@@ -1,5 +1,7 @@
 // Loads any model as a classifier that can be evaluated.
+import { inPortions, portionsOf } from '../../../attacks/models/portions.ts';
 import type { Classifier } from '../../../attacks/types.ts';
+
 import { type Reading, readingFlags } from '../../checkpoints/pytorch/reading.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { PixelShape } from '../../data/types.ts';
@@ -8,6 +10,7 @@ import { FORMATS, type FormatName, formatOf } from '../formats/index.ts';
 import type { TrainedAgainst } from '../threat.ts';
 import type { EvaluatedTarget } from '../types.ts';
 import { locate } from '../zoo/locate.ts';
+import { availableBytes } from './available-bytes.ts';
 import { checkPreprocessing, isPlain, type Preprocessing, preprocessed } from './preprocessing.ts';
 
 export { checkpointFiles, checkpointIdentity, recordPath } from './checkpoint-files.ts';
@@ -66,6 +69,10 @@ export interface LoadOptions {
   readonly names?: string;
   /** What the weights do not say of their network: stem, pools and activation. */
   readonly reading?: Reading;
+  /** Images that the model gets at once; by default as many as fit into memory, which the first ones measure. */
+  readonly batchSize?: number;
+  /** Told that images at once did not fit. */
+  readonly warn?: (message: string) => void;
 }
 
 async function fileOf(source: string): Promise<ModelFile> {
@@ -81,7 +88,7 @@ async function fileOf(source: string): Promise<ModelFile> {
  */
 export async function loadTarget(
   source: string | ModelFile,
-  { preprocessing = {}, images, names, reading = {} }: LoadOptions = {},
+  { preprocessing = {}, images, names, reading = {}, batchSize, warn }: LoadOptions = {},
 ): Promise<Target> {
   checkPreprocessing(preprocessing);
   const { path, format } = typeof source === 'string' ? await fileOf(source) : source;
@@ -96,9 +103,10 @@ export async function loadTarget(
   const noteProbabilities = (): void => {
     probabilities = true;
   };
+  const portions = portionsOf({ size: batchSize, available: availableBytes, warn });
   return {
-    classify: preprocessed(loaded.model, preprocessing, classes, noteProbabilities),
-    preprocessedBy: (other) => preprocessed(loaded.model, other, classes),
+    classify: inPortions(preprocessed(loaded.model, preprocessing, classes, noteProbabilities), portions),
+    preprocessedBy: (other) => inPortions(preprocessed(loaded.model, other, classes), portions),
     returnsProbabilities: () => probabilities,
     record: {
       ...loaded.record,

@@ -10,6 +10,12 @@ import { gradient, sumTo } from './gradient.ts';
 export const batchNormGradient = gradient<{ readonly varianceEpsilon: number }>({
   kernelName: 'FusedBatchNorm',
   inputsToSave: ['x', 'mean', 'variance', 'scale'],
+  reads: {
+    x: ['variance', 'scale'],
+    mean: ['variance', 'scale'],
+    variance: ['x', 'mean', 'variance', 'scale'],
+    scale: ['x', 'mean', 'variance'],
+  },
   gradFunc: (dy, saved, { varianceEpsilon }) => {
     const [x, mean, variance, scale = tf.scalar(1)] = saved;
     const inverse = () => tf.rsqrt(tf.add(variance, varianceEpsilon));

@@ -30,6 +30,7 @@ const choice = (kernelName: 'Maximum' | 'Minimum', takesA: (a: Tensor, b: Tensor
 const matMul = gradient<{ readonly transposeA: boolean; readonly transposeB: boolean }>({
   kernelName: 'BatchMatMul',
   inputsToSave: ['a', 'b'],
+  reads: { a: ['b'], b: ['a'] },
   gradFunc: (dy, [a, b], { transposeA, transposeB }) => ({
     a: () => sumTo(transposeA ? tf.matMul(b, dy, transposeB, true) : tf.matMul(dy, b, false, !transposeB), a.shape),
     b: () => sumTo(transposeB ? tf.matMul(dy, a, true, transposeA) : tf.matMul(a, dy, !transposeA, false), b.shape),

@@ -26,6 +26,7 @@ const constant = (kernelName: string, inputs: readonly string[]) =>
   gradient({
     kernelName,
     inputsToSave: inputs,
+    reads: {},
     gradFunc: (_, saved) => Object.fromEntries(inputs.map((input, i) => [input, () => zerosLike(saved[i])])),
   });
 

@@ -21,6 +21,7 @@ const convolution = (kernelName: string, spatial: number, inputKernel: string, f
   gradient<Convolution>({
     kernelName,
     inputsToSave: ['x', 'filter'],
+    reads: { x: ['filter'], filter: ['x'] },
     gradFunc: (dy, [x, filter], { strides, pad, dilations, dataFormat, dimRoundingMode }) => {
       const steps = Array.isArray(dilations) ? dilations.slice(-spatial) : Array(spatial).fill(dilations ?? 1);
       const attrs = { strides, pad, dataFormat, dimRoundingMode, dilations: Array(spatial).fill(1) };

@@ -9,6 +9,7 @@ import { gradient } from './gradient.ts';
 export const einsumGradient = gradient<{ readonly equation: string }>({
   kernelName: 'Einsum',
   saveAllInputs: true,
+  reads: { 0: ['1'], 1: ['0'] },
   gradFunc: (dy, saved, { equation }) => {
     const [inputs, output] = equation.replace(/\s/g, '').split('->');
     const terms = inputs.split(',');

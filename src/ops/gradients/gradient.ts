@@ -8,6 +8,12 @@ import { sizeOf } from '../../core/structure.ts';
 type InputGradients = Readonly<Record<string, () => Tensor>>;
 
 /**
+ * The saved inputs whose values the gradient of each input reads. Of the others it reads only the shape, the type, the rank
+ * and the size. An input that is left out reads none.
+ */
+export type Reads = Readonly<Record<string, readonly string[]>>;
+
+/**
  * The gradient of one kernel. `gradFunc` gets dy (one tensor for each output of the kernel, in an array if there are
  * several), then the saved inputs followed by the saved outputs, then the kernel's attributes.
  */
@@ -16,6 +22,8 @@ export interface KernelGradient<Attrs extends object, Dy extends Tensor | readon
   readonly inputsToSave?: readonly string[];
   readonly saveAllInputs?: boolean;
   readonly outputsToSave?: readonly boolean[];
+  /** What `inputGradient` needs to save; everything if it is left out. */
+  readonly reads?: Reads;
   readonly gradFunc: (dy: Dy, saved: readonly Tensor[], attrs: Attrs) => InputGradients;
 }
 

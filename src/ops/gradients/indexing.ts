@@ -17,6 +17,7 @@ const inAllGroups = (places: Tensor, groups: number, size: number): Tensor =>
 const gather = gradient<{ readonly axis: number; readonly batchDims: number }>({
   kernelName: 'GatherV2',
   inputsToSave: ['x', 'indices'],
+  reads: { x: ['indices'] },
   gradFunc: (dy, [x, indices], attrs) => ({
     x: () => {
       const [axis] = tf.util.parseAxisParam(attrs.axis, x.shape);
@@ -37,6 +38,7 @@ const gather = gradient<{ readonly axis: number; readonly batchDims: number }>({
 const topK = gradient<object, readonly Tensor[]>({
   kernelName: 'TopK',
   inputsToSave: ['x'],
+  reads: {},
   outputsToSave: [false, true],
   gradFunc: ([dy], [x, indices]) => ({
     x: () => {
@@ -51,6 +53,7 @@ const topK = gradient<object, readonly Tensor[]>({
 const gatherND = gradient({
   kernelName: 'GatherNd',
   inputsToSave: ['params', 'indices'],
+  reads: { params: ['indices'] },
   gradFunc: (dy, [params, indices]) => ({
     params: () => tf.scatterND(indices, dy, params.shape),
     indices: () => zerosLike(indices),
@@ -95,6 +98,7 @@ interface StridedSlice {
 const stridedSlice = gradient<StridedSlice>({
   kernelName: 'StridedSlice',
   inputsToSave: ['x'],
+  reads: {},
   gradFunc: (dy, [x], attrs) => ({
     x: () => {
       const { begin, end, strides } = tf.slice_util.sliceInfo(

@@ -26,6 +26,7 @@ const averaging = (kernelName: 'Sum' | 'Mean') =>
   gradient<Reduction>({
     kernelName,
     inputsToSave: ['x'],
+    reads: {},
     gradFunc: (dy, [x], attrs) => {
       const axes = axesOf(attrs, x);
       const share = () => (kernelName === 'Mean' ? tf.div(dy, sizeOf(axes.map((axis) => x.shape[axis]))) : dy);

@@ -35,6 +35,7 @@ const resize = (kernelName: 'ResizeBilinear' | 'ResizeNearestNeighbor') =>
   gradient<Resize>({
     kernelName,
     inputsToSave: ['images'],
+    reads: {},
     gradFunc: (dy, [images], attrs) => {
       const responses = (axis: number, size: number): Tensor => {
         const [height, width] = axis === 1 ? [size, 1] : [1, size];
@@ -54,6 +55,7 @@ interface MirrorPad {
 const mirrorPad = gradient<MirrorPad>({
   kernelName: 'MirrorPad',
   inputsToSave: ['x'],
+  reads: {},
   gradFunc: (dy, [x], { paddings, mode }) => {
     const responses = (axis: number, size: number): Tensor =>
       runKernel('MirrorPad', { x: tf.eye(size) }, { paddings: [paddings[axis], [0, 0]], mode });

@@ -7,6 +7,7 @@ import { alongAxis, gradient } from './gradient.ts';
 const tile = gradient<{ readonly reps: readonly number[] }>({
   kernelName: 'Tile',
   inputsToSave: ['x'],
+  reads: {},
   gradFunc: (dy, [x], { reps }) => ({
     x: () =>
       tf.clone(
@@ -28,6 +29,7 @@ const tile = gradient<{ readonly reps: readonly number[] }>({
 const depthToSpace = gradient<{ readonly blockSize: number; readonly dataFormat: 'NHWC' | 'NCHW' }>({
   kernelName: 'DepthToSpace',
   inputsToSave: ['x'],
+  reads: {},
   gradFunc: (dy, [x], { blockSize: block, dataFormat }) => ({
     x: () => {
       if (dataFormat === 'NCHW') {
@@ -54,6 +56,7 @@ const listOf = (dy: Outputs): Tensor[] => (Array.isArray(dy) ? [...dy] : [dy as 
 const unstack = gradient<{ readonly axis: number }, Outputs>({
   kernelName: 'Unpack',
   inputsToSave: ['value'],
+  reads: {},
   gradFunc: (dy, [value], { axis }) => ({
     value: () => tf.stack(listOf(dy), tf.util.parseAxisParam(axis, value.shape)[0]),
   }),

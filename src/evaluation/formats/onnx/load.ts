@@ -59,7 +59,7 @@ export function onnxClassifier(graph: Graph, weights: Weights, imageShape: Pixel
   const { opset, input, output } = graph;
   const run = (pixels: Tensor): Tensor => {
     const known = new Map(constants).set(input.name, toInput(pixels as Tensor4D));
-    return tensorOf(runNodes(rest, known, { opset, once }).get(output) as Value);
+    return tensorOf(runNodes(rest, known, output, { opset, once }));
   };
   const model = (pixels: Tensor4D): Tensor2D => tf.tidy(() => inBatches(batch, pixels, run) as Tensor2D);
   return { model, inputShape, nonzeros, notes, dispose };

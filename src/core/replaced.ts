@@ -1,3 +1,5 @@
+// A property of an object, such as a method of a foreign library, in place of which another one is used for a while.
+
 /** Runs `work`, which is synchronous, while a property of an object is another; it is put back whatever happens. */
 export function replaced<Owner extends object, Name extends keyof Owner, Result>(
   owner: Owner,
