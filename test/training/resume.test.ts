@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { readCheckpoint } from '../../src/checkpoints/checkpoint.ts';
-import { temporaryOf } from '../../src/checkpoints/files/atomic-file.ts';
+import { temporaryOf } from '../../src/files/temporaries.ts';
 import { restoreCheckpoint } from '../../src/checkpoints/safetensors/stored.ts';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import { trainables } from '../../src/core/params.ts';

@@ -64,7 +64,7 @@ describe('a set of corrupted images', () => {
       link,
       MODULE.replace("'@tensorflow/tfjs-core'", JSON.stringify(import.meta.resolve('@tensorflow/tfjs-core'))),
     );
-    await addCorruptions(published, 'cifar10-c', join(root, 'data'));
+    await addCorruptions(published, 'cifar10-c', { directory: join(root, 'data') });
   });
   after(() => rmSync(root, { recursive: true }));
 
@@ -133,7 +133,7 @@ describe('a set of corrupted images', () => {
       [() => writeFileSync(path, npy([2, 3], new Uint8Array(6))), /shape \(2, 3\), expected \(20, 32, 32, 3\)/],
     ] as const) {
       damage();
-      const error = await rejection(addCorruptions(published, 'cifar10-c', join(root, 'other')));
+      const error = await rejection(addCorruptions(published, 'cifar10-c', { directory: join(root, 'other') }));
       expect(error).to.be.instanceOf(InputError);
       expect(error.message).to.match(message);
     }
@@ -141,7 +141,7 @@ describe('a set of corrupted images', () => {
     expect(existsSync(join(root, 'other', 'cifar10-c'))).to.equal(false);
     const missing = await rejection(openCorruptions('cifar100-c', join(root, 'data')));
     expect(missing.message).to.contain('equipoise data add CIFAR-100-C --name cifar100-c');
-    const archive = await rejection(addCorruptions(path, 'cifar10-c', join(root, 'other')));
+    const archive = await rejection(addCorruptions(path, 'cifar10-c', { directory: join(root, 'other') }));
     expect(archive).to.be.instanceOf(UsageError);
     expect(archive.message).to.contain('tar xf');
     const floats = Buffer.from(npy([2], Uint8Array.of(1, 2)));
