@@ -100,7 +100,7 @@ const report = ['report', 'run', '--out', 'report', '--backend', 'cpu', '--quiet
 const add = (edition: string): string[] => ['data', 'add', `${edition}.tar.gz`, '--data', 'data', '--quiet'];
 const exportTo = (format: string): string[] => ['export', 'run', '--to', format, '--backend', 'cpu', '--quiet'];
 const exported = (folder: string) => filesBelow(join(folder, 'run', 'export'));
-const sets = (folder: string) => filesBelow(join(folder, 'data'));
+const dataset = (folder: string) => filesBelow(join(folder, 'data', 'cifar10'));
 
 /** A command with the number of operations that the sample lets fail, for each kind of failure. */
 export interface Command extends Scenario {
@@ -144,8 +144,8 @@ export const commands: readonly Command[] = [
     command: add('new'),
     again: add('new'),
     who: 'parent',
-    outcome: sets,
-    kept: sets,
+    outcome: dataset,
+    kept: dataset,
   },
   ...['compact', 'pytorch', 'layers', 'onnx'].map((format) => ({
     name: `export --to ${format}`,

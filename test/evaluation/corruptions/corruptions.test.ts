@@ -1,5 +1,14 @@
 // CIFAR-10-C in small, as published: taken over, evaluated, compared with a baseline, and shown.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -13,6 +22,7 @@ import {
   meanCorruptionError,
   readCorruptionEvaluations,
 } from '../../../src/evaluation/corruptions/record.ts';
+import { acquireLock, InUseError } from '../../../src/files/lock.ts';
 import { corruptionSection, formatCorruptions } from '../../../src/reporting/page/corruption-section.ts';
 import type { ReportGroup } from '../../../src/reporting/report-data.ts';
 import type { RunRecord } from '../../../src/reporting/runs/runs.ts';
@@ -121,6 +131,21 @@ describe('a set of corrupted images', () => {
     expect(lines[1]).to.match(/^'=run,model\.mjs,,cifar10-c,[0-9a-f]{64},gaussian_noise,1,3,4,0\.75,/);
     expect(corruptionSection({ runs: [{ ...run, corruptions: [] }] } as unknown as ReportGroup)).to.equal(null);
     expect(formatCorruptions([{ ...run, corruptions: [] }])).to.equal(null);
+  });
+
+  it('adds its accuracies to a file under its lock, without which nothing is written', async () => {
+    const out = join(root, 'results', 'corruptions.json');
+    const lock = await acquireLock(`${out}.lock`, { heartbeatMs: 10 });
+    const refused = await rejection(evaluated({ out }));
+    expect(refused).to.be.instanceOf(InUseError);
+    expect(refused.message).to.match(/corruptions\.json is in use by process/);
+    await lock.release();
+    await evaluated({ out });
+    const onProgress = () => {
+      if (existsSync(`${out}.lock`)) renameSync(`${out}.lock`, join(root, 'lock of another'));
+    };
+    expect(await rejection(evaluated({ out, testLimit: 2, onProgress }))).to.be.instanceOf(InputError);
+    expect((await readCorruptionEvaluations(out)).map(({ n }) => n)).to.deep.equal([COUNT]);
   });
 
   it('is refused if a file is missing, damaged or of another shape', async () => {
