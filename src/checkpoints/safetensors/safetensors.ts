@@ -1,3 +1,4 @@
+import { jsonValue } from '../../core/parse-json.ts';
 import { InputError } from '../../core/errors.ts';
 import { sizeOf } from '../../core/structure.ts';
 
@@ -224,7 +225,7 @@ export function readLayout(
 function readHeader(bytes: Uint8Array, source: string): Record<string, unknown> {
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    header = jsonValue(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     throw new InputError(
       `${source} has a header that is not JSON from byte ${LENGTH_BYTES}; it is damaged or no safetensors file.`,

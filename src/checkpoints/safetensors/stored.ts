@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { jsonValue } from '../../core/parse-json.ts';
 import { InputError } from '../../core/errors.ts';
 import type { Param, Params, Tensors } from '../../core/params.ts';
 import { type Structure, structure } from '../../core/structure.ts';
@@ -131,7 +132,7 @@ function parseAll({ config, model, epoch, step, progress, shapes }: z.infer<type
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return jsonValue(text);
   } catch {
     return undefined;
   }

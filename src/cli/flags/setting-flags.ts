@@ -1,8 +1,8 @@
 // The flags of training settings, made from the table of settings, and the files that `--config` names.
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { NormName } from '../../../attacks/types.ts';
-import { UsageError } from '../../core/errors.ts';
+import { InputError, UsageError } from '../../core/errors.ts';
+import { readText } from '../../files/regular-file.ts';
 import { models } from '../../models/models.ts';
 import type { Grid } from '../../sweeps/grid.ts';
 import { FIXED_DEFAULTS, type NameOf, SETTINGS, type Setting, settingRows } from '../../training/config/config.ts';
@@ -163,8 +163,9 @@ export async function readConfigFile<F extends Flags>(
 ): Promise<ConfigFile<F>> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
-  } catch {
+    text = await readText(path);
+  } catch (error) {
+    if (error instanceof InputError) throw error;
     throw new UsageError(`--config names a JSON or YAML file; ${path} cannot be read. Check the path.`);
   }
   const { parse } = await import('yaml');

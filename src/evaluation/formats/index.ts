@@ -1,6 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { jsonValue } from '../../core/parse-json.ts';
 import { MODEL_JSON } from '../../checkpoints/exchange/saved-model.ts';
 import { largestModelJson, readWhole } from '../../checkpoints/files/inside.ts';
 import { InputError } from '../../core/errors.ts';
@@ -73,6 +74,8 @@ async function inspect(path: string): Promise<Found> {
   }
 }
 
+const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()).catch({}) });
+
 /** Undefined for other files; what is damaged is left for the format's own messages. */
 async function safetensorsMetadata(
   head: Uint8Array,
@@ -85,8 +88,7 @@ async function safetensorsMetadata(
   const header = new Uint8Array(length);
   await file.read(header, 0, length, LENGTH_BYTES);
   try {
-    const { __metadata__: metadata } = JSON.parse(new TextDecoder().decode(header));
-    return z.record(z.string(), z.string()).catch({}).parse(metadata);
+    return headerSchema.parse(jsonValue(new TextDecoder().decode(header))).__metadata__;
   } catch {
     return undefined;
   }
@@ -96,7 +98,7 @@ async function readJson(path: string): Promise<unknown> {
   if ((await stat(path).catch(() => null)) === null) return undefined;
   const bytes = await readWhole(path, largestModelJson());
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return jsonValue(new TextDecoder().decode(bytes));
   } catch (error) {
     throw new InputError(`${path} is no JSON: ${(error as Error).message}. Copy the model again.`);
   }

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { jsonValue } from '../../core/parse-json.ts';
 import { hasCheckpoint } from '../../checkpoints/checkpoint.ts';
 import { previousOf, removeFile, wholeLines, writeAtomically } from '../../checkpoints/files/atomic-file.ts';
 import { readIfThere } from '../../checkpoints/files/read-if-there.ts';
@@ -247,7 +248,7 @@ export async function hasEndEvent(folder: RunFolder): Promise<boolean> {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return jsonValue(text);
   } catch {
     return undefined;
   }

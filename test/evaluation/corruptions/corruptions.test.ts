@@ -27,15 +27,8 @@ import { corruptionSection, formatCorruptions } from '../../../src/reporting/pag
 import type { ReportGroup } from '../../../src/reporting/report-data.ts';
 import type { RunRecord } from '../../../src/reporting/runs/runs.ts';
 import { useBackend } from '../../backend.ts';
+import { npy } from '../../data/npy.ts';
 import { rejection } from '../../rejection.ts';
-
-/** A .npy file of bytes, as numpy writes it. */
-function npy(shape: readonly number[], data: Uint8Array): Uint8Array {
-  const text = `{'descr': '|u1', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`.replace(/,(,\))/, '$1');
-  const header = text.padEnd(128 - 11, ' ').concat('\n');
-  const start = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length, 0);
-  return Buffer.concat([start, Buffer.from(header), data]);
-}
 
 const COUNT = 4;
 const PIXELS = 32 * 32 * 3;
