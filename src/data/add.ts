@@ -1,6 +1,7 @@
 // Taking over the files of a published data set that are on disk already.
 import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { InputError } from '../core/errors.ts';
 import { explainingErrors } from '../core/system-errors.ts';
 import { isPart } from './fetch.ts';
@@ -68,8 +69,9 @@ function candidatesOf(name: string | undefined): readonly Candidate[] {
   if (name === undefined) return CANDIDATES;
   const named = CANDIDATES.filter((candidate) => candidate.name === name);
   if (named.length > 0) return named;
+  const names = CANDIDATES.map((candidate) => candidate.name);
   throw new InputError(
-    `Files of ${name} cannot be added; choose one of ${CANDIDATES.map((candidate) => candidate.name).join(', ')}.`,
+    `Files of ${name} cannot be added; choose one of ${names.join(', ')}.${suggestion(didYouMean(name, names))}`,
   );
 }
 

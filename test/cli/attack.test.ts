@@ -179,7 +179,7 @@ describe('equipoise attack', () => {
     { args: ['run', '--attack', 'fgsm,pgd'], says: /--attack takes one attack/ },
     { args: ['run', '--count', '0'], says: /--count takes a whole number of at least 1; 0 came/ },
     { args: ['run', '--epsilon', '-0.1'], says: /--epsilon takes radii of at least 0/ },
-    { args: ['run', '--norm', 'l3'], says: /--norm must be one of/ },
+    { args: ['run', '--norm', 'L2'], says: /--norm must be one of .*; L2 came\. Did you mean l2\?/ },
     { args: [join(folder, 'run'), '--norm', 'l2'], says: /needs an epsilon/ },
     { args: [join(folder, 'nowhere')], says: /There is no .*nowhere/ },
     { args: [], says: /needs a target/ },

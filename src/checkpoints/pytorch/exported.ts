@@ -1,7 +1,8 @@
 // A state dict of PyTorch as a safetensors file: dense float32 tensors, by the names and in the layout of the reference code.
 // Its metadata say which network it is (`equipoise_model`), and what brings the very checkpoint back (`equipoise_network`).
-import { jsonValue } from '../../core/parse-json.ts';
+
 import { InputError } from '../../core/errors.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { buildModel } from '../../models/models.ts';
 import { MODEL_METADATA, pytorchTensors, toPytorch } from '../../models/pytorch.ts';
 import { type Network, parseRecord } from '../exchange/network.ts';

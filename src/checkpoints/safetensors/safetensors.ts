@@ -1,5 +1,5 @@
-import { jsonValue } from '../../core/parse-json.ts';
 import { InputError } from '../../core/errors.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { sizeOf } from '../../core/structure.ts';
 
 /*

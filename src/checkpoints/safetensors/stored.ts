@@ -1,9 +1,9 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { jsonValue } from '../../core/parse-json.ts';
 import { InputError } from '../../core/errors.ts';
 import type { Param, Params, Tensors } from '../../core/params.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { type Structure, structure } from '../../core/structure.ts';
 import type { OptimizerState } from '../../optimizers/types.ts';
 import type { Checkpoint, Json } from '../types.ts';

@@ -1,10 +1,10 @@
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { jsonValue } from '../../core/parse-json.ts';
 import { MODEL_JSON } from '../../checkpoints/exchange/saved-model.ts';
 import { largestModelJson, readWhole } from '../../checkpoints/files/inside.ts';
 import { InputError } from '../../core/errors.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { checkpoint } from './checkpoint.ts';
 import { exported } from './exported.ts';
 import type { Found, ModelFormat } from './format.ts';

@@ -1,9 +1,9 @@
 // Which output of a model belongs to which class of a data set, where a user says so: a folder may hold three of a model's
 // five classes, or an ImageNet subset for a model of 1,000 outputs.
 import { z } from 'zod';
-import { jsonValue } from '../../core/parse-json.ts';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { readText } from '../../files/regular-file.ts';
 
 /** The numbers of outputs, counted from 0: in the order of the classes, or by the name or number of each class. */

@@ -3,10 +3,10 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { jsonValue } from '../../core/parse-json.ts';
 import { hasCheckpoint, readCheckpoint } from '../../checkpoints/checkpoint.ts';
 import { recordsEnd } from '../../checkpoints/completion.ts';
 import { InputError } from '../../core/errors.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { isSystemError, reading } from '../../core/system-errors.ts';
 import { type Certification, certificatesBeside, readCertifications } from '../../evaluation/certify/record.ts';
 import {

@@ -2,11 +2,11 @@
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { jsonValue } from '../../core/parse-json.ts';
 import { hasCheckpoint } from '../../checkpoints/checkpoint.ts';
 import { previousOf, removeFile, wholeLines, writeAtomically } from '../../checkpoints/files/atomic-file.ts';
 import { readIfThere } from '../../checkpoints/files/read-if-there.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { isBelowFile, writing } from '../../core/system-errors.ts';
 import { makeFolder } from '../../files/folders.ts';
 import type { Guard } from '../../files/lock.ts';
