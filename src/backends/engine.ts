@@ -29,7 +29,9 @@ export const kernelBuild = (): string | null => engineInfo()?.build ?? null;
 function buildOf(name: string): KernelBuild {
   const build = BUILDS.find((known) => known === name);
   if (build === undefined) {
-    throw new UsageError(`--kernels takes one of ${BUILDS.join(', ')}, got ${name}.${suggestion(didYouMean(name, BUILDS))}`);
+    throw new UsageError(
+      `--kernels takes one of ${BUILDS.join(', ')}, got ${name}.${suggestion(didYouMean(name, BUILDS))}`,
+    );
   }
   if (build !== 'simd' && !hasRelaxedSimd()) {
     throw new InputError(

@@ -3,6 +3,7 @@ import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { InputError } from '../core/errors.ts';
+import { pathWord, shellCommand } from '../core/shell.ts';
 import { explainingErrors } from '../core/system-errors.ts';
 import { isPart } from './fetch.ts';
 import { dataDirectory } from './files/directory.ts';
@@ -52,12 +53,13 @@ async function add(
   candidates: readonly Candidate[],
   lock: DatasetLockOptions,
 ): Promise<DatasetInfo> {
-  const source = await sourceFolder(path, join(staging, 'unpacked'), candidates);
+  const source = await sourceFolder(path, join(staging, 'unpacked'), candidates, lock.signal);
   const [chosen, found] = await identify(path, source, candidates);
   const dataset = await readFileDataset(chosen.name, chosen.source, found);
   const folder = join(staging, 'files');
   await mkdir(folder);
   for (const file of [...found.splits.train, ...found.splits.test]) {
+    lock.signal?.throwIfAborted();
     await copyFile(join(found.directory, file), join(folder, file));
   }
   const target = join(root, chosen.name);
@@ -76,14 +78,19 @@ function candidatesOf(name: string | undefined): readonly Candidate[] {
 }
 
 /** The folder itself, or what an archive holds, unpacked. */
-async function sourceFolder(path: string, unpacked: string, candidates: readonly Candidate[]): Promise<string> {
+async function sourceFolder(
+  path: string,
+  unpacked: string,
+  candidates: readonly Candidate[],
+  signal?: AbortSignal,
+): Promise<string> {
   const found = await stat(path);
   if (found.isDirectory()) return path;
   if (!found.isFile() || !/\.(tar\.gz|tgz)$/.test(path)) {
     throw new InputError(`${path} is neither a folder nor a .tar.gz; name the folder that the files lie in.`);
   }
   await mkdir(unpacked);
-  await extractTarGz(path, unpacked, (entry) => candidates.some(({ source }) => isPart(source, entry)));
+  await extractTarGz(path, unpacked, (entry) => candidates.some(({ source }) => isPart(source, entry)), signal);
   return unpacked;
 }
 
@@ -108,6 +115,6 @@ async function identify(
   const expected = candidates.map(({ name, source }) => `${name}: ${source.format.expected}`).join('; ');
   const names = (await readdir(folder)).slice(0, 10).join(', ') || 'nothing';
   throw new InputError(
-    `${path} holds ${names}; expected the complete files of a data set (${expected}). Images of your own in folders of their classes stay where they are: --dataset folder --data ${path}.`,
+    `${path} holds ${names}; expected the complete files of a data set (${expected}). Images of your own in folders of their classes stay where they are: ${shellCommand('--dataset', 'folder', '--data', pathWord(path))}.`,
   );
 }

@@ -86,7 +86,7 @@ async function fetchAll(
     const from = baseUrl === undefined ? url : `${baseUrl.replace(/\/$/, '')}/${file}`;
     await download({ url: from, checksum, bytes }, path, options);
     if (unpack === 'none') await copyFile(path, join(folder, file));
-    else await extractTarGz(path, folder, (entry) => isPart(source, entry));
+    else await extractTarGz(path, folder, (entry) => isPart(source, entry), options.signal);
   }
   const found = await findFiles(source, [folder]);
   if (found === null) {

@@ -19,7 +19,9 @@ export const completion = defineCommand({
   ],
   async run({ positionals: [shell] }, terminal) {
     if (!Object.hasOwn(SHELLS, shell)) {
-      throw new UsageError(`completion expects one of ${NAMES.join(', ')}, got ${shell}.${suggestion(didYouMean(shell, NAMES))}`);
+      throw new UsageError(
+        `completion expects one of ${NAMES.join(', ')}, got ${shell}.${suggestion(didYouMean(shell, NAMES))}`,
+      );
     }
     terminal.print(SHELLS[shell as keyof typeof SHELLS](readManifest()));
   },

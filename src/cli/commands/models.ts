@@ -22,9 +22,7 @@ export const modelsCommand = defineCommand({
     const chosen = name === undefined ? cards : cards.filter((card) => card.name === name.replace(/^zoo:/, ''));
     if (name !== undefined && chosen.length === 0) {
       const names = cards.map((card) => card.name);
-      throw new UsageError(
-        `Expected one of ${names.join(', ')}, got ${name}.${suggestion(didYouMean(name, names))}`,
-      );
+      throw new UsageError(`Expected one of ${names.join(', ')}, got ${name}.${suggestion(didYouMean(name, names))}`);
     }
     if (json) terminal.print(JSON.stringify(name === undefined ? chosen : chosen[0], null, 2));
     else terminal.print(name === undefined ? list(cards) : describe(chosen[0]));

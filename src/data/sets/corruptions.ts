@@ -3,6 +3,7 @@
 import { copyFile, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError, UsageError } from '../../core/errors.ts';
+import { pathWord, shellCommand } from '../../core/shell.ts';
 import { explainingErrors, isMissing, reading } from '../../core/system-errors.ts';
 import { dataDirectory } from '../files/directory.ts';
 import { NPY_HEADER_BYTES, readNpyHeader } from '../files/npy.ts';
@@ -188,13 +189,14 @@ export async function addCorruptions(
   return explainingErrors(root, async () => {
     if (!(await stat(path)).isDirectory()) {
       throw new UsageError(
-        `${path} is no folder. Unpack it, as \`tar xf ${path}\` does, and name the folder of its .npy files.`,
+        `${path} is no folder. Unpack it, as \`${shellCommand('tar', 'xf', pathWord(path))}\` does, and name the folder of its .npy files.`,
       );
     }
     const below = join(path, corruptionSets[name].folder);
     const found = await openFolder(name, (await isThere(join(path, LABELS))) || !(await isThere(below)) ? path : below);
     await withStaging(root, async (folder) => {
       for (const file of [LABELS, ...found.corruptions.map((corruption) => `${corruption}.npy`)]) {
+        lock.signal?.throwIfAborted();
         await copyFile(join(found.directory, file), join(folder, file));
       }
       await withDatasetLock(root, name, lock, (guard) => publish(folder, join(root, name), guard));

@@ -111,10 +111,14 @@ export function checkPreprocessing({ bounds, mean, std, channels, layout, labelO
     throw new UsageError(`--std takes numbers above 0; got ${std}.`);
   }
   if (channels !== undefined && !CHANNEL_ORDERS.includes(channels)) {
-    throw new UsageError(`--channels is one of ${CHANNEL_ORDERS.join(', ')}; ${channels} came.${suggestion(didYouMean(String(channels), CHANNEL_ORDERS))}`);
+    throw new UsageError(
+      `--channels is one of ${CHANNEL_ORDERS.join(', ')}; ${channels} came.${suggestion(didYouMean(String(channels), CHANNEL_ORDERS))}`,
+    );
   }
   if (layout !== undefined && !LAYOUTS.includes(layout)) {
-    throw new UsageError(`--layout is one of ${LAYOUTS.join(', ')}; ${layout} came.${suggestion(didYouMean(String(layout), LAYOUTS))}`);
+    throw new UsageError(
+      `--layout is one of ${LAYOUTS.join(', ')}; ${layout} came.${suggestion(didYouMean(String(layout), LAYOUTS))}`,
+    );
   }
   if (labelOffset !== undefined && !Number.isInteger(labelOffset)) {
     throw new UsageError(`--label-offset takes a whole number; ${labelOffset} came.`);
