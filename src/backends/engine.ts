@@ -1,6 +1,7 @@
 // The engine as a backend: its start, with errors for builds of the kernels that cannot run here.
 import { versions } from 'node:process';
 import * as tf from '@tensorflow/tfjs-core';
+import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { ENGINE, type EngineOptions, engineInfo, type KernelBuild, registerEngine } from '../engine/index.ts';
 import { BUILDS, hasRelaxedSimd } from '../engine/runtime/wasm.ts';
@@ -28,7 +29,9 @@ export const kernelBuild = (): string | null => engineInfo()?.build ?? null;
 function buildOf(name: string): KernelBuild {
   const build = BUILDS.find((known) => known === name);
   if (build === undefined) {
-    throw new UsageError(`--kernels takes one of ${BUILDS.join(', ')}, got ${name}.`);
+    throw new UsageError(
+      `--kernels takes one of ${BUILDS.join(', ')}, got ${name}.${suggestion(didYouMean(name, BUILDS))}`,
+    );
   }
   if (build !== 'simd' && !hasRelaxedSimd()) {
     throw new InputError(

@@ -4,6 +4,7 @@ import { access, readFile } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
 import { inWords, isBelowFile, isMissing, reading } from '../core/system-errors.ts';
 import type { Guard } from '../files/lock.ts';
+import { checkEnds } from '../files/regular-file.ts';
 import { previousOf, writeAtomically } from './files/atomic-file.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './safetensors/encode.ts';
 import type { StoredCheckpoint } from './safetensors/stored.ts';
@@ -61,6 +62,7 @@ type Attempt = Pick<ReadCheckpoint, 'stored' | 'file'> | { readonly stored?: und
 
 async function tryRead(path: string): Promise<Attempt> {
   try {
+    await checkEnds(path);
     const content = await readFile(path);
     const sha256 = createHash('sha256').update(content).digest('hex');
     return { stored: decodeCheckpoint(content, path), file: { path, sha256, bytes: content.length } };

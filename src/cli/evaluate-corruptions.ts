@@ -1,5 +1,6 @@
 // What `evaluate` does with a set of corrupted images: accuracies by corruption and severity, without attacks.
 import { InputError, UsageError } from '../core/errors.ts';
+import { pathWord, shellCommand } from '../core/shell.ts';
 import { type CorruptionSetName, SEVERITIES } from '../data/sets/corruptions.ts';
 import { evaluateCorruptions } from '../evaluation/corruptions/evaluate.ts';
 import {
@@ -74,7 +75,7 @@ async function readBaseline(path: string, dataset: CorruptionSetName): Promise<C
   const found = (await readCorruptionEvaluations(path)).filter((one) => one.dataset.name === dataset);
   if (found.length > 0) return found[found.length - 1];
   throw new InputError(
-    `${path} holds no accuracies on ${dataset}. Evaluate the baseline with --dataset ${dataset} --out ${path} first.`,
+    `${path} holds no accuracies on ${dataset}. Evaluate the baseline with --dataset ${dataset} ${shellCommand('--out', pathWord(path))} first.`,
   );
 }
 

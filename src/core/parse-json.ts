@@ -3,6 +3,32 @@
 import type { z } from 'zod';
 import { InputError } from './errors.ts';
 
+/** Deeper values overflow the stack of whatever walks through them; no file of ours or of a model is near it. */
+const DEEPEST = 500;
+
+/**
+ * The value that a JSON text from outside holds, as `JSON.parse` gives it.
+ *
+ * @throws SyntaxError if the text is no JSON, or its arrays and objects are nested too deeply
+ */
+export function jsonValue(text: string): unknown {
+  let depth = 0;
+  let quoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (quoted) {
+      if (character === '\\') i++;
+      else if (character === '"') quoted = false;
+    } else if (character === '"') quoted = true;
+    else if (character === ']' || character === '}') depth--;
+    else if (character === '[' || character === '{') {
+      depth++;
+      if (depth > DEEPEST) throw new SyntaxError(`it is nested more than ${DEEPEST} levels deep`);
+    }
+  }
+  return JSON.parse(text);
+}
+
 /**
  * The content of a JSON file, checked against a schema.
  *
@@ -12,7 +38,7 @@ import { InputError } from './errors.ts';
 export function parseJson<T>(text: string, source: string, schema: z.ZodType<T>): T {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = jsonValue(text);
   } catch (error) {
     throw new InputError(
       `${source}: expected JSON, got ${JSON.stringify(text.slice(0, 20))}…: ${(error as Error).message}.`,

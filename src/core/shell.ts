@@ -7,6 +7,9 @@ const quote = (word: string): string => (PLAIN.test(word) ? word : `'${word.repl
 /** A command line of these words, quoted where a shell would read them otherwise. */
 export const shellCommand = (...words: readonly string[]): string => words.map(quote).join(' ');
 
+/** A path as a word of a command, which no program takes for an option. */
+export const pathWord = (path: string): string => (path.startsWith('-') ? `./${path}` : path);
+
 /**
  * The command that adds optional packages. Where they are optional peers of the project itself, as in a clone, npm passes
  * over them unless they are to become its dependencies.

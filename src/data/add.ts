@@ -1,11 +1,13 @@
 // Taking over the files of a published data set that are on disk already.
-import { copyFile, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { InputError } from '../core/errors.ts';
+import { pathWord, shellCommand } from '../core/shell.ts';
 import { explainingErrors } from '../core/system-errors.ts';
 import { isPart } from './fetch.ts';
 import { dataDirectory } from './files/directory.ts';
-import { publish } from './files/publish.ts';
+import { type DatasetLockOptions, publish, withDatasetLock, withStaging } from './files/publish.ts';
 import { type FoundFiles, findFiles } from './files/published-files.ts';
 import { extractTarGz } from './files/tar.ts';
 import { type DatasetInfo, infoOf } from './info.ts';
@@ -14,7 +16,7 @@ import { datasetNames, fileSourceOf } from './sets/datasets.ts';
 import type { FileSource } from './types.ts';
 
 /** Options of taking over files of a data set. */
-export interface AddOptions {
+export interface AddOptions extends DatasetLockOptions {
   /** The folder of all data sets (see `dataDirectory`). */
   readonly directory?: string;
   /** Which data set it is, where the names of the files do not tell (those of mnist and fashion-mnist are the same). */
@@ -35,52 +37,60 @@ const CANDIDATES: readonly Candidate[] = datasetNames.flatMap((name) => {
  * Takes over the files of a data set: a folder that holds them, or the official .tar.gz. They are read and checked
  * completely before their copies appear in the data directory, where they replace what was there.
  *
- * @throws InputError if they are of no known data set, of several, truncated, damaged or too large, or cannot be copied
+ * @throws InputError if they are of no known data set, of several, truncated, damaged or too large, or cannot be copied, or
+ * if another process changes the data set
  */
-export async function addDataset(path: string, { directory, name }: AddOptions = {}): Promise<DatasetInfo> {
+export async function addDataset(path: string, { directory, name, ...lock }: AddOptions = {}): Promise<DatasetInfo> {
   const candidates = candidatesOf(name);
   const root = dataDirectory(directory);
-  return explainingErrors(root, () => add(path, root, candidates));
+  return explainingErrors(root, () => withStaging(root, (staging) => add(path, root, staging, candidates, lock)));
 }
 
-async function add(path: string, root: string, candidates: readonly Candidate[]): Promise<DatasetInfo> {
-  await mkdir(root, { recursive: true });
-  const staging = await mkdtemp(join(root, '.add-'));
-  try {
-    const source = await sourceFolder(path, join(staging, 'unpacked'), candidates);
-    const [chosen, found] = await identify(path, source, candidates);
-    const dataset = await readFileDataset(chosen.name, chosen.source, found);
-    const folder = join(staging, 'files');
-    await mkdir(folder);
-    for (const file of [...found.splits.train, ...found.splits.test]) {
-      await copyFile(join(found.directory, file), join(folder, file));
-    }
-    const target = join(root, chosen.name);
-    await publish(folder, target);
-    return infoOf(dataset, target);
-  } finally {
-    await rm(staging, { recursive: true, force: true });
+async function add(
+  path: string,
+  root: string,
+  staging: string,
+  candidates: readonly Candidate[],
+  lock: DatasetLockOptions,
+): Promise<DatasetInfo> {
+  const source = await sourceFolder(path, join(staging, 'unpacked'), candidates, lock.signal);
+  const [chosen, found] = await identify(path, source, candidates);
+  const dataset = await readFileDataset(chosen.name, chosen.source, found);
+  const folder = join(staging, 'files');
+  await mkdir(folder);
+  for (const file of [...found.splits.train, ...found.splits.test]) {
+    lock.signal?.throwIfAborted();
+    await copyFile(join(found.directory, file), join(folder, file));
   }
+  const target = join(root, chosen.name);
+  await withDatasetLock(root, chosen.name, lock, (guard) => publish(folder, target, guard));
+  return infoOf(dataset, target);
 }
 
 function candidatesOf(name: string | undefined): readonly Candidate[] {
   if (name === undefined) return CANDIDATES;
   const named = CANDIDATES.filter((candidate) => candidate.name === name);
   if (named.length > 0) return named;
+  const names = CANDIDATES.map((candidate) => candidate.name);
   throw new InputError(
-    `Files of ${name} cannot be added; choose one of ${CANDIDATES.map((candidate) => candidate.name).join(', ')}.`,
+    `Files of ${name} cannot be added; choose one of ${names.join(', ')}.${suggestion(didYouMean(name, names))}`,
   );
 }
 
 /** The folder itself, or what an archive holds, unpacked. */
-async function sourceFolder(path: string, unpacked: string, candidates: readonly Candidate[]): Promise<string> {
+async function sourceFolder(
+  path: string,
+  unpacked: string,
+  candidates: readonly Candidate[],
+  signal?: AbortSignal,
+): Promise<string> {
   const found = await stat(path);
   if (found.isDirectory()) return path;
   if (!found.isFile() || !/\.(tar\.gz|tgz)$/.test(path)) {
     throw new InputError(`${path} is neither a folder nor a .tar.gz; name the folder that the files lie in.`);
   }
   await mkdir(unpacked);
-  await extractTarGz(path, unpacked, (entry) => candidates.some(({ source }) => isPart(source, entry)));
+  await extractTarGz(path, unpacked, (entry) => candidates.some(({ source }) => isPart(source, entry)), signal);
   return unpacked;
 }
 
@@ -105,6 +115,6 @@ async function identify(
   const expected = candidates.map(({ name, source }) => `${name}: ${source.format.expected}`).join('; ');
   const names = (await readdir(folder)).slice(0, 10).join(', ') || 'nothing';
   throw new InputError(
-    `${path} holds ${names}; expected the complete files of a data set (${expected}). Images of your own in folders of their classes stay where they are: --dataset folder --data ${path}.`,
+    `${path} holds ${names}; expected the complete files of a data set (${expected}). Images of your own in folders of their classes stay where they are: ${shellCommand('--dataset', 'folder', '--data', pathWord(path))}.`,
   );
 }

@@ -4,10 +4,10 @@ import { basename, join } from 'node:path';
 import { InputError, UsageError } from '../core/errors.ts';
 import type { KnownName } from '../core/known-name.ts';
 import { explainingErrors } from '../core/system-errors.ts';
-import { type LockTimes, withLock } from '../files/lock.ts';
+import type { Guard } from '../files/lock.ts';
 import { dataDirectory } from './files/directory.ts';
 import { type DownloadOptions, download } from './files/download.ts';
-import { publish } from './files/publish.ts';
+import { type DatasetLockOptions, publish, restore, withDatasetLock } from './files/publish.ts';
 import { findFiles } from './files/published-files.ts';
 import { extractTarGz } from './files/tar.ts';
 import { type DatasetInfo, infoOf } from './info.ts';
@@ -16,14 +16,11 @@ import { type DatasetName, datasetNames, datasetOf, fileSourceOf } from './sets/
 import type { FileSource } from './types.ts';
 
 /** Options of downloading a data set. */
-export interface FetchOptions extends DownloadOptions {
+export interface FetchOptions extends DownloadOptions, DatasetLockOptions {
   /** The folder of all data sets (see `dataDirectory`). */
   readonly directory?: string;
   /** A mirror: the files are taken from below this address instead of the official host; checksums stay. */
   readonly baseUrl?: string;
-  /** Called once, with a message, if finding out whether another process still downloads the data set takes a while. */
-  readonly onWait?: (message: string) => void;
-  readonly lockTimes?: LockTimes;
 }
 
 /**
@@ -56,23 +53,24 @@ const downloadable = (): string =>
 
 /** `fetchDataset` of what a source says. Two processes that continue one partial file would mix their bytes, so one waits. */
 export function fetchFiles(name: string, source: FileSource, options: FetchOptions): Promise<DatasetInfo> {
-  const { onWait, signal, lockTimes } = options;
-  const parent = dataDirectory(options.directory);
-  const lock = { ...lockTimes, name: `the download of ${name} into ${parent}`, onWait, signal };
-  return withLock(join(parent, `.${name}.lock`), lock, () =>
-    explainingErrors(parent, () => fetchAll(name, source, options)),
+  const { onWait, signal, staleMs, heartbeatMs } = options;
+  const root = dataDirectory(options.directory);
+  return withDatasetLock(root, name, { onWait, signal, staleMs, heartbeatMs }, (guard) =>
+    explainingErrors(root, () => fetchAll(name, source, guard, options)),
   );
 }
 
 async function fetchAll(
   name: string,
   source: FileSource,
-  { directory, baseUrl, onWait: _onWait, lockTimes: _lockTimes, ...options }: FetchOptions,
+  guard: Guard,
+  { directory, baseUrl, ...options }: FetchOptions,
 ): Promise<DatasetInfo> {
   if (baseUrl !== undefined && !(URL.canParse(baseUrl) && /^https?:/i.test(baseUrl))) {
     throw new UsageError(`A mirror is an address that starts with http:// or https://, got ${baseUrl}.`);
   }
   const target = join(dataDirectory(directory), name);
+  await restore(target);
   const present = await findFiles(source, [target]);
   if (present !== null) {
     const info = infoOf(await readFileDataset(name, source, present), target);
@@ -88,14 +86,14 @@ async function fetchAll(
     const from = baseUrl === undefined ? url : `${baseUrl.replace(/\/$/, '')}/${file}`;
     await download({ url: from, checksum, bytes }, path, options);
     if (unpack === 'none') await copyFile(path, join(folder, file));
-    else await extractTarGz(path, folder, (entry) => isPart(source, entry));
+    else await extractTarGz(path, folder, (entry) => isPart(source, entry), options.signal);
   }
   const found = await findFiles(source, [folder]);
   if (found === null) {
     throw new InputError(`The download of ${name} lacks files; expected ${source.format.expected}.`);
   }
   const dataset = await readFileDataset(name, source, found);
-  await publish(folder, target);
+  await publish(folder, target, guard);
   await rm(staging, { recursive: true });
   return infoOf(dataset, target);
 }

@@ -1,13 +1,10 @@
 // Evaluation of a model, or of a run's checkpoints: loads, measures, and adds the results to their file.
 
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { completionOf, describeProgress } from '../checkpoints/completion.ts';
-import { readIfThere } from '../checkpoints/files/read-if-there.ts';
 import { InputError, UsageError } from '../core/errors.ts';
-import { isSystemError } from '../core/system-errors.ts';
 import { testIndices } from '../data/split.ts';
 import type { Dataset } from '../data/types.ts';
-import { type Guard, withLock } from '../files/lock.ts';
 import { backendName } from '../ops/backend-name.ts';
 import { exampleFiles, exampleFolder } from './examples/save-examples.ts';
 import { measure } from './measure/measure.ts';
@@ -15,6 +12,7 @@ import type { MeasureState } from './measure/types.ts';
 import type { EvaluateOptions } from './options.ts';
 import { mergedState } from './parts/merge.ts';
 import { recordedIn } from './results/finished.ts';
+import { type LockedFile, withLockedFile } from './results/locked-file.ts';
 import { readEvaluations, recordEvaluation } from './results/results-file.ts';
 import {
   type Identity,
@@ -51,29 +49,14 @@ export async function evaluate(source: ModelSource, options: EvaluateOptions = {
   const files = await modelFiles(source);
   // One file of results for all of them, as only a run's folder has several.
   const out = outOf(files[0], options);
-  if (out === null) return evaluateFiles(files, null, loaded, options);
   // What could not be written at the end is found out before the work.
-  await readEvaluations(out);
-  return writing(options, async () => {
-    const { lock, name } = await lockOf(out);
-    const remedy = options.out === undefined ? ' Or name a file elsewhere for the results with --out FILE.' : '';
-    return withLock(
-      lock,
-      { ...options.lockTimes, name, remedy, onWait: options.warn, signal: options.signal },
-      (guard) => evaluateFiles(files, { path: out, guard }, loaded, options),
-    );
-  });
-}
-
-/** A file of results that this process may write. */
-interface Results {
-  readonly path: string;
-  readonly guard: Guard;
+  if (out !== null) await readEvaluations(out);
+  return withLockedFile(out, options, (file) => evaluateFiles(files, file, loaded, options));
 }
 
 async function evaluateFiles(
   files: readonly ModelFile[],
-  out: Results | null,
+  out: LockedFile | null,
   named: Dataset | null,
   options: EvaluateOptions,
 ): Promise<Evaluation[]> {
@@ -108,13 +91,6 @@ async function evaluateFiles(
   return evaluations;
 }
 
-/** The lock of a file of results, and what it locks: the run's folder that the file is in, or else the file alone. */
-async function lockOf(out: string): Promise<{ readonly lock: string; readonly name: string }> {
-  const folder = dirname(out);
-  const inRun = basename(out) === 'evaluation.json' && (await readIfThere(join(folder, 'config.json'))) !== null;
-  return inRun ? { lock: join(folder, 'run.lock'), name: folder } : { lock: `${out}.lock`, name: out };
-}
-
 /** Says which checkpoints are those of a run that is not complete. */
 async function warnUnlessComplete(files: readonly ModelFile[], warn?: (message: string) => void): Promise<void> {
   const last = files.find(({ path }) => recordPath(path) !== null && basename(path) === 'last.safetensors');
@@ -135,23 +111,13 @@ export function outOf({ path, format }: ModelFile, { out, resume }: EvaluateOpti
   return file;
 }
 
-/** Names the way out where a run's folder cannot be written to. */
-async function writing<T>({ out }: EvaluateOptions, write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    if (out !== undefined || !(error instanceof InputError && isSystemError(error.cause))) throw error;
-    throw new InputError(`${error.message} Name a file elsewhere for the results with --out FILE.`, { cause: error });
-  }
-}
-
 /** Clean and robust accuracy of a loaded model. Writes nothing but the examples, where they are asked for. */
 export const evaluateTarget = (target: Target, dataset: Dataset, options: EvaluateOptions): Promise<Evaluation> =>
   evaluateInto(null, target, dataset, options);
 
 /** Evaluates a model, and keeps unfinished work in a file beside the results. */
 async function evaluateInto(
-  out: Results | null,
+  out: LockedFile | null,
   target: Target,
   dataset: Dataset,
   options: EvaluateOptions,

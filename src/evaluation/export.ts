@@ -1,6 +1,5 @@
 // Writes the network of a checkpoint in other formats. Each is read back first, as an evaluation reads it, and must give the
 // same logits.
-import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -19,6 +18,7 @@ import { InputError, UsageError } from '../core/errors.ts';
 import { seedKey, uniform } from '../core/key.ts';
 import { disposeParams, disposeTensors } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
+import { readText } from '../files/regular-file.ts';
 import { buildModel } from '../models/models.ts';
 import { runNetwork } from '../ops/network.ts';
 
@@ -137,7 +137,7 @@ export async function exportModel(path: string, { to, out, half = false }: Expor
  */
 async function keepOtherCode(file: string, content: Uint8Array | string): Promise<void> {
   if (basename(file) !== CODE_FILE) return;
-  const found = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const found = await readText(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return content;
     throw error;
   });

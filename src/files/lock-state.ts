@@ -1,5 +1,6 @@
 // What a lock says and what follows from it, without any file: who holds it, and whether that owner still lives.
 import { z } from 'zod';
+import { jsonValue } from '../core/parse-json.ts';
 import type { LockRecord } from './lock-record.ts';
 import type { Owner } from './owner.ts';
 
@@ -14,7 +15,7 @@ const recordSchema = z.object({
 /** The record in a lock's file; null if it cannot be read, for example while it is being written. */
 export function parseRecord(text: string): LockRecord | null {
   try {
-    return recordSchema.safeParse(JSON.parse(text)).data ?? null;
+    return recordSchema.safeParse(jsonValue(text)).data ?? null;
   } catch {
     return null;
   }

@@ -1,14 +1,17 @@
 // Adversarial weight perturbation: takes gradients at weights that are moved against the loss.
+import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { l2 } from '../../attacks/norms/index.ts';
 import { InputError } from '../core/errors.ts';
 import { disposeParams, isKernel, type Params, type Tensors, trainables, withTrainables } from '../core/params.ts';
 
-/** Keeps a gradient of 0 from dividing by 0; the value of the authors' code. */
-const SMALLEST_NORM = 1e-20;
+/** The numbers of a tensor as one sample of the l2 norm, which squares no number that is too large or too small. */
+const asSample = (x: tf.Tensor): Tensor4D => tf.reshape(x, [1, -1, 1, 1]);
 
 /**
  * Weights moved adversarially, kernel by kernel, to where the loss is higher: w + γ · ‖w‖ · g / ‖g‖, one step of ascent
- * (Wu et al. 2020, https://arxiv.org/abs/2004.05884). Of a sparse kernel the nonzeros move; biases and batch norm stay.
+ * (Wu et al. 2020, https://arxiv.org/abs/2004.05884); a gradient of 0 moves nothing. Of a sparse kernel the nonzeros move;
+ * biases and batch norm stay. The scale of the gradient does not matter.
  *
  * @param gradients of the loss at `params`; borrowed
  * @param gamma γ ≥ 0, 0.01 in the paper
@@ -22,9 +25,8 @@ export function perturbWeights(params: Params, gradients: Tensors, gamma: number
     return [
       name,
       tf.tidy(() => {
-        const g = gradients[name];
-        const scale = tf.div(tf.mul(tf.norm(w), gamma), tf.add(tf.norm(g), SMALLEST_NORM));
-        return tf.add(w, tf.mul(g, scale));
+        const direction = tf.reshape(l2.steepest(asSample(gradients[name])), w.shape);
+        return tf.add(w, tf.mul(direction, tf.mul(l2.length(asSample(w)), gamma)));
       }),
     ];
   });

@@ -1,5 +1,6 @@
 // The variance of a gradient over batches, with and without a correction.
 import * as tf from '@tensorflow/tfjs-core';
+import { moderation } from '../../attacks/norms/moderate.ts';
 import type { Tensors } from '../core/params.ts';
 import type { IndexMaps } from '../ops/weighted-sum.ts';
 import { type Correction, correctGradient } from './agent.ts';
@@ -11,17 +12,23 @@ import { type Correction, correctGradient } from './agent.ts';
  */
 export async function gradientVariance(gradients: readonly Tensors[]): Promise<number> {
   const n = gradients.length;
-  const total = tf.tidy(() => {
-    const deviations = Object.keys(gradients[0]).map((name) => {
-      const batches = gradients.map((gradient) => gradient[name]);
-      const mean = tf.div(tf.addN(batches), n);
-      return tf.addN(batches.map((batch) => tf.sum(tf.square(tf.sub(batch, mean)))));
-    });
-    return tf.div(tf.addN(deviations), n - 1);
-  });
-  const [variance] = await total.data();
-  total.dispose();
-  return variance;
+  const squares = tf.tidy(() =>
+    tf.stack(
+      Object.keys(gradients[0]).map((name) => {
+        const batches = gradients.map((gradient) => gradient[name]);
+        const mean = tf.div(tf.addN(batches), n);
+        const deviations = batches.map((batch) => tf.sub(batch, mean));
+        const largest = deviations.map((deviation) => tf.max(tf.abs(deviation))).reduce((a, b) => tf.maximum(a, b));
+        const factor = moderation(largest);
+        const sum = tf.addN(deviations.map((deviation) => tf.sum(tf.square(tf.mul(deviation, factor)))));
+        return tf.stack([sum, factor]);
+      }),
+    ),
+  );
+  const values = await squares.data<'float32'>().finally(() => squares.dispose());
+  let total = 0;
+  for (let i = 0; i < values.length; i += 2) total += values[i] / values[i + 1] ** 2;
+  return total / (n - 1);
 }
 
 /** The gradients of one batch: of the weights being trained, and of the snapshot on its own structures. */

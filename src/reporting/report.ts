@@ -1,6 +1,5 @@
 // Writes a report: three CSV files, the page, and the pictures of its gallery.
 
-import { readFile } from 'node:fs/promises';
 import { basename, isAbsolute, join, relative, sep } from 'node:path';
 import type { NormName } from '../../attacks/types.ts';
 import { writeAtomically } from '../checkpoints/files/atomic-file.ts';
@@ -10,6 +9,7 @@ import { loadDataset } from '../data/load.ts';
 import type { Dataset } from '../data/types.ts';
 import { checkpointIdentity, loadTarget } from '../evaluation/targets/target.ts';
 import { UNION } from '../evaluation/types.ts';
+import { readText } from '../files/regular-file.ts';
 import { type BreakdownOptions, breakDown } from './breakdown.ts';
 import { formatCorruptions } from './page/corruption-section.ts';
 import { type Origin, renderPage } from './page/page.ts';
@@ -98,19 +98,27 @@ const addressOf = (path: string): string | null =>
     ? null
     : ['.', ...path.split(sep).filter((part) => part !== '')].map(encodeURIComponent).join('/').concat('/');
 
-/** Pictures for the first group; null, and a warning, if they cannot be drawn. */
+/**
+ * Pictures for the first group: those in gallery.json if they are of the same nets, else newly drawn ones, kept there. Null,
+ * and a warning, if they cannot be drawn.
+ *
+ * @throws InputError if they cannot be kept
+ */
 async function picturesIfPossible(
   { groups }: ReportData,
   out: string,
   options: ReportOptions,
 ): Promise<KeptPictures | null> {
-  try {
-    return groups.length === 0 ? null : await picturesOf(groups[0], out, options);
-  } catch (error) {
+  if (groups.length === 0) return null;
+  const path = join(out, 'gallery.json');
+  const kept = await readKept(path, options.warn);
+  const pictures = await picturesOf(groups[0], kept, options).catch((error: Error) => {
     options.signal?.throwIfAborted();
-    options.warn?.(`The page has no gallery: ${(error as Error).message}`);
+    options.warn?.(`The page has no gallery: ${error.message}`);
     return null;
-  }
+  });
+  if (pictures !== null && pictures !== kept) await writeAtomically(path, `${JSON.stringify(pictures)}\n`);
+  return pictures;
 }
 
 /** A net to show, by the run that it comes from. */
@@ -120,10 +128,10 @@ interface Shown {
   readonly run: RunRecord;
 }
 
-/** The pictures for a group: those in gallery.json if they are of the same nets, else newly drawn ones, kept there. */
+/** The pictures for a group: those that were kept if they are of the same nets, else newly drawn ones. */
 async function picturesOf(
   group: ReportGroup,
-  out: string,
+  kept: KeptPictures | null,
   { dataDirectory, signal, warn }: ReportOptions,
 ): Promise<KeptPictures | null> {
   const shown = netsToShow(group);
@@ -136,8 +144,6 @@ async function picturesOf(
     group.sha256,
     shown.map(({ name }, i) => [name, identities[i].sha256]),
   ]);
-  const path = join(out, 'gallery.json');
-  const kept = await readKept(path, warn);
   if (kept?.identity === identity) return kept;
   const dataset: Dataset = await loadDataset(shown[0].run.config.dataset, { directory: dataDirectory });
   if (dataset.sha256 !== group.sha256) {
@@ -153,9 +159,7 @@ async function picturesOf(
     const gallery = await drawGallery(nets, dataset, { ...attack, signal });
     const breakdown =
       evaluated === null ? undefined : await breakDown(nets[0].target, dataset, { ...attack, ...evaluated });
-    const made: KeptPictures = { identity, gallery, ...(breakdown && { breakdown }) };
-    await writeAtomically(path, `${JSON.stringify(made)}\n`);
-    return made;
+    return { identity, gallery, ...(breakdown && { breakdown }) };
   } finally {
     for (const { target } of nets) target.dispose();
   }
@@ -182,7 +186,7 @@ type Evaluated = Pick<BreakdownOptions, 'images' | 'survived'>;
 /** The pictures that were drawn before, if there are any; damaged ones are drawn again. */
 async function readKept(path: string, warn: ReportOptions['warn']): Promise<KeptPictures | null> {
   try {
-    return parseGallery(await readFile(path, 'utf8'), path);
+    return parseGallery(await readText(path), path);
   } catch (error) {
     if (isMissing(error)) return null;
     warn?.(`${(error as Error).message} Its pictures are drawn again.`);

@@ -31,11 +31,14 @@ export interface Grid {
   readonly controls?: readonly TrainOptions[];
 }
 
+/** No sweep makes as many; a list of more is a slip, and may not fit into memory. */
+const MOST_RUNS = 100_000;
+
 /**
  * The jobs of a grid, each once. Seeds change last, so that a sweep which is stopped has whole tables over fewer seeds.
  *
  * @param options what messages call settings
- * @throws UsageError for an axis without values, or a configuration that cannot be
+ * @throws UsageError for an axis without values, for more runs than anybody makes, or a configuration that cannot be
  */
 export function jobsOf(
   { settings = {}, axes, controls = [] }: Grid,
@@ -45,6 +48,12 @@ export function jobsOf(
     if (values.length === 0) throw new UsageError(`The sweep over ${name} has no values; give at least one.`);
   }
   const { seed: seeds = [settings.seed ?? 0], ...others } = axes;
+  const count = [seeds, ...Object.values(others)].reduce((product, values) => product * values.length, 1);
+  if (count > MOST_RUNS) {
+    throw new UsageError(
+      `The sweep has ${count.toLocaleString('en-GB')} runs; expected at most ${MOST_RUNS.toLocaleString('en-GB')}. Try fewer values, or make it in parts.`,
+    );
+  }
   const cells = Object.entries(others).reduce<TrainOptions[]>(
     (products, [name, values]) => products.flatMap((product) => values.map((value) => ({ ...product, [name]: value }))),
     [{}],

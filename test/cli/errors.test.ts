@@ -279,7 +279,7 @@ describe('a wrong command line', () => {
     {
       title: 'an unknown order of axes',
       args: ['evaluate', 'model', '--layout', 'hwc'],
-      says: [/--layout must be one of nhwc, nchw, got hwc/],
+      says: [/--layout must be one of nhwc, nchw, got hwc\. Did you mean nhwc\?/],
     },
     {
       title: 'deviations of 0',
@@ -319,7 +319,7 @@ describe('a wrong command line', () => {
     {
       title: 'a flag given twice',
       args: ['train', '--seed', '1', '--seed', '2', '--out', 'new'],
-      says: [/--seed was given 2 times/],
+      says: [/--seed takes one value, got 1,2\. One run has one seed; equipoise sweep trains a run for each/],
     },
     {
       title: 'a flag without its value',

@@ -119,6 +119,13 @@ describe('methods on the command line', () => {
     );
     writeFileSync(file, `${grid}attacks: pdg-5\n`);
     expect(await messageOf('sweep', '--config', file)).to.match(/There is no attack pdg-5/);
+    writeFileSync(file, `${grid}attacks: [fgsm, pdg-5]\n`);
+    expect(await messageOf('sweep', '--config', file)).to.match(/There is no attack pdg-5/);
+    writeFileSync(file, `${grid}attacks: [fgsm, pgd-5]\n`);
+    expect(JSON.parse(await printed('sweep', '--config', file, '--print-config'))).to.have.length(4);
+    expect(await messageOf('train', '--config', file)).to.match(
+      /sparsity in .*sweep\.yaml takes one value, got 0,0\.9\. .*equipoise sweep/,
+    );
     writeFileSync(file, `${grid}threads: many\n`);
     expect(await messageOf('sweep', '--config', file)).to.match(/threads in .*sweep\.yaml must be a number/);
   });

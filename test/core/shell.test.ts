@@ -1,13 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { shellCommand } from '../../src/core/shell.ts';
+import { pathWord, shellCommand } from '../../src/core/shell.ts';
 
 describe('a command line for a shell', () => {
   it('leaves ordinary words as they are', () => {
     expect(shellCommand('equipoise', 'train', '--resume', 'runs/a-1_2.5')).to.equal(
       'equipoise train --resume runs/a-1_2.5',
     );
+  });
+
+  it('gives a path that begins like an option as one that does not', () => {
+    expect(['-rf', 'runs/a', '/a', '~'].map(pathWord)).to.deep.equal(['./-rf', 'runs/a', '/a', '~']);
   });
 
   it('gives a program the very words, whatever they are', () => {

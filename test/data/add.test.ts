@@ -1,12 +1,15 @@
-import { copyFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
 import { addDataset } from '../../src/data/add.ts';
+import { restore, withDatasetLock } from '../../src/data/files/publish.ts';
 import { extractTarGz } from '../../src/data/files/tar.ts';
 import { datasetInfo } from '../../src/data/info.ts';
+import { InUseError } from '../../src/files/lock.ts';
+import { machineOf, thisProcess } from '../../src/files/owner.ts';
 import { rejection } from '../rejection.ts';
 import { tarGz } from './tar-gz.ts';
 
@@ -56,6 +59,44 @@ describe('adding and describing data sets', () => {
     expect(error.message).to.include(`${join(source, 'data_batch_2.bin')} ends at byte 5000`);
     expect(await readdir(directory)).to.deep.equal(['cifar10']);
     expect(await datasetInfo('cifar10', { directory })).to.deep.equal(before);
+  });
+
+  it('stops when its signal says so, and leaves what was there untouched', async () => {
+    const before = await addDataset(cifar, { directory });
+    const archive = join(source, 'cifar.tar.gz');
+    await writeFile(archive, await packed());
+    for (const path of [cifar, archive]) {
+      const error = await rejection(addDataset(path, { directory, signal: AbortSignal.abort() }));
+      expect(error.name).to.equal('AbortError');
+      expect(await readdir(directory)).to.deep.equal(['cifar10']);
+      expect(await datasetInfo('cifar10', { directory })).to.deep.equal(before);
+    }
+  });
+
+  it('brings back what a killed process had moved out of the way, and clears what it left', async () => {
+    const before = await addDataset(cifar, { directory });
+    const [place, replaced] = [join(directory, 'cifar10'), join(directory, '.cifar10.replaced')];
+    await rename(place, replaced);
+    await mkdir(join(directory, `.add.${machineOf(thisProcess())}-999999999-0123abcd.temporary`));
+    for (const name of NAMES) await copyFile(join(cifar, name), join(source, name));
+    await truncate(join(source, 'data_batch_2.bin'), 5000);
+    await rejection(addDataset(source, { directory }));
+    expect(await readdir(directory)).to.deep.equal(['.cifar10.replaced']);
+    await withDatasetLock(directory, 'cifar10', {}, () => restore(place));
+    expect(await readdir(directory)).to.deep.equal(['cifar10']);
+    expect(await datasetInfo('cifar10', { directory })).to.deep.equal(before);
+    await rename(place, replaced);
+    await addDataset(cifar, { directory });
+    expect(await readdir(directory)).to.deep.equal(['cifar10']);
+  });
+
+  it('has one writer: a data set that another process changes is left alone', async () => {
+    await withDatasetLock(directory, 'cifar10', { heartbeatMs: 10 }, async () => {
+      const error = await rejection(addDataset(cifar, { directory }));
+      expect(error).to.be.instanceOf(InUseError);
+      expect(error.message).to.match(/cifar10 in .* is in use by process/);
+    });
+    expect(await readdir(directory)).to.deep.equal([]);
   });
 
   it('asks which data set it is where the names do not tell', async () => {

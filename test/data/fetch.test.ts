@@ -150,7 +150,7 @@ describe('fetching a data set', () => {
     });
     const refused = await rejection(fetchFrom([half]));
     expect(refused).to.be.instanceOf(InputError);
-    expect(refused.message).to.match(/the download of cifar10 into .* is in use by/);
+    expect(refused.message).to.match(/cifar10 in .* is in use by/);
     finish();
     await first;
     expect(requests).to.have.length(1);

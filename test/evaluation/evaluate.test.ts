@@ -341,8 +341,8 @@ describe('attacks by name', () => {
     ['fgsm-20', /Did you mean pgd-20/],
     ['fgsmx2', /fgsm has no number of restarts/],
     ['autoattack-fast', /expected rand or nothing after autoattack-, got fast/],
-    ['square-0', /at least 1 of queries/],
-    ['pgd-0', /at least 1 of steps/],
+    ['square-0', /whole number of queries from 1/],
+    ['pgd-0', /whole number of steps from 1/],
   ];
   for (const [text, message] of wrong) {
     it(`refuse '${text}'`, () => expect(() => parseAttacks(text)).to.throw(UsageError, message));

@@ -70,6 +70,7 @@ async function install(fault: Fault): Promise<void> {
     writeFile: 0,
     appendFile: 0,
     mkdir: 0,
+    mkdtemp: 0,
     rm: 0,
     unlink: 0,
     rmdir: 0,

@@ -16,7 +16,9 @@ const preload = new URL('./preload.js', import.meta.url).href;
 /** A small command and the folder that it changes. */
 export interface Scenario {
   readonly name: string;
-  /** Commands that make the folder that the command begins with. */
+  /** Writes files into the folder that the command begins with. */
+  readonly files?: (folder: string) => Promise<unknown>;
+  /** Commands that are run in it first. */
   readonly before?: readonly (readonly string[])[];
   readonly command: readonly string[];
   /** What a user types after it failed. */
@@ -24,6 +26,8 @@ export interface Scenario {
   readonly who: Fault['who'];
   /** What the command comes to, equal for equal runs. */
   readonly outcome: (folder: string) => Promise<unknown>;
+  /** What must be the same after a failure as before the command or after it. Default: nothing. */
+  readonly kept?: (folder: string) => Promise<unknown>;
 }
 
 interface Ended {
@@ -71,6 +75,8 @@ export interface Prepared {
   readonly scenario: Scenario;
   readonly root: string;
   readonly expected: unknown;
+  /** What `kept` finds before and after the command. */
+  readonly keeps: readonly unknown[];
   readonly operations: number;
 }
 
@@ -78,6 +84,7 @@ export async function prepare(scenario: Scenario): Promise<Prepared> {
   const root = mkdtempSync(join(tmpdir(), 'equipoise-faults-'));
   const [start, whole] = ['start', 'whole'].map((name) => join(root, name));
   await mkdir(start);
+  await scenario.files?.(start);
   for (const args of scenario.before ?? []) {
     const { code, said } = await run(args, start);
     expect(code, said).to.equal(0);
@@ -97,6 +104,7 @@ export async function prepare(scenario: Scenario): Promise<Prepared> {
     scenario,
     root,
     expected: await scenario.outcome(whole),
+    keeps: scenario.kept === undefined ? [] : [await scenario.kept(start), await scenario.kept(whole)],
     operations: Math.max(...byProcess.values()),
   };
 }
@@ -105,7 +113,7 @@ export const dispose = ({ root }: Prepared): Promise<void> => rm(root, { recursi
 
 /** Lets operation `at` fail, repeats the command, and compares with what is expected; a text says what is wrong. */
 export async function check(
-  { scenario, root, expected }: Prepared,
+  { scenario, root, expected, keeps }: Prepared,
   kind: Fault['kind'],
   at: number,
 ): Promise<string | null> {
@@ -124,6 +132,10 @@ export async function check(
     ) {
       return `${where} ends with exit code 0 and another result:\n${failed.said}`;
     }
+    if (scenario.kept !== undefined && /ENOSPC|EIO|short/.test(kind)) {
+      const found = await scenario.kept(folder);
+      if (!keeps.some((kept) => isSame(found, kept))) return `${where} loses what was there:\n${failed.said}`;
+    }
     const repeated = await run(scenario.again, folder);
     if (repeated.code !== 0) return `${where} cannot be repeated:\n${failed.said}\n${repeated.said}`;
     const found = await scenario.outcome(folder);
@@ -131,7 +143,7 @@ export async function check(
       return `${where} comes to another result:\n${difference(found, expected)}\n${failed.said}\n${repeated.said}`;
     }
     const remains = (await readdir(folder, { recursive: true })).filter((name) =>
-      /\.temporary$|\.interrupted\.json$|run\.lock/.test(name),
+      /\.temporary$|\.interrupted\.json$|\.lock|\.replaced/.test(name),
     );
     return remains.length === 0 ? null : `${where} leaves ${remains.join(', ')}`;
   } finally {

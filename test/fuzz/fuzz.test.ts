@@ -75,7 +75,7 @@ describe('every parser, given damaged inputs, accepts or refuses them in little 
         failures.push(`${file}: ${outcome}, ${text}`);
       }
       expect(failures).to.deep.equal([]);
-      expect(refused).to.be.above(count / 10);
+      if (!parsers[name].acceptsAll) expect(refused).to.be.above(count / 10);
     });
   }
 });

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { foldIn, integers, type Key } from '../../src/core/key.ts';
 import type { FuzzReply, FuzzRequest } from './child.ts';
 import { mutate } from './mutate.ts';
-import { type FuzzedParser, parsers } from './parsers.ts';
+import type { FuzzedParser } from './parser.ts';
+import { parsers } from './parsers.ts';
 
 const LOOK_EVERY_MS = 50;
 

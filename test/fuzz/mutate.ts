@@ -40,6 +40,10 @@ const DAMAGES: readonly Damage[] = [
   function insert(bytes, at, number) {
     return Buffer.concat([bytes.subarray(0, at), Buffer.alloc(1 + (number % 9), number), bytes.subarray(at)]);
   },
+  function nest(bytes, at, number) {
+    const opening = number % 2 === 0 ? '[' : '{"a":';
+    return Buffer.concat([bytes.subarray(0, at), Buffer.from(opening.repeat(20_000)), bytes.subarray(at)]);
+  },
   function splice(bytes, at, _, other) {
     return Buffer.concat([bytes.subarray(0, at), other.subarray(at % (other.length + 1))]);
   },

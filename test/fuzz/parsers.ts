@@ -1,31 +1,28 @@
 // Everything that is fuzzed: a row is a parser, the sound inputs that damage starts from, and what packs damaged bytes so
 // that they get past checksums. To fuzz another parser, add a row.
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32, gunzipSync, gzipSync } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs-core';
 import { startBackend } from '../../src/backends/start.ts';
 import { sizeOf } from '../../src/core/structure.ts';
 import { addDataset } from '../../src/data/add.ts';
+import { NPY_HEADER_BYTES, readNpyHeader } from '../../src/data/files/npy.ts';
 import { loadDataset } from '../../src/data/load.ts';
 import { decodePicture } from '../../src/data/pictures/decode.ts';
 import { cifar10 } from '../../src/data/sets/cifar.ts';
 import { svhn } from '../../src/data/sets/svhn.ts';
-import type { FileSource, Split } from '../../src/data/types.ts';
+import type { FileSource, PixelShape, Split } from '../../src/data/types.ts';
 import { loadTarget } from '../../src/evaluation/targets/target.ts';
 import { decoded, matlabFiles, pictures } from '../data/fixtures.ts';
 import { compressed, file, matrix, UINT8 } from '../data/matlab.ts';
+import { npy } from '../data/npy.ts';
 import { tarGz } from '../data/tar-gz.ts';
-
-export interface FuzzedParser {
-  readonly seeds: readonly Uint8Array[];
-  /** Makes an input of damaged bytes. */
-  readonly pack?: (bytes: Uint8Array) => Uint8Array;
-  /** @throws InputError or UsageError for what it refuses; any other error is a fault, of the parser or in what it accepted */
-  readonly parse: (bytes: Uint8Array) => Promise<unknown>;
-}
+import { withRun } from '../evaluation/tiny.ts';
+import { inFolder, parserOfFile } from './in-folder.ts';
+import type { FuzzedParser } from './parser.ts';
+import { textParsers } from './run-files.ts';
 
 const seedsOf = (kind: string): Uint8Array[] =>
   pictures.sound.filter(({ name }) => name.startsWith(kind)).map((picture) => decoded(picture.file));
@@ -66,20 +63,6 @@ const checkSplit = ({ count, images, labels }: Split, { imageShape, classes }: F
 const splitParser = (source: FileSource) => async (bytes: Uint8Array) =>
   checkSplit(source.format.decode([{ name: 'file', bytes }], source.imageShape, source.classes.length), source);
 
-/** Does something with a folder that holds these files. */
-async function inFolder(
-  files: Readonly<Record<string, Uint8Array>>,
-  use: (folder: string) => Promise<unknown>,
-): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'equipoise-fuzz-'));
-  try {
-    for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes);
-    await use(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
 const idxImages = Buffer.concat([Buffer.from('00000803000000020000001c0000001c', 'hex'), numbers(2 * 784)]);
 const idxLabels = Buffer.from('00000801000000020309', 'hex');
 const digits = {
@@ -108,22 +91,55 @@ const parseArchive = (bytes: Uint8Array): Promise<void> =>
 const images = matrix('X', [32, 32, 3, 2], UINT8, numbers(6144));
 const labels = matrix('y', [2, 1], UINT8, Uint8Array.of(10, 7));
 
-/** A network with attention, shape arithmetic and weights of every kind, as two exporters write it. */
-const onnxModels = ['transformer-torchscript-17', 'mobile-dynamo-20'].map((name) =>
-  readFileSync(new URL(`../../../test/evaluation/foreign/onnx/${name}.onnx`, import.meta.url)),
-);
+const foreign = (name: string): Buffer =>
+  readFileSync(new URL(`../../../test/evaluation/foreign/${name}`, import.meta.url));
 
 /** Loads a model, which computes what depends on its weights alone, and gives it an image. */
-const parseOnnx = (bytes: Uint8Array): Promise<void> =>
-  inFolder({ 'net.onnx': bytes }, async (folder) => {
+const parseModel =
+  (imageShape: PixelShape) =>
+  async (path: string): Promise<void> => {
     await startBackend('cpu');
-    const target = await loadTarget(join(folder, 'net.onnx'));
+    const classes = Array.from({ length: 10 }, (_, i) => String(i));
+    const target = await loadTarget(path, { images: { name: 'images', imageShape, classes } });
     try {
-      tf.tidy(() => void target.classify(tf.zeros([1, 12, 12, 3])));
+      tf.tidy(() => void target.classify(tf.zeros([1, ...imageShape])));
     } finally {
       target.dispose();
     }
+  };
+
+/** A model of TensorFlow.js whose model.json is damaged. */
+function tensorflowModel(kind: 'layers' | 'graph'): FuzzedParser {
+  const weights = { 'group1-shard1of1.bin': foreign(`keras-${kind}/group1-shard1of1.bin`) };
+  const parse = parseModel([28, 28, 1]);
+  return {
+    seeds: [foreign(`keras-${kind}/model.json`)],
+    parse: (bytes) => inFolder({ ...weights, 'model.json': bytes }, parse),
+  };
+}
+
+/** A checkpoint of a small network, as training writes it. */
+async function smallCheckpoint(): Promise<Uint8Array> {
+  await startBackend('cpu');
+  let bytes: Uint8Array = Buffer.of();
+  await withRun(async (folder) => {
+    bytes = readFileSync(join(folder, 'checkpoints', 'best.safetensors'));
   });
+  return bytes;
+}
+
+/** Makes the checksum of a checkpoint right, as far as it can be found. */
+function rightDigest(damaged: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(damaged);
+  const { index } = /"sha256":"[0-9a-f]{64}"/.exec(bytes.toString('latin1')) ?? {};
+  if (index === undefined) return bytes;
+  const offset = index + '"sha256":"'.length;
+  bytes.fill('0', offset, offset + 64);
+  bytes.write(createHash('sha256').update(bytes).digest('hex'), offset);
+  return bytes;
+}
+
+const checkpoint = await smallCheckpoint();
 
 export const parsers: Readonly<Record<string, FuzzedParser>> = {
   png: { seeds: seedsOf('png'), parse: parsePicture },
@@ -140,8 +156,28 @@ export const parsers: Readonly<Record<string, FuzzedParser>> = {
     parse: splitParser(svhn.source),
   },
   'tar-gz': { seeds: [cifarArchive], parse: parseArchive },
-  onnx: { seeds: onnxModels, parse: parseOnnx },
+  npy: {
+    seeds: [npy([2, 2, 3], numbers(12)), npy([10], numbers(10))],
+    parse: async (bytes) => readNpyHeader('labels.npy', bytes.subarray(0, NPY_HEADER_BYTES), bytes.length),
+  },
+  // A network with attention, shape arithmetic and weights of every kind, as two exporters write it.
+  onnx: {
+    seeds: ['transformer-torchscript-17', 'mobile-dynamo-20'].map((name) => foreign(`onnx/${name}.onnx`)),
+    parse: parserOfFile('net.onnx', parseModel([12, 12, 3])),
+  },
+  layers: tensorflowModel('layers'),
+  graph: tensorflowModel('graph'),
+  'pytorch-weights': {
+    seeds: [foreign('wrn10_1.safetensors')],
+    parse: parserOfFile('weights.safetensors', parseModel([32, 32, 3])),
+  },
+  checkpoint: {
+    seeds: [checkpoint],
+    pack: rightDigest,
+    parse: parserOfFile('best.safetensors', parseModel([4, 4, 1])),
+  },
   tar: { seeds: [gunzipSync(cifarArchive)], pack: (bytes) => gzipSync(bytes), parse: parseArchive },
+  ...textParsers,
 };
 
 /** Parsers at fault, by which the fuzzer itself is tested. */

@@ -75,6 +75,39 @@ describe('adversarial weight perturbation', () => {
     tf.dispose([x, y]);
   });
 
+  it('moves weights alike whatever the scale of the gradient, over the range of float32, and of the weights', () => {
+    const w = normal(seedKey('w'), 6);
+    const g = normal(seedKey('g'), 6);
+    const movement = (weightScale: number, gradientScale: number): number[] => {
+      const scaled = (x: Float32Array, scale: number) =>
+        tf.tensor2d(
+          x.map((value) => value * scale),
+          [2, 3],
+        );
+      const params = { 'a.kernel': scaled(w, weightScale) };
+      const gradients = { 'a.kernel': scaled(g, gradientScale) };
+      const moved = trainables(perturbWeights(params, gradients, 0.5));
+      const before = values(params['a.kernel']);
+      const movement = values(moved['a.kernel']).map((value, i) => (value - before[i]) / weightScale);
+      for (const tree of [params, gradients, moved]) disposeTensors(tree);
+      return movement;
+    };
+    const expected = movement(1, 1);
+    expect(Math.hypot(...expected)).to.be.closeTo(0.5 * Math.hypot(...w), 1e-5);
+    for (const [weightScale, gradientScale] of [
+      [1, 1e-22],
+      [1, 1e-36],
+      [1, 1e20],
+      [1, 1e37],
+      [1e-22, 1],
+      [1e20, 1e-30],
+    ]) {
+      movement(weightScale, gradientScale).forEach((value, i) => {
+        expect(value, `${weightScale}, ${gradientScale}`).to.be.closeTo(expected[i], 1e-6);
+      });
+    }
+  });
+
   it('leaves the weights as they were, bit for bit, and no tensor behind, also when the computation throws', () => {
     const params = network();
     const before = values((params['a.kernel'] as SparseParam).values);

@@ -17,6 +17,14 @@ describe('gradient variance', () => {
     expect(tf.memory().numTensors).to.equal(count);
   });
 
+  it('has no limits of its own: gradients whose squares float32 cannot hold have one too', async () => {
+    for (const scale of [1e-30, 1e-20, 1e19, 1e30]) {
+      const gradients = [1, 3, 5].map((value) => ({ a: tf.tensor1d([value * scale, 0]) }));
+      expect((await gradientVariance(gradients)) / scale ** 2).to.be.closeTo(4, 1e-5);
+      tf.dispose(gradients);
+    }
+  });
+
   it('vanishes with SVRG where the snapshot is the network itself, and falls with a part of the correction', async () => {
     const gradients = [
       [1, 2],

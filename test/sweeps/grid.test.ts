@@ -36,6 +36,14 @@ describe('a grid', () => {
     expect(new Set(jobs.map(({ name }) => name)).size).to.equal(3);
   });
 
+  it('of more runs than anybody makes is refused before they are made', () => {
+    const seed = Array.from({ length: 9_999 }, (_, i) => i);
+    expect(() => jobsOf({ axes: { seed, epochs: seed.map((i) => i + 1) } })).to.throw(
+      UsageError,
+      'The sweep has 99,980,001 runs; expected at most 100,000',
+    );
+  });
+
   it('leaves a shared setting out of the runs it does not apply to', () => {
     const jobs = jobsOf({
       settings: { agentPrepass: 'matched', dropFraction: 0.5, sparsity: 0.9 },

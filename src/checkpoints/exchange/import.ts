@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { disposeParams, disposeTensors, sparsityOf } from '../../core/params.ts';
+import { pathWord, shellCommand } from '../../core/shell.ts';
 import { buildModel, models } from '../../models/models.ts';
 import type { Normalization } from '../../models/types.ts';
 import { runNetwork } from '../../ops/network.ts';
@@ -133,7 +134,7 @@ function networkOf(
     );
   }
   throw new InputError(
-    `${path} holds a ${name} that Equipoise can evaluate but not keep as a checkpoint, which holds networks as they are trained here. Evaluate the file itself: equipoise evaluate ${[path, readingFlags(reading)].join(' ').trim()}`,
+    `${path} holds a ${name} that Equipoise can evaluate but not keep as a checkpoint, which holds networks as they are trained here. Evaluate the file itself: ${shellCommand('equipoise', 'evaluate', pathWord(path))} ${readingFlags(reading)}`.trim(),
   );
 }
 

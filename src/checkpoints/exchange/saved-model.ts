@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import type { io } from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { InputError } from '../../core/errors.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { isMissing } from '../../core/system-errors.ts';
 import { sha256OfFiles } from '../files/digest.ts';
 import { largestModelJson, largestWeights, pathInside, readWhole, tooLarge } from '../files/inside.ts';
@@ -120,7 +121,7 @@ async function locate(path: string): Promise<{ readonly file: string; readonly f
 function parseModelJson(text: Uint8Array, source: string): z.infer<typeof modelSchema> {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder().decode(text));
+    value = jsonValue(new TextDecoder().decode(text));
   } catch (error) {
     throw new InputError(`${source} is no JSON: ${(error as Error).message}. Copy the model again.`);
   }

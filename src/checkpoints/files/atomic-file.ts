@@ -1,23 +1,14 @@
 // Files that are written whole or not at all, and lines that are appended to stay.
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { copyFile, type FileHandle, link, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { inWords, isMissing, writing } from '../../core/system-errors.ts';
 import { makeFolder, syncFolder } from '../../files/folders.ts';
 import type { Guard } from '../../files/lock.ts';
-import { hasEnded, machineOf, thisProcess } from '../../files/owner.ts';
+import { isAbandoned, removeTemporaries, temporaryOf } from '../../files/temporaries.ts';
 
 /** Where the version before the newest of a file is kept. */
 export const previousOf = (path: string): string => `${path}.previous`;
-
-const TEMPORARY = /\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.temporary$/;
-
-/** Where a file is written before it takes its name: another place for each write of each process. */
-export function temporaryOf(path: string): string {
-  const here = thisProcess();
-  return `${path}.${machineOf(here)}-${here.pid}-${randomBytes(4).toString('hex')}.temporary`;
-}
 
 export interface WriteOptions {
   /** Leaves the version before at `previousOf(path)`. */
@@ -119,20 +110,6 @@ export async function writeWhole(file: FileHandle, bytes: Uint8Array, position: 
 
 /** The lines of a text that are whole: what follows the last line break was cut off by a crash. */
 export const wholeLines = (text: string): string[] => text.split('\n').slice(0, -1);
-
-/** Removes the temporary files in a folder whose names `which` picks. */
-export async function removeTemporaries(folder: string, which: (name: string) => boolean = () => true): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (TEMPORARY.test(name) && which(name)) await rm(join(folder, name), { force: true }).catch(() => {});
-  }
-}
-
-/** True if a temporary file belongs to a process of this machine that has ended. */
-function isAbandoned(name: string): boolean {
-  const [, machine, pid] = TEMPORARY.exec(name) ?? [];
-  const here = thisProcess();
-  return machine === machineOf(here) && hasEnded({ ...here, pid: Number(pid) }, here);
-}
 
 /** Gives the file at `path`, if there is one, its second name, without a moment in which it has none. */
 async function keep(path: string, second: string): Promise<void> {

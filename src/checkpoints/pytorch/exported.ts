@@ -1,6 +1,8 @@
 // A state dict of PyTorch as a safetensors file: dense float32 tensors, by the names and in the layout of the reference code.
 // Its metadata say which network it is (`equipoise_model`), and what brings the very checkpoint back (`equipoise_network`).
+
 import { InputError } from '../../core/errors.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { buildModel } from '../../models/models.ts';
 import { MODEL_METADATA, pytorchTensors, toPytorch } from '../../models/pytorch.ts';
 import { type Network, parseRecord } from '../exchange/network.ts';
@@ -51,7 +53,7 @@ export function decodePytorch({ metadata, tensors }: Safetensors, source: string
 function jsonObject(text: string, source: string): object {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = jsonValue(text);
   } catch (error) {
     throw new InputError(`${source} has damaged metadata: ${(error as Error).message}`);
   }

@@ -1,5 +1,6 @@
 // The safetensors format: lays out, writes and checks files of tensors.
 import { InputError } from '../../core/errors.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { sizeOf } from '../../core/structure.ts';
 
 /*
@@ -225,7 +226,7 @@ export function readLayout(
 function readHeader(bytes: Uint8Array, source: string): Record<string, unknown> {
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    header = jsonValue(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     throw new InputError(
       `${source} has a header that is not JSON from byte ${LENGTH_BYTES}; it is damaged or no safetensors file.`,

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { InputError } from '../../core/errors.ts';
 import type { Param, Params, Tensors } from '../../core/params.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { type Structure, structure } from '../../core/structure.ts';
 import type { OptimizerState } from '../../optimizers/types.ts';
 import type { Checkpoint, Json } from '../types.ts';
@@ -132,7 +133,7 @@ function parseAll({ config, model, epoch, step, progress, shapes }: z.infer<type
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return jsonValue(text);
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 // The command that prints the completion script of a shell.
+import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
 import { defineCommand } from '../command.ts';
 import { bashScript } from '../completion/bash.ts';
@@ -18,7 +19,9 @@ export const completion = defineCommand({
   ],
   async run({ positionals: [shell] }, terminal) {
     if (!Object.hasOwn(SHELLS, shell)) {
-      throw new UsageError(`completion expects one of ${NAMES.join(', ')}, got ${shell}.`);
+      throw new UsageError(
+        `completion expects one of ${NAMES.join(', ')}, got ${shell}.${suggestion(didYouMean(shell, NAMES))}`,
+      );
     }
     terminal.print(SHELLS[shell as keyof typeof SHELLS](readManifest()));
   },

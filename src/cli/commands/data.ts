@@ -80,6 +80,7 @@ export const data = defineCommand({
     const { data: directory, name, mirror } = flags;
     const show = (infos: readonly DatasetInfo[], text: (info: DatasetInfo) => string) =>
       terminal.print(json ? JSON.stringify(infos, null, 2) : infos.map(text).join('\n'));
+    const lock = { onWait: terminal.note, signal: terminal.signal };
     switch (readAction(action)) {
       case 'info':
         if (what !== undefined) {
@@ -96,7 +97,7 @@ export const data = defineCommand({
       case 'add':
         if (what === undefined) throw new UsageError('equipoise data add needs a folder or a .tar.gz to take over.');
         if (name !== undefined && isCorruptionSet(name)) {
-          const { corruptions, count, directory: into } = await addCorruptions(what, name, directory);
+          const { corruptions, count, directory: into } = await addCorruptions(what, name, { directory, ...lock });
           const added = { name, corruptions, count, directory: into };
           terminal.print(
             json
@@ -105,7 +106,7 @@ export const data = defineCommand({
           );
           return;
         }
-        show([await addDataset(what, { directory, name })], describe);
+        show([await addDataset(what, { directory, name, ...lock })], describe);
         return;
       case 'prepare': {
         const prepared = await prepareShown(what, flags, terminal);

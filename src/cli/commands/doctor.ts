@@ -4,6 +4,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { arch, version as nodeVersion, platform } from 'node:process';
 import { type AutomaticChoice, type BackendReport, inspectBackends } from '../../backends/inspect.ts';
 import type { BackendChoice } from '../../backends/names.ts';
+import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
 import { isMissing } from '../../core/system-errors.ts';
 import { SETTINGS } from '../../training/config/config.ts';
@@ -75,7 +76,7 @@ async function wishOf(path: string): Promise<Wish> {
     const { success, data } = SETTINGS.backend.schema.safeParse(backend);
     if (!success) {
       throw new UsageError(
-        `backend (${path}) must be one of ${SETTINGS.backend.schema.options.join(', ')}, got ${backend}.`,
+        `backend (${path}) must be one of ${SETTINGS.backend.schema.options.join(', ')}, got ${backend}.${suggestion(didYouMean(String(backend), SETTINGS.backend.schema.options))}`,
       );
     }
     return { path, backend: data, why: 'the file names it' };

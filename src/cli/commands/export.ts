@@ -1,5 +1,6 @@
 // The command that writes a network for other software.
 import { basename, join } from 'node:path';
+import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
 import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../../evaluation/export.ts';
 import { checkpointFiles } from '../../evaluation/targets/checkpoint-files.ts';
@@ -76,5 +77,7 @@ export const exportCommand = defineCommand({
 function readFormat(to: string | undefined): ExportFormat {
   const found = EXPORT_FORMATS.find((format) => format === to);
   if (found !== undefined) return found;
-  throw new UsageError(`Expected --to as one of ${EXPORT_FORMATS.join(', ')}, got ${to ?? 'nothing'}.`);
+  throw new UsageError(
+    `Expected --to as one of ${EXPORT_FORMATS.join(', ')}, got ${to ?? 'nothing'}.${suggestion(to && didYouMean(to, EXPORT_FORMATS))}`,
+  );
 }

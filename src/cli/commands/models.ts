@@ -1,6 +1,7 @@
 // The command `models`: the networks of the zoo, with what was measured of them, or the command that trains those which do not
 // come with Equipoise.
 
+import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { type ZooCard, zooCards } from '../../evaluation/zoo/cards.ts';
@@ -20,7 +21,8 @@ export const modelsCommand = defineCommand({
     const cards = await zooCards();
     const chosen = name === undefined ? cards : cards.filter((card) => card.name === name.replace(/^zoo:/, ''));
     if (name !== undefined && chosen.length === 0) {
-      throw new UsageError(`Expected one of ${cards.map((card) => card.name).join(', ')}, got ${name}.`);
+      const names = cards.map((card) => card.name);
+      throw new UsageError(`Expected one of ${names.join(', ')}, got ${name}.${suggestion(didYouMean(name, names))}`);
     }
     if (json) terminal.print(JSON.stringify(name === undefined ? chosen : chosen[0], null, 2));
     else terminal.print(name === undefined ? list(cards) : describe(chosen[0]));

@@ -1,7 +1,7 @@
 // The command that trains one run.
 import { join } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
-import { shellCommand } from '../../core/shell.ts';
+import { pathWord, shellCommand } from '../../core/shell.ts';
 import {
   configHash,
   describe,
@@ -153,10 +153,10 @@ const counted = (count: number, noun: string): string => `${count} ${noun}${coun
 function report(summary: RunSummary, data: string | undefined, json: boolean, terminal: Terminal): void {
   if (json) terminal.print(JSON.stringify(summary, null, 2));
   const { status, out, epoch, step, last, best } = summary;
-  const onData = data === undefined ? [] : ['--data', data];
+  const onData = data === undefined ? [] : ['--data', pathWord(data)];
   if (status === 'interrupted') {
     terminal.note(
-      `Saved after ${counted(epoch, 'epoch')}, at step ${step}. Go on with:\n  ${shellCommand('equipoise', 'train', '--resume', out, ...onData)}`,
+      `Saved after ${counted(epoch, 'epoch')}, at step ${step}. Go on with:\n  ${shellCommand('equipoise', 'train', '--resume', pathWord(out), ...onData)}`,
     );
     return;
   }
@@ -176,7 +176,7 @@ function report(summary: RunSummary, data: string | undefined, json: boolean, te
               ? 'no images held out: best is the last epoch'
               : `best: epoch ${best.epoch}${best.weights === 'averaged' ? ', averaged weights' : ''}, ${percent(best.score)} ${best.measure === 'validation_clean_accuracy' ? 'clean' : 'robust'} on held-out images`,
           ]),
-      `next: ${shellCommand('equipoise', 'evaluate', out, ...onData)}`,
+      `next: ${shellCommand('equipoise', 'evaluate', pathWord(out), ...onData)}`,
     ].join('\n'),
   );
 }

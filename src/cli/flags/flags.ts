@@ -167,7 +167,8 @@ function checkBoolean(name: string, kind: FlagKind, given: unknown): void {
 
 /** True for a list where a flag takes a single number or word. */
 const holdsSeveral = (kind: FlagKind, given: unknown): boolean =>
-  (kind === 'number' || kind === 'text') && typeof given === 'string' && given.includes(',');
+  (kind === 'number' || kind === 'text') &&
+  (Array.isArray(given) || (typeof given === 'string' && given.includes(',')));
 
 function checkWhole(name: string, value: number, [least, greatest]: readonly [number, number]): void {
   if (Number.isInteger(value) && value >= least && value <= greatest) return;

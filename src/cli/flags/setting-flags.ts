@@ -1,8 +1,9 @@
 // The flags of training settings, made from the table of settings, and the files that `--config` names.
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { NormName } from '../../../attacks/types.ts';
-import { UsageError } from '../../core/errors.ts';
+import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
+import { InputError, UsageError } from '../../core/errors.ts';
+import { readText } from '../../files/regular-file.ts';
 import { models } from '../../models/models.ts';
 import type { Grid } from '../../sweeps/grid.ts';
 import { FIXED_DEFAULTS, type NameOf, SETTINGS, type Setting, settingRows } from '../../training/config/config.ts';
@@ -14,8 +15,11 @@ export const NORMS: readonly string[] = SETTINGS.norm.schema.options;
 /** @throws UsageError if it is none */
 export function readNorm(given: string): NormName {
   const { success, data } = SETTINGS.norm.schema.safeParse(given);
-  if (!success) throw new UsageError(`--norm must be one of ${SETTINGS.norm.schema.options.join(', ')}, got ${given}.`);
-  return data;
+  if (success) return data;
+  const { options } = SETTINGS.norm.schema;
+  throw new UsageError(
+    `--norm must be one of ${options.join(', ')}, got ${given}.${suggestion(didYouMean(given, options))}`,
+  );
 }
 
 interface JsonSchema {
@@ -162,8 +166,9 @@ export async function readConfigFile<F extends Flags>(
 ): Promise<ConfigFile<F>> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
-  } catch {
+    text = await readText(path);
+  } catch (error) {
+    if (error instanceof InputError) throw error;
     throw new UsageError(`--config names a JSON or YAML file; ${path} cannot be read. Check the path.`);
   }
   const { parse } = await import('yaml');
@@ -184,12 +189,18 @@ export async function readConfigFile<F extends Flags>(
   for (const [name, value] of Object.entries(record)) {
     const word = kebab(name);
     if (Object.hasOwn(flags, word) && !NEVER_IN_FILES.includes(word) && !isContent(word, value)) {
-      given.push([word, readFlag(`${name} in ${path}`, flags[word], value)]);
+      const flag = flags[word];
+      // What the command line separates by commas may be a list here.
+      const listed = flag.isList && Array.isArray(value) ? value.join() : value;
+      given.push([word, readFlag(`${name} in ${path}`, flag, listed)]);
       continue;
     }
     const known = NAMES.find((setting) => kebab(setting) === (lists && word === 'seeds' ? 'seed' : word));
-    const kind = known && (lists ? listOf(kindOf(known)) : kindOf(known));
-    settings.push([known ?? name, kind ? readValue(`${name} in ${path}`, kind, value) : value]);
+    const read = (setting: Setting): unknown =>
+      lists
+        ? readValue(`${name} in ${path}`, listOf(kindOf(setting)), value)
+        : readFlag(`${name} in ${path}`, SETTING_FLAGS[kebab(setting)], value);
+    settings.push([known ?? name, known ? read(known) : value]);
   }
   return { settings: Object.fromEntries(settings), flags: Object.fromEntries(given) as FlagValues<F> };
 }

@@ -1,18 +1,9 @@
 // Reading a whole file that a user named or left in a folder: only regular files, only up to a size, and never a raw error.
-import type { Stats } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { InputError } from '../../core/errors.ts';
 import { systemReason } from '../../core/system-errors.ts';
+import { otherThanFile } from '../../files/regular-file.ts';
 import { MOST_AT_ONCE, megabytes } from './limits.ts';
-
-/** What a path leads to, in words; null for a regular file. */
-export function otherThanFile(found: Stats): string | null {
-  if (found.isFile()) return null;
-  if (found.isDirectory()) return 'a folder';
-  if (found.isFIFO()) return 'a pipe (FIFO)';
-  if (found.isSocket()) return 'a socket';
-  return 'a device';
-}
 
 /**
  * The bytes of a file.

@@ -29,6 +29,7 @@ const checksumOf = (block: Buffer): number =>
  * Writes the files of a .tar.gz that `wanted` accepts by their base names into a folder. Names in the archive decide
  * nothing else, so none can lead out of the folder.
  *
+ * @param signal stops it
  * @returns the base names written
  * @throws InputError naming the byte (of the unpacked archive) that is wrong, or the file that is too large; what was
  * written stays
@@ -37,6 +38,7 @@ export async function extractTarGz(
   archive: string,
   folder: string,
   wanted: (name: string) => boolean,
+  signal?: AbortSignal,
 ): Promise<string[]> {
   const limits = dataLimits();
   const written: string[] = [];
@@ -115,6 +117,7 @@ export async function extractTarGz(
   packed.pipe(unpacked);
   try {
     for await (const chunk of unpackedChunks(unpacked, archive, limits.total)) {
+      signal?.throwIfAborted();
       if (ended) continue;
       pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
       while (await advance());

@@ -1,12 +1,13 @@
 // CIFAR-10-C and CIFAR-100-C as published: a .npy file for each corruption, with five severities one after another, and one of
 // labels (Hendrycks and Dietterich 2019, arXiv:1903.12261). They are too large for memory and are read a severity at a time.
-import { copyFile, mkdir, mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { copyFile, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError, UsageError } from '../../core/errors.ts';
+import { pathWord, shellCommand } from '../../core/shell.ts';
 import { explainingErrors, isMissing, reading } from '../../core/system-errors.ts';
 import { dataDirectory } from '../files/directory.ts';
 import { NPY_HEADER_BYTES, readNpyHeader } from '../files/npy.ts';
-import { publish } from '../files/publish.ts';
+import { type DatasetLockOptions, publish, withDatasetLock, withStaging } from '../files/publish.ts';
 import type { FileSource, PixelShape, Split } from '../types.ts';
 import { cifar10, cifar100 } from './cifar.ts';
 
@@ -182,29 +183,24 @@ export async function readCorruption(
 export async function addCorruptions(
   path: string,
   name: CorruptionSetName,
-  directory?: string,
+  { directory, ...lock }: DatasetLockOptions & { readonly directory?: string } = {},
 ): Promise<CorruptionSet> {
   const root = dataDirectory(directory);
   return explainingErrors(root, async () => {
     if (!(await stat(path)).isDirectory()) {
       throw new UsageError(
-        `${path} is no folder. Unpack it, as \`tar xf ${path}\` does, and name the folder of its .npy files.`,
+        `${path} is no folder. Unpack it, as \`${shellCommand('tar', 'xf', pathWord(path))}\` does, and name the folder of its .npy files.`,
       );
     }
     const below = join(path, corruptionSets[name].folder);
     const found = await openFolder(name, (await isThere(join(path, LABELS))) || !(await isThere(below)) ? path : below);
-    await mkdir(root, { recursive: true });
-    const staging = await mkdtemp(join(root, '.add-'));
-    try {
-      const folder = join(staging, 'files');
-      await mkdir(folder);
+    await withStaging(root, async (folder) => {
       for (const file of [LABELS, ...found.corruptions.map((corruption) => `${corruption}.npy`)]) {
+        lock.signal?.throwIfAborted();
         await copyFile(join(found.directory, file), join(folder, file));
       }
-      await publish(folder, join(root, name));
-    } finally {
-      await rm(staging, { recursive: true, force: true });
-    }
+      await withDatasetLock(root, name, lock, (guard) => publish(folder, join(root, name), guard));
+    });
     return { ...found, directory: join(root, name) };
   });
 }

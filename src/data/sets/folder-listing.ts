@@ -5,8 +5,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../../core/errors.ts';
 import { systemReason } from '../../core/system-errors.ts';
+import { otherThanFile } from '../../files/regular-file.ts';
 import { digestOf } from '../files/checksum.ts';
-import { otherThanFile } from '../files/read-file.ts';
 import type { SplitName } from '../types.ts';
 
 /** Where train/ and test/ are not told apart by folders: the share of each class's images that is for testing. */

@@ -5,10 +5,12 @@ import { seedKey } from '../../core/key.ts';
 import { batchImages } from '../../data/batch.ts';
 import { testIndices } from '../../data/split.ts';
 import type { Dataset } from '../../data/types.ts';
+import type { LockTimes } from '../../files/lock.ts';
 import { backendName } from '../../ops/backend-name.ts';
 import type { ModelOptions } from '../options.ts';
+import { type LockedFile, withLockedFile } from '../results/locked-file.ts';
 import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from '../targets/loading.ts';
-import { type ModelSource, modelFiles, recordPath } from '../targets/target.ts';
+import { type ModelFile, type ModelSource, modelFiles, recordPath } from '../targets/target.ts';
 import { version } from '../version.ts';
 import {
   type Certification,
@@ -29,6 +31,7 @@ export interface CertifyModelOptions extends ModelOptions, Pick<CertifyOptions, 
   readonly seed?: number;
   /** File that the certificates are added to; default: certificates.json of the checkpoint's run. False writes nothing. */
   readonly out?: string | false;
+  readonly lockTimes?: LockTimes;
   /** Called as certificates are made: with the images done, a fraction within one, and all there are. */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
@@ -38,10 +41,11 @@ export interface CertifyModelOptions extends ModelOptions, Pick<CertifyOptions, 
  * Each image's certificate is kept as soon as it is made: the same command again takes those that are there.
  *
  * @throws UsageError for options out of range
- * @throws InputError if there is no such model, it is damaged, or its images are of another shape
+ * @throws InputError if there is no such model, it is damaged, its images are of another shape, or another process uses
+ * the file
  */
 export async function certify(source: ModelSource, options: CertifyModelOptions): Promise<Certification> {
-  const { sigma, testLimit = 100, seed = 0, batchSize, signal, onProgress } = options;
+  const { sigma, testLimit = 100 } = options;
   const settings = {
     n0: options.n0 ?? CERTIFY_DEFAULTS.n0,
     n: options.n ?? CERTIFY_DEFAULTS.n,
@@ -50,12 +54,26 @@ export async function certify(source: ModelSource, options: CertifyModelOptions)
   checkSettings({ sigma, testLimit, ...settings });
   const named = await namedData(options);
   const [file] = await modelFiles(source);
+  return withLockedFile(pathOf(file.path, options.out), options, (out) =>
+    certifyFile(file, out, named, settings, options),
+  );
+}
+
+type Settings = Pick<Certification, 'n0' | 'n' | 'alpha'>;
+
+async function certifyFile(
+  file: ModelFile,
+  out: LockedFile | null,
+  named: Dataset | null,
+  settings: Settings,
+  options: CertifyModelOptions,
+): Promise<Certification> {
+  const { sigma, testLimit = 100, seed = 0, batchSize, signal, onProgress } = options;
   const target = await loadWith(file, named, options);
   try {
     const dataset: Dataset = named ?? (await testData(target, options));
     await checkFit(target, dataset);
     warnOfOtherFiles(file.path, target, dataset, options.warn);
-    const path = pathOf(file.path, options.out);
     const { name, sha256, official, classes } = dataset;
     const empty: Certification = {
       target: target.record,
@@ -69,7 +87,7 @@ export async function certify(source: ModelSource, options: CertifyModelOptions)
       backend: backendName(),
       version: version(),
     };
-    const before = path === null ? [] : await readCertifications(path);
+    const before = out === null ? [] : await readCertifications(out.path);
     const known = before.find((other) => identityOf(other) === identityOf(empty))?.images ?? [];
     const done = new Map<number, CertifiedImage>(known.map((image) => [image.index, image]));
     const smoothed = smooth(target.classify, { sigma, key: seedKey(seed), batchSize });
@@ -83,7 +101,7 @@ export async function certify(source: ModelSource, options: CertifyModelOptions)
           .certify(image, { ...settings, sample: index, signal, onProgress: tell })
           .finally(() => image.dispose());
         done.set(index, { index, label: dataset.test.labels[index], ...certificate });
-        if (path !== null) await recordCertification(path, result());
+        if (out !== null) await recordCertification(out.path, result(), out.guard);
       }
       tell(1);
     }

@@ -2,6 +2,7 @@
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';
+import type { Guard } from '../../files/lock.ts';
 import { readRecordFile } from '../results/record-file.ts';
 import { datasetSchema, targetSchema } from '../results/target-schema.ts';
 import type { EvaluatedDataset, EvaluatedTarget } from '../types.ts';
@@ -94,13 +95,13 @@ export const identityOf = ({ images: _, ...settings }: Certification): string =>
   ]);
 };
 
-/** Writes a certification into a file, in place of that of the same settings, and of other weights of the same checkpoint. */
-export async function recordCertification(path: string, added: Certification): Promise<void> {
+/** Writes a certification into a file, in place of that of the same settings, and of other weights of the same checkpoint. Its caller holds the file's lock. */
+export async function recordCertification(path: string, added: Certification, guard: Guard): Promise<void> {
   const others = (await readCertifications(path)).filter(
     (other) =>
       identityOf(other) !== identityOf(added) &&
       (other.target.checkpoint !== added.target.checkpoint || other.target.sha256 === added.target.sha256),
   );
   const record = { version: RECORD_VERSION, certifications: [...others, added] };
-  await writeAtomically(path, `${JSON.stringify(record, null, 2)}\n`);
+  await writeAtomically(path, `${JSON.stringify(record, null, 2)}\n`, { guard });
 }

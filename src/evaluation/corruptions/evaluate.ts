@@ -12,8 +12,10 @@ import {
 } from '../../data/sets/corruptions.ts';
 import { testIndices } from '../../data/split.ts';
 import type { Dataset } from '../../data/types.ts';
+import type { LockTimes } from '../../files/lock.ts';
 import { backendName } from '../../ops/backend-name.ts';
 import type { ModelOptions } from '../options.ts';
+import { type LockedFile, withLockedFile } from '../results/locked-file.ts';
 import { checkFit, loadWith } from '../targets/loading.ts';
 import { predict } from '../targets/predict.ts';
 import { type ModelFile, type ModelSource, modelFiles, recordPath } from '../targets/target.ts';
@@ -26,6 +28,7 @@ export interface CorruptionOptions extends Omit<ModelOptions, 'dataset'> {
   readonly testLimit?: number;
   /** File that the results are added to; default: corruptions.json of the checkpoint's run. False writes nothing. */
   readonly out?: string | false;
+  readonly lockTimes?: LockTimes;
   readonly signal?: AbortSignal;
   /** Called after every severity of a corruption. */
   readonly onProgress?: (progress: {
@@ -40,7 +43,8 @@ export interface CorruptionOptions extends Omit<ModelOptions, 'dataset'> {
  * corruption is in memory at a time.
  *
  * @returns one evaluation a checkpoint
- * @throws InputError if files of the set are missing or damaged, or the model takes other images
+ * @throws InputError if files of the set are missing or damaged, the model takes other images, or another process uses the
+ * file of results
  */
 export async function evaluateCorruptions(
   source: ModelSource,
@@ -55,13 +59,24 @@ export async function evaluateCorruptions(
     }
   }
   const set = await openCorruptions(options.dataset, options.dataDirectory);
-  const found: CorruptionEvaluation[] = [];
-  for (const file of await modelFiles(source)) found.push(await evaluateFile(file, set, options));
-  return found;
+  const files = await modelFiles(source);
+  return withLockedFile(pathOf(files[0], options.out), options, async (out) => {
+    const found: CorruptionEvaluation[] = [];
+    for (const file of files) found.push(await evaluateFile(file, out, set, options));
+    return found;
+  });
+}
+
+/** The file of results, null for none. */
+function pathOf({ path }: ModelFile, out: string | false | undefined): string | null {
+  if (out !== undefined) return out || null;
+  const evaluations = recordPath(path);
+  return evaluations === null ? null : corruptionsBeside(evaluations);
 }
 
 async function evaluateFile(
   file: ModelFile,
+  out: LockedFile | null,
   set: CorruptionSet,
   options: CorruptionOptions,
 ): Promise<CorruptionEvaluation> {
@@ -107,9 +122,7 @@ async function evaluateFile(
       backend: backendName(),
       version: version(),
     };
-    const evaluations = recordPath(file.path);
-    const path = options.out === undefined ? evaluations && corruptionsBeside(evaluations) : options.out || null;
-    if (path !== null) await recordCorruptions(path, evaluation);
+    if (out !== null) await recordCorruptions(out.path, evaluation, out.guard);
     return evaluation;
   } finally {
     target.dispose();

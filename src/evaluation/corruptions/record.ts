@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';
 import { InputError } from '../../core/errors.ts';
 import { CORRUPTIONS, SEVERITIES } from '../../data/sets/corruptions.ts';
+import type { Guard } from '../../files/lock.ts';
 import { readRecordFile } from '../results/record-file.ts';
 import { datasetSchema, targetSchema } from '../results/target-schema.ts';
 import type { EvaluatedTarget } from '../types.ts';
@@ -103,8 +104,8 @@ export async function readCorruptionEvaluations(path: string): Promise<readonly 
   return (await readRecordFile(path, file))?.evaluations ?? [];
 }
 
-/** Writes an evaluation into a file, in place of that of the same checkpoint, set and number of images. */
-export async function recordCorruptions(path: string, added: CorruptionEvaluation): Promise<void> {
+/** Writes an evaluation into a file, in place of that of the same checkpoint, set and number of images. Its caller holds the file's lock. */
+export async function recordCorruptions(path: string, added: CorruptionEvaluation, guard: Guard): Promise<void> {
   const identity = ({ target, dataset, n }: CorruptionEvaluation) =>
     JSON.stringify([target.checkpoint, target.preprocessing, dataset.name, n]);
   const others = (await readCorruptionEvaluations(path)).filter(
@@ -115,5 +116,6 @@ export async function recordCorruptions(path: string, added: CorruptionEvaluatio
   await writeAtomically(
     path,
     `${JSON.stringify({ version: RECORD_VERSION, evaluations: [...others, added] }, null, 2)}\n`,
+    { guard },
   );
 }

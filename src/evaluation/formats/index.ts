@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { MODEL_JSON } from '../../checkpoints/exchange/saved-model.ts';
 import { largestModelJson, readWhole } from '../../checkpoints/files/inside.ts';
 import { InputError } from '../../core/errors.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { checkpoint } from './checkpoint.ts';
 import { exported } from './exported.ts';
 import type { Found, ModelFormat } from './format.ts';
@@ -74,6 +75,8 @@ async function inspect(path: string): Promise<Found> {
   }
 }
 
+const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()).catch({}) });
+
 /** Undefined for other files; what is damaged is left for the format's own messages. */
 async function safetensorsMetadata(
   head: Uint8Array,
@@ -86,8 +89,7 @@ async function safetensorsMetadata(
   const header = new Uint8Array(length);
   await file.read(header, 0, length, LENGTH_BYTES);
   try {
-    const { __metadata__: metadata } = JSON.parse(new TextDecoder().decode(header));
-    return z.record(z.string(), z.string()).catch({}).parse(metadata);
+    return headerSchema.parse(jsonValue(new TextDecoder().decode(header))).__metadata__;
   } catch {
     return undefined;
   }
@@ -97,7 +99,7 @@ async function readJson(path: string): Promise<unknown> {
   if ((await stat(path).catch(() => null)) === null) return undefined;
   const bytes = await readWhole(path, largestModelJson());
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return jsonValue(new TextDecoder().decode(bytes));
   } catch (error) {
     throw new InputError(`${path} is no JSON: ${(error as Error).message}. Copy the model again.`);
   }

@@ -9,6 +9,7 @@ import type { AppliedModel, AttackedModel } from '../../../attacks/types.ts';
 import { sha256Of } from '../../checkpoints/files/digest.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { isMissing } from '../../core/system-errors.ts';
+import { checkEnds } from '../../files/regular-file.ts';
 import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
 
 /**
@@ -22,9 +23,11 @@ export const esModule: ModelFormat = {
 };
 
 async function load({ path }: LoadRequest): Promise<LoadedModel> {
-  const bytes = await readFile(path).catch((error) => {
-    throw isMissing(error) ? new UsageError(`--module names an ES module; there is no ${path}.`) : error;
-  });
+  const bytes = await checkEnds(path)
+    .then(() => readFile(path))
+    .catch((error) => {
+      throw isMissing(error) ? new UsageError(`--module names an ES module; there is no ${path}.`) : error;
+    });
   let exported: Readonly<Record<string, unknown>>;
   try {
     exported = await import(pathToFileURL(resolve(path)).href);

@@ -1,9 +1,9 @@
 // Reading of a JSON file of results, which may be missing.
-import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { InputError } from '../../core/errors.ts';
 import { parseJson } from '../../core/parse-json.ts';
 import { isMissing } from '../../core/system-errors.ts';
+import { readText } from '../../files/regular-file.ts';
 
 /** What a file of results holds. */
 export interface RecordFile<Content> {
@@ -26,9 +26,10 @@ export async function readRecordFile<Content>(
   const source = `${path} cannot be read as ${what}`;
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readText(path);
   } catch (error) {
     if (isMissing(error)) return null;
+    if (error instanceof InputError) throw error;
     throw new InputError(`${source}: ${(error as Error).message}. Name another file.`);
   }
   try {

@@ -1,9 +1,10 @@
 // Which output of a model belongs to which class of a data set, where a user says so: a folder may hold three of a model's
 // five classes, or an ImageNet subset for a model of 1,000 outputs.
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
+import { jsonValue } from '../../core/parse-json.ts';
+import { readText } from '../../files/regular-file.ts';
 
 /** The numbers of outputs, counted from 0: in the order of the classes, or by the name or number of each class. */
 export type ClassMap = readonly number[] | Readonly<Record<string, number>>;
@@ -23,7 +24,7 @@ export async function readClassMap(given: string): Promise<ClassMap> {
   if (/^\s*\d+(\s*,\s*\d+)*\s*$/.test(given)) return given.split(',').map(Number);
   let content: unknown;
   try {
-    content = JSON.parse(await readFile(given, 'utf8'));
+    content = jsonValue(await readText(given));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new UsageError(`--classes names a JSON file, or is a list such as 0,2,3; ${given} cannot be read (${why}).`);

@@ -3,6 +3,7 @@ import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { classifier } from '../../../attacks/index.ts';
 import type { AttackedModel, Classifier } from '../../../attacks/types.ts';
+import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
 
 /** How pixels in [0, 1] become what a model was trained on, and its outputs the labels of the data set. */
@@ -111,10 +112,14 @@ export function checkPreprocessing({ bounds, mean, std, channels, layout, labelO
     throw new UsageError(`--std takes numbers above 0, got ${std}.`);
   }
   if (channels !== undefined && !CHANNEL_ORDERS.includes(channels)) {
-    throw new UsageError(`--channels must be one of ${CHANNEL_ORDERS.join(', ')}, got ${channels}.`);
+    throw new UsageError(
+      `--channels must be one of ${CHANNEL_ORDERS.join(', ')}, got ${channels}.${suggestion(didYouMean(String(channels), CHANNEL_ORDERS))}`,
+    );
   }
   if (layout !== undefined && !LAYOUTS.includes(layout)) {
-    throw new UsageError(`--layout must be one of ${LAYOUTS.join(', ')}, got ${layout}.`);
+    throw new UsageError(
+      `--layout must be one of ${LAYOUTS.join(', ')}, got ${layout}.${suggestion(didYouMean(String(layout), LAYOUTS))}`,
+    );
   }
   if (labelOffset !== undefined && !Number.isInteger(labelOffset)) {
     throw new UsageError(`--label-offset must be a whole number, got ${labelOffset}.`);

@@ -1,12 +1,13 @@
 // The zoo's folder: a card for each network as JSON, and beside it the network's file, unless it does not come with Equipoise.
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { InputError } from '../../core/errors.ts';
 import { parseJson } from '../../core/parse-json.ts';
 import { reading } from '../../core/system-errors.ts';
+import { readText } from '../../files/regular-file.ts';
 import { accuracySchema, normSchema } from '../results/accuracy-schema.ts';
 
 const text = z.string().min(1);
@@ -73,7 +74,7 @@ export async function zooCards(folder: string = zooFolder()): Promise<ZooCard[]>
   return Promise.all(
     files.map(async (file) => {
       const path = join(folder, file);
-      const card = parseJson(await reading(path, () => readFile(path, 'utf8')), path, cardSchema);
+      const card = parseJson(await reading(path, () => readText(path)), path, cardSchema);
       return { name: file.slice(0, -CARD.length), ...card };
     }),
   );

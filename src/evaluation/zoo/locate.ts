@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { reading } from '../../core/system-errors.ts';
+import { checkEnds } from '../../files/regular-file.ts';
 import { zooCards, zooFile, zooFolder } from './cards.ts';
 
 const ZOO = 'zoo:';
@@ -32,7 +33,7 @@ export async function locate(source: string): Promise<string> {
   }
   const path = zooFile(folder, wanted);
   const digest = createHash('sha256')
-    .update(await reading(path, () => readFile(path)))
+    .update(await reading(path, () => checkEnds(path).then(() => readFile(path))))
     .digest('hex');
   if (digest !== card.made.sha256) {
     throw new InputError(

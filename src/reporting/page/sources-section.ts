@@ -1,6 +1,6 @@
 // Where a page comes from: the files beside it, its runs, the machine, and the commands that make it again.
 
-import { shellCommand } from '../../core/shell.ts';
+import { pathWord, shellCommand } from '../../core/shell.ts';
 import { version } from '../../evaluation/version.ts';
 import type { ReportData } from '../report-data.ts';
 import { type RunRecord, trainingState } from '../runs/runs.ts';
@@ -80,28 +80,46 @@ ${runs.length === 1 && address(first) !== null ? html`<p>Its files: ${columns[2]
   };
 }
 
-const trainCommand = ({ folder }: RunRecord): string =>
-  shellCommand('equipoise', 'train', '--config', `${folder}/config.json`, '--out', `${folder}-again`);
+/** What a command needs to find the images; a run does not record where those of one's own lie. */
+const dataFlags = ({ dataset }: RunRecord['config']): readonly string[] =>
+  dataset === 'folder' ? ['--data', 'FOLDER'] : [];
 
-/** The evaluation of a run as a command; '' if there is none. */
-function evaluateCommand({ folder, evaluations }: RunRecord): string {
+const trainCommand = ({ folder, config }: RunRecord): string => {
+  const out = pathWord(folder);
+  return shellCommand(
+    'equipoise',
+    'train',
+    '--config',
+    `${out}/config.json`,
+    '--out',
+    `${out}-again`,
+    ...dataFlags(config),
+  );
+};
+
+/** A run's first evaluation as a command, in the first norm unless it is one over several norms; '' if there is none. */
+function evaluateCommand({ folder, config, evaluations }: RunRecord): string {
   const [evaluation] = evaluations;
   if (evaluation === undefined) return '';
-  const attacks = [...new Set(evaluation.attacks.map(({ attack }) => attack))].filter((attack) => attack !== 'union');
-  const radii = [...new Set(evaluation.attacks.map(({ epsilon }) => epsilon))];
-  const [across] = evaluation.acrossNorms ?? [];
+  const { seed, clean, attacks, acrossNorms: [across] = [] } = evaluation;
+  const norm = attacks[0]?.norm ?? config.norm;
+  const shown = across === undefined ? attacks.filter((attack) => attack.norm === norm) : attacks;
+  const names = [...new Set(shown.map(({ attack }) => attack))].filter((attack) => attack !== 'union');
+  const radii = [...new Set(shown.map(({ epsilon }) => epsilon))];
   const threats =
     across === undefined
-      ? ['--epsilon', radii.join(',')]
-      : ['--norms', across.threats.map(({ norm, epsilon }) => `${norm}=${epsilon}`).join(',')];
+      ? [...(norm === config.norm ? [] : ['--norm', norm]), '--epsilon', radii.join(',')]
+      : ['--norms', across.threats.map(({ norm: one, epsilon }) => `${one}=${epsilon}`).join(',')];
   const flags = [
     '--attacks',
-    attacks.join(','),
+    names.join(','),
     ...threats,
+    ...(seed === 0 ? [] : ['--seed', String(seed)]),
     '--test-limit',
-    String(evaluation.clean.n),
+    String(clean.n),
+    ...dataFlags(config),
   ];
-  return `\n${shellCommand('equipoise', 'evaluate', `${folder}-again`, ...flags)}`;
+  return `\n${shellCommand('equipoise', 'evaluate', `${pathWord(folder)}-again`, ...flags)}`;
 }
 
 /** Days in words, such as `27 to 28 November 2026`; times of day are those of Greenwich. */

@@ -2,6 +2,7 @@
 // cannot be read are passed over: nothing is computed from them.
 
 import { z } from 'zod';
+import { jsonValue } from '../../core/parse-json.ts';
 
 /** A step whose loss was kept. */
 export interface StepLoss {
@@ -77,7 +78,7 @@ export function parseHistory(text: string): RunHistory {
 
 function parseEvent(line: string): Event[] {
   try {
-    const parsed = eventSchema.safeParse(JSON.parse(line));
+    const parsed = eventSchema.safeParse(jsonValue(line));
     return parsed.success ? [parsed.data] : [];
   } catch {
     return [];

@@ -1,11 +1,12 @@
 // Reads what a report needs of a run: its configuration, metrics and evaluations, and how far its training has got.
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { hasCheckpoint, readCheckpoint } from '../../checkpoints/checkpoint.ts';
 import { recordsEnd } from '../../checkpoints/completion.ts';
 import { InputError } from '../../core/errors.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { isSystemError, reading } from '../../core/system-errors.ts';
 import { type Certification, certificatesBeside, readCertifications } from '../../evaluation/certify/record.ts';
 import {
@@ -16,6 +17,7 @@ import {
 import { readEvaluations } from '../../evaluation/results/results-file.ts';
 import type { Evaluation } from '../../evaluation/types.ts';
 import { type LockHolder, lockHolder } from '../../files/lock.ts';
+import { readText } from '../../files/regular-file.ts';
 import { CONFIG_VERSION, readConfig, type TrainConfig } from '../../training/config/config.ts';
 import { measureOf, scoreOf } from '../../training/run/best-epoch.ts';
 import { type MetricRow, parseMetrics } from '../../training/run/metrics.ts';
@@ -140,9 +142,7 @@ const NO_FILE: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
 /** The text of a file; null if there is none, or a folder of that name. */
 const readIfFile = (path: string): Promise<string | null> =>
   reading(path, () =>
-    readFile(path, 'utf8').catch((error) =>
-      isSystemError(error) && NO_FILE.has(error.code) ? null : Promise.reject(error),
-    ),
+    readText(path).catch((error) => (isSystemError(error) && NO_FILE.has(error.code) ? null : Promise.reject(error))),
   );
 
 const versionSchema = z.looseObject({ version: z.number() });
@@ -151,7 +151,7 @@ const versionSchema = z.looseObject({ version: z.number() });
 async function otherVersion(folder: string): Promise<number | null> {
   let config: unknown;
   try {
-    config = JSON.parse((await readIfFile(runFolder(folder).config)) ?? 'null');
+    config = jsonValue((await readIfFile(runFolder(folder).config)) ?? 'null');
   } catch {
     return null;
   }
@@ -166,7 +166,7 @@ export async function readRun(folder: string, warn?: Warn): Promise<RunRecord> {
   const { config: path, last: lastPath, metrics, evaluation } = runFolder(folder);
   let config: TrainConfig;
   try {
-    config = readConfig(JSON.parse((await readIfFile(path)) ?? 'null'));
+    config = readConfig(jsonValue((await readIfFile(path)) ?? 'null'));
   } catch (error) {
     throw new InputError(`${path} is no configuration of a run: ${(error as Error).message}`, { cause: error });
   }

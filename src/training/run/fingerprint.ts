@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { InputError } from '../../core/errors.ts';
+import { checkEnds } from '../../files/regular-file.ts';
 
 /**
  * The SHA-256 of a file, as a configuration names files: 64 hexadecimal digits, those of `sha256sum`.
@@ -12,8 +13,10 @@ import { InputError } from '../../core/errors.ts';
 export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   try {
+    await checkEnds(path);
     await pipeline(createReadStream(path), hash);
   } catch (error) {
+    if (error instanceof InputError) throw error;
     throw new InputError(`${path} cannot be read: ${(error as Error).message}. Check the path.`, { cause: error });
   }
   return hash.digest('hex');

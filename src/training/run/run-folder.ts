@@ -3,18 +3,14 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { hasCheckpoint } from '../../checkpoints/checkpoint.ts';
-import {
-  previousOf,
-  removeFile,
-  removeTemporaries,
-  wholeLines,
-  writeAtomically,
-} from '../../checkpoints/files/atomic-file.ts';
+import { previousOf, removeFile, wholeLines, writeAtomically } from '../../checkpoints/files/atomic-file.ts';
 import { readIfThere } from '../../checkpoints/files/read-if-there.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
+import { jsonValue } from '../../core/parse-json.ts';
 import { isBelowFile, writing } from '../../core/system-errors.ts';
 import { makeFolder } from '../../files/folders.ts';
 import type { Guard } from '../../files/lock.ts';
+import { removeTemporaries } from '../../files/temporaries.ts';
 import { changesBetween, type NameOf, readConfig, type TrainConfig } from '../config/config.ts';
 import type { TaskFiles } from '../task.ts';
 import { METRICS_HEADER, rowsUpTo } from './metrics.ts';
@@ -252,7 +248,7 @@ export async function hasEndEvent(folder: RunFolder): Promise<boolean> {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return jsonValue(text);
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Rank, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
@@ -12,6 +12,7 @@ import { lowerConfidenceBound } from '../../../src/evaluation/certify/clopper-pe
 import { normalProbability, normalQuantile } from '../../../src/evaluation/certify/normal.ts';
 import { certifiedAt, readCertifications } from '../../../src/evaluation/certify/record.ts';
 import { type CertifyOptions, smooth } from '../../../src/evaluation/certify/smooth.ts';
+import { acquireLock, InUseError } from '../../../src/files/lock.ts';
 import { useBackend } from '../../backend.ts';
 import { rejection } from '../../rejection.ts';
 import { tinyData, withRun } from '../tiny.ts';
@@ -143,6 +144,35 @@ describe('certify', () => {
       expect(images).to.have.length(2);
       const whole = await certify(folder, options);
       expect(whole.images.slice(0, 2)).to.have.deep.members([...images]);
+    }));
+
+  it("is refused by name while another process uses the run's folder, and holds its lock afterwards", () =>
+    withRun(async (folder) => {
+      writeFileSync(join(folder, 'config.json'), '{}');
+      const lock = await acquireLock(join(folder, 'run.lock'), { heartbeatMs: 10 });
+      const refused = await rejection(certify(folder, options));
+      expect(refused).to.be.instanceOf(InUseError);
+      expect(refused.message).to.match(/ is in use by process \d+ on .*--out FILE/);
+      expect(existsSync(join(folder, 'certificates.json'))).to.equal(false);
+      await lock.release();
+      await certify(folder, { ...options, testLimit: 1 });
+      expect(existsSync(join(folder, 'run.lock'))).to.equal(false);
+    }));
+
+  it('stops without writing if another process has taken the lock over', () =>
+    withRun(async (folder) => {
+      const lock = join(folder, 'certificates.json.lock');
+      const error = await rejection(
+        certify(folder, {
+          ...options,
+          onProgress: ({ done }) => {
+            if (done === 2) renameSync(lock, `${lock}-of-another`);
+          },
+        }),
+      );
+      expect(error).to.be.instanceOf(InputError);
+      const [{ images }] = await readCertifications(join(folder, 'certificates.json'));
+      expect(images).to.have.length(1);
     }));
 
   it('writes nothing for a checkpoint outside of a run, or if told so', () =>

@@ -1,5 +1,14 @@
 // CIFAR-10-C in small, as published: taken over, evaluated, compared with a baseline, and shown.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -13,19 +22,13 @@ import {
   meanCorruptionError,
   readCorruptionEvaluations,
 } from '../../../src/evaluation/corruptions/record.ts';
+import { acquireLock, InUseError } from '../../../src/files/lock.ts';
 import { corruptionSection, formatCorruptions } from '../../../src/reporting/page/corruption-section.ts';
 import type { ReportGroup } from '../../../src/reporting/report-data.ts';
 import type { RunRecord } from '../../../src/reporting/runs/runs.ts';
 import { useBackend } from '../../backend.ts';
+import { npy } from '../../data/npy.ts';
 import { rejection } from '../../rejection.ts';
-
-/** A .npy file of bytes, as numpy writes it. */
-function npy(shape: readonly number[], data: Uint8Array): Uint8Array {
-  const text = `{'descr': '|u1', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`.replace(/,(,\))/, '$1');
-  const header = text.padEnd(128 - 11, ' ').concat('\n');
-  const start = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length, 0);
-  return Buffer.concat([start, Buffer.from(header), data]);
-}
 
 const COUNT = 4;
 const PIXELS = 32 * 32 * 3;
@@ -64,7 +67,7 @@ describe('a set of corrupted images', () => {
       link,
       MODULE.replace("'@tensorflow/tfjs-core'", JSON.stringify(import.meta.resolve('@tensorflow/tfjs-core'))),
     );
-    await addCorruptions(published, 'cifar10-c', join(root, 'data'));
+    await addCorruptions(published, 'cifar10-c', { directory: join(root, 'data') });
   });
   after(() => rmSync(root, { recursive: true }));
 
@@ -123,6 +126,21 @@ describe('a set of corrupted images', () => {
     expect(formatCorruptions([{ ...run, corruptions: [] }])).to.equal(null);
   });
 
+  it('adds its accuracies to a file under its lock, without which nothing is written', async () => {
+    const out = join(root, 'results', 'corruptions.json');
+    const lock = await acquireLock(`${out}.lock`, { heartbeatMs: 10 });
+    const refused = await rejection(evaluated({ out }));
+    expect(refused).to.be.instanceOf(InUseError);
+    expect(refused.message).to.match(/corruptions\.json is in use by process/);
+    await lock.release();
+    await evaluated({ out });
+    const onProgress = () => {
+      if (existsSync(`${out}.lock`)) renameSync(`${out}.lock`, join(root, 'lock of another'));
+    };
+    expect(await rejection(evaluated({ out, testLimit: 2, onProgress }))).to.be.instanceOf(InputError);
+    expect((await readCorruptionEvaluations(out)).map(({ n }) => n)).to.deep.equal([COUNT]);
+  });
+
   it('is refused if a file is missing, damaged or of another shape', async () => {
     const path = join(published, 'fog.npy');
     const sound = readFileSync(path);
@@ -133,7 +151,7 @@ describe('a set of corrupted images', () => {
       [() => writeFileSync(path, npy([2, 3], new Uint8Array(6))), /shape \(2, 3\), expected \(20, 32, 32, 3\)/],
     ] as const) {
       damage();
-      const error = await rejection(addCorruptions(published, 'cifar10-c', join(root, 'other')));
+      const error = await rejection(addCorruptions(published, 'cifar10-c', { directory: join(root, 'other') }));
       expect(error).to.be.instanceOf(InputError);
       expect(error.message).to.match(message);
     }
@@ -141,7 +159,7 @@ describe('a set of corrupted images', () => {
     expect(existsSync(join(root, 'other', 'cifar10-c'))).to.equal(false);
     const missing = await rejection(openCorruptions('cifar100-c', join(root, 'data')));
     expect(missing.message).to.contain('equipoise data add CIFAR-100-C --name cifar100-c');
-    const archive = await rejection(addCorruptions(path, 'cifar10-c', join(root, 'other')));
+    const archive = await rejection(addCorruptions(path, 'cifar10-c', { directory: join(root, 'other') }));
     expect(archive).to.be.instanceOf(UsageError);
     expect(archive.message).to.contain('tar xf');
     const floats = Buffer.from(npy([2], Uint8Array.of(1, 2)));
