@@ -9,6 +9,7 @@ import { UsageError } from '../../src/core/errors.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
 import { runSweep } from '../../src/sweeps/sweep.ts';
+import { smallest } from '../sweeps/smallest.ts';
 import { temporaryFolder } from './folder.ts';
 import { silentTerminal } from './terminal.ts';
 
@@ -35,17 +36,7 @@ describe('equipoise runs', () => {
 
   before(async () => {
     await tf.setBackend('cpu');
-    const settings = {
-      dataset: 'synthetic',
-      model: 'mlp',
-      width: 1 / 64,
-      trainLimit: 20,
-      testLimit: 20,
-      epochs: 1,
-      steps: 1,
-      backend: 'cpu',
-    } as const;
-    const jobs = jobsOf({ settings, axes: { sparsity: [0, 0.5], seed: [0, 1] } });
+    const jobs = jobsOf({ settings: smallest, axes: { sparsity: [0, 0.5], seed: [0, 1] } });
     const { done } = await runSweep(jobs, { out: sweep, evaluation: { attacks: parseAttacks('fgsm') } });
     expect(done).to.have.length(4);
     mkdirSync(join(folder, 'runs/broken'), { recursive: true });

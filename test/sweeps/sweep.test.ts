@@ -10,17 +10,8 @@ import { readEvaluations } from '../../src/evaluation/results/results-file.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
 import type { JobEvent } from '../../src/sweeps/job.ts';
 import { runSweep, type SweepEvent } from '../../src/sweeps/sweep.ts';
+import { smallest as settings } from './smallest.ts';
 
-const settings = {
-  dataset: 'synthetic',
-  model: 'mlp',
-  width: 1 / 64,
-  trainLimit: 20,
-  testLimit: 20,
-  epochs: 1,
-  steps: 1,
-  backend: 'cpu',
-} as const;
 const evaluation = { attacks: parseAttacks('fgsm') };
 
 async function withFolder(use: (out: string) => Promise<void>): Promise<void> {
