@@ -155,7 +155,7 @@ describe('laws of the attacks', () => {
             tf.dispose([adversarial, again]);
           },
         ),
-        { numRuns: 4, seed: 1 },
+        { numRuns: 2, seed: 1 },
       ));
   }
 
@@ -326,7 +326,7 @@ describe('laws of the attacks', () => {
               },
             ),
             {
-              numRuns: 3,
+              numRuns: 2,
               seed: 5,
               examples: [
                 [-100, 'untargeted', 'evaluate'],
