@@ -69,7 +69,15 @@ describe('an evaluation in several norms', () => {
 
   for (const [what, damage] of [
     ['other images', { survived: '/////w8=' }],
-    ['a radius that no attack had', { threats: [{ norm: 'linf', epsilon: 0.05 }, { norm: 'l1', epsilon: 1 }] }],
+    [
+      'a radius that no attack had',
+      {
+        threats: [
+          { norm: 'linf', epsilon: 0.05 },
+          { norm: 'l1', epsilon: 1 },
+        ],
+      },
+    ],
   ] as const) {
     it(`is refused in a file that has ${what} there`, () =>
       withRun(async (folder) => {
