@@ -11,8 +11,8 @@ import type { EvaluationProgress, EvaluationStep } from '../evaluation/measure/t
 import type { EvaluateOptions } from '../evaluation/options.ts';
 import { readEvaluations } from '../evaluation/results/results-file.ts';
 import { interruptedPath } from '../evaluation/results/resume-file.ts';
-import { checkpointFiles, checkpointIdentity } from '../evaluation/targets/target.ts';
 import { threatsOf } from '../evaluation/settings.ts';
+import { checkpointFiles, checkpointIdentity } from '../evaluation/targets/target.ts';
 import { type Evaluation, UNION } from '../evaluation/types.ts';
 import type { LockTimes } from '../files/lock.ts';
 import type { TrainConfig } from '../training/config/config.ts';
@@ -116,8 +116,7 @@ async function trainAndEvaluate(task: JobTask, { signal, onEvent }: JobOptions):
 const resultOf = ({ target, clean, attacks, acrossNorms: [across] = [] }: Evaluation): CheckpointResult => ({
   checkpoint: target.checkpoint,
   clean: clean.value,
-  robust:
-    (across ?? attacks.find(({ attack, epsilon }) => attack === UNION && epsilon > 0))?.robust.value ?? null,
+  robust: (across ?? attacks.find(({ attack, epsilon }) => attack === UNION && epsilon > 0))?.robust.value ?? null,
 });
 
 /** Whether nothing of a task is left to do. What cannot be read is not done. */

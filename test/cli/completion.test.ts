@@ -96,7 +96,9 @@ describe('completion of zsh', () => {
       const [, specs = ''] = new RegExp(`^ {4}${name}\\)\\n([^]*?) ;;$`, 'm').exec(script) ?? [];
       for (const flag of Object.keys(flags)) expect(specs, name).to.match(new RegExp(`'--${flag}=?\\[`));
     }
-    expect(script).to.contain('[norm of the perturbations; linf, unless norms says otherwise (linf, l2, l1)]:NAME:(linf l2 l1)');
+    expect(script).to.contain(
+      '[norm of the perturbations; linf, unless norms says otherwise (linf, l2, l1)]:NAME:(linf l2 l1)',
+    );
   });
 });
 

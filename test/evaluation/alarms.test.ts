@@ -20,8 +20,8 @@ import { checkGradient, type GradientCheck, isWrong } from '../../src/evaluation
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { measure } from '../../src/evaluation/measure/measure.ts';
 import type { EvaluatedSplit, MeasureOptions } from '../../src/evaluation/measure/types.ts';
-import { inNorm } from '../../src/evaluation/threat.ts';
 import { preprocessed } from '../../src/evaluation/targets/preprocessing.ts';
+import { inNorm } from '../../src/evaluation/threat.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 

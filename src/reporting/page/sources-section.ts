@@ -94,13 +94,7 @@ function evaluateCommand({ folder, evaluations }: RunRecord): string {
     across === undefined
       ? ['--epsilon', radii.join(',')]
       : ['--norms', across.threats.map(({ norm, epsilon }) => `${norm}=${epsilon}`).join(',')];
-  const flags = [
-    '--attacks',
-    attacks.join(','),
-    ...threats,
-    '--test-limit',
-    String(evaluation.clean.n),
-  ];
+  const flags = ['--attacks', attacks.join(','), ...threats, '--test-limit', String(evaluation.clean.n)];
   return `\n${shellCommand('equipoise', 'evaluate', `${folder}-again`, ...flags)}`;
 }
 
