@@ -214,12 +214,17 @@ function peaks({ fall, lengthFor, place: placed }: Peaks) {
       return point;
     };
 
-    /** ‖δ‖ of a channel in the windows. */
+    /** ‖δ‖ of a channel in the windows, in which a pixel of several counts once. */
     const lengthIn = (delta: Float32Array, channel: number, inside: readonly Window[]): number => {
       const values: number[] = [];
-      for (let y = 0; y < height; y++) {
-        for (let x = 0; x < width; x++) if (inside.some(contains(y, x))) values.push(delta[at(y, x, channel)]);
-      }
+      inside.forEach(({ top, left, side }, number) => {
+        const before = inside.slice(0, number);
+        for (let y = top; y < top + side; y++) {
+          for (let x = left; x < left + side; x++) {
+            if (!before.some(contains(y, x))) values.push(delta[at(y, x, channel)]);
+          }
+        }
+      });
       return lengthOf(norm, Float32Array.from(values));
     };
 

@@ -105,4 +105,4 @@ for norm in norms:
         record(attack, norm, [attack])
     if norm == "L1":
         record("apgd-ce-one-radius", norm, ["apgd-ce"], one_radius=True)
-        record("cascade", norm, ATTACKS[:2] + ATTACKS[:1:-1])
+        record("cascade", norm, ["apgd-ce", "apgd-t", "fab-t", "square"])

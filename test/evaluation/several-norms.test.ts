@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { UsageError } from '../../src/core/errors.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
@@ -65,6 +66,30 @@ describe('an evaluation in several norms', () => {
       const [again] = await evaluate(folder, { ...options, attacks: parseAttacks('fgsm'), resume: true });
       expect(again.acrossNorms).to.deep.equal(after.acrossNorms);
     }));
+
+  for (const [what, damage] of [
+    ['other images', { survived: '/////w8=' }],
+    [
+      'a radius that no attack had',
+      {
+        threats: [
+          { norm: 'linf', epsilon: 0.05 },
+          { norm: 'l1', epsilon: 1 },
+        ],
+      },
+    ],
+  ] as const) {
+    it(`is refused in a file that has ${what} there`, () =>
+      withRun(async (folder) => {
+        await evaluate(folder, { dataset, attacks: parseAttacks('fgsm'), norms: { linf: 0.05, l2: 0.3 } });
+        const path = `${folder}/evaluation.json`;
+        const record = JSON.parse(await readFile(path, 'utf8'));
+        const [across] = record.evaluations[0].acrossNorms;
+        record.evaluations[0].acrossNorms = [{ ...across, ...damage }];
+        await writeFile(path, JSON.stringify(record));
+        expect((await rejection(readEvaluations(path))).message).to.match(/acrossNorms.*survived/);
+      }));
+  }
 
   it('is the default for a model that was trained against several norms', () =>
     withRun(

@@ -73,6 +73,19 @@ describe('a sweep', () => {
       }
     }));
 
+  it('evaluates a run that was trained against several norms in all of them, and once', () =>
+    withFolder(async (out) => {
+      const several = jobsOf({ settings: { ...settings, norms: { linf: 0.1, l2: 1 } }, axes: {} });
+      const told: JobEvent[] = [];
+      const onEvent = (event: SweepEvent) => void (event.kind === 'job-event' && told.push(event.event));
+      expect((await runSweep(several, { out, evaluation, onEvent })).done).to.deep.equal(several);
+      const [{ acrossNorms = [] }] = await readEvaluations(join(out, several[0].name, 'evaluation.json'));
+      expect(acrossNorms[0].threats.map(({ norm }) => norm)).to.deep.equal(['linf', 'l2']);
+      const [found] = told.flatMap((event) => (event.kind === 'evaluated' ? event.results : []));
+      expect(found.robust).to.equal(acrossNorms[0].robust.value);
+      expect((await runSweep(several, { out, evaluation })).before).to.deep.equal(several);
+    }));
+
   it('only evaluates what is trained when other attacks are asked for', () =>
     withFolder(async (out) => {
       const [job] = jobs;

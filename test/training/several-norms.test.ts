@@ -11,7 +11,7 @@ import { at } from '../../src/objectives/objectives.ts';
 import type { InnerAttack } from '../../src/objectives/types.ts';
 import { type CombinationName, combinations } from '../../src/training/adversary/several-norms/several-norms.ts';
 import { trainingAttacks } from '../../src/training/adversary/training-attacks.ts';
-import { trainingAttack, validationAttack } from '../../src/training/adversary/training-batches.ts';
+import { prepassAttack, trainingAttack, validationAttack } from '../../src/training/adversary/training-batches.ts';
 import { describe as inWords, parseConfig, type TrainOptions } from '../../src/training/config/config.ts';
 import { smoothNet } from '../attacks/nets.ts';
 import { useBackend } from '../backend.ts';
@@ -200,6 +200,34 @@ describe('settings of training against several norms', () => {
     const config = tinyConfig({ norms: { linf: 0.1, l2: 1 }, combineNorms: 'average', attackWarmup: 2 });
     expect(trainingAttack(config, at(), { epoch: 0, guard: null })?.name).to.equal('average');
     expect(trainingAttack(tinyConfig({ objective: 'natural' }), at(), { epoch: 0, guard: null })).to.equal(null);
+  });
+
+  it('give a pre-pass its own number of steps in every norm, also beside a training attack of one step', async () => {
+    await useBackend('cpu');
+    const net = smoothNet(4, 4);
+    const config = tinyConfig({
+      norms: { linf: 0.1, l2: 1 },
+      combineNorms: 'average',
+      trainingAttack: 'rs-fgsm',
+      optimizer: 'agent',
+      agentPrepass: 'matched',
+      agentAttackSteps: 3,
+    });
+    const gradientsOf = async (attack: ReturnType<typeof prepassAttack>) => {
+      let inputGradients = 0;
+      const made = await attack?.perturb(net.classifier, net.images, net.labels, {
+        mode: 'train',
+        onCost: (cost) => {
+          inputGradients += cost.inputGradients;
+        },
+      });
+      made?.dispose();
+      return inputGradients / 4;
+    };
+    const standing = { epoch: 0, guard: null };
+    expect(await gradientsOf(trainingAttack(config, at(), standing))).to.equal(2);
+    expect(await gradientsOf(prepassAttack(config, at(), standing))).to.equal(2 * 3);
+    net.dispose();
   });
 
   it('validate by the worst norm of each image', async () => {

@@ -7,6 +7,7 @@ import { CLAIM, type Evaluation } from '../types.ts';
 import { accuracySchema, normSchema } from './accuracy-schema.ts';
 import { unpackBits } from './bits.ts';
 import { countSchema, datasetSchema, targetSchema, textSchema } from './target-schema.ts';
+import { survivorsOf, unionsIn } from './union.ts';
 
 /** True if a text holds `n` truth values, and no bits beyond them. */
 export function isPacked(bits: string, n: number): boolean {
@@ -72,12 +73,13 @@ const evaluation = z
     version: textSchema,
   })
   .superRefine(({ clean, attacks, acrossNorms: across = [] }, context) => {
-    for (const [i, { robust }] of across.entries()) {
-      if (robust.n === clean.n && robust.correct <= clean.correct) continue;
+    for (const [i, { threats, survived }] of across.entries()) {
+      const all = unionsIn(attacks, threats);
+      if (all.length === threats.length && survivorsOf(all, clean.n).survived === survived) continue;
       context.addIssue({
         code: 'custom',
-        path: ['acrossNorms', i, 'robust'],
-        message: `expected ${clean.n} images, at most ${clean.correct} of them correct, as without attack`,
+        path: ['acrossNorms', i, 'survived'],
+        message: 'expected the images that survive the unions of attacks in all of these norms',
       });
     }
     for (const [i, { robust, stages = [] }] of attacks.entries()) {

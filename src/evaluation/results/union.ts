@@ -25,12 +25,21 @@ export function unionOf(results: readonly AttackResult[]): AttackResult {
 }
 
 /** The images, of `n`, that survive every one of some results. */
-function survivorsOf(results: readonly Pick<AttackResult, 'survived'>[], n: number) {
+export function survivorsOf(results: readonly Pick<AttackResult, 'survived'>[], n: number) {
   const bits = results.map(({ survived }) => unpackBits(survived, n));
   const survived = Uint8Array.from({ length: n }, (_, i) => (bits.every((attack) => attack[i]) ? 1 : 0));
   const correct = survived.reduce((total, value) => total + value, 0);
   return { robust: accuracyOf(correct, n), survived: packBits(survived) };
 }
+
+/** The unions in some norms at their radii, as far as they are among the results. */
+export const unionsIn = <Result extends Pick<AttackResult, 'attack' | 'norm' | 'epsilon'>>(
+  results: readonly Result[],
+  threats: readonly Threat[],
+): Result[] =>
+  threats.flatMap(({ norm, epsilon }) =>
+    results.filter((result) => result.attack === UNION && result.norm === norm && result.epsilon === epsilon),
+  );
 
 /**
  * The worst of several norms by image: an image counts as right where it survived every attack in every norm.
@@ -39,9 +48,7 @@ function survivorsOf(results: readonly Pick<AttackResult, 'survived'>[], n: numb
  * @param threats a radius for each norm; each has a union among the results
  */
 export function acrossNorms(results: readonly AttackResult[], threats: readonly Threat[]): AcrossNorms {
-  const unions = threats.flatMap(({ norm, epsilon }) =>
-    results.filter((result) => result.attack === UNION && result.norm === norm && result.epsilon === epsilon),
-  );
+  const unions = unionsIn(results, threats);
   return { threats, ...survivorsOf(unions, unions[0].robust.n) };
 }
 

@@ -52,7 +52,8 @@ function buildAttack(config: TrainConfig, { name, ...plan }: AttackPlan, inner: 
 
 /**
  * The attack of a pre-pass that sees the epoch's own batches: that of training itself where the settings give both as many
- * steps, or the pre-pass no number of its own. Of another number it is none (0), FGSM (1) or PGD.
+ * steps, or the pre-pass no number of its own. Of another number it is none (0), FGSM (1) or PGD; against several norms PGD in
+ * each, combined as in training.
  */
 export function prepassAttack(config: TrainConfig, objective: Objective, standing: Standing): TrainingAttack | null {
   const { norm, agentAttackSteps: steps } = config;
@@ -62,7 +63,7 @@ export function prepassAttack(config: TrainConfig, objective: Objective, standin
   if (steps === undefined || steps === configuredSteps(config)) return trainingAttack(config, objective, standing);
   const { epsilon } = plan;
   const loss = inner.loss;
-  if (config.combineNorms !== undefined) return buildAttack(config, { ...plan, steps }, inner);
+  if (config.combineNorms !== undefined) return buildAttack(config, { ...plan, name: 'pgd', steps }, inner);
   const attack = steps === 1 ? fgsm({ norm, epsilon, loss }) : pgd({ norm, epsilon, steps, loss });
   return { ...attack, startNoise: inner.startNoise };
 }
