@@ -2,8 +2,8 @@
 import { stat } from 'node:fs/promises';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { InputError, UsageError } from '../../core/errors.ts';
-import { pathWord, shellCommand } from '../../core/shell.ts';
 import { disposeParams, disposeTensors, sparsityOf } from '../../core/params.ts';
+import { pathWord, shellCommand } from '../../core/shell.ts';
 import { buildModel, models } from '../../models/models.ts';
 import type { Normalization } from '../../models/types.ts';
 import { runNetwork } from '../../ops/network.ts';
