@@ -18,6 +18,7 @@ import { cifar10 } from '../../src/data/sets/cifar.ts';
 import { svhn } from '../../src/data/sets/svhn.ts';
 import type { FileSource, PixelShape, Split } from '../../src/data/types.ts';
 import { exportModel } from '../../src/evaluation/export.ts';
+import { checkFit } from '../../src/evaluation/targets/loading.ts';
 import { loadTarget } from '../../src/evaluation/targets/target.ts';
 import { decoded, matlabFiles, pictures } from '../data/fixtures.ts';
 import { compressed, file, matrix, UINT8 } from '../data/matlab.ts';
@@ -98,14 +99,17 @@ const labels = matrix('y', [2, 1], UINT8, Uint8Array.of(10, 7));
 const foreign = (name: string): Buffer =>
   readFileSync(new URL(`../../../test/evaluation/foreign/${name}`, import.meta.url));
 
-/** Loads a model, which computes what depends on its weights alone, and gives it an image. */
+/** Loads a model, which computes what depends on its weights alone, and gives it an image, as an evaluation does. */
 const parseModel =
-  (imageShape: PixelShape) =>
+  (imageShape: PixelShape, count: number) =>
   async (path: string): Promise<void> => {
     await startBackend('cpu');
-    const classes = Array.from({ length: 10 }, (_, i) => String(i));
-    const target = await loadTarget(path, { images: { name: 'images', imageShape, classes } });
+    const one = { count: 1, images: new Uint8Array(sizeOf(imageShape)), labels: Uint8Array.of(0) };
+    const classes = Array.from({ length: count }, (_, i) => String(i));
+    const dataset = { name: 'images', imageShape, classes, train: one, test: one, sha256: '', official: false };
+    const target = await loadTarget(path, { images: dataset });
     try {
+      await checkFit(target, dataset);
       tf.tidy(() => void target.classify(tf.zeros([1, ...imageShape])));
     } finally {
       target.dispose();
@@ -115,7 +119,7 @@ const parseModel =
 /** A model of TensorFlow.js whose model.json is damaged. */
 function tensorflowModel(kind: 'layers' | 'graph'): FuzzedParser {
   const weights = { 'group1-shard1of1.bin': foreign(`keras-${kind}/group1-shard1of1.bin`) };
-  const parse = parseModel([28, 28, 1]);
+  const parse = parseModel([28, 28, 1], 10);
   return {
     seeds: [foreign(`keras-${kind}/model.json`)],
     parse: (bytes) => inFolder({ ...weights, 'model.json': bytes }, parse),
@@ -179,13 +183,13 @@ export const parsers: Readonly<Record<string, FuzzedParser>> = {
   // A network with attention, shape arithmetic and weights of every kind, as two exporters write it.
   onnx: {
     seeds: ['transformer-torchscript-17', 'mobile-dynamo-20'].map((name) => foreign(`onnx/${name}.onnx`)),
-    parse: parserOfFile('net.onnx', parseModel([12, 12, 3])),
+    parse: parserOfFile('net.onnx', parseModel([12, 12, 3], 5)),
   },
   layers: tensorflowModel('layers'),
   graph: tensorflowModel('graph'),
   'pytorch-weights': {
     seeds: [foreign('wrn10_1.safetensors')],
-    parse: parserOfFile('weights.safetensors', parseModel([32, 32, 3])),
+    parse: parserOfFile('weights.safetensors', parseModel([32, 32, 3], 10)),
   },
   'exported-pytorch': { seeds: [network.pytorch], parse: parserOfFile('net.safetensors', parseExport) },
   'exported-layers': {
@@ -209,7 +213,7 @@ export const parsers: Readonly<Record<string, FuzzedParser>> = {
   checkpoint: {
     seeds: [network.checkpoint],
     pack: rightDigest,
-    parse: parserOfFile('best.safetensors', parseModel([4, 4, 1])),
+    parse: parserOfFile('best.safetensors', parseModel([4, 4, 1], 2)),
   },
   tar: { seeds: [gunzipSync(cifarArchive)], pack: (bytes) => gzipSync(bytes), parse: parseArchive },
   ...textParsers,
