@@ -4,17 +4,18 @@
 // fails, so one process only gets it. Taking a stale lock over renames the file from the old token to the new one, which
 // succeeds once. The owner rewrites its file in place and never creates it anew, so it cannot get back what it has lost.
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../core/errors.ts';
-import { isMissing, isSystemError, writing } from '../core/system-errors.ts';
+import { inWords, isMissing, isSystemError, writing } from '../core/system-errors.ts';
 import { makeFolder } from './folders.ts';
 import type { HeartbeatData } from './heartbeat.ts';
 import { formatRecord, type LockRecord } from './lock-record.ts';
 import { describeOwner, judge, parseRecord, type Sighting } from './lock-state.ts';
 import { hasEnded, thisProcess } from './owner.ts';
+import { readText } from './regular-file.ts';
 
 /** The folder is locked by another process, which is alive or has taken the lock over. Nothing is wrong with the work itself. */
 export class InUseError extends InputError {
@@ -148,10 +149,10 @@ async function look(path: string): Promise<Sighting | null> {
   try {
     const owner = (await readdir(path)).find((entry) => entry.startsWith(OWNER));
     if (owner === undefined) return null;
-    return { token: owner.slice(OWNER.length), text: await readFile(join(path, owner), 'utf8') };
+    return { token: owner.slice(OWNER.length), text: await readText(join(path, owner)) };
   } catch (error) {
     if (isSystemError(error) && ['ENOENT', 'ESTALE'].includes(error.code ?? '')) return null;
-    throw error;
+    throw inWords(path, 'read', error);
   }
 }
 

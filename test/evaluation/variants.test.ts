@@ -251,6 +251,42 @@ describe('import and evaluate', () => {
       }));
   }
 
+  const changed = (name: string, tensor: Partial<StoredTensor>): Record<string, StoredTensor> => ({
+    ...resnet,
+    [name]: { ...resnet[name], ...tensor } as StoredTensor,
+  });
+  for (const [what, make, says] of [
+    [
+      'whole numbers, as of a quantised network',
+      () => changed('linear.bias', { dtype: 'I32', data: new Int32Array(10) }),
+      /has linear\.bias of type I32; expected floating-point numbers/,
+    ],
+    [
+      'negative variances',
+      () => changed('bn1.running_var', { data: new Float32Array(resnet['bn1.running_var'].shape[0]).fill(-1) }),
+      /has a variance of -1 in bn1\.running_var \(value 0\); expected at least 0/,
+    ],
+    [
+      'missing where the images go in',
+      () => Object.fromEntries(Object.entries(resnet).filter(([name]) => name !== 'conv1.weight')),
+      /its first convolution, conv1\.weight, is missing/,
+    ],
+  ] as const) {
+    it(`both refuse weights that are ${what}`, () =>
+      withFolder(async (folder) => {
+        const path = join(folder, 'net.safetensors');
+        await writeFile(path, encodeSafetensors(make()));
+        for (const read of [
+          () => loadTarget(path, { images }),
+          () => importModel(path, { out: join(folder, 'out.safetensors') }),
+        ]) {
+          const error = await rejection(read());
+          expect(error).to.be.instanceOf(InputError);
+          expect(error.message).to.match(says);
+        }
+      }));
+  }
+
   for (const [what, value] of [
     ['NaN', Number.NaN],
     ['infinite', Number.POSITIVE_INFINITY],

@@ -110,7 +110,7 @@ export interface Command extends Scenario {
 export const commands: readonly Command[] = [
   {
     name: 'train',
-    sample: 2,
+    sample: 1,
     command: [...train, '--optimizer', 'agent', '--checkpoint-every', '1e-6'],
     again: [...train, '--optimizer', 'agent', '--checkpoint-every', '1e-6', '--resume'],
     who: 'parent',
@@ -138,7 +138,7 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'data add',
-    sample: 2,
+    sample: 1,
     files: writeArchives,
     before: [add('old')],
     command: add('new'),

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
-import { acquireLock, withLock } from '../../src/files/lock.ts';
+import { acquireLock, lockHolder, withLock } from '../../src/files/lock.ts';
 import { formatRecord } from '../../src/files/lock-record.ts';
 import { rejection } from '../rejection.ts';
 
@@ -148,6 +148,16 @@ describe('a lock on a folder', () => {
     const lock = await acquireLock(path, PATIENT);
     expect(readdirSync(join(path, '..'))).to.deep.equal(['run.lock']);
     await lock.release();
+  });
+
+  it('whose file is a folder, or no file at all, is an error that names it', async () => {
+    const path = fresh();
+    mkdirSync(join(path, 'owner-0'), { recursive: true });
+    for (const ask of [() => acquireLock(path, PATIENT), () => lockHolder(path)]) {
+      const error = await rejection(ask());
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(/run\.lock cannot be read: it is a folder, not a file/);
+    }
   });
 
   it('lets nothing be written once its folder is removed or renamed', async () => {

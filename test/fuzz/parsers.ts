@@ -2,10 +2,13 @@
 // that they get past checksums. To fuzz another parser, add a row.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { crc32, gunzipSync, gzipSync } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs-core';
 import { startBackend } from '../../src/backends/start.ts';
+import { checkExpectedLogits } from '../../src/checkpoints/exchange/expected-logits.ts';
+import { importModel } from '../../src/checkpoints/exchange/import.ts';
+import { encodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { sizeOf } from '../../src/core/structure.ts';
 import { addDataset } from '../../src/data/add.ts';
 import { NPY_HEADER_BYTES, readNpyHeader } from '../../src/data/files/npy.ts';
@@ -14,6 +17,8 @@ import { decodePicture } from '../../src/data/pictures/decode.ts';
 import { cifar10 } from '../../src/data/sets/cifar.ts';
 import { svhn } from '../../src/data/sets/svhn.ts';
 import type { FileSource, PixelShape, Split } from '../../src/data/types.ts';
+import { exportModel } from '../../src/evaluation/export.ts';
+import { checkFit } from '../../src/evaluation/targets/loading.ts';
 import { loadTarget } from '../../src/evaluation/targets/target.ts';
 import { decoded, matlabFiles, pictures } from '../data/fixtures.ts';
 import { compressed, file, matrix, UINT8 } from '../data/matlab.ts';
@@ -94,14 +99,17 @@ const labels = matrix('y', [2, 1], UINT8, Uint8Array.of(10, 7));
 const foreign = (name: string): Buffer =>
   readFileSync(new URL(`../../../test/evaluation/foreign/${name}`, import.meta.url));
 
-/** Loads a model, which computes what depends on its weights alone, and gives it an image. */
+/** Loads a model, which computes what depends on its weights alone, and gives it an image, as an evaluation does. */
 const parseModel =
-  (imageShape: PixelShape) =>
+  (imageShape: PixelShape, count: number) =>
   async (path: string): Promise<void> => {
     await startBackend('cpu');
-    const classes = Array.from({ length: 10 }, (_, i) => String(i));
-    const target = await loadTarget(path, { images: { name: 'images', imageShape, classes } });
+    const one = { count: 1, images: new Uint8Array(sizeOf(imageShape)), labels: Uint8Array.of(0) };
+    const classes = Array.from({ length: count }, (_, i) => String(i));
+    const dataset = { name: 'images', imageShape, classes, train: one, test: one, sha256: '', official: false };
+    const target = await loadTarget(path, { images: dataset });
     try {
+      await checkFit(target, dataset);
       tf.tidy(() => void target.classify(tf.zeros([1, ...imageShape])));
     } finally {
       target.dispose();
@@ -111,22 +119,34 @@ const parseModel =
 /** A model of TensorFlow.js whose model.json is damaged. */
 function tensorflowModel(kind: 'layers' | 'graph'): FuzzedParser {
   const weights = { 'group1-shard1of1.bin': foreign(`keras-${kind}/group1-shard1of1.bin`) };
-  const parse = parseModel([28, 28, 1]);
+  const parse = parseModel([28, 28, 1], 10);
   return {
     seeds: [foreign(`keras-${kind}/model.json`)],
     parse: (bytes) => inFolder({ ...weights, 'model.json': bytes }, parse),
   };
 }
 
-/** A checkpoint of a small network, as training writes it. */
-async function smallCheckpoint(): Promise<Uint8Array> {
+/** A checkpoint of a small network as training writes it, and its exports. */
+async function smallNetwork() {
   await startBackend('cpu');
-  let bytes: Uint8Array = Buffer.of();
+  const files: Record<'checkpoint' | 'pytorch' | 'modelJson' | 'weights', Uint8Array>[] = [];
   await withRun(async (folder) => {
-    bytes = readFileSync(join(folder, 'checkpoints', 'best.safetensors'));
+    const best = join(folder, 'checkpoints', 'best.safetensors');
+    await exportModel(best, { to: 'pytorch', out: join(folder, 'net.safetensors') });
+    await exportModel(best, { to: 'layers', out: join(folder, 'net') });
+    files.push({
+      checkpoint: readFileSync(best),
+      pytorch: readFileSync(join(folder, 'net.safetensors')),
+      modelJson: readFileSync(join(folder, 'net', 'model.json')),
+      weights: readFileSync(join(folder, 'net', 'weights.bin')),
+    });
   });
-  return bytes;
+  return files[0];
 }
+
+/** Makes a checkpoint of an export. */
+const parseExport = (path: string): Promise<unknown> =>
+  importModel(path, { out: join(dirname(path), 'imported.safetensors') });
 
 /** Makes the checksum of a checkpoint right, as far as it can be found. */
 function rightDigest(damaged: Uint8Array): Uint8Array {
@@ -139,7 +159,7 @@ function rightDigest(damaged: Uint8Array): Uint8Array {
   return bytes;
 }
 
-const checkpoint = await smallCheckpoint();
+const network = await smallNetwork();
 
 export const parsers: Readonly<Record<string, FuzzedParser>> = {
   png: { seeds: seedsOf('png'), parse: parsePicture },
@@ -163,18 +183,37 @@ export const parsers: Readonly<Record<string, FuzzedParser>> = {
   // A network with attention, shape arithmetic and weights of every kind, as two exporters write it.
   onnx: {
     seeds: ['transformer-torchscript-17', 'mobile-dynamo-20'].map((name) => foreign(`onnx/${name}.onnx`)),
-    parse: parserOfFile('net.onnx', parseModel([12, 12, 3])),
+    parse: parserOfFile('net.onnx', parseModel([12, 12, 3], 5)),
   },
   layers: tensorflowModel('layers'),
   graph: tensorflowModel('graph'),
   'pytorch-weights': {
     seeds: [foreign('wrn10_1.safetensors')],
-    parse: parserOfFile('weights.safetensors', parseModel([32, 32, 3])),
+    parse: parserOfFile('weights.safetensors', parseModel([32, 32, 3], 10)),
+  },
+  'exported-pytorch': { seeds: [network.pytorch], parse: parserOfFile('net.safetensors', parseExport) },
+  'exported-layers': {
+    seeds: [network.modelJson],
+    parse: (bytes) =>
+      inFolder({ 'net/weights.bin': network.weights, 'net/model.json': bytes }, (folder) =>
+        parseExport(join(folder, 'net')),
+      ),
+  },
+  'expected-logits': {
+    seeds: [
+      encodeSafetensors({
+        images: { dtype: 'F32', shape: [2, 3, 4, 4], data: Float32Array.from({ length: 96 }, (_, i) => i / 96) },
+        logits: { dtype: 'F32', shape: [2, 2], data: new Float32Array(4) },
+      }),
+    ],
+    parse: parserOfFile('logits.safetensors', (path) =>
+      checkExpectedLogits(path, (images) => tf.zeros([images.shape[0], 2])),
+    ),
   },
   checkpoint: {
-    seeds: [checkpoint],
+    seeds: [network.checkpoint],
     pack: rightDigest,
-    parse: parserOfFile('best.safetensors', parseModel([4, 4, 1])),
+    parse: parserOfFile('best.safetensors', parseModel([4, 4, 1], 2)),
   },
   tar: { seeds: [gunzipSync(cifarArchive)], pack: (bytes) => gzipSync(bytes), parse: parseArchive },
   ...textParsers,

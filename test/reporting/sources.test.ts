@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { html } from '../../src/reporting/page/html.ts';
 import { sourcesSection } from '../../src/reporting/page/sources-section.ts';
 import { collectReport } from '../../src/reporting/report-data.ts';
 import type { RunRecord } from '../../src/reporting/runs/runs.ts';
@@ -7,7 +8,7 @@ import { sampleRuns } from './sample.ts';
 describe('the commands that make a run again', () => {
   const commandsFor = (change: (run: RunRecord) => RunRecord): string => {
     const section = sourcesSection(collectReport([change(sampleRuns()[0])], 'a title'), {});
-    return String(section?.body ?? '').match(/equipoise train[\s\S]*?<\/pre>/)?.[0] ?? '';
+    return (section === null ? '' : html`${section.body}`.text).match(/equipoise train[\s\S]*?<\/pre>/)?.[0] ?? '';
   };
 
   it('evaluate it by the norm and the seed that its results have', () => {

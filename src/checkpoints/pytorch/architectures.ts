@@ -229,7 +229,13 @@ function buildResnet(shapes: Shapes, inputShape: PixelShape, { stem }: Reading):
       `A ResNet of ${kind} blocks in stages of ${stages.join(', ')} is none of ${Object.values(known).join(', ')}. Wrap the model with --module.`,
     );
   }
-  const [filters, , size, columns] = shapes.get('conv1.weight') ?? [];
+  const first = shapes.get('conv1.weight');
+  if (first === undefined) {
+    throw new InputError(
+      `The weights are of a ${name}, but its first convolution, conv1.weight, is missing. If it is there under another name, say so with --names; else wrap the model with --module.`,
+    );
+  }
+  const [filters, , size, columns] = first;
   const usual = size === columns ? USUAL_STEMS[size] : undefined;
   if (usual === undefined) {
     throw new InputError(

@@ -32,7 +32,7 @@ type Stored = Readonly<Record<string, StoredTensor>>;
  * The network that a state dict belongs to.
  *
  * @param source what messages call the file
- * @throws InputError if it is no network that is known, or weights are missing, too many, of another shape, or not finite
+ * @throws InputError if it is no network that is known, or weights are missing, too many, of another shape or type, or not finite
  */
 export function readStateDict(
   tensors: Stored,
@@ -103,7 +103,7 @@ export function valuesOf(
     const bias = weights.get(key);
     if (bias === undefined) continue;
     used.add(key);
-    const shift = finite(floatsOf(bias), key, source);
+    const shift = soundValues(bias, key, source);
     const mean = values[`${norm}.moving_mean`];
     if (shift.length !== mean.length) throw otherShape(source, model, key, [mean.length], bias.shape);
     values[`${norm}.moving_mean`] = mean.map((value, i) => value - shift[i]);
@@ -129,7 +129,7 @@ function readTensor(
     );
   }
   if (String(stored.shape) !== String(layout.shape)) throw otherShape(source, model, key, layout.shape, stored.shape);
-  return fromPytorch(finite(floatsOf(stored), key, source), layout);
+  return fromPytorch(soundValues(stored, key, source), layout);
 }
 
 const otherShape = (
@@ -143,7 +143,23 @@ const otherShape = (
     `${source} looks like a ${model}, whose ${key} is [${expected.join(', ')}]; it has [${got.join(', ')}]. Wrap the model with --module.`,
   );
 
-function finite(values: Float32Array, key: string, source: string): Float32Array {
+/** Types of floating-point numbers. Integers are the weights of a quantised network, whose scales are elsewhere. */
+const FLOATS: readonly StoredTensor['dtype'][] = ['F64', 'F32', 'F16', 'BF16'];
+
+/** The values of a weight, or of a statistic of batch norm. */
+function soundValues(stored: StoredTensor, key: string, source: string): Float32Array {
+  if (!FLOATS.includes(stored.dtype)) {
+    throw new InputError(
+      `${source} has ${key} of type ${stored.dtype}; expected floating-point numbers (${FLOATS.join(', ')}). Save a network that is not quantised, or wrap the model with --module.`,
+    );
+  }
+  const values = floatsOf(stored);
+  const negative = key.endsWith('running_var') ? values.findIndex((value) => value < 0) : -1;
+  if (negative >= 0) {
+    throw new InputError(
+      `${source} has a variance of ${values[negative]} in ${key} (value ${negative}); expected at least 0. Save the weights again.`,
+    );
+  }
   const at = values.findIndex((value) => !Number.isFinite(value));
   if (at < 0) return values;
   throw new InputError(
