@@ -1,6 +1,6 @@
 // Models that are valid but awkward: fixed batch sizes, one output, backends without gradients of weights, other layouts,
 // and formats of other frameworks.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
@@ -120,6 +120,83 @@ describe('an awkward model', () => {
       }
     }));
 
+  for (const [kind, save] of Object.entries({
+    LayersModel: async (folder: string, bytes: boolean) => {
+      const model = sequential({
+        layers: [
+          layers.inputLayer({ inputShape: [4, 4, 1] }),
+          layers.rescaling({ scale: 1 / 255 }),
+          layers.flatten(),
+          layers.dense({ units: 2, activation: 'softmax' }),
+        ],
+      });
+      model.setWeights([tf.tensor2d(uniform(seedKey(4), 32, -1, 1), [16, 2]), tf.zeros([2])]);
+      await saveLayersModel(model, folder);
+      if (!bytes) return;
+      const path = join(folder, 'model.json');
+      const json = await readFile(path, 'utf8');
+      await writeFile(path, json.replace('"dtype":"float32"', '"dtype":"uint8"'));
+    },
+    GraphModel: (folder: string, bytes: boolean) => saveGraphModel(folder, { bytes }),
+  })) {
+    it(`that takes bytes gives a ${kind} the gradients of one of floats`, () =>
+      withFolder(async (folder) => {
+        const found = [];
+        for (const bytes of [false, true]) {
+          const path = join(folder, String(bytes));
+          await save(path, bytes);
+          const target = await loadTarget(path, { images, preprocessing: { bounds: [0, 255] } });
+          expect(target.warnings.some((note) => /It takes bytes: give --bounds=0,255/.test(note))).to.equal(bytes);
+          const goal = { kind: 'untargeted', labels: tf.zeros([3], 'int32') as tf.Tensor1D } as const;
+          found.push(lossGradient(target.classify, crossEntropy, goal, batchOf(3)));
+          target.dispose();
+        }
+        const [floats, bytes] = found;
+        expect(difference(bytes.logits, floats.logits)).to.be.below(1e-5);
+        expect(difference(bytes.gradient, floats.gradient)).to.be.below(1e-5);
+        expect(difference(bytes.gradient, tf.zerosLike(bytes.gradient))).to.be.above(1e-4);
+      }));
+  }
+
+  it('of another number of channels or another size is told what to do', () =>
+    withFolder(async (folder) => {
+      const net = (inputShape: (number | null)[]) =>
+        sequential({
+          layers: [
+            layers.conv2d({ inputShape, filters: 2, kernelSize: 3 }),
+            layers.globalAveragePooling2d({}),
+            layers.dense({ units: 2 }),
+          ],
+        });
+      const setOf = (name: string, imageShape: readonly number[]): Dataset => ({
+        ...(colour as Dataset),
+        name,
+        imageShape: imageShape as unknown as Dataset['imageShape'],
+        test: { count: 1, images: new Uint8Array(300), labels: Uint8Array.of(0) },
+      });
+      const cases: readonly (readonly [(number | null)[], Dataset, RegExp])[] = [
+        [[8, 8, 3], setOf('digits', [8, 8, 1]), /on images of 3 channels; or, .* --module, as .*tf\.tile\(images/],
+        [[8, 8, 1], setOf('photos', [8, 8, 3]), /on images of 1 channel; or, .*tf\.image\.rgbToGrayscale\(images/],
+        [
+          [null, null, 3],
+          setOf('digits', [8, 8, 1]),
+          /cannot take an image of digits, .*got shape.*images of 3 channels/,
+        ],
+        [[null, null, 5], setOf('digits', [8, 8, 1]), /cannot take an image of digits, .*Wrap it with --module\.$/],
+        [[6, 9, 1], setOf('folder', [8, 8, 1]), /equipoise data prepare FOLDER --size 9x6 --out FOLDER\.$/],
+        [[6, 6, 1], setOf('digits', [8, 8, 1]), /Evaluate it on the data set it was trained on\.$/],
+      ];
+      for (const [i, [inputShape, dataset, says]] of cases.entries()) {
+        const path = join(folder, String(i));
+        await saveLayersModel(net(inputShape), path);
+        const target = await loadTarget(path, { images: dataset });
+        const error = await rejection(checkFit(target, dataset));
+        expect(error).to.be.instanceOf(InputError);
+        expect(error.message).to.match(says);
+        target.dispose();
+      }
+    }));
+
   const zip = (name: string) => {
     const header = Buffer.alloc(30);
     header.set([0x50, 0x4b, 0x03, 0x04]);
@@ -133,6 +210,10 @@ describe('an awkward model', () => {
       /is an archive of Keras.*export.*tensorflowjs_converter --input_format=tf_saved_model/s,
     ],
     ['renamed', zip('config.json'), /is an archive of Keras/],
+    ["bob's net.keras", zip('metadata.json'), /^python -c 'import keras; .*bob'\\''s net\.keras"\)/m],
+    ['net.weights.h5', Buffer.from('\x89HDF\r\n'), /holds the weights.*load_weights\(.*export\("net-saved-model"\)/s],
+    ['net.tflite', Buffer.from('x'), /TensorFlow Lite.*tf2onnx\.convert --opset 17 --tflite .*--output net\.onnx/s],
+    ['flat', Buffer.from('\x1c\0\0\0TFL3'), /TensorFlow Lite/],
     ['net.h5', Buffer.from('\x89HDF\r\n'), /is an HDF5 file.*tensorflowjs_converter --input_format=keras/s],
     ['weights.hdf5', Buffer.from('x'), /is an HDF5 file/],
     ['saved_model.pb', Buffer.from('x'), /is a SavedModel.*tensorflowjs_converter --input_format=tf_saved_model/s],
@@ -155,6 +236,6 @@ describe('an awkward model', () => {
       await mkdir(path);
       await writeFile(join(path, 'saved_model.pb'), 'x');
       const error = await rejection(loadTarget(path, { images }));
-      expect(error.message).to.contain(`tfjs_graph_model ${JSON.stringify(path)} "saved-tfjs"`);
+      expect(error.message).to.contain(`tfjs_graph_model ${path} saved-tfjs`);
     }));
 });

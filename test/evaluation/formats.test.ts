@@ -117,6 +117,17 @@ describe('weights of PyTorch', () => {
       },
     ));
 
+  it('of a pre-activation ResNet without its last norm are told from those of a ResNet', () =>
+    withFolder(async (folder) => {
+      const path = join(folder, 'net.safetensors');
+      const { tensors } = decodeSafetensors(await readFile(pytorchFile('preactresnet18')));
+      const left = Object.entries(tensors).filter(([name]) => !name.startsWith('bn.'));
+      await writeFile(path, encodeSafetensors(Object.fromEntries(left)));
+      const error = await rejection(loadTarget(path, { images }));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(/pre-activation ResNet without a last norm.*--names; else export.*ONNX/);
+    }));
+
   it('may have other names that a file explains', () =>
     changed(renaming(/^layer(\d)\.(\d)\.conv(\d)/, 'stages.$1.$2.c.$3'), async (path, folder) => {
       const names = join(folder, 'names.yaml');

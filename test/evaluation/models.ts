@@ -136,10 +136,16 @@ const sizes = (shape: readonly number[]) => ({ shape: { dim: shape.map((size) =>
  *
  * @param batch how many images it takes; default any
  * @param fused has convolution and bias in one node
+ * @param bytes takes images of bytes, which it casts to floats
  */
 export async function saveGraphModel(
   folder: string,
-  { ending, batch = -1, fused = false }: { ending?: Squashing; batch?: number; fused?: boolean } = {},
+  {
+    ending,
+    batch = -1,
+    fused = false,
+    bytes = false,
+  }: { ending?: Squashing; batch?: number; fused?: boolean; bytes?: boolean } = {},
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   const weights: readonly (readonly [string, readonly number[], 'float32' | 'int32', ArrayLike<number>])[] = [
@@ -160,12 +166,19 @@ export async function saveGraphModel(
     }),
   );
   const nodes: Node[] = [
-    { name: 'image', op: 'Placeholder', attr: { dtype: float, ...{ shape: sizes([batch, 4, 4, 1]) } } },
+    {
+      name: 'image',
+      op: 'Placeholder',
+      attr: { dtype: bytes ? { type: 'DT_UINT8' } : float, ...{ shape: sizes([batch, 4, 4, 1]) } },
+    },
+    ...(bytes
+      ? [{ name: 'floats', op: 'Cast', input: ['image'], attr: { SrcT: { type: 'DT_UINT8' }, DstT: float } }]
+      : []),
     ...constants,
     {
       name: fused ? 'conv/BiasAdd' : 'conv/Conv2D',
       op: fused ? '_FusedConv2D' : 'Conv2D',
-      input: ['image', 'conv/kernel', ...(fused ? ['conv/bias'] : [])],
+      input: [bytes ? 'floats' : 'image', 'conv/kernel', ...(fused ? ['conv/bias'] : [])],
       attr: {
         ...(fused ? { fused_ops: { list: { s: [text('BiasAdd')] } }, num_args: { i: '1' }, epsilon: { f: 0 } } : {}),
         T: float,
@@ -202,7 +215,9 @@ export async function saveGraphModel(
     generatedBy: '2.15.0',
     convertedBy: 'TensorFlow.js Converter v4.22.0',
     signature: {
-      inputs: { image: { name: 'image:0', dtype: 'DT_FLOAT', tensorShape: sizes([batch, 4, 4, 1]).shape } },
+      inputs: {
+        image: { name: 'image:0', dtype: bytes ? 'DT_UINT8' : 'DT_FLOAT', tensorShape: sizes([batch, 4, 4, 1]).shape },
+      },
       outputs: { output: { name: 'Identity:0', dtype: 'DT_FLOAT', tensorShape: sizes([-1, 2]).shape } },
     },
     modelTopology: { node: nodes, library: {}, versions: { producer: 1575 } },

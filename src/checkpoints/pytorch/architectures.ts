@@ -40,7 +40,7 @@ const FAMILIES: readonly Family[] = [
     expected: 'pre-activation ResNet-18 (conv1, layer1.0.bn1, layer1.0.conv1, layer2.0.shortcut.0, …, bn, linear)',
     renames: { fc: 'linear' },
     reads: [],
-    recognises: (shapes) => shapes.has('layer1.0.conv1.weight') && shapes.has('bn.weight'),
+    recognises: (shapes) => shapes.has('layer1.0.conv1.weight') && (shapes.has('bn.weight') || normsFirst(shapes)),
     build: buildPreactResnet,
   },
   {
@@ -131,7 +131,7 @@ function checkChannels(shapes: Shapes, images: PixelShape | undefined): void {
   const channels = channelsOf(shapes);
   if (images === undefined || channels === undefined || channels === images[2]) return;
   throw new InputError(
-    `These weights are of a network for images of ${channels} ${channels === 1 ? 'channel' : 'channels'}, got images [${images.join(', ')}]. Name the data set that it was trained on.`,
+    `These weights are of a network for images of ${channels} ${channels === 1 ? 'channel' : 'channels'}, got images [${images.join(', ')}]. Name the data set that it was trained on, or export the network as ONNX behind a layer that makes ${channels === 1 ? 'grey of colours' : 'three channels of one'}.`,
   );
 }
 
@@ -271,11 +271,23 @@ function withStem({ layers, ...program }: Program, size: number, stem: StemName)
   return { ...program, layers: [first, norm, activation, ...pooling, ...blocks] };
 }
 
+/** Whether a block's first norm has the channels of its input, not those of its first convolution's output. */
+function normsFirst(shapes: Shapes): boolean {
+  const [norm] = shapes.get('layer2.0.bn1.weight') ?? [];
+  const [outputs, inputs] = shapes.get('layer2.0.conv1.weight') ?? [];
+  return norm !== undefined && norm === inputs && norm !== outputs;
+}
+
 function buildPreactResnet(shapes: Shapes, inputShape: PixelShape): Architecture {
   const stages = [1, 2, 3, 4].map((stage) => indicesBelow(shapes, `layer${stage}.`).length);
   if (String(stages) !== '2,2,2,2' || shapes.has('layer1.0.conv3.weight')) {
     throw new InputError(
       `Of pre-activation ResNets Equipoise knows that of 18 layers, stages of 2, 2, 2, 2 basic blocks; these weights have stages of ${stages.join(', ')}${shapes.has('layer1.0.conv3.weight') ? ' bottlenecks' : ''}. Wrap the model with --module.`,
+    );
+  }
+  if (!shapes.has('bn.weight')) {
+    throw new InputError(
+      'These weights are of a pre-activation ResNet without a last norm, as that of pytorch-cifar; Equipoise knows the one of Rice et al. (2020), which ends in a batch norm bn before the classifier. If the norm is there under another name, say so with --names; else export the network as ONNX, or wrap it with --module.',
     );
   }
   const options = {

@@ -23,6 +23,7 @@ const FILTERS = {
   },
 } as const satisfies Readonly<Record<string, Filter>>;
 
+/** How pixels are weighed when a picture is resized. */
 export type Resampling = keyof typeof FILTERS;
 export const RESAMPLINGS = Object.keys(FILTERS) as readonly Resampling[];
 

@@ -88,6 +88,9 @@ export interface ModelFormat {
   load(request: LoadRequest): Promise<LoadedModel>;
 }
 
+/** A note for the user of a model whose input is declared as whole numbers. It is given floats, through which gradients go. */
+export const BYTES_NOTE = 'It takes bytes: give --bounds=0,255. Attacks treat pixels as continuous.';
+
 /** A note for the user of a model that ends in a softmax or sigmoid. */
 export const activationNote = ({ activation, kept }: Pick<FinalActivation, 'activation' | 'kept'>): string =>
   kept === null

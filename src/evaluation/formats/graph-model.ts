@@ -6,8 +6,8 @@ import { ifSound } from '../../../attacks/models/final-activation.ts';
 import { readSavedModel, type SavedModel } from '../../checkpoints/exchange/saved-model.ts';
 import { InputError } from '../../core/errors.ts';
 import { fitInput } from './fit-input.ts';
-import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
-import { type GraphNode, logitsOf, readGraph, unfused } from './graph-topology.ts';
+import { activationNote, BYTES_NOTE, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
+import { type GraphNode, logitsOf, readGraph, unfused, withFloatInputs } from './graph-topology.ts';
 import { inBatches } from './in-batches.ts';
 import { buildFailure, checkClasses, checkEnds, recordOf, topologyKind } from './model-json.ts';
 
@@ -34,7 +34,8 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
   const saved = await readSavedModel(path);
   const graph = readGraph(path, saved);
   const logits = logitsOf(graph);
-  const model = build(await loadConverter(), path, saved, [...graph.nodes.values()]);
+  const { nodes, changed: takesBytes } = withFloatInputs([...graph.nodes.values()]);
+  const model = build(await loadConverter(), path, saved, nodes);
   try {
     checkEnds(path, model);
     checkClasses(path, model.outputs[0].shape?.at(-1));
@@ -55,7 +56,11 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
       ),
       inputShape,
       classes: null,
-      notes: [logits === null ? null : activationNote({ ...logits, kept: null }), note].filter((text) => text !== null),
+      notes: [
+        logits === null ? null : activationNote({ ...logits, kept: null }),
+        takesBytes ? BYTES_NOTE : null,
+        note,
+      ].filter((text) => text !== null),
       dispose: () => model.dispose(),
     };
   } catch (error) {

@@ -115,6 +115,46 @@ export const unfused = (nodes: readonly GraphNode[]): GraphNode[] =>
 
 const NHWC = Buffer.from('NHWC').toString('base64');
 
+const placeholder = z.looseObject({ dtype: z.looseObject({ type: z.union([z.string(), z.number()]) }) });
+
+/** Names and numbers of the types of whole numbers, as TensorFlow's DataType has them. */
+const WHOLE_NUMBERS: readonly (string | number)[] = [
+  'DT_INT32',
+  'DT_UINT8',
+  'DT_INT16',
+  'DT_INT8',
+  'DT_INT64',
+  3,
+  4,
+  5,
+  6,
+  9,
+];
+
+const takesWholeNumbers = ({ op, attr }: GraphNode): boolean => {
+  if (op !== 'Placeholder') return false;
+  const { data } = placeholder.safeParse(attr);
+  return data !== undefined && WHOLE_NUMBERS.includes(data.dtype.type);
+};
+
+/**
+ * The same nodes with inputs of floats where they were of whole numbers, through which no gradient goes. The cast behind such an
+ * input then changes nothing.
+ */
+export function withFloatInputs(nodes: readonly GraphNode[]): {
+  readonly nodes: GraphNode[];
+  readonly changed: boolean;
+} {
+  const float = (node: GraphNode): GraphNode => ({
+    ...node,
+    attr: { ...(node.attr as object), dtype: { type: 'DT_FLOAT' } },
+  });
+  return {
+    nodes: nodes.map((node) => (takesWholeNumbers(node) ? float(node) : node)),
+    changed: nodes.some(takesWholeNumbers),
+  };
+}
+
 /** Final activations by the operation of the last node. */
 const SQUASHING: Readonly<Record<string, Squashing>> = { Softmax: 'softmax', Sigmoid: 'sigmoid' };
 

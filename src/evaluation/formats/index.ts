@@ -14,7 +14,7 @@ import { layersModel } from './layers-model.ts';
 import { esModule } from './module.ts';
 import { onnx } from './onnx.ts';
 import { pytorchWeights } from './pytorch-weights.ts';
-import { kerasArchive, kerasHdf5, savedModel, torchPickle, unnamedModule } from './refused.ts';
+import { kerasArchive, kerasHdf5, savedModel, tensorflowLite, torchPickle, unnamedModule } from './refused.ts';
 
 /** Every format that a model may come in; the first that recognises a path takes it. */
 export const FORMATS = {
@@ -28,6 +28,7 @@ export const FORMATS = {
   keras: kerasArchive,
   hdf5: kerasHdf5,
   'saved-model': savedModel,
+  tflite: tensorflowLite,
   'pytorch-pickle': torchPickle,
   'unnamed-module': unnamedModule,
 } as const satisfies Readonly<Record<string, ModelFormat>>;

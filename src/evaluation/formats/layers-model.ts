@@ -12,8 +12,8 @@ import { InputError } from '../../core/errors.ts';
 import { replaced } from '../../core/replaced.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { fitInput } from './fit-input.ts';
-import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
-import { checkLayersTopology } from './layers-topology.ts';
+import { activationNote, BYTES_NOTE, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
+import { checkLayersTopology, withFloatInputs } from './layers-topology.ts';
 import { buildFailure, checkClasses, checkEnds, recordOf, topologyKind } from './model-json.ts';
 import { type Training, trainingOf } from './network.ts';
 
@@ -29,9 +29,10 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
   const remedy = remedyFor(saved.topology);
   checkLayersTopology(path, saved.topology, remedy);
   const layers = await loadLayers();
+  const { topology, changed: takesBytes } = withFloatInputs(saved.topology);
   let model: LayersModel;
   try {
-    model = await build(layers, saved);
+    model = await build(layers, { ...saved, topology });
   } catch (error) {
     throw buildFailure(path, 'tfjs-layers', remedy, error);
   }
@@ -48,7 +49,9 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
       inputShape,
       classes: model.outputs[0].shape.at(-1) ?? null,
       ...trainingIn(saved.json.userDefinedMetadata, path),
-      notes: [logits ? activationNote(logits) : null, note].filter((text) => text !== null),
+      notes: [logits ? activationNote(logits) : null, takesBytes ? BYTES_NOTE : null, note].filter(
+        (text) => text !== null,
+      ),
       dispose: () => void model.dispose(),
     };
   } catch (error) {

@@ -81,3 +81,25 @@ function checkGraph({ layers, input_layers, output_layers }: Functional, refuse:
   const end = [...input_layers, ...output_layers].find((one) => !isThere(one));
   if (end) refuse(`its inputs or outputs name call ${end[1]} of layer ${end[0]}, which is missing.`);
 }
+
+const WHOLE_NUMBERS = /^u?int\d+$/;
+
+/** The same topology with inputs of floats where they were of whole numbers, through which no gradient goes. */
+export function withFloatInputs<Topology>(topology: Topology): {
+  readonly topology: Topology;
+  readonly changed: boolean;
+} {
+  let changed = false;
+  const withFloats = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(withFloats);
+    if (typeof value !== 'object' || value === null) return value;
+    const { class_name: kind, config } = value as { class_name?: unknown; config?: { dtype?: unknown } };
+    const isInput = kind === 'InputLayer' || (config !== undefined && Object.hasOwn(config ?? {}, 'batch_input_shape'));
+    if (isInput && kind !== 'Embedding' && WHOLE_NUMBERS.test(String(config?.dtype))) {
+      changed = true;
+      return { ...value, config: { ...config, dtype: 'float32' } };
+    }
+    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, withFloats(part)]));
+  };
+  return { topology: withFloats(topology) as Topology, changed };
+}

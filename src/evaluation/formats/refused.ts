@@ -2,6 +2,7 @@
 // and programs that no flag names.
 import { basename } from 'node:path';
 import { InputError } from '../../core/errors.ts';
+import { shellCommand } from '../../core/shell.ts';
 import type { Found, ModelFormat } from './format.ts';
 
 const PICKLE = 0x80;
@@ -23,7 +24,7 @@ const nameOf = (path: string): string => basename(path).replace(/\.[^.]*$/, '') 
 
 /** How TensorFlow's converter is installed and called. */
 const converter = (inputFormat: string, outputFormat: string, from: string, to: string): string =>
-  `pip install tensorflowjs\ntensorflowjs_converter --input_format=${inputFormat} --output_format=${outputFormat} ${JSON.stringify(from)} ${JSON.stringify(to)}`;
+  `pip install tensorflowjs\n${shellCommand('tensorflowjs_converter', `--input_format=${inputFormat}`, `--output_format=${outputFormat}`, from, to)}`;
 
 /** An archive of Keras 3, `.keras`. */
 export const kerasArchive: ModelFormat = {
@@ -34,7 +35,8 @@ export const kerasArchive: ModelFormat = {
     (/\.keras$/i.test(found.path) || /^(metadata|config)\.json$|^model\.weights\.h5$/.test(firstInZip(found) ?? '')),
   load: async ({ path }) => {
     const saved = `${nameOf(path)}-saved-model`;
-    const python = `python -c "import keras; keras.models.load_model('${path}').export('${saved}')"`;
+    const program = `import keras; keras.models.load_model(${JSON.stringify(path)}).export(${JSON.stringify(saved)})`;
+    const python = shellCommand('python', '-c', program);
     throw new InputError(
       `${path} is an archive of Keras, which Equipoise does not read. Convert it to a GraphModel, where Keras and TensorFlow are installed:\n\n${python}\n${converter('tf_saved_model', 'tfjs_graph_model', saved, `${nameOf(path)}-tfjs`)}\n\nThen give the folder ${nameOf(path)}-tfjs.`,
     );
@@ -47,8 +49,30 @@ export const kerasHdf5: ModelFormat = {
   refused: true,
   recognises: (found) => found.kind === 'file' && (/\.(h5|hdf5)$/i.test(found.path) || startsWith(found, HDF5)),
   load: async ({ path }) => {
+    if (/\.weights\.(h5|hdf5)$/i.test(path)) {
+      const folder = nameOf(nameOf(path));
+      throw new InputError(
+        `${path} holds the weights of a Keras model, and not the model. Load them in the code that makes the model, and export it:\n\nmodel.load_weights(${JSON.stringify(path)})\nmodel.export(${JSON.stringify(`${folder}-saved-model`)})\n\nThen convert it to a GraphModel:\n\n${converter('tf_saved_model', 'tfjs_graph_model', `${folder}-saved-model`, `${folder}-tfjs`)}\n\nThen give the folder ${folder}-tfjs.`,
+      );
+    }
     throw new InputError(
       `${path} is an HDF5 file, which Equipoise does not read. Convert a model of Keras 2 to a LayersModel:\n\n${converter('keras', 'tfjs_layers_model', path, `${nameOf(path)}-tfjs`)}\n\nThen give the folder ${nameOf(path)}-tfjs. Save a model of Keras 3 by model.export(…) and convert that folder with --input_format=tf_saved_model.`,
+    );
+  },
+};
+
+const TFLITE = [0x54, 0x46, 0x4c, 0x33];
+
+/** A flat buffer of TensorFlow Lite, `.tflite`. */
+export const tensorflowLite: ModelFormat = {
+  description: 'a .tflite file of TensorFlow Lite',
+  refused: true,
+  recognises: ({ kind, path, head }) =>
+    kind === 'file' && (/\.tflite$/i.test(path) || TFLITE.every((byte, i) => head[4 + i] === byte)),
+  load: async ({ path }) => {
+    const onnx = `${nameOf(path)}.onnx`;
+    throw new InputError(
+      `${path} is a model of TensorFlow Lite, which Equipoise does not read. Convert it to ONNX:\n\npip install tf2onnx\n${shellCommand('python', '-m', 'tf2onnx.convert', '--opset', '17', '--tflite', path, '--output', onnx)}\n\nThen give ${onnx}. A quantised model has no gradients: take the one that it was made of.`,
     );
   },
 };

@@ -1,4 +1,6 @@
 // Loads a model together with the data set that it is evaluated on.
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { checkExpectedLogits } from '../../checkpoints/exchange/expected-logits.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { batchImages } from '../../data/batch.ts';
@@ -7,6 +9,7 @@ import type { Dataset } from '../../data/types.ts';
 import type { ModelOptions } from '../options.ts';
 import { type ClassMap, outputsOf, readClassMap } from './class-map.ts';
 import { logitsOf } from './predict.ts';
+import type { Preprocessing } from './preprocessing.ts';
 import { loadTarget, type ModelFile, type Target } from './target.ts';
 
 /** The data set asked for; null if none was. */
@@ -82,13 +85,13 @@ export async function checkFit(target: Target, dataset: Dataset): Promise<void> 
   const describe = (count: number | null) =>
     `The model of ${record.checkpoint} takes ${inputShape === null ? 'images' : `images [${inputShape.join(', ')}]`}${count === null ? '' : ` of ${count} classes`}; ${dataset.name} has images [${given.join(', ')}] of ${dataset.classes.length} classes.`;
   if (inputShape !== null && String(inputShape) !== String(given)) {
-    const remedy =
-      String(inputShape) === String(other)
-        ? `Give --layout=${layout === 'nchw' ? 'nhwc' : 'nchw'}.`
-        : 'Evaluate it on the data set it was trained on.';
+    const isOtherLayout = String(inputShape) === String(other);
+    const remedy = isOtherLayout
+      ? `Give --layout=${layout === 'nchw' ? 'nhwc' : 'nchw'}.`
+      : remedyFor(layout === 'nchw' ? inputShape.toSpliced(0, 1).concat(inputShape[0]) : inputShape, dataset);
     throw new InputError(`${describe(classes)} ${remedy}`);
   }
-  const outputs = classes ?? (await countOutputs(target, dataset));
+  const outputs = await countOutputs(target, dataset);
   if (chosen !== undefined) {
     const beyond = chosen.find((output) => output >= outputs);
     if (beyond === undefined) return;
@@ -102,6 +105,30 @@ export async function checkFit(target: Target, dataset: Dataset): Promise<void> 
   throw new InputError(`${describe(outputs)} ${spare}`);
 }
 
+/** What to do about images of another shape than a model takes, [height, width, channels]. */
+function remedyFor([height, width, channels]: readonly number[], { name, imageShape }: Dataset): string {
+  if (channels !== imageShape[2] && height === imageShape[0] && width === imageShape[1])
+    return channelRemedy(channels, name);
+  return name === 'folder'
+    ? `Bring the pictures to that size: equipoise data prepare FOLDER --size ${width === height ? width : `${width}x${height}`} --out FOLDER.`
+    : 'Evaluate it on the data set it was trained on.';
+}
+
+/** What to do about images of another number of channels than a model takes. */
+function channelRemedy(channels: number, name: string): string {
+  const made =
+    channels === 3
+      ? 'images => model.apply(tf.tile(images, [1, 1, 1, 3]))'
+      : channels === 1
+        ? 'images => model.apply(tf.image.rgbToGrayscale(images))'
+        : null;
+  const wrap = made === null ? 'wrap the model with --module' : `wrap the model with --module, as ${made}`;
+  return `Evaluate it on images of ${channels} ${channels === 1 ? 'channel' : 'channels'}; or, if it is to see those of ${name}, ${wrap}.`;
+}
+
+/** Channels that a model may take where images have another number. */
+const CHANNELS = [1, 3] as const;
+
 /** How many outputs a model has for an image of a data set. */
 async function countOutputs(target: Target, { test, imageShape, name }: Dataset): Promise<number> {
   const image = batchImages(test, [0], imageShape);
@@ -111,15 +138,28 @@ async function countOutputs(target: Target, { test, imageShape, name }: Dataset)
   } catch (error) {
     if (error instanceof InputError) throw error;
     const layout = pixels.layout === 'nchw' ? 'nhwc' : 'nchw';
-    const helps = await logitsOf(target.preprocessedBy({ ...pixels, layout }), image).then(
-      () => true,
-      () => false,
-    );
+    const takes = async (other: Preprocessing, of: Tensor4D): Promise<boolean> =>
+      logitsOf(target.preprocessedBy(other), of).then(
+        () => true,
+        () => false,
+      );
+    const takesChannels = async (channels: number): Promise<boolean> => {
+      const others = tf.zeros([1, imageShape[0], imageShape[1], channels]) as Tensor4D;
+      return takes(pixels, others).finally(() => others.dispose());
+    };
+    let remedy = 'Wrap it with --module.';
+    for (const channels of CHANNELS) {
+      if (channels !== imageShape[2] && (await takesChannels(channels))) remedy = channelRemedy(channels, name);
+    }
+    if (await takes({ ...pixels, layout }, image)) remedy = `Give --layout=${layout}.`;
     throw new InputError(
-      `The model of ${target.record.checkpoint} cannot take an image of ${name}, [${imageShape.join(', ')}]: ${(error as Error).message} ${helps ? `Give --layout=${layout}` : 'Wrap it with --module'}.`,
+      `The model of ${target.record.checkpoint} cannot take an image of ${name}, [${imageShape.join(', ')}]: ${firstSentence((error as Error).message)} ${remedy}`,
       { cause: error },
     );
   } finally {
     image.dispose();
   }
 }
+
+/** The first sentence of another library's message. */
+const firstSentence = (message: string): string => `${message.split('\n')[0].split(/\.(?:\s|$)/)[0]}.`;

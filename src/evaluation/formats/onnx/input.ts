@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../core/errors.ts';
 import type { PixelShape } from '../../../data/types.ts';
 import { fitInput } from '../fit-input.ts';
+import { BYTES_NOTE } from '../format.ts';
 import type { EndRecord } from './model.ts';
 import { dataTypeName, elementType } from './tensors.ts';
 import { onBackend, type Value, withChannelsLast } from './values.ts';
@@ -32,7 +33,7 @@ export function fitGraphInput({ name, dataType, shape }: EndRecord, image: Pixel
   }
   const batch = shape?.[0] ?? null;
   const notes = [
-    ...(type === 'int' ? ['It takes bytes: give --bounds=0,255. Attacks treat pixels as continuous.'] : []),
+    ...(type === 'int' ? [BYTES_NOTE] : []),
     ...(batch === null
       ? []
       : [
