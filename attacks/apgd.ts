@@ -193,7 +193,7 @@ interface Uphill {
   readonly goalOf: (rows: readonly Attempt[]) => ReadGoal;
 }
 
-/** Runs attempts through all phases. Each phase goes on from the best point of the one before; only the last can succeed. */
+/** Runs attempts through all phases. Each phase continues from the best point of the phase before; only the last can succeed. */
 async function climb(
   ascent: Ascent,
   problem: Problem,

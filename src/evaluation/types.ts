@@ -12,7 +12,7 @@ export const UNION = 'union';
 
 /** Accuracy under all attacks in several norms, each at one radius. */
 export interface AcrossNorms {
-  /** In the order in which they were asked for. */
+  /** The threats in the order in which they were asked for. */
   readonly threats: readonly Threat[];
   /** Images classified right clean and under every attack in every norm. */
   readonly robust: Accuracy;

@@ -70,7 +70,7 @@ export interface JobOptions {
  * Makes a run: trains it, going on from its last checkpoint if there is one, and evaluates what it keeps. What is done
  * already is not done again.
  *
- * @returns `interrupted` if the signal stopped it; the same task then goes on from there
+ * @returns `interrupted` if the signal stopped it; the same task then continues from there
  */
 export async function runJob(task: JobTask, options: JobOptions = {}): Promise<'done' | 'interrupted'> {
   try {

@@ -62,7 +62,7 @@ export interface SweepResult {
 
 /**
  * Makes those of the jobs that are missing in a folder, each in a folder of its own. A run that fails does not stop the
- * others; a sweep that was stopped goes on where it was when it is started again.
+ * others; a sweep that was stopped continues where it was when it is started again.
  *
  * @throws InputError for a number of processes below 1
  */

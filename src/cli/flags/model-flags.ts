@@ -89,7 +89,7 @@ export const MODEL_FLAGS = {
 
 type Values = FlagValues<typeof MODEL_FLAGS> & { readonly data?: string };
 
-/** @throws UsageError unless either a path or a module came */
+/** @throws UsageError unless either a path or a module is given */
 export function modelSource(path: string | undefined, module: string | undefined): ModelSource {
   if (path !== undefined && module !== undefined) {
     throw new UsageError(`Both ${path} and --module ${module} name a model. Give one of them.`);

@@ -15,7 +15,7 @@ export interface Entry {
   readonly meaning: string;
 }
 
-/** Words in lines of at most so many characters; a longer word has a line of its own. */
+/** Words in lines of at most this many characters; a longer word has a line of its own. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(' ')) {

@@ -66,7 +66,7 @@ export type FollowOutcome =
 export interface FollowOptions {
   /** True if a run is complete in its folder. */
   readonly isComplete: (run: QueuedRun) => Promise<boolean>;
-  /** Ends the following; the runs go on. */
+  /** Ends the display of the queue; its runs continue. */
   readonly signal: AbortSignal;
   readonly onEvent?: (event: FollowEvent) => void;
   /** Time between looks; default 1 s. */

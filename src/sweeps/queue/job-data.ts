@@ -66,7 +66,7 @@ const withoutAbsent = (record: object): object =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
 
 /**
- * A job as it came out of a queue, which anyone may have written into.
+ * A job read from a queue, into which anyone may have written.
  *
  * @throws InputError if it is none
  */
