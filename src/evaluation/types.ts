@@ -22,12 +22,12 @@ export interface AcrossNorms {
 
 /** Accuracy under one attack, or under the union of all attacks of one norm and radius. */
 export interface AttackResult {
-  /** Such as `pgd-20x2-ce`, or `union`. */
+  /** The name of the attack, such as `pgd-20x2-ce`, or `union`. */
   readonly attack: string;
   readonly norm: NormName;
   /** Radius in pixel units of [0, 1]. */
   readonly epsilon: number;
-  /** Null if an attack has no such number, as the union; one step of size epsilon for FGSM. */
+  /** The number of steps; null for an attack without one, such as the union. FGSM has one step of size epsilon. */
   readonly steps: number | null;
   readonly stepSize: number | null;
   readonly restarts: number | null;

@@ -31,7 +31,7 @@ export interface JobTask extends TaskFiles {
   readonly out: string;
   /** The option of `TrainRunOptions` with this name. */
   readonly cacheMemory?: number;
-  /** Null: the run is trained only. */
+  /** The evaluation of the run; null if it is only trained. */
   readonly evaluation: JobEvaluation | null;
   readonly lockTimes?: LockTimes;
 }

@@ -126,7 +126,7 @@ describe('training', () => {
     });
     const warnings = events.flatMap((event) => (event.kind === 'warning' ? [event.message] : []));
     expect(warnings).to.have.length(1);
-    expect(warnings[0]).to.match(/^No images are held out of 9, .* best\.safetensors is the last one/);
+    expect(warnings[0]).to.match(/^No images are held out of 9, .* best\.safetensors is the last epoch/);
     const { last, best: bestFile } = runFolder(out);
     expect((await readFile(bestFile)).equals(await readFile(last))).to.equal(true);
     expect(events.find((event) => event.kind === 'validation')).to.include({ done: 9, count: 9 });

@@ -211,6 +211,6 @@ export async function hasExamples(
   return !found.includes(false);
 }
 
-/** Such as `best-pgd-20-ce-linf-8_255.safetensors`. */
+/** The name of a file of examples, such as `best-pgd-20-ce-linf-8_255.safetensors`. */
 const fileName = (prefix: string, { attack, norm, epsilon }: AttackedAt): string =>
   `${prefix}-${attack}-${norm}-${formatEpsilon(epsilon).replace('/', '_')}.safetensors`;

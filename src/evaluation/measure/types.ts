@@ -51,7 +51,7 @@ export interface EvaluationProgress {
   readonly total: number;
   /** Accuracies over the images done so far: without attack, and under every attack of the first radius above 0, or in all of several norms. */
   readonly clean: number;
-  /** Null while the first batch is under attack. */
+  /** Robust accuracy so far; null while the first batch is under attack. */
   readonly robust: number | null;
 }
 
@@ -130,7 +130,7 @@ export type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable' | 'nonFin
 export interface Cell extends Threat {
   readonly spec: AttackSpec;
   readonly label: string;
-  /** Null at radius 0. */
+  /** The attack; null at radius 0. */
   readonly attack: Attack | null;
   readonly key: Key;
 }

@@ -24,7 +24,7 @@ export interface PairedDifference {
   readonly n: number;
   /** Treated − control, pair by pair. */
   readonly differences: readonly number[];
-  /** Null below three pairs: only the single differences may be shown then. */
+  /** The mean with its interval; null below three pairs, where only the single differences may be shown. */
   readonly estimate: Estimate | null;
 }
 

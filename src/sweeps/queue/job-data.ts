@@ -14,7 +14,7 @@ import type { Provenance } from '../provenance.ts';
 /** A run to be made by whichever worker takes it. */
 export interface QueuedJob {
   readonly config: TrainConfig;
-  /** Null: the run is trained only. */
+  /** The evaluation of the run; null if it is only trained. */
   readonly evaluation: JobEvaluation | null;
   readonly provenance: Provenance;
 }
