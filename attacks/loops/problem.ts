@@ -89,7 +89,7 @@ export interface Attacker {
   readonly bounds: Bounds;
   /** Calls of the model whose mean each answer is. */
   readonly eot: number;
-  /** Whether it searches the smallest perturbation, and so ends at success, whatever the mode. */
+  /** True if it searches the smallest perturbation, and so ends at success, whatever the mode. */
   readonly smallest?: boolean;
 }
 

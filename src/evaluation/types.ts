@@ -64,7 +64,7 @@ export interface Evaluation {
   readonly clean: Accuracy;
   /** Results in order of the radii, each radius with its union last. */
   readonly attacks: readonly AttackResult[];
-  /** Absent where no evaluation asked for several norms at once. */
+  /** Absent if no evaluation asked for several norms at once. */
   readonly acrossNorms?: readonly AcrossNorms[];
   readonly alarms: readonly Alarm[];
   /** Cost of the whole evaluation, counted in images. */
