@@ -36,7 +36,7 @@ export interface ReportData {
   readonly breakdown: Breakdown | null;
 }
 
-/** Runs on one data set under one attack, with what may be said of them. */
+/** Runs on one data set under one attack, with the statistics that may be computed over them. */
 export interface ReportGroup extends RunGroup {
   readonly identities: ReadonlyMap<string, RunIdentity>;
   /** Rows of this data set and norm, at every radius. */

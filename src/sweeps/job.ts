@@ -119,7 +119,7 @@ const resultOf = ({ target, clean, attacks, acrossNorms: [across] = [] }: Evalua
   robust: (across ?? attacks.find(({ attack, epsilon }) => attack === UNION && epsilon > 0))?.robust.value ?? null,
 });
 
-/** True if nothing of a task is left to do. What cannot be read is not done. */
+/** True if a task is completely done. Results that cannot be read count as missing. */
 export const isDone = async (
   { config, out, evaluation }: JobTask,
   warn?: (message: string) => void,

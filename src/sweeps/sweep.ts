@@ -37,7 +37,7 @@ export interface ChildProcesses {
   readonly kernels?: string;
 }
 
-/** What happens in a sweep. Jobs are told by their position among all, from 0. */
+/** An event of a sweep. A job is named by its position among all jobs, from 0. */
 export type SweepEvent =
   /** `missing` of them are not done yet. */
   | { readonly kind: 'start'; readonly jobs: readonly Job[]; readonly missing: number }

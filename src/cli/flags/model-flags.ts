@@ -17,7 +17,7 @@ export const TARGET: Positional = {
   value: 'PATH',
 };
 
-/** Flags that say which model is meant, on which images, and how it takes them. */
+/** Flags that choose the model, the images, and how the model takes images. */
 export const MODEL_FLAGS = {
   module: { kind: 'text', value: 'FILE', description: 'an ES module that exports a classifier; it is run' },
   dataset: {

@@ -1,8 +1,8 @@
-// Text in two columns: a term and what it means. On a narrow screen the meaning stands below the term.
+// Text in two columns: a term and its meaning. On a narrow screen the meaning is below the term.
 
 const INDENT = 2;
 const GAP = 2;
-/** A longer term stands in a line of its own. */
+/** A longer term has a line of its own. */
 const LONGEST_TERM = 26;
 /** A column of less is not worth its place. */
 const LEAST_MEANING = 36;
