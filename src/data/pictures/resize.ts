@@ -23,7 +23,9 @@ const FILTERS = {
   },
 } as const satisfies Readonly<Record<string, Filter>>;
 
+/** The name of a filter by which pictures are resized. */
 export type Resampling = keyof typeof FILTERS;
+/** The names of the filters by which pictures are resized. */
 export const RESAMPLINGS = Object.keys(FILTERS) as readonly Resampling[];
 
 /** The part of a picture that is resized, in pixels from its upper left corner: float32. */
