@@ -27,7 +27,7 @@ const ASCENT_OPTIONS = {
   /** Calls of the model whose mean each answer is, for models that are random; default 1. */
   eot: count(1),
   /**
-   * Whether the steps go to a ball of radius 3 · epsilon first, then to one of 2 · epsilon, and to that of epsilon for the
+   * True if the steps go to a ball of radius 3 · epsilon first, then to one of 2 · epsilon, and to that of epsilon for the
    * last 40 % of them; default false.
    */
   multiEpsilon: flag(false),
@@ -193,7 +193,7 @@ interface Uphill {
   readonly goalOf: (rows: readonly Attempt[]) => ReadGoal;
 }
 
-/** Runs attempts through all phases. Each phase goes on from the best point of the one before; only the last can succeed. */
+/** Runs attempts through all phases. Each phase continues from the best point of the phase before; only the last can succeed. */
 async function climb(
   ascent: Ascent,
   problem: Problem,

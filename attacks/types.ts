@@ -118,7 +118,7 @@ export interface Attack {
   readonly epsilon: number | null;
   /** The lowest and the highest value of a pixel; default [0, 1]. */
   readonly bounds?: Bounds;
-  /** The most that the attack asks of a model of so many classes for one image, in mode `evaluate`. */
+  /** The largest cost of the attack on one image of a model with this number of classes, in mode `evaluate`. */
   readonly budget?: (classes: number) => Cost;
   /**
    * Adversarial images, owned by the caller.

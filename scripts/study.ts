@@ -126,7 +126,7 @@ async function recordBuild(): Promise<void> {
   await appendFile(sessions, `${made}${kernels}, Node ${process.version}, ${cpus()[0].model.trim()}\n`);
 }
 
-/** Null outside a checkout. */
+/** The hash of the current commit; null outside a checkout. */
 function currentCommit(): string | null {
   const { status, stdout } = spawnSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' });
   return status === 0 ? stdout.trim() : null;

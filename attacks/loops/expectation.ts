@@ -33,7 +33,7 @@ export const expectedLoss = (
     lossAndLogits(asking.classifier, loss, goals, images, cleanLogits),
   );
 
-/** As `expectedLoss`, with the gradient of the loss. A call whose gradient is NaN at a pixel leaves it to the others. */
+/** The expected loss and its gradient. At a pixel where the gradient of one call is NaN, the other calls give the mean. */
 export const expectedGradient = (
   asking: Asking,
   { loss, goals, images, cleanLogits }: Question,

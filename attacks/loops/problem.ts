@@ -26,13 +26,13 @@ export interface Problem extends Asking {
   readonly start?: Float32Array;
   readonly mode: 'evaluate' | 'train';
   /**
-   * Whether an attempt ends at the first point that meets the goal. In mode `train` none does. With `eot` above 1 none does
+   * True if an attempt ends at the first point that meets the goal. In mode `train` none does. With `eot` above 1 none does
    * either, as the model is random then: a point that meets the goal by a little on average does not in about half of all draws.
    */
   readonly endsAtSuccess: boolean;
   /** Called with the number of images whose gradients were not finite. */
   readonly onNonFinite?: (gradients: number) => void;
-  /** Tells how many of so many steps are done, and which attempts go on. */
+  /** Reports how many of the steps are done, and which attempts continue. */
   readonly tell: (step: number, steps: number, rows: readonly Attempt[]) => void;
 }
 
@@ -89,7 +89,7 @@ export interface Attacker {
   readonly bounds: Bounds;
   /** Calls of the model whose mean each answer is. */
   readonly eot: number;
-  /** Whether it searches the smallest perturbation, and so ends at success, whatever the mode. */
+  /** True if it searches the smallest perturbation, and so ends at success, whatever the mode. */
   readonly smallest?: boolean;
 }
 

@@ -11,7 +11,7 @@ export interface PortionOptions {
   readonly size?: number;
   /** Bytes that tensors may still take. */
   readonly available: () => number;
-  /** Told once that a portion did not fit. */
+  /** Called once, with a message, if a portion did not fit into memory. */
   readonly warn?: (message: string) => void;
 }
 
@@ -28,7 +28,7 @@ const SHARE = 0.6;
 
 /** Portions that share what they learn of a model. */
 export function portionsOf({ size: given, available, warn = () => {} }: PortionOptions): Portions {
-  /** By question: how many images are known to fit, and how many portions have been measured. */
+  /** By question, the number of images that are known to fit, and the number of portions that have been measured. */
   const known: Record<Question, { most: number; measured: number }> = {
     logits: { most: given ?? FIRST[0], measured: given === undefined ? 0 : FIRST.length },
     gradient: { most: given ?? FIRST[0], measured: given === undefined ? 0 : FIRST.length },

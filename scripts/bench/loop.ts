@@ -35,7 +35,7 @@ const STEPS_BESIDE = 4;
 /** CIFAR-10: the images that an epoch trains on, and those that are measured after it: held out, and from the training set. */
 const EPOCH_IMAGES = 49_000;
 const METRIC_IMAGES = 1_000 + 256;
-/** One image in so many is misclassified: robust networks reach about 80 % on CIFAR-10. */
+/** One image in this many is misclassified: robust networks reach about 80 % on CIFAR-10. */
 const WRONG = 5;
 /** A radius in which no prediction changes, so that no image leaves the attack early. */
 const NO_RADIUS = 1e-7;

@@ -47,7 +47,7 @@ export function randomNet(model: string, sparsity: number, width = 1): Net {
   return netOf(`${model} ${sparsity} ${width}`, program, uniformSparsity(kernelsOf(program), sparsity));
 }
 
-/** A network with so many nonzeros a kernel, at random places. */
+/** A network with given numbers of nonzeros per kernel, at random places. */
 export function netOf(name: string, program: Program, counts: WeightCounts): Net {
   const { params: dense, state } = init(program, foldIn(KEY, 'init'));
   const sparse = sparsify(dense, counts, foldIn(KEY, 'masks'));

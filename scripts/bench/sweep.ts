@@ -73,7 +73,7 @@ async function workerStart(queue: OpenQueue, url: string, out: string): Promise<
   return seconds;
 }
 
-/** A sweep by so many workers of one thread each, which are there before it; its seconds. */
+/** Runs a sweep by this number of workers of one thread each, which are started before it; returns its seconds. */
 async function byWorkers(count: number, url: string, out: string, flags: readonly string[]): Promise<number> {
   const workers = Array.from({ length: count }, () =>
     spawn(process.execPath, [MAIN, 'worker', '--queue', url, '--out', out, '--threads', '1', '--quiet'], {

@@ -17,7 +17,7 @@ export interface StudyRecord {
 const gradientsOf = ({ metrics }: RunRecord): number =>
   (metrics.at(-1)?.input_gradients ?? 0) + (metrics.at(-1)?.weight_gradients ?? 0);
 
-/** They are the same in every epoch. */
+/** The gradient evaluations of an epoch, which are the same in every epoch. */
 const gradientsAnEpoch = (record: RunRecord): number => gradientsOf(record) / (record.metrics.at(-1)?.epoch ?? 0);
 
 /** True if a run stopped because its loss was no longer finite. */

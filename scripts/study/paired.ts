@@ -1,4 +1,4 @@
-// Designs that train arms of equal seeds in pairs: their runs, what these came to, and the differences between two arms.
+// Designs that train arms of equal seeds in pairs: their runs, the results of these, and the differences between two arms.
 
 import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 import { type PairedDifference, pairedDifference } from '../../src/reporting/statistics/paired-difference.ts';
@@ -48,7 +48,7 @@ export function plannedRuns({ cells, arms }: PairedDesign, planned: readonly Pla
   return [...jobs.values()];
 }
 
-/** What the last checkpoint of a run came to, in fractions. */
+/** The accuracies of the last checkpoint of a run, as fractions. */
 export interface Outcome {
   readonly clean: number;
   readonly robust: number;

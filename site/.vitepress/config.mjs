@@ -46,6 +46,8 @@ export default defineConfig({
           page('AGENT', 'agent'),
           page('Optimizers', 'optimizers'),
           page('Sweeps', 'sweeps'),
+          page('Many machines', 'many-machines'),
+          page('Clusters', 'clusters'),
           page('Data', 'data'),
           page('Models', 'models'),
           page('Runs and files', 'runs-and-files'),
@@ -56,9 +58,12 @@ export default defineConfig({
         items: [
           page('Evaluation', 'evaluation'),
           page('Which attack', 'which-attack'),
+          page('Adaptive attacks', 'adaptive-attacks'),
           page('Attacks', 'attacks'),
           page('Pitfalls', 'evaluation-pitfalls'),
           page('Alarms', 'alarms'),
+          page('Certification', 'certification'),
+          page('Zoo', 'zoo'),
           page('Models from elsewhere', 'foreign-models'),
           page('Reports', 'reporting'),
           page('Exporting and importing', 'exporting'),
@@ -77,11 +82,7 @@ export default defineConfig({
       },
       {
         text: 'Results',
-        items: [
-          page('Results', 'results'),
-          page('Performance', 'performance'),
-          page('Study plan', 'study-plan'),
-        ],
+        items: [page('Results', 'results'), page('Performance', 'performance'), page('Study plan', 'study-plan')],
       },
       {
         text: 'Contribute',

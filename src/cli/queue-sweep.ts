@@ -28,7 +28,7 @@ export interface QueueSweep {
 export interface QueueSweepResult extends SweepResult {
   /** The runs of `left` that were cancelled. */
   readonly cancelled: readonly Job[];
-  /** Warnings of the runs, as their workers told them. */
+  /** The warnings of the runs, as their workers reported them. */
   readonly warnings: readonly { readonly run: string; readonly message: string }[];
 }
 

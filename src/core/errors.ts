@@ -25,7 +25,7 @@ export class OutOfMemoryError extends InputError {}
 const NO_MEMORY =
   /^Array buffer allocation failed|^Invalid (typed )?array (buffer )?length|OOM when allocating|ResourceExhausted|out of memory/i;
 
-/** Whether an error, or what caused it, is a lack of memory. */
+/** True if an error, or what caused it, is a lack of memory. */
 export function isOutOfMemory(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return error instanceof OutOfMemoryError || NO_MEMORY.test(error.message) || isOutOfMemory(error.cause);

@@ -2,7 +2,7 @@
 import { foldIn, integers, type Key } from '../core/key.ts';
 import type { Augmentation, PixelShape } from './types.ts';
 
-/** Images are shifted by up to so many pixels along each axis: zero padding, then a random crop. */
+/** The largest shift of an image along each axis, in pixels: zero padding, then a random crop. */
 export const MAX_SHIFT = 4;
 
 /** Where an augmented image takes its pixels from. */

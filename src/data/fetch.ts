@@ -25,7 +25,7 @@ export interface FetchOptions extends DownloadOptions, DatasetLockOptions {
 
 /**
  * Downloads a data set from its official host, checks and unpacks it. Its folder appears when everything is right; an
- * interrupted download goes on in the next call. A set that is there already, with its official files, is left alone.
+ * interrupted download continues in the next call. A set that is there already, with its official files, is left alone.
  *
  * @throws UsageError if there is nothing to download; InputError if the host does not deliver or delivers other bytes, or if
  * another process downloads the data set into that folder

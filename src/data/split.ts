@@ -20,7 +20,7 @@ export interface TrainingIndices {
  * same images and choose by the same ones. A limit counts the training images that are left; the images held out are
  * then 5 % of it, some of those held out without a limit.
  *
- * @param limit at most so many training images, balanced over the classes
+ * @param limit the largest number of training images, balanced over the classes
  * @throws InputError for a data set without training images
  */
 export function trainingIndices(

@@ -33,7 +33,7 @@ export interface Dataset {
 /** What is done to a training image: nothing, a shift by up to 4 pixels, or that and a horizontal flip. */
 export type Augmentation = 'none' | 'shift' | 'shift-flip';
 
-/** What a run takes from its data set unless it is told otherwise. */
+/** The settings that a run takes from its data set, unless they are given. */
 export interface DatasetDefaults {
   /** Radius by norm, in pixel units of [0, 1]; null if none is customary and one must be given. */
   readonly epsilon: Readonly<Record<NormName, number | null>>;
@@ -108,7 +108,7 @@ export interface GeneratedSource {
 /** Where the images of a data set come from. */
 export type Source = FileSource | FolderSource | GeneratedSource;
 
-/** All that is known of a data set: where its images come from, and what a run takes from it unless told otherwise. */
+/** A row of the table of data sets: the source of its images, and the settings that a run takes from it unless they are given. */
 export interface DatasetDefinition<S extends Source = Source> {
   readonly source: S;
   readonly defaults: DatasetDefaults;

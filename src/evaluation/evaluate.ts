@@ -35,7 +35,7 @@ import { version } from './version.ts';
  * attacks that were run. Results are added to the run's evaluation.json.
  *
  * The same model, data, options and seed give the same result. While it runs, what is done is kept beside the file of
- * results, so that `resume` goes on from there.
+ * results, so that `resume` continues from there.
  *
  * @param source path of a checkpoint, of a run's folder, or of another model (docs/foreign-models.md)
  * @returns one evaluation a checkpoint
@@ -201,7 +201,7 @@ export function identityOf(target: Target, dataset: Dataset, options: EvaluateOp
   };
 }
 
-/** True if what is kept in a file can still be continued with other settings. A damaged file is as good as none. */
+/** True if a file holds an evaluation that can be continued with other settings. A damaged file counts as missing. */
 async function isOfOtherSettings(path: string, identity: Identity): Promise<boolean> {
   const found = await readInterrupted(path, identity).catch((error) => {
     if (!(error instanceof InputError)) throw error;
@@ -211,7 +211,7 @@ async function isOfOtherSettings(path: string, identity: Identity): Promise<bool
 }
 
 /**
- * What an interrupted evaluation had found; null if there is nothing to continue from. A damaged file is as good as none, and
+ * The state of an interrupted evaluation; null if there is none to continue. A damaged file counts as missing, and
  * a warning names it.
  *
  * @throws UsageError if it is of other settings; with `if-same` the evaluation begins anew then, and a warning says so

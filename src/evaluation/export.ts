@@ -75,7 +75,7 @@ export interface Exported {
   readonly files: readonly string[];
   /** Size of all files together. */
   readonly bytes: number;
-  /** How far a logit of the exported network is from that of the checkpoint, at most, on so many random images. */
+  /** The largest difference between a logit of the exported network and of the checkpoint, and the number of random images. */
   readonly largestDifference: number;
   readonly images: number;
   /** What had to be passed over, for people. */

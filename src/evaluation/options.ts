@@ -46,7 +46,7 @@ export interface EvaluateOptions extends ModelOptions {
    * Every attack runs in every norm, and `acrossNorms` counts an image only if it survives all of them.
    */
   readonly norms?: Readonly<Partial<Record<NormName, number>>>;
-  /** Use only so many test images, balanced over the classes; default: what the model's training says, else all. */
+  /** The largest number of test images, balanced over the classes; default: the limit of the model's training, else all. */
   readonly testLimit?: number;
   /** Names every random number of the attacks; default 0. */
   readonly seed?: number;

@@ -17,5 +17,5 @@ export interface TrainedAgainst extends Threat {
 export const inNorm = (norm: NormName, epsilons: readonly number[]): readonly Threat[] =>
   epsilons.map((epsilon) => ({ norm, epsilon }));
 
-/** Whether some threats are in more than one norm. */
+/** True if some threats are in more than one norm. */
 export const isAcrossNorms = (threats: readonly Threat[]): boolean => new Set(threats.map(({ norm }) => norm)).size > 1;

@@ -12,7 +12,7 @@ export const UNION = 'union';
 
 /** Accuracy under all attacks in several norms, each at one radius. */
 export interface AcrossNorms {
-  /** In the order in which they were asked for. */
+  /** The threats in the order in which they were asked for. */
   readonly threats: readonly Threat[];
   /** Images classified right clean and under every attack in every norm. */
   readonly robust: Accuracy;
@@ -22,12 +22,12 @@ export interface AcrossNorms {
 
 /** Accuracy under one attack, or under the union of all attacks of one norm and radius. */
 export interface AttackResult {
-  /** Such as `pgd-20x2-ce`, or `union`. */
+  /** The name of the attack, such as `pgd-20x2-ce`, or `union`. */
   readonly attack: string;
   readonly norm: NormName;
   /** Radius in pixel units of [0, 1]. */
   readonly epsilon: number;
-  /** Null if an attack has no such number, as the union; one step of size epsilon for FGSM. */
+  /** The number of steps; null for an attack without one, such as the union. FGSM has one step of size epsilon. */
   readonly steps: number | null;
   readonly stepSize: number | null;
   readonly restarts: number | null;
@@ -64,7 +64,7 @@ export interface Evaluation {
   readonly clean: Accuracy;
   /** Results in order of the radii, each radius with its union last. */
   readonly attacks: readonly AttackResult[];
-  /** Absent where no evaluation asked for several norms at once. */
+  /** Absent if no evaluation asked for several norms at once. */
   readonly acrossNorms?: readonly AcrossNorms[];
   readonly alarms: readonly Alarm[];
   /** Cost of the whole evaluation, counted in images. */

@@ -106,7 +106,7 @@ export async function withLock<T>(path: string, options: LockOptions, work: (gua
 
 /** Who holds a lock, as far as one look at it tells. */
 export interface LockHolder {
-  /** Such as `process 123 on host`. */
+  /** The owner in words, such as `process 123 on host`. */
   readonly name: string;
   /** True if the process is known to live; false where nobody can know, as on another machine. */
   readonly lives: boolean;

@@ -13,7 +13,7 @@ export function temporaryOf(path: string): string {
   return `${path}.${machineOf(here)}-${here.pid}-${randomBytes(4).toString('hex')}.temporary`;
 }
 
-/** Whether a name is a temporary one of a process of this machine that has ended. */
+/** True if a name is a temporary one of a process of this machine that has ended. */
 export function isAbandoned(name: string): boolean {
   const [, machine, pid] = TEMPORARY.exec(name) ?? [];
   const here = thisProcess();

@@ -36,7 +36,7 @@ export interface ReportData {
   readonly breakdown: Breakdown | null;
 }
 
-/** Runs on one data set under one attack, with what may be said of them. */
+/** Runs on one data set under one attack, with the statistics that may be computed over them. */
 export interface ReportGroup extends RunGroup {
   readonly identities: ReadonlyMap<string, RunIdentity>;
   /** Rows of this data set and norm, at every radius. */
@@ -208,7 +208,7 @@ function reasonsFor(run: RunRecord, groups: readonly ReportGroup[]): LeftOut[] {
   });
 }
 
-/** Such as `pgd-20-ce + square-5000 on 1,000 test images, seed 0`. */
+/** A protocol in words, such as `pgd-20-ce + square-5000 on 1,000 test images, seed 0`. */
 export const describeProtocol = ({ attacks, n, split, attack_seed, preprocessing }: Protocol): string =>
   `${attacks} on ${(n ?? 0).toLocaleString('en')} ${split} images, seed ${attack_seed}${preprocessing === '' ? '' : `, pixels changed by ${preprocessing}`}`;
 
@@ -248,7 +248,7 @@ export const cellsAtAllRadii = (group: ReportGroup): SummaryCell[] => {
   return atAllRadii(group, (setting) => setting.attack === UNION && attackKinds(setting) === kinds);
 };
 
-/** Such cells under each attack of the main protocol alone. */
+/** Cells at all radii under each single attack of the main protocol. */
 export const singleCellsAtAllRadii = (group: ReportGroup): SummaryCell[] => {
   const { protocol } = group;
   const attacks = protocol === null ? [] : attackKinds(protocol).split(' + ');

@@ -27,7 +27,7 @@ export interface Sparsifier {
   readonly name: string;
   /** Whose number of weights no update changes: each kernel's, the network's, or nobody's, as in pruning. */
   readonly preserves: 'kernels' | 'network' | 'nothing';
-  /** True if it rewires after every step, so that an update is nothing to tell of. */
+  /** True if masks change after every step. Such updates are not reported as events. */
   readonly continuous?: boolean;
   /** True if the masks change after this step. */
   updatesAt(progress: Progress): boolean;

@@ -31,7 +31,7 @@ export interface JobTask extends TaskFiles {
   readonly out: string;
   /** The option of `TrainRunOptions` with this name. */
   readonly cacheMemory?: number;
-  /** Null: the run is trained only. */
+  /** The evaluation of the run; null if it is only trained. */
   readonly evaluation: JobEvaluation | null;
   readonly lockTimes?: LockTimes;
 }
@@ -70,7 +70,7 @@ export interface JobOptions {
  * Makes a run: trains it, going on from its last checkpoint if there is one, and evaluates what it keeps. What is done
  * already is not done again.
  *
- * @returns `interrupted` if the signal stopped it; the same task then goes on from there
+ * @returns `interrupted` if the signal stopped it; the same task then continues from there
  */
 export async function runJob(task: JobTask, options: JobOptions = {}): Promise<'done' | 'interrupted'> {
   try {
@@ -119,7 +119,7 @@ const resultOf = ({ target, clean, attacks, acrossNorms: [across] = [] }: Evalua
   robust: (across ?? attacks.find(({ attack, epsilon }) => attack === UNION && epsilon > 0))?.robust.value ?? null,
 });
 
-/** True if nothing of a task is left to do. What cannot be read is not done. */
+/** True if a task is completely done. Results that cannot be read count as missing. */
 export const isDone = async (
   { config, out, evaluation }: JobTask,
   warn?: (message: string) => void,

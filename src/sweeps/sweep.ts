@@ -37,7 +37,7 @@ export interface ChildProcesses {
   readonly kernels?: string;
 }
 
-/** What happens in a sweep. Jobs are told by their position among all, from 0. */
+/** An event of a sweep. A job is named by its position among all jobs, from 0. */
 export type SweepEvent =
   /** `missing` of them are not done yet. */
   | { readonly kind: 'start'; readonly jobs: readonly Job[]; readonly missing: number }
@@ -62,7 +62,7 @@ export interface SweepResult {
 
 /**
  * Makes those of the jobs that are missing in a folder, each in a folder of its own. A run that fails does not stop the
- * others; a sweep that was stopped goes on where it was when it is started again.
+ * others; a sweep that was stopped continues where it was when it is started again.
  *
  * @throws InputError for a number of processes below 1
  */

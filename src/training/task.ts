@@ -75,7 +75,7 @@ export interface Task {
   /** What the pass before an epoch looks at; there is none where `rule` corrects nothing. */
   readonly prepass: PrepassRule;
   readonly agent: AgentOptions;
-  /** Null if masks never change. */
+  /** The rule by which masks change; null if they never do. */
   readonly sparsifier: Sparsifier | null;
   /** The fixed signs of the weights, for a method that has them. */
   readonly signs: Signs;

@@ -12,7 +12,7 @@ import type { Task } from './task.ts';
  * The weights and statistics of the checkpoint that a configuration starts from; owned by the caller.
  *
  * @throws InputError if the file is not given or not the one that is named, if its weights do not fit the network, are
- * sparse where the method goes on from dense ones, or have seen the data set's test images
+ * sparse although the method needs dense ones, or have seen the data set's test images
  */
 export async function trainedWeights({ config, program, model, from }: Task): Promise<Weights> {
   const path = await checkedFile(from ?? undefined, config.from ?? '', {

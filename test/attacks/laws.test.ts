@@ -64,6 +64,8 @@ const traits: Readonly<Record<AttackName, Traits>> = {
   cw: { smallest: true, steps: 10, efforts: [30, 60, 120] },
   square: { randomStart: true, steps: 15 },
 };
+/** True if an attack takes a number of steps or queries. */
+const hasLength = (attack: AttackName) => Object.keys(lengthOf(attack, { steps: 1, queries: 1 })).length > 0;
 const takes = (attack: AttackName, option: 'loss' | 'restarts'): boolean => option in attackRows[attack].options;
 
 function make(name: AttackName, options: Given): Attack {
@@ -163,7 +165,7 @@ describe('laws of the attacks', () => {
     for (const norm of normsOf(name)) {
       const attackOf = (epsilon: number, more: Partial<Given> = {}) => make(name, { norm, epsilon, ...more });
       const strongest: Partial<Given> = takes(name, 'restarts') ? { restarts: 2 } : {};
-      const short: Partial<Given> = name === 'fgsm' ? {} : { steps: 3 };
+      const short: Partial<Given> = hasLength(name) ? { steps: 3 } : {};
 
       for (const mode of ['train', 'evaluate'] as const) {
         it(`${name} in ${norm} gives an image the same example in any batch and order (${mode})`, async () => {
@@ -193,7 +195,7 @@ describe('laws of the attacks', () => {
         });
 
         it(`${name} in ${norm} leaves no tensor behind when the model throws (${mode})`, async () => {
-          const attack = attackOf(RADIUS[norm], { ...strongest, ...(name !== 'fgsm' && { steps: 3 }) });
+          const attack = attackOf(RADIUS[norm], { ...strongest, ...(hasLength(name) && { steps: 3 }) });
           for (let calls = 0; calls < 4; calls++) {
             let left = calls;
             const breaking: Classifier = (images) => {
@@ -368,7 +370,7 @@ describe('laws of the attacks', () => {
             const mean = (images: Tensor4D) =>
               tf.tidy(() => tf.mean(objective(net.classifier(images), goalOf(kind), clean)).dataSync()[0]);
             const reached = [mean(net.images)];
-            for (const steps of name === 'fgsm' ? [1] : [1, 4, 30]) {
+            for (const steps of hasLength(name) ? [1, 4, 30] : [1]) {
               const attack = attackOf(RADIUS[norm], { steps, loss });
               const adversarial = await attack.perturb(net.classifier, net.images, goalOf(kind), { mode: 'train' });
               reached.push(mean(adversarial));

@@ -1,7 +1,7 @@
 // Networks that the tests of attacks share.
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import type { AttackName } from '../../attacks/attacks.ts';
+import { type AttackName, attackRows } from '../../attacks/attacks.ts';
 import type { Classifier } from '../../attacks/types.ts';
 import { foldIn, normal, seedKey, uniform } from '../../src/core/key.ts';
 import { golden, toTensor } from '../golden.ts';
@@ -69,14 +69,6 @@ export async function rejection(promise: Promise<unknown>): Promise<Error> {
 
 /** The options of an attack's length that the attack has. */
 export function lengthOf(name: AttackName, { steps, queries }: { readonly steps: number; readonly queries: number }) {
-  switch (name) {
-    case 'fgsm':
-      return {};
-    case 'square':
-      return { queries };
-    case 'autoattack':
-      return { steps, queries };
-    default:
-      return { steps };
-  }
+  const { options } = attackRows[name];
+  return { ...('steps' in options && { steps }), ...('queries' in options && { queries }) };
 }

@@ -130,7 +130,7 @@ describe('the command line, given what it cannot use', () => {
       title: 'a file for a run to resume',
       args: ['train', '--resume', 'model.mjs'],
       code: 1,
-      says: [/model\.mjs is a file, or lies below one, and a run is a folder/],
+      says: [/model\.mjs is a file, or lies below one, but a run is a folder/],
     },
     {
       title: 'a module that is not there',

@@ -363,7 +363,7 @@ describe('a folder of images', () => {
       try {
         await fails(/has 6 images, one of them of 6×6 pixels, which take more than 0\.0001 MB of memory/);
         process.env.EQUIPOISE_DATA_LIMIT = 'much';
-        await fails('EQUIPOISE_DATA_LIMIT takes a number of GB above 0, such as 2; got much.');
+        await fails('EQUIPOISE_DATA_LIMIT takes a number of GB above 0, such as 2, got much.');
       } finally {
         delete process.env.EQUIPOISE_DATA_LIMIT;
       }

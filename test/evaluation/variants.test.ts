@@ -142,8 +142,8 @@ describe('what weights of PyTorch do not say', () => {
     ['vgg-plain', { pools: [2, 1] }, /ascending order/],
     ['vgg-plain', { stem: 'imagenet' }, /--stem imagenet does not apply to a vgg4/],
     ['silu', { pools: [1] }, /--pools 1 does not apply to a resnet18/],
-    ['silu', { activation: 'mish' as 'silu' }, /--activation is one of relu, .*; got mish/],
-    ['silu', { stem: 'toString' as 'cifar' }, /--stem is one of cifar, .*; got toString/],
+    ['silu', { activation: 'mish' as 'silu' }, /--activation must be one of relu, .*, got mish/],
+    ['silu', { stem: 'toString' as 'cifar' }, /--stem must be one of cifar, .*, got toString/],
   ];
   for (const [variant, reading, message] of contradictions) {
     it(`is refused as ${JSON.stringify(reading)} for ${variant}`, () =>

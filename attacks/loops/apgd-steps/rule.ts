@@ -21,7 +21,7 @@ export interface Best {
 export interface Stepper {
   /** Takes in the loss of a point: that of the start first, then that of the point after every step. */
   readonly arrive: (loss: number) => void;
-  /** Adapts the steps where `step` steps end a stage; returns whether to go on from the best point. */
+  /** Adapts the steps if `step` steps end a stage; returns true if the image is to continue from its best point. */
   readonly judge: (step: number, best: Best) => boolean;
   /** The point after a step, inside the ball and the bounds. */
   readonly move: (pixels: Float32Array, gradient: Float32Array) => Float32Array;

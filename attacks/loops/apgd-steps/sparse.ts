@@ -6,18 +6,18 @@ import type { StepRule } from './rule.ts';
 
 /** The share of pixels that steps from a random point move. */
 const FIRST_SHARE = 0.2;
-/** By how much fewer pixels a step moves than the best perturbation changes. */
+/** The factor by which a step moves fewer pixels than the best perturbation changes. */
 const SPARSER = 1.5;
 /** A perturbation of fewer than this share of the pixels of the one before counts as sparser. */
 const IS_SPARSER = 0.95;
-/** By how much the length of a step shrinks where the perturbation does not become sparser, and by how much in all. */
+/** The factor by which the length of a step shrinks if the perturbation does not become sparser, and the largest factor in all. */
 const SHORTER = 1.5;
 const SHORTEST = 10;
 /** The share of all steps after which steps are judged. */
 const STAGE = 0.04;
 
 /**
- * From Gaussian noise, projected onto ball and bounds, with steps of length η = ε along the signs of the k largest
+ * Starts at Gaussian noise, projected onto ball and bounds, and takes steps of length η = ε along the signs of the k largest
  * gradients:
  *
  *     x' ← Π(x + η · sign(g_k) / k)

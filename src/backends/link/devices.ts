@@ -6,7 +6,7 @@ export interface TensorflowDevices {
 }
 
 export interface TensorflowDevice {
-  /** Such as CPU or GPU. */
+  /** The kind of the device, such as CPU or GPU. */
   readonly type: string;
   readonly name: string;
 }

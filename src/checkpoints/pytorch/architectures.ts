@@ -258,7 +258,7 @@ function buildResnet(shapes: Shapes, inputShape: PixelShape, { stem }: Reading):
   return { name, width: options.width, program, assumed: [...assumed, strides] };
 }
 
-/** What a ResNet that starts with a convolution of this size usually goes on with. */
+/** The layers that usually follow a first convolution of this size in a ResNet. */
 const USUAL_STEMS: Readonly<Record<number, StemName>> = { 3: 'cifar', 7: 'imagenet' };
 
 /** A ResNet with another first convolution, which batch norm, the activation and perhaps a max pool follow. */
@@ -413,7 +413,7 @@ const VGG_BLOCKS: readonly (readonly number[])[] = [
  * be dropout as well, so it is taken for a pool only where one usually is: in the places of a published network, where the
  * number of filters grows, or where the size of what reaches the classifier leaves nothing else.
  *
- * @param certain whether so many pools give exactly what the classifier takes
+ * @param certain true if this number of pools gives exactly the features that the classifier takes
  * @throws InputError if it may as well be dropout
  */
 function innerPools(convolutions: readonly VggConvolution[], certain: (count: number) => boolean): readonly number[] {

@@ -20,7 +20,7 @@ type Tensors = Safetensors['tensors'];
 /** Kernels are stored in half precision, and nothing else. */
 const mayBeHalf = (name: string): boolean => name.startsWith('params/') && isKernel(name);
 
-/** A byte of a gap that goes on in the next byte. */
+/** A byte whose gap continues in the next byte. */
 const GOES_ON = 255;
 
 /**

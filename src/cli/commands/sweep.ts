@@ -140,7 +140,7 @@ function checkQueueFlags(flags: SweepFlags, named: Readonly<Record<string, unkno
   }
 }
 
-/** What is to be said of the runs that a queue still has, or that were cancelled. */
+/** The message about runs that are still in a queue, or that were cancelled. */
 function leftOnQueue({ left, cancelled }: QueueSweepResult, { follow }: QueueSweep): Conclusion['left'] {
   const others = left.length - cancelled.length;
   return {
@@ -190,7 +190,7 @@ interface Conclusion {
   readonly line: string;
   readonly json: boolean;
   readonly warnings: readonly RunWarning[];
-  /** What is said of runs that are left, and the error that it is if nothing has stopped this process; null: none. */
+  /** The note about runs that are left, and the error that ends the command unless something has stopped this process. */
   readonly left: { readonly note: string; readonly error: string | null };
 }
 

@@ -91,11 +91,11 @@ export const worker = defineCommand({
   },
 });
 
-/** False for what is said with --quiet too. */
+/** False for messages that are shown with --quiet too. */
 const goesWell = (event: WorkerEvent): boolean =>
   event.kind === 'take' || (event.kind === 'end' && !('message' in event.outcome));
 
-/** What happens, as a line; null for what is too frequent to say. */
+/** The line for an event; null for events that are too frequent to show. */
 function lineOf(event: WorkerEvent): string | null {
   switch (event.kind) {
     case 'take':

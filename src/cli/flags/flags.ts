@@ -9,7 +9,7 @@ import { parseNumber } from './expression.ts';
 /** What a flag takes. Numbers may be arithmetic, lists are separated by commas, and `0..4` is 0,1,2,3,4. */
 interface Values {
   readonly text: string;
-  /** Empty if the flag stands alone. */
+  /** The text after the flag; empty if the flag has no value. */
   readonly 'optional text': string;
   readonly number: number;
   readonly texts: readonly string[];

@@ -18,7 +18,7 @@ export interface OpenedFiles {
   readonly files: Pick<TaskFiles, 'from' | 'extraImages'>;
   /** The settings that name them by their content. */
   readonly content: Pick<TrainOptions, 'from' | 'extraImages'>;
-  /** What follows from the checkpoint where nothing else is said: its network and its data set. */
+  /** The settings that follow from the checkpoint unless they are given: its network and its data set. */
   readonly defaults: Readonly<Record<string, unknown>>;
 }
 

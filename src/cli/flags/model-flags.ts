@@ -17,7 +17,7 @@ export const TARGET: Positional = {
   value: 'PATH',
 };
 
-/** Flags that say which model is meant, on which images, and how it takes them. */
+/** Flags that choose the model, the images, and how the model takes images. */
 export const MODEL_FLAGS = {
   module: { kind: 'text', value: 'FILE', description: 'an ES module that exports a classifier; it is run' },
   dataset: {
@@ -89,7 +89,7 @@ export const MODEL_FLAGS = {
 
 type Values = FlagValues<typeof MODEL_FLAGS> & { readonly data?: string };
 
-/** @throws UsageError unless either a path or a module came */
+/** @throws UsageError unless either a path or a module is given */
 export function modelSource(path: string | undefined, module: string | undefined): ModelSource {
   if (path !== undefined && module !== undefined) {
     throw new UsageError(`Both ${path} and --module ${module} name a model. Give one of them.`);

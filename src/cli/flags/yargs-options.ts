@@ -1,4 +1,4 @@
-// A table of flags as options of yargs, which splits a command line into words; what a value means is said in flags.ts.
+// A table of flags as options of yargs, which splits a command line into words. How a value is read is in flags.ts.
 import type { Options } from 'yargs';
 import { UsageError } from '../../core/errors.ts';
 import type { Flag, Flags } from './flags.ts';

@@ -1,8 +1,8 @@
-// Text in two columns: a term and what it means. On a narrow screen the meaning stands below the term.
+// Text in two columns: a term and its meaning. On a narrow screen the meaning is below the term.
 
 const INDENT = 2;
 const GAP = 2;
-/** A longer term stands in a line of its own. */
+/** A longer term has a line of its own. */
 const LONGEST_TERM = 26;
 /** A column of less is not worth its place. */
 const LEAST_MEANING = 36;
@@ -15,7 +15,7 @@ export interface Entry {
   readonly meaning: string;
 }
 
-/** Words in lines of at most so many characters; a longer word has a line of its own. */
+/** Words in lines of at most this many characters; a longer word has a line of its own. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(' ')) {

@@ -49,7 +49,7 @@ function numberOf({ whole, integer }: Flag): string {
   return whole || integer ? 'INTEGER' : 'NUMBER';
 }
 
-/** The word that stands for a flag's value, such as NUMBER; '' for a switch. */
+/** The placeholder of a flag's value in help, such as NUMBER; '' for a switch. */
 export const valueWord = (flag: Flag): string => VALUES[flag.kind](flag);
 
 function entryOf([name, flag]: readonly [string, Flag], style: Style): Entry {
@@ -81,7 +81,7 @@ const capitalised = (text: string): string => text.charAt(0).toUpperCase() + tex
 
 const paragraph = (text: string, { columns }: Page): string => wrap(text, columns).join('\n');
 
-/** A heading and what stands below it; '' if that is nothing. */
+/** A heading with the text below it; '' if there is no text. */
 const section = (heading: string, body: string, { style }: Page): string =>
   body === '' ? '' : `${style('heading', heading)}\n${body}`;
 

@@ -6,7 +6,7 @@ import type { Terminal } from './terminal.ts';
 export interface Progress {
   /** @param figures further figures, such as a loss; '' for none */
   update(done: number, total: number, phase: string, figures: string): void;
-  /** Names the work that goes on now, which is not counted. */
+  /** The name of the work under way, which is not counted. */
   phase(text: string): void;
   /** Counts the rate from here on, as after a resume. */
   startAt(done: number): void;

@@ -20,7 +20,7 @@ const NO_CHANGE: MaskChange = { dropped: 0, grown: 0 };
 /**
  * Shows a run: a bar with rate, loss and time left on a terminal, plain lines elsewhere, and a line an epoch on both.
  *
- * @param title said first, once the run could start
+ * @param title the line that is printed first, when the run has started
  */
 export async function showTraining(config: TrainConfig, title: string, terminal: Terminal): Promise<TrainProgress> {
   const bar = await showProgress(terminal, rateOf('step'));

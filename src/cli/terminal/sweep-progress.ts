@@ -145,7 +145,7 @@ export async function showSweep(
   return { update, stop, warnings };
 }
 
-/** What is said of a run that has ended: in one word, and what follows it. */
+/** The words for a run that has ended: one word, and the text after it. */
 function endOf(status: JobStatus, results: string, seconds: number): readonly [string, string] {
   switch (status.kind) {
     case 'done':

@@ -9,7 +9,7 @@ export interface Terminal {
   print(text: string): void;
   /** Progress, to standard error; left out with --quiet. */
   note(text: string): void;
-  /** What is wrong or was assumed although the command goes on, to standard error; said with --quiet too. */
+  /** Prints a warning or an assumption to standard error, also with --quiet. The command continues. */
   warn(text: string): void;
   /** Colours for what is printed, and for notes. */
   readonly style: Style;

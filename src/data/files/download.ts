@@ -67,7 +67,7 @@ const reason = (error: unknown): string => {
 
 /**
  * Downloads a file. What arrives lies in `path.part` until it is complete and its checksum is right, then it takes its
- * name; a later call goes on where an earlier one stopped.
+ * name; a later call continues where an earlier one stopped.
  *
  * @throws InputError if the host does not deliver the file (the part received is kept), or delivers other bytes (nothing is kept)
  */

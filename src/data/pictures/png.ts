@@ -242,7 +242,7 @@ function paeth(left: number, above: number, aboveLeft: number): number {
 interface Layer {
   readonly channels: 1 | 3;
   readonly pixels: Uint8Array;
-  /** [pixels], 255 is opaque; null where all are. */
+  /** [pixels], 255 is opaque; null if all are. */
   readonly alpha: Uint8Array | null;
 }
 

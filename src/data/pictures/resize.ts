@@ -25,6 +25,7 @@ const FILTERS = {
 
 /** How pixels are weighed when a picture is resized. */
 export type Resampling = keyof typeof FILTERS;
+/** The names of the filters by which pictures are resized. */
 export const RESAMPLINGS = Object.keys(FILTERS) as readonly Resampling[];
 
 /** The part of a picture that is resized, in pixels from its upper left corner: float32. */
@@ -83,7 +84,7 @@ function along(picture: Picture, { axis, from, to, length, filter }: Axis): Pict
   return { ...resized, pixels: made };
 }
 
-/** For each new pixel the first old one that counts, and the weights from there on, in units of 1 / ONE. */
+/** The first old pixel that counts for each new pixel, and the weights from there on, in units of 1 / ONE. */
 function weightsOf(size: number, { from, to, length, filter }: Omit<Axis, 'axis'>) {
   const scale = Math.fround(to - from) / length;
   const widened = Math.max(1, scale);

@@ -9,7 +9,7 @@ import { otherThanFile } from '../../files/regular-file.ts';
 import { digestOf } from '../files/checksum.ts';
 import type { SplitName } from '../types.ts';
 
-/** Where train/ and test/ are not told apart by folders: the share of each class's images that is for testing. */
+/** The share of each class's images that is for testing, if there are no folders train/ and test/. */
 export const TEST_SHARE = 0.2;
 
 /** Labels are bytes. */
@@ -213,7 +213,7 @@ async function imagesOf(folder: string, below: string, label: number, problems: 
   return files.filter((name) => EXTENSIONS.test(name)).map((name) => ({ path: `${below}/${name}`, label }));
 }
 
-/** Problems are told up to this many. */
+/** The largest number of problems that a message lists. */
 const MOST_TOLD = 10;
 
 /** One error about all that is wrong with a folder. */

@@ -87,7 +87,7 @@ async function readImage(folder: string, { path, label }: Listed): Promise<Image
   return { path, label, picture: await decodePicture({ name, bytes }), sha256: digestOf('sha256', bytes) };
 }
 
-/** Refuses, from the first image on, what memory does not hold when so many images have been read. */
+/** Refuses a folder whose images would not fit into memory, as soon as the size of the first image is known. */
 function totalCheck(folder: string, count: number): (picture: Picture) => void {
   const { total } = dataLimits();
   let read = 0;

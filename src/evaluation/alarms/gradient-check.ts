@@ -31,10 +31,10 @@ interface Slope {
   readonly differences: readonly { readonly slope: number; readonly error: number }[];
 }
 
-/** Images that are looked at: the first so many. */
+/** The number of images that are checked, the first ones. */
 const IMAGES = 16;
 const RANDOM_DIRECTIONS = 4;
-/** The smallest step changes the output by so many times its rounding; the others are 4 and 16 times as long. */
+/** The smallest step changes the output by this many times its rounding. The other steps are 4 and 16 times as long. */
 const SIGNAL = 64;
 const STEPS = [1, 4, 16] as const;
 /** No pixel moves further: about four of 255 levels. */

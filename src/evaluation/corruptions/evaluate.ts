@@ -24,7 +24,7 @@ import { type CorruptionEvaluation, type CorruptionResult, corruptionsBeside, re
 
 export interface CorruptionOptions extends Omit<ModelOptions, 'dataset'> {
   readonly dataset: CorruptionSetName;
-  /** Use only so many images of each severity, balanced over the classes and the same for all. */
+  /** The largest number of images of each severity, balanced over the classes and the same for all severities. */
   readonly testLimit?: number;
   /** File that the results are added to; default: corruptions.json of the checkpoint's run. False writes nothing. */
   readonly out?: string | false;

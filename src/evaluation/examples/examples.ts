@@ -183,7 +183,7 @@ const keyOf = (seed: number, label: string): Key => foldIn(foldIn(seedKey(seed),
 interface Setting extends Pick<PerturbOptions, 'signal' | 'onProgress'> {
   readonly model: Classifier;
   readonly dataset: Dataset;
-  /** Null at radius 0. */
+  /** The attack; null at radius 0. */
   readonly attack: Attack | null;
   readonly norm: NormName;
   readonly key: Key;

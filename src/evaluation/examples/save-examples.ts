@@ -19,7 +19,7 @@ import { logitsOf } from '../targets/predict.ts';
 import type { EvaluatedTarget } from '../types.ts';
 import { RECOUNT, RECOUNT_FILE } from './recount.ts';
 
-/** Where the examples of an attack are gathered until they are all there, so that an interrupted evaluation goes on. */
+/** The file that gathers the examples of an attack until it is complete, so that an interrupted evaluation can continue. */
 const partialOf = (path: string): string => `${path}.partial`;
 
 /** An attack, as examples are named by it. */
@@ -211,6 +211,6 @@ export async function hasExamples(
   return !found.includes(false);
 }
 
-/** Such as `best-pgd-20-ce-linf-8_255.safetensors`. */
+/** The name of a file of examples, such as `best-pgd-20-ce-linf-8_255.safetensors`. */
 const fileName = (prefix: string, { attack, norm, epsilon }: AttackedAt): string =>
   `${prefix}-${attack}-${norm}-${formatEpsilon(epsilon).replace('/', '_')}.safetensors`;

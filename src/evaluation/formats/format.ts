@@ -28,7 +28,7 @@ export interface ImagesOf {
 
 export interface LoadRequest {
   readonly path: string;
-  /** Null if no data set was named; a format whose files do not say what they take needs it. */
+  /** The images of the data set, which a format needs whose files do not say what they take; null if none was named. */
   readonly images: ImagesOf | null;
   /** File of other names for the weights; see docs/foreign-models.md. */
   readonly names?: string;

@@ -16,7 +16,7 @@ export function topologyKind(json: unknown): 'layers' | 'graph' | 'unknown' {
 export const buildFailure = (path: string, library: string, remedy: string, error: unknown): InputError =>
   new InputError(`${path} cannot be built by ${library}: ${reasonIn(error)} ${remedy}`, { cause: error });
 
-/** The first sentence of a message; tfjs-layers goes on with a list of what may be the reason. */
+/** The first sentence of a message of tfjs-layers, without the list of possible reasons that follows it. */
 const reasonIn = (error: unknown): string =>
   (error as Error).message.split('\n')[0].replace(/ This may be due to one of the following reasons:$/, '');
 

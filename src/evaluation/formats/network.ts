@@ -14,7 +14,7 @@ import { type Program, runNetwork } from '../../ops/network.ts';
 import type { TrainedAgainst } from '../threat.ts';
 import type { LoadedModel } from './format.ts';
 
-/** What a run's configuration says of the training, as far as it goes on a model. */
+/** The part of a run's configuration that describes how its model was trained. */
 export type Training = Pick<LoadedModel, 'trainedOn' | 'threat' | 'testLimit'>;
 
 /** @param datasetSha256 of the data set it was trained on, where that is known */

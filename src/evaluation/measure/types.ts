@@ -23,7 +23,7 @@ export interface MeasureOptions {
   readonly seed?: number;
   /** Images at once; changes no result but for rounding. Default 256. */
   readonly batchSize?: number;
-  /** Use only so many images, balanced over the classes. */
+  /** The largest number of images, balanced over the classes. */
   readonly limit?: number;
   /** True if the model turned out to return probabilities; asked after the attacks. */
   readonly returnsProbabilities?: () => boolean;
@@ -33,9 +33,9 @@ export interface MeasureOptions {
   readonly onExamples?: (examples: BatchExamples) => Promise<void>;
   /** Attack only every n-th batch: see `measurePart`. */
   readonly part?: Part;
-  /** Where an interrupted measurement goes on. */
+  /** The state from which an interrupted measurement continues. */
   readonly from?: MeasureState;
-  /** Called after each attack on a batch, with what it takes to go on from there. */
+  /** Called after each attack on a batch, with the state from which the measurement can continue. */
   readonly onState?: (state: MeasureState) => Promise<void>;
   readonly onProgress?: (progress: EvaluationProgress) => void;
   /** Called after every step of an attack. */
@@ -51,7 +51,7 @@ export interface EvaluationProgress {
   readonly total: number;
   /** Accuracies over the images done so far: without attack, and under every attack of the first radius above 0, or in all of several norms. */
   readonly clean: number;
-  /** Null while the first batch is under attack. */
+  /** Robust accuracy so far; null while the first batch is under attack. */
   readonly robust: number | null;
 }
 
@@ -105,16 +105,16 @@ export interface Attacked {
 
 /** What has been found of one attack at one radius. */
 export interface CellState {
-  /** For each evaluated image 1 if it is right clean and under attack, else 0. */
+  /** One number per evaluated image: 1 if it is right clean and under attack, else 0. */
   readonly survived: Uint8Array;
-  /** For each attack of a cascade the images that are still right after it and all attacks before it. Empty for other attacks. */
+  /** The images that are still right after each attack of a cascade and all attacks before it. Empty for other attacks. */
   readonly standing: Readonly<Record<string, Uint8Array>>;
   readonly cost: Cost;
 }
 
 /** All that has been found so far. */
 export interface MeasureState {
-  /** For each evaluated image its class without attack, or −1 if the model gave no numbers. */
+  /** The class of each evaluated image without attack, or −1 if the model gave no numbers. */
   readonly predictions: Int32Array;
   /** Attacks on batches that are done: all cells of the first batch, then those of the second, and so on. */
   readonly done: number;
@@ -130,7 +130,7 @@ export type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable' | 'nonFin
 export interface Cell extends Threat {
   readonly spec: AttackSpec;
   readonly label: string;
-  /** Null at radius 0. */
+  /** The attack; null at radius 0. */
   readonly attack: Attack | null;
   readonly key: Key;
 }

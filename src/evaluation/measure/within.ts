@@ -3,7 +3,7 @@ import { norms } from '../../../attacks/index.ts';
 import type { NormName } from '../../../attacks/types.ts';
 
 /**
- * Whether an image lies within epsilon of another and its pixels within [0, 1], beyond the rounding of float32. A pixel that is
+ * True if an image lies within epsilon of another and its pixels within [0, 1], beyond the rounding of float32. A pixel that is
  * not a number does not.
  */
 export const isWithin = (attacked: Float32Array, clean: Float32Array, norm: NormName, epsilon: number): boolean =>

@@ -20,7 +20,7 @@ export const partPath = (out: string, checkpoint: string, { index, count }: Part
 /** A part that is complete. */
 export interface EvaluatedPart {
   readonly checkpoint: string;
-  /** Such as `2/4`. */
+  /** The part, such as `2/4`. */
   readonly part: string;
   readonly file: string;
 }

@@ -17,7 +17,7 @@ export interface LockedFileOptions {
   readonly out?: string | false;
   readonly lockTimes?: LockTimes;
   readonly signal?: AbortSignal;
-  /** Told once if it takes a while to find out whether another process still uses the file. */
+  /** Called once, with a message, if finding out whether another process still uses the file takes a while. */
   readonly warn?: (message: string) => void;
 }
 

@@ -71,7 +71,7 @@ export interface LoadOptions {
   readonly reading?: Reading;
   /** Images that the model gets at once; by default as many as fit into memory, which the first ones measure. */
   readonly batchSize?: number;
-  /** Told that images at once did not fit. */
+  /** Called with a message if the images of a batch did not fit into memory at once. */
   readonly warn?: (message: string) => void;
 }
 

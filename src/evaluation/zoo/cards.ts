@@ -40,7 +40,7 @@ const cardSchema = z.strictObject({
   dataset: text,
   /** The command that trains it. */
   command: text,
-  /** Null for a network that does not come with Equipoise. */
+  /** How the network was made and measured; null if it does not come with Equipoise. */
   made: madeSchema.nullable(),
 });
 

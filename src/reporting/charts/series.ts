@@ -14,7 +14,7 @@ export type SeriesSetting = Pick<
 /** A line of a chart. */
 export interface Series {
   readonly name: string;
-  /** Its name where the way of sparsifying is said beside it. */
+  /** The short name of a series, used where the sparse method is named beside it. */
   readonly shortName: string;
   /** The CSS custom property of its colour, the same for every way of sparsifying. */
   readonly color: string;

@@ -12,7 +12,7 @@ export interface GroupKey {
   readonly epsilon: number;
 }
 
-/** Such as `cifar10 1a2b3c4d linf 8/255`, equal for equal groups: digits of the data set's SHA-256, norm and radius. */
+/** The name of a group, such as `cifar10 1a2b3c4d linf 8/255`: data set, digits of its SHA-256, norm and radius. */
 export const groupName = ({ dataset, sha256, norm, epsilon }: GroupKey): string =>
   [dataset, sha256?.slice(0, 8), norm, exactEpsilon(epsilon)].filter((part) => part !== undefined).join(' ');
 

@@ -12,7 +12,7 @@ export interface RunGroup extends GroupKey {
   readonly name: string;
   /** The data set's name as people read it, marked if its files are not the official ones. */
   readonly datasetTitle: string;
-  /** Null if none of its runs was attacked. */
+  /** The norm and radius of the group; null if none of its runs was attacked. */
   readonly threat: Threat | null;
   readonly runs: readonly RunRecord[];
 }

@@ -12,10 +12,10 @@ import { percent } from '../tables/table.ts';
 /** The largest number of runs that are drawn, and of lines of the log that are shown. */
 const DRAWN = 6;
 const LINES = 14;
-/** Curves by step have at most so many points. */
+/** The largest number of points of a curve by step. */
 const POINTS = 400;
 
-/** What goes on in some runs, as a piece of a page. */
+/** The progress of some runs, as a piece of a page. */
 export async function livePanel(runs: readonly RunRecord[]): Promise<Html> {
   const active = runs.filter(({ writer }) => writer !== null);
   const done = runs.filter(isComplete).length;

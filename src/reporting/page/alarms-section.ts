@@ -42,7 +42,7 @@ function trainingAlarms(run: RunRecord): SeenAlarm[] {
     : alarm('not checked', 'It takes six epochs with a robust accuracy on held-out and on training images.');
 }
 
-/** Such as `14 checks, 0 raised`. */
+/** The alarms in a few words, such as `14 checks, 0 raised`. */
 function gistOf(alarms: readonly SeenAlarm[]): string {
   const checked = alarms.filter(({ status }) => status !== 'not checked').length;
   return `${plural(checked, 'check')}, ${alarms.filter(({ status }) => status === 'raised').length} raised`;

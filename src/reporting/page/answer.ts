@@ -100,7 +100,7 @@ function sentence([first, second]: readonly Loss[]): string {
 
 const capitalised = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** What is said of runs that nothing was measured of. */
+/** The sentence for runs without a measurement. */
 function unanswered({ runs }: ReportGroup): string {
   const unfinished = runs.filter((run) => !isComplete(run));
   if (runs.length === 1) {

@@ -8,7 +8,7 @@ import { type Html, html } from './html.ts';
 import { drawInterval } from './interval.ts';
 import { type Column, type Section, table } from './page-parts.ts';
 
-/** A matrix of more classes is no longer legible, and a list of what is confused most stands in its place. */
+/** The largest number of classes with a confusion matrix. With more classes the page lists the most frequent confusions. */
 const MOST_CLASSES = 20;
 const LISTED = 12;
 

@@ -57,7 +57,7 @@ const COSTS: readonly Cost[] = [
   },
 ];
 
-/** A logarithmic axis where the largest value is so many times the smallest. */
+/** An axis is logarithmic if its largest value is at least this many times its smallest. */
 const LOGARITHMIC_FROM = 8;
 
 const SIZES = {

@@ -70,7 +70,7 @@ function panelTitle({ runs }: ReportGroup, { sparsity, method }: Pick<TrainConfi
   return `${formatSparsity(sparsity)} sparsity${methods.size > 1 && method !== 'dense' ? `, ${method}` : ''}`;
 }
 
-/** Each line once where the way of sparsifying is said beside it. */
+/** The lines of a legend, each once, where the sparse method is named beside it. */
 const shortLines = (lines: readonly Series[]): Line[] => [
   ...new Map(lines.map(({ shortName, color }) => [shortName, { name: shortName, color }])).values(),
 ];
@@ -246,7 +246,7 @@ export async function epochsSection(data: ReportGroup): Promise<Section | null> 
   if (compared.length === 0) return null;
   const plainTitle = ([{ run }]: (typeof compared)[number]): string =>
     panelTitle(data, { sparsity: run.sparsity, method: run.method as TrainConfig['method'] });
-  // Panels of one sparsity and method are told apart by what else differs.
+  // Panels with the same sparsity and method are named by the other settings that differ.
   const titleOf = (group: (typeof compared)[number]): string => {
     const title = plainTitle(group);
     const plain = group.find(({ run }) => run.optimizer === 'sgd') ?? group[0];

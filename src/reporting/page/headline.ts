@@ -11,7 +11,7 @@ import { type Html, html } from './html.ts';
 import { nameOf, networkName, plural } from './names.ts';
 import { type Column, type Section, table } from './page-parts.ts';
 
-/** Such as `cifar10 (unofficial), linf, ε 8/255`. */
+/** The title of a group, such as `cifar10 (unofficial), linf, ε 8/255`. */
 export const groupTitle = ({ datasetTitle, norm, epsilon }: ReportGroup): string =>
   `${datasetTitle}, ${norm}, ε ${formatEpsilon(epsilon)}`;
 

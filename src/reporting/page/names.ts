@@ -16,13 +16,13 @@ export const nameOf = (series: readonly Series[], { setting }: SummaryCell): str
 export const colorOf = ({ series }: Pick<ReportGroup, 'series'>, { setting }: SummaryCell): string =>
   series.find(({ matches }) => matches(setting))?.color ?? 'var(--muted)';
 
-/** Such as `dense, SGD` or `95 % sparse, AGENT`. */
+/** The name of a network in a report, such as `dense, SGD` or `95 % sparse, AGENT`. */
 export const networkName = ({ series }: Pick<ReportGroup, 'series'>, cell: SummaryCell): string => {
   const sparsity = sparsityOf(cell);
   return `${sparsity === 0 ? 'dense' : `${formatSparsity(sparsity)} sparse`}, ${nameOf(series, cell)}`;
 };
 
-/** Such as `resnet18 ×0.5`. */
+/** The architecture and its width, such as `resnet18 ×0.5`. */
 export const architecture = ({ model, width }: { readonly model: string; readonly width: number | null }): string =>
   width === 1 ? model : `${model} ×${width}`;
 

@@ -9,7 +9,7 @@ export interface DocumentOptions {
   readonly script?: string;
   /** True if the script may ask the server that sent the page. */
   readonly live?: boolean;
-  /** What else stands in the head. */
+  /** Further content of the page's head. */
   readonly head?: Html;
 }
 

@@ -27,7 +27,7 @@ export type { Origin } from './sources-section.ts';
 export const renderPage = async (data: ReportData, origin: Origin = {}): Promise<string> =>
   htmlDocument(data.title, await renderBody(data, origin));
 
-/** What stands in the page's body. */
+/** The content of the page's body. */
 export async function renderBody(data: ReportData, origin: Origin = {}): Promise<Html> {
   const parts = await Promise.all(
     data.groups.map(async (group, i) => {

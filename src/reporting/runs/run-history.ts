@@ -27,7 +27,7 @@ export interface RunHistory {
   readonly batches: number | null;
   /** Losses in the order of the steps, without steps of epochs that a collapse undid. */
   readonly steps: readonly StepLoss[];
-  /** The last step that was told, and its time. */
+  /** The last step that was reported, and its time. */
   readonly position: { readonly step: number; readonly time: string } | null;
   /** The first step since the last start or resume, with its time: rates count from here. */
   readonly since: { readonly step: number; readonly time: string } | null;

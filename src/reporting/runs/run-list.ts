@@ -128,7 +128,7 @@ export interface RunComparison {
   readonly results: readonly Difference[];
 }
 
-/** The settings and the results in which two runs differ; '' stands for what a run does not have. */
+/** The settings and the results in which two runs differ; '' for a value that a run does not have. */
 export function compareRuns(a: ListedRun, b: ListedRun): RunComparison {
   const names = [...new Set([...Object.keys(a.results), ...Object.keys(b.results)])];
   const differing = names.filter((name) => a.results[name] !== b.results[name]);

@@ -186,7 +186,7 @@ export async function readRun(folder: string, warn?: Warn): Promise<RunRecord> {
   };
 }
 
-/** What goes on in a run's folder, which changes all the time while it is trained. */
+/** The progress of a run by the files of its folder, which change while it is trained. */
 export async function readActivity(folder: string): Promise<Pick<RunRecord, 'history' | 'writer'>> {
   const { events, lock } = runFolder(folder);
   return { history: parseHistory((await readIfFile(events)) ?? ''), writer: await lockHolder(lock) };

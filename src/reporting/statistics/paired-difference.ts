@@ -1,4 +1,4 @@
-// Differences between two ways of training, pair by pair of equal seeds. What may be said of them is decided here, and only
+// Differences between two ways of training, pair by pair of equal seeds. This file alone decides what is reported of them, and only
 // here: below three pairs there is neither a mean nor an interval to show, let alone a verdict.
 
 import { InputError } from '../../core/errors.ts';
@@ -24,7 +24,7 @@ export interface PairedDifference {
   readonly n: number;
   /** Treated − control, pair by pair. */
   readonly differences: readonly number[];
-  /** Null below three pairs: only the single differences may be shown then. */
+  /** The mean with its interval; null below three pairs, where only the single differences may be shown. */
   readonly estimate: Estimate | null;
 }
 

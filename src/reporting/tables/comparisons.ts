@@ -14,7 +14,7 @@ const BASELINE = 'sgd';
 /** Trainings whose gradient evaluations differ by more than this share are not called equally expensive. */
 const TOLERANCE = 0.05;
 
-/** What is said of a comparison without a single pair. */
+/** The text for a comparison without a single pair. */
 export const NO_PAIRS = 'not enough seeds (no pair)';
 
 /** A corrected setting minus plain SGD. A difference is null if there is no pair. */

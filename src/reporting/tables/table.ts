@@ -8,11 +8,11 @@ import type { MeanAndDeviation, SummaryCell } from './summary.ts';
 /** A fraction in per cent with one digit, such as `43.2`; `–` where it is unknown. */
 export const percent = (fraction: number): string => (Number.isNaN(fraction) ? '–' : (100 * fraction).toFixed(1));
 
-/** Such as `43.2 ± 0.8 %` over seeds; a single seed has no deviation. */
+/** Mean and deviation over seeds, such as `43.2 ± 0.8 %`; a single seed has no deviation. */
 export const formatSpread = ({ mean, deviation }: MeanAndDeviation): string =>
   Number.isNaN(deviation) ? `${percent(mean)} %` : `${percent(mean)} ± ${percent(deviation)} %`;
 
-/** Such as `43.2 % [41.0, 45.4]`, the bracket being Wilson's 95 % interval over the test images. */
+/** An accuracy with Wilson's 95 % interval over the test images, such as `43.2 % [41.0, 45.4]`. */
 export const formatAccuracy = ({ value, low, high }: Accuracy): string =>
   `${percent(value)} % [${percent(low)}, ${percent(high)}]`;
 
@@ -60,7 +60,7 @@ export function signed(fraction: number): string {
   return Number.isNaN(fraction) || Number(size) === 0 ? size : `${fraction < 0 ? '−' : '+'}${size}`;
 }
 
-/** Such as `+1.2 [−0.4, +2.8]`, in points of per cent. */
+/** An estimate with its interval in points of per cent, such as `+1.2 [−0.4, +2.8]`. */
 export const formatEstimate = ({ mean, low, high }: Omit<Estimate, 'distinguishable'>): string =>
   `${signed(mean)} [${signed(low)}, ${signed(high)}]`;
 

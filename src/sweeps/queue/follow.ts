@@ -9,7 +9,7 @@ import { CANCELLED } from './worker.ts';
 /** A run that a worker has. */
 export interface RunningJob {
   readonly name: string;
-  /** Null until its worker says how far it is. */
+  /** The progress of the run; null until its worker reports it. */
   readonly progress: JobProgress | null;
   /** True if its worker gives no sign of life; another one will take it. */
   readonly stalled: boolean;
@@ -66,7 +66,7 @@ export type FollowOutcome =
 export interface FollowOptions {
   /** True if a run is complete in its folder. */
   readonly isComplete: (run: QueuedRun) => Promise<boolean>;
-  /** Ends the following; the runs go on. */
+  /** Ends the display of the queue; its runs continue. */
   readonly signal: AbortSignal;
   readonly onEvent?: (event: FollowEvent) => void;
   /** Time between looks; default 1 s. */

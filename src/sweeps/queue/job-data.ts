@@ -14,7 +14,7 @@ import type { Provenance } from '../provenance.ts';
 /** A run to be made by whichever worker takes it. */
 export interface QueuedJob {
   readonly config: TrainConfig;
-  /** Null: the run is trained only. */
+  /** The evaluation of the run; null if it is only trained. */
   readonly evaluation: JobEvaluation | null;
   readonly provenance: Provenance;
 }
@@ -66,7 +66,7 @@ const withoutAbsent = (record: object): object =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
 
 /**
- * A job as it came out of a queue, which anyone may have written into.
+ * A job read from a queue, into which anyone may have written.
  *
  * @throws InputError if it is none
  */

@@ -41,7 +41,7 @@ const POLL_SECONDS = 2;
 /**
  * Connects to a queue. A connection that is lost later is made again, as often as it takes.
  *
- * @param onConnection told when the connection is lost and when it is there again
+ * @param onConnection called when the connection is lost, and when it is restored
  * @throws InputError if the packages are missing, no server answers, it refuses, or it is not fit for a queue
  */
 export async function openQueue(

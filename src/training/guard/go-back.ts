@@ -30,7 +30,7 @@ export async function keepSafe(
 }
 
 /**
- * Puts the whole state back to the end of the epoch that is safe. Only what training has cost and the number of collapses go on.
+ * Puts the whole state back to the end of the epoch that is safe. Only the costs of training and the number of collapses are kept.
  *
  * @returns warnings about the file that was read
  * @throws InputError if there is no checkpoint of that epoch

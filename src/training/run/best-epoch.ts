@@ -45,6 +45,6 @@ export function candidateOf(config: Pick<TrainConfig, 'objective'>, row: Scores,
     : { epoch, measure, score: raw, weights: 'raw' };
 }
 
-/** True if an epoch is at least as good as the best one before it, or nothing tells which is better. */
+/** True if an epoch is at least as good as the best one before it, or if no image is held out to compare them. */
 export const isBest = ({ score }: BestEpoch, before: BestEpoch | null): boolean =>
   score === null || score >= (before?.score ?? 0);

@@ -24,7 +24,7 @@ const WINDOW = 3;
 /** Smaller changes are not reported, however sure they are. */
 const LEAST_CHANGE = 0.02;
 
-/** Changes must be so many times their standard error. */
+/** Changes must be at least this many times their standard error. */
 const ERRORS = 3;
 
 /** The standard deviation of a normal number is 1.4826 times the median of its size. */

@@ -85,7 +85,7 @@ export async function readRunConfig(path: string): Promise<TrainConfig | null> {
 /**
  * Looks at the folder that a run is to go to, and changes nothing.
  *
- * @returns true if there is a checkpoint to go on from; a run stopped before its first one starts again
+ * @returns true if there is a checkpoint to continue from; a run that was stopped before its first one starts again
  * @throws UsageError if the folder holds a run and none is resumed, or one of other training
  */
 export async function inspectRunFolder(
@@ -123,7 +123,7 @@ export async function readInputs(folder: RunFolder): Promise<Inputs> {
   );
 }
 
-/** Writes a run's configuration: at its start, and when it goes on, as settings beside training may be others then. */
+/** Writes a run's configuration at its start and at each resume, since a resume may change settings that do not affect training. */
 export const recordConfig = (folder: RunFolder, config: TrainConfig, guard: Guard): Promise<void> =>
   writeAtomically(folder.config, `${JSON.stringify(config, null, 2)}\n`, { guard });
 

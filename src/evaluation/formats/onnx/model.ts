@@ -32,7 +32,7 @@ export interface EndRecord {
   readonly name: string;
   /** A number of TensorProto.DataType; 0 where the file does not say. */
   readonly dataType: number;
-  /** Null if the file does not say; an extent is null if any is taken. */
+  /** The shape; null if the file does not say. An extent is null if any is allowed. */
   readonly shape: readonly (number | null)[] | null;
 }
 

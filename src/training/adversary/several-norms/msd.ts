@@ -61,7 +61,7 @@ const descend =
 
       try {
         let at = hold(tf.clone(start ?? images));
-        /** For each image the member whose step it took last. */
+        /** The member whose step each image took last. */
         let taken: readonly number[] = [];
         for (let done = 0; done < steps; done++) {
           const found = await step(at);
