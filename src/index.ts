@@ -88,6 +88,8 @@ export { type Accuracy, type Interval, wilson } from './evaluation/intervals.ts'
 export type { EvaluateOptions, ModelOptions } from './evaluation/options.ts';
 export type { Preprocessing } from './evaluation/targets/preprocessing.ts';
 export { type LoadOptions, loadTarget, type ModelSource, type Target } from './evaluation/targets/target.ts';
+export { evaluateExamples, type TransferOptions } from './evaluation/transfer/evaluate.ts';
+export { readTransferEvaluations, type TransferEvaluation, type TransferResult } from './evaluation/transfer/record.ts';
 export type { AttackResult, AttackStage, Evaluation } from './evaluation/types.ts';
 export { type ZooCard, zooCards } from './evaluation/zoo/cards.ts';
 export { apply, init } from './models/init.ts';

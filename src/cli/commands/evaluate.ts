@@ -7,6 +7,7 @@ import type { Evaluation } from '../../evaluation/types.ts';
 import { parseShard } from '../../sweeps/grid.ts';
 import { defineCommand } from '../command.ts';
 import { evaluateOnCorruptions } from '../evaluate-corruptions.ts';
+import { evaluateOnExamples } from '../evaluate-examples.ts';
 import { attacksOf, checkRadii } from '../flags/attack-flags.ts';
 import { EVALUATE_FLAGS, type EvaluateFlags } from '../flags/evaluate-flags.ts';
 import { modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
@@ -26,6 +27,7 @@ export const evaluate = defineCommand({
       'equipoise evaluate resnet18.safetensors --dataset cifar10 --epsilon 8/255 --protocol autoattack',
       'weights from PyTorch',
     ],
+    ['equipoise evaluate runs/NAME --examples FOLDER', 'adversarial examples that were made on another network'],
     ['equipoise evaluate --module model.mjs --dataset cifar10 --epsilon 8/255', 'a classifier of your own'],
   ],
   async run({ positionals: [target], flags, json }, terminal) {
@@ -36,6 +38,7 @@ export const evaluate = defineCommand({
     if (flags.baseline !== undefined) {
       throw new UsageError('--baseline applies to sets of corrupted images only: --dataset cifar10-c or cifar100-c.');
     }
+    if (flags.examples !== undefined) return evaluateOnExamples(source, flags.examples, flags, json, terminal);
     const part = flags.shard === undefined ? undefined : parseShard(flags.shard);
     checkParts(flags);
     const attacks = attacksOf(flags, openSettings(flags));
