@@ -122,7 +122,7 @@ export interface MeasureState {
 }
 
 /** What the alarms look at as images are attacked. */
-export type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable' | 'nonFinite'>;
+export type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable' | 'nonFinite' | 'withinNoise'>;
 
 /** One attack at one radius. */
 export interface Cell {
