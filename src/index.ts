@@ -67,13 +67,19 @@ export * from './engine/index.ts';
 export { type AttackSpec, attackLabel, parseAttacks } from './evaluation/attacks/named-attacks.ts';
 export { type ProtocolName, protocol } from './evaluation/attacks/protocols.ts';
 export { type CertifyModelOptions, certify } from './evaluation/certify/certify.ts';
-export { type Certification, certifiedAt, readCertifications } from './evaluation/certify/record.ts';
+export {
+  type Certification,
+  certifiedAt,
+  readCertifications,
+  type SmoothedAttack,
+} from './evaluation/certify/record.ts';
 export {
   type Certificate,
   type CertifyOptions,
   type Smoothed,
   type SmoothOptions,
   smooth,
+  type VoteOptions,
 } from './evaluation/certify/smooth.ts';
 export { evaluate } from './evaluation/evaluate.ts';
 export {

@@ -23,6 +23,7 @@ import {
 } from './record.ts';
 import { exampleFilesIn, readExamples, type SavedExamples } from './saved-examples.ts';
 
+/** Options of evaluating saved examples. */
 export interface TransferOptions extends ModelOptions {
   /** Folder of adversarial examples, as `evaluate --save-examples` writes them. */
   readonly examples: string;
