@@ -1,5 +1,6 @@
 // The attack of Carlini and Wagner.
 import { timesCost } from './loops/costs.ts';
+import { beyondNoise, LOOKS_BEYOND_NOISE } from './loops/float-noise.ts';
 import { meets, takeGoal } from './loops/goals.ts';
 import { type Attempt, type Clean, type Problem, pixelsOf } from './loops/problem.ts';
 import { askGradient } from './loops/query.ts';
@@ -46,7 +47,8 @@ export type CwOptions = OptionsOf<typeof CW_OPTIONS>;
  * example, then halfway between the largest without and the smallest with one. A run ends where its lowest cost has
  * not fallen over a tenth of its steps, at least 50.
  *
- * An image that meets the goal already, or whose nearest example is not within epsilon, comes back unchanged. Nothing is
+ * The nearest example is moved further from its image by up to a thousandth until its margin survives the rounding of another
+ * runtime. An image that meets the goal already, or whose nearest example is not within epsilon, comes back unchanged. Nothing is
  * random, and both modes are the same. The constant weighs distance against logits, so unlike other attacks on the margin
  * it finds other examples when the logits are multiplied by a number: start from a constant that fits them.
  */
@@ -58,7 +60,11 @@ export function cw(options: CwOptions = {}): Attack {
     norm,
     epsilon,
     bounds,
-    budget: () => timesCost(eot, { forwardPasses: 1 + searchSteps * steps, inputGradients: searchSteps * steps }),
+    budget: () =>
+      timesCost(eot, {
+        forwardPasses: 1 + searchSteps * steps + LOOKS_BEYOND_NOISE,
+        inputGradients: searchSteps * steps,
+      }),
     perturb: searching({
       name,
       bounds,
@@ -114,9 +120,19 @@ async function run(
     }
   }
   const book = ledger(problem);
-  for (const { image, restart, nearest, adversarial } of seekers) {
-    const within = Number.isFinite(nearest) && nearest <= (epsilon ?? Number.MAX_VALUE);
-    if (within) book.settle({ image, restart, success: true, score: -nearest, adversarial });
+  const nearby = seekers.filter(({ nearest }) => Number.isFinite(nearest) && nearest <= (epsilon ?? Number.MAX_VALUE));
+  const loss = cwMarginUpTo(search.confidence);
+  const question = (asked: readonly Attempt[]) => ({
+    loss,
+    goal: takeGoal(
+      problem.goal,
+      asked.map(({ image }) => image),
+    ),
+  });
+  const within = { distance: norms.l2.distance, epsilon, bounds };
+  const examples = await beyondNoise(problem, clean, question, nearby, within);
+  for (const [i, { image, restart, nearest }] of nearby.entries()) {
+    book.settle({ image, restart, success: true, score: -nearest, adversarial: examples[i] });
   }
   return book.outcomes();
 }

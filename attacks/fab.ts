@@ -1,5 +1,6 @@
 // The targeted fast adaptive boundary attack.
 import { timesCost } from './loops/costs.ts';
+import { beyondNoise, LOOKS_BEYOND_NOISE } from './loops/float-noise.ts';
 import { meets } from './loops/goals.ts';
 import { type Attempt, type Clean, type Problem, pixelsOf } from './loops/problem.ts';
 import { ask, askGradient } from './loops/query.ts';
@@ -45,7 +46,8 @@ export type FabTOptions = OptionsOf<typeof FAB_T_OPTIONS>;
  *
  *     x ← (1 − α) · (x + η · (P(x) − x)) + α · (x₀ + η · (P(x₀) − x₀)),  α = min(‖P(x) − x‖ / (‖P(x) − x‖ + ‖P(x₀) − x₀‖), 0.1)
  *
- * After a success, whatever the class, it goes back to x₀ + 0.9 · (x − x₀). Nothing in it is random.
+ * After a success, whatever the class, it goes back to x₀ + 0.9 · (x − x₀). Nothing in it is random. The example found is moved
+ * further from x₀ by up to a thousandth until its margin survives the rounding of another runtime.
  *
  * An image comes back as its nearest example, by the first target that has one within epsilon, or without epsilon by the
  * best of all; unchanged where there is none, or where it meets the goal already. Given a targeted goal it aims at that
@@ -60,8 +62,11 @@ export function fabT(options: FabTOptions = {}): Attack {
     epsilon,
     bounds,
     budget: (classes) => {
-      const looks = Math.min(targets, classes - 1) * steps;
-      return timesCost(eot, { forwardPasses: 1 + 2 * looks, inputGradients: looks });
+      const aims = Math.min(targets, classes - 1);
+      return timesCost(eot, {
+        forwardPasses: 1 + aims * (2 * steps + LOOKS_BEYOND_NOISE),
+        inputGradients: aims * steps,
+      });
     },
     perturb: searching({
       name,
@@ -139,10 +144,11 @@ async function run(
     rows = rows.filter(({ image, restart }) => restart <= (found.get(image) ?? restart));
     problem.tell(step + 1, steps, rows);
   }
-  for (const { image, restart, nearest, adversarial } of rows) {
-    if (nearest <= (epsilon ?? Number.MAX_VALUE)) {
-      book.settle({ image, restart, success: epsilon !== null, score: -nearest, adversarial });
-    }
+  const nearby = rows.filter(({ nearest }) => nearest <= (epsilon ?? Number.MAX_VALUE));
+  const question = (asked: readonly Attempt[]) => ({ loss, goal: goalOf(asked) });
+  const examples = await beyondNoise(problem, clean, question, nearby, { distance, epsilon, bounds });
+  for (const [i, { image, restart, nearest }] of nearby.entries()) {
+    book.settle({ image, restart, success: epsilon !== null, score: -nearest, adversarial: examples[i] });
   }
   return book.outcomes();
 }

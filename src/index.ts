@@ -69,13 +69,19 @@ export * from './engine/index.ts';
 export { type AttackSpec, attackLabel, parseAttacks } from './evaluation/attacks/named-attacks.ts';
 export { type ProtocolName, protocol } from './evaluation/attacks/protocols.ts';
 export { type CertifyModelOptions, certify } from './evaluation/certify/certify.ts';
-export { type Certification, certifiedAt, readCertifications } from './evaluation/certify/record.ts';
+export {
+  type Certification,
+  certifiedAt,
+  readCertifications,
+  type SmoothedAttack,
+} from './evaluation/certify/record.ts';
 export {
   type Certificate,
   type CertifyOptions,
   type Smoothed,
   type SmoothOptions,
   smooth,
+  type VoteOptions,
 } from './evaluation/certify/smooth.ts';
 export { evaluate } from './evaluation/evaluate.ts';
 export {
@@ -91,6 +97,8 @@ export type { EvaluateOptions, ModelOptions } from './evaluation/options.ts';
 export type { Preprocessing } from './evaluation/targets/preprocessing.ts';
 export { type LoadOptions, loadTarget, type ModelSource, type Target } from './evaluation/targets/target.ts';
 export type { Threat } from './evaluation/threat.ts';
+export { evaluateExamples, type TransferOptions } from './evaluation/transfer/evaluate.ts';
+export { readTransferEvaluations, type TransferEvaluation, type TransferResult } from './evaluation/transfer/record.ts';
 export type { AcrossNorms, AttackResult, AttackStage, Evaluation } from './evaluation/types.ts';
 export { type ZooCard, zooCards } from './evaluation/zoo/cards.ts';
 export { apply, init } from './models/init.ts';

@@ -28,7 +28,8 @@ export interface GradientAnswer extends Answer {
   readonly gradient: Float32Array;
 }
 
-interface Question {
+/** What the model is asked about candidates. */
+export interface Question {
   readonly loss: Loss;
   /** One class a candidate, and for a targeted loss the label. */
   readonly goal: ReadGoal;

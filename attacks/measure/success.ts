@@ -1,6 +1,7 @@
 // Whether adversarial images do what was asked, by the model's own prediction.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { isWithinNoise } from '../loops/float-noise.ts';
 import { checkClasses, meets, type ReadGoal, readGoal } from '../loops/goals.ts';
 import { predictionsOf } from '../loops/predictions.ts';
 import { classifierOf } from '../models/classifier-of.ts';
@@ -40,7 +41,8 @@ export async function success(
 }
 
 /**
- * `success` of images and a goal that were read already, and the number of classes that the model knows.
+ * `success` of images and a goal that were read already, how many of the successes are so close that another runtime may not have
+ * them, and the number of classes that the model knows.
  *
  * @param turn awaited before the model is called, and after, since what comes next may be an attack with turns of its own
  */
@@ -49,7 +51,7 @@ export async function judge(
   images: Tensor4D,
   goal: ReadGoal,
   turn: () => Promise<void> = async () => {},
-): Promise<{ readonly solved: boolean[]; readonly classes: number }> {
+): Promise<{ readonly solved: boolean[]; readonly withinNoise: number; readonly classes: number }> {
   await turn();
   const logits = tf.tidy(() => {
     const outputs = classifierOf(model)(images);
@@ -58,9 +60,13 @@ export async function judge(
   });
   try {
     const classes = logits.shape[1];
-    const predictions = predictionsOf((await logits.data()) as Float32Array, classes);
+    const values = (await logits.data()) as Float32Array;
+    const solved = predictionsOf(values, classes).map((predicted, i) => meets(goal.kind, goal.classes[i], predicted));
+    const withinNoise = solved.filter(
+      (is, i) => is && isWithinNoise(goal.kind, goal.classes[i], values.subarray(i * classes, (i + 1) * classes)),
+    ).length;
     await turn();
-    return { solved: predictions.map((predicted, i) => meets(goal.kind, goal.classes[i], predicted)), classes };
+    return { solved, withinNoise, classes };
   } finally {
     logits.dispose();
   }

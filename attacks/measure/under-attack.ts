@@ -21,6 +21,8 @@ export interface UnderAttack {
   readonly cost: Cost;
   /** Images' gradients that were not finite, over all steps. */
   readonly nonFiniteGradients: number;
+  /** Images that are classified wrong by so little that the rounding of another runtime may undo it. */
+  readonly withinNoise: number;
   /** The images that are still right after each attack of a cascade, in order. Absent for other attacks. */
   readonly standing?: Readonly<Record<string, readonly boolean[]>>;
 }
@@ -62,12 +64,13 @@ export async function underAttack(
     : { adversarial: await attack.perturb(model, images, labels, options), standing: undefined };
   try {
     await checkResult(attack, adversarial, images);
-    const { solved } = await judge(model, adversarial, goal, turn);
+    const { solved, withinNoise } = await judge(model, adversarial, goal, turn);
     return {
       adversarial,
       survived: solved.map((is) => !is),
       cost,
       nonFiniteGradients,
+      withinNoise,
       ...(standing && { standing: stages(standing) }),
     };
   } catch (error) {

@@ -1,5 +1,5 @@
 // What `evaluate` does with a set of corrupted images: accuracies by corruption and severity, without attacks.
-import { InputError, UsageError } from '../core/errors.ts';
+import { InputError } from '../core/errors.ts';
 import { pathWord, shellCommand } from '../core/shell.ts';
 import { type CorruptionSetName, SEVERITIES } from '../data/sets/corruptions.ts';
 import { evaluateCorruptions } from '../evaluation/corruptions/evaluate.ts';
@@ -12,29 +12,11 @@ import {
 } from '../evaluation/corruptions/record.ts';
 import type { ModelSource } from '../evaluation/targets/target.ts';
 import { formatTable, percent } from '../reporting/tables/table.ts';
-import type { EvaluateFlags } from './flags/evaluate-flags.ts';
+import { ATTACKING, type EvaluateFlags, refuseFlags } from './flags/evaluate-flags.ts';
 import { modelOptions } from './flags/model-flags.ts';
 import { startFromFlags } from './start.ts';
 import { rateOf, showProgress } from './terminal/progress-bar.ts';
 import type { Terminal } from './terminal/terminal.ts';
-
-/** Flags of `evaluate` that are about attacks, or about an evaluation that can be interrupted. */
-const REFUSED = [
-  'attacks',
-  'protocol',
-  'norm',
-  'epsilon',
-  'steps',
-  'step-size',
-  'restarts',
-  'eot',
-  'seed',
-  'resume',
-  'shard',
-  'merge',
-  'save-examples',
-  'expect-clean',
-] as const satisfies readonly (keyof EvaluateFlags)[];
 
 export async function evaluateOnCorruptions(
   source: ModelSource,
@@ -43,12 +25,7 @@ export async function evaluateOnCorruptions(
   json: boolean,
   terminal: Terminal,
 ): Promise<void> {
-  const refused = REFUSED.find((flag) => flags[flag] !== undefined);
-  if (refused !== undefined) {
-    throw new UsageError(
-      `--${refused} does not apply to ${dataset}: its images are corrupted, and nothing is attacked.`,
-    );
-  }
+  refuseFlags(flags, [...ATTACKING, 'examples'], `${dataset}: its images are corrupted, and nothing is attacked`);
   const baseline = flags.baseline === undefined ? null : await readBaseline(flags.baseline, dataset);
   await startFromFlags(flags, terminal);
   const bar = await showProgress(terminal, rateOf('severity'));

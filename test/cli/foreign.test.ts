@@ -122,6 +122,39 @@ describe('a model from elsewhere, on the command line', () => {
     expect(wrong.stderr).to.contain('--eot: expected a whole number of at least 1, such as 20, got 0.');
   });
 
+  it('is evaluated on the saved examples of another, and attacked by those of a surrogate, which is called a transfer figure', () => {
+    // The examples that the first test saved, but for pixels in [0, 1] as this model takes them.
+    writeFileSync(
+      join(folder, 'other.mjs'),
+      nearestMean().replaceAll('images', 'pixels').replace('(pixels)', '(images, pixels = tf.mul(images, 255))'),
+    );
+    const other = ['--module', 'other.mjs', '--dataset', 'synthetic'];
+    const found = run('evaluate', ...other, '--examples', 'examples', '--out', 'transfer.json');
+    expect(found.code, found.stderr).to.equal(0);
+    expect(found.stdout)
+      .to.match(/^made on +attack +within +images +clean \[95 %\] +examples \[95 %\]$/m)
+      .and.match(/^mine\.mjs +fgsm +linf 0\.05 +40 +100\.0 % \[\d.*\] +\d/m)
+      .and.match(/^ +union +linf 0\.05 +40/m)
+      .and.contain('transfer figure: an upper bound on robust accuracy');
+    const refused = run('evaluate', ...other, '--examples', 'examples', '--attacks', 'fgsm');
+    expect([refused.code, refused.stdout]).to.deep.equal([2, '']);
+    expect(refused.stderr).to.contain('--attacks does not apply to --examples: the saved examples are evaluated');
+    const made = run(
+      'attack',
+      ...other,
+      '--epsilon',
+      '0.05',
+      '--surrogate',
+      'other.mjs',
+      '--count',
+      '2',
+      '--out',
+      'made-on',
+    );
+    // A module is run only by --module.
+    expect(made.code).to.not.equal(0);
+  });
+
   it('is refused as a pickle of PyTorch, with the way out', () => {
     mkdirSync(join(folder, 'torch'));
     writeFileSync(join(folder, 'torch/net.pt'), 'PK\u0003\u0004');

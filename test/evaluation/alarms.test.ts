@@ -276,6 +276,17 @@ describe('the alarms', () => {
     expect(mixed.random.detail).to.match(/another class\. square-30 asked once for each answer .*--eot 20/);
   });
 
+  it('tell of examples that another runtime may classify right, and are raised if they are many', () => {
+    const of = (withinNoise: number) => {
+      const found = checkAlarms({ ...evidence, withinNoise });
+      return found.find(({ name }) => name === 'success within float noise');
+    };
+    expect(of(0)?.status).to.equal('ok');
+    expect(of(2)).to.deep.include({ status: 'ok' });
+    expect(of(2)?.detail).to.match(/^2 adversarial examples are misclassified by a margin that the rounding/);
+    expect(of(3)?.status).to.equal('raised');
+  });
+
   it('count no success of the short Square attack in an accuracy', async () => {
     const of = async (attacks: string) => measure(quantised, data, { ...options, attacks: parseAttacks(attacks) });
     const [alone, beside] = [await of('pgd-10'), await of('pgd-10,square-50')];
@@ -409,6 +420,7 @@ describe('the alarms', () => {
     successes: 1,
     unstable: 0,
     nonFinite: 0,
+    withinNoise: 0,
   };
   const attacked = (attack: string, correct: number, change: Partial<Evidence['attacks'][number]> = {}) => {
     const kind = attack.split('-')[0];

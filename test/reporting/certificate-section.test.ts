@@ -31,6 +31,15 @@ describe('the section of certificates', () => {
     expect(cells).to.deep.equal(['4', '1000', '0.001', '50.0 %', '50.0 %', '25.0 %', '0.0 %']);
   });
 
+  it('shows the accuracy of the same classifier under attack, and images that fell within their certificate', async () => {
+    const attacked = [{ attack: 'pgd-20-ce-eot20', epsilon: 0.5, votes: 1000, images: 4, right: [1] }];
+    const text = (await certificateSection(groupOf([{ ...certification, attacked }])))?.body.text ?? '';
+    const [, table] = text.split('<p>Crosses');
+    const cells = [...table.matchAll(/<td class="">([^<]*)<\/td>/g)].map(([, cell]) => cell);
+    // Radius, certified, under attack; image 0 has a radius of 0.6 and fell.
+    expect(cells).to.deep.equal(['0.5', '25.0 %', '25.0 % [4.6, 69.9]', '1']);
+  });
+
   it('is left out if nothing was certified, or other images', async () => {
     expect(await certificateSection(groupOf([]))).to.equal(null);
     const other = { ...certification, dataset: { ...certification.dataset, sha256: 'other' } };

@@ -1,14 +1,14 @@
 // The command that writes adversarial images.
 import { basename } from 'node:path';
 import { UsageError } from '../../core/errors.ts';
-import { type AttackSpec, parseAttacks, withEot } from '../../evaluation/attacks/named-attacks.ts';
+import { withEot } from '../../evaluation/attacks/named-attacks.ts';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { DEFAULT_ATTACK, type Examples, fell, makeExamples } from '../../evaluation/examples/examples.ts';
 import { countFallen, type ExampleFiles, formatDistance, writeExamples } from '../../reporting/pictures/examples.ts';
 import { datasetTitle } from '../../reporting/runs/runs.ts';
 import { formatTable } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';
-import { ATTACK_FLAGS, ATTACK_NAMES, checkEot, checkRadii } from '../flags/attack-flags.ts';
+import { ATTACK_FLAGS, ATTACK_NAMES, checkEot, checkRadii, oneAttack } from '../flags/attack-flags.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
 import { MODEL_FLAGS, modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
 import { NORMS, readNorm } from '../flags/setting-flags.ts';
@@ -31,6 +31,11 @@ export const attack = defineCommand({
       description: 'the attack by name: pgd-20x2 (default), fgsm, apgd-100, square-5000, autoattack, …',
     },
     eot: ATTACK_FLAGS.eot,
+    surrogate: {
+      kind: 'text',
+      value: 'PATH',
+      description: 'another model to make the examples on, for a target without a gradient',
+    },
     'only-correct': { kind: 'switch', description: 'take only images that the model classifies right' },
     norm: { kind: 'text', choices: NORMS, description: 'linf, l2 or l1; default: that of training' },
     epsilon: { kind: 'number', description: 'radius, such as 8/255; default: that of training' },
@@ -45,6 +50,10 @@ export const attack = defineCommand({
   },
   examples: [
     ['equipoise attack runs/NAME', 'ten adversarial images, as PNG, safetensors and a page'],
+    [
+      'equipoise attack --module model.mjs --dataset cifar10 --surrogate runs/NAME',
+      'examples of a surrogate, for a model without a gradient',
+    ],
     ['equipoise attack runs/NAME --count 50 --attack pgd-50x10 --epsilon 8/255', 'more images, attacked harder'],
   ],
   async run({ positionals: [target], flags, json }, terminal) {
@@ -64,6 +73,7 @@ export const attack = defineCommand({
       examples = await makeExamples(source, {
         ...modelOptions(flags),
         attack: flags.eot === undefined ? spec : withEot(spec ?? DEFAULT_ATTACK, flags.eot),
+        surrogate: flags.surrogate,
         norm,
         epsilon: flags.epsilon,
         count,
@@ -82,14 +92,12 @@ export const attack = defineCommand({
   },
 });
 
-function oneAttack(text: string): AttackSpec {
-  const [spec, ...more] = parseAttacks(text);
-  if (more.length > 0) throw new UsageError(`--attack takes one attack, such as pgd-20x2, got ${text}.`);
-  return spec;
-}
-
-const summary = ({ target, dataset, attack, norm, epsilon, seed, examples }: Examples, files: ExampleFiles) => ({
+const summary = (
+  { target, surrogate, dataset, attack, norm, epsilon, seed, examples }: Examples,
+  files: ExampleFiles,
+) => ({
   target,
+  surrogate,
   dataset,
   attack,
   norm,
@@ -111,7 +119,7 @@ const summary = ({ target, dataset, attack, norm, epsilon, seed, examples }: Exa
 });
 
 function describe(made: Examples, files: ExampleFiles): string {
-  const { target, dataset, attack, norm, epsilon, examples } = made;
+  const { target, surrogate, dataset, attack, norm, epsilon, examples } = made;
   const rows = examples.map((example, i) => [
     basename(files.images[i]),
     dataset.classes[example.label],
@@ -125,6 +133,11 @@ function describe(made: Examples, files: ExampleFiles): string {
     formatTable(['image', 'label', 'prediction', '', norm], rows, 4),
     '',
     countFallen(made),
+    ...(surrogate === null
+      ? []
+      : [
+          `The examples were made on ${surrogate.checkpoint}, so this is a transfer figure: an attack on ${target.checkpoint} itself finds more, Square also without its gradient.`,
+        ]),
     files.tensors,
     files.page,
   ].join('\n');

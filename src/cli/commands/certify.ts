@@ -1,11 +1,13 @@
 // The command `certify`: a lower bound on the accuracy of a smoothed classifier under every attack in l2.
 import { UsageError } from '../../core/errors.ts';
 import { certify as certifyModel } from '../../evaluation/certify/certify.ts';
-import { type Certification, certifiedAt } from '../../evaluation/certify/record.ts';
+import { type Certification, certifiedAt, contradictions } from '../../evaluation/certify/record.ts';
 import { ABSTAINS } from '../../evaluation/certify/smooth.ts';
+import { accuracyOf } from '../../evaluation/intervals.ts';
 import { datasetTitle } from '../../reporting/runs/runs.ts';
-import { formatTable, percent } from '../../reporting/tables/table.ts';
+import { formatAccuracy, formatTable, percent } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';
+import { ATTACK_NAMES, checkRadii, oneAttack } from '../flags/attack-flags.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
 import { MODEL_FLAGS, modelOptions, modelSource } from '../flags/model-flags.ts';
 import { startFromFlags } from '../start.ts';
@@ -18,6 +20,16 @@ export const certify = defineCommand({
     n0: { kind: 'number', description: 'draws that choose the class; default: 100' },
     n: { kind: 'number', description: 'draws that estimate its probability; default: 10000' },
     alpha: { kind: 'number', description: 'probability of a wrong certificate at most; default: 0.001' },
+    epsilon: {
+      kind: 'numbers',
+      description: 'l2 radii at which to attack the smoothed classifier as well, such as 0.25,0.5',
+    },
+    attack: {
+      kind: 'text',
+      value: 'NAME',
+      suggestions: ATTACK_NAMES,
+      description: 'the attack on it; default: pgd-20-eot20, each gradient the mean of 20 draws of the noise',
+    },
     ...MODEL_FLAGS,
     'test-limit': { kind: 'number', description: 'how many test images; default: 100' },
     'batch-size': { kind: 'number', description: 'noisy images at once' },
@@ -27,6 +39,10 @@ export const certify = defineCommand({
   },
   examples: [
     ['equipoise certify runs/NAME --sigma 0.25', 'class and l2 radius of 100 test images'],
+    [
+      'equipoise certify runs/NAME --sigma 0.25 --epsilon 0.25,0.5',
+      'and the accuracy of the same smoothed classifier under attack',
+    ],
     ['equipoise certify runs/NAME --sigma 0.5 --n 100000 --test-limit 500', 'as Cohen et al. (2019)'],
   ],
   async run({ positionals: [target], flags, json }, terminal) {
@@ -35,6 +51,11 @@ export const certify = defineCommand({
     if (sigma === undefined) {
       throw new UsageError('It needs the noise to smooth with, such as --sigma 0.25; best that of training (--noise).');
     }
+    if (flags.attack !== undefined && flags.epsilon === undefined) {
+      throw new UsageError('--attack needs the l2 radii at which to attack, such as --epsilon 0.25,0.5.');
+    }
+    const attack = flags.attack === undefined ? undefined : oneAttack(flags.attack);
+    checkRadii('epsilon', flags.epsilon);
     await startFromFlags(flags, terminal);
     const bar = await showProgress(terminal, rateOf('image'));
     let found: Certification;
@@ -45,13 +66,15 @@ export const certify = defineCommand({
         n0: flags.n0,
         n: flags.n,
         alpha: flags.alpha,
+        epsilons: flags.epsilon,
+        attack,
         testLimit: flags['test-limit'],
         batchSize: flags['batch-size'],
         seed: flags.seed,
         out: flags.out,
         signal: terminal.signal,
         warn: terminal.warn,
-        onProgress: ({ done, total }) => bar.update(done, total, 'certifying', ''),
+        onProgress: ({ done, total }) => bar.update(done, total, 'certifying and attacking', ''),
       });
     } finally {
       bar.stop();
@@ -78,5 +101,31 @@ function describe(found: Certification): string {
     '',
     `${images.length} images, ${abstained} abstentions; n0 ${n0}, n ${n}, α ${alpha} for each certificate.`,
     'It is a lower bound for the smoothed classifier, and says nothing about the model without noise.',
+    ...attackedText(found),
   ].join('\n');
+}
+
+/** A table of accuracies under attack, which is an upper bound for the same classifier. */
+function attackedText(found: Certification): readonly string[] {
+  const { attacked = [], images } = found;
+  if (attacked.length === 0) return [];
+  const broken = attacked.reduce((sum, attack) => sum + contradictions(found, attack), 0);
+  return [
+    '',
+    formatTable(
+      ['l2 radius', 'attack', 'certified accuracy', 'accuracy under attack [95 %]'],
+      attacked.map(({ attack, epsilon, right }) => [
+        String(Number(epsilon.toFixed(4))),
+        attack,
+        `${percent(certifiedAt(found, epsilon))} %`,
+        formatAccuracy(accuracyOf(right.length, images.length)),
+      ]),
+      2,
+    ),
+    '',
+    `The same smoothed classifier and images: robust accuracy lies between the two. Under attack it answers by the majority of ${attacked[0].votes} draws.`,
+    ...(broken === 0
+      ? []
+      : [`${broken} images fell within their certified radius: more than a share α of them would be a fault.`]),
+  ];
 }

@@ -8,6 +8,7 @@ import type { Evaluation } from '../../evaluation/types.ts';
 import { parseShard } from '../../sweeps/grid.ts';
 import { defineCommand } from '../command.ts';
 import { evaluateOnCorruptions } from '../evaluate-corruptions.ts';
+import { evaluateOnExamples } from '../evaluate-examples.ts';
 import { attacksOf, checkRadii } from '../flags/attack-flags.ts';
 import { EVALUATE_FLAGS, type EvaluateFlags } from '../flags/evaluate-flags.ts';
 import { modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
@@ -31,6 +32,7 @@ export const evaluate = defineCommand({
       'equipoise evaluate runs/NAME --norms linf=8/255,l2=0.5,l1=12',
       'several norms: right only if right in all of them',
     ],
+    ['equipoise evaluate runs/NAME --examples FOLDER', 'adversarial examples that were made on another network'],
     ['equipoise evaluate --module model.mjs --dataset cifar10 --epsilon 8/255', 'a classifier of your own'],
   ],
   async run({ positionals: [target], flags, json }, terminal) {
@@ -41,6 +43,7 @@ export const evaluate = defineCommand({
     if (flags.baseline !== undefined) {
       throw new UsageError('--baseline applies to sets of corrupted images only: --dataset cifar10-c or cifar100-c.');
     }
+    if (flags.examples !== undefined) return evaluateOnExamples(source, flags.examples, flags, json, terminal);
     const part = flags.shard === undefined ? undefined : parseShard(flags.shard);
     checkParts(flags);
     const attacks = attacksOf(flags, openSettings(flags));

@@ -62,3 +62,14 @@ export function checkRadii(flag: string, epsilons: readonly number[] | undefined
     if (epsilon < 0) throw new UsageError(`--${flag} must be 0 or larger, such as 0,8/255, got ${epsilon}.`);
   }
 }
+
+/**
+ * The attack of a flag that takes one.
+ *
+ * @throws UsageError for several, and for a name that is wrong
+ */
+export function oneAttack(text: string): AttackSpec {
+  const [spec, ...more] = parseAttacks(text);
+  if (more.length > 0) throw new UsageError(`--attack: expected one attack, such as pgd-20x2, got ${text}.`);
+  return spec;
+}

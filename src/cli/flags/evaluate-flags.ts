@@ -1,4 +1,5 @@
-// The flags of `evaluate`, which images under attack and corrupted images share.
+// The flags of `evaluate`, which images under attack, saved examples and corrupted images share.
+import { UsageError } from '../../core/errors.ts';
 import { ATTACK_FLAGS } from './attack-flags.ts';
 import { BACKEND_FLAGS, type Flags, type FlagValues } from './flags.ts';
 import { MODEL_FLAGS } from './model-flags.ts';
@@ -21,6 +22,11 @@ export const EVALUATE_FLAGS = {
     kind: 'number',
     group: 'Model',
     description: 'its known clean accuracy, such as 0.852; stops where it is another',
+  },
+  examples: {
+    kind: 'text',
+    value: 'FOLDER',
+    description: 'saved adversarial examples of another network, to be evaluated in place of an attack',
   },
   baseline: {
     kind: 'text',
@@ -54,3 +60,32 @@ export const EVALUATE_FLAGS = {
 
 /** What the flags of `evaluate` hold once read. */
 export type EvaluateFlags = FlagValues<typeof EVALUATE_FLAGS>;
+
+/** Flags that are about attacks, or about an evaluation by attacks that can be interrupted. */
+export const ATTACKING = [
+  'attacks',
+  'protocol',
+  'norm',
+  'epsilon',
+  'steps',
+  'step-size',
+  'restarts',
+  'eot',
+  'seed',
+  'resume',
+  'shard',
+  'merge',
+  'save-examples',
+  'expect-clean',
+] as const satisfies readonly (keyof EvaluateFlags)[];
+
+/**
+ * Refuses flags that would have no effect.
+ *
+ * @param what they do not apply to, and why not
+ * @throws UsageError if one of them is given
+ */
+export function refuseFlags(flags: EvaluateFlags, refused: readonly (keyof EvaluateFlags)[], what: string): void {
+  const given = refused.find((flag) => flags[flag] !== undefined);
+  if (given !== undefined) throw new UsageError(`--${given} does not apply to ${what}. Leave it out.`);
+}

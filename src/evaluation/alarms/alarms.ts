@@ -74,6 +74,8 @@ export interface Evidence {
   readonly unstable: number;
   /** Gradients of single images that were not finite, over all steps of all attacks. */
   readonly nonFinite: number;
+  /** Adversarial examples of all attacks that were misclassified by so little that the rounding of another runtime may undo it. */
+  readonly withinNoise: number;
 }
 
 type Finding = Omit<Alarm, 'name' | 'help'>;
@@ -250,6 +252,13 @@ const ALARMS = {
         )
       : ok(`${successes} adversarial examples were predicted again in another batch, with the same success.`);
   },
+
+  'success within float noise': ({ withinNoise, predictions }) =>
+    withinNoise > slack(predictions.length)
+      ? raised(
+          `${withinNoise} adversarial examples are misclassified by a margin that the rounding of float32 can undo. Another runtime may find a higher accuracy: confirm these examples there (--save-examples), or attack once more with an attack that climbs a loss, as apgd-100 does.`,
+        )
+      : ok(`${withinNoise} adversarial examples are misclassified by a margin that the rounding of float32 can undo.`),
 
   'black-box beats white-box': ({ attacks, shortSquare }) => {
     const blackBox = attacks.filter(({ kind }) => isBlackBox(kind));

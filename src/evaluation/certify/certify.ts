@@ -1,17 +1,20 @@
 // Certification of a model's smoothed classifier on test images: loads, certifies image by image, and keeps each certificate.
 
 import { UsageError } from '../../core/errors.ts';
-import { seedKey } from '../../core/key.ts';
+import { foldIn, seedKey } from '../../core/key.ts';
 import { batchImages } from '../../data/batch.ts';
 import { testIndices } from '../../data/split.ts';
 import type { Dataset } from '../../data/types.ts';
 import type { LockTimes } from '../../files/lock.ts';
 import { backendName } from '../../ops/backend-name.ts';
+import { type AttackSpec, attackLabel, withEot } from '../attacks/named-attacks.ts';
+import { checkEpsilon } from '../epsilon.ts';
 import type { ModelOptions } from '../options.ts';
 import { type LockedFile, withLockedFile } from '../results/locked-file.ts';
 import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from '../targets/loading.ts';
 import { type ModelFile, type ModelSource, modelFiles, recordPath } from '../targets/target.ts';
 import { version } from '../version.ts';
+import { attackSmoothed, SMOOTHED_ATTACK } from './attack.ts';
 import {
   type Certification,
   type CertifiedImage,
@@ -19,39 +22,52 @@ import {
   identityOf,
   readCertifications,
   recordCertification,
+  type SmoothedAttack,
 } from './record.ts';
 import { CERTIFY_DEFAULTS, type CertifyOptions, smooth } from './smooth.ts';
+
+/** Calls of the network under noise that an attack on it averages, unless its name says how many. */
+const EOT = 20;
 
 export interface CertifyModelOptions extends ModelOptions, Pick<CertifyOptions, 'n0' | 'n' | 'alpha' | 'signal'> {
   /** Standard deviation of the noise on every pixel, in units of [0, 1]. */
   readonly sigma: number;
   /** How many test images, balanced over the classes; default 100. */
   readonly testLimit?: number;
+  /** Radii in l2, in pixel units of [0, 1], at which the smoothed classifier is also attacked; default: none. */
+  readonly epsilons?: readonly number[];
+  /** Default: PGD-20, each gradient the mean of 20 draws of the noise. */
+  readonly attack?: AttackSpec;
   /** Names the noise; default 0. */
   readonly seed?: number;
   /** File that the certificates are added to; default: certificates.json of the checkpoint's run. False writes nothing. */
   readonly out?: string | false;
   readonly lockTimes?: LockTimes;
-  /** Called as certificates are made: with the images done, a fraction within one, and all there are. */
+  /**
+   * Called as certificates are made and images attacked: with those done, a fraction within one, and all there are. Each radius counts
+   * all images again.
+   */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
 
 /**
  * Certificates of the smoothed classifier of a model, or of the first checkpoint that a run's folder keeps, on test images.
- * Each image's certificate is kept as soon as it is made: the same command again takes those that are there.
+ * Each image's certificate is kept as soon as it is made: the same command again takes those that are there. With `epsilons` the
+ * same smoothed classifier is attacked on the same images.
  *
  * @throws UsageError for options out of range
  * @throws InputError if there is no such model, it is damaged, its images are of another shape, or another process uses
  * the file
  */
 export async function certify(source: ModelSource, options: CertifyModelOptions): Promise<Certification> {
-  const { sigma, testLimit = 100 } = options;
+  const { sigma, testLimit = 100, epsilons = [] } = options;
   const settings = {
     n0: options.n0 ?? CERTIFY_DEFAULTS.n0,
     n: options.n ?? CERTIFY_DEFAULTS.n,
     alpha: options.alpha ?? CERTIFY_DEFAULTS.alpha,
   };
   checkSettings({ sigma, testLimit, ...settings });
+  for (const epsilon of epsilons) checkEpsilon('l2', epsilon);
   const named = await namedData(options);
   const [file] = await modelFiles(source);
   return withLockedFile(pathOf(file.path, options.out), options, (out) =>
@@ -68,7 +84,9 @@ async function certifyFile(
   settings: Settings,
   options: CertifyModelOptions,
 ): Promise<Certification> {
-  const { sigma, testLimit = 100, seed = 0, batchSize, signal, onProgress } = options;
+  const { sigma, testLimit = 100, epsilons = [], seed = 0, batchSize, signal, onProgress } = options;
+  // An attack on one draw of the noise would be an attack on another classifier.
+  const attack = withEot(options.attack ?? SMOOTHED_ATTACK, EOT);
   const target = await loadWith(file, named, options);
   try {
     const dataset: Dataset = named ?? (await testData(target, options));
@@ -88,13 +106,24 @@ async function certifyFile(
       version: version(),
     };
     const before = out === null ? [] : await readCertifications(out.path);
-    const known = before.find((other) => identityOf(other) === identityOf(empty))?.images ?? [];
-    const done = new Map<number, CertifiedImage>(known.map((image) => [image.index, image]));
+    const known = before.find((other) => identityOf(other) === identityOf(empty));
+    const done = new Map<number, CertifiedImage>(known?.images.map((image) => [image.index, image]));
+    const attacked = new Map<string, SmoothedAttack>(known?.attacked?.map((found) => [nameOf(found), found]));
     const smoothed = smooth(target.classify, { sigma, key: seedKey(seed), batchSize });
     const indices = testIndices(dataset.test, testLimit);
-    const result = (): Certification => ({ ...empty, images: [...done.values()].sort((a, b) => a.index - b.index) });
+    const result = (): Certification => {
+      const images = [...done.values()].sort((a, b) => a.index - b.index);
+      // An attack on fewer images than there are certificates has no place beside them.
+      const current = [...attacked.values()].filter((found) => found.images === images.length);
+      return {
+        ...empty,
+        images,
+        ...(current.length > 0 && { attacked: current.sort((a, b) => a.epsilon - b.epsilon) }),
+      };
+    };
+    const total = indices.length * (1 + epsilons.length);
     for (const [place, index] of indices.entries()) {
-      const tell = (share: number) => onProgress?.({ done: place + share, total: indices.length });
+      const tell = (share: number) => onProgress?.({ done: place + share, total });
       if (!done.has(index)) {
         const image = batchImages(dataset.test, [index], dataset.imageShape);
         const certificate = await smoothed
@@ -105,11 +134,27 @@ async function certifyFile(
       }
       tell(1);
     }
+    for (const [i, epsilon] of epsilons.entries()) {
+      const { images } = result();
+      const label = attackLabel(attack);
+      if (result().attacked?.some((found) => found.attack === label && found.epsilon === epsilon)) continue;
+      const found = await attackSmoothed(smoothed, dataset, images, {
+        attack,
+        epsilon,
+        key: foldIn(seedKey(seed), 'attack'),
+        signal,
+        onProgress: (share) => onProgress?.({ done: indices.length * (1 + i + share), total }),
+      });
+      attacked.set(nameOf(found), found);
+      if (out !== null) await recordCertification(out.path, result(), out.guard);
+    }
     return result();
   } finally {
     target.dispose();
   }
 }
+
+const nameOf = ({ attack, epsilon }: SmoothedAttack): string => `${attack} ${epsilon}`;
 
 const pathOf = (checkpoint: string, out: string | false | undefined): string | null => {
   if (out !== undefined) return out || null;

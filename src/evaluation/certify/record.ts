@@ -15,6 +15,19 @@ export interface CertifiedImage extends Certificate {
   readonly label: number;
 }
 
+/** What an attack in l2 on a smoothed classifier found. */
+export interface SmoothedAttack {
+  /** Such as `pgd-20-ce-eot20`. */
+  readonly attack: string;
+  readonly epsilon: number;
+  /** Draws whose majority was the class of an image. */
+  readonly votes: number;
+  /** How many of the certified images were attacked: all there were. */
+  readonly images: number;
+  /** Numbers of the test images that were right both without attack and under it. */
+  readonly right: readonly number[];
+}
+
 /** Certificates of one smoothed classifier. */
 export interface Certification {
   readonly target: EvaluatedTarget;
@@ -28,6 +41,8 @@ export interface Certification {
   readonly alpha: number;
   readonly seed: number;
   readonly images: readonly CertifiedImage[];
+  /** Attacks on the same smoothed classifier and images, in order of the radii. */
+  readonly attacked?: readonly SmoothedAttack[];
   readonly backend: string;
   readonly version: string;
 }
@@ -35,6 +50,14 @@ export interface Certification {
 /** The share of images with the right class and a radius of at least `radius`. */
 export const certifiedAt = ({ images }: Pick<Certification, 'images'>, radius: number): number =>
   images.filter((image) => image.prediction === image.label && image.radius >= radius).length / images.length;
+
+/**
+ * The certified images that an attack turned within their certified radius, which no attack can if the certificates are right: at most a
+ * share α of them is not, and a majority of few draws may err at the boundary.
+ */
+export const contradictions = ({ images }: Pick<Certification, 'images'>, { epsilon, right }: SmoothedAttack): number =>
+  images.filter((image) => image.prediction === image.label && image.radius >= epsilon && !right.includes(image.index))
+    .length;
 
 const RECORD_VERSION = 1;
 const whole = z.int().min(0);
@@ -52,6 +75,22 @@ const certification = z.object({
   images: z.array(
     z.object({ index: whole, label: whole, prediction: z.int().min(-1), radius: z.number().min(0), successes: whole }),
   ),
+  attacked: z
+    .array(
+      z
+        .object({
+          attack: z.string(),
+          epsilon: z.number().min(0),
+          votes: z.int().positive(),
+          images: z.int().positive(),
+          right: z.array(whole),
+        })
+        .refine(({ images, right }) => new Set(right).size === right.length && right.length <= images, {
+          path: ['right'],
+          message: 'expected numbers of different images, at most as many as were attacked',
+        }),
+    )
+    .optional(),
   backend: z.string(),
   version: z.string(),
 });
@@ -76,7 +115,7 @@ export async function readCertifications(path: string): Promise<readonly Certifi
 }
 
 /** Which certificates belong together: of one smoothed classifier on the same images with the same noise. */
-export const identityOf = ({ images: _, ...settings }: Certification): string => {
+export const identityOf = ({ images: _, attacked: __, ...settings }: Certification): string => {
   const { target, dataset, sigma, n0, n, alpha, seed, backend, version } = settings;
   const { checkpoint, sha256, preprocessing, reading = null } = target;
   return JSON.stringify([

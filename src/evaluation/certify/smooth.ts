@@ -3,7 +3,7 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { classifierOf } from '../../../attacks/models/classifier-of.ts';
-import type { AttackedModel } from '../../../attacks/types.ts';
+import type { AttackedModel, Classifier } from '../../../attacks/types.ts';
 import { InputError } from '../../core/errors.ts';
 import { foldIn, type Key, normal, seedKey } from '../../core/key.ts';
 import { predict } from '../targets/predict.ts';
@@ -60,6 +60,28 @@ export interface Smoothed {
    * @param image [1, height, width, channels], pixels in [0, 1], borrowed
    */
   certify(image: Tensor4D, options?: CertifyOptions): Promise<Certificate>;
+  /**
+   * The base classifier under noise, each call with another draw for each image: what an attack with `eot` averages. The draws depend
+   * on the image's number and the call, not on the batch.
+   *
+   * @param samples the images' numbers in their data set; restarts of an attack repeat them in that order
+   */
+  noisy(samples: readonly number[]): Classifier;
+  /**
+   * The class that most draws give each image, the first of several; −1 if none is a number.
+   *
+   * @param images [batch, height, width, channels], borrowed
+   */
+  vote(images: Tensor4D, options: VoteOptions): Promise<Int32Array>;
+}
+
+/** Options of a vote. */
+export interface VoteOptions {
+  readonly draws: number;
+  /** The images' numbers in their data set, which name the noise. */
+  readonly samples: readonly number[];
+  /** Stops it within one call of the model. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -102,8 +124,35 @@ export function smooth(model: AttackedModel, options: SmoothOptions): Smoothed {
     return counts;
   };
 
+  const stream = (purpose: string, sample: number): Key => foldIn(foldIn(foldIn(key, 'smoothing'), sample), purpose);
   return {
     sigma,
+    noisy(samples) {
+      const streams = samples.map((sample) => stream('attack', sample));
+      let calls = 0;
+      return (images) => {
+        const call = calls++;
+        const size = images.size / images.shape[0];
+        const noise = new Float32Array(images.size);
+        for (let row = 0; row < images.shape[0]; row++) {
+          const repeat = Math.floor(row / streams.length);
+          noise.set(normal(foldIn(foldIn(streams[row % streams.length], call), repeat), size), row * size);
+        }
+        return tf.tidy(() => classify(tf.add(images, tf.mul(tf.tensor4d(noise, images.shape), sigma))));
+      };
+    },
+    async vote(images, { draws, samples, signal }) {
+      checkWhole('draws', draws);
+      const winners = new Int32Array(images.shape[0]);
+      for (const [i, sample] of samples.entries()) {
+        const image = tf.slice(images, [i, 0, 0, 0], [1, -1, -1, -1]);
+        const counts = await count(image, stream('vote', sample), draws, () => {}, signal).finally(() =>
+          image.dispose(),
+        );
+        winners[i] = likeliestOf(counts)?.[0] ?? -1;
+      }
+      return winners;
+    },
     async certify(image, { sample = 0, signal, onProgress, ...given } = {}) {
       const { n0, n, alpha } = { ...CERTIFY_DEFAULTS, ...given };
       checkWhole('n0', n0);
@@ -111,10 +160,9 @@ export function smooth(model: AttackedModel, options: SmoothOptions): Smoothed {
       if (image.rank !== 4 || image.shape[0] !== 1) {
         throw new InputError(`Expected one image [1, height, width, channels], got [${image.shape}].`);
       }
-      const stream = foldIn(foldIn(key, 'smoothing'), sample);
       const tell = (before: number) => (done: number) => onProgress?.((before + done) / (n0 + n));
-      const selection = await count(image, foldIn(stream, 'selection'), n0, tell(0), signal);
-      const estimation = await count(image, foldIn(stream, 'estimation'), n, tell(n0), signal);
+      const selection = await count(image, stream('selection', sample), n0, tell(0), signal);
+      const estimation = await count(image, stream('estimation', sample), n, tell(n0), signal);
       return certificateOf({ selection, estimation }, { sigma, n, alpha });
     },
   };
@@ -136,15 +184,17 @@ export function certificateOf(
   { selection, estimation }: Counts,
   { sigma, n, alpha }: { readonly sigma: number; readonly n: number; readonly alpha: number },
 ): Certificate {
-  const [likeliest] = [...selection]
-    .filter(([prediction]) => prediction >= 0)
-    .sort(([a, timesA], [b, timesB]) => timesB - timesA || a - b);
+  const likeliest = likeliestOf(selection);
   const successes = likeliest === undefined ? 0 : (estimation.get(likeliest[0]) ?? 0);
   const bound = lowerConfidenceBound(successes, n, alpha);
   return likeliest === undefined || bound < 0.5
     ? { prediction: ABSTAINS, radius: 0, successes }
     : { prediction: likeliest[0], radius: sigma * normalQuantile(bound), successes };
 }
+
+/** The class that was predicted most often, the first of several, with its count. */
+const likeliestOf = (counts: ReadonlyMap<number, number>): readonly [prediction: number, times: number] | undefined =>
+  [...counts].filter(([prediction]) => prediction >= 0).sort(([a, timesA], [b, timesB]) => timesB - timesA || a - b)[0];
 
 function checkWhole(name: string, value: number): void {
   if (!Number.isInteger(value) || value < 1) {

@@ -17,7 +17,7 @@ import type { EvaluateOptions, ModelOptions } from '../options.ts';
 import { imagesTogether, threatsOf } from '../settings.ts';
 import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from '../targets/loading.ts';
 import { predict, predictProbabilities } from '../targets/predict.ts';
-import { type ModelSource, modelFiles } from '../targets/target.ts';
+import { type ModelSource, modelFiles, type Target } from '../targets/target.ts';
 import type { EvaluatedDataset, EvaluatedTarget } from '../types.ts';
 import { version } from '../version.ts';
 
@@ -43,6 +43,8 @@ export interface Examples {
   /** The file or folder of the model. */
   readonly path: string;
   readonly target: EvaluatedTarget;
+  /** The network that the examples were made on; null if that is the target itself. */
+  readonly surrogate: EvaluatedTarget | null;
   readonly dataset: EvaluatedDataset;
   readonly imageShape: PixelShape;
   readonly attack: string;
@@ -58,6 +60,11 @@ export interface Examples {
 }
 
 export interface ExamplesOptions extends ModelOptions, Pick<EvaluateOptions, 'norm' | 'seed' | 'signal'> {
+  /**
+   * Another model to make the examples on, by path or name, for a target without a gradient; the target is asked about the results
+   * only. It takes the data set's images and classes as they are.
+   */
+  readonly surrogate?: ModelSource;
   /** Default: PGD-20 on cross-entropy with 2 restarts. */
   readonly attack?: AttackSpec;
   /** Radius in pixel units of [0, 1]; default: that of the model's training. */
@@ -84,6 +91,9 @@ export const fell = ({ label, before, after }: Example): boolean => before === l
  * as any image is. The same checkpoint, data, options and seed give the same bytes, and an image's random choices are
  * those that `evaluate` makes for it.
  *
+ * With a `surrogate` the attack runs on that model, to its last step whether or not an example fools the surrogate before: examples
+ * that just fool it seldom fool another.
+ *
  * @param source path of a checkpoint, of a run's folder for the best one it keeps, or of another model
  * @throws InputError if there is no such checkpoint, it is damaged, its images are of another shape, it was trained on
  * the images to attack, or epsilon is out of range
@@ -96,11 +106,17 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
   const [file] = await modelFiles(source);
   const named = await namedData(options);
   const target = await loadWith(file, named, options);
+  let surrogate: Target | null = null;
   try {
     const dataset = named ?? (await testData(target, options));
     await checkFit(target, dataset);
     warnOfOtherFiles(file.path, target, dataset, options.warn);
-    const [{ norm, epsilon }] = threatsOf(target, {
+    if (options.surrogate !== undefined) {
+      const [other] = await modelFiles(options.surrogate);
+      surrogate = await loadWith(other, dataset, { warn: options.warn });
+      await checkFit(surrogate, dataset);
+    }
+    const [{ norm, epsilon }] = threatsOf(target.threat === null && surrogate !== null ? surrogate : target, {
       norm: options.norm,
       epsilons: options.epsilon === undefined ? undefined : [options.epsilon],
     });
@@ -109,6 +125,7 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
     const label = attackLabel(spec);
     const setting = {
       model: target.classify,
+      surrogate: surrogate?.classify ?? null,
       dataset,
       attack: epsilon === 0 ? null : quantised(buildAttack(spec, norm, epsilon)),
       norm,
@@ -130,6 +147,7 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
     return {
       path: file.path,
       target: target.record,
+      surrogate: surrogate?.record ?? null,
       dataset: { name, sha256, official, classes },
       imageShape,
       attack: label,
@@ -142,6 +160,7 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
     };
   } finally {
     target.dispose();
+    surrogate?.dispose();
   }
 }
 
@@ -182,6 +201,8 @@ const keyOf = (seed: number, label: string): Key => foldIn(foldIn(seedKey(seed),
 
 interface Setting extends Pick<PerturbOptions, 'signal' | 'onProgress'> {
   readonly model: Classifier;
+  /** The model that is attacked in place of it. */
+  readonly surrogate: Classifier | null;
   readonly dataset: Dataset;
   /** The attack; null at radius 0. */
   readonly attack: Attack | null;
@@ -190,7 +211,7 @@ interface Setting extends Pick<PerturbOptions, 'signal' | 'onProgress'> {
 }
 
 async function attackBatch(
-  { model, dataset, attack, norm, key, signal, onProgress }: Setting,
+  { model, surrogate, dataset, attack, norm, key, signal, onProgress }: Setting,
   indices: Int32Array,
 ): Promise<readonly Example[]> {
   const { test, imageShape } = dataset;
@@ -206,7 +227,9 @@ async function attackBatch(
     const right = batchImages(test, samples, imageShape);
     const labels = batchLabels(test, samples);
     try {
-      const result = await attack.perturb(model, right, labels, { key, samples, signal, onProgress });
+      const mode = surrogate === null ? 'evaluate' : 'train';
+      const options = { key, samples, mode, signal, onProgress } as const;
+      const result = await attack.perturb(surrogate ?? model, right, labels, options);
       const pixels = await result.data().finally(() => result.dispose());
       for (const [row, place] of places.entries()) {
         adversarial.set(
@@ -247,6 +270,7 @@ const byteAt = (indices: Int32Array, size: number, i: number): number =>
 export function encodeExamples({
   examples,
   target,
+  surrogate,
   dataset,
   imageShape,
   attack,
@@ -283,6 +307,7 @@ export function encodeExamples({
       key: JSON.stringify(keyOf(seed, attack)),
       checkpoint: target.checkpoint,
       checkpointSha256: target.sha256,
+      ...(surrogate && { surrogate: surrogate.checkpoint, surrogateSha256: surrogate.sha256 }),
       dataset: dataset.name,
       datasetSha256: dataset.sha256,
       split: 'test',

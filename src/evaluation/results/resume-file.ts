@@ -36,6 +36,7 @@ const storedSchema = z
       successes: countSchema,
       unstable: countSchema,
       nonFinite: countSchema,
+      withinNoise: countSchema,
     }),
     cells: z.array(
       z.strictObject({
@@ -69,14 +70,14 @@ export async function writeInterrupted(
   state: MeasureState,
   guard: Guard,
 ): Promise<void> {
-  const { outside, successes, unstable, nonFinite } = state.seen;
+  const { outside, successes, unstable, nonFinite, withinNoise } = state.seen;
   // Its fields are in the order of the schema, which reading gives them back in: the checksum is over the text.
   const content: Omit<Stored, 'sha256'> = {
     version: VERSION,
     identity,
     predictions: [...state.predictions],
     done: state.done,
-    seen: { outside, successes, unstable, nonFinite },
+    seen: { outside, successes, unstable, nonFinite, withinNoise },
     cells: state.cells.map(({ survived, standing, cost: { forwardPasses, inputGradients } }) => ({
       survived: packBits(survived),
       standing: Object.fromEntries(Object.entries(standing).map(([name, left]) => [name, packBits(left)])),

@@ -1,13 +1,25 @@
 // The section of a page on certificates: the accuracy of smoothed classifiers that no attack in l2 can undercut.
-import { type Certification, certifiedAt } from '../../evaluation/certify/record.ts';
+import {
+  type Certification,
+  certifiedAt,
+  contradictions,
+  type SmoothedAttack,
+} from '../../evaluation/certify/record.ts';
+import { accuracyOf } from '../../evaluation/intervals.ts';
 import type { ReportGroup } from '../report-data.ts';
-import { formatSparsity, percent } from '../tables/table.ts';
+import { formatAccuracy, formatSparsity, percent } from '../tables/table.ts';
 import { type Line, levelColor, type Point, radiusChart } from './charts.ts';
 import { html } from './html.ts';
 import { type Column, chart, legend, type Section, table } from './page-parts.ts';
 
 interface Certified extends Certification {
   readonly net: string;
+}
+
+/** An attack on a smoothed classifier. */
+interface Attacked {
+  readonly found: Certified;
+  readonly attack: SmoothedAttack;
 }
 
 /** Certified accuracy against radius for each run, checkpoint and noise; null if nothing was certified. */
@@ -43,13 +55,35 @@ export async function certificateSection(group: ReportGroup): Promise<Section | 
       title: `${found.net}: ${percent(certifiedAt(found, x))} % within ${x.toPrecision(3)}`,
     })),
   );
+  const attacks = certified.flatMap((found) => (found.attacked ?? []).map((attack) => ({ found, attack })));
+  const accuracyUnder = ({ attack, found }: Attacked) => accuracyOf(attack.right.length, found.images.length);
+  const marks = attacks.map((one): Point => {
+    const { found, attack } = one;
+    const { value } = accuracyUnder(one);
+    const title = `${found.net}: ${percent(value)} % under ${attack.attack} within ${attack.epsilon.toPrecision(3)}`;
+    return { series: found.net, x: attack.epsilon, y: value, title };
+  });
+  const attackColumns: Column<Attacked>[] = [
+    { title: 'smoothed classifier', left: true, cell: ({ found }) => found.net },
+    { title: 'attack', left: true, cell: ({ attack }) => attack.attack },
+    { title: 'r', cell: ({ attack }) => Number(attack.epsilon.toFixed(4)) },
+    { title: 'certified', cell: ({ found, attack }) => `${percent(certifiedAt(found, attack.epsilon))} %` },
+    { title: 'under attack', cell: (one) => formatAccuracy(accuracyUnder(one)) },
+    { title: 'fell within their certificate', cell: ({ found, attack }) => contradictions(found, attack) },
+  ];
   return {
     id: 'certificates',
     title: 'Certified accuracy',
     body: html`<p>The share of test images for which the <b>smoothed</b> classifier, which answers by majority under normal noise of deviation σ, provably keeps the right class within an l2 distance r. Each certificate is wrong with probability at most α. It is a lower bound for that classifier in l2 only: it does not compare with accuracies under attack of the network without noise, nor with other norms.</p>
 ${legend(lines)}
-<div class="charts">${await chart('Certified accuracy against l2 radius', `Certified accuracy against the l2 radius, a line for each of ${lines.map(({ name }) => name).join('; ')}.`, radiusChart(points, lines))}</div>
-<div class="card">${table(null, columns, certified)}</div>`,
+<div class="charts">${await chart('Certified accuracy against l2 radius', `Certified accuracy against the l2 radius, a line for each of ${lines.map(({ name }) => name).join('; ')}.`, radiusChart(points, marks, lines))}</div>
+<div class="card">${table(null, columns, certified)}</div>
+${
+  attacks.length === 0
+    ? ''
+    : html`<p>Crosses in the chart are accuracies of the same smoothed classifiers on the same images under attack in l2, with gradients averaged over draws of the noise: upper bounds, between which and the certified accuracy the robust accuracy lies. Under attack a classifier answers by the majority of ${attacks[0].attack.votes} draws.</p>
+<div class="card">${table(null, attackColumns, attacks)}</div>`
+}`,
   };
 }
 

@@ -161,8 +161,8 @@ export function costChart({ means, seeds, lines, levels, labels, axis, width, he
   };
 }
 
-/** Certified accuracy against radius, which falls in steps. */
-export const radiusChart = (points: readonly Point[], lines: readonly Line[]): object => ({
+/** Certified accuracy against radius, which falls in steps, and accuracies of the same classifiers under attack as marks. */
+export const radiusChart = (points: readonly Point[], attacked: readonly Point[], lines: readonly Line[]): object => ({
   width: 280,
   height: 190,
   data: { values: points },
@@ -174,6 +174,7 @@ export const radiusChart = (points: readonly Point[], lines: readonly Line[]): o
   layer: [
     { mark: { type: 'line', strokeWidth: 2, interpolate: 'step-before' } },
     { mark: { type: 'point', filled: true, size: 40, opacity: 0 }, encoding: TITLE },
+    { data: { values: attacked }, mark: { type: 'point', shape: 'cross', filled: true, size: 70 }, encoding: TITLE },
   ],
 });
 

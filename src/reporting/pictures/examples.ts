@@ -55,7 +55,7 @@ export function countFallen({ examples }: Pick<Examples, 'examples'>): string {
 
 /** The contact sheet of examples as one HTML page. */
 export function renderExamples(made: Examples): string {
-  const { target, dataset, attack, norm, epsilon, seed, imageShape, examples } = made;
+  const { target, surrogate, dataset, attack, norm, epsilon, seed, imageShape, examples } = made;
   const title = `${attack} on ${target.checkpoint}`;
   const card = (example: Example): Html => {
     const { index, label, before, after, image, adversarial } = example;
@@ -73,6 +73,7 @@ ${probabilitiesTable(dataset.classes, example)}
 <h1>${title}</h1>
 <p class="lead">${countFallen(made)}</p>
 <p>Within ε ${formatEpsilon(epsilon)} (${norm}), on test images of ${datasetTitle(dataset)}. The images are made of bytes, and the predictions are those of these very bytes.</p>
+${surrogate === null ? '' : html`<p>The examples were made on ${surrogate.checkpoint} (SHA-256 ${surrogate.sha256}): this is a transfer figure.</p>`}
 </header>
 <main><div class="gallery sheet">${examples.map(card)}</div></main>
 <footer>Checkpoint SHA-256 ${target.sha256}, seed ${seed}, Equipoise ${made.version}.</footer>`,
