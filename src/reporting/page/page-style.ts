@@ -174,6 +174,7 @@ section:has(> .fold) + section > .fold { margin-top: 14px; }
 #live > h1 { padding-top: 36px; }
 .live-run { padding: 14px 18px; }
 .live-run figure { border: 0; padding: 4px 0; }
+.live-run > p { margin-inline: 0; }
 .live-run .legend { margin: 0; justify-content: center; }
 .log-title { font-size: 1rem; margin: 24px 0 6px; }
 .log { list-style: none; margin: 0; padding: 10px 16px; background: var(--card); border: 1px solid var(--line); border-radius: 12px; font-size: 0.85rem; max-height: 15em; overflow-y: auto; }
