@@ -205,6 +205,10 @@ footer { color: var(--muted); font-size: 0.86rem; margin-top: 56px; padding-bott
   .badge > summary::after { content: none; }
   .charts.small-multiples { grid-template-columns: repeat(3, 1fr); }
   .charts { grid-template-columns: 1fr 1fr; }
-  table { font-size: 0.78rem; } th, td { padding: 4px 6px; }
+  table { font-size: 0.78rem; } th, td { padding: 4px 6px; white-space: normal; }
+  table:has(th:nth-child(9)) { font-size: 0.62rem; } table:has(th:nth-child(9)) :is(th, td) { padding: 3px; }
+  table:has(th:nth-child(12)) :is(th, td), tbody th { overflow-wrap: anywhere; }
+  .interval { width: 110px; height: auto; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 }
 `;
