@@ -9,7 +9,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
 const playground = join(root, 'docs/playground');
 
-const missing = ['@tensorflow/tfjs-backend-wasm', '@tensorflow/tfjs-backend-webgl'].filter((name) => {
+const BACKENDS = ['wasm', 'webgl', 'webgpu'].map((name) => `@tensorflow/tfjs-backend-${name}`);
+const missing = BACKENDS.filter((name) => {
   try {
     return !require.resolve(`${name}/package.json`);
   } catch {
@@ -43,16 +44,37 @@ const gradients = {
   },
 };
 
-await build({
-  entryPoints: [join(playground, 'main.ts')],
-  outfile: join(playground, 'playground.js'),
+/**
+ * `worker:PATH` is the script of a worker as text: the page makes its worker of that, since a page that is opened as a file
+ * may load none.
+ */
+const workers = {
+  name: 'workers',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^worker:/ }, ({ path, resolveDir }) => ({
+      path: join(resolveDir, path.slice('worker:'.length)),
+      namespace: 'worker',
+    }));
+    onLoad({ filter: /.*/, namespace: 'worker' }, async ({ path }) => {
+      const { outputFiles } = await build({ ...options, entryPoints: [path], write: false });
+      return { contents: outputFiles[0].text, loader: 'text' };
+    });
+  },
+};
+
+const options = {
   bundle: true,
   platform: 'browser',
   target: 'es2022',
   format: 'iife',
   minify: true,
   loader: { '.png': 'dataurl', '.wasm': 'dataurl', '.safetensors': 'binary' },
-  plugins: [gradients],
+  plugins: [gradients, workers],
   legalComments: 'none',
   logLevel: 'warning',
+};
+await build({
+  ...options,
+  entryPoints: [join(playground, 'page/main.ts')],
+  outfile: join(playground, 'playground.js'),
 });

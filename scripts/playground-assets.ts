@@ -1,8 +1,8 @@
-// Makes what docs/playground ships: two small nets trained on the shipped digits, and strips of test digits and test photos.
+// Makes what docs/playground ships: small nets trained on the shipped digits and on CIFAR-10, and strips of test digits and photos.
 //
 //   npm run build && node dist/scripts/playground-assets.js [--data DIR] [--strips]
 //
-// It takes a few minutes and writes the same files again, on the same kernel build of the engine and the same files of CIFAR-10;
+// It takes some minutes and writes the same files again, on the same kernel build of the engine and the same files of CIFAR-10;
 // with --strips only the strips.
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -26,8 +26,10 @@ const playground = fileURLToPath(new URL('../../docs/playground', import.meta.ur
 const PICTURES = 20;
 
 const MODELS: Readonly<Record<string, TrainOptions>> = {
-  undefended: { model: 'cnn', width: 0.25, objective: 'natural', epochs: 6 },
+  undefended: { dataset: 'mnist10k', model: 'cnn', width: 0.25, objective: 'natural', epochs: 6 },
+  'undefended-photos': { dataset: 'cifar10', model: 'cnn', width: 0.5, objective: 'natural', epochs: 8 },
   robust: {
+    dataset: 'mnist10k',
     ...{ model: 'cnn', width: 0.5, objective: 'trades', epochs: 10 },
     ...{ method: 'rigl', sparsity: 0.9, optimizer: 'agent' },
   },
@@ -43,7 +45,7 @@ async function trainModels(): Promise<void> {
   try {
     for (const [name, settings] of Object.entries(MODELS)) {
       const out = join(folder, name);
-      await train(parseConfig({ dataset: 'mnist10k', ...settings }), { out });
+      await train(parseConfig(settings), { out, dataDirectory: options.data });
       const { stored } = await readCheckpoint(join(out, 'checkpoints/last.safetensors'));
       await writeAtomically(
         join(playground, `${name}.safetensors`),

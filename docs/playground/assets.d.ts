@@ -14,3 +14,8 @@ declare module '*.safetensors' {
   const bytes: Uint8Array;
   export default bytes;
 }
+/** A module in the bundle as the script of a worker. */
+declare module 'worker:*' {
+  const script: string;
+  export default script;
+}

@@ -25,8 +25,14 @@ export default defineConfig({
   // A page may name types and tags; nothing in the repository's pages is meant as HTML or as a Vue template.
   markdown: { html: false, anchor: { slugify: githubSlug } },
   vue: { template: { compilerOptions: { delimiters: ['[[[', ']]]'] } } },
+  // The theme's own colour of a code block's language has too little contrast.
+  head: [['style', {}, ':root { --vp-code-lang-color: var(--vp-c-text-2); }']],
   themeConfig: {
-    search: { provider: 'local' },
+    // The name of the search button contains what it shows: its text, and the key that opens it.
+    search: {
+      provider: 'local',
+      options: { translations: { button: { buttonText: 'Search', buttonAriaLabel: 'Search K' } } },
+    },
     outline: [2, 3],
     nav: [
       { text: 'Docs', link: '/docs/' },

@@ -11,10 +11,11 @@ import { sampleGallery, sampleRuns } from '../reporting/sample.ts';
 import { contrast, launchChromium, luminance, seriousFaults } from './chromium.ts';
 
 describe('the page in a browser', function () {
-  this.timeout(60000);
+  this.timeout(120_000);
   let browser: Browser;
   let folder: string;
   let address: string;
+  let singleRun: string;
 
   before(async () => {
     browser = await launchChromium();
@@ -22,6 +23,8 @@ describe('the page in a browser', function () {
     const file = join(folder, 'report.html');
     await writeFile(file, await renderPage(withGallery(collectReport(sampleRuns(), 'A report'), sampleGallery())));
     address = pathToFileURL(file).href;
+    const [evaluated] = sampleRuns();
+    singleRun = await renderPage(withGallery(collectReport([evaluated], 'A run'), sampleGallery()));
   });
 
   after(async () => {
@@ -255,6 +258,22 @@ describe('the page in a browser', function () {
       expect(await shown('nav')).to.equal(false);
       expect(await shown('.choices')).to.equal(false);
       expect(await page.getByText('Every robust accuracy on this page is an upper bound').isVisible()).to.equal(true);
+    }));
+
+  it('prints nothing beyond the width of a sheet', () =>
+    open({ viewport: { width: 718, height: 1000 } }, async (page) => {
+      await page.emulateMedia({ media: 'print' });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).to.equal(718);
+    }));
+
+  it('shows a single run on a phone, with nothing serious for axe to find', () =>
+    open({ viewport: { width: 390, height: 844 } }, async (page) => {
+      await page.setContent(singleRun);
+      await page.evaluate(() => {
+        for (const details of document.querySelectorAll('details')) details.open = true;
+      });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).to.equal(390);
+      expect(await seriousFaults(page)).to.deep.equal([]);
     }));
 
   it('says on the first screen what AGENT changed', () =>

@@ -86,10 +86,10 @@ describe('the site', () => {
     expect(await page.locator('main').innerText()).to.contain('PgdOptions');
   });
 
-  it('has the playground, which starts', async () => {
-    await open('/playground/');
-    await page.locator('#missing').waitFor({ state: 'hidden' });
-    expect(await page.title()).to.match(/Equipoise/i);
+  it('has the playground, which attacks two networks', async () => {
+    await open('/playground/#backend=wasm&attack=fgsm');
+    await page.locator('#bench[aria-busy="false"]').waitFor();
+    expect(await page.textContent('#verdict')).to.match(/^Within ε = 0\.1 the undefended network reads the 2 as 3;/);
   });
 
   it('has an example report', async () => {

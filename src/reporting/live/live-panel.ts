@@ -12,6 +12,8 @@ import { percent } from '../tables/table.ts';
 /** The largest number of runs that are drawn, and of lines of the log that are shown. */
 const DRAWN = 6;
 const LINES = 14;
+/** Widths of a chart on a wide page and on a phone, by the class that shows one of them. */
+const WIDTHS = { wide: 450, narrow: 270 };
 /** The largest number of points of a curve by step. */
 const POINTS = 400;
 
@@ -63,12 +65,17 @@ async function showRun(run: RunRecord): Promise<Html> {
   return html`<section class="card live-run"><h3>${run.name}</h3>
 <div class="progress" role="progressbar" aria-label="Training of ${run.name}" aria-valuemin="0" aria-valuemax="100" aria-valuenow="${whole}"><span style="width:${whole}%"></span></div>
 <p><b>${whole} %</b> ${facts.join(' · ')}</p>
-<div class="charts small-multiples">${await stepCurve(run)}${await epochCurve(run)}</div></section>`;
+${await Promise.all(
+  Object.entries(WIDTHS).map(
+    async ([size, width]) =>
+      html`<div class="charts ${size}">${await stepCurve(run, width)}${await epochCurve(run, width)}</div>`,
+  ),
+)}</section>`;
 }
 
 const STEP = { name: 'loss', color: 'var(--agent)' };
 
-async function stepCurve({ history, name }: RunRecord): Promise<Html | null> {
+async function stepCurve({ history, name }: RunRecord, width: number): Promise<Html | null> {
   const { steps } = history;
   const every = Math.ceil(steps.length / POINTS);
   const shown = steps.filter((_, i) => i % every === 0 || i === steps.length - 1);
@@ -85,7 +92,7 @@ async function stepCurve({ history, name }: RunRecord): Promise<Html | null> {
   return chart(
     'Training loss by step',
     `Training loss of ${name} by step.`,
-    curveChart(points, [STEP], { percent: false, over: 'step' }),
+    curveChart(points, [STEP], { percent: false, over: 'step', width }),
   );
 }
 
@@ -94,7 +101,7 @@ const ACCURACIES = [
   { name: 'clean', column: 'validation_clean_accuracy', color: 'var(--undefended)' },
 ] as const;
 
-async function epochCurve({ metrics, name, config }: RunRecord): Promise<Html | null> {
+async function epochCurve({ metrics, name, config }: RunRecord, width: number): Promise<Html | null> {
   const points = ACCURACIES.flatMap((accuracy) =>
     metrics.flatMap((row): CurvePoint[] => {
       const [x, y] = [row.epoch, row[accuracy.column]];
@@ -106,7 +113,7 @@ async function epochCurve({ metrics, name, config }: RunRecord): Promise<Html | 
   const drawn = await chart(
     'Validation accuracy by epoch',
     `Robust and clean validation accuracy of ${name} by epoch.`,
-    curveChart(points, ACCURACIES, { percent: true, x: [1, config.epochs], y: [0, 1] }),
+    curveChart(points, ACCURACIES, { percent: true, x: [1, config.epochs], y: [0, 1], width }),
   );
   return html`<div>${drawn}${legend(ACCURACIES)}</div>`;
 }

@@ -70,7 +70,7 @@ export async function watchFolder(folder: string, options: WatchOptions): Promis
   };
 
   const tell = (event: string, data: unknown) => {
-    for (const reader of readers) reader.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    for (const reader of readers) reader.write(eventOf(event, data));
   };
 
   const refresh = async () => {
@@ -89,6 +89,9 @@ export async function watchFolder(folder: string, options: WatchOptions): Promis
     if (path === '/events') {
       send(response, 200, 'text/event-stream');
       response.write('retry: 2000\n\n');
+      if (readers.size === 0) await refresh();
+      // A reader may have missed any number of changes since its page was made.
+      response.write(eventOf('live', state.live.text));
       readers.add(response);
       request.on('close', () => readers.delete(response));
       return;
@@ -136,6 +139,8 @@ export async function watchFolder(folder: string, options: WatchOptions): Promis
     },
   };
 }
+
+const eventOf = (event: string, data: unknown): string => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
 /** What was seen last. */
 interface State {

@@ -124,11 +124,16 @@ function followServer(): void {
   };
   const source = new EventSource('/events');
   source.addEventListener('live', ({ data }) => replace('live', JSON.parse(data)));
-  source.addEventListener('report', async () => {
+  const fetchReport = async () => {
     const response = await fetch('/body');
     if (response.ok) replace('report', await response.text());
+  };
+  source.addEventListener('report', fetchReport);
+  source.addEventListener('open', () => {
+    // A server that was started again may have another report.
+    if (document.body.classList.contains('lost')) fetchReport();
+    document.body.classList.remove('lost');
   });
-  source.addEventListener('open', () => document.body.classList.remove('lost'));
   source.addEventListener('error', () => document.body.classList.add('lost'));
 }
 

@@ -174,6 +174,7 @@ section:has(> .fold) + section > .fold { margin-top: 14px; }
 #live > h1 { padding-top: 36px; }
 .live-run { padding: 14px 18px; }
 .live-run figure { border: 0; padding: 4px 0; }
+.live-run > p { margin-inline: 0; }
 .live-run .legend { margin: 0; justify-content: center; }
 .log-title { font-size: 1rem; margin: 24px 0 6px; }
 .log { list-style: none; margin: 0; padding: 10px 16px; background: var(--card); border: 1px solid var(--line); border-radius: 12px; font-size: 0.85rem; max-height: 15em; overflow-y: auto; }
@@ -204,6 +205,10 @@ footer { color: var(--muted); font-size: 0.86rem; margin-top: 56px; padding-bott
   .badge > summary::after { content: none; }
   .charts.small-multiples { grid-template-columns: repeat(3, 1fr); }
   .charts { grid-template-columns: 1fr 1fr; }
-  table { font-size: 0.78rem; } th, td { padding: 4px 6px; }
+  table { font-size: 0.78rem; } th, td { padding: 4px 6px; white-space: normal; }
+  table:has(th:nth-child(9)) { font-size: 0.62rem; } table:has(th:nth-child(9)) :is(th, td) { padding: 3px; }
+  table:has(th:nth-child(12)) :is(th, td), tbody th { overflow-wrap: anywhere; }
+  .interval { width: 110px; height: auto; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 }
 `;

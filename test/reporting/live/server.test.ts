@@ -35,22 +35,25 @@ const ask = (
       .end();
   });
 
-/** The first server-sent event of a kind, after `change` was made. */
+/** The first server-sent event of a kind after `change` was made, which is once the server has told how things are. */
 const nextEvent = (url: string, kind: string, change: () => Promise<void>): Promise<string> =>
   new Promise((done, fail) => {
     const call = get(`${url}events`, (response) => {
       let text = '';
-      let changed = false;
+      let isChanged = false;
       response.setEncoding('utf8').on('data', (part) => {
         text += part;
-        const found = new RegExp(`event: ${kind}\\ndata: (.*)\\n\\n`).exec(text);
-        if (found !== null) {
-          call.destroy();
-          done(JSON.parse(found[1]));
-        } else if (!changed) {
-          changed = true;
+        if (!isChanged) {
+          if (!/event: live\ndata: .*\n\n/.test(text)) return;
+          isChanged = true;
+          text = '';
           change().catch(fail);
+          return;
         }
+        const found = new RegExp(`event: ${kind}\\ndata: (.*)\\n\\n`).exec(text);
+        if (found === null) return;
+        call.destroy();
+        done(JSON.parse(found[1]));
       });
     }).on('error', (error) => (call.destroyed ? undefined : fail(error)));
   });

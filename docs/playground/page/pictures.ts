@@ -1,3 +1,5 @@
+// Pictures as pixels: read from files and strips, scaled to what a model takes, and drawn.
+
 /** [height, width, channels] of one image */
 export type Shape = readonly [number, number, number];
 

@@ -1,4 +1,5 @@
-import type { AttackName, NormName } from '../../attacks/index.ts';
+// The attacks and norms that the page offers, and what it says of them.
+import type { AttackName, NormName } from '../../../attacks/index.ts';
 
 /** What the page says of an attack, and what its number of steps is called; null if it takes one step. */
 export interface AttackChoice {
@@ -13,15 +14,15 @@ export const ATTACK_CHOICES: { readonly [Name in AttackName]: AttackChoice } = {
   pgd: {
     title: 'PGD',
     note: 'Climbs the loss in small steps from a random point of the ball. The usual first attack.',
-    steps: steps(20),
+    steps: steps(10),
   },
   fgsm: {
     title: 'FGSM',
     note: 'One step along the gradient, as long as ε allows. Fast and weak.',
     steps: null,
   },
-  bim: { title: 'BIM', note: 'PGD that starts at the image itself.', steps: steps(20) },
-  'mi-fgsm': { title: 'MI-FGSM', note: 'BIM along the accumulated gradient.', steps: steps(20) },
+  bim: { title: 'BIM', note: 'PGD that starts at the image itself.', steps: steps(10) },
+  'mi-fgsm': { title: 'MI-FGSM', note: 'BIM along the accumulated gradient.', steps: steps(10) },
   apgd: {
     title: 'Auto-PGD',
     note: 'PGD that chooses its own step sizes.',
@@ -35,7 +36,7 @@ export const ATTACK_CHOICES: { readonly [Name in AttackName]: AttackChoice } = {
   square: {
     title: 'Square',
     note: 'Random search that asks only for predictions, so masked gradients do not stop it.',
-    steps: { title: 'Queries', usual: 500 },
+    steps: { title: 'Queries', usual: 200 },
   },
   'fab-t': {
     title: 'FAB-T',
@@ -59,31 +60,8 @@ export const ATTACK_CHOICES: { readonly [Name in AttackName]: AttackChoice } = {
   },
 };
 
-/** The radii that the page offers in a norm, and what they measure; the usual one is that of the pictures. */
-export interface Radii {
-  readonly title: string;
-  readonly most: number;
-  readonly step: number;
-  readonly note: string;
-}
-
-export const RADII: { readonly [Name in NormName]: Radii } = {
-  linf: {
-    title: 'linf',
-    most: 0.5,
-    step: 0.005,
-    note: 'No pixel changes by more, where black is 0 and white is 1.',
-  },
-  l2: {
-    title: 'l2',
-    most: 6,
-    step: 0.05,
-    note: 'The length of the whole change, black being 0 and white 1.',
-  },
-  l1: {
-    title: 'l1',
-    most: 60,
-    step: 0.5,
-    note: 'The changes of all pixels together, black being 0 and white 1.',
-  },
+export const NORM_NOTES: { readonly [Name in NormName]: string } = {
+  linf: 'No pixel changes by more, where black is 0 and white is 1.',
+  l2: 'The length of the whole change, black being 0 and white 1.',
+  l1: 'The changes of all pixels together, black being 0 and white 1.',
 };
