@@ -84,10 +84,9 @@ describe('expectation over transformation', () => {
       expect(spent.forwardPasses).to.be.at.most(COUNT * budget.forwardPasses);
       // Nothing succeeds, so only the search of a smallest perturbation may end before its budget.
       if (!['deepfool', 'cw', 'fab-t'].includes(name)) {
-        expect(spent).to.deep.equal({
-          forwardPasses: COUNT * budget.forwardPasses,
-          inputGradients: COUNT * budget.inputGradients,
-        });
+        expect(spent.inputGradients).to.equal(COUNT * budget.inputGradients);
+        // FAB, a part of AutoAttack, looks once more only at examples that it found.
+        if (name !== 'autoattack') expect(spent.forwardPasses).to.equal(COUNT * budget.forwardPasses);
       }
     });
 

@@ -29,7 +29,8 @@ describe('optional packages', () => {
       preload,
       `import { register } from 'node:module'; register(${JSON.stringify(pathToFileURL(hooks).href)});`,
     );
-    const tiny = '--dataset synthetic --model mlp --width 0.1 --train-limit 64 --epochs 1 --sparsity 0.5 --quiet';
+    const tiny =
+      '--dataset synthetic --model mlp --width 0.1 --train-limit 64 --epochs 1 --sparsity 0.5 --method static --quiet';
     const { status, stderr } = spawnSync(
       execPath,
       ['--import', pathToFileURL(preload).href, MAIN, 'train', ...tiny.split(' '), '--out', join(base, 'run')],

@@ -258,7 +258,7 @@ describe('attacks by name', () => {
     expect(parseAttacks('pgd', { eot: 1 })).to.deep.equal(parseAttacks('pgd'));
     expect(() => parseAttacks('pgd-eot0')).to.throw(
       UsageError,
-      /pgd-eot0: expected at least 1 of calls to average, got 0/,
+      /pgd-eot0: expected a whole number of calls to average of at least 1, got 0/,
     );
   });
 
@@ -341,8 +341,8 @@ describe('attacks by name', () => {
     ['fgsm-20', /Did you mean pgd-20/],
     ['fgsmx2', /fgsm has no number of restarts/],
     ['autoattack-fast', /expected rand or nothing after autoattack-, got fast/],
-    ['square-0', /whole number of queries from 1/],
-    ['pgd-0', /whole number of steps from 1/],
+    ['square-0', /whole number of queries of at least 1/],
+    ['pgd-0', /whole number of steps of at least 1/],
   ];
   for (const [text, message] of wrong) {
     it(`refuse '${text}'`, () => expect(() => parseAttacks(text)).to.throw(UsageError, message));

@@ -130,7 +130,7 @@ describe('preprocessing', () => {
     const model: Classifier = (images) => tf.tile(tf.tensor2d([[9, 1, 2, 3, 8]]), [images.shape[0], 1]);
     const images = tf.zeros([2, 4, 4, 3]) as Tensor4D;
     expect([...preprocessed(model, { labelOffset: 1 }, 3)(images).dataSync()]).to.deep.equal([1, 2, 3, 1, 2, 3]);
-    expect(() => preprocessed(model, { labelOffset: 3 }, 3)(images)).to.throw(UsageError, '0 … 2, got 3');
+    expect(() => preprocessed(model, { labelOffset: 3 }, 3)(images)).to.throw(UsageError, 'from 0 to 2');
   });
 });
 

@@ -267,10 +267,14 @@ describe('settings of training against several norms', () => {
     [
       'an objective other than at',
       { ...SEVERAL, objective: 'trades' },
-      /norms .* applies to the objective at only; here objective is trades/,
+      /norms .* applies only to the objective at, got objective trades/,
     ],
-    ['a way without norms', { combineNorms: 'msd' }, /combineNorms msd applies to training against several norms only/],
-    ['a step size', { ...SEVERAL, stepSize: 0.1 }, /stepSize 0.1 applies to adversarial objectives against one norm/],
+    ['a way without norms', { combineNorms: 'msd' }, /combineNorms msd applies only to training against several norms/],
+    [
+      'a step size',
+      { ...SEVERAL, stepSize: 0.1 },
+      /stepSize 0.1 applies only to adversarial objectives against one norm/,
+    ],
     [
       'msd with steps of another attack',
       { ...SEVERAL, combineNorms: 'msd', trainingAttack: 'rs-fgsm' },

@@ -99,9 +99,8 @@ function readAttack(name: string, defaults: Partial<AttackDefaults>): AttackSpec
   const { steps: defaultSteps, restarts: defaultRestarts = 1, stepSize } = defaults;
   const count = (what: string, value: number): number => {
     if (Number.isSafeInteger(value) && value >= 1) return value;
-    throw new UsageError(
-      `${name}: expected a whole number of ${what} from 1 to ${Number.MAX_SAFE_INTEGER}, got ${value}.`,
-    );
+    const range = value > 1 ? `from 1 to ${Number.MAX_SAFE_INTEGER}` : 'of at least 1';
+    throw new UsageError(`${name}: expected a whole number of ${what} ${range}, got ${value}.`);
   };
   const usual = row.number?.option === 'steps' ? (defaultSteps ?? row.number.usual) : row.number?.usual;
   const spec = {

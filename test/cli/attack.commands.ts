@@ -176,9 +176,9 @@ describe('equipoise attack', () => {
   const silent = silentTerminal();
   const wrong: readonly { readonly args: readonly string[]; readonly says: RegExp }[] = [
     { args: ['run', '--attack', 'pdg-20'], says: /There is no attack pdg-20/ },
-    { args: ['run', '--attack', 'fgsm,pgd'], says: /--attack takes one attack/ },
+    { args: ['run', '--attack', 'fgsm,pgd'], says: /--attack: expected one attack/ },
     { args: ['run', '--count', '0'], says: /--count takes a whole number of at least 1, got 0/ },
-    { args: ['run', '--epsilon', '-0.1'], says: /--epsilon takes radii of at least 0/ },
+    { args: ['run', '--epsilon', '-0.1'], says: /--epsilon must be 0 or larger/ },
     { args: ['run', '--norm', 'L2'], says: /--norm must be one of .*, got L2\. Did you mean l2\?/ },
     { args: [join(folder, 'run'), '--norm', 'l2'], says: /needs an epsilon/ },
     { args: [join(folder, 'nowhere')], says: /There is no .*nowhere/ },

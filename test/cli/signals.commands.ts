@@ -98,7 +98,7 @@ describe('a process that is asked to end', () => {
   describe('with runs of a sweep in processes of their own', () => {
     const sweep = (out: string) => [
       ...['sweep', ...net, '--test-limit', '20', '--steps', '1', '--attacks', 'fgsm', '--jobs', '2', '--out', out],
-      ...['--sparsity', '0,0.5', '--epochs', '30'],
+      ...['--sparsity', '0,0.5', '--epochs', '12'],
     ];
     const runsOf = (out: string): string[] =>
       existsSync(join(folder, out))
