@@ -63,6 +63,15 @@ const figure = async (page: Page, name: string): Promise<string[]> =>
     return [...(row?.children ?? [])].slice(1).map(({ textContent }) => textContent ?? '');
   }, name);
 
+/** A figure of both networks, as soon as it is there. */
+async function figureOfBoth(page: Page, name: string): Promise<readonly [left: string, right: string]> {
+  for (;;) {
+    const [left, right] = await figure(page, name);
+    if (right !== undefined) return [left, right];
+    await page.waitForTimeout(20);
+  }
+}
+
 describe('the playground', function () {
   this.timeout(180_000);
   let browser: Browser;
@@ -259,7 +268,7 @@ describe('the playground', function () {
       await settle(page, '#backend=wasm&goal=2&steps=1');
       expect((await shown(page, 'left')).state).to.equal('as it was');
       await settle(page, '#backend=wasm&epsilon=0.1&bytes=1&steps=2');
-      expect((await figure(page, 'distance in linf'))[1]).to.equal('0.0980 (25.0/255)');
+      expect(await figureOfBoth(page, 'distance in linf')).to.deep.equal(['0.0980 (25.0/255)', '0.0980 (25.0/255)']);
     }));
 
   it('attacks a LayersModel and a picture that a person brings, on every backend', async () => {
