@@ -33,7 +33,7 @@ export async function evaluateOnExamples(
       batchSize: flags['batch-size'],
       out: flags.out,
       signal: terminal.signal,
-      warn: terminal.note,
+      warn: terminal.warn,
       onProgress: ({ done, total, attack }) => bar.update(done, total, attack, ''),
     });
   } finally {

@@ -136,6 +136,12 @@ describe('a model from elsewhere, on the command line', () => {
       .and.match(/^mine\.mjs +fgsm +linf 0\.05 +40 +100\.0 % \[\d.*\] +\d/m)
       .and.match(/^ +union +linf 0\.05 +40/m)
       .and.contain('transfer figure: an upper bound on robust accuracy');
+    const own = run(
+      ...['evaluate', '--module', 'mine.mjs', '--dataset', 'synthetic', '--bounds', '0,255'],
+      ...['--examples', 'examples', '--out', 'own.json', '--quiet'],
+    );
+    expect(own.code, own.stderr).to.equal(0);
+    expect(own.stderr).to.contain('were made on this very network, so nothing is transferred.');
     const refused = run('evaluate', ...other, '--examples', 'examples', '--attacks', 'fgsm');
     expect([refused.code, refused.stdout]).to.deep.equal([2, '']);
     expect(refused.stderr).to.contain('--attacks does not apply to --examples: the saved examples are evaluated');
