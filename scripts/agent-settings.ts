@@ -1,4 +1,4 @@
-// AGENT's settings one by one, with and without, and the quickstart's sparsest setting over ten seeds. Makes the runs that are
+// AGENT's settings one by one, with and without, and the setting that the quickstart had at 99 % sparsity over ten seeds. Makes the runs that are
 // missing and prints the tables; stopped anywhere, it goes on from there.
 //
 //   npm run study:agent-settings [-- --out runs/agent-settings --jobs 2]

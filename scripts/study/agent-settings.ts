@@ -1,12 +1,12 @@
 // The settings of AGENT that answer its failures: the runs with and without each, and the tables of what they did.
 
 import type { AttackSpec } from '../../src/evaluation/attacks/named-attacks.ts';
-import { mean, standardDeviation } from '../../src/reporting/statistics/statistics.ts';
-import { formatPoints, percent } from '../../src/reporting/tables/table.ts';
+import { formatPoints } from '../../src/reporting/tables/table.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
 import type { TrainOptions } from '../../src/training/config/config.ts';
 import { median } from '../bench/statistics.ts';
-import { type Comparison, differenceOf, type Outcomes, outcomesOfArm, pairsOf, plannedRuns, table } from './paired.ts';
+import { spread, table } from './format.ts';
+import { type Comparison, differenceOf, type Outcomes, outcomesOfArm, pairsOf, plannedRuns } from './paired.ts';
 
 /** The setting that the quickstart had at its highest sparsity when the questions arose. */
 const DIGITS: TrainOptions = {
@@ -147,9 +147,6 @@ function comparisonRow(outcomes: Outcomes, comparison: Comparison<CellName, ArmN
     both((side) => range(pairs.flatMap((pair) => pair[side].estimates))),
   ];
 }
-
-const spread = (values: readonly number[]): string =>
-  values.length < 2 ? percent(mean(values)) : `${percent(mean(values))} ± ${percent(standardDeviation(values))}`;
 
 function armRows(outcomes: Outcomes): string[][] {
   return (Object.keys(CELLS) as CellName[]).flatMap((cell) =>

@@ -1,13 +1,14 @@
 // The analysis of the study: paired differences, their intervals, and verdicts.
-import { studentQuantile, studentTails } from '../../src/evaluation/distributions.ts';
+import { studentQuantile } from '../../src/evaluation/distributions.ts';
 import {
   type Estimate,
   LEAST_PAIRS,
   type PairedDifference,
   pairedDifference,
 } from '../../src/reporting/statistics/paired-difference.ts';
-import { holm, mean, smallestDetectable, standardDeviation } from '../../src/reporting/statistics/statistics.ts';
+import { mean, smallestDetectable } from '../../src/reporting/statistics/statistics.ts';
 import { type AgentArm, type ArmName, agentArms, CELLS, type CellName, cellNames, type PrimaryArm } from './design.ts';
+import { ALPHA, adjustedByHolm, POWER, pairedTest, type Verdict, verdictOf } from './paired-test.ts';
 
 /** The results of a finished run of the study. Accuracies are fractions of the test images. */
 export interface Outcome {
@@ -36,10 +37,6 @@ export const BASES = { epochs: 'equal epochs', gradients: 'equal gradient evalua
 export type Basis = keyof typeof BASES;
 export const bases = Object.keys(BASES) as readonly Basis[];
 
-/** The chance of a false difference among all primary comparisons that is accepted, and of missing a true one. */
-export const ALPHA = 0.05;
-export const POWER = 0.8;
-
 /** One of the primary questions: A-X minus X in a cell. */
 export interface Comparison {
   readonly cell: CellName;
@@ -59,7 +56,7 @@ export interface Comparison {
   readonly adjusted: number;
   /** The smallest detectable difference at Holm's first level (alpha over the number of primary questions) and at alpha; NaN below two pairs. */
   readonly smallest: { readonly family: number; readonly alone: number };
-  readonly verdict: 'distinguishable' | 'not distinguishable' | 'open';
+  readonly verdict: Verdict;
   /** Gradient evaluations and multiply-adds of A-X over those of X, over the pairs. */
   readonly cost: { readonly gradients: number; readonly work: number };
 }
@@ -107,19 +104,9 @@ export function primaryComparisons(outcomes: readonly Outcome[]): Comparison[] {
   const answers = questions.map(({ cell, arm, basis }) => {
     const pairs = pairsOf(outcomes, cell, arm, control(arm, basis));
     const differences = differencesOf(pairs);
-    const error = standardDeviation(differences) / Math.sqrt(differences.length);
-    const degrees = differences.length - 1;
-    const known = error > 1e-12;
-    return {
-      pairs,
-      differences,
-      open: pairs.length < CELLS[cell].seeds,
-      p: known ? studentTails(mean(differences) / error, degrees) : Number.NaN,
-      smallest: (alpha: number) => (known ? smallestDetectable(error, degrees, { alpha, power: POWER }) : Number.NaN),
-    };
+    return { pairs, differences, open: pairs.length < CELLS[cell].seeds, ...pairedTest(differences) };
   });
-  // A verdict that is shown stays, whatever the answers to come.
-  const adjusted = holm(answers.map(({ p, open }) => (open || Number.isNaN(p) ? 1 : p)));
+  const adjusted = adjustedByHolm(answers);
   return questions.map((question, i) => {
     const { pairs, differences, open, p, smallest } = answers[i];
     const ratio = (of: (outcome: Outcome) => number): number =>
@@ -134,7 +121,7 @@ export function primaryComparisons(outcomes: readonly Outcome[]): Comparison[] {
       p,
       adjusted: open || Number.isNaN(p) ? Number.NaN : adjusted[i],
       smallest: { family: smallest(ALPHA / questions.length), alone: smallest(ALPHA) },
-      verdict: open ? 'open' : adjusted[i] <= ALPHA ? 'distinguishable' : 'not distinguishable',
+      verdict: verdictOf(open, adjusted[i]),
       cost: { gradients: ratio(({ gradients }) => gradients), work: ratio(({ work }) => work) },
     };
   });

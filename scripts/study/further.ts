@@ -1,14 +1,14 @@
 // The second part of the study of AGENT: standard training, where the paper makes half of its claim, and adversarial training of a
 // larger network. docs/study-plan.md says in words what stands here, and why.
 
-import { studentTails } from '../../src/evaluation/distributions.ts';
-import { holm, mean, smallestDetectable, standardDeviation } from '../../src/reporting/statistics/statistics.ts';
-import { formatPoints, percent } from '../../src/reporting/tables/table.ts';
+import { LEAST_PAIRS } from '../../src/reporting/statistics/paired-difference.ts';
+import { formatPoints } from '../../src/reporting/tables/table.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
 import type { TrainOptions } from '../../src/training/config/config.ts';
 import { median } from '../bench/statistics.ts';
-import { ALPHA, POWER } from './analysis.ts';
-import { type Comparison, differenceOf, type Outcomes, outcomesOfArm, pairsOf, plannedRuns, table } from './paired.ts';
+import { probability, spread, table } from './format.ts';
+import { type Comparison, differenceOf, type Outcomes, outcomesOfArm, pairsOf, plannedRuns } from './paired.ts';
+import { ALPHA, adjustedByHolm, pairedTest, verdictOf } from './paired-test.ts';
 
 /** What all runs share. */
 const SHARED = {
@@ -115,48 +115,23 @@ export const plannedJobs = (parts: readonly Part[]): Job[] =>
     parts.map((part) => ({ seeds: SEEDS, comparisons: [...PARTS[part].primary, ...PARTS[part].secondary] })),
   );
 
-interface Answer {
-  readonly question: Question;
-  readonly measure: PartDesign['measure'];
-  readonly differences: readonly number[];
-  readonly open: boolean;
-  /** Two-sided; NaN below two pairs. */
-  readonly p: number;
-}
+/** Every primary question, of parts that were not asked for too, since Holm's adjustment is over all. */
+const QUESTIONS = partNames.flatMap((part) =>
+  PARTS[part].primary.map((question) => ({ part, question, measure: PARTS[part].measure })),
+);
 
-/** What is known of every primary question, of parts that were not asked for too, since Holm's adjustment is over all. */
-const answersOf = (outcomes: Outcomes): Answer[] =>
-  partNames.flatMap((part) =>
-    PARTS[part].primary.map((question) => {
-      const { measure } = PARTS[part];
-      const pairs = pairsOf(outcomes, question);
-      const differences = pairs.map(({ treated, control }) => treated[measure] - control[measure]);
-      const error = standardDeviation(differences) / Math.sqrt(differences.length);
-      const p = error > 1e-12 ? studentTails(mean(differences) / error, differences.length - 1) : Number.NaN;
-      return { question, measure, differences, open: pairs.length < SEEDS, p };
-    }),
-  );
-
-const probability = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(3));
-
-/** The smallest true difference that would have been found, in points, at Holm's first level and alone. */
-function detectable(differences: readonly number[], questions: number): string {
-  if (differences.length < 3) return '–';
-  const error = standardDeviation(differences) / Math.sqrt(differences.length);
-  const at = (alpha: number) =>
-    (100 * smallestDetectable(error, differences.length - 1, { alpha, power: POWER })).toFixed(1);
-  return `${at(ALPHA / questions)} (${at(ALPHA)})`;
-}
+const points = (difference: number): string => (100 * difference).toFixed(1);
 
 function primaryRows(outcomes: Outcomes, parts: readonly Part[]): string[][] {
-  const answers = answersOf(outcomes);
-  // A verdict that is shown stays, whatever the answers to come.
-  const adjusted = holm(answers.map(({ p, open }) => (open || Number.isNaN(p) ? 1 : p)));
-  const asked = new Set(parts.flatMap((part) => PARTS[part].primary));
-  return answers.flatMap(({ question, measure, differences, open }, i) => {
-    if (!asked.has(question)) return [];
-    const { cell, arm, against } = question;
+  const answers = QUESTIONS.map(({ question, measure }) => {
     const pairs = pairsOf(outcomes, question);
+    const differences = pairs.map(({ treated, control }) => treated[measure] - control[measure]);
+    return { pairs, open: pairs.length < SEEDS, ...pairedTest(differences) };
+  });
+  const adjusted = adjustedByHolm(answers);
+  return QUESTIONS.flatMap(({ part, question: { cell, arm, against }, measure }, i) => {
+    if (!parts.includes(part)) return [];
+    const { pairs, open, smallest } = answers[i];
     return [
       [
         CELLS[cell].title,
@@ -164,16 +139,14 @@ function primaryRows(outcomes: Outcomes, parts: readonly Part[]): string[][] {
         ARMS[against].title,
         `${pairs.length} of ${SEEDS}`,
         pairs.length === 0 ? '–' : formatPoints(differenceOf(pairs, measure)),
-        open ? '–' : probability(adjusted[i]),
-        detectable(differences, answers.length),
-        open ? 'open' : adjusted[i] <= ALPHA ? 'distinguishable' : 'not distinguishable',
+        probability(open ? Number.NaN : adjusted[i]),
+        // The spread of two differences says nothing.
+        pairs.length < LEAST_PAIRS ? '–' : `${points(smallest(ALPHA / QUESTIONS.length))} (${points(smallest(ALPHA))})`,
+        verdictOf(open, adjusted[i]),
       ],
     ];
   });
 }
-
-const spread = (values: readonly number[]): string =>
-  values.length < 2 ? percent(mean(values)) : `${percent(mean(values))} ± ${percent(standardDeviation(values))}`;
 
 function armRows(outcomes: Outcomes, parts: readonly Part[]): string[][] {
   const questions = parts.flatMap((part) => [...PARTS[part].primary, ...PARTS[part].secondary]);

@@ -30,7 +30,7 @@ export interface Planned {
   readonly comparisons: readonly Comparison[];
 }
 
-const nameOf = (cell: string, arm: string, seed: number): string => `${cell}-${arm}-seed${seed}`;
+const nameOf = (cell: string, arm: string, seed: number | ''): string => `${cell}-${arm}-seed${seed}`;
 
 /** Every run of a design once, seed by seed, so that tables of a study that was stopped are balanced. */
 export function plannedRuns({ cells, arms }: PairedDesign, planned: readonly Planned[]): Job[] {
@@ -82,12 +82,20 @@ function outcomeOf({ evaluations, metrics }: RunRecord): Outcome | null {
   };
 }
 
-/** More seeds than any design has. */
-const SEEDS = Array.from({ length: 100 }, (_, seed) => seed);
+/** The seeds of which a run of an arm is done, in ascending order. */
+const seedsOf = (outcomes: Outcomes, cell: string, arm: string): number[] => {
+  const before = nameOf(cell, arm, '');
+  return [...outcomes.keys()]
+    .filter((name) => name.startsWith(before))
+    .map((name) => Number(name.slice(before.length)))
+    .sort((a, b) => a - b);
+};
+
+const find = (outcomes: Outcomes, cell: string, arm: string, seed: number) => outcomes.get(nameOf(cell, arm, seed));
 
 /** The outcomes of an arm, in the order of their seeds. */
 export const outcomesOfArm = (outcomes: Outcomes, cell: string, arm: string): Outcome[] =>
-  SEEDS.flatMap((seed) => outcomes.get(nameOf(cell, arm, seed)) ?? []);
+  seedsOf(outcomes, cell, arm).flatMap((seed) => find(outcomes, cell, arm, seed) ?? []);
 
 /** Two runs of equal seed. */
 export interface Pair {
@@ -97,8 +105,8 @@ export interface Pair {
 
 /** The pairs of a comparison of which both runs are done, in the order of their seeds. */
 export const pairsOf = (outcomes: Outcomes, { cell, arm, against }: Comparison): Pair[] =>
-  SEEDS.flatMap((seed) => {
-    const [treated, control] = [arm, against].map((name) => outcomes.get(nameOf(cell, name, seed)));
+  seedsOf(outcomes, cell, arm).flatMap((seed) => {
+    const [treated, control] = [arm, against].map((name) => find(outcomes, cell, name, seed));
     return treated && control ? [{ treated, control }] : [];
   });
 
@@ -108,7 +116,3 @@ export const differenceOf = (pairs: readonly Pair[], which: 'clean' | 'robust'):
     pairs.map(({ treated }) => treated[which]),
     pairs.map(({ control }) => control[which]),
   );
-
-/** A table in Markdown. */
-export const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');

@@ -1,16 +1,14 @@
 // The tables and sentences of the study, as Markdown.
-import { mean, smallestDetectable, standardDeviation } from '../../src/reporting/statistics/statistics.ts';
+import { mean, smallestDetectable } from '../../src/reporting/statistics/statistics.ts';
 import type { EpochsToAccuracy } from '../../src/reporting/tables/epochs-to-accuracy.ts';
 import { formatEstimate, formatPoints, percent, signed } from '../../src/reporting/tables/table.ts';
 import { median } from '../bench/statistics.ts';
 import {
-  ALPHA,
   BASES,
   type Basis,
   bases,
   type Comparison,
   type Outcome,
-  POWER,
   type PooledDifference,
   pairsOf,
   pooledDifference,
@@ -34,6 +32,8 @@ import {
   type StudyRun,
   TOTALS,
 } from './design.ts';
+import { probability, spread, table } from './format.ts';
+import { ALPHA, POWER } from './paired-test.ts';
 
 /** The runs and outcomes from which the page docs/results/does-agent-help.md is written. */
 export interface StudyState {
@@ -61,17 +61,7 @@ export function replaceSection(page: string, section: string): string {
   return page.slice(0, from) + block + page.slice(to + END.length);
 }
 
-const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
-  rows.length === 0
-    ? ''
-    : [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-
 const times = (ratio: number): string => (Number.isNaN(ratio) ? '–' : `${ratio.toFixed(2)}×`);
-const probability = (p: number): string => (Number.isNaN(p) ? '–' : p < 0.001 ? '< 0.001' : p.toFixed(3));
-const spread = (values: readonly number[]): string => {
-  const deviation = standardDeviation(values);
-  return Number.isNaN(deviation) ? percent(mean(values)) : `${percent(mean(values))} ± ${percent(deviation)}`;
-};
 const are = (count: number): string => `${count} ${count === 1 ? 'is' : 'are'}`;
 const millions = (values: readonly number[]): string => `${(mean(values) / 1e6).toFixed(2)} M`;
 const listed = (names: readonly string[]): string =>
