@@ -2,6 +2,7 @@
 
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { attackRows } from '../../../attacks/attacks.ts';
 import {
   type Attack,
   type AttackName,
@@ -20,18 +21,10 @@ function attackOf({ attack, norm, epsilon, steps, bytes }: Request): Attack {
   return bytes ? quantised(made) : made;
 }
 
-/** The options that say how long an attack runs. */
+/** The options that say how long an attack runs, of those that it has. */
 function lengthOf(attack: AttackName, steps: number): object {
-  switch (attack) {
-    case 'fgsm':
-      return {};
-    case 'square':
-      return { queries: steps };
-    case 'autoattack':
-      return { steps, queries: steps };
-    default:
-      return { steps };
-  }
+  const { options } = attackRows[attack];
+  return { ...('steps' in options && { steps }), ...('queries' in options && { queries: steps }) };
 }
 
 /**
