@@ -57,6 +57,9 @@ export const SPARSEPROP: { readonly [B in Build]: { readonly each: number; reado
 /** tfjs-backend-wasm, forward, by sparsity. */
 export const TFJS_WASM: Readonly<Record<string, number>> = { 0: 5, 0.95: 20 };
 
+/** A gradient of MobileNetV2 at 224 × 224, as a multiple of PyTorch's time. */
+export const OVER_PYTORCH_AT_224 = 1.5;
+
 const short = (value: number): string => `${Number(value.toFixed(2))}×`;
 
 /** The verdict on a figure that should be at least `required`. */
