@@ -46,7 +46,7 @@ export async function evaluate(source: ModelSource, options: EvaluateOptions = {
   checkExpectation(options);
   checkPreprocessing(options.preprocessing ?? {});
   const loaded = await namedData(options);
-  const files = await modelFiles(source);
+  const files = await modelFiles(source, options);
   // One file of results for all of them, as only a run's folder has several.
   const out = outOf(files[0], options);
   // What could not be written at the end is found out before the work.

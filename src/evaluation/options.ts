@@ -6,11 +6,14 @@ import type { LockTimes } from '../files/lock.ts';
 import type { AttackSpec } from './attacks/named-attacks.ts';
 import type { EvaluationProgress, EvaluationStep } from './measure/types.ts';
 
+import type { CheckpointName } from './targets/checkpoint-names.ts';
 import type { ClassMap } from './targets/class-map.ts';
 import type { Preprocessing } from './targets/preprocessing.ts';
 
 /** How a model is loaded and given images. */
 export interface ModelOptions {
+  /** Which checkpoints, where the model is a run's folder; default: all that it keeps. What takes one model takes the first. */
+  readonly checkpoints?: readonly CheckpointName[];
   /** The data set to test on, loaded or by name; default: that of the model's training. */
   readonly dataset?: Dataset | string;
   /** Where data sets lie. */

@@ -19,3 +19,9 @@ export const inNorm = (norm: NormName, epsilons: readonly number[]): readonly Th
 
 /** True if some threats are in more than one norm. */
 export const isAcrossNorms = (threats: readonly Threat[]): boolean => new Set(threats.map(({ norm }) => norm)).size > 1;
+
+/** True if an evaluation counts the images that survive exactly these norms and radii together. */
+export const countsAcross = (
+  { acrossNorms = [] }: { readonly acrossNorms?: readonly { readonly threats: readonly Threat[] }[] },
+  threats: readonly Threat[],
+): boolean => acrossNorms.some((across) => JSON.stringify(across.threats) === JSON.stringify(threats));

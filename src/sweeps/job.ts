@@ -13,6 +13,7 @@ import { readEvaluations } from '../evaluation/results/results-file.ts';
 import { interruptedPath } from '../evaluation/results/resume-file.ts';
 import { threatsOf } from '../evaluation/settings.ts';
 import { checkpointFiles, checkpointIdentity } from '../evaluation/targets/target.ts';
+import { countsAcross, isAcrossNorms } from '../evaluation/threat.ts';
 import { type Evaluation, UNION } from '../evaluation/types.ts';
 import type { LockTimes } from '../files/lock.ts';
 import type { TrainConfig } from '../training/config/config.ts';
@@ -22,7 +23,10 @@ import { train } from '../training/train.ts';
 import type { TrainEvent } from '../training/types.ts';
 
 /** How the runs of a sweep are evaluated. */
-export type JobEvaluation = Pick<EvaluateOptions, 'attacks' | 'norm' | 'epsilons' | 'testLimit' | 'seed' | 'batchSize'>;
+export type JobEvaluation = Pick<
+  EvaluateOptions,
+  'checkpoints' | 'attacks' | 'norm' | 'epsilons' | 'norms' | 'testLimit' | 'seed' | 'batchSize'
+>;
 
 /** A job as plain data: what a process needs to make one run. */
 export interface JobTask extends TaskFiles {
@@ -139,26 +143,26 @@ async function isTrained(out: string): Promise<boolean> {
   return (completion?.complete ?? false) && (await hasEndEvent(folder));
 }
 
-/** True if every checkpoint that a run keeps has the results of these attacks, on as many images at least. */
+/** True if every checkpoint that is to be evaluated has the results of these attacks, on as many images at least. */
 async function isEvaluated(
   out: string,
   config: TrainConfig,
-  { attacks = PROTOCOLS.quick, epsilons, norm, seed = 0, testLimit }: JobEvaluation,
+  { checkpoints, attacks = PROTOCOLS.quick, epsilons, norm, norms, seed = 0, testLimit }: JobEvaluation,
   warn?: (message: string) => void,
 ): Promise<boolean> {
   const evaluations = await readEvaluations(runFolder(out).evaluation);
   const least = testLimit ?? config.testLimit ?? 0;
-  const threats = threatsOf({ threat: config }, { norm, epsilons });
-  for (const file of await checkpointFiles(out)) {
+  const threats = threatsOf({ threat: config }, { norm, epsilons, norms });
+  for (const file of await checkpointFiles(out, checkpoints)) {
     const { checkpoint, sha256 } = await checkpointIdentity(file, warn);
     // Left by a process that was killed; the evaluation goes on, or removes it.
     if ((await readIfThere(interruptedPath(runFolder(out).evaluation, checkpoint))) !== null) return false;
-    const results = evaluations
-      .filter(
-        ({ target, seed: used, clean }) =>
-          target.checkpoint === checkpoint && target.sha256 === sha256 && used === seed && clean.n >= least,
-      )
-      .flatMap((evaluation) => evaluation.attacks);
+    const ofCheckpoint = evaluations.filter(
+      ({ target, seed: used, clean }) =>
+        target.checkpoint === checkpoint && target.sha256 === sha256 && used === seed && clean.n >= least,
+    );
+    if (isAcrossNorms(threats) && !ofCheckpoint.some((evaluation) => countsAcross(evaluation, threats))) return false;
+    const results = ofCheckpoint.flatMap((evaluation) => evaluation.attacks);
     const missing = attacks.some((spec) =>
       threats.some(
         (threat) =>

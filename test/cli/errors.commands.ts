@@ -342,6 +342,18 @@ describe('a wrong command line', () => {
       says: [/--norms says norms and radii, so --norm must be left out/],
     },
     {
+      title: 'a checkpoint that no run keeps',
+      args: ['evaluate', 'run', '--checkpoints', 'lats'],
+      says: [
+        /--checkpoints: expected names among best, last, ema, separated by commas, got lats\. Did you mean last\?/,
+      ],
+    },
+    {
+      title: 'a radius for the evaluation of a sweep in no norm, before it trains',
+      args: ['sweep', '--dataset', 'synthetic', '--evaluation-norms', 'l3=1', '--out', 'new'],
+      says: [/must be one of linf, l2, l1, got l3/],
+    },
+    {
       title: 'an attack without its dash',
       args: ['evaluate', 'run', '--attacks', 'fgsm,pgd20'],
       says: [/There is no attack pgd20\. Did you mean pgd-20\?/],

@@ -7,6 +7,7 @@ import { expect } from 'chai';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
+import { accuraciesOf, listRuns } from '../../src/reporting/runs/run-list.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
 import { runSweep } from '../../src/sweeps/sweep.ts';
 import { smallest } from '../sweeps/smallest.ts';
@@ -70,6 +71,24 @@ describe('equipoise runs', () => {
       ({ results }) => Object.entries(results).find(([name]) => name.startsWith('best union'))?.[1] ?? -1,
     );
     expect(robust).to.deep.equal(robust.toSorted((a, b) => b - a));
+  });
+
+  it('shows the accuracy that is left in all norms where a run was evaluated in several', async () => {
+    const out = join(folder, 'norms');
+    const norms = { linf: 0.05, l2: 0.3 };
+    const evaluation = { attacks: parseAttacks('fgsm'), norms, checkpoints: ['last'] as const };
+    const [job] = jobsOf({ settings: smallest, axes: { seed: [0] } });
+    await runSweep([job], { out, evaluation });
+    const [{ results }] = await listed(out);
+    const across = results['last all norms linf 0.05 + l2 0.3'];
+    expect(across).to.be.at.most(Math.min(results['last union linf 0.05'], results['last union l2 0.3']));
+    expect(accuraciesOf((await listRuns(out)).runs[0])).to.deep.equal({
+      clean: results['last clean'],
+      robust: across,
+    });
+    expect(
+      Object.keys(results).filter((name) => name.startsWith('best ') && name !== 'best validation accuracy'),
+    ).to.deep.equal([]);
   });
 
   for (const columns of [80, 40]) {

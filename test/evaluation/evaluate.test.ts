@@ -463,6 +463,16 @@ describe('the evaluation of a run', () => {
       /takes images \[4, 4, 1\].*\[8, 2, 1\]/,
     ],
     [
+      'a checkpoint that the run does not keep',
+      (folder) => evaluate(folder, { dataset: data, checkpoints: ['ema'] }),
+      /keeps no checkpoint ema\. Averaged weights are kept by train --ema/,
+    ],
+    [
+      'names of checkpoints beside one checkpoint',
+      (folder) => evaluate(join(folder, 'checkpoints/best.safetensors'), { dataset: data, checkpoints: ['best'] }),
+      /best\.safetensors is one model\. Leave --checkpoints out/,
+    ],
+    [
       'a norm without a radius',
       (folder) => evaluate(folder, { dataset: data, norm: 'l2' }),
       /An evaluation in l2 needs an epsilon/,

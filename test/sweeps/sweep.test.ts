@@ -86,6 +86,26 @@ describe('a sweep', () => {
       expect((await runSweep(several, { out, evaluation })).before).to.deep.equal(several);
     }));
 
+  it('evaluates the checkpoints and norms that it is told, and once; others are evaluated beside them', () =>
+    withFolder(async (out) => {
+      const some = { ...evaluation, checkpoints: ['last'], norms: { linf: 0.05, l2: 0.3 } } as const;
+      const [job] = jobs;
+      const made = () => readEvaluations(join(out, job.name, 'evaluation.json'));
+      expect((await runSweep([job], { out, evaluation: some })).done).to.deep.equal([job]);
+      expect((await runSweep([job], { out, evaluation: some })).before).to.deep.equal([job]);
+      expect((await made()).map(({ target }) => target.checkpoint)).to.deep.equal(['last']);
+      // Each norm was attacked, but these two were not counted together with a third one.
+      const three = { ...some, norms: { ...some.norms, l1: 0.6 } };
+      for (const other of [three, { ...some, checkpoints: undefined }]) {
+        expect((await runSweep([job], { out, evaluation: other })).done).to.deep.equal([job]);
+        expect((await runSweep([job], { out, evaluation: other })).before).to.deep.equal([job]);
+      }
+      const [last, best] = await made();
+      expect([last, best].map(({ target }) => target.checkpoint)).to.deep.equal(['last', 'best']);
+      expect(best.acrossNorms?.map(({ threats }) => threats.length)).to.deep.equal([2]);
+      expect(last.acrossNorms?.map(({ threats }) => threats.length)).to.deep.equal([2, 3]);
+    }));
+
   it('only evaluates what is trained when other attacks are asked for', () =>
     withFolder(async (out) => {
       const [job] = jobs;

@@ -9,7 +9,7 @@ import { parseShard } from '../../sweeps/grid.ts';
 import { defineCommand } from '../command.ts';
 import { evaluateOnCorruptions } from '../evaluate-corruptions.ts';
 import { evaluateOnExamples } from '../evaluate-examples.ts';
-import { attacksOf, checkRadii } from '../flags/attack-flags.ts';
+import { attacksOf, checkNorms, checkRadii } from '../flags/attack-flags.ts';
 import { EVALUATE_FLAGS, type EvaluateFlags } from '../flags/evaluate-flags.ts';
 import { modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
 import { readNorm } from '../flags/setting-flags.ts';
@@ -48,7 +48,7 @@ export const evaluate = defineCommand({
     checkParts(flags);
     const attacks = attacksOf(flags, openSettings(flags));
     checkRadii('epsilon', flags.epsilon);
-    checkNorms(flags);
+    checkNorms('norms', flags.norms, { norm: flags.norm, epsilon: flags.epsilon });
     const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
     await startFromFlags(flags, terminal);
     const progress = await showEvaluation(terminal);
@@ -86,14 +86,6 @@ export const evaluate = defineCommand({
     terminal.print(json ? JSON.stringify(evaluations, null, 2) : evaluationsText(evaluations, terminal));
   },
 });
-
-/** @throws UsageError for flags beside --norms that say norms or radii too */
-function checkNorms({ norms, norm, epsilon }: EvaluateFlags): void {
-  if (norms === undefined || (norm === undefined && epsilon === undefined)) return;
-  throw new UsageError(
-    `--norms says norms and radii, so ${norm === undefined ? '--epsilon' : '--norm'} must be left out. For radii in one norm give --norm and --epsilon without --norms.`,
-  );
-}
 
 /** @throws UsageError for flags that exclude each other */
 function checkParts({ shard, merge, resume, 'save-examples': examples }: EvaluateFlags): void {

@@ -1,14 +1,17 @@
 // The command that trains and evaluates a grid of settings.
 import type { StartedBackend } from '../../backends/start.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
+import { checkCheckpointNames } from '../../evaluation/targets/checkpoint-names.ts';
 import { writeReport } from '../../reporting/report.ts';
 import { type Job, jobsOf, parseShard, shardOf } from '../../sweeps/grid.ts';
+import type { JobEvaluation } from '../../sweeps/job.ts';
 import { runSweep, type SweepResult } from '../../sweeps/sweep.ts';
 import type { NameOf } from '../../training/config/config.ts';
 import { defineCommand } from '../command.ts';
-import { ATTACK_FLAGS, attacksOf, checkRadii } from '../flags/attack-flags.ts';
+import { ATTACK_FLAGS, attacksOf, checkNorms, checkRadii } from '../flags/attack-flags.ts';
 import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags, type FlagValues } from '../flags/flags.ts';
 import { bytesOf, checkFolders, type OpenedFiles, openFiles } from '../flags/given-files.ts';
+import { MODEL_FLAGS } from '../flags/model-flags.ts';
 import { addressOf, QUEUE_FLAGS } from '../flags/queue-flags.ts';
 import { gridOf, namesFor, SWEEP_SETTING_FLAGS, settingsOf, withConfigFile } from '../flags/setting-flags.ts';
 import { cancelOnQueue, type QueueSweep, type QueueSweepResult, sweepOnQueue, watchQueue } from '../queue-sweep.ts';
@@ -38,6 +41,12 @@ const SWEEP_FLAGS = {
     group: 'Attack',
     description: 'radii of the evaluation; default: that of training',
   },
+  'evaluation-norms': {
+    kind: 'named numbers',
+    group: 'Attack',
+    description: 'several norms of the evaluation, each at one radius, as linf=8/255,l2=0.5,l1=12',
+  },
+  checkpoints: MODEL_FLAGS.checkpoints,
   ...ATTACK_FLAGS,
   ...BACKEND_FLAGS,
   ...CONFIG_FLAGS,
@@ -54,11 +63,10 @@ export const sweep = defineCommand({
   ],
   async run({ flags: given, line, json }, terminal) {
     const { settings, named, files, nameOf, flags } = await settingsFor(given);
-    const { out = 'runs/sweep', 'evaluation-epsilon': epsilons } = flags;
+    const { out = 'runs/sweep' } = flags;
     checkQueueFlags(flags, named);
     if (flags.follow) return watchQueue(addressOf(flags.queue), json, terminal);
-    const attacks = attacksOf(flags);
-    checkRadii('evaluation-epsilon', epsilons);
+    const evaluation = evaluationOf(flags);
     const shard = flags.shard === undefined ? { index: 1, count: 1 } : parseShard(flags.shard);
     const cacheMemory = bytesOf(flags['cache-memory']);
     const planned = jobsOf(gridOf(settings), { nameOf });
@@ -67,7 +75,6 @@ export const sweep = defineCommand({
       terminal.print(JSON.stringify(planned, null, 2));
       return;
     }
-    const evaluation = flags.evaluate === false ? null : { attacks, epsilons };
     if (flags.cancel && Object.keys(named).length === 0) return cancelOnQueue(addressOf(flags.queue), null, terminal);
     const { name: backend, kernels } = await startSweep(planned, flags, terminal);
     const jobs = shardOf(jobsOf(gridOf({ ...settings, backend })), shard);
@@ -113,6 +120,21 @@ export const sweep = defineCommand({
     await conclude(result, { ...about, warnings: show.warnings(), left }, terminal);
   },
 });
+
+/**
+ * How the runs are evaluated, read before the first is trained; null for not at all.
+ *
+ * @throws UsageError
+ */
+function evaluationOf(flags: SweepFlags): JobEvaluation | null {
+  const { 'evaluation-epsilon': epsilons, 'evaluation-norms': norms } = flags;
+  const attacks = attacksOf(flags);
+  checkRadii('evaluation-epsilon', epsilons);
+  checkNorms('evaluation-norms', norms, { 'evaluation-epsilon': epsilons });
+  checkCheckpointNames(flags.checkpoints);
+  if (flags.evaluate === false) return null;
+  return { attacks, epsilons, norms, checkpoints: flags.checkpoints as JobEvaluation['checkpoints'] };
+}
 
 /**
  * Refuses flags that say nothing beside or without a queue.

@@ -3,7 +3,9 @@ import { attackNames } from '../../../attacks/attacks.ts';
 import { UsageError } from '../../core/errors.ts';
 import { type AttackSpec, attackLabel, parseAttacks, withEot } from '../../evaluation/attacks/named-attacks.ts';
 import { PROTOCOLS, protocol } from '../../evaluation/attacks/protocols.ts';
+import { checkEpsilon } from '../../evaluation/epsilon.ts';
 import type { Flags, FlagValues } from './flags.ts';
+import { readNorm } from './setting-flags.ts';
 
 /** Names of attacks that completion lists. */
 export const ATTACK_NAMES: readonly string[] = parseAttacks(attackNames.join()).map(attackLabel);
@@ -61,6 +63,27 @@ export function checkRadii(flag: string, epsilons: readonly number[] | undefined
   for (const epsilon of epsilons ?? []) {
     if (epsilon < 0) throw new UsageError(`--${flag} must be 0 or larger, such as 0,8/255, got ${epsilon}.`);
   }
+}
+
+/**
+ * Checks the value of a flag that says norms and radii.
+ *
+ * @param others the values of flags that it excludes, by name
+ * @throws UsageError for one of these beside it, a name that is no norm, and a radius out of range
+ */
+export function checkNorms(
+  flag: string,
+  norms: Readonly<Record<string, number>> | undefined,
+  others: Readonly<Record<string, unknown>>,
+): void {
+  if (norms === undefined) return;
+  const other = Object.keys(others).find((name) => others[name] !== undefined);
+  if (other !== undefined) {
+    throw new UsageError(
+      `--${flag} says norms and radii, so --${other} must be left out. To give radii in one norm, leave --${flag} out.`,
+    );
+  }
+  for (const [norm, epsilon] of Object.entries(norms)) checkEpsilon(readNorm(norm), epsilon);
 }
 
 /**

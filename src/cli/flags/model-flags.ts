@@ -3,6 +3,7 @@ import { type Reading, STEMS, type StemName } from '../../checkpoints/pytorch/re
 import { UsageError } from '../../core/errors.ts';
 import { datasetNames } from '../../data/sets/datasets.ts';
 import type { ModelOptions } from '../../evaluation/options.ts';
+import { CHECKPOINTS } from '../../evaluation/targets/checkpoint-names.ts';
 import type { ChannelOrder, Layout, Preprocessing } from '../../evaluation/targets/preprocessing.ts';
 import type { ModelSource } from '../../evaluation/targets/target.ts';
 import { ACTIVATIONS, type ActivationName } from '../../ops/activations.ts';
@@ -20,6 +21,11 @@ export const TARGET: Positional = {
 /** Flags that choose the model, the images, and how the model takes images. */
 export const MODEL_FLAGS = {
   module: { kind: 'text', value: 'FILE', description: 'an ES module that exports a classifier; it is run' },
+  checkpoints: {
+    kind: 'texts',
+    suggestions: CHECKPOINTS,
+    description: "which of a run's checkpoints (best, last, ema); default: all that it keeps",
+  },
   dataset: {
     kind: 'text',
     choices: datasetNames,
@@ -100,6 +106,8 @@ export function modelSource(path: string | undefined, module: string | undefined
 }
 
 export const modelOptions = (flags: Values): ModelOptions => ({
+  // The library checks the names.
+  checkpoints: flags.checkpoints as ModelOptions['checkpoints'],
   dataset: flags.dataset,
   dataDirectory: flags.data,
   names: flags.names,

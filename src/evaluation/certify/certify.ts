@@ -69,7 +69,7 @@ export async function certify(source: ModelSource, options: CertifyModelOptions)
   checkSettings({ sigma, testLimit, ...settings });
   for (const epsilon of epsilons) checkEpsilon('l2', epsilon);
   const named = await namedData(options);
-  const [file] = await modelFiles(source);
+  const [file] = await modelFiles(source, options);
   return withLockedFile(pathOf(file.path, options.out), options, (out) =>
     certifyFile(file, out, named, settings, options),
   );

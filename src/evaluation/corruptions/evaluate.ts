@@ -59,7 +59,7 @@ export async function evaluateCorruptions(
     }
   }
   const set = await openCorruptions(options.dataset, options.dataDirectory);
-  const files = await modelFiles(source);
+  const files = await modelFiles(source, options);
   return withLockedFile(pathOf(files[0], options.out), options, async (out) => {
     const found: CorruptionEvaluation[] = [];
     for (const file of files) found.push(await evaluateFile(file, out, set, options));

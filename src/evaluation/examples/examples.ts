@@ -103,7 +103,7 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
   if (!Number.isInteger(count) || count < 1) {
     throw new UsageError(`count must be a whole number of at least 1, got ${count}.`);
   }
-  const [file] = await modelFiles(source);
+  const [file] = await modelFiles(source, options);
   const named = await namedData(options);
   const target = await loadWith(file, named, options);
   let surrogate: Target | null = null;

@@ -3,6 +3,7 @@ import type { FinalActivation } from '../../../attacks/models/final-activation.t
 import type { AttackedModel } from '../../../attacks/types.ts';
 import type { Reading } from '../../checkpoints/pytorch/reading.ts';
 import type { PixelShape } from '../../data/types.ts';
+import type { CheckpointName } from '../targets/checkpoint-names.ts';
 import type { TrainedAgainst } from '../threat.ts';
 
 /** What there is at a path, as far as it takes to tell formats apart. */
@@ -82,8 +83,8 @@ export interface ModelFormat {
   readonly readsWeights?: true;
   /** True if the path holds such a model. The first format of the table that says so takes it. */
   recognises(found: Found): boolean;
-  /** The model files that a path stands for; default: the path itself. */
-  files?(path: string): Promise<readonly string[]>;
+  /** The model files that a path stands for, or the checkpoints of a run that are named; default: the path itself. */
+  files?(path: string, names?: readonly CheckpointName[]): Promise<readonly string[]>;
   /** @throws InputError if the file is damaged or does not fit the images */
   load(request: LoadRequest): Promise<LoadedModel>;
 }

@@ -40,7 +40,7 @@ export async function evaluatePart(
   if (options.saveExamples !== undefined || options.expectClean !== undefined) {
     throw new UsageError('--shard takes neither --save-examples nor --expect-clean. Leave them out.');
   }
-  const files = await modelFiles(source);
+  const files = await modelFiles(source, options);
   const out = outOf(files[0], options);
   if (out === null) {
     throw new UsageError(

@@ -8,7 +8,7 @@ import type { MeasureOptions } from '../measure/types.ts';
 import type { EvaluateOptions } from '../options.ts';
 import { settingsOf } from '../settings.ts';
 import type { Target } from '../targets/target.ts';
-import { isAcrossNorms, type Threat } from '../threat.ts';
+import { countsAcross, isAcrossNorms, type Threat } from '../threat.ts';
 import type { Evaluation } from '../types.ts';
 import { version } from '../version.ts';
 import { readEvaluations } from './results-file.ts';
@@ -35,11 +35,12 @@ export async function recordedIn(
 
 /** True if an evaluation that was recorded holds every result asked for, of the same model and images. */
 function answers(
-  { target, dataset: evaluated, seed, clean, attacks, acrossNorms = [], version: of, backend }: Evaluation,
+  before: Evaluation,
   { record }: Target,
   { sha256: images, test }: Dataset,
   { threats, attacks: wanted, seed: asked, limit = test.count }: MeasureOptions & { readonly seed: number },
 ): boolean {
+  const { target, dataset: evaluated, seed, clean, attacks, version: of, backend } = before;
   const same =
     // Two checkpoints may be the same file, as best and last are where the last epoch is the best.
     target.checkpoint === record.checkpoint &&
@@ -58,10 +59,9 @@ function answers(
   );
   const isFound = (spec: AttackSpec, { norm, epsilon }: Threat): boolean =>
     found.has(JSON.stringify([attackLabel(spec), norm, epsilon, attackSettings(spec, epsilon)]));
-  const sameThreats = JSON.stringify(threats);
   return (
     same &&
     threats.every((threat) => wanted.every((spec) => isFound(spec, threat))) &&
-    (!isAcrossNorms(threats) || acrossNorms.some((across) => JSON.stringify(across.threats) === sameThreats))
+    (!isAcrossNorms(threats) || countsAcross(before, threats))
   );
 }

@@ -11,6 +11,7 @@ import type { TrainedAgainst } from '../threat.ts';
 import type { EvaluatedTarget } from '../types.ts';
 import { locate } from '../zoo/locate.ts';
 import { availableBytes } from './available-bytes.ts';
+import { type CheckpointName, checkCheckpointNames, namesOfNoRun } from './checkpoint-names.ts';
 import { checkPreprocessing, isPlain, type Preprocessing, preprocessed } from './preprocessing.ts';
 
 export { checkpointFiles, checkpointIdentity, recordPath } from './checkpoint-files.ts';
@@ -46,17 +47,27 @@ export interface ModelFile {
 }
 
 /**
- * The models that a source stands for: of a run's folder the checkpoints that it keeps.
+ * The models that a source stands for: of a run's folder the checkpoints that it keeps, or those that are named.
  *
- * @throws InputError if there is none
+ * @throws InputError if there is none, or the run lacks one that is named
+ * @throws UsageError for names that are none of checkpoints, or where the source is no run's folder
  */
-export async function modelFiles(source: ModelSource): Promise<readonly ModelFile[]> {
-  if (typeof source !== 'string') return [{ path: source.module, format: 'module' }];
+export async function modelFiles(
+  source: ModelSource,
+  { checkpoints }: { readonly checkpoints?: readonly CheckpointName[] } = {},
+): Promise<readonly ModelFile[]> {
+  checkCheckpointNames(checkpoints);
+  if (typeof source !== 'string') return [ofNoRun({ path: source.module, format: 'module' }, checkpoints)];
   const found = await locate(source);
   const format = await formatOf(found);
-  const { files } = FORMATS[format] as { files?: (path: string) => Promise<readonly string[]> };
-  const paths = files ? await files(found) : [found];
-  return paths.map((path) => ({ path, format }));
+  const { files }: ModelFormat = FORMATS[format];
+  if (files === undefined) return [ofNoRun({ path: found, format }, checkpoints)];
+  return (await files(found, checkpoints)).map((path) => ({ path, format }));
+}
+
+function ofNoRun(file: ModelFile, checkpoints?: readonly CheckpointName[]): ModelFile {
+  if (checkpoints !== undefined) throw new UsageError(namesOfNoRun(file.path));
+  return file;
 }
 
 /** Options of loading a model for an evaluation. */

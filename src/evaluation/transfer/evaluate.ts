@@ -51,7 +51,7 @@ export async function evaluateExamples(source: ModelSource, options: TransferOpt
   const files = await exampleFilesIn(options.examples);
   const named = await namedData(options);
   const found: TransferEvaluation[] = [];
-  for (const model of await modelFiles(source)) found.push(await evaluateModel(model, files, named, options));
+  for (const model of await modelFiles(source, options)) found.push(await evaluateModel(model, files, named, options));
   return found;
 }
 

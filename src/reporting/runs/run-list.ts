@@ -78,8 +78,14 @@ function resultsOf({ config, metrics, evaluations }: RunRecord): Readonly<Record
   note('best validation accuracy', scores.length === 0 ? null : Math.max(...scores));
   note('training loss', metrics.at(-1)?.train_loss);
   note('seconds', metrics.at(-1)?.seconds);
-  for (const { target, clean, attacks } of evaluations) {
+  for (const { target, clean, attacks, acrossNorms = [] } of evaluations) {
     note(`${target.checkpoint} clean`, clean.value);
+    for (const { threats, robust } of acrossNorms) {
+      note(
+        `${target.checkpoint} ${ACROSS} ${threats.map(({ norm, epsilon }) => `${norm} ${formatEpsilon(epsilon)}`).join(' + ')}`,
+        robust.value,
+      );
+    }
     for (const { attack, norm, epsilon, robust } of attacks) {
       note(`${target.checkpoint} ${attack} ${norm} ${formatEpsilon(epsilon)}`, robust.value);
     }
@@ -87,14 +93,18 @@ function resultsOf({ config, metrics, evaluations }: RunRecord): Readonly<Record
   return results;
 }
 
-/** Accuracies of a run in a list: of its best checkpoint, under the union of attacks at the first radius. */
+/** The word for accuracies under attacks in several norms, of which all must be survived. */
+const ACROSS = 'all norms';
+
+/** Accuracies of a run in a list: of its best checkpoint, under the union of attacks in all norms or else at the first radius. */
 export function accuraciesOf({ results }: ListedRun): {
   readonly clean: number | null;
   readonly robust: number | null;
 } {
   const names = Object.keys(results);
   const checkpoint = ['best', 'last'].find((name) => results[`${name} clean`] !== undefined);
-  const robust = names.find((name) => name.startsWith(`${checkpoint} ${UNION} `) && !name.endsWith(' 0'));
+  const begins = (word: string) => (name: string) => name.startsWith(`${checkpoint} ${word} `) && !name.endsWith(' 0');
+  const robust = names.find(begins(ACROSS)) ?? names.find(begins(UNION));
   return {
     clean: checkpoint === undefined ? null : results[`${checkpoint} clean`],
     robust: robust === undefined ? null : results[robust],

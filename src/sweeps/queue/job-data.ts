@@ -7,6 +7,7 @@ import type { NormName } from '../../../attacks/types.ts';
 import { InputError } from '../../core/errors.ts';
 import type { AttackSpec } from '../../evaluation/attacks/named-attacks.ts';
 import { PROTOCOLS } from '../../evaluation/attacks/protocols.ts';
+import { CHECKPOINTS } from '../../evaluation/targets/checkpoint-names.ts';
 import { configHash, readConfig, type TrainConfig } from '../../training/config/config.ts';
 import type { JobEvaluation } from '../job.ts';
 import type { Provenance } from '../provenance.ts';
@@ -32,10 +33,14 @@ const attackSchema = z.strictObject({
   eot: countSchema.optional(),
 }) satisfies z.ZodType<AttackSpec>;
 
+const normSchema = z.enum(Object.keys(norms) as [NormName, ...NormName[]]);
+
 const evaluationSchema = z.strictObject({
+  checkpoints: z.array(z.enum(CHECKPOINTS)).min(1).optional(),
   attacks: z.array(attackSchema).min(1),
-  norm: z.enum(Object.keys(norms) as [NormName, ...NormName[]]).optional(),
+  norm: normSchema.optional(),
   epsilons: z.array(z.number().min(0)).min(1).optional(),
+  norms: z.partialRecord(normSchema, z.number().min(0)).optional(),
   testLimit: countSchema.optional(),
   seed: z.int().optional(),
   batchSize: countSchema.optional(),

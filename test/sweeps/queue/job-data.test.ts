@@ -20,6 +20,8 @@ describe('a job of a queue', () => {
       idOf(queuedJob(config, evaluation, provenance)),
       idOf(queuedJob(config, { attacks: parseAttacks('pgd-21') }, provenance)),
       idOf(queuedJob(config, { ...evaluation, epsilons: [0.1] }, provenance)),
+      idOf(queuedJob(config, { ...evaluation, norms: { linf: 0.1, l2: 0.5 } }, provenance)),
+      idOf(queuedJob(config, { ...evaluation, checkpoints: ['last'] }, provenance)),
       idOf(queuedJob(config, null, provenance)),
       idOf(queuedJob(jobOf({ seed: 1 }).config, evaluation, provenance)),
     ];
