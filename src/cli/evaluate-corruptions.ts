@@ -14,9 +14,8 @@ import type { ModelSource } from '../evaluation/targets/target.ts';
 import { formatTable, percent } from '../reporting/tables/table.ts';
 import { ATTACKING, type EvaluateFlags, refuseFlags } from './flags/evaluate-flags.ts';
 import { modelOptions } from './flags/model-flags.ts';
-import { startFromFlags } from './start.ts';
-import { rateOf, showProgress } from './terminal/progress-bar.ts';
 import type { Terminal } from './terminal/terminal.ts';
+import { withBar } from './with-bar.ts';
 
 export async function evaluateOnCorruptions(
   source: ModelSource,
@@ -27,11 +26,8 @@ export async function evaluateOnCorruptions(
 ): Promise<void> {
   refuseFlags(flags, [...ATTACKING, 'examples'], `${dataset}: its images are corrupted, and nothing is attacked`);
   const baseline = flags.baseline === undefined ? null : await readBaseline(flags.baseline, dataset);
-  await startFromFlags(flags, terminal);
-  const bar = await showProgress(terminal, rateOf('severity'));
-  let found: CorruptionEvaluation[];
-  try {
-    found = await evaluateCorruptions(source, {
+  const found = await withBar(flags, 'severity', terminal, (bar) =>
+    evaluateCorruptions(source, {
       ...modelOptions(flags),
       dataset,
       testLimit: flags['test-limit'],
@@ -40,10 +36,8 @@ export async function evaluateOnCorruptions(
       signal: terminal.signal,
       warn: terminal.warn,
       onProgress: ({ done, total, corruption }) => bar.update(done, total, corruption, ''),
-    });
-  } finally {
-    bar.stop();
-  }
+    }),
+  );
   terminal.print(json ? JSON.stringify(found, null, 2) : found.map((one) => describe(one, baseline)).join('\n\n'));
 }
 

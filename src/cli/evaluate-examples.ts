@@ -7,9 +7,8 @@ import { datasetTitle } from '../reporting/runs/runs.ts';
 import { formatAccuracy, formatTable } from '../reporting/tables/table.ts';
 import { ATTACKING, type EvaluateFlags, refuseFlags } from './flags/evaluate-flags.ts';
 import { modelOptions } from './flags/model-flags.ts';
-import { startFromFlags } from './start.ts';
-import { rateOf, showProgress } from './terminal/progress-bar.ts';
 import type { Terminal } from './terminal/terminal.ts';
+import { withBar } from './with-bar.ts';
 
 export async function evaluateOnExamples(
   source: ModelSource,
@@ -23,11 +22,8 @@ export async function evaluateOnExamples(
     [...ATTACKING, 'test-limit'],
     '--examples: the saved examples are evaluated, and nothing is attacked',
   );
-  await startFromFlags(flags, terminal);
-  const bar = await showProgress(terminal, rateOf('example'));
-  let found: TransferEvaluation[];
-  try {
-    found = await evaluateExamples(source, {
+  const found = await withBar(flags, 'example', terminal, (bar) =>
+    evaluateExamples(source, {
       ...modelOptions(flags),
       examples,
       batchSize: flags['batch-size'],
@@ -35,10 +31,8 @@ export async function evaluateOnExamples(
       signal: terminal.signal,
       warn: terminal.warn,
       onProgress: ({ done, total, attack }) => bar.update(done, total, attack, ''),
-    });
-  } finally {
-    bar.stop();
-  }
+    }),
+  );
   terminal.print(json ? JSON.stringify(found, null, 2) : found.map(describe).join('\n\n'));
 }
 

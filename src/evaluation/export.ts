@@ -7,7 +7,7 @@ import { readCheckpoint } from '../checkpoints/checkpoint.ts';
 import { encodeLayers, type LayersFiles, loadLayers, WEIGHTS_FILE } from '../checkpoints/exchange/layers-file.ts';
 import { checkpointOf, networkOf, networkOnly } from '../checkpoints/exchange/network.ts';
 import { MODEL_JSON } from '../checkpoints/exchange/saved-model.ts';
-import { writeAtomically } from '../checkpoints/files/atomic-file.ts';
+import { writeTogether } from '../checkpoints/files/atomic-file.ts';
 import { CODE_FILE, pytorchCode } from '../checkpoints/pytorch/code.ts';
 import { decodePytorch, encodePytorch } from '../checkpoints/pytorch/exported.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../checkpoints/safetensors/encode.ts';
@@ -24,7 +24,7 @@ import { runNetwork } from '../ops/network.ts';
 
 /** An exported network. */
 interface Encoded {
-  /** Contents by path, for the path that was asked for. */
+  /** Contents by path, for the path that was asked for; last the file that readers begin with. */
   files(out: string): Readonly<Record<string, Uint8Array | string>>;
   /** The logits of what the files hold, on these images. */
   logits(images: Tensor4D): Promise<Tensor2D>;
@@ -42,7 +42,7 @@ const FORMATS = {
   pytorch: async (checkpoint) => {
     const bytes = encodePytorch(await networkOf(checkpoint));
     return {
-      files: (out) => ({ [out]: bytes, [join(dirname(out), CODE_FILE)]: pytorchCode(checkpoint.model) }),
+      files: (out) => ({ [join(dirname(out), CODE_FILE)]: pytorchCode(checkpoint.model), [out]: bytes }),
       logits: async (images) =>
         logitsOfOwned(checkpointOf(decodePytorch(decodeSafetensors(bytes), 'The export')), images),
     };
@@ -122,7 +122,7 @@ export async function exportModel(path: string, { to, out, half = false }: Expor
     const files = Object.entries(encoded.files(out));
     for (const [file, content] of files) await keepOtherCode(file, content);
     const largestDifference = await largestDifferenceOf(checkpoint, encoded.logits, half ? HALF_TOLERANCE : TOLERANCE);
-    for (const [file, content] of files) await writeAtomically(file, content);
+    await writeTogether(files);
     const bytes = files.reduce((total, [, content]) => total + Buffer.byteLength(content), 0);
     return { files: files.map(([file]) => file), bytes, largestDifference, images: IMAGES, warnings };
   } finally {

@@ -415,7 +415,7 @@ describe('the alarms', () => {
       gradientCheck: { images: 1, zero: 0, checked: 1, wrong: 0 },
       unbounded: { correct: 0, n: 1 },
     },
-    shortSquare: null,
+    shortSquares: [],
     outside: 0,
     successes: 1,
     unstable: 0,

@@ -68,19 +68,11 @@ async function writeArchives(folder: string): Promise<void> {
   }
 }
 
-const train = [
-  'train',
-  ...training,
-  '--epochs',
-  '2',
-  '--sparsity',
-  '0.5',
-  '--update-interval',
-  '3',
-  '--out',
-  'run',
-  '--quiet',
+const trainInto = (run: string, seed: number): string[] => [
+  ...['train', ...training, '--epochs', '2', '--sparsity', '0.5', '--update-interval', '3'],
+  ...['--seed', String(seed), '--out', run, '--quiet'],
 ];
+const train = trainInto('run', 0);
 const evaluate = ['evaluate', 'run', '--attacks', 'fgsm,pgd-2', '--batch-size', '8', '--backend', 'cpu', '--quiet'];
 const sweep = [
   'sweep',
@@ -99,6 +91,9 @@ const sweep = [
 const report = ['report', 'run', '--out', 'report', '--backend', 'cpu', '--quiet'];
 const add = (edition: string): string[] => ['data', 'add', `${edition}.tar.gz`, '--data', 'data', '--quiet'];
 const exportTo = (format: string): string[] => ['export', 'run', '--to', format, '--backend', 'cpu', '--quiet'];
+const exportInto = (run: string): string[] => [
+  ...['export', run, '--to', 'layers', '--out', 'net', '--backend', 'cpu', '--quiet'],
+];
 const exported = (folder: string) => filesBelow(join(folder, 'run', 'export'));
 const dataset = (folder: string) => filesBelow(join(folder, 'data', 'cifar10'));
 
@@ -156,4 +151,14 @@ export const commands: readonly Command[] = [
     who: 'parent' as const,
     outcome: exported,
   })),
+  {
+    name: 'export --to layers over another export',
+    sample: 1,
+    before: [train, trainInto('other', 1), exportInto('run')],
+    command: exportInto('other'),
+    again: exportInto('other'),
+    who: 'parent',
+    outcome: (folder) => filesBelow(join(folder, 'net')),
+    read: async (folder) => (existsSync(join(folder, 'net/model.json')) ? filesBelow(join(folder, 'net')) : undefined),
+  },
 ];

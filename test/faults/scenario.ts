@@ -28,6 +28,8 @@ export interface Scenario {
   readonly outcome: (folder: string) => Promise<unknown>;
   /** What must be the same after a failure as before the command or after it. Default: nothing. */
   readonly kept?: (folder: string) => Promise<unknown>;
+  /** What a reader finds after any failure, a kill too: as before the command or after it, or undefined for nothing. */
+  readonly read?: (folder: string) => Promise<unknown>;
 }
 
 interface Ended {
@@ -77,6 +79,8 @@ export interface Prepared {
   readonly expected: unknown;
   /** What `kept` finds before and after the command. */
   readonly keeps: readonly unknown[];
+  /** What `read` finds before and after the command. */
+  readonly reads: readonly unknown[];
   readonly operations: number;
 }
 
@@ -100,11 +104,13 @@ export async function prepare(scenario: Scenario): Promise<Prepared> {
     const [pid] = line.split(' ');
     byProcess.set(pid, (byProcess.get(pid) ?? 0) + 1);
   }
+  const both = async (find: Scenario['kept']) => (find === undefined ? [] : [await find(start), await find(whole)]);
   return {
     scenario,
     root,
     expected: await scenario.outcome(whole),
-    keeps: scenario.kept === undefined ? [] : [await scenario.kept(start), await scenario.kept(whole)],
+    keeps: await both(scenario.kept),
+    reads: await both(scenario.read),
     operations: Math.max(...byProcess.values()),
   };
 }
@@ -113,7 +119,7 @@ export const dispose = ({ root }: Prepared): Promise<void> => rm(root, { recursi
 
 /** Lets operation `at` fail, repeats the command, and compares with what is expected; a text says what is wrong. */
 export async function check(
-  { scenario, root, expected, keeps }: Prepared,
+  { scenario, root, expected, keeps, reads }: Prepared,
   kind: Fault['kind'],
   at: number,
 ): Promise<string | null> {
@@ -135,6 +141,10 @@ export async function check(
     if (scenario.kept !== undefined && /ENOSPC|EIO|short/.test(kind)) {
       const found = await scenario.kept(folder);
       if (!keeps.some((kept) => isSame(found, kept))) return `${where} loses what was there:\n${failed.said}`;
+    }
+    const seen = await scenario.read?.(folder);
+    if (seen !== undefined && !reads.some((read) => isSame(seen, read))) {
+      return `${where} leaves files that do not belong together:\n${failed.said}`;
     }
     const repeated = await run(scenario.again, folder);
     if (repeated.code !== 0) return `${where} cannot be repeated:\n${failed.said}\n${repeated.said}`;

@@ -39,15 +39,8 @@ export async function writeAtomically(
     // A folder that is locked was there, and must not come back once it is removed.
     if (guard === undefined) await makeFolder(dirname(path));
     else await guard();
-    await removeTemporaries(dirname(path), (name) => name.startsWith(`${basename(path)}.`) && isAbandoned(name));
     const temporary = beside(path);
-    const file = await open(temporary, 'wx');
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeTemporary(path, temporary, content);
     await guard?.();
     if (keepPrevious) await keep(path, beside(previousOf(path)));
     await rename(temporary, path);
@@ -57,6 +50,49 @@ export async function writeAtomically(
     throw inWords(path, 'written', error);
   }
   await syncFolder(dirname(path));
+}
+
+/**
+ * Writes files that belong together. The last is the one that readers begin with: whoever looks, at any moment and after any
+ * crash, finds all in the old version or all in the new one, or no last file. A disk that is full changes nothing.
+ *
+ * @throws InputError if the system does not let it
+ */
+export async function writeTogether(files: readonly (readonly [path: string, content: Uint8Array | string])[]) {
+  const temporaries = files.map(([path]) => temporaryOf(path));
+  let current = '';
+  try {
+    for (const [i, [path, content]] of files.entries()) {
+      current = path;
+      await makeFolder(dirname(path));
+      await writeTemporary(path, temporaries[i], content);
+    }
+    const [last] = files[files.length - 1];
+    if (files.length > 1) {
+      await rm(last, { force: true });
+      await syncFolder(dirname(last));
+    }
+    for (const [i, [path]] of files.entries()) {
+      current = path;
+      await rename(temporaries[i], path);
+      await syncFolder(dirname(path));
+    }
+  } catch (error) {
+    for (const half of temporaries) await rm(half, { force: true }).catch(() => {});
+    throw inWords(current, 'written', error);
+  }
+}
+
+/** Writes a file beside its place, on the disk when this ends, and removes what killed processes left there. */
+async function writeTemporary(path: string, temporary: string, content: Uint8Array | string): Promise<void> {
+  await removeTemporaries(dirname(path), (name) => name.startsWith(`${basename(path)}.`) && isAbandoned(name));
+  const file = await open(temporary, 'wx');
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /**

@@ -13,8 +13,7 @@ import { BACKEND_FLAGS } from '../flags/flags.ts';
 import { MODEL_FLAGS, modelOptions, modelSource, TARGET } from '../flags/model-flags.ts';
 import { NORMS, readNorm } from '../flags/setting-flags.ts';
 import { folderBeside } from '../folder-beside.ts';
-import { startFromFlags } from '../start.ts';
-import { rateOf, showProgress } from '../terminal/progress-bar.ts';
+import { withBar } from '../with-bar.ts';
 
 export const attack = defineCommand({
   positionals: [TARGET],
@@ -66,11 +65,8 @@ export const attack = defineCommand({
     const spec = flags.attack === undefined ? undefined : oneAttack(flags.attack);
     const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
     checkRadii('epsilon', flags.epsilon === undefined ? undefined : [flags.epsilon]);
-    await startFromFlags(flags, terminal);
-    const bar = await showProgress(terminal, rateOf('image'));
-    let examples: Examples;
-    try {
-      examples = await makeExamples(source, {
+    const examples = await withBar(flags, 'image', terminal, (bar) =>
+      makeExamples(source, {
         ...modelOptions(flags),
         attack: flags.eot === undefined ? spec : withEot(spec ?? DEFAULT_ATTACK, flags.eot),
         surrogate: flags.surrogate,
@@ -83,10 +79,8 @@ export const attack = defineCommand({
         warn: terminal.warn,
         onProgress: (done, total) => bar.update(done, total, 'attack', ''),
         onAttackProgress: ({ attack: name, step, steps, left }) => bar.phase(`${name} ${step}/${steps}, ${left} left`),
-      });
-    } finally {
-      bar.stop();
-    }
+      }),
+    );
     const files = await writeExamples(flags.out ?? folderBeside(examples.path, 'attack'), examples);
     terminal.print(json ? JSON.stringify(summary(examples, files), null, 2) : describe(examples, files));
   },

@@ -10,8 +10,7 @@ import { defineCommand } from '../command.ts';
 import { ATTACK_NAMES, checkRadii, oneAttack } from '../flags/attack-flags.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
 import { MODEL_FLAGS, modelOptions, modelSource } from '../flags/model-flags.ts';
-import { startFromFlags } from '../start.ts';
-import { rateOf, showProgress } from '../terminal/progress-bar.ts';
+import { withBar } from '../with-bar.ts';
 
 export const certify = defineCommand({
   positionals: [{ name: 'target', description: "a run's folder, a checkpoint or another model", required: false }],
@@ -56,11 +55,8 @@ export const certify = defineCommand({
     }
     const attack = flags.attack === undefined ? undefined : oneAttack(flags.attack);
     checkRadii('epsilon', flags.epsilon);
-    await startFromFlags(flags, terminal);
-    const bar = await showProgress(terminal, rateOf('image'));
-    let found: Certification;
-    try {
-      found = await certifyModel(source, {
+    const found = await withBar(flags, 'image', terminal, (bar) =>
+      certifyModel(source, {
         ...modelOptions(flags),
         sigma,
         n0: flags.n0,
@@ -75,10 +71,8 @@ export const certify = defineCommand({
         signal: terminal.signal,
         warn: terminal.warn,
         onProgress: ({ done, total }) => bar.update(done, total, 'certifying and attacking', ''),
-      });
-    } finally {
-      bar.stop();
-    }
+      }),
+    );
     terminal.print(json ? JSON.stringify(found, null, 2) : describe(found));
   },
 });

@@ -64,8 +64,8 @@ export interface Evidence {
   /** True if what a model returned were probabilities, of which logarithms were attacked. */
   readonly returnsProbabilities: boolean;
   readonly attacks: readonly AttackEvidence[];
-  /** A short attack without gradients on images that every attack left right; null if it was not run. */
-  readonly shortSquare: ShortSquare | null;
+  /** A short attack without gradients, in each norm, on images that every attack left right; none if it was not run. */
+  readonly shortSquares: readonly ShortSquare[];
   readonly probe: Probe;
   /** Adversarial examples that left the ball around their image or the range of pixels. */
   readonly outside: number;
@@ -85,11 +85,15 @@ const raised = (detail: string): Finding => ({ status: 'raised', detail });
 const notChecked = (detail: string): Finding => ({ status: 'not checked', detail });
 
 /** What a short attack without gradients says of the attacks with gradients before it. */
-function besideShortSquare({ attack, turned, n, epsilon }: ShortSquare): Finding {
-  const found = `${attack} at ε ${formatEpsilon(epsilon)} turned ${turned} of ${n} images that the attacks by gradient left right`;
+/** Of several norms that in which it turned most. */
+function besideShortSquares(found: readonly [ShortSquare, ...ShortSquare[]]): Finding {
+  const { attack, norm, turned, n, epsilon } = found.reduce((most, other) =>
+    other.turned - slack(other.n) > most.turned - slack(most.n) ? other : most,
+  );
+  const sentence = `${attack} in ${norm} at ε ${formatEpsilon(epsilon)} turned ${turned} of ${n} images that the attacks by gradient left right`;
   return turned > slack(n)
-    ? raised(`${found}. Gradients are masked: attack with square-5000 or autoattack.`)
-    : ok(`${found}.${turned === 0 && n < ROBUST ? '' : ' A full square-5000 or autoattack may find more.'}`);
+    ? raised(`${sentence}. Gradients are masked: attack with square-5000 or autoattack.`)
+    : ok(`${sentence}.${turned === 0 && n < ROBUST ? '' : ' A full square-5000 or autoattack may find more.'}`);
 }
 
 /** If at least this many of 64 images are left, an evaluation should not rest on attacks by gradient alone. */
@@ -260,13 +264,13 @@ const ALARMS = {
         )
       : ok(`${withinNoise} adversarial examples are misclassified by a margin that the rounding of float32 can undo.`),
 
-  'black-box beats white-box': ({ attacks, shortSquare }) => {
+  'black-box beats white-box': ({ attacks, shortSquares: [first, ...more] }) => {
     const blackBox = attacks.filter(({ kind }) => isBlackBox(kind));
     const inCascade = attacks.flatMap(blackBoxStage);
     if ((blackBox.length === 0 || blackBox.length === attacks.length) && inCascade.length === 0) {
-      return shortSquare === null
+      return first === undefined
         ? notChecked('It takes an attack without gradients beside one with gradients.')
-        : besideShortSquare(shortSquare);
+        : besideShortSquares([first, ...more]);
     }
     for (const { attack, before, after, n } of inCascade) {
       if (after + slack(n) < before) {

@@ -11,6 +11,7 @@ import type { Key } from '../../core/key.ts';
 /** What it found. */
 export interface ShortSquare {
   readonly attack: string;
+  readonly norm: NormName;
   readonly epsilon: number;
   /** Images attacked, and those of them that it turned. */
   readonly n: number;
@@ -35,7 +36,7 @@ export async function shortSquare(
   left: readonly number[],
   { norm, epsilon, eot, key, signal }: { norm: NormName; epsilon: number; eot: number; key: Key; signal?: AbortSignal },
 ): Promise<{ readonly found: ShortSquare; readonly cost: Cost }> {
-  const found = { attack: `square-${QUERIES}`, epsilon, n: left.length, turned: 0 };
+  const found = { attack: `square-${QUERIES}`, norm, epsilon, n: left.length, turned: 0 };
   if (left.length === 0) return { found, cost: NO_COST };
   const standing = tf.gather(images, [...left]);
   const classes = tf.tensor1d(

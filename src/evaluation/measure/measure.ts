@@ -1,9 +1,9 @@
 // The loop of an evaluation: the accuracy without attack, then every attack at every radius on one batch after another.
 
-import { addCosts, NO_COST, workOf } from '../../../attacks/loops/costs.ts';
+import { addCosts } from '../../../attacks/loops/costs.ts';
 import { checkKnown } from '../../../attacks/loops/goals.ts';
 import { readClasses } from '../../../attacks/support/labels.ts';
-import type { AttackProgress, Classifier } from '../../../attacks/types.ts';
+import type { Classifier } from '../../../attacks/types.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { foldIn, type Key, seedKey } from '../../core/key.ts';
 import { yieldToEvents } from '../../core/yield-to-events.ts';
@@ -17,9 +17,10 @@ import { acrossNorms, withUnions } from '../results/union.ts';
 import { predict } from '../targets/predict.ts';
 import { isAcrossNorms } from '../threat.ts';
 import { attackCell } from './attack-cell.ts';
-import { cellsOf, evidenceOf, resultOf, shownCells, sumOf } from './cells.ts';
+import { cellsOf, evidenceOf, resultOf } from './cells.ts';
 import { PROBED, probeFirst } from './probe-first.ts';
-import { advanced, countStanding, NOTHING_SEEN, noneYet } from './state.ts';
+import { progressOf, stepOf, type Work } from './progress.ts';
+import { advanced, NOTHING_SEEN, noneYet } from './state.ts';
 import type { Cell, EvaluatedSplit, Measurement, MeasureOptions, MeasureState, Part } from './types.ts';
 
 /** Everything that is found before the alarms. */
@@ -63,7 +64,7 @@ export async function measure(
   const n = indices.length;
   const right = state.predictions.filter((prediction, i) => prediction === labels[i]).length;
   const first = batchImages(test, indices.subarray(0, PROBED), imageShape);
-  const { probe, cost, beside } = await probeFirst(model, first, { labels, cells, state, key, options }).finally(() =>
+  const { probe, cost, squares } = await probeFirst(model, first, { labels, cells, state, key, options }).finally(() =>
     first.dispose(),
   );
   const attacks = withUnions(cells.map((cell, i) => resultOf(cell, state.cells[i])));
@@ -76,12 +77,12 @@ export async function measure(
       predictions: state.predictions,
       returnsProbabilities: options.returnsProbabilities?.() ?? false,
       attacks: cells.map((cell, i) => evidenceOf(cell, state.cells[i])),
-      shortSquare: beside?.found ?? null,
+      shortSquares: squares.map(({ found }) => found),
       probe,
       ...state.seen,
     }),
     // Once for the accuracy without attack, and again for the examples that fooled the model in the first batch.
-    ...[cost, beside?.cost ?? NO_COST, ...state.cells.map((cell) => cell.cost)].reduce(addCosts, {
+    ...[cost, ...squares.map((square) => square.cost), ...state.cells.map((cell) => cell.cost)].reduce(addCosts, {
       forwardPasses: n + state.seen.successes,
       inputGradients: 0,
     }),
@@ -116,44 +117,19 @@ async function attackImages(model: Classifier, dataset: EvaluatedSplit, options:
   const clean = accuracyOf(places.length, n);
   await options.onClean?.(clean);
 
-  const batches = [...batchesOf(places, batchSize).entries()].filter(([number]) => isOfPart(number, options.part));
-  const attacking = batches.reduce((sum, [, batch]) => sum + batch.length, 0);
-  const own = Int32Array.from(batches.flatMap(([, batch]) => [...batch]));
-  const wrong = n - places.length;
-  const shown = shownCells(cells);
-  const tell = (): void => {
-    const attacked = Math.floor(state.done / cells.length);
-    const finished = Math.min(attacking, attacked * batchSize);
-    const under = batches[attacked]?.[1].length ?? 0;
-    onProgress?.({
-      done: (wrong + finished) * cells.length + under * (state.done % cells.length),
-      total: (wrong + attacking) * cells.length,
-      clean: clean.value,
-      robust: finished === 0 ? null : (clean.value * countStanding(state, shown, own.subarray(0, finished))) / finished,
-    });
-  };
-  tell();
-  const works = cells.map(({ attack }) => (attack === null ? 0 : workOf(attack, classes.length)));
-  /** Tells how far cell `i` is with the batch that comes after `finished` images. */
-  const tellStep = (i: number, finished: number, count: number, progress: AttackProgress): void => {
-    const work = sumOf(works);
-    const before = (wrong + finished) * work + count * sumOf(works.slice(0, i));
-    const own = works[i] * (count - progress.left + progress.left * progress.share);
-    onStep?.({
-      ...progress,
-      attack: progress.attack === cells[i].attack?.name ? cells[i].label : `${cells[i].label}: ${progress.attack}`,
-      epsilon: cells[i].epsilon,
-      done: ((before + own) / work) * cells.length,
-      total: (wrong + attacking) * cells.length,
-    });
-  };
-  for (const [position, [number, batch]] of batches.entries()) {
+  // A part takes whole batches, whose numbers are those of the evaluation on one machine.
+  const own = [...batchesOf(places, batchSize).entries()].filter(([number]) => isOfPart(number, options.part));
+  const batches = own.map(([, batch]) => batch);
+  const work: Work = { cells, batches, wrong: n - places.length, clean: clean.value, classes: classes.length };
+  onProgress?.(progressOf(work, state));
+  for (const [position, [number, batch]] of own.entries()) {
     if (state.done >= (position + 1) * cells.length) continue;
     const samples = Array.from(batch, (place) => indices[place]);
     const images = batchImages(test, samples, imageShape);
     try {
       for (let i = state.done % cells.length; i < cells.length; i++) {
         signal?.throwIfAborted();
+        const { label: attack, norm, epsilon } = cells[i];
         const found = await attackCell(
           model,
           cells[i],
@@ -164,22 +140,16 @@ async function attackImages(model: Classifier, dataset: EvaluatedSplit, options:
             samples,
             first: number === 0,
             signal,
-            onProgress: onStep && ((progress) => tellStep(i, position * batchSize, batch.length, progress)),
+            onProgress: onStep && ((progress) => onStep(stepOf(work, i, position, progress))),
           },
-          (made) =>
-            options.onExamples?.({
-              attack: cells[i].label,
-              norm: cells[i].norm,
-              epsilon: cells[i].epsilon,
-              start: number * batchSize,
-              total: places.length,
-              samples,
-              ...made,
-            }),
+          (made) => {
+            const start = number * batchSize;
+            return options.onExamples?.({ attack, norm, epsilon, start, total: places.length, samples, ...made });
+          },
         );
         state = advanced(state, i, batch, found);
         await options.onState?.(state);
-        tell();
+        onProgress?.(progressOf(work, state));
         // Lets Ctrl-C and timers in.
         await yieldToEvents();
       }
@@ -187,7 +157,6 @@ async function attackImages(model: Classifier, dataset: EvaluatedSplit, options:
       images.dispose();
     }
   }
-
   return { state, cells, labels, indices, key };
 }
 

@@ -31,27 +31,31 @@ export async function probeFirst(
   const eot = Math.max(...cells.map(({ spec }) => eotOf(spec)));
   return {
     ...(await probeModel(model, first, labels, key, eot, signal)),
-    beside: await squareBeside(model, first, labels, cells, state, { eot, key: foldIn(key, 'beside'), signal }),
+    squares: await shortSquares(model, first, labels, cells, state, { eot, key: foldIn(key, 'beside'), signal }),
   };
 }
 
 /**
- * A short Square attack on the first images that every attack at the largest radius left right, if none of these was of its
- * kind; of several norms in the first.
+ * In each norm a short Square attack on the first images that every attack at its largest radius left right, if no attack was of
+ * its kind.
  */
-async function squareBeside(
+async function shortSquares(
   model: Classifier,
   first: Tensor4D,
   labels: Int32Array,
   cells: readonly Cell[],
   state: MeasureState,
   options: Pick<Parameters<typeof shortSquare>[4], 'eot' | 'key' | 'signal'>,
-): Promise<Awaited<ReturnType<typeof shortSquare>> | null> {
-  const [{ norm }] = cells;
-  const epsilon = Math.max(...cells.filter((cell) => cell.norm === norm).map((cell) => cell.epsilon));
-  if (epsilon === 0 || cells.some(({ spec }) => needsNoGradient(spec))) return null;
-  const left = Array.from({ length: first.shape[0] }, (_, place) => place).filter((place) =>
-    cells.every((cell, i) => cell.norm !== norm || cell.epsilon < epsilon || state.cells[i].survived[place]),
-  );
-  return shortSquare(model, first, labels, left, { ...options, norm, epsilon });
+): Promise<readonly Awaited<ReturnType<typeof shortSquare>>[]> {
+  if (cells.some(({ spec }) => needsNoGradient(spec))) return [];
+  const found: Awaited<ReturnType<typeof shortSquare>>[] = [];
+  for (const norm of new Set(cells.map((cell) => cell.norm))) {
+    const epsilon = Math.max(...cells.filter((cell) => cell.norm === norm).map((cell) => cell.epsilon));
+    if (epsilon === 0) continue;
+    const left = Array.from({ length: first.shape[0] }, (_, place) => place).filter((place) =>
+      cells.every((cell, i) => cell.norm !== norm || cell.epsilon < epsilon || state.cells[i].survived[place]),
+    );
+    found.push(await shortSquare(model, first, labels, left, { ...options, norm, epsilon }));
+  }
+  return found;
 }
