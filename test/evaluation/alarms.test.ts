@@ -471,6 +471,17 @@ describe('the alarms', () => {
     ['outside the ball', 'raised', 'an example is outside', { outside: 1 }],
     [
       'black-box beats white-box',
+      'raised',
+      'a short Square attack turns images in one norm of several',
+      {
+        shortSquares: [
+          { attack: 'square-200', norm: 'linf', epsilon: 0.1, n: 30, turned: 0 },
+          { attack: 'square-200', norm: 'l1', epsilon: 5, n: 30, turned: 12 },
+        ],
+      },
+    ],
+    [
+      'black-box beats white-box',
       'ok',
       'Square finds less',
       { attacks: [attacked('pgd-20', 40), attacked('square-9', 60)] },

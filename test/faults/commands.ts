@@ -159,6 +159,9 @@ export const commands: readonly Command[] = [
     again: exportInto('other'),
     who: 'parent',
     outcome: (folder) => filesBelow(join(folder, 'net')),
-    read: async (folder) => (existsSync(join(folder, 'net/model.json')) ? filesBelow(join(folder, 'net')) : undefined),
+    read: async (folder) =>
+      existsSync(join(folder, 'net/model.json'))
+        ? filesBelow(join(folder, 'net'), /(model\.json|weights\.bin)$/)
+        : undefined,
   },
 ];
