@@ -24,6 +24,7 @@ import { roofline } from './bench/roofline.ts';
 import { scaling } from './bench/scaling.ts';
 import { sweep } from './bench/sweep.ts';
 import { tfjsWasm } from './bench/tfjs-wasm.ts';
+import { threats } from './bench/threats.ts';
 import { trained } from './bench/trained.ts';
 
 const SECTIONS: readonly Section[] = [
@@ -36,6 +37,7 @@ const SECTIONS: readonly Section[] = [
   around,
   agent,
   imagenet,
+  threats,
   sweep,
 ];
 

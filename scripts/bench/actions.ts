@@ -1,4 +1,4 @@
-// What the bench times on a network: forward, attack iteration, training step, PGD-10 step.
+// What the bench times on a network: forward, attack iteration, training step, adversarial training steps.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Attack, type Classifier, crossEntropy, lossGradient, pgd } from '../../attacks/index.ts';
@@ -12,25 +12,28 @@ import type { Batch, Net } from './nets.ts';
 
 /**
  * What is timed of a whole network, through what a user calls. `forward`: logits, batch norm in evaluation mode; `attack`:
- * that and the gradient of the images; `step`: a training step by SGD with momentum and weight decay; `pgd`: PGD-10 and a
- * training step on its examples.
+ * that and the gradient of the images; `step`: a training step by SGD with momentum and weight decay; `one-step` and `pgd`: an
+ * attack of one step, or PGD-10, and a training step on its examples.
  */
-export type Action = 'forward' | 'attack' | 'step' | 'pgd';
+export type Action = 'forward' | 'attack' | 'step' | AdversarialStep;
+export type AdversarialStep = keyof typeof ATTACK_STEPS;
 
-export const PGD_STEPS = 10;
+/** Steps of the attack in adversarial training steps. */
+export const ATTACK_STEPS = { 'one-step': 1, pgd: 10 } as const;
 
 export const ACTION_LABELS: { readonly [A in Action]: string } = {
   forward: 'forward',
   attack: 'attack iteration',
   step: 'training step',
-  pgd: `PGD-${PGD_STEPS} training step`,
+  'one-step': 'one-step training step',
+  pgd: `PGD-${ATTACK_STEPS.pgd} training step`,
 };
 
 const KEY = seedKey('bench actions');
 const objective = natural();
 const optimizer = sgd({ momentum: 0.9, weightDecay: 5e-4 });
-const attack = pgd({ epsilon: 8 / 255, stepSize: 2 / 255, steps: PGD_STEPS });
-const oneStepAttack = pgd({ epsilon: 8 / 255, stepSize: 10 / 255, steps: 1 });
+const attack = pgd({ epsilon: 8 / 255, stepSize: 2 / 255, steps: ATTACK_STEPS.pgd });
+const oneStepAttack = pgd({ epsilon: 8 / 255, stepSize: 10 / 255, steps: ATTACK_STEPS['one-step'] });
 
 const classifierOf =
   ({ program, params, state }: Net): Classifier =>
@@ -87,12 +90,11 @@ export function actionsOf(net: Net, { images, labels }: Batch) {
       tf.dispose([gradient, loss, logits]);
     },
     step: async () => step(images),
+    'one-step': () => adversarialStep(oneStepAttack),
     pgd: () => adversarialStep(attack),
   };
   return {
     ...actions,
-    /** A one-step attack and a training step on its examples. */
-    oneStep: () => adversarialStep(oneStepAttack),
     /** The examples alone. */
     perturb: async () => (await perturb()).dispose(),
     dispose: () => disposeState(momentum),

@@ -1,5 +1,5 @@
 // Times networks against PyTorch in its fastest form.
-import { type Action, actionsOf, PGD_STEPS } from './actions.ts';
+import { type Action, type AdversarialStep, ATTACK_STEPS, actionsOf } from './actions.ts';
 import { type Differences, describeDifferences, loadAndCompare, rivalSide } from './agreement.ts';
 import type { Context } from './context.ts';
 import { type Batch, disposeNet, type Net } from './nets.ts';
@@ -62,6 +62,7 @@ const isLong = (action: Action): boolean => action === 'pgd';
 
 /** PyTorch in the memory format that is faster at an action. */
 function fasterFormat(python: Rival, net: string, action: Action): Promise<Side> {
-  const forms = FORMATS.map((side) => rivalSide(python, `pytorch ${side}`, { net, side, action, steps: PGD_STEPS }));
+  const asked = action in ATTACK_STEPS ? { action: 'pgd', steps: ATTACK_STEPS[action as AdversarialStep] } : { action };
+  const forms = FORMATS.map((side) => rivalSide(python, `pytorch ${side}`, { net, side, ...asked }));
   return isLong(action) ? fastestOf(forms, 1, { warmUp: false }) : fastestOf(forms, JUDGED);
 }

@@ -105,9 +105,9 @@ export async function timeLoop(sparsity: number, { batch, width, folder, rounds 
   const actions = actionsOf(net, still);
   const checkpoint = join(out, 'last.safetensors');
   try {
-    const epoch = await timeEpoch(task, state, out, actions.oneStep);
+    const epoch = await timeEpoch(task, state, out, actions['one-step']);
     await writeCheckpoint(checkpoint, toCheckpoint(task, state, 'engine'));
-    const metrics = await timeMetrics(task, state, rounds, actions.oneStep);
+    const metrics = await timeMetrics(task, state, rounds, actions['one-step']);
     return { sparsity, times: { ...epoch, ...metrics }, checkpoint };
   } finally {
     actions.dispose();

@@ -14,7 +14,10 @@ interface Model {
   readonly actions: readonly Action[];
 }
 
-async function modelRows({ model, actions }: Model, context: Context): Promise<{ rows: string[][]; note: string }> {
+async function modelRows(
+  { model, actions }: Model,
+  context: Context,
+): Promise<{ rows: string[][]; note: string; across: string }> {
   const { sparsities, width } = context;
   const nets = sparsities.map((sparsity) => randomNet(model, sparsity, width));
   const names = nets.map(({ name }) => name);
@@ -25,7 +28,17 @@ async function modelRows({ model, actions }: Model, context: Context): Promise<{
       row({ model, action, sparsity }, timesOf(timed, names[i]), timesOf(timed, 'pytorch'), context),
     );
   });
-  return { rows, note: differences.length > 0 ? `${model}: ${describeDifferences(differences)}` : '' };
+  const [quick, slow] = (['one-step', 'pgd'] as const).map((action) => times.get(action));
+  const theirs = slow === undefined ? [] : timesOf(slow, 'pytorch');
+  const across = sparsities.flatMap((sparsity, i) => {
+    if (quick === undefined || theirs.length === 0) return [];
+    return [`${ratio(min(theirs) / min(timesOf(quick, names[i])))} at ${percent(sparsity)}`];
+  });
+  return {
+    rows,
+    note: differences.length > 0 ? `${model}: ${describeDifferences(differences)}` : '',
+    across: across.length > 0 ? `${model}: ${across.join(', ')}` : '',
+  };
 }
 
 function row(
@@ -57,12 +70,13 @@ export const network: Section = {
   conditions: inRounds,
   run: async (context) => {
     const models: Model[] = [
-      { model: 'vgg16', actions: ['attack', 'step', 'pgd'] },
-      { model: 'resnet18', actions: ['attack', 'step'] },
+      { model: 'vgg16', actions: ['attack', 'step', 'one-step', 'pgd'] },
+      { model: 'resnet18', actions: ['attack', 'step', 'one-step'] },
     ];
     const results = [];
     for (const model of models) results.push(await modelRows(model, context));
     const notes = results.flatMap(({ note }) => (note === '' ? [] : [note]));
+    const across = results.flatMap((result) => (result.across === '' ? [] : [result.across]));
     return [
       '### Whole networks, random masks',
       '',
@@ -71,6 +85,12 @@ export const network: Section = {
         results.flatMap(({ rows }) => rows),
       ),
       '',
+      ...(across.length > 0
+        ? [
+            `A one-step training step of Equipoise against a PGD-10 training step of PyTorch, which trains another network: ${across.join('; ')}.`,
+            '',
+          ]
+        : []),
       ...(notes.length > 0 ? [`Largest relative l2 differences from PyTorch before timing: ${notes.join('; ')}.`] : []),
     ].join('\n');
   },

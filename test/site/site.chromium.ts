@@ -6,7 +6,7 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
-import { launchChromium } from '../browser/chromium.ts';
+import { launchChromium, seriousFaults } from '../browser/chromium.ts';
 
 const dist = fileURLToPath(new URL('../../../site/dist', import.meta.url));
 const TYPES: Readonly<Record<string, string>> = {
@@ -90,6 +90,16 @@ describe('the site', () => {
     await open('/playground/#backend=wasm&attack=fgsm');
     await page.locator('#bench[aria-busy="false"]').waitFor();
     expect(await page.textContent('#verdict')).to.match(/^Within ε = 0\.1 the undefended network reads the 2 as 3;/);
+  });
+
+  it('gives axe nothing serious to find, on a desk and on a phone', async () => {
+    for (const width of [1280, 390]) {
+      await page.setViewportSize({ width, height: 844 });
+      for (const path of ['/', '/docs/reporting.html', '/api/']) {
+        await open(path);
+        expect(await seriousFaults(page), `${path} at ${width}`).to.deep.equal([]);
+      }
+    }
   });
 
   it('has an example report', async () => {

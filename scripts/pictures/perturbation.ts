@@ -1,6 +1,6 @@
 // Draws docs/pictures/perturbation.svg: a digit, what PGD adds to it against the playground's two networks, and the outcome.
 //
-//   node dist/scripts/perturbation-picture.js
+//   node dist/scripts/pictures/perturbation.js
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { encode } from 'fast-png';
-import { pgd } from '../attacks/pgd.ts';
-import { batchImages } from '../src/data/batch.ts';
-import { loadDataset } from '../src/data/load.ts';
-import { loadTarget } from '../src/evaluation/targets/target.ts';
+import { pgd } from '../../attacks/pgd.ts';
+import { batchImages } from '../../src/data/batch.ts';
+import { loadDataset } from '../../src/data/load.ts';
+import { loadTarget } from '../../src/evaluation/targets/target.ts';
 
 const EPSILON = 0.1;
 /** Number of the picture's digit among the test digits. */
@@ -20,7 +20,7 @@ const TITLE = 'A digit, the perturbation that an attack finds for each of two ne
 /** Pixels of the picture for one of the digit. */
 const SCALE = 4;
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 const output = join(root, 'docs/pictures/perturbation.svg');
 
 /** A grey image as an element at a place; pixels in [0, 1]. */
