@@ -3,6 +3,7 @@
 //
 //   npm run study:further [-- --out runs/further --jobs 2 --revectorize]
 //   npm run study:further -- --part standard   makes one part: standard or adversarial
+//   npm run study:further -- --runs standard-rigl-99   makes the runs of one cell
 //   npm run study:further -- --tables          only prints the tables of what is done
 
 import { join } from 'node:path';

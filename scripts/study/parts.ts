@@ -20,13 +20,15 @@ export interface PartedStudy<Part extends string> {
   readonly sectionOf: (records: readonly RunRecord[], parts: readonly Part[]) => string;
 }
 
-/** Makes the runs that are missing, unless `--tables` is given, and prints the tables. `--part` chooses one part. */
+/** Makes the runs that are missing, unless `--tables` is given, and prints the tables. `--part` chooses one part,
+ * `--runs` those runs whose names begin with it. */
 export async function runParts<Part extends string>(study: PartedStudy<Part>): Promise<void> {
   const { values: options } = parseArgs({
     options: {
       out: { type: 'string', default: study.out },
       jobs: { type: 'string', default: '2' },
       part: { type: 'string', default: '' },
+      runs: { type: 'string', default: '' },
       data: { type: 'string' },
       revectorize: { type: 'boolean', default: false },
       tables: { type: 'boolean', default: false },
@@ -45,7 +47,8 @@ export async function runParts<Part extends string>(study: PartedStudy<Part>): P
   await mkdir(out, { recursive: true });
   if (!options.tables) {
     const count = Number(options.jobs);
-    const { failed } = await runSweep(study.jobsOf(parts), {
+    const jobs = study.jobsOf(parts).filter(({ name }) => name.startsWith(options.runs));
+    const { failed } = await runSweep(jobs, {
       out,
       dataDirectory,
       evaluation: study.evaluation,
