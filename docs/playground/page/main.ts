@@ -2,19 +2,19 @@
 
 import { formatEpsilon } from '../../../src/evaluation/epsilon.ts';
 import type { BackendName, ModelFacts, Outcome, Request, Side } from '../worker/protocol.ts';
-import { ATTACK_CHOICES, NORM_NOTES } from './attack-choices.ts';
-import { type Calculator, Cancelled, startCalculator } from './calculator.ts';
-import { type ChartLine, drawChart, radiusAt } from './chart.ts';
-import { type Column, makeColumn, type Shown } from './column.ts';
+import { ATTACK_CHOICES, NORM_NOTES } from './choices/attack-choices.ts';
+import { keyOf, type OwnModel, sourceOf, textsOf } from './choices/models.ts';
+import { labelOfSample, loadSamples, SAMPLES, type SamplesName } from './choices/samples.ts';
 import { byId, element, input, make, select, setOptions } from './elements.ts';
-import { fastestOf, type Timing, timeBackends } from './fastest.ts';
-import { keyOf, type OwnModel, sourceOf, textsOf } from './models.ts';
-import { showNumbers } from './numbers.ts';
 import { draw, fitted, inverted, type Picture, pictureOfFile } from './pictures.ts';
-import { labelOfSample, loadSamples, SAMPLES, type SamplesName } from './samples.ts';
 import { hashOf, type Norms, parseEpsilon, type Settings, settingsOf, usualSettings } from './settings.ts';
+import { type ChartLine, drawChart, radiusAt } from './show/chart.ts';
+import { type Column, makeColumn, type Shown } from './show/column.ts';
+import { showNumbers } from './show/numbers.ts';
+import { fell, probabilityOfLabel, sentenceOf, strongest, verdictOf } from './show/verdict.ts';
 import { fallsAt, nextRadius, radiiOf } from './sweep.ts';
-import { fell, probabilityOfLabel, sentenceOf, strongest, verdictOf } from './verdict.ts';
+import { type Calculator, Cancelled, startCalculator } from './work/calculator.ts';
+import { fastestOf, type Timing, timeBackends } from './work/fastest.ts';
 
 const SIDES = ['left', 'right'] as const satisfies readonly Side[];
 const BACKEND_TITLES: { readonly [Name in BackendName]: string } = {

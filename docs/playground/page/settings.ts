@@ -1,8 +1,8 @@
 // What a person chooses, as plain data, and as the part of the page's address behind #. A person's own files are not in it.
 
 import type { AttackName, NormName } from '../../../attacks/index.ts';
-import { ATTACK_CHOICES } from './attack-choices.ts';
-import { SAMPLES, type SamplesName } from './samples.ts';
+import { ATTACK_CHOICES } from './choices/attack-choices.ts';
+import { SAMPLES, type SamplesName } from './choices/samples.ts';
 
 /** The models that are offered for pictures of one kind; `own` is in files that a person brings. */
 export const MODEL_CHOICES = ['usual', 'robust', 'own'] as const;

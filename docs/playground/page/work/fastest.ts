@@ -1,6 +1,6 @@
 // Which backend is the fastest for the models that are shown: each one is timed on them, in a worker of its own.
 
-import type { BackendName, ModelSource, Side } from '../worker/protocol.ts';
+import type { BackendName, ModelSource, Side } from '../../worker/protocol.ts';
 import { startCalculator } from './calculator.ts';
 
 /** A backend that takes longer to start and to be timed is not worth waiting for. */

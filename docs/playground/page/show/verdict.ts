@@ -1,6 +1,6 @@
 // What became of a picture, in words.
 
-import type { Outcome } from '../worker/protocol.ts';
+import type { Outcome } from '../../worker/protocol.ts';
 import type { Shown, Verdict } from './column.ts';
 
 const indexOfLargest = (values: Float32Array): number => values.indexOf(Math.max(...values));

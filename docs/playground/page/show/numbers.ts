@@ -1,8 +1,8 @@
 // The table of an attack's numbers: distances, cost, and the probability of each class before and after.
 
-import type { Outcome } from '../worker/protocol.ts';
+import type { Outcome } from '../../worker/protocol.ts';
+import { make } from '../elements.ts';
 import { percent } from './column.ts';
-import { make } from './elements.ts';
 
 export interface Numbered {
   readonly title: string;

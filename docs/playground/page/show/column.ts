@@ -1,11 +1,11 @@
 // A column of the page: the choice of a model, the picture as the attack left it, and what the model reads in it.
 
-import type { Outcome, Side } from '../worker/protocol.ts';
-import { make } from './elements.ts';
-import { textsOf } from './models.ts';
-import { draw, type Picture, perturbationOf } from './pictures.ts';
-import type { SamplesName } from './samples.ts';
-import { MODEL_CHOICES, type ModelChoice } from './settings.ts';
+import type { Outcome, Side } from '../../worker/protocol.ts';
+import { textsOf } from '../choices/models.ts';
+import type { SamplesName } from '../choices/samples.ts';
+import { make } from '../elements.ts';
+import { draw, type Picture, perturbationOf } from '../pictures.ts';
+import { MODEL_CHOICES, type ModelChoice } from '../settings.ts';
 
 /** What a column shows: a fault, or an outcome, or neither while there is none yet. */
 export type Shown =
