@@ -6,17 +6,26 @@ import { ATTACK_CHOICES, NORM_NOTES } from './choices/attack-choices.ts';
 import { keyOf, type OwnModel, sourceOf, textsOf } from './choices/models.ts';
 import { labelOfSample, loadSamples, SAMPLES, type SamplesName } from './choices/samples.ts';
 import { byId, element, input, make, select, setOptions } from './elements.ts';
+import { fell, probabilityOfLabel, strongest } from './outcomes.ts';
 import { draw, fitted, inverted, type Picture, pictureOfFile } from './pictures.ts';
-import { hashOf, type Norms, parseEpsilon, type Settings, settingsOf, usualSettings } from './settings.ts';
+import {
+  hashOf,
+  type ModelChoice,
+  type Norms,
+  parseEpsilon,
+  type Settings,
+  settingsOf,
+  usualSettings,
+} from './settings.ts';
 import { type ChartLine, drawChart, radiusAt } from './show/chart.ts';
 import { type Column, makeColumn, type Shown } from './show/column.ts';
 import { showNumbers } from './show/numbers.ts';
-import { fell, probabilityOfLabel, sentenceOf, strongest, verdictOf } from './show/verdict.ts';
+import { sentenceOf, verdictOf } from './show/verdict.ts';
+import { type BySide, bySide, SIDES } from './sides.ts';
 import { fallsAt, nextRadius, radiiOf } from './sweep.ts';
 import { type Calculator, Cancelled, startCalculator } from './work/calculator.ts';
 import { fastestOf, type Timing, timeBackends } from './work/fastest.ts';
 
-const SIDES = ['left', 'right'] as const satisfies readonly Side[];
 const BACKEND_TITLES: { readonly [Name in BackendName]: string } = {
   wasm: 'WebAssembly',
   webgl: 'WebGL',
@@ -36,15 +45,14 @@ interface Bench {
   readonly outcomes: Map<number, Outcome>;
 }
 
-const bench = Object.fromEntries(
-  SIDES.map((side) => {
-    const column = makeColumn(side, (choice) => change({ [side]: choice }));
-    return [
-      side,
-      { column, own: { files: [], bounds: [0, 1] }, loaded: null, picture: null, problem: null, outcomes: new Map() },
-    ];
-  }),
-) as unknown as { readonly [Name in Side]: Bench };
+const bench: BySide<Bench> = bySide((side) => ({
+  column: makeColumn(side),
+  own: { files: [], bounds: [0, 1] },
+  loaded: null,
+  picture: null,
+  problem: null,
+  outcomes: new Map(),
+}));
 
 let calculator: Calculator;
 let norms: Norms;
@@ -191,7 +199,7 @@ async function timeRunning(): Promise<readonly Timing[]> {
 
 /** Times the backends on the models that are shown, once, and goes over to the fastest. */
 async function chooseFastest(mine: number): Promise<void> {
-  const sources = { left: sourceAt('left'), right: sourceAt('right') };
+  const sources = bySide(sourceAt);
   const key = `${keyOf(sources.left)} ${keyOf(sources.right)}`;
   if (!timings.has(key)) {
     element('progress-text').textContent = 'Timing the backends of this browser …';
@@ -258,7 +266,7 @@ function shownOf(side: Side): Shown {
 }
 
 function showColumns(): void {
-  const shown = Object.fromEntries(SIDES.map((side) => [side, shownOf(side)])) as { readonly [Name in Side]: Shown };
+  const shown = bySide(shownOf);
   for (const side of SIDES) bench[side].column.show(shown[side]);
   const isBusy = SIDES.some((side) => shown[side].kind === 'waiting');
   element('bench').ariaBusy = String(isBusy);
@@ -529,7 +537,8 @@ function listen(): void {
     void choosePicture({});
   });
   for (const side of SIDES) {
-    const { files, bounds } = bench[side].column;
+    const { choice, files, bounds } = bench[side].column;
+    choice.addEventListener('change', () => change({ [side]: choice.value as ModelChoice }));
     const takeUp = () => {
       const [low, high] = bounds.value.split(',').map(Number);
       bench[side].own = { files: [...(files.files ?? [])], bounds: [low, high] };

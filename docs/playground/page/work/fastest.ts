@@ -1,6 +1,7 @@
 // Which backend is the fastest for the models that are shown: each one is timed on them, in a worker of its own.
 
-import type { BackendName, ModelSource, Side } from '../../worker/protocol.ts';
+import type { BackendName, ModelSource } from '../../worker/protocol.ts';
+import type { BySide } from '../sides.ts';
 import { startCalculator } from './calculator.ts';
 
 /** A backend that takes longer to start and to be timed is not worth waiting for. */
@@ -14,7 +15,7 @@ export interface Timing {
   readonly note: string;
 }
 
-async function timeBackend(name: BackendName, sources: { readonly [Name in Side]: ModelSource }): Promise<Timing> {
+async function timeBackend(name: BackendName, sources: BySide<ModelSource>): Promise<Timing> {
   const calculator = startCalculator();
   await calculator.describe();
   let timer = 0;
@@ -39,7 +40,7 @@ async function timeBackend(name: BackendName, sources: { readonly [Name in Side]
 /** Times backends one after another, so that none slows the next. */
 export async function timeBackends(
   names: readonly BackendName[],
-  sources: { readonly [Name in Side]: ModelSource },
+  sources: BySide<ModelSource>,
 ): Promise<readonly Timing[]> {
   const timings: Timing[] = [];
   for (const name of names) timings.push(await timeBackend(name, sources));
