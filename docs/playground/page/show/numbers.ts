@@ -39,7 +39,7 @@ export function showNumbers(table: HTMLTableElement, models: readonly Numbered[]
       'tbody',
       {},
       ...classes.map((index) =>
-        row(models[0].className(index) ?? `class ${index}`, ({ outcome: { before, after } }) =>
+        row(models[0].className(index), ({ outcome: { before, after } }) =>
           index in before ? `${percent(before[index])} → ${percent(after[index])}` : '–',
         ),
       ),

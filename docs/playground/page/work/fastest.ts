@@ -2,18 +2,11 @@
 
 import type { BackendName, ModelSource } from '../../worker/protocol.ts';
 import type { BySide } from '../sides.ts';
+import type { Timing } from '../state.ts';
 import { startCalculator } from './calculator.ts';
 
 /** A backend that takes longer to start and to be timed is not worth waiting for. */
 const PATIENCE_MS = 3000;
-
-export interface Timing {
-  readonly name: BackendName;
-  /** Milliseconds of a step; null if the backend does not run here, or took too long. */
-  readonly milliseconds: number | null;
-  /** What is to be known of its arithmetic. */
-  readonly note: string;
-}
 
 async function timeBackend(name: BackendName, sources: BySide<ModelSource>): Promise<Timing> {
   const calculator = startCalculator();
