@@ -18,7 +18,7 @@ export function listen(page: Page): void {
   const { state, work } = page;
   byId('cancel', HTMLButtonElement).addEventListener('click', () => (state.isWorking ? work.stop() : work.resume()));
   addEventListener('hashchange', () => {
-    void changePicture(page, { ...settingsOf(location.hash, state.norms, state.backends), label: null });
+    void changePicture(page, settingsOf(location.hash, state.norms, state.backends));
   });
 }
 
