@@ -231,6 +231,17 @@ describe('the playground', function () {
       expect((await shown(page, 'left')).hasPicture).to.equal(true);
     }));
 
+  it('takes up the true class of another address', () =>
+    open('#backend=wasm&attack=fgsm', async (page) => {
+      await settle(page, '#backend=wasm&attack=fgsm&label=3');
+      expect(await page.inputValue('#label')).to.equal('3');
+      expect(await page.evaluate(() => location.hash)).to.equal('#attack=fgsm&label=3&backend=wasm');
+      expect((await shown(page, 'right')).state).to.equal('misread as it is');
+      await page.getByRole('radio', { name: 'Digit 4', exact: true }).check();
+      await page.waitForFunction(() => !location.hash.includes('label'));
+      expect(await page.inputValue('#label')).to.equal('');
+    }));
+
   it('keeps the settings in the address, and passes over what is none', () =>
     open('#backend=wasm&steps=2&seed=7&norm=l7&picture=99&goal=x&stepz=3', async (page) => {
       await page.getByRole('radio', { name: 'Digit 4', exact: true }).check();

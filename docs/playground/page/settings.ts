@@ -1,8 +1,9 @@
 // What a person chooses, as plain data, and as the part of the page's address behind #. A person's own files are not in it.
 
 import type { AttackName, NormName } from '../../../attacks/index.ts';
-import { ATTACK_CHOICES } from './attack-choices.ts';
-import { SAMPLES, type SamplesName } from './samples.ts';
+import type { BackendName } from '../worker/protocol.ts';
+import { ATTACK_CHOICES } from './choices/attack-choices.ts';
+import { SAMPLES, type SamplesName } from './choices/samples.ts';
 
 /** The models that are offered for pictures of one kind; `own` is in files that a person brings. */
 export const MODEL_CHOICES = ['usual', 'robust', 'own'] as const;
@@ -26,8 +27,7 @@ export interface Settings {
   readonly seed: number;
   readonly bytes: boolean;
   readonly invert: boolean;
-  /** A backend of TensorFlow.js, or `fastest`. */
-  readonly backend: string;
+  readonly backend: BackendName | 'fastest';
 }
 
 /** The settings that suit pictures of a kind, an attack and its norm. */
@@ -50,10 +50,16 @@ export function usualSettings(pictures: SamplesName, attack: AttackName = 'pgd',
   };
 }
 
+/** The settings for pictures of another kind. Networks, attack and computation stay as they are. */
+export function settingsOfPictures(pictures: SamplesName, settings: Settings): Settings {
+  const { attack, norm, left, right, steps, seed, backend } = settings;
+  return { ...usualSettings(pictures, attack, norm), left, right, steps, seed, backend };
+}
+
 export type Norms = { readonly [Name in AttackName]: readonly NormName[] };
 
 /** The settings of an address; what it does not say, or says wrongly, is as usual. */
-export function settingsOf(hash: string, norms: Norms, backends: readonly string[]): Settings {
+export function settingsOf(hash: string, norms: Norms, backends: readonly BackendName[]): Settings {
   const given = new URLSearchParams(hash.replace(/^#/, ''));
   const oneOf = <Name extends string>(name: string, names: readonly Name[]): Name | undefined =>
     names.find((known) => known === given.get(name));
@@ -96,20 +102,23 @@ export function hashOf(settings: Settings): string {
   return written.join('&');
 }
 
-/**
- * The radius that a text writes: a number, or a fraction such as `8/255`.
- *
- * @throws Error that says what was expected
- */
-export function parseEpsilon(text: string, norm: NormName): number {
+/** The radius that a text writes, or what is wrong with it. */
+export type WrittenEpsilon =
+  | { readonly epsilon: number; readonly problem: '' }
+  | { readonly epsilon: null; readonly problem: string };
+
+/** Reads a radius that a person writes: a number, or a fraction such as `8/255`. */
+export function readEpsilon(text: string, norm: NormName): WrittenEpsilon {
   const written = text.trim().replaceAll(',', '.');
   const match = /^(\d+\.?\d*(?:e-?\d+)?|\.\d+)(?:\s*\/\s*(\d+\.?\d*))?$/i.exec(written);
   const epsilon = match === null ? Number.NaN : Number(match[1]) / Number(match[2] ?? 1);
   if (!Number.isFinite(epsilon)) {
-    throw new Error(`Expected a number such as 0.1 or 8/255, got ${text.trim() === '' ? 'nothing' : `“${text}”`}.`);
+    const got = text.trim() === '' ? 'nothing' : `“${text}”`;
+    return { epsilon: null, problem: `Expected a number such as 0.1 or 8/255, got ${got}.` };
   }
   if (norm === 'linf' && epsilon > 1) {
-    throw new Error(`Pixels are between 0 and 1, so expected at most 1, got ${text}. Did you mean ${epsilon}/255?`);
+    const problem = `Pixels are between 0 and 1, so expected at most 1, got ${text}. Did you mean ${epsilon}/255?`;
+    return { epsilon: null, problem };
   }
-  return epsilon;
+  return { epsilon, problem: '' };
 }

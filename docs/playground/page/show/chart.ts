@@ -1,6 +1,6 @@
 // The chart of probability against ε: a line for each model, where it falls, and the radius that is shown.
 
-import type { Side } from '../worker/protocol.ts';
+import type { Side } from '../../worker/protocol.ts';
 
 export interface ChartPoint {
   readonly epsilon: number;

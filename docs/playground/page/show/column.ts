@@ -1,11 +1,11 @@
 // A column of the page: the choice of a model, the picture as the attack left it, and what the model reads in it.
 
-import type { Outcome, Side } from '../worker/protocol.ts';
-import { make } from './elements.ts';
-import { textsOf } from './models.ts';
-import { draw, type Picture, perturbationOf } from './pictures.ts';
-import type { SamplesName } from './samples.ts';
-import { MODEL_CHOICES, type ModelChoice } from './settings.ts';
+import type { Outcome, Side } from '../../worker/protocol.ts';
+import { textsOf } from '../choices/models.ts';
+import type { SamplesName } from '../choices/samples.ts';
+import { make } from '../elements.ts';
+import { draw, type Picture, perturbationOf } from '../pictures.ts';
+import { MODEL_CHOICES, type ModelChoice } from '../settings.ts';
 
 /** What a column shows: a fault, or an outcome, or neither while there is none yet. */
 export type Shown =
@@ -27,6 +27,8 @@ export interface Verdict {
 
 export interface Column {
   readonly root: HTMLElement;
+  /** The model that is chosen, as a ModelChoice. */
+  readonly choice: HTMLSelectElement;
   /** Files of a person's own model, and the pixels that it takes. */
   readonly files: HTMLInputElement;
   readonly bounds: HTMLSelectElement;
@@ -38,10 +40,8 @@ export interface Column {
 export const percent = (share: number): string =>
   `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)} %`;
 
-/** Makes a column; `onChoice` is told the model that is chosen. */
-export function makeColumn(side: Side, onChoice: (choice: ModelChoice) => void): Column {
+export function makeColumn(side: Side): Column {
   const choice = make('select', { ariaLabel: `${side === 'left' ? 'Left' : 'Right'} network` });
-  choice.addEventListener('change', () => onChoice(choice.value as ModelChoice));
   const files = make('input', { type: 'file', multiple: true, accept: '.json,.bin,.safetensors' });
   files.ariaLabel = `Files of the ${side} network`;
   const bounds = make(
@@ -87,6 +87,7 @@ export function makeColumn(side: Side, onChoice: (choice: ModelChoice) => void):
   root.dataset.side = side;
   return {
     root,
+    choice,
     files,
     bounds,
     choose: (pictures, chosen) => {

@@ -1,8 +1,8 @@
 // The models that the page offers, and what it calls them.
 
-import type { ModelSource, ShippedName } from '../worker/protocol.ts';
+import type { ModelSource, ShippedName } from '../../worker/protocol.ts';
+import type { ModelChoice } from '../settings.ts';
 import type { SamplesName } from './samples.ts';
-import type { ModelChoice } from './settings.ts';
 
 /** What the page says of a model. */
 export interface ModelTexts {

@@ -1,5 +1,5 @@
 // The attacks and norms that the page offers, and what it says of them.
-import type { AttackName, NormName } from '../../../attacks/index.ts';
+import type { AttackName, NormName } from '../../../../attacks/index.ts';
 
 /** What the page says of an attack, and what its number of steps is called; null if it takes one step. */
 export interface AttackChoice {

@@ -1,20 +1,14 @@
 // Which backend is the fastest for the models that are shown: each one is timed on them, in a worker of its own.
 
-import type { BackendName, ModelSource, Side } from '../worker/protocol.ts';
+import type { BackendName, ModelSource } from '../../worker/protocol.ts';
+import type { BySide } from '../sides.ts';
+import type { Timing } from '../state.ts';
 import { startCalculator } from './calculator.ts';
 
 /** A backend that takes longer to start and to be timed is not worth waiting for. */
 const PATIENCE_MS = 3000;
 
-export interface Timing {
-  readonly name: BackendName;
-  /** Milliseconds of a step; null if the backend does not run here, or took too long. */
-  readonly milliseconds: number | null;
-  /** What is to be known of its arithmetic. */
-  readonly note: string;
-}
-
-async function timeBackend(name: BackendName, sources: { readonly [Name in Side]: ModelSource }): Promise<Timing> {
+async function timeBackend(name: BackendName, sources: BySide<ModelSource>): Promise<Timing> {
   const calculator = startCalculator();
   await calculator.describe();
   let timer = 0;
@@ -39,7 +33,7 @@ async function timeBackend(name: BackendName, sources: { readonly [Name in Side]
 /** Times backends one after another, so that none slows the next. */
 export async function timeBackends(
   names: readonly BackendName[],
-  sources: { readonly [Name in Side]: ModelSource },
+  sources: BySide<ModelSource>,
 ): Promise<readonly Timing[]> {
   const timings: Timing[] = [];
   for (const name of names) timings.push(await timeBackend(name, sources));

@@ -1,7 +1,7 @@
 // The page's side of its worker: calls, answers, and the end of both.
 
-import workerScript from 'worker:../worker/worker.ts';
-import type { Answer, Calculations, MethodName, Question } from '../worker/protocol.ts';
+import workerScript from 'worker:../../worker/worker.ts';
+import type { Answer, Calculations, MethodName, Question } from '../../worker/protocol.ts';
 
 /** An attack that was cancelled; nothing went wrong. */
 export class Cancelled extends Error {}

@@ -1,9 +1,9 @@
 // The pictures that come with the page, and the radii of attacks that suit them.
-import type { NormName } from '../../../attacks/index.ts';
-import { CIFAR10_CLASSES } from '../../../src/data/sets/cifar10-classes.ts';
-import digits from '../digits.png';
-import photos from '../photos.png';
-import { loadStrip, type Picture, type Shape } from './pictures.ts';
+import type { NormName } from '../../../../attacks/index.ts';
+import { CIFAR10_CLASSES } from '../../../../src/data/sets/cifar10-classes.ts';
+import digits from '../../digits.png';
+import photos from '../../photos.png';
+import { loadStrip, type Picture, type Shape } from '../pictures.ts';
 
 /** The radii that the slider has in a norm. */
 export interface Radii {

@@ -1,8 +1,8 @@
 // The table of an attack's numbers: distances, cost, and the probability of each class before and after.
 
-import type { Outcome } from '../worker/protocol.ts';
+import type { Outcome } from '../../worker/protocol.ts';
+import { make } from '../elements.ts';
 import { percent } from './column.ts';
-import { make } from './elements.ts';
 
 export interface Numbered {
   readonly title: string;
@@ -39,7 +39,7 @@ export function showNumbers(table: HTMLTableElement, models: readonly Numbered[]
       'tbody',
       {},
       ...classes.map((index) =>
-        row(models[0].className(index) ?? `class ${index}`, ({ outcome: { before, after } }) =>
+        row(models[0].className(index), ({ outcome: { before, after } }) =>
           index in before ? `${percent(before[index])} → ${percent(after[index])}` : '–',
         ),
       ),
