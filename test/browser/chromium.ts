@@ -7,22 +7,32 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const FLAGS = [
   '--no-sandbox',
-  '--disable-gpu',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
 ];
+/** WebGPU in software, as Vulkan computes it on a processor. */
+const WEBGPU = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+  '--disable-gpu-watchdog',
+];
 
-/** A browser without a window, which the caller closes; WebGL runs there in software. */
-export async function launchChromium(): Promise<Browser> {
+/**
+ * A browser without a window, which the caller closes; WebGL runs there in software.
+ *
+ * @param webgpu true for one that has WebGPU too
+ */
+export async function launchChromium({ webgpu = false } = {}): Promise<Browser> {
   await access(CHROMIUM).catch(() => {
     throw new Error(
       `These tests need Chromium at ${CHROMIUM}. Install it (Debian: apt-get install chromium), or name it in the environment variable CHROMIUM.`,
     );
   });
-  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  return chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...(webgpu ? WEBGPU : ['--disable-gpu'])] });
 }
 
 /** WCAG's relative luminance of a colour that a browser computed. */
