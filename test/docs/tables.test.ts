@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { BACKENDS } from '../../src/backends/names.ts';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { datasetNames } from '../../src/data/sets/datasets.ts';
 import { models } from '../../src/models/models.ts';
 import { objectives } from '../../src/objectives/objectives.ts';
+import { BACKENDS } from '../../src/ops/backend-names.ts';
 import { distributions } from '../../src/sparsity/distributions.ts';
 import { methods } from '../../src/sparsity/methods.ts';
 import { trainingAttacks } from '../../src/training/adversary/training-attacks.ts';
