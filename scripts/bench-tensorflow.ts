@@ -6,8 +6,8 @@
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
-import type { BackendName } from '../src/backends/names.ts';
 import { startBackend } from '../src/backends/start.ts';
+import type { BackendName } from '../src/ops/backend-names.ts';
 import { ACTION_LABELS, type Action, actionsOf } from './bench/actions.ts';
 import { disposeNet, randomBatch, randomNet } from './bench/nets.ts';
 import { min } from './bench/statistics.ts';

@@ -2,7 +2,6 @@
 import './ops/gradients.ts';
 
 export * from '../attacks/index.ts';
-export { BACKENDS, type BackendChoice, type BackendName } from './backends/names.ts';
 export { type StartedBackend, type StartOptions, startBackend } from './backends/start.ts';
 export { type ReadCheckpoint, readCheckpoint, writeCheckpoint } from './checkpoints/checkpoint.ts';
 export { type Imported, type ImportOptions, importModel } from './checkpoints/exchange/import.ts';
@@ -131,6 +130,7 @@ export { type ObjectiveName, type ObjectiveOptions, objectives } from './objecti
 export type { InnerAttack, Objective, ObjectiveBatch } from './objectives/types.ts';
 export { type AttackStrength, type AttackWarmUp, warmedUp } from './objectives/warm-up.ts';
 export { atPerturbedWeights, perturbWeights } from './objectives/weight-perturbation.ts';
+export { BACKENDS, type BackendChoice, type BackendName } from './ops/backend-names.ts';
 export {
   BATCH_NORM_EPSILON,
   BATCH_NORM_MOMENTUM,

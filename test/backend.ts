@@ -4,8 +4,8 @@ import { env } from 'node:process';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import type { BackendName } from '../src/backends/names.ts';
 import { startBackend } from '../src/backends/start.ts';
+import type { BackendName } from '../src/ops/backend-names.ts';
 
 /**
  * Starts the backend that suites for every backend run on: the one that EQUIPOISE_TEST_BACKEND names, else `usual`; on

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { BACKENDS, type BackendChoice, type BackendName } from './names.ts';
+import { BACKENDS, type BackendChoice, type BackendName } from '../ops/backend-names.ts';
 import { firstLine, installedVersion } from './packages.ts';
 import { installTensorflow, TENSORFLOW_PACKAGES } from './tensorflow.ts';
 import { INSTALL_WEBGPU, WEBGPU_PACKAGES } from './webgpu.ts';

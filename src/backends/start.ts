@@ -1,7 +1,7 @@
 // Starts a backend by name, and the rule of `auto`.
 import { UsageError } from '../core/errors.ts';
 import type { KnownName } from '../core/known-name.ts';
-import { BACKENDS, type BackendChoice, type BackendName } from './names.ts';
+import { BACKEND_CHOICES, BACKENDS, type BackendChoice, type BackendName } from '../ops/backend-names.ts';
 import { firstLine, installedVersion } from './packages.ts';
 
 /** Options of starting a backend. */
@@ -79,7 +79,7 @@ async function start(name: BackendName, options: Parameters<Starter>[0]): Promis
 function backendName(choice: string): BackendName {
   const name = BACKENDS.find((known) => known === choice);
   if (name === undefined) {
-    throw new UsageError(`There is no backend ${choice}. Backends are ${[...BACKENDS, 'auto'].join(', ')}.`);
+    throw new UsageError(`There is no backend ${choice}. Backends are ${BACKEND_CHOICES.join(', ')}.`);
   }
   return name;
 }

@@ -12,20 +12,13 @@ import {
 } from '../../src/core/params.ts';
 import { sizeOf, structure } from '../../src/core/structure.ts';
 import { parametersOf, statisticsOf } from '../../src/models/inspect.ts';
-import { buildModel } from '../../src/models/models.ts';
+import { buildModel, models } from '../../src/models/models.ts';
+
+/** Networks that differ from one of the others in the number or width of layers alone. */
+const LIKE_OTHERS = ['lenet300', 'resnet34', 'wrn-28-2', 'wrn-28-4', 'wrn-28-10', 'wrn-34-10'];
 
 /** One network of each kind. */
-export const NETWORKS = [
-  'mlp',
-  'cnn',
-  'lenet5',
-  'vgg16',
-  'vgg16-bsr',
-  'resnet18',
-  'resnet50',
-  'preactresnet18',
-  'wrn-16-4',
-] as const;
+export const NETWORKS = Object.keys(models).filter((name) => !LIKE_OTHERS.includes(name));
 
 export const key = seedKey('export');
 

@@ -3,17 +3,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import type { ModelFormat } from '../../src/evaluation/formats/format.ts';
+import { FORMATS } from '../../src/evaluation/formats/index.ts';
 import { parsers } from './parsers.ts';
 
 const root = fileURLToPath(new URL('../../../src', import.meta.url));
 
 /** What a source that parses bytes or text has in it. */
 const PARSES =
-  /\bJSON\.parse\(|\bjsonValue\(|\bparseJson\(|new DataView\(|import\('yaml'\)|\bcreateGunzip\(|\binflate(Sync)?\(|response\.body|new Pbf|from 'pbf'/;
+  /\bJSON\.parse\(|\bjsonValue\(|\bparseJson\(|new DataView\(|\.read(U?Int|Float|Double|BigU?Int)|import\('yaml'\)|\bcreateGunzip\(|\binflate(Sync)?\(|response\.body|new Pbf|from 'pbf'/;
 
 /** The rows that fuzz a source. */
 const ROWS: Readonly<Record<string, readonly string[]>> = {
-  'checkpoints/exchange/saved-model.ts': ['layers', 'graph', 'exported-layers'],
+  'checkpoints/exchange/saved-model.ts': ['layers-model', 'graph-model', 'exported-layers'],
   'checkpoints/pytorch/exported.ts': ['exported-pytorch'],
   'checkpoints/safetensors/safetensors.ts': ['pytorch-weights', 'checkpoint', 'expected-logits'],
   'checkpoints/safetensors/stored.ts': ['checkpoint'],
@@ -27,7 +29,7 @@ const ROWS: Readonly<Record<string, readonly string[]>> = {
   'data/pictures/jpeg.ts': ['jpeg'],
   'data/pictures/orientation.ts': ['jpeg', 'png-chunks'],
   'data/pictures/png.ts': ['png', 'png-chunks'],
-  'evaluation/formats/index.ts': ['layers', 'graph', 'pytorch-weights'],
+  'evaluation/formats/index.ts': ['layers-model', 'graph-model', 'pytorch-weights'],
   'evaluation/formats/onnx/protobuf.ts': ['onnx'],
   'evaluation/formats/pytorch-weights.ts': ['names'],
   'evaluation/results/record-file.ts': ['evaluations', 'certificates', 'corruptions'],
@@ -76,6 +78,16 @@ describe('the fuzzed parsers', () => {
     const listed = [...Object.keys(ROWS), ...Object.keys(OTHERS)];
     expect(parsing.filter((path) => !listed.includes(path))).to.deep.equal([]);
     expect(listed.filter((path) => !parsing.includes(path))).to.deep.equal([]);
+  });
+
+  it('have a row for each format of models that is read, called as the format or by that and more', () => {
+    const formats: Readonly<Record<string, ModelFormat>> = FORMATS;
+    const unfuzzed = Object.keys(formats).filter(
+      (format) =>
+        !formats[format].refused && !Object.keys(parsers).some((row) => row === format || row.startsWith(`${format}-`)),
+    );
+    // A module is run, and not parsed.
+    expect(unfuzzed).to.deep.equal(['module']);
   });
 
   it('have a row for each source', () => {

@@ -185,8 +185,8 @@ export const parsers: Readonly<Record<string, FuzzedParser>> = {
     seeds: ['transformer-torchscript-17', 'mobile-dynamo-20'].map((name) => foreign(`onnx/${name}.onnx`)),
     parse: parserOfFile('net.onnx', parseModel([12, 12, 3], 5)),
   },
-  layers: tensorflowModel('layers'),
-  graph: tensorflowModel('graph'),
+  'layers-model': tensorflowModel('layers'),
+  'graph-model': tensorflowModel('graph'),
   'pytorch-weights': {
     seeds: [foreign('wrn10_1.safetensors')],
     parse: parserOfFile('weights.safetensors', parseModel([32, 32, 3], 10)),

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
 import { foldIn, integers, normal, seedKey } from '../../src/core/key.ts';
-import { mart, type ObjectiveOptions, objectives, trades } from '../../src/objectives/objectives.ts';
+import { type ObjectiveOptions, objectives } from '../../src/objectives/objectives.ts';
 import type { Objective } from '../../src/objectives/types.ts';
 import { useBackend } from '../backend.ts';
 import { golden, toTensor } from '../golden.ts';
@@ -123,7 +123,7 @@ describe('every objective', () => {
       tf.dispose([loss, images, adversarial, labels]);
     });
 
-    it(`${name} says what attack it wants exactly if it is adversarial`, () => {
+    it(`${name} is called as its row, and is adversarial exactly if it says what attack it needs`, () => {
       const { adversarial, inner } = build();
       expect(build().name).to.equal(name);
       expect(inner !== null).to.equal(adversarial);
@@ -133,16 +133,16 @@ describe('every objective', () => {
 
   it('says which β it weighs its robust term with, if it has one', () => {
     const betas = Object.fromEntries(Object.entries(objectives).map(([name, build]) => [name, build().beta]));
-    expect(betas).to.deep.equal({ natural: null, at: null, mat: null, trades: 6, mart: 5, rst: 6 });
+    expect(betas).to.include({ natural: null, at: null, mat: null, trades: 6, mart: 5, rst: 6 });
     expect(objectives.rst({ beta: 2 }).beta).to.equal(2);
   });
 
   it('refuses options out of range', () => {
     for (const build of Object.values(objectives)) {
       expect(() => build({ labelSmoothing: 1 })).to.throw(InputError, 'in [0, 1), such as 0.1, got 1');
+      expect(() => build({ extraShare: 1 })).to.throw(InputError, 'usually 0.5, got 1');
+      expect(() => build({ beta: -1 })).to.throw(InputError, 'got -1');
+      expect(() => build({ beta: Number.NaN })).to.throw(InputError, 'got NaN');
     }
-    expect(() => objectives.rst({ extraShare: 1 })).to.throw(InputError, 'usually 0.5, got 1');
-    expect(() => trades({ beta: -1 })).to.throw(InputError, 'got -1');
-    expect(() => mart({ beta: Number.NaN })).to.throw(InputError, 'got NaN');
   });
 });

@@ -5,9 +5,9 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { lossGradient } from '../../attacks/index.ts';
-import type { BackendName } from '../../src/backends/names.ts';
 import { foldIn, type Key, normal, seedKey } from '../../src/core/key.ts';
 import { sizeOf } from '../../src/core/structure.ts';
+import type { BackendName } from '../../src/ops/backend-names.ts';
 import { registerGradients } from '../../src/ops/gradients.ts';
 import { inputGradient } from '../../src/ops/input-gradient.ts';
 import { hasKernel } from '../../src/ops/kernel.ts';

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { arch, version as nodeVersion, platform } from 'node:process';
 import { type AutomaticChoice, type BackendReport, inspectBackends } from '../../backends/inspect.ts';
-import type { BackendChoice } from '../../backends/names.ts';
+import type { BackendChoice } from '../../ops/backend-names.ts';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
 import { isMissing } from '../../core/system-errors.ts';

@@ -1,7 +1,8 @@
 // The flags of commands as data: what help and completion say of them, and how their values are read.
-import { BACKENDS, type BackendChoice } from '../../backends/names.ts';
+
 import { UsageError } from '../../core/errors.ts';
 import { MAX_THREADS } from '../../engine/runtime/control.ts';
+import { BACKEND_CHOICES } from '../../ops/backend-names.ts';
 import { formatSteps, STEPS_SCHEDULE } from '../../training/adversary/steps-schedule.ts';
 import type { SettingGroup } from '../../training/config/settings.ts';
 import { parseNumber } from './expression.ts';
@@ -73,8 +74,6 @@ export const DATA_FLAGS = {
   ...SIZE_FLAG,
   data: { kind: 'text', value: 'FOLDER', description: 'folder of the data sets, or of your own images' },
 } as const satisfies Flags;
-
-const BACKEND_CHOICES: readonly BackendChoice[] = [...BACKENDS, 'auto'];
 
 /** Flags of every command that computes. */
 export const BACKEND_FLAGS = {

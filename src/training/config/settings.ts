@@ -6,6 +6,7 @@ import { type DatasetName, datasetNames, datasets } from '../../data/sets/datase
 import type { DatasetDefaults } from '../../data/types.ts';
 import type { NetworkName } from '../../models/models.ts';
 import { objectives } from '../../objectives/objectives.ts';
+import { BACKEND_CHOICES } from '../../ops/backend-names.ts';
 import { AGENT_DEFAULTS, coefficientRules } from '../../optimizers/coefficients.ts';
 import { type PrepassName, prepasses } from '../../optimizers/prepasses.ts';
 import { defaultPeak, schedules } from '../../optimizers/schedules.ts';
@@ -564,7 +565,7 @@ export const SETTINGS = {
 
   seed: { schema: z.int().min(0), help: 'names every random number of the run', group: 'Common', default: 0 },
   backend: {
-    schema: z.enum(['auto', 'engine', 'tensorflow', 'webgpu', 'cpu']),
+    schema: z.enum(BACKEND_CHOICES),
     help: 'what computes',
     group: 'Run',
     default: 'auto',
