@@ -212,7 +212,12 @@ describe('an ONNX file', () => {
     expect(await refused({ ...halves, nodes: [{ ...flatten, inputs: ['logits'] }, gemm] })).to.contain(
       'its own output',
     );
-    expect(await refused({ ...halves, nodes: [flatten, gemm, gemm] })).to.contain('two nodes compute logits');
+    const twice = (name: string): string => `the value ${name} has two sources`;
+    expect(await refused({ ...halves, nodes: [flatten, gemm, gemm] })).to.contain(twice('logits'));
+    const hidden = { op: 'Neg', inputs: ['flat'], outputs: ['weights'] };
+    expect(await refused({ ...halves, nodes: [flatten, hidden, gemm] })).to.contain(twice('weights'));
+    const [one] = halves.initializers;
+    expect(await refused({ ...halves, initializers: [...halves.initializers, one] })).to.contain(twice('weights'));
     const outputs = [...halves.outputs, { name: 'flat', shape: [null, 16] }];
     expect(await refused({ ...halves, outputs })).to.contain('has 1 (image) and 2 (logits, flat)');
     const [stored, bias] = halves.initializers;

@@ -17,7 +17,7 @@ export function lowerConfidenceBound(successes: number, draws: number, alpha: nu
   if (!(Number.isInteger(draws) && draws >= 1 && Number.isInteger(successes) && successes >= 0 && successes <= draws)) {
     throw new InputError(`Expected 0 … n successes of n ≥ 1 draws, got ${successes} of ${draws}.`);
   }
-  if (!(alpha > 0 && alpha < 1)) throw new InputError(`Expected α in (0, 1), got ${alpha}.`);
+  checkAlpha(alpha);
   if (successes === 0) return 0;
   let low = 0;
   let high = successes / draws;
@@ -26,6 +26,11 @@ export function lowerConfidenceBound(successes: number, draws: number, alpha: nu
     else high = middle;
   }
   return low;
+}
+
+/** @throws InputError for an α out of (0, 1) */
+export function checkAlpha(alpha: number): void {
+  if (!(alpha > 0 && alpha < 1)) throw new InputError(`Expected α in (0, 1), got ${alpha}.`);
 }
 
 /** I_x(a, b), the regularised incomplete beta function, by its continued fraction (DLMF 8.17.22). */

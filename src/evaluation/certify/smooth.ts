@@ -2,16 +2,21 @@
 // base classifier gives most often under normal noise, and the l2 radius within which that answer provably stays.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { samplesOf } from '../../../attacks/loops/problem.ts';
 import { classifierOf } from '../../../attacks/models/classifier-of.ts';
+import { readPixels } from '../../../attacks/support/images.ts';
 import type { AttackedModel, Classifier } from '../../../attacks/types.ts';
 import { InputError } from '../../core/errors.ts';
 import { foldIn, type Key, normal, seedKey } from '../../core/key.ts';
 import { predict } from '../targets/predict.ts';
-import { lowerConfidenceBound } from './clopper-pearson.ts';
+import { checkAlpha, lowerConfidenceBound } from './clopper-pearson.ts';
 import { normalQuantile } from './normal.ts';
 
 /** The prediction of a smoothed classifier that abstains. */
 export const ABSTAINS = -1;
+
+/** The bounds of pixels before noise, in whose units sigma and radii are. */
+const PIXELS = [0, 1] as const;
 
 /** What a smoothed classifier says of an image. */
 export interface Certificate {
@@ -143,6 +148,8 @@ export function smooth(model: AttackedModel, options: SmoothOptions): Smoothed {
     },
     async vote(images, { draws, samples, signal }) {
       checkWhole('draws', draws);
+      await readPixels(images, PIXELS);
+      samplesOf({ samples }, images.shape[0]);
       const winners = new Int32Array(images.shape[0]);
       for (const [i, sample] of samples.entries()) {
         const image = tf.slice(images, [i, 0, 0, 0], [1, -1, -1, -1]);
@@ -157,7 +164,9 @@ export function smooth(model: AttackedModel, options: SmoothOptions): Smoothed {
       const { n0, n, alpha } = { ...CERTIFY_DEFAULTS, ...given };
       checkWhole('n0', n0);
       checkWhole('n', n);
-      if (image.rank !== 4 || image.shape[0] !== 1) {
+      checkAlpha(alpha);
+      await readPixels(image, PIXELS);
+      if (image.shape[0] !== 1) {
         throw new InputError(`Expected one image [1, height, width, channels], got [${image.shape}].`);
       }
       const tell = (before: number) => (done: number) => onProgress?.((before + done) / (n0 + n));

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkExpectedLogits } from '../../checkpoints/exchange/expected-logits.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { batchImages } from '../../data/batch.ts';
+import { checkDataset } from '../../data/check.ts';
 import { checkFolderMeant, checkTestSplit, loadDataset } from '../../data/load.ts';
 import type { Dataset } from '../../data/types.ts';
 import type { ModelOptions } from '../options.ts';
@@ -12,9 +13,15 @@ import { logitsOf } from './predict.ts';
 import type { Preprocessing } from './preprocessing.ts';
 import { loadTarget, type ModelFile, type Target } from './target.ts';
 
-/** The data set asked for; null if none was. */
-export const namedData = async ({ dataset, dataDirectory }: ModelOptions): Promise<Dataset | null> =>
-  typeof dataset === 'string' ? loadDataset(dataset, { directory: dataDirectory }) : (dataset ?? null);
+/**
+ * The data set asked for; null if none was.
+ *
+ * @throws InputError for a data set of the caller's own that does not hold together
+ */
+export async function namedData({ dataset, dataDirectory }: ModelOptions): Promise<Dataset | null> {
+  if (typeof dataset === 'string') return loadDataset(dataset, { directory: dataDirectory });
+  return dataset === undefined ? null : checkDataset(dataset);
+}
 
 /** A model with the preprocessing and the outputs asked for, its notes told. */
 export async function loadWith(

@@ -71,6 +71,24 @@ describe('a smoothed classifier', () => {
     image.dispose();
   });
 
+  it('refuses images out of bounds or not finite, and another number of images than samples, before it draws', async () => {
+    const untouched = smooth(() => expect.fail('the model was called'), { sigma: 0.25 });
+    for (const pixel of [128, Number.NaN]) {
+      const image = tf.fill<Rank.R4>([1, 2, 2, 1], pixel);
+      for (const asked of [untouched.certify(image), untouched.vote(image, { draws: 9, samples: [0] })]) {
+        expect((await rejection(asked)).message).to.contain(
+          `expected pixels in [0, 1]; a pixel of image 0 is ${pixel}`,
+        );
+      }
+      image.dispose();
+    }
+    const two = tf.zeros<Rank.R4>([2, 2, 2, 1]);
+    const error = await rejection(untouched.vote(two, { draws: 9, samples: [0] }));
+    expect(error).to.be.instanceOf(InputError);
+    expect(error.message).to.contain('each of the 2 images, got 1');
+    two.dispose();
+  });
+
   it('refuses options out of range', async () => {
     expect(() => smooth(byFirstPixel, { sigma: 0 })).to.throw(InputError, 'Expected sigma above 0');
     for (const options of [{ n: 0 }, { n0: 1.5 }, { n: 10, alpha: 0 }]) {

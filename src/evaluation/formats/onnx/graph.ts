@@ -44,7 +44,11 @@ export function checkGraph(
   }
   const [input] = given;
   const [output] = outputs;
-  const producers = producersOf(nodes, path);
+  const computed = nodes.flatMap((node) =>
+    node.outputs.filter((name) => name !== '').map((name) => [name, node] as const),
+  );
+  refuseTwice([...initializers, ...given].map(({ name }) => name).concat(computed.map(([name]) => name)), path);
+  const producers: Producers = new Map(computed);
   const { name, activation } = logitsOf(output.name, producers);
   const needed = neededFor(name, producers, new Set([input.name, ...stored]), path);
   refuseUnknown(needed, path);
@@ -60,16 +64,13 @@ const names = (ends: readonly EndRecord[]): string => ends.map(({ name }) => nam
 
 type Producers = ReadonlyMap<string, NodeRecord>;
 
-function producersOf(nodes: readonly NodeRecord[], path: string): Producers {
-  const producers = new Map<string, NodeRecord>();
-  for (const node of nodes) {
-    for (const output of node.outputs) {
-      if (producers.has(output))
-        throw new InputError(`${path} is damaged: two nodes compute ${output}. Export it again.`);
-      if (output !== '') producers.set(output, node);
-    }
+/** @throws InputError for a value that comes from two places: stored, given, or computed */
+function refuseTwice(sources: readonly string[], path: string): void {
+  const seen = new Set<string>();
+  for (const name of sources) {
+    if (seen.has(name)) throw new InputError(`${path} is damaged: the value ${name} has two sources. Export it again.`);
+    seen.add(name);
   }
-  return producers;
 }
 
 /** Final activations by the last operator. */

@@ -133,10 +133,10 @@ function prepare({ opset, nodes, output }: Graph, weights: Weights): Prepared {
   };
   /** Small arrays are kept in memory and on the backend, large ones in one place. */
   const settle = (value: Value): Value => {
-    if (value.type !== 'float') return value;
+    if (value.type !== 'float' && value.tensor === null) return value;
     const small = sizeOf(value.shape) <= SMALL;
     const tensor = keep(tf.tidy(() => tf.clone(tensorOf(value))));
-    const numbers = small ? (value.numbers ?? (tensor.dataSync() as Float32Array)) : null;
+    const numbers = small ? (value.numbers ?? (tensor.dataSync() as Float32Array | Uint8Array)) : null;
     return { ...value, numbers, tensor, channelsLast: false };
   };
   const add = (name: string, value: Value): void => {

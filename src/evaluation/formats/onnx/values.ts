@@ -7,7 +7,7 @@ import { InputError } from '../../../core/errors.ts';
 import { sizeOf } from '../../../core/structure.ts';
 
 export type ElementType = 'float' | 'int' | 'bool';
-export type Numbers = Float32Array | Float64Array | readonly number[];
+export type Numbers = Float32Array | Float64Array | Uint8Array | readonly number[];
 
 export interface Value {
   /** The shape as the graph knows it. */
@@ -33,10 +33,14 @@ export function checkShape(shape: readonly number[]): readonly number[] {
   return shape;
 }
 
-/** An array in memory; floats are rounded to float32. */
+/** An array in memory; floats are rounded to float32, and integers cut to whole numbers. */
 export function inMemory(numbers: Numbers, shape: readonly number[], type: ElementType): Value {
-  const kept = type === 'float' && !(numbers instanceof Float32Array) ? Float32Array.from(numbers) : numbers;
-  return { shape, type, numbers: kept, tensor: null, channelsLast: false };
+  return { shape, type, numbers: asType(numbers, type), tensor: null, channelsLast: false };
+}
+
+function asType(numbers: Numbers, type: ElementType): Numbers {
+  if (type === 'float') return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
+  return type === 'int' ? Array.from(numbers, Math.trunc) : numbers;
 }
 
 /** A tensor in the graph's order of axes. */

@@ -51,17 +51,10 @@ const commonType = (values: readonly Value[]): ElementType =>
 
 type Binary = (a: Tensor, b: Tensor) => Tensor;
 
-function binary(
-  op: Binary,
-  compute: (a: number, b: number, type: ElementType) => number,
-  result?: ElementType,
-): Operator {
+function binary(op: Binary, compute: (a: number, b: number) => number, result?: ElementType): Operator {
   return (call) => {
     const values = [input(call, 0), input(call, 1)];
-    if (inMemoryAll(values)) {
-      const type = commonType(values);
-      return elementwise(values, result ?? type, (a, b) => compute(a, b, type));
-    }
+    if (inMemoryAll(values)) return elementwise(values, result ?? commonType(values), compute);
     const { tensors, wrap } = aligned(values);
     return wrap(op(tensors[0], tensors[1]));
   };
@@ -100,7 +93,11 @@ const power: Operator = (call) => {
   const exponent = input(call, 1).numbers;
   const x = input(call, 0);
   const constant = exponent?.length === 1 ? exponent[0] : undefined;
-  if (constant === undefined || x.numbers !== null) return binary(tf.pow, (a, b) => a ** b)(call);
+  // The result has the type of x, whatever that of the exponent.
+  if (exponent !== undefined && exponent !== null && x.numbers !== null) {
+    return elementwise([x, input(call, 1)], x.type, (a, b) => a ** b);
+  }
+  if (constant === undefined) return binary(tf.pow, (a, b) => a ** b)(call);
   const stored = storedTensor(x);
   if (constant === 1) return x;
   if (constant === 2) return likeStored(x, tf.square(stored));
@@ -136,8 +133,7 @@ const clip: Operator = (call) => {
 /** Conversions between floats change nothing; what depends on the pixels has no gradient as a whole number. */
 const castTo = (x: Value, type: ElementType, name: string): Value => {
   if (x.numbers !== null) {
-    const convert = (value: number): number =>
-      type === 'bool' ? Number(value !== 0) : type === 'int' ? Math.trunc(value) : value;
+    const convert = (value: number): number => (type === 'bool' ? Number(value !== 0) : value);
     return elementwise([x], type, convert);
   }
   if (type === 'int') {
@@ -184,7 +180,7 @@ export const elementwiseOperators = {
   Add: binary(tf.add, (a, b) => a + b),
   Sub: binary(tf.sub, (a, b) => a - b),
   Mul: binary(tf.mul, (a, b) => a * b),
-  Div: binary(tf.div, (a, b, type) => (type === 'int' ? Math.trunc(a / b) : a / b)),
+  Div: binary(tf.div, (a, b) => a / b),
   Mod: modulo,
   Pow: power,
   Max: variadic(tf.maximum, Math.max),

@@ -5,7 +5,7 @@ import { InputError } from '../../../../core/errors.ts';
 import { type Call, flagOf, input, numberOf, type Operator } from '../call.ts';
 import { axisOf, channelsLastOf, onBackend, tensorOf, withChannelsLast } from '../values.ts';
 import { absolute } from './elementwise.ts';
-import { euclideanNorm } from './reductions.ts';
+import { atLeastTiny, euclideanNorm } from './reductions.ts';
 
 const epsilonOf = (call: Call): number => numberOf(call, 'epsilon', 1e-5);
 
@@ -29,11 +29,16 @@ const axesFrom = (axis: number, rank: number): number[] => Array.from({ length: 
 const batchNormalization: Operator = (call) => {
   const x = channelsLastOf(input(call, 0));
   const [scale, bias, mean, variance] = [1, 2, 3, 4].map((i) => tensorOf(input(call, i)) as tf.Tensor1D);
-  if (!flagOf(call, 'training_mode')) {
+  // Before opset 14, outputs for the batch's own statistics stand for the mode.
+  const isTraining =
+    call.opset < 14 ? call.node.outputs.some((name, i) => i > 0 && name !== '') : flagOf(call, 'training_mode');
+  if (!isTraining) {
     return withChannelsLast(tf.batchNorm(x as tf.Tensor4D, mean, variance, bias, scale, epsilonOf(call)));
   }
   if (!call.isConstant) {
-    throw new InputError('expected training_mode 0, got 1: export the model after model.eval()');
+    throw new InputError(
+      'expected normalisation by running statistics, got training mode: export the model after model.eval()',
+    );
   }
   const y = standardised(x, axesFrom(0, x.rank - 1), epsilonOf(call));
   return withChannelsLast(scaled(y, scale, bias));
@@ -85,11 +90,12 @@ const instanceNormalization: Operator = (call) => {
   return withChannelsLast(scaled(whole, tensorOf(input(call, 1)), tensorOf(input(call, 2))));
 };
 
-/** x / ‖x‖ along an axis, of order 1 or 2. */
+/** x / ‖x‖ along an axis, of order 1 or 2; 0 where all of x is. */
 const lpNormalization: Operator = (call) => {
   const x = tensorOf(input(call, 0));
   const axis = axisOf(numberOf(call, 'axis', -1), x.rank);
-  const norm = numberOf(call, 'p', 2) === 1 ? tf.sum(absolute(x), axis, true) : euclideanNorm(x, [axis], true);
+  const norm =
+    numberOf(call, 'p', 2) === 1 ? atLeastTiny(tf.sum(absolute(x), axis, true)) : euclideanNorm(x, [axis], true);
   return onBackend(tf.div(x, norm));
 };
 

@@ -76,11 +76,10 @@ function inMemoryReduced(
 const total = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
 /** √Σ x², whose derivative is infinite at 0 and taken as 0 there. */
-export const euclideanNorm: Reduce = (x, axes, keep) =>
-  tf.sqrt(tf.clipByValue(tf.sum(tf.square(x), axes, keep), LEAST, Number.POSITIVE_INFINITY));
+export const euclideanNorm: Reduce = (x, axes, keep) => tf.sqrt(atLeastTiny(tf.sum(tf.square(x), axes, keep)));
 
-/** The smallest normal float32. */
-const LEAST = 2 ** -126;
+/** Numbers raised to the smallest normal float32 where they are less, so that dividing by them is finite. */
+export const atLeastTiny = (x: Tensor): Tensor => tf.clipByValue(x, 2 ** -126, Number.POSITIVE_INFINITY);
 
 /** Products of parts one after another, whose gradient is exact where some are 0. */
 const products: Reduce = (x, axes, keep) => {

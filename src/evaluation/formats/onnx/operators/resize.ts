@@ -73,12 +73,12 @@ function matrixOf(axis: Axis, call: Call): Float32Array {
   const matrix = new Float32Array(from * to);
   const clamped = (place: number): number => Math.min(Math.max(place, 0), from - 1);
   const method = mode === 'cubic' ? cubic(numberOf(call, 'cubic_coeff_a', -0.75)) : linear;
-  const antialias = flagOf(call, 'antialias');
-  const withinOnly = antialias || flagOf(call, 'exclude_outside');
+  const withinOnly = flagOf(call, 'exclude_outside');
   // A filter against aliasing is as much wider as the image gets smaller.
-  const wider = antialias && scale < 1 ? 1 / scale : 1;
+  const wider = flagOf(call, 'antialias') && scale < 1 ? 1 / scale : 1;
   for (let j = 0; j < to; j++) {
-    const place = COORDINATES[coordinates](j, axis);
+    // A place between two old ones is a tie in the float32 of other runtimes, which a scale such as 1.9 misses in float64.
+    const place = Math.fround(COORDINATES[coordinates](j, axis));
     if (mode === 'nearest') {
       matrix[clamped(ROUNDING[rounding](place)) * to + j] = 1;
       continue;
@@ -114,7 +114,7 @@ function axesOf(call: Call, x: Value): readonly Axis[] {
     const at = axes.indexOf(axis);
     if (at < 0) return { from, to: from, scale: 1 };
     if (sizes !== undefined) return { from, to: sizes[at], scale: sizes[at] / from };
-    return { from, to: Math.floor(from * given[at]), scale: given[at] };
+    return { from, to: Math.floor(Math.fround(from * given[at])), scale: given[at] };
   });
 }
 
