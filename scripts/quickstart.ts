@@ -37,7 +37,8 @@ const SETTINGS: TrainOptions = {
   stepSize: 0.05,
   epochs: 6,
   batchSize: 32,
-  lr: 0.1,
+  // The best of 0.02, 0.05 and 0.1 for SGD and for AGENT alike, on held-out digits of two other seeds.
+  lr: 0.05,
   trainLimit: 1600,
 };
 
