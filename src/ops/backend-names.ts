@@ -6,8 +6,8 @@ export const BACKENDS = ['engine', 'tensorflow', 'webgpu', 'cpu'] as const;
 /** The name of a backend. */
 export type BackendName = (typeof BACKENDS)[number];
 
-/** The names of the backends, and `auto` for the fastest one that is available. */
+/** What a user may choose. */
 export const BACKEND_CHOICES = ['auto', ...BACKENDS] as const;
 
-/** A name of `BACKEND_CHOICES`. */
+/** The name of a backend, or `auto` for the fastest one that is available. */
 export type BackendChoice = (typeof BACKEND_CHOICES)[number];
