@@ -14,7 +14,7 @@ import type { Preprocessing } from './targets/preprocessing.ts';
 export interface ModelOptions {
   /** Which checkpoints, where the model is a run's folder; default: all that it keeps. What takes one model takes the first. */
   readonly checkpoints?: readonly CheckpointName[];
-  /** The data set to test on, loaded or by name; default: that of the model's training. */
+  /** The data set to test on: a name, or one loaded or made by you, which is checked. Default: that of the model's training. */
   readonly dataset?: Dataset | string;
   /** Where data sets lie. */
   readonly dataDirectory?: string;
