@@ -40,7 +40,7 @@ function margin(logits: Tensor2D, classes: Tensor1D): Tensor1D {
 
 /** A function of a tensor as a constant: no gradient goes through it. */
 const constant = <T extends Tensor>(of: (x: T) => Tensor, x: T): Tensor =>
-  tf.customGrad((given) => ({ value: of(given as T), gradFunc: () => tf.zerosLike(x) }))(x);
+  tf.customGrad((given) => ({ value: of(given as T), gradFunc: () => tf.zeros(x.shape) }))(x);
 
 /** z_(1) … z_(count), each [batch]. TopK has no gradient in TensorFlow.js, so the logits are picked by their ranks. */
 function largest(logits: Tensor2D, count: number): Tensor1D[] {

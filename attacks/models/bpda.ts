@@ -28,7 +28,7 @@ export function bpda<Input extends Tensor, Output extends Tensor>(
         const [input, approximate] = inputs as Tensor[];
         const value = tf.clone(forward(input as Input));
         checkShapes(value, approximate);
-        return { value, gradFunc: (slope: Tensor) => [tf.zerosLike(input), tf.cast(slope, approximate.dtype)] };
+        return { value, gradFunc: (slope: Tensor) => [tf.zeros(input.shape), tf.cast(slope, approximate.dtype)] };
       });
       return exact(x, approximation) as Output;
     });

@@ -25,19 +25,22 @@ const sha256 = (bytes: Uint8Array): Checksum => ({
   digest: createHash('sha256').update(bytes).digest('hex'),
 });
 
-/** Sends these bytes and breaks the connection once they have surely been read. */
-async function hangUpAfter(response: ServerResponse, bytes: Uint8Array): Promise<void> {
-  response.write(bytes);
-  await delay(40);
-  response.destroy();
-}
-
 describe('fetching a data set', () => {
   let archive: Buffer;
   let source: FileSource;
   let directory: string;
   let server: Server | null = null;
   let requests: (string | undefined)[];
+  /** Bytes that the download says it has. */
+  let received = 0;
+
+  /** Sends these bytes and breaks the connection once they have been read. */
+  async function hangUpAfter(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+    received = 0;
+    response.write(bytes);
+    while (received < bytes.length) await delay(5);
+    response.destroy();
+  }
 
   before(async () => {
     const names = ['data_batch_1.bin', 'data_batch_2.bin', 'test_batch.bin'];
@@ -89,7 +92,16 @@ describe('fetching a data set', () => {
     return fetchFiles(
       'cifar10',
       { ...source, downloads },
-      { directory, onProgress, retryDelayMs: 1, attempts: 2, ...options },
+      {
+        directory,
+        onProgress: (now) => {
+          received = now.received;
+          onProgress(now);
+        },
+        retryDelayMs: 1,
+        attempts: 2,
+        ...options,
+      },
     );
   }
 

@@ -47,6 +47,19 @@ describe('an ONNX network that PyTorch exported', () => {
     target.dispose();
   });
 
+  it('keeps a softmax at its end that is not over the classes', () =>
+    withFolder(async (folder) => {
+      const path = join(folder, 'net.onnx');
+      const probabilities = { op: 'Softmax', inputs: ['logits'], outputs: ['shares'], attributes: { axis: 0 } };
+      const outputs = [{ name: 'shares', shape: [null, 2] }];
+      await writeFile(path, encodeModel({ ...halves, outputs, nodes: [...halves.nodes, probabilities] }));
+      const target = await loadTarget(path);
+      expect(target.warnings.join()).not.to.contain('softmax');
+      const shares = tf.tidy(() => tf.sum(target.classify(tf.zeros([3, 4, 4, 1])), 0).arraySync() as number[]);
+      for (const sum of shares) expect(sum).to.be.closeTo(1, 1e-6);
+      target.dispose();
+    }));
+
   it('may take a fixed number of images, which is said', async () => {
     const target = await loadTarget(join(foreign, 'silu-fixed-batch.onnx'));
     expect(target.warnings.join()).to.contain('takes 2 images at a time');

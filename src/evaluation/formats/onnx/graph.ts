@@ -79,13 +79,19 @@ const SQUASHING: ReadonlyMap<string, Squashing> = new Map([
   ['Sigmoid', 'sigmoid'],
 ]);
 
+/** The final activation that a node is. A softmax over another axis than the classes is a part of the network, if a strange one. */
+function squashingOf({ op, attributes }: NodeRecord): Squashing | undefined {
+  const axis = attributes.get('axis') ?? -1;
+  return op === 'Softmax' && axis !== -1 && axis !== 1 ? undefined : SQUASHING.get(op);
+}
+
 /** The value before the softmax or sigmoid that ends a graph; the output itself where neither does. */
 function logitsOf(output: string, producers: Producers): { name: string; activation: Squashing | null } {
   const seen = new Set<string>();
   let end = output;
   for (let node = producers.get(end); node !== undefined && !seen.has(end); node = producers.get(end)) {
     seen.add(end);
-    const activation = SQUASHING.get(node.op);
+    const activation = squashingOf(node);
     if (activation !== undefined) return { name: node.inputs[0], activation };
     if (node.op !== 'Identity' && node.op !== 'Cast') break;
     end = node.inputs[0];
