@@ -93,7 +93,15 @@ describe('an image’s adversarial example', () => {
   });
 
   const all = tinyData();
-  const digits = { ...all, test: { ...all.test, count: 12, labels: all.test.labels.subarray(0, 12) } };
+  const { images, labels } = all.test;
+  const digits = {
+    ...all,
+    test: {
+      count: 12,
+      images: images.subarray(0, 12 * (images.length / all.test.count)),
+      labels: labels.subarray(0, 12),
+    },
+  };
   const models: [string, Dataset, (use: (source: string) => Promise<void>) => Promise<void>][] = [
     ['a checkpoint', digits, (use) => withRun((folder) => use(join(folder, 'checkpoints', 'best.safetensors')))],
     [
