@@ -24,7 +24,7 @@ import { runNetwork } from '../ops/network.ts';
 
 /** An exported network. */
 interface Encoded {
-  /** Contents by path, for the path that was asked for; last the file that readers begin with. */
+  /** Contents by path, for the path that was asked for; of files that only make sense together, last the one that readers begin with. */
   files(out: string): Readonly<Record<string, Uint8Array | string>>;
   /** The logits of what the files hold, on these images. */
   logits(images: Tensor4D): Promise<Tensor2D>;
@@ -42,7 +42,8 @@ const FORMATS = {
   pytorch: async (checkpoint) => {
     const bytes = encodePytorch(await networkOf(checkpoint));
     return {
-      files: (out) => ({ [join(dirname(out), CODE_FILE)]: pytorchCode(checkpoint.model), [out]: bytes }),
+      // The code is new or as it was, so the weights never lie beside that of another network.
+      files: (out) => ({ [out]: bytes, [join(dirname(out), CODE_FILE)]: pytorchCode(checkpoint.model) }),
       logits: async (images) =>
         logitsOfOwned(checkpointOf(decodePytorch(decodeSafetensors(bytes), 'The export')), images),
     };

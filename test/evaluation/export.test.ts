@@ -99,7 +99,7 @@ describe('an exported network', function () {
     const out = at('code/first.safetensors');
     const code = at('code/model.py');
     const { files } = await exportModel(await written('cnn'), { to: 'pytorch', out });
-    expect(files).to.deep.equal([code, out]);
+    expect(files).to.deep.equal([out, code]);
     const text = readFileSync(code, 'utf8');
     expect(text).to.contain('class Network(nn.Module):');
     await exportModel(await written('cnn'), { to: 'pytorch', out: at('code/second.safetensors') });
