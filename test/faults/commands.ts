@@ -142,7 +142,7 @@ export const commands: readonly Command[] = [
     outcome: dataset,
     kept: dataset,
   },
-  ...['compact', 'pytorch', 'layers', 'onnx'].map((format) => ({
+  ...['compact', 'pytorch', 'onnx'].map((format) => ({
     name: `export --to ${format}`,
     sample: 1,
     before: [train],
