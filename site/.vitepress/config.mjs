@@ -23,16 +23,24 @@ export default defineConfig({
   cleanUrls: false,
   lastUpdated: false,
   // A page may name types and tags; nothing in the repository's pages is meant as HTML or as a Vue template.
-  markdown: { html: false, anchor: { slugify: githubSlug } },
+  markdown: {
+    html: false,
+    anchor: { slugify: githubSlug },
+    // The usual colours of code have too little contrast on the theme's grey.
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+  },
   vue: { template: { compilerOptions: { delimiters: ['[[[', ']]]'] } } },
-  // The theme's own colour of a code block's language has too little contrast.
-  head: [['style', {}, ':root { --vp-code-lang-color: var(--vp-c-text-2); }']],
+  head: [
+    [
+      'style',
+      {},
+      // The theme's own colour of a code block's language has too little contrast, and its search button shows a key that its name for
+      // screen readers lacks.
+      ':root { --vp-code-lang-color: var(--vp-c-text-2); } .DocSearch-Button-Keys { display: none !important; }',
+    ],
+  ],
   themeConfig: {
-    // The name of the search button contains what it shows: its text, and the key that opens it.
-    search: {
-      provider: 'local',
-      options: { translations: { button: { buttonText: 'Search', buttonAriaLabel: 'Search K' } } },
-    },
+    search: { provider: 'local' },
     outline: [2, 3],
     nav: [
       { text: 'Docs', link: '/docs/' },
