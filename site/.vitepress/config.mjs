@@ -22,14 +22,16 @@ export default defineConfig({
   outDir: 'dist',
   cleanUrls: false,
   lastUpdated: false,
-  // A page may name types and tags; nothing in the repository's pages is meant as HTML or as a Vue template.
+  // A page may name types and tags: nothing in the repository's pages is meant as HTML or as a Vue template.
   markdown: {
     html: false,
     anchor: { slugify: githubSlug },
     // The usual colours of code have too little contrast on the theme's grey.
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+    config: ({ renderer, utils }) => {
+      renderer.rules.text = (tokens, i) => utils.escapeHtml(tokens[i].content).replaceAll('{{', '&#123;&#123;');
+    },
   },
-  vue: { template: { compilerOptions: { delimiters: ['[[[', ']]]'] } } },
   head: [
     [
       'style',

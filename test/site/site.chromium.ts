@@ -68,6 +68,14 @@ describe('the site', () => {
     expect(width).to.be.above(100);
   });
 
+  it('shows no template of its theme as text', async () => {
+    for (const path of ['/', '/docs/reporting.html', '/api/']) {
+      await open(path);
+      expect(await page.locator('header').innerText(), path).not.to.contain('{{');
+      expect(await page.locator('header').innerText(), path).to.contain('Search');
+    }
+  });
+
   it('finds a page by a word of it', async () => {
     await open('/docs/');
     await page.locator('#local-search button').first().click();
