@@ -6,6 +6,7 @@ import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { UNION } from '../../evaluation/types.ts';
 import { type Setting, settingRows, type TrainConfig } from '../../training/config/config.ts';
 import { scoreOf } from '../../training/run/best-epoch.ts';
+import { ALL_NORMS, threatsName } from '../tables/result-rows.ts';
 import { findRuns, isComplete, isRun, type RunRecord } from './runs.ts';
 
 /** A run in a list. */
@@ -81,10 +82,7 @@ function resultsOf({ config, metrics, evaluations }: RunRecord): Readonly<Record
   for (const { target, clean, attacks, acrossNorms = [] } of evaluations) {
     note(`${target.checkpoint} clean`, clean.value);
     for (const { threats, robust } of acrossNorms) {
-      note(
-        `${target.checkpoint} ${ACROSS} ${threats.map(({ norm, epsilon }) => `${norm} ${formatEpsilon(epsilon)}`).join(' + ')}`,
-        robust.value,
-      );
+      note(`${target.checkpoint} ${ALL_NORMS} ${threatsName({ threats })}`, robust.value);
     }
     for (const { attack, norm, epsilon, robust } of attacks) {
       note(`${target.checkpoint} ${attack} ${norm} ${formatEpsilon(epsilon)}`, robust.value);
@@ -92,9 +90,6 @@ function resultsOf({ config, metrics, evaluations }: RunRecord): Readonly<Record
   }
   return results;
 }
-
-/** The word for accuracies under attacks in several norms, of which all must be survived. */
-const ACROSS = 'all norms';
 
 /** Accuracies of a run in a list: of its best checkpoint, under the union of attacks in all norms or else at the first radius. */
 export function accuraciesOf({ results }: ListedRun): {
@@ -104,7 +99,7 @@ export function accuraciesOf({ results }: ListedRun): {
   const names = Object.keys(results);
   const checkpoint = ['best', 'last'].find((name) => results[`${name} clean`] !== undefined);
   const begins = (word: string) => (name: string) => name.startsWith(`${checkpoint} ${word} `) && !name.endsWith(' 0');
-  const robust = names.find(begins(ACROSS)) ?? names.find(begins(UNION));
+  const robust = names.find(begins(ALL_NORMS)) ?? names.find(begins(UNION));
   return {
     clean: checkpoint === undefined ? null : results[`${checkpoint} clean`],
     robust: robust === undefined ? null : results[robust],
