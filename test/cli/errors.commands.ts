@@ -351,7 +351,7 @@ describe('a wrong command line', () => {
     {
       title: 'a radius for the evaluation of a sweep in no norm, before it trains',
       args: ['sweep', '--dataset', 'synthetic', '--evaluation-norms', 'l3=1', '--out', 'new'],
-      says: [/must be one of linf, l2, l1, got l3/],
+      says: [/--evaluation-norms must be one of linf, l2, l1, got l3/],
     },
     {
       title: 'an attack without its dash',

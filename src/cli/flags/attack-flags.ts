@@ -83,7 +83,7 @@ export function checkNorms(
       `--${flag} says norms and radii, so --${other} must be left out. To give radii in one norm, leave --${flag} out.`,
     );
   }
-  for (const [norm, epsilon] of Object.entries(norms)) checkEpsilon(readNorm(norm), epsilon);
+  for (const [norm, epsilon] of Object.entries(norms)) checkEpsilon(readNorm(norm, flag), epsilon);
 }
 
 /**

@@ -13,12 +13,12 @@ import { type Flag, type FlagKind, type Flags, type FlagValues, readFlag, readVa
 export const NORMS: readonly string[] = SETTINGS.norm.schema.options;
 
 /** @throws UsageError if it is none */
-export function readNorm(given: string): NormName {
+export function readNorm(given: string, flag = 'norm'): NormName {
   const { success, data } = SETTINGS.norm.schema.safeParse(given);
   if (success) return data;
   const { options } = SETTINGS.norm.schema;
   throw new UsageError(
-    `--norm must be one of ${options.join(', ')}, got ${given}.${suggestion(didYouMean(given, options))}`,
+    `--${flag} must be one of ${options.join(', ')}, got ${given}.${suggestion(didYouMean(given, options))}`,
   );
 }
 
