@@ -4,7 +4,7 @@ import { batchImages, batchLabels } from '../../src/data/batch.ts';
 import { attackedModel } from '../../src/training/adversary/training-batches.ts';
 import { batchesOfEpoch } from '../../src/training/batches/batches.ts';
 import { stopwatch } from '../../src/training/run/stopwatch.ts';
-import { measureAccuracy } from '../../src/training/run/validate.ts';
+import { measureAccuracy, measuredImages } from '../../src/training/run/validate.ts';
 import { disposeTrainState, startState } from '../../src/training/state.ts';
 import { trainStep } from '../../src/training/step.ts';
 import { openTask } from '../../src/training/task.ts';
@@ -48,4 +48,24 @@ describe('the accuracies after an epoch', () => {
     tf.dispose([images, labels, adversarial]);
     disposeTrainState(state);
   });
+
+  for (const { training, guard, images, why } of [
+    { training: 40, guard: false, images: 40, why: 'there are no more' },
+    { training: 1600, guard: false, images: 80, why: 'as many are held out' },
+    { training: 100, guard: false, images: 64, why: 'no fewer say anything' },
+    { training: 20_000, guard: false, images: 256, why: 'more take long' },
+    { training: 1600, guard: true, images: 256, why: 'the guard needs them' },
+  ]) {
+    it(`concern ${images} of ${training} training images ${guard ? 'with' : 'without'} the guard, since ${why}`, () => {
+      const { length } = measuredImages({
+        config: { guard },
+        dataset: { train: { labels: new Uint8Array(21_000).map((_, i) => i % 10) } },
+        indices: {
+          train: Int32Array.from({ length: training }, (_, i) => i),
+          validation: new Int32Array(Math.min(1000, Math.round(0.05 * training))),
+        },
+      });
+      expect(length).to.equal(images);
+    });
+  }
 });

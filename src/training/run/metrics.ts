@@ -18,7 +18,7 @@ export const METRIC_COLUMNS = [
   /** Mean cross-entropy of the validation images, clean and attacked. */
   'validation_loss',
   'validation_robust_loss',
-  /** Accuracies on up to 256 training images, equally many of each class, not augmented. */
+  /** Accuracies on `measuredImages`, training images without augmentation. */
   'train_clean_accuracy',
   'train_robust_accuracy',
   /** Accuracies on the held-out images. An image is robust if it is right clean and under PGD-10. */

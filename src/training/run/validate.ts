@@ -4,7 +4,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Classifier } from '../../../attacks/types.ts';
 import { yieldToEvents } from '../../core/yield-to-events.ts';
 import { batchesOf, batchImages, batchLabels } from '../../data/batch.ts';
-import { balanced } from '../../data/split.ts';
+import { balanced, type TrainingIndices } from '../../data/split.ts';
+import type { Split } from '../../data/types.ts';
 import { attackedModel } from '../adversary/training-batches.ts';
 import { throwIfAborted } from '../errors.ts';
 import type { TrainedNetwork } from '../state.ts';
@@ -19,12 +20,25 @@ export interface Measured {
   readonly robustAccuracy: number;
 }
 
-/** The most training images on which accuracy is measured. */
-const TRAIN_IMAGES_MEASURED = 256;
+/** How many training images accuracy is measured on, as long as there are as many; the guard against collapse has the most. */
+const MEASURED_IMAGES = { least: 64, most: 256 };
 
-/** The training images on which accuracy is measured: always the same, as many of each class. */
-export const measuredImages = ({ dataset, indices }: Pick<Task, 'dataset' | 'indices'>): Int32Array =>
-  balanced(dataset.train.labels, indices.train, TRAIN_IMAGES_MEASURED);
+/** What decides which training images are measured. */
+interface Measurable {
+  readonly config: Pick<Task['config'], 'guard'>;
+  readonly dataset: { readonly train: Pick<Split, 'labels'> };
+  readonly indices: TrainingIndices;
+}
+
+/**
+ * The training images on which accuracy is measured: always the same, as many of each class. Without the guard there are as many
+ * as held-out images within 64 to 256, so that measuring takes the same share of a short training as of a long one.
+ */
+export function measuredImages({ config, dataset, indices }: Measurable): Int32Array {
+  const { least, most } = MEASURED_IMAGES;
+  const count = config.guard ? most : Math.min(most, Math.max(least, indices.validation.length));
+  return balanced(dataset.train.labels, indices.train, count);
+}
 
 /** Images at a time; larger than a training batch, as nothing is kept for a weight gradient. */
 const BATCH_SIZE = 256;
