@@ -51,11 +51,11 @@ const CHECKPOINTS: readonly CheckpointName[] = ['last'];
 const GRID: Grid = {
   settings: SETTINGS,
   axes: { sparsity: [0.9, 0.95, 0.98], optimizer: ['sgd', 'agent'], seed: [0, 1, 2, 3, 4] },
-  // A dense net takes several times as long as a sparse one.
-  controls: [0, 1, 2].flatMap((seed) => [
-    { objective: 'natural', method: 'dense', sparsity: 0, optimizer: 'sgd', seed },
-    { method: 'dense', sparsity: 0, optimizer: 'sgd', seed },
-  ]),
+  // One seed each: a dense net takes several times as long as a sparse one.
+  controls: [
+    { objective: 'natural', method: 'dense', sparsity: 0, optimizer: 'sgd', seed: 0 },
+    { method: 'dense', sparsity: 0, optimizer: 'sgd', seed: 0 },
+  ],
 };
 /** Radii of the curve of robust accuracy beside the 0.1 that every run is evaluated at; three of the nets are drawn. */
 const CURVE = { epsilons: [0, 0.05, 0.2, 0.3], testLimit: 250 };
