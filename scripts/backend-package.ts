@@ -76,19 +76,22 @@ interface SuiteOptions {
   readonly more?: readonly string[];
   readonly environment?: NodeJS.ProcessEnv;
   readonly timeoutMs?: number;
+  /** Test files that run at a time, each in a process of its own. */
+  readonly jobs?: number;
 }
 
 /** Runs the suites for every backend on one of them, in a copy; returns the exit code. */
 export function runSuites(
   { folder }: BackendPackage,
   backend: string,
-  { more = [], environment, timeoutMs = 120_000 }: SuiteOptions,
+  { more = [], environment, timeoutMs = 120_000, jobs = 1 }: SuiteOptions,
 ): number {
   const mocha = join(folder, 'node_modules', 'mocha', 'bin', 'mocha.js');
   const files = [...SUITES.map((suite) => `${suite}.test.js`), ...more].map((file) => `dist/test/${file}`);
+  const parallel = jobs > 1 ? ['--parallel', '--jobs', String(jobs)] : [];
   const { status } = spawnSync(
     execPath,
-    [mocha, '--no-config', '--timeout', String(timeoutMs), '--reporter', 'dot', ...files],
+    [mocha, '--no-config', '--timeout', String(timeoutMs), '--reporter', 'dot', ...parallel, ...files],
     { cwd: folder, stdio: 'inherit', env: { ...env, EQUIPOISE_TEST_BACKEND: backend, ...environment } },
   );
   return status ?? 1;

@@ -40,5 +40,6 @@ exit(
   runSuites(linked, 'tensorflow', {
     more: ['tensorflow/*.tensorflow.js'],
     environment: { EQUIPOISE_TEST_PYTHON: python },
+    jobs: 2,
   }),
 );
