@@ -1,5 +1,5 @@
 // Sweeps by a queue on a real server: npm run test:queue.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -165,9 +165,11 @@ describe('a sweep by a queue', () => {
     const following = start(['sweep', ...long, '--queue', server.url, '--out', 'cancelled']);
     const working = start(worker('cancelled'));
     const trains = () =>
-      runsIn(join(folder, 'cancelled')).some((name) =>
-        readFileSync(join(folder, 'cancelled', name, 'events.jsonl'), 'utf8').includes('"kind":"epoch"'),
-      );
+      runsIn(join(folder, 'cancelled')).some((name) => {
+        // A run's folder is there before its events.
+        const events = join(folder, 'cancelled', name, 'events.jsonl');
+        return existsSync(events) && readFileSync(events, 'utf8').includes('"kind":"epoch"');
+      });
     await until(trains, working);
     const watching = start(['sweep', '--queue', server.url, '--follow']);
     const cancelling = start(['sweep', '--queue', server.url, '--cancel']);
