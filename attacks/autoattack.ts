@@ -1,13 +1,13 @@
 // AutoAttack.
 import { apgd, apgdT } from './apgd.ts';
-import { type Cascade, cascade } from './cascade.ts';
+import { cascade } from './cascade.ts';
 import { fabT } from './fab.ts';
 import { dlrOrMargin } from './losses.ts';
 import { everyNorm } from './norms/index.ts';
 import { square } from './square.ts';
 import { count, normAmong, oneOf, pixelBounds, radius, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions, type ValuesOf } from './support/options.ts';
-import type { Attack, NormName } from './types.ts';
+import type { Attack, Cascade, NormName } from './types.ts';
 
 export const AUTOATTACK_OPTIONS = {
   /** Default `linf`. */

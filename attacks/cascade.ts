@@ -2,43 +2,29 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../src/core/errors.ts';
-import { foldIn, seedKey } from '../src/core/key.ts';
+import { seedKey } from '../src/core/key.ts';
 import { addCosts, NO_COST, workOf } from './loops/costs.ts';
-import { disposeGoal, goalTensors, type ReadGoal, readGoal, takeGoal } from './loops/goals.ts';
+import { disposeGoal, goalTensors, readGoal, takeGoal } from './loops/goals.ts';
 import { lossAndLogits } from './loops/loss-gradient.ts';
 import { checkPerturb, checkStart, report, samplesOf, sizeOf } from './loops/problem.ts';
-import { takeRows } from './loops/rows.ts';
 import { crossEntropy } from './losses.ts';
 import { judge } from './measure/success.ts';
+import { verdicts } from './measure/verdicts.ts';
 import { classifierOf } from './models/classifier-of.ts';
 import { checkImages, readPixels } from './support/images.ts';
 import { pixelBounds, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
-import { holding } from './support/tensor-scope.ts';
 import { turns } from './support/yielding.ts';
-import type { Attack, AttackedModel, AttackProgress, Bounds, Cost, GivenGoal, Goal, PerturbOptions } from './types.ts';
-
-/** What a cascade of attacks found. */
-export interface CascadeResult {
-  /** [batch, height, width, channels]; owned by the caller. */
-  readonly adversarial: Tensor4D;
-  /** The images that still resist after `clean` and after each attack in turn: true if an image does not meet the goal yet. */
-  readonly standing: Readonly<Record<string, readonly boolean[]>>;
-  /** What `clean` and each attack asked of the model, the check of its results included. */
-  readonly cost: Readonly<Record<string, Cost>>;
-}
-
-/** Attacks in a row, as one attack. */
-export interface Cascade extends Attack {
-  readonly attacks: readonly Attack[];
-  /** Runs the cascade like `perturb`, and also returns what each attack did. */
-  readonly run: (
-    model: AttackedModel,
-    images: Tensor4D,
-    goal: GivenGoal,
-    options?: PerturbOptions,
-  ) => Promise<CascadeResult>;
-}
+import type {
+  Attack,
+  AttackedModel,
+  Bounds,
+  Cascade,
+  CascadeResult,
+  Cost,
+  GivenGoal,
+  PerturbOptions,
+} from './types.ts';
 
 const CASCADE_OPTIONS = {
   /** What the whole is called in results; default `cascade`. */
@@ -93,98 +79,94 @@ export function cascade(attacks: readonly Attack[], options: CascadeOptions = {}
   };
 }
 
-const runAll = (
+async function runAll(
   attacks: readonly Attack[],
   bounds: Bounds,
   model: AttackedModel,
   images: Tensor4D,
   goal: GivenGoal,
   options: PerturbOptions,
-): Promise<CascadeResult> =>
-  holding(async ({ hold }) => {
-    checkPerturb(options);
-    const { key = seedKey(0), mode = 'evaluate', start, onCost, onNonFinite, onProgress, signal } = options;
-    const turn = turns(signal);
-    checkImages(images);
-    checkStart(start, images);
-    // Also of the images that the model gets wrong, which no attack sees.
-    const clean = await readPixels(images, bounds);
-    const batch = images.shape[0];
-    const wanted = await readGoal(goal, batch);
-    const samples = samplesOf(options, batch);
-    const cost: Record<string, Cost> = {};
-    const spend = (name: string, spent: Cost) => {
-      cost[name] = addCosts(cost[name] ?? NO_COST, spent);
+): Promise<CascadeResult> {
+  checkPerturb(options);
+  const { key = seedKey(0), mode = 'evaluate', start, onCost, onNonFinite, onProgress, signal } = options;
+  const turn = turns(signal);
+  checkImages(images);
+  checkStart(start, images);
+  // Also of the images that the model gets wrong, which no attack sees.
+  const clean = await readPixels(images, bounds);
+  const batch = images.shape[0];
+  const wanted = await readGoal(goal, batch);
+  const samples = samplesOf(options, batch);
+  const forEach = <Value>(value: Value): Record<string, Value> =>
+    Object.fromEntries(attacks.map(({ name }) => [name, value]));
+  if (batch === 0) {
+    return { adversarial: tf.clone(images), standing: { clean: [], ...forEach([]) }, cost: forEach(NO_COST) };
+  }
+
+  const { solved, classes } = await judge(model, images, wanted, turn);
+  const once: Cost = { forwardPasses: batch, inputGradients: 0 };
+  onCost?.(once);
+  const cost: Record<string, Cost> = { clean: once, ...forEach(NO_COST) };
+  const works = new Map(attacks.map((attack) => [attack.name, workOf(attack, classes)]));
+  const total = [...works.values()].reduce((sum, work) => sum + work, 0);
+
+  let left: readonly boolean[] = solved.map((is) => !is);
+  const standing: Record<string, readonly boolean[]> = { clean: left };
+  const size = sizeOf(images.shape);
+  const result = Float32Array.from(clean);
+  const best = new Float32Array(batch).fill(Number.NEGATIVE_INFINITY);
+  let done = 0;
+  const found = verdicts(
+    model,
+    attacks.map((attack) => [attack.name, attack]),
+    images,
+    wanted,
+    {
+      key,
+      samples,
+      rows: Array.from(left.keys()).filter((row) => mode === 'train' || left[row]),
+      later: mode === 'train' ? 'all' : 'survivors',
+      start,
+      mode,
+      onCost,
+      onNonFinite,
+      onProgress:
+        onProgress &&
+        ((progress, [name]) =>
+          onProgress({ ...progress, share: (done + (works.get(name) as number) * progress.share) / total })),
+      signal,
+    },
+  );
+  for await (const { name, rows, adversarial, survived, cost: spent } of found) {
+    cost[name] = spent;
+    const losses = mode === 'train' ? await lossesOf(name, adversarial, rows) : undefined;
+    const pixels = await adversarial.data();
+    rows.forEach((i, row) => {
+      const isBetter = losses ? losses[row] > best[i] : !survived[row] || name === attacks[0].name;
+      if (!isBetter) return;
+      best[i] = losses?.[row] ?? best[i];
+      result.set(pixels.subarray(row * size, (row + 1) * size), i * size);
+    });
+    const fooled = new Set(rows.filter((_, row) => !survived[row]));
+    left = left.map((is, i) => is && !fooled.has(i));
+    standing[name] = left;
+    done += works.get(name) as number;
+  }
+  // Attacks that had no image left to attack.
+  for (const { name } of attacks) standing[name] ??= left;
+  return { adversarial: tf.tensor4d(result, images.shape), standing, cost };
+
+  async function lossesOf(name: string, adversarial: Tensor4D, rows: readonly number[]): Promise<Float32Array> {
+    await turn();
+    const own = goalTensors(takeGoal(wanted, rows));
+    try {
+      const { loss } = await report(lossAndLogits(classifierOf(model), crossEntropy, own, adversarial));
+      const spent = { forwardPasses: rows.length, inputGradients: 0 };
+      cost[name] = addCosts(cost[name], spent);
       onCost?.(spent);
-    };
-    const judged = async (name: string, adversarial: Tensor4D, target: ReadGoal) => {
-      const found = await judge(model, adversarial, target, turn);
-      spend(name, { forwardPasses: found.solved.length, inputGradients: 0 });
-      return found;
-    };
-
-    const standing: Record<string, readonly boolean[]> = {};
-    const size = sizeOf(images.shape);
-    const result = Float32Array.from(clean);
-    const best = new Float32Array(batch).fill(Number.NEGATIVE_INFINITY);
-    let left: readonly boolean[] = new Array<boolean>(batch).fill(true);
-    let works: readonly number[] = [];
-    if (batch > 0) {
-      const { solved, classes } = await judged('clean', images, wanted);
-      left = solved.map((is) => !is);
-      works = attacks.map((attack) => workOf(attack, classes));
-    }
-    standing.clean = left;
-    const total = works.reduce((sum, work) => sum + work, 0);
-    let done = 0;
-    for (const [number, attack] of attacks.entries()) {
-      const { name } = attack;
-      const rows = Array.from(left.keys()).filter((i) => mode === 'train' || left[i]);
-      spend(name, { forwardPasses: 0, inputGradients: 0 });
-      if (rows.length > 0) {
-        const own = takeGoal(wanted, rows);
-        const part = goalTensors(own);
-        const before = done;
-        const tell = (progress: AttackProgress) =>
-          onProgress?.({ ...progress, share: (before + works[number] * progress.share) / total });
-        try {
-          const adversarial = hold(
-            await attack.perturb(model, hold(takeRows(images, rows)), part, {
-              key: foldIn(key, name),
-              samples: rows.map((i) => samples[i]),
-              start: start && hold(takeRows(start, rows)),
-              mode,
-              onCost: (spent) => spend(name, spent),
-              onNonFinite,
-              onProgress: onProgress && tell,
-              signal,
-            }),
-          );
-          const { solved: flags } = await judged(name, adversarial, own);
-          const losses = mode === 'train' ? await lossesOf(name, adversarial, part) : undefined;
-          const pixels = await adversarial.data();
-          rows.forEach((i, row) => {
-            const better = losses ? losses[row] > best[i] : flags[row] || number === 0;
-            if (!better) return;
-            best[i] = losses?.[row] ?? best[i];
-            result.set(pixels.subarray(row * size, (row + 1) * size), i * size);
-          });
-          const now = new Set(rows.filter((_, row) => flags[row]));
-          left = left.map((is, i) => is && !now.has(i));
-          adversarial.dispose();
-        } finally {
-          disposeGoal(part);
-        }
-      }
-      standing[name] = left;
-      done += works[number];
-    }
-    return { adversarial: tf.tensor4d(result, images.shape), standing, cost };
-
-    async function lossesOf(name: string, adversarial: Tensor4D, part: Goal): Promise<Float32Array> {
-      await turn();
-      const { loss } = await report(lossAndLogits(classifierOf(model), crossEntropy, part, adversarial));
-      spend(name, { forwardPasses: adversarial.shape[0], inputGradients: 0 });
       return loss;
+    } finally {
+      disposeGoal(own);
     }
-  });
+  }
+}

@@ -6,7 +6,7 @@ export { type ApgdOptions, type ApgdTOptions, apgd, apgdT } from './apgd.ts';
 export { type AttackName, type AttackOptions, attackNorms, attacks, type CommonOptions } from './attacks.ts';
 export { type AutoAttackOptions, type AutoAttackVersion, autoattack } from './autoattack.ts';
 export { type BimOptions, bim } from './bim.ts';
-export { type Cascade, type CascadeOptions, type CascadeResult, cascade } from './cascade.ts';
+export { type CascadeOptions, cascade } from './cascade.ts';
 export { type CwOptions, cw } from './cw.ts';
 export { type DeepFoolOptions, deepFool } from './deepfool.ts';
 export { type FabTOptions, fabT } from './fab.ts';

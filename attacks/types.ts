@@ -128,3 +128,25 @@ export interface Attack {
    */
   perturb(model: AttackedModel, images: Tensor4D, goal: GivenGoal, options?: PerturbOptions): Promise<Tensor4D>;
 }
+
+/** What a cascade of attacks found. */
+export interface CascadeResult {
+  /** [batch, height, width, channels]; owned by the caller. */
+  readonly adversarial: Tensor4D;
+  /** The images that still resist after `clean` and after each attack in turn: true if an image does not meet the goal yet. */
+  readonly standing: Readonly<Record<string, readonly boolean[]>>;
+  /** What `clean` and each attack asked of the model, the check of its results included. */
+  readonly cost: Readonly<Record<string, Cost>>;
+}
+
+/** Attacks in a row, as one attack. */
+export interface Cascade extends Attack {
+  readonly attacks: readonly Attack[];
+  /** Runs the cascade like `perturb`, and also returns what each attack did. */
+  readonly run: (
+    model: AttackedModel,
+    images: Tensor4D,
+    goal: GivenGoal,
+    options?: PerturbOptions,
+  ) => Promise<CascadeResult>;
+}

@@ -2,11 +2,10 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../src/core/errors.ts';
-import { foldIn, type Key, seedKey } from '../../src/core/key.ts';
+import { type Key, seedKey } from '../../src/core/key.ts';
 import { addCosts, NO_COST } from '../loops/costs.ts';
 import { checkKnown } from '../loops/goals.ts';
 import { checkSignal, samplesOf } from '../loops/problem.ts';
-import { takeRows } from '../loops/rows.ts';
 import { checkCount } from '../support/checks.ts';
 import { checkImages, readPixels } from '../support/images.ts';
 import { readClasses } from '../support/labels.ts';
@@ -15,7 +14,7 @@ import { holding } from '../support/tensor-scope.ts';
 import { turns } from '../support/yielding.ts';
 import type { Attack, AttackedModel, AttackProgress, Bounds, Cost, Labels } from '../types.ts';
 import { judge } from './success.ts';
-import { underAttack } from './under-attack.ts';
+import { type NamedAttack, verdicts } from './verdicts.ts';
 
 /**
  * Images [batch, height, width, channels] as one tensor, borrowed, or a function that makes those from `start` up to
@@ -116,24 +115,22 @@ export async function robustAccuracy(
       const own = { kind: 'untargeted', classes: classes.subarray(start, end) } as const;
       const { solved: wrong, classes: known } = await judge(model, batch, own, turn);
       if (start === 0) checkKnown('labels', classes, known);
-      let right = wrong.flatMap((is, i) => (is ? [] : [i]));
+      const right = wrong.flatMap((is, i) => (is ? [] : [i]));
       for (const i of right) correct[start + i] = true;
-      for (const [name, attack] of named) {
-        if (right.length === 0) return;
-        const attacked = hold(takeRows(batch, right));
-        const labelsLeft = right.map((i) => classes[start + i]);
-        const result = await underAttack(model, attack, attacked, labelsLeft, {
-          key: foldIn(key, name),
-          samples: right.map((i) => samples[start + i]),
-          onProgress: onAttackProgress && ((progress) => onAttackProgress(renamed(progress, attack, name))),
-          signal,
+      const found = verdicts(model, named, batch, own, {
+        key,
+        samples: samples.slice(start, end),
+        rows: right,
+        later: cascade ? 'survivors' : 'all',
+        onProgress:
+          onAttackProgress && ((progress, [name, attack]) => onAttackProgress(renamed(progress, attack, name))),
+        signal,
+      });
+      for await (const { name, rows, survived, cost: spent } of found) {
+        cost[name] = addCosts(cost[name], spent);
+        rows.forEach((row, i) => {
+          survivedAttack[name][start + row] = survived[i];
         });
-        for (const tensor of [attacked, result.adversarial]) tensor.dispose();
-        cost[name] = addCosts(cost[name], result.cost);
-        right.forEach((i, row) => {
-          survivedAttack[name][start + i] = result.survived[row];
-        });
-        if (cascade) right = right.filter((_, row) => result.survived[row]);
       }
     });
     onProgress?.(end, n);
@@ -153,7 +150,7 @@ export async function robustAccuracy(
   };
 }
 
-function nameAttacks(attacks: readonly Attack[] | Readonly<Record<string, Attack>>): (readonly [string, Attack])[] {
+function nameAttacks(attacks: readonly Attack[] | Readonly<Record<string, Attack>>): NamedAttack[] {
   if (!Array.isArray(attacks)) return Object.entries(attacks);
   const named = (attacks as readonly Attack[]).map((attack) => [attack.name, attack] as const);
   named.forEach(([name], i) => {

@@ -1,21 +1,20 @@
-// One attack on a batch of images that a model classifies right.
+// One attack on a batch of images, and the model's prediction of what it returns.
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../src/core/errors.ts';
 import type { Key } from '../../src/core/key.ts';
-import type { Cascade } from '../cascade.ts';
-import { addCosts } from '../loops/costs.ts';
+import { addCosts, NO_COST } from '../loops/costs.ts';
 import { readGoal } from '../loops/goals.ts';
 import { describe } from '../support/describe.ts';
 import { turns } from '../support/yielding.ts';
-import type { Attack, AttackedModel, Cost, Labels, PerturbOptions } from '../types.ts';
+import type { Attack, AttackedModel, Cascade, Cost, GivenGoal, PerturbOptions } from '../types.ts';
 import { judge } from './success.ts';
 
 /** What an attack made of images. */
 export interface UnderAttack {
   /** [batch, height, width, channels]; owned by the caller. */
   readonly adversarial: Tensor4D;
-  /** True if each is still classified right. */
+  /** True if an image does not meet the goal; for labels, if it is still classified right. */
   readonly survived: readonly boolean[];
   /** The check of the result included. */
   readonly cost: Cost;
@@ -27,7 +26,8 @@ export interface UnderAttack {
   readonly standing?: Readonly<Record<string, readonly boolean[]>>;
 }
 
-export interface UnderAttackOptions extends Pick<PerturbOptions, 'onProgress' | 'signal'> {
+export interface UnderAttackOptions
+  extends Pick<PerturbOptions, 'start' | 'mode' | 'onCost' | 'onNonFinite' | 'onProgress' | 'signal'> {
   readonly key: Key;
   /** The images' numbers in their data set. */
   readonly samples: readonly number[];
@@ -36,35 +36,42 @@ export interface UnderAttackOptions extends Pick<PerturbOptions, 'onProgress' | 
 const isCascade = (attack: Attack): attack is Cascade => 'run' in attack;
 
 /**
- * One attack on images that a model classifies right; whether it succeeds is what the model predicts for the images that it
- * returns.
+ * Runs one attack on images. Whether it succeeds is what the model predicts for the very images that it returns.
  *
- * @param labels class numbers [batch]; borrowed
+ * @param images [batch, height, width, channels], those that do not meet the goal yet; borrowed
+ * @param wanted the goal; bare labels mean untargeted; borrowed
  */
 export async function underAttack(
   model: AttackedModel,
   attack: Attack,
   images: Tensor4D,
-  labels: Labels,
-  { key, samples, onProgress, signal }: UnderAttackOptions,
+  wanted: GivenGoal,
+  { onCost, onNonFinite, ...given }: UnderAttackOptions,
 ): Promise<UnderAttack> {
-  let cost: Cost = { forwardPasses: samples.length, inputGradients: 0 };
-  const onCost = (spent: Cost): void => {
+  let cost = NO_COST;
+  const spend = (spent: Cost): void => {
     cost = addCosts(cost, spent);
+    onCost?.(spent);
   };
-  const turn = turns(signal);
-  const goal = await readGoal(labels, images.shape[0]);
   let nonFiniteGradients = 0;
-  const onNonFinite = (gradients: number): void => {
-    nonFiniteGradients += gradients;
+  const options = {
+    ...given,
+    onCost: spend,
+    onNonFinite: (gradients: number): void => {
+      nonFiniteGradients += gradients;
+      onNonFinite?.(gradients);
+    },
   };
-  const options = { key, samples, onCost, onNonFinite, onProgress, signal };
+  const turn = turns(given.signal);
+  const batch = images.shape[0];
+  const goal = await readGoal(wanted, batch);
   const { adversarial, standing } = isCascade(attack)
-    ? await attack.run(model, images, labels, options)
-    : { adversarial: await attack.perturb(model, images, labels, options), standing: undefined };
+    ? await attack.run(model, images, wanted, options)
+    : { adversarial: await attack.perturb(model, images, wanted, options), standing: undefined };
   try {
     await checkResult(attack, adversarial, images);
     const { solved, withinNoise } = await judge(model, adversarial, goal, turn);
+    spend({ forwardPasses: batch, inputGradients: 0 });
     return {
       adversarial,
       survived: solved.map((is) => !is),
@@ -83,7 +90,7 @@ export async function underAttack(
 async function checkResult({ name }: Attack, adversarial: Tensor4D, images: Tensor4D): Promise<void> {
   const broken = (got: string) =>
     new InputError(
-      `${name}: expected adversarial images [${images.shape}] of finite pixels, got ${got}. Mend the attack.`,
+      `${name}: expected adversarial images [${images.shape}] of finite pixels, got ${got}. Correct the attack.`,
     );
   if (!(adversarial instanceof tf.Tensor) || adversarial.shape.join() !== images.shape.join()) {
     throw broken(describe(adversarial));
