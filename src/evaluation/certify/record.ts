@@ -1,9 +1,6 @@
 // certificates.json: what it holds, how it is read, and how certificates are added to it.
-import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';
-import type { Guard } from '../../files/lock.ts';
-import { readRecordFile } from '../results/record-file.ts';
+import { recordList } from '../results/record-list.ts';
 import { datasetSchema, targetSchema } from '../results/target-schema.ts';
 import type { EvaluatedDataset, EvaluatedTarget } from '../types.ts';
 import type { Certificate } from './smooth.ts';
@@ -95,25 +92,6 @@ const certification = z.object({
   version: z.string(),
 });
 
-const recordSchema: z.ZodType<{ readonly version: number; readonly certifications: readonly Certification[] }> =
-  z.object({
-    version: z.literal(RECORD_VERSION),
-    certifications: z.array(certification as unknown as z.ZodType<Certification>),
-  });
-
-/** Where the certificates of a run are, beside its evaluations. */
-export const certificatesBeside = (evaluations: string): string => join(dirname(evaluations), 'certificates.json');
-
-/**
- * The certifications in a file, none if there is no file.
- *
- * @throws InputError that names the field that is wrong
- */
-export async function readCertifications(path: string): Promise<readonly Certification[]> {
-  const file = { what: 'certificates', command: 'certify', schema: recordSchema };
-  return (await readRecordFile(path, file))?.certifications ?? [];
-}
-
 /** Which certificates belong together: of one smoothed classifier on the same images with the same noise. */
 export const identityOf = ({ images: _, attacked: __, ...settings }: Certification): string => {
   const { target, dataset, sigma, n0, n, alpha, seed, backend, version } = settings;
@@ -134,13 +112,25 @@ export const identityOf = ({ images: _, attacked: __, ...settings }: Certificati
   ]);
 };
 
+const certificates = recordList<Certification>({
+  file: 'certificates.json',
+  list: 'certifications',
+  version: RECORD_VERSION,
+  what: 'certificates',
+  command: 'certify',
+  schema: certification,
+  identity: identityOf,
+});
+
+/** Where the certificates of a run are, beside its evaluations. */
+export const certificatesBeside = certificates.beside;
+
+/**
+ * The certifications in a file, none if there is no file.
+ *
+ * @throws InputError that names the field that is wrong
+ */
+export const readCertifications = certificates.read;
+
 /** Writes a certification into a file, in place of that of the same settings, and of other weights of the same checkpoint. Its caller holds the file's lock. */
-export async function recordCertification(path: string, added: Certification, guard: Guard): Promise<void> {
-  const others = (await readCertifications(path)).filter(
-    (other) =>
-      identityOf(other) !== identityOf(added) &&
-      (other.target.checkpoint !== added.target.checkpoint || other.target.sha256 === added.target.sha256),
-  );
-  const record = { version: RECORD_VERSION, certifications: [...others, added] };
-  await writeAtomically(path, `${JSON.stringify(record, null, 2)}\n`, { guard });
-}
+export const recordCertification = certificates.add;

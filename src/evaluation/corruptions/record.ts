@@ -1,11 +1,8 @@
 // corruptions.json: accuracies on corrupted images, how they are read, and how they are added to.
-import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';
 import { InputError } from '../../core/errors.ts';
 import { CORRUPTIONS, SEVERITIES } from '../../data/sets/corruptions.ts';
-import type { Guard } from '../../files/lock.ts';
-import { readRecordFile } from '../results/record-file.ts';
+import { recordList } from '../results/record-list.ts';
 import { datasetSchema, targetSchema } from '../results/target-schema.ts';
 import type { EvaluatedTarget } from '../types.ts';
 
@@ -85,37 +82,25 @@ const evaluation = z
     message: 'expected at most n correct images',
   });
 
-const recordSchema: z.ZodType<{ readonly version: number; readonly evaluations: readonly CorruptionEvaluation[] }> =
-  z.object({
-    version: z.literal(RECORD_VERSION),
-    evaluations: z.array(evaluation as unknown as z.ZodType<CorruptionEvaluation>),
-  });
+const corruptions = recordList<CorruptionEvaluation>({
+  file: 'corruptions.json',
+  list: 'evaluations',
+  version: RECORD_VERSION,
+  what: 'accuracies on corrupted images',
+  command: 'evaluate',
+  schema: evaluation,
+  identity: ({ target, dataset, n }) => JSON.stringify([target.checkpoint, target.preprocessing, dataset.name, n]),
+});
 
 /** Where the accuracies of a run on corrupted images are, beside its evaluations. */
-export const corruptionsBeside = (evaluations: string): string => join(dirname(evaluations), 'corruptions.json');
+export const corruptionsBeside = corruptions.beside;
 
 /**
  * The evaluations in a file, none if there is no file.
  *
  * @throws InputError that names the field that is wrong
  */
-export async function readCorruptionEvaluations(path: string): Promise<readonly CorruptionEvaluation[]> {
-  const file = { what: 'accuracies on corrupted images', command: 'evaluate', schema: recordSchema };
-  return (await readRecordFile(path, file))?.evaluations ?? [];
-}
+export const readCorruptionEvaluations = corruptions.read;
 
 /** Writes an evaluation into a file, in place of that of the same checkpoint, set and number of images. Its caller holds the file's lock. */
-export async function recordCorruptions(path: string, added: CorruptionEvaluation, guard: Guard): Promise<void> {
-  const identity = ({ target, dataset, n }: CorruptionEvaluation) =>
-    JSON.stringify([target.checkpoint, target.preprocessing, dataset.name, n]);
-  const others = (await readCorruptionEvaluations(path)).filter(
-    (other) =>
-      identity(other) !== identity(added) &&
-      (other.target.checkpoint !== added.target.checkpoint || other.target.sha256 === added.target.sha256),
-  );
-  await writeAtomically(
-    path,
-    `${JSON.stringify({ version: RECORD_VERSION, evaluations: [...others, added] }, null, 2)}\n`,
-    { guard },
-  );
-}
+export const recordCorruptions = corruptions.add;

@@ -1,11 +1,9 @@
 // transfer.json: accuracies on adversarial examples of other networks, how they are read, and how they are added to.
-import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { NormName } from '../../../attacks/types.ts';
-import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';
 import type { Accuracy } from '../intervals.ts';
 import { accuracySchema, normSchema } from '../results/accuracy-schema.ts';
-import { readRecordFile } from '../results/record-file.ts';
+import { recordList } from '../results/record-list.ts';
 import { datasetSchema, targetSchema, textSchema } from '../results/target-schema.ts';
 import type { EvaluatedDataset, EvaluatedTarget } from '../types.ts';
 
@@ -65,40 +63,32 @@ const evaluation = z.object({
   version: textSchema,
 });
 
-const recordSchema: z.ZodType<{ readonly version: number; readonly evaluations: readonly TransferEvaluation[] }> =
-  z.object({
-    version: z.literal(RECORD_VERSION),
-    evaluations: z.array(evaluation as unknown as z.ZodType<TransferEvaluation>),
-  });
-
-/** Where the transfer figures of a run are, beside its evaluations. */
-export const transferBeside = (evaluations: string): string => join(dirname(evaluations), 'transfer.json');
-
-/**
- * The evaluations in a file, none if there is no file.
- *
- * @throws InputError that names the field that is wrong
- */
-export async function readTransferEvaluations(path: string): Promise<readonly TransferEvaluation[]> {
-  const file = { what: 'accuracies on saved examples', command: 'evaluate', schema: recordSchema };
-  return (await readRecordFile(path, file))?.evaluations ?? [];
-}
-
-/** Writes an evaluation into a file, in place of that of the same checkpoint on examples of the same networks and attacks. */
-export async function recordTransfer(path: string, added: TransferEvaluation): Promise<void> {
-  const identity = ({ target, dataset, results }: TransferEvaluation) =>
+const transfers = recordList<TransferEvaluation>({
+  file: 'transfer.json',
+  list: 'evaluations',
+  version: RECORD_VERSION,
+  what: 'accuracies on saved examples',
+  command: 'evaluate',
+  schema: evaluation,
+  identity: ({ target, dataset, results }) =>
     JSON.stringify([
       target.checkpoint,
       target.preprocessing,
       target.reading ?? null,
       dataset.sha256,
       results.map(({ attack, norm, epsilon, madeOn }) => [attack, norm, epsilon, madeOn]),
-    ]);
-  const others = (await readTransferEvaluations(path)).filter(
-    (other) =>
-      identity(other) !== identity(added) &&
-      (other.target.checkpoint !== added.target.checkpoint || other.target.sha256 === added.target.sha256),
-  );
-  const record = { version: RECORD_VERSION, evaluations: [...others, added] };
-  await writeAtomically(path, `${JSON.stringify(record, null, 2)}\n`);
-}
+    ]),
+});
+
+/** Where the transfer figures of a run are, beside its evaluations. */
+export const transferBeside = transfers.beside;
+
+/**
+ * The evaluations in a file, none if there is no file.
+ *
+ * @throws InputError that names the field that is wrong
+ */
+export const readTransferEvaluations = transfers.read;
+
+/** Writes an evaluation into a file, in place of that of the same checkpoint on examples of the same networks and attacks. */
+export const recordTransfer = transfers.add;
