@@ -12,7 +12,7 @@ import { sizeOf } from '../../src/core/structure.ts';
 import { engineInfo, registerEngine } from '../../src/engine/index.ts';
 import { planBackward } from '../../src/engine/network/backward.ts';
 import { planForward } from '../../src/engine/network/forward.ts';
-import { buildGraph } from '../../src/engine/network/graph.ts';
+import { buildGraph } from '../../src/engine/network/build-graph.ts';
 import { apply, init } from '../../src/models/init.ts';
 import { batchNorm, conv, dense, flatten, relu } from '../../src/models/layers.ts';
 import { buildModel } from '../../src/models/models.ts';
