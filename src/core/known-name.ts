@@ -1,3 +1,5 @@
+// The type of a parameter that takes one of the names of a table.
+
 /**
  * The type of a parameter that takes one of the names `All`. A literal must be one of them, or it does not compile; a text
  * that only the program knows is checked at run time.

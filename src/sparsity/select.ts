@@ -1,3 +1,5 @@
+// The largest of many numbers, in linear time: a radix selection over the bits of floats. Ties go to the first.
+
 /** A 32-bit unsigned integer for each number, in the same order: the bits of a float sort as integers do. */
 function orderedBits(scores: Float32Array): Uint32Array {
   const bits = new Uint32Array(scores.buffer.slice(scores.byteOffset, scores.byteOffset + scores.byteLength));

@@ -1,3 +1,5 @@
+// The devices that a TensorFlow sees, asked in a process of its own.
+
 /** What TensorFlow says of itself and of the machine. */
 export interface TensorflowDevices {
   /** TensorFlow's, such as 2.21.0. */

@@ -1,3 +1,5 @@
+// The names of the classes of CIFAR-100.
+
 /** The fine classes of CIFAR-100 in the order of their labels. */
 export const CIFAR100_CLASSES: readonly string[] = `
   apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly

@@ -1,3 +1,5 @@
+// Dimensions and strides of the operands of elementwise kernels, merged where that is possible.
+
 /** Dimensions that a kernel walks, the last the fastest, with a stride for each of several operands (in values). */
 export interface Walk {
   readonly sizes: readonly number[];

@@ -1,3 +1,5 @@
+// The layout of activations in blocks of images.
+
 /**
  * How activations lie in memory: blocks of `nb` images, the innermost axis (see assembly/blocked/sparse-convolution.ts for a picture).
  * Strides are in bytes.

@@ -1,10 +1,8 @@
-/**
- * How main thread and workers share jobs, in the first megabyte of the heap.
- *
- * A job is a chain of calls (kernel, arguments) and a number of tasks. Each task runs the whole chain for its number.
- * A thread first claims a task by counting `remaining` down and only then reads the chain: a chain stands as long as one
- * of its tasks is unfinished, so a thread that wakes late never sees half a job.
- */
+// How main thread and workers share jobs, in the first megabyte of the heap.
+//
+// A job is a chain of calls (kernel, arguments) and a number of tasks. Each task runs the whole chain for its number.
+// A thread first claims a task by counting `remaining` down and only then reads the chain: a chain stands as long as one
+// of its tasks is unfinished, so a thread that wakes late never sees half a job.
 
 /** Addresses, in bytes. */
 export const CONTROL = 1024;

@@ -1,3 +1,5 @@
+// Truth values packed into base64, as files of results keep them.
+
 /** Truth values as base64, eight a byte, lowest bit first. */
 export function packBits(values: ArrayLike<boolean | number>): string {
   const bytes = new Uint8Array(Math.ceil(values.length / 8));

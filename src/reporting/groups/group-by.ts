@@ -1,3 +1,5 @@
+// Groups items by a key.
+
 /** The items with equal keys together, groups in order of first appearance. */
 export function groupBy<T>(items: Iterable<T>, key: (item: T) => string | number): [T, ...T[]][] {
   const groups = new Map<string | number, [T, ...T[]]>();

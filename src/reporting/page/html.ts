@@ -1,3 +1,5 @@
+// HTML as tagged templates: everything that is put into a page is escaped, unless it is HTML already.
+
 /** Text that is HTML already; everything else is escaped when it is put into a page. */
 export class Html {
   readonly text: string;

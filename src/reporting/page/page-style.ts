@@ -1,3 +1,5 @@
+// The style sheet of the page of a report.
+
 /** The page's style sheet. Charts take their colours from the custom properties, which follow the reader's theme. */
 export const PAGE_STYLE = `
 :root {

@@ -1,3 +1,5 @@
+// The costs of training, added up.
+
 /** What training took, counted in images; `flops` are multiply-adds at the nonzeros. */
 export interface Costs {
   readonly forwardPasses: number;
