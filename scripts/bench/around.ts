@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Tensor1D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
-import { apgd, type Classifier, pgd } from '../../attacks/index.ts';
+import { type Classifier, pgd } from '../../attacks/index.ts';
 import { foldIn, seedKey } from '../../src/core/key.ts';
 import { isSparse } from '../../src/core/params.ts';
 import { ENGINE, engineInfo } from '../../src/engine/index.ts';
@@ -189,37 +189,6 @@ async function compaction({ batch: size, width, rounds }: Context): Promise<Row>
   return ['PGD-50 at 0.3 with solved images left out, against all steps of all', `${number(gain)}×`, verdict(gain, 3)];
 }
 
-/** Steps of Auto-PGD that are timed. */
-const APGD_STEPS = 5;
-
-/** The time of Auto-PGD in l1, whose steps are projected onto ball and bounds, over that in linf. */
-async function sparseSteps({ batch: size, width, rounds }: Context): Promise<Row> {
-  const net: Net = randomNet('vgg16', 0.95, width);
-  const { images, labels } = randomBatch(size);
-  const classifier: Classifier = (pixels) =>
-    runNetwork(net.program, net.params, net.state, pixels, { training: false }).logits;
-  const radii = { linf: 8 / 255, l1: 12 } as const;
-  const sides = (['linf', 'l1'] as const).map((norm) => {
-    const attack = apgd({ norm, epsilon: radii[norm], steps: APGD_STEPS });
-    return {
-      name: norm,
-      run: () =>
-        milliseconds(async () => {
-          (await attack.perturb(classifier, images, labels, { mode: 'train' })).dispose();
-        }),
-    };
-  });
-  const times = await takeTurns(sides, rounds);
-  disposeNet(net);
-  tf.dispose([images, labels]);
-  const share = min(times.get('l1') ?? []) / min(times.get('linf') ?? []);
-  return [
-    `APGD-${APGD_STEPS} in l1 over APGD-${APGD_STEPS} in linf, VGG16 95 %`,
-    `${number(share)}×`,
-    verdictAtMost(share, 1.2, '×'),
-  ];
-}
-
 /** Bytes of a network's weights stored sparse, 4 a value and 4 a position, over those stored dense. */
 function storage({ width }: Context): Row {
   const net = randomNet('vgg16', MOST_SPARSE, width);
@@ -255,7 +224,6 @@ export const around: Section = {
       storage(context),
       await help(context),
       await compaction(context),
-      await sparseSteps(context),
     ];
     for (const [what, , verdict] of rows) if (verdict !== '') context.judge(what, verdict);
     return [
