@@ -5,7 +5,7 @@ import { completionOf, describeProgress } from '../checkpoints/completion.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { testIndices } from '../data/split.ts';
 import type { Dataset } from '../data/types.ts';
-import { backendName } from '../ops/backend-name.ts';
+import { currentBackend } from '../ops/current-backend.ts';
 import { exampleFiles, exampleFolder } from './examples/save-examples.ts';
 import { measure } from './measure/measure.ts';
 import type { MeasureState } from './measure/types.ts';
@@ -106,7 +106,9 @@ async function warnUnlessComplete(files: readonly ModelFile[], warn?: (message: 
 export function outOf({ path, format }: ModelFile, { out, resume }: EvaluateOptions): string | null {
   const file = out === undefined ? (format === 'checkpoint' ? recordPath(path) : null) : out || null;
   if (resume && file === null) {
-    throw new UsageError(`To go on with an evaluation, name the file of its results with --out; ${path} is in no run.`);
+    throw new UsageError(
+      `To continue the evaluation of ${path}, which is not in a run's folder, name the file of its results with --out.`,
+    );
   }
   return file;
 }
@@ -175,7 +177,7 @@ async function evaluateInto(
     split: 'test',
     seed,
     ...measured,
-    backend: backendName(),
+    backend: currentBackend(),
     version: version(),
   };
 }
@@ -196,7 +198,7 @@ export function identityOf(target: Target, dataset: Dataset, options: EvaluateOp
     '--batch-size': settings.batchSize,
     '--test-limit': settings.limit ?? null,
     '--save-examples': options.saveExamples ?? null,
-    '--backend': backendName(),
+    '--backend': currentBackend(),
     'the version of Equipoise': version(),
   };
 }
@@ -232,6 +234,6 @@ async function keptState(
     return null;
   }
   throw new UsageError(
-    `The interrupted evaluation in ${path} differs in ${found.join(', ')}. Give what it was begun with to go on, or leave out --resume to begin anew.`,
+    `The interrupted evaluation in ${path} differs in ${found.join(', ')}. To continue it, give the settings that it was started with. To start from the beginning, leave out --resume.`,
   );
 }

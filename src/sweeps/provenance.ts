@@ -10,7 +10,7 @@ import { init } from '../models/init.ts';
 import { kernelsOf } from '../models/inspect.ts';
 import { buildModel } from '../models/models.ts';
 import { objectives } from '../objectives/objectives.ts';
-import { backendName } from '../ops/backend-name.ts';
+import { currentBackend } from '../ops/current-backend.ts';
 import { fixedSigns } from '../sparsity/signs.ts';
 import { startNetwork } from '../sparsity/start-network.ts';
 import type { TrainConfig } from '../training/config/config.ts';
@@ -37,7 +37,7 @@ export async function provenanceHere(
 ): Promise<Provenance> {
   return {
     version: version(),
-    backend: backendName(),
+    backend: currentBackend(),
     kernels,
     fingerprint: await fingerprint(),
     data: (await loadDataset(dataset, { directory: dataDirectory })).sha256,

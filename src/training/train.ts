@@ -7,7 +7,7 @@ import { restoreCheckpoint } from '../checkpoints/safetensors/stored.ts';
 import { UsageError } from '../core/errors.ts';
 import { countWeights, sparsityOf, trainables } from '../core/params.ts';
 import { type Guard, withLock } from '../files/lock.ts';
-import { backendName } from '../ops/backend-name.ts';
+import { currentBackend } from '../ops/current-backend.ts';
 import { updatesAfter } from '../sparsity/schedules.ts';
 import { type GradientMemory, gradientMemory } from './agent/memory.ts';
 import { remembers } from './config/conditions.ts';
@@ -120,7 +120,7 @@ async function startRun(place: Place, files: TaskFiles): Promise<Begun> {
     step: 0,
     job: configHash(task.config),
     config: task.config,
-    backend: backendName(),
+    backend: currentBackend(),
     trainImages: task.indices.train.length,
     validationImages: task.indices.validation.length,
     batches: task.batchesPerEpoch,
@@ -137,7 +137,7 @@ async function resumeRun(place: Place): Promise<Begun> {
   const { stored, warnings } = await readCheckpoint(folder.last);
   if (!isSameTraining(stored.config as unknown as TrainConfig, task.config)) {
     throw new UsageError(
-      `${folder.last} is a checkpoint of another configuration than ${folder.config}. Put back the file of this run, or train into another folder.`,
+      `${folder.last} is a checkpoint of another configuration than ${folder.config}. Restore the file of this run, or train into another folder.`,
     );
   }
   const { state, backend } = fromCheckpoint(task, restoreCheckpoint(stored));
@@ -150,7 +150,7 @@ async function resumeRun(place: Place): Promise<Begun> {
   const at = { epoch, step };
   await report({ kind: 'resume', ...at, machine: thisMachine() });
   for (const message of [...warnings, ...cut.warnings]) await report({ kind: 'warning', ...at, message });
-  const here = backendName();
+  const here = currentBackend();
   if (backend !== here) {
     const message = `The run was started on the backend ${backend} and continues on ${here}. Its figures will differ slightly from those of an undisturbed run.`;
     await report({ kind: 'warning', ...at, message });
@@ -179,7 +179,7 @@ async function runToEnd(
   };
   try {
     while (state.epoch < task.config.epochs) {
-      await keepSafe(task, folder, state, backendName(), guard);
+      await keepSafe(task, folder, state, currentBackend(), guard);
       const row = await trainEpoch(task, state, around);
       if (row === null) await returnToSafe(run);
       else await finishEpoch(run, row);
@@ -270,8 +270,8 @@ async function save(run: Run, which: keyof typeof FILES, weights: WeightsKind): 
   });
   const averaged = weights === 'averaged' ? averagedNetwork(state) : null;
   const checkpoint = averaged
-    ? toAveragedCheckpoint(task, state, averaged, backendName())
-    : toCheckpoint(task, state, backendName());
+    ? toAveragedCheckpoint(task, state, averaged, currentBackend())
+    : toCheckpoint(task, state, currentBackend());
   await writeCheckpoint(folder[which], checkpoint, { guard: run.guard });
 }
 

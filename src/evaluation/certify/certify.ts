@@ -6,7 +6,7 @@ import { batchImages } from '../../data/batch.ts';
 import { testIndices } from '../../data/split.ts';
 import type { Dataset } from '../../data/types.ts';
 import type { LockTimes } from '../../files/lock.ts';
-import { backendName } from '../../ops/backend-name.ts';
+import { currentBackend } from '../../ops/current-backend.ts';
 import { type AttackSpec, attackLabel, withEot } from '../attacks/named-attacks.ts';
 import { checkEpsilon } from '../epsilon.ts';
 import type { ModelOptions } from '../options.ts';
@@ -102,7 +102,7 @@ async function certifyFile(
       ...settings,
       seed,
       images: [],
-      backend: backendName(),
+      backend: currentBackend(),
       version: version(),
     };
     const before = out === null ? [] : await readCertifications(out.path);

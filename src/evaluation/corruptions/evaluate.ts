@@ -13,7 +13,7 @@ import {
 import { testIndices } from '../../data/split.ts';
 import type { Dataset } from '../../data/types.ts';
 import type { LockTimes } from '../../files/lock.ts';
-import { backendName } from '../../ops/backend-name.ts';
+import { currentBackend } from '../../ops/current-backend.ts';
 import type { ModelOptions } from '../options.ts';
 import { type LockedFile, withLockedFile } from '../results/locked-file.ts';
 import { checkFit, loadWith } from '../targets/loading.ts';
@@ -119,7 +119,7 @@ async function evaluateFile(
       dataset: { name: set.name, sha256: hash.digest('hex') },
       n: indices.length,
       corruptions,
-      backend: backendName(),
+      backend: currentBackend(),
       version: version(),
     };
     if (out !== null) await recordCorruptions(out.path, evaluation, out.guard);

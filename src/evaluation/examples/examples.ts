@@ -10,7 +10,7 @@ import { yieldToEvents } from '../../core/yield-to-events.ts';
 import { batchesOf, batchImages, batchLabels } from '../../data/batch.ts';
 import { balanced, testIndices } from '../../data/split.ts';
 import type { Dataset, PixelShape } from '../../data/types.ts';
-import { backendName } from '../../ops/backend-name.ts';
+import { currentBackend } from '../../ops/current-backend.ts';
 import { type AttackSpec, attackLabel, buildAttack } from '../attacks/named-attacks.ts';
 import { checkEpsilon } from '../epsilon.ts';
 import type { EvaluateOptions, ModelOptions } from '../options.ts';
@@ -155,7 +155,7 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
       epsilon,
       seed,
       examples,
-      backend: backendName(),
+      backend: currentBackend(),
       version: version(),
     };
   } finally {

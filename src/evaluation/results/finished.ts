@@ -1,6 +1,6 @@
 // Finds a finished evaluation in a file of results, so that it is not made again.
 import type { Dataset } from '../../data/types.ts';
-import { backendName } from '../../ops/backend-name.ts';
+import { currentBackend } from '../../ops/current-backend.ts';
 import { type AttackSpec, attackLabel, attackSettings } from '../attacks/named-attacks.ts';
 import { exampleFiles, hasExamples } from '../examples/save-examples.ts';
 import type { MeasureOptions } from '../measure/types.ts';
@@ -51,7 +51,7 @@ function answers(
     seed === asked &&
     clean.n === Math.min(limit, test.count) &&
     of === version() &&
-    backend === backendName();
+    backend === currentBackend();
   const found = new Set(
     attacks.map(({ attack, norm, epsilon, steps, stepSize, restarts }) =>
       JSON.stringify([attack, norm, epsilon, { steps, stepSize, restarts }]),

@@ -6,7 +6,7 @@ import { sizeOf } from '../../core/structure.ts';
 import { yieldToEvents } from '../../core/yield-to-events.ts';
 import { batchesOf, batchImages } from '../../data/batch.ts';
 import type { Dataset } from '../../data/types.ts';
-import { backendName } from '../../ops/backend-name.ts';
+import { currentBackend } from '../../ops/current-backend.ts';
 import { accuracyOf } from '../intervals.ts';
 import type { ModelOptions } from '../options.ts';
 import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from '../targets/loading.ts';
@@ -81,7 +81,7 @@ async function evaluateModel(
       dataset: { name, sha256, official, classes },
       split: 'test',
       results: withUnions(judged),
-      backend: backendName(),
+      backend: currentBackend(),
       version: version(),
     };
     const evaluations = recordPath(file.path);
