@@ -148,11 +148,13 @@ export const logitDifference: Loss = (logits, goal) => {
  */
 export const kl: Loss = comparing((logits, goal, cleanLogits) => {
   if (goal.kind === 'targeted') {
-    throw new InputError(`The loss 'kl' compares with the clean prediction and knows no target; use 'ce'.`);
+    throw new InputError(
+      `The loss 'kl' compares with the clean prediction, so it cannot be used with a targeted goal; use 'ce'.`,
+    );
   }
   if (!cleanLogits)
     throw new InputError(
-      "The loss 'kl' needs the logits of the unperturbed images, got none. Give a loss of your own that calls it the property needsCleanLogits: true.",
+      "The loss 'kl' needs the logits of the unperturbed images, got none. Give your loss, which calls it, the property needsCleanLogits: true.",
     );
   const logP = tf.logSoftmax(cleanLogits);
   return tf.sum(tf.mul(tf.exp(logP), tf.sub(logP, tf.logSoftmax(logits))), 1);

@@ -69,7 +69,9 @@ export type PgdOptions = OptionsOf<typeof PGD_OPTIONS>;
 export function pgd(options: PgdOptions): Attack {
   const { norm, randomStart, restarts, ...values } = readOptions('pgd', options, PGD_OPTIONS);
   if (restarts > 1 && !randomStart) {
-    throw new InputError(`${restarts} restarts from the image itself are one; set randomStart, or restarts to 1.`);
+    throw new InputError(
+      `restarts: expected 1 without a random start, since all would be the same, got ${restarts}. Set randomStart to true, or restarts to 1.`,
+    );
   }
   return ascending({ ...values, norm: norms[norm], randomStart, restarts, keep: 'best' });
 }

@@ -235,7 +235,7 @@ function checkLevels(pixels: Float32Array, { low, unit, top }: Grid): void {
   );
   if (between >= 0) {
     throw new InputError(
-      `Images to be attacked within ${top + 1} levels are made of these, low + (high − low) · k / ${top}; a pixel is ` +
+      `Expected images whose pixels are among the ${top + 1} levels low + (high − low) · k / ${top}, got a pixel of ` +
         `${pixels[between]}. Attack the images as they were read from bytes, before they are resized or normalised.`,
     );
   }

@@ -38,6 +38,6 @@ function checkShapes(forward: Tensor, backward: Tensor): void {
   if (forward.shape.join() === backward.shape.join()) return;
   throw new InputError(
     `bpda: expected forward and backward to return tensors of one shape, got [${forward.shape}] and [${backward.shape}]. ` +
-      'Give a backward that maps to what forward returns.',
+      'Give a backward whose result has the shape of that of forward.',
   );
 }

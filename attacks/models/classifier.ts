@@ -59,8 +59,8 @@ export function classifier(model: AttackedModel, options: ClassifierOptions = {}
         kind = lookLikeProbabilities(outputs) ? 'probabilities' : 'logits';
         if (kind === 'probabilities') {
           warn(
-            'The model returns probabilities, and no final softmax could be taken off. Attacks use their logarithms, ' +
-              'which lose what the softmax rounded to 0 or 1: robust accuracy may come out too high. Return logits.',
+            'The model returns probabilities, and no final softmax could be removed. Attacks use their logarithms, ' +
+              'which lose what the softmax rounded to 0 or 1, so robust accuracy may be too high. Return logits.',
           );
         }
       }

@@ -68,7 +68,7 @@ export async function startBackend<Choice extends string>(
 async function start(name: BackendName, options: Parameters<Starter>[0]): Promise<StartedBackend> {
   if (name !== 'engine' && options.kernels !== undefined) {
     throw new UsageError(
-      `Builds of kernels are those of the backend engine, got --kernels ${options.kernels} beside ${name}. Leave one of them out.`,
+      `--kernels applies only to the backend engine, got --kernels ${options.kernels} with ${name}. Leave one of them out.`,
     );
   }
   const detail = await STARTERS[name](options);

@@ -54,7 +54,7 @@ async function loadFiles(name: string, source: FileSource, options: LoadOptions)
   if (found === null) {
     const directories = candidateDirectories(name, source, dataDirectory(options.directory)).join(', ');
     throw new InputError(
-      `The files of ${name} (${source.format.expected}) are not in ${directories}. Get them with \`equipoise data fetch ${name}\`, take over files that you have with \`equipoise data add PATH\`, or name their folder with --data.`,
+      `The files of ${name} (${source.format.expected}) are not in ${directories}. Get them with \`equipoise data fetch ${name}\`, add files that you have with \`equipoise data add PATH\`, or name their folder with --data.`,
     );
   }
   return readFileDataset(name, source, found);

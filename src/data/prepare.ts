@@ -54,11 +54,11 @@ export async function prepareFolder(source: string, out: string, options: Prepar
   checkOptions(options);
   const target = resolve(out);
   if (existsSync(target)) {
-    throw new InputError(`${out} exists; expected a folder that is yet to be made. Name another one, or take it away.`);
+    throw new InputError(`${out} exists already; expected the name of a new folder. Name another one, or remove it.`);
   }
   if (!relative(resolve(source), target).startsWith('..')) {
     throw new UsageError(
-      `${out} lies in ${source}, where its pictures would be taken for others. Name a folder elsewhere.`,
+      `${out} is in ${source}, so its pictures would count as pictures of that folder. Name a folder elsewhere.`,
     );
   }
   const { classes, train, test, problems } = await listImages(source);

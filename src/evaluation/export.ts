@@ -113,7 +113,7 @@ export interface ExportOptions {
  */
 export async function exportModel(path: string, { to, out, half = false }: ExportOptions): Promise<Exported> {
   if (half && to !== 'compact') {
-    throw new UsageError(`Expected half precision with the format compact alone, got ${to}. Leave half out.`);
+    throw new UsageError(`Half precision applies only to the format compact, got ${to}. Leave half out.`);
   }
   const { stored, warnings } = await readCheckpoint(path);
   const needed = Object.entries(stored.tensors).filter(([name]) => /^(params|state)\//.test(name));
@@ -144,7 +144,7 @@ async function keepOtherCode(file: string, content: Uint8Array | string): Promis
   });
   if (found === content) return;
   throw new InputError(
-    `${file} holds other code than that of this network; expected none, or the same. Give --out in a folder of its own, or move that file away.`,
+    `${file} holds other code than that of this network; expected no such file, or the same code. Give --out in another folder, or move that file away.`,
   );
 }
 

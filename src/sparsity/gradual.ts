@@ -71,7 +71,7 @@ export function checkEnoughToPrune(params: Params, final: WeightCounts): void {
     const size = sizeOfKernel(params[name]);
     const share = (weights: number) => Number((1 - weights / size).toFixed(4));
     throw new InputError(
-      `The kernel ${name} has ${there} of its ${size} weights left, a sparsity of ${share(there)}; pruning gives none back, so it cannot end at ${count} (${share(count)}). Start from a denser network, end at a higher sparsity, or take another distribution.`,
+      `The kernel ${name} has ${there} of its ${size} weights left, a sparsity of ${share(there)}; pruning adds no weights, so it cannot end at ${count} (${share(count)}). Start from a denser network, end at a higher sparsity, or take another distribution.`,
     );
   }
 }

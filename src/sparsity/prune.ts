@@ -88,7 +88,7 @@ export async function globalMagnitudeCounts(
   const total = Math.round((1 - sparsity) * size);
   if (total > pooled.length) {
     throw new InputError(
-      `A sparsity of ${sparsity} asks for ${total} weights, and the network has ${pooled.length} of ${size} left; pruning gives none back. Start from a denser network, or end at a higher sparsity.`,
+      `A sparsity of ${sparsity} asks for ${total} weights, and the network has ${pooled.length} of ${size} left; pruning adds no weights. Start from a denser network, or end at a higher sparsity.`,
     );
   }
   const needed = pooled.reduce((count, score) => count + (score === Number.POSITIVE_INFINITY ? 1 : 0), 0);

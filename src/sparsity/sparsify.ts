@@ -30,7 +30,7 @@ export const sparsify = (params: Params, counts: WeightCounts, key: Key): Params
 function sparsifyKernel(name: string, param: Param, count: number, key: Key): Param {
   if (isSparse(param) || !isKernel(name)) {
     throw new InputError(
-      `Only a dense kernel can be made sparse; ${name} is ${isSparse(param) ? 'sparse already' : 'none'}.`,
+      `Only a dense kernel can be made sparse; ${name} ${isSparse(param) ? 'is sparse already' : 'is not a kernel'}.`,
     );
   }
   if (!(Number.isInteger(count) && count >= 0 && count <= param.size)) {

@@ -117,7 +117,7 @@ describe('quantised', () => {
     const outcome = await quantised(pgd({ epsilon: 0.1 }))
       .perturb(net.classifier, net.images, net.labels)
       .catch((error) => error);
-    expect(outcome.message).to.match(/made of these.*before they are resized or normalised/);
+    expect(outcome.message).to.match(/Expected images whose pixels are among.*before they are resized or normalised/);
   });
 
   it('is called after the attack, and has its norm and epsilon', () => {

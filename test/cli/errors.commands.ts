@@ -130,7 +130,7 @@ describe('the command line, given what it cannot use', () => {
       title: 'a file for a run to resume',
       args: ['train', '--resume', 'model.mjs'],
       code: 1,
-      says: [/model\.mjs is a file, or lies below one, but a run is a folder/],
+      says: [/model\.mjs is a file, or is below a file/],
     },
     {
       title: 'a module that is not there',
@@ -142,7 +142,7 @@ describe('the command line, given what it cannot use', () => {
       title: 'a model from elsewhere without the images for it',
       args: ['evaluate', '--module', 'model.mjs', '--backend', 'cpu'],
       code: 2,
-      says: [/name a data set to test on, with --dataset/],
+      says: [/Name a data set to test on, with --dataset/],
     },
     {
       title: 'no thread',
@@ -264,7 +264,7 @@ describe('a wrong command line', () => {
     {
       title: 'no target',
       args: ['evaluate'],
-      says: [/needs a target: a run's folder, a checkpoint or another model/],
+      says: [/Expected a target, got none\. Give a run's folder, a checkpoint or another model/],
     },
     {
       title: 'two targets',

@@ -256,7 +256,7 @@ describe('a folder of images', () => {
     it('transparency and 16 bits', async () => {
       const data = new Uint8Array(SIZE * SIZE * 2).fill(254);
       await put('train/cat/1.png', encodePng({ width: SIZE, height: SIZE, channels: 2, data }));
-      await fails(`${picture('train/cat/1.png')} is transparent`);
+      await fails(`${picture('train/cat/1.png')} has transparent pixels`);
       const deep = new Uint16Array(SIZE * SIZE);
       await put('train/cat/1.png', encodePng({ width: SIZE, height: SIZE, channels: 1, depth: 16, data: deep }));
       await fails(`${picture('train/cat/1.png')} has 16 bits`);
@@ -314,7 +314,7 @@ describe('a folder of images', () => {
       await mkdir(picture('train/cat/folder.png'));
       execFileSync('mkfifo', [picture('train/cat/pipe.png')]);
       await fails(/has 5 problems:/);
-      await fails(`${picture('train/cat/dangling.png')} is a link to nothing; mend it or take it away.`);
+      await fails(`${picture('train/cat/dangling.png')} is a link to nothing; repair it or remove it.`);
       await fails(`${picture('train/cat/loop.png')} cannot be read: its links lead round in a circle`);
       await fails(`${picture('train/cat/long.png')} cannot be read: its name is too long for this system`);
       await fails(`${picture('train/cat/folder.png')} is no .png`);
@@ -345,7 +345,7 @@ describe('a folder of images', () => {
       expect(first).to.equal(`${directory} has 17 problems:`);
       expect(lines).to.have.length(11);
       expect(lines[0]).to.equal(
-        `  ${picture('test/bird/notes.txt')} is no .png, .jpg or .jpeg file; take it away or convert it.`,
+        `  ${picture('test/bird/notes.txt')} is no .png, .jpg or .jpeg file; remove it or convert it.`,
       );
       expect(lines[1]).to.match(/train.cat.10\.png cannot be decoded \(.*\): it is truncated or damaged\.$/);
       expect(lines[10]).to.equal('  … and 7 more.');

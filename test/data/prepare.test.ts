@@ -98,7 +98,7 @@ describe('preparing a folder of pictures', () => {
     });
     const message = await refusal();
     expect(message).to.match(/photos has 4 problems/);
-    for (const part of ['broken.png is neither', 'clear.png is transparent', 'notes.txt is no', 'would both become']) {
+    for (const part of ['broken.png is neither', 'clear.png has transparent pixels', 'notes.txt is no', 'would both become']) {
       expect(message).to.include(part);
     }
   });
@@ -106,7 +106,7 @@ describe('preparing a folder of pictures', () => {
   it('leaves a folder that exists as it is', async () => {
     await putAll({ 'test/a/x.png': grey(1), 'test/b/y.png': grey(2) });
     await mkdir(join(folder, 'out'));
-    expect((await rejection(prepare())).message).to.match(/out exists; expected/);
+    expect((await rejection(prepare())).message).to.match(/out exists already; expected/);
     expect(await readdir(join(folder, 'out'))).to.deep.equal([]);
   });
 

@@ -104,7 +104,7 @@ describe('a map of classes to outputs', () => {
     it('is refused without a data set, beside a shift, or where the model has too few outputs', async () => {
       const source = await moduleOf(['left', 'right']);
       for (const [changed, says] of [
-        [{ dataset: undefined }, 'name it with --dataset'],
+        [{ dataset: undefined }, 'Name it with --dataset'],
         [{ preprocessing: { labelOffset: 1 } }, '--classes and --label-offset both choose outputs'],
         [{ classes: [0, 2] }, '--classes names output 2; the last one is 1'],
       ] as const) {

@@ -107,7 +107,7 @@ describe('an exported network', function () {
     const error = await rejection(exportModel(await written('mlp'), { to: 'pytorch', out: refused }));
     expect(error).to.be.instanceOf(InputError);
     expect(error.message).to.match(
-      /code\/model\.py holds other code than that of this network; .* --out in a folder of its own/,
+      /code\/model\.py holds other code than that of this network; .* --out in another folder/,
     );
     expect(existsSync(refused)).to.equal(false);
     expect(readFileSync(code, 'utf8')).to.equal(text);
@@ -157,7 +157,7 @@ describe('an exported network', function () {
     }
     const refused = await exportModel(checkpoint, { to: 'pytorch', out: at('no'), half: true }).catch((error) => error);
     expect(refused).to.be.instanceOf(UsageError);
-    expect(refused.message).to.match(/^Expected half precision with the format compact alone, got pytorch/);
+    expect(refused.message).to.match(/^Half precision applies only to the format compact, got pytorch/);
     expect(existsSync(at('no'))).to.equal(false);
   });
 

@@ -435,7 +435,7 @@ describe('a module that exports a classifier', () => {
 
   const refused: [string, string | null, RegExp][] = [
     ['no classifier', 'export const model = 1;', /must export classifier.*it exports model/],
-    ['a fault', 'throw new Error("broken");', /failed as it was run: broken/],
+    ['a fault', 'throw new Error("broken");', /failed when it was run: broken/],
     ['no file', null, /there is no .*mine\.mjs/],
   ];
   for (const [what, text, message] of refused) {

@@ -104,7 +104,7 @@ const alarms = (randomised: boolean): Alarm[] => [
   randomised
     ? alarm('randomised output', 'raised', 'The same images gave other logits <twice>.')
     : alarm('randomised output', 'ok', 'The same images gave the same logits twice.'),
-  alarm('black-box beats white-box', 'not checked', 'It takes an attack without gradients.'),
+  alarm('black-box beats white-box', 'not checked', 'This needs an attack without gradients and one with gradients.'),
 ];
 
 function evaluation(config: TrainConfig, checkpoint: string): Evaluation {

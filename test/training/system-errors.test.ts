@@ -68,7 +68,7 @@ describe("what the system refuses in a run's folder", () => {
     await writeFile(join(base, 'file'), '');
     for (const [out, message] of [
       [join(base, 'x'.repeat(300)), /cannot be read: .*\(ENAMETOOLONG.*Choose a shorter one/],
-      [join(base, 'file', 'run'), /run is a file, or lies below one, but a run is a folder/],
+      [join(base, 'file', 'run'), /run is a file, or is below a file/],
     ] as const) {
       const error = await rejection(train(config, { out }));
       expect(error).to.be.instanceOf(InputError);

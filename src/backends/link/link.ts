@@ -238,7 +238,7 @@ async function check({ name, version: packageVersion, binding }: TensorflowPacka
   const fault: string | null = outcome === null ? (ended ? howItEnded(ended) : 'Node cannot be run') : outcome.fault;
   if (fault) {
     throw new InputError(
-      `The binding compiled, but ${name} ${packageVersion} does not start with it: ${fault}. Everything is as it was before; ${binding} was put back or taken away.`,
+      `The binding compiled, but ${name} ${packageVersion} does not start with it: ${fault}. Everything is as it was before; ${binding} was restored or removed.`,
     );
   }
   const { difference, gpu, version } = outcome as { difference: number; gpu: boolean; version: string };

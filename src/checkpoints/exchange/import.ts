@@ -103,7 +103,7 @@ function refuseOptions(path: string, { model, images, normalize, renames, readin
   const given = { model, images, normalize, renames, reading };
   const [name] = Object.entries(given).find(([, value]) => value !== undefined && Object.keys(value).length > 0) ?? [];
   if (name === undefined) return;
-  throw new UsageError(`${path} says which network it holds: leave out what describes one (${name}).`);
+  throw new UsageError(`${path} says which network it holds, so no flag may describe it, got ${name}. Leave it out.`);
 }
 
 /** The network of a state dict with the record that builds the same network again. */

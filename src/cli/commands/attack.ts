@@ -38,7 +38,7 @@ export const attack = defineCommand({
     'only-correct': { kind: 'switch', description: 'take only images that the model classifies right' },
     norm: { kind: 'text', choices: NORMS, description: 'linf, l2 or l1; default: that of training' },
     epsilon: { kind: 'number', description: 'radius, such as 8/255; default: that of training' },
-    seed: { kind: 'number', integer: true, group: 'Run', description: 'names the random numbers of the attack' },
+    seed: { kind: 'number', integer: true, group: 'Run', description: 'seed of the random numbers of the attack' },
     ...MODEL_FLAGS,
     out: {
       kind: 'text',

@@ -18,7 +18,7 @@ export const certify = defineCommand({
     sigma: { kind: 'number', description: 'standard deviation of the noise on every pixel, such as 0.25' },
     n0: { kind: 'number', description: 'draws that choose the class; default: 100' },
     n: { kind: 'number', description: 'draws that estimate its probability; default: 10000' },
-    alpha: { kind: 'number', description: 'probability of a wrong certificate at most; default: 0.001' },
+    alpha: { kind: 'number', description: 'highest probability that a certificate is wrong; default: 0.001' },
     epsilon: {
       kind: 'numbers',
       description: 'l2 radii at which to attack the smoothed classifier as well, such as 0.25,0.5',
@@ -32,7 +32,7 @@ export const certify = defineCommand({
     ...MODEL_FLAGS,
     'test-limit': { kind: 'number', description: 'how many test images; default: 100' },
     'batch-size': { kind: 'number', description: 'noisy images at once' },
-    seed: { kind: 'number', description: 'names the noise' },
+    seed: { kind: 'number', description: 'seed of the noise' },
     out: { kind: 'text', description: "file to add the certificates to; default: the run's certificates.json" },
     ...BACKEND_FLAGS,
   },
@@ -48,7 +48,9 @@ export const certify = defineCommand({
     const source = modelSource(target, flags.module);
     const { sigma } = flags;
     if (sigma === undefined) {
-      throw new UsageError('It needs the noise to smooth with, such as --sigma 0.25; best that of training (--noise).');
+      throw new UsageError(
+        'certify needs the standard deviation of the noise, such as --sigma 0.25. It is best that of training (--noise).',
+      );
     }
     if (flags.attack !== undefined && flags.epsilon === undefined) {
       throw new UsageError('--attack needs the l2 radii at which to attack, such as --epsilon 0.25,0.5.');

@@ -46,27 +46,27 @@ export const data = defineCommand({
     name: {
       kind: 'text',
       choices: datasetNames,
-      description: 'add: which data set the files are of, where they do not tell',
+      description: 'add: the data set that the files belong to, if the files do not tell',
     },
     mirror: {
       kind: 'text',
       value: 'URL',
-      description: 'fetch: take the files from below this address; checksums stay',
+      description: 'fetch: download from this address instead; checksums stay those of the official files',
     },
     size: { kind: 'text', description: 'prepare: width and height of every picture, such as 64 or 64x48' },
     crop: {
       kind: 'text',
       choices: CROPS,
-      description: 'prepare: take the middle (default), or stretch the whole picture',
+      description: 'prepare: center takes the middle (default), none stretches the whole picture',
     },
     resample: {
       kind: 'text',
       choices: RESAMPLINGS,
-      description: 'prepare: the filter, widened where pictures shrink; default bilinear',
+      description: 'prepare: filter for resizing; default: bilinear',
     },
     background: {
       kind: 'text',
-      description: 'prepare: what is behind transparent pictures, such as white or #ff8000',
+      description: 'prepare: colour behind transparent pictures, such as white or #ff8000',
     },
     out: { kind: 'text', value: 'FOLDER', description: 'prepare: the folder to make' },
   },
@@ -95,7 +95,7 @@ export const data = defineCommand({
         show([await fetchShown(what, { directory, baseUrl: mirror }, terminal)], describe);
         return;
       case 'add':
-        if (what === undefined) throw new UsageError('equipoise data add needs a folder or a .tar.gz to take over.');
+        if (what === undefined) throw new UsageError('equipoise data add needs a folder or a .tar.gz of files to add.');
         if (name !== undefined && isCorruptionSet(name)) {
           const { corruptions, count, directory: into } = await addCorruptions(what, name, { directory, ...lock });
           const added = { name, corruptions, count, directory: into };
@@ -160,7 +160,7 @@ async function oneThere(name: string, directory: string | undefined): Promise<Da
   const info = await datasetInfo(name, { directory });
   if (info === null) {
     throw new UsageError(
-      `${name} is not there. Get it with equipoise data fetch ${name}, or take over files with equipoise data add PATH.`,
+      `${name} is missing. Get it with equipoise data fetch ${name}, or add files that you have with equipoise data add PATH.`,
     );
   }
   return info;

@@ -16,7 +16,7 @@ export const doctor = defineCommand({
   positionals: [
     {
       name: 'run',
-      description: 'a run, or a file of settings: which backend training it takes',
+      description: 'a run, or a file of settings, to show which backend its training takes',
       required: false,
       value: 'PATH',
     },

@@ -24,7 +24,7 @@ export const exportCommand = defineCommand({
   positionals: [
     {
       name: 'target',
-      description: "a run's folder, of which it takes the best checkpoint, or a checkpoint",
+      description: "a checkpoint, or a run's folder, to export its best checkpoint",
       required: true,
       value: 'PATH',
     },
@@ -39,9 +39,9 @@ export const exportCommand = defineCommand({
     out: {
       kind: 'text',
       value: 'PATH',
-      description: "file, for layers folder; default: in the folder export of the run's folder",
+      description: "file to write, or for layers a folder; default: in the folder export of the run's folder",
     },
-    half: { kind: 'switch', description: 'compact: kernels in half precision (float16), two bytes a weight' },
+    half: { kind: 'switch', description: 'compact: kernels in half precision (float16), two bytes for each weight' },
     backend,
     threads,
     'size-limit': sizeLimit,

@@ -12,8 +12,8 @@ export const linkTensorflowCommand = defineCommand({
       value: 'FOLDER',
       description: 'a folder with an unpacked TensorFlow, instead of a Python',
     },
-    gpu: { kind: 'switch', description: 'link @tensorflow/tfjs-node-gpu, and insist on a GPU' },
-    undo: { kind: 'switch', description: 'take the link away, and put back what was there before' },
+    gpu: { kind: 'switch', description: 'link @tensorflow/tfjs-node-gpu, and fail unless TensorFlow sees a GPU' },
+    undo: { kind: 'switch', description: 'remove the link, and restore what was there before' },
   },
   examples: [
     ['equipoise link-tensorflow --python tensorflow-env/bin/python', 'after pip install tensorflow-cpu there'],

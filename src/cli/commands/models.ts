@@ -10,7 +10,7 @@ import { defineCommand } from '../command.ts';
 import { byteSize, duration } from '../terminal/format.ts';
 
 export const modelsCommand = defineCommand({
-  positionals: [{ name: 'name', description: 'a network of the zoo: prints its whole card', required: false }],
+  positionals: [{ name: 'name', description: 'a network of the zoo, to print its whole card', required: false }],
   flags: {},
   examples: [
     ['equipoise models', 'the networks, their accuracies, and how to train those that do not come along'],

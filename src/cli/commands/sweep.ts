@@ -22,20 +22,24 @@ import { reportText } from './report.ts';
 
 const SWEEP_FLAGS = {
   out: { kind: 'text', value: 'FOLDER', description: "the folder of the runs' folders; default: runs/sweep" },
-  jobs: { kind: 'number', description: 'runs at once, each in a process of its own; default 1', whole: [1, 1024] },
-  shard: { kind: 'text', group: 'Run', description: 'only part i of n of the runs, as 1/4, for several machines' },
+  jobs: { kind: 'number', description: 'runs at once, each in a process of its own; default: 1', whole: [1, 1024] },
+  shard: {
+    kind: 'text',
+    group: 'Run',
+    description: 'train only part i of n of the runs, such as 1/4, to use several machines',
+  },
   ...QUEUE_FLAGS,
   follow: {
     kind: 'switch',
     group: 'Run',
-    description: 'with --queue: show all its runs and add none; --no-follow adds runs and ends',
+    description: 'with --queue: show all runs of the queue and add none; --no-follow adds runs and ends at once',
   },
   cancel: {
     kind: 'switch',
     group: 'Run',
-    description: 'with --queue: cancel these runs, or without settings all of the queue',
+    description: 'with --queue: cancel these runs, or without settings all runs of the queue',
   },
-  evaluate: { kind: 'switch', description: 'evaluate every run; --no-evaluate leaves it out' },
+  evaluate: { kind: 'switch', description: 'evaluate every run; --no-evaluate only trains' },
   'evaluation-epsilon': {
     kind: 'numbers',
     group: 'Attack',
@@ -151,13 +155,13 @@ function checkQueueFlags(flags: SweepFlags, named: Readonly<Record<string, unkno
   if (queue === undefined) return;
   if (jobs !== undefined || cacheMemory !== undefined) {
     throw new UsageError(
-      `--${jobs === undefined ? 'cache-memory' : 'jobs'} is a matter of each worker of a queue. Give it to equipoise worker.`,
+      `--${jobs === undefined ? 'cache-memory' : 'jobs'} does not apply with --queue, since each worker has its own. Give it to equipoise worker.`,
     );
   }
   if (follow && cancel) throw new UsageError('--follow and --cancel exclude each other. Give one of them.');
   if (follow && Object.keys(named).length > 0) {
     throw new UsageError(
-      '--follow shows all runs of the queue, and takes no settings. The same sweep without --follow returns to its own runs, and adds none that is there.',
+      '--follow shows all runs of the queue and takes no settings. To see only the runs of these settings, leave out --follow; runs that are in the queue are not added again.',
     );
   }
 }

@@ -28,12 +28,12 @@ const TRAIN_FLAGS = {
   out: {
     kind: 'text',
     value: 'FOLDER',
-    description: "the run's folder; default: runs/ and a name made of the configuration",
+    description: "the run's folder; default: a folder in runs/ named after the configuration",
   },
   resume: {
     kind: 'optional text',
     value: 'FOLDER',
-    description: 'go on with the run in this folder, or in that of this command',
+    description: 'continue the run in this folder; without a folder, the run of the same command',
   },
   ...BACKEND_FLAGS,
   ...CONFIG_FLAGS,

@@ -10,7 +10,7 @@ export const watch = defineCommand({
     { name: 'folder', description: "a run's folder, or the one that holds a sweep's runs", required: true },
   ],
   flags: {
-    port: { kind: 'number', description: 'of 127.0.0.1; default: any free one', whole: [0, 65535] },
+    port: { kind: 'number', description: 'port on 127.0.0.1; default: any free one', whole: [0, 65535] },
     title: { kind: 'text', description: "the page's title" },
   },
   examples: [['equipoise watch runs/sweep', 'curves, what runs now, the time left and the log, as they change']],

@@ -14,20 +14,20 @@ const { data, threads } = BACKEND_FLAGS;
 
 const WORKER_FLAGS = {
   ...QUEUE_FLAGS,
-  out: { kind: 'text', description: "the folder of the runs' folders, shared by all workers and the sweep" },
-  jobs: { kind: 'number', description: 'runs at once, each in a process of its own; default 1', whole: [1, 1024] },
+  out: { kind: 'text', description: "the folder of the runs' folders, which all workers and the sweep share" },
+  jobs: { kind: 'number', description: 'runs at once, each in a process of its own; default: 1', whole: [1, 1024] },
   once: { kind: 'switch', description: 'take one run, or none if none is queued, and end' },
-  'max-hours': { kind: 'number', description: 'stop after so many hours as on SIGTERM, with exit code 75' },
+  'max-hours': { kind: 'number', description: 'save the work and stop after this many hours, with exit code 75' },
   'lock-time': {
     kind: 'number',
     description:
-      'seconds without a sign of life after which a run goes to another worker; default 60, the same for all',
+      'seconds without a sign of life after which a run goes to another worker, the same for all; default: 60',
   },
   data: { ...data, description: 'folder of the data sets, and of the files that runs start from' },
   threads,
   kernels: {
     kind: 'text',
-    description: "refuse runs of other kernels of the engine than these (relaxed, simd); default: take each run's own",
+    description: 'take only runs of this build of the kernels (relaxed, simd); default: use the build of each run',
   },
   'cache-memory': CONFIG_FLAGS['cache-memory'],
 } as const satisfies Flags;

@@ -28,7 +28,8 @@ export const ATTACK_FLAGS = {
     kind: 'number',
     integer: true,
     group: 'Attack',
-    description: 'calls of the model that every attack averages for an answer; for models that are random, such as 20',
+    description:
+      'calls of the model that are averaged for each answer to an attack, such as 20; for models with random outputs',
   },
 } as const satisfies Flags;
 

@@ -65,7 +65,7 @@ export const SIZE_FLAG = {
   'size-limit': {
     kind: 'number',
     group: 'Data',
-    description: 'GB that a data set or a model may have, and the images of a folder together; default: 2',
+    description: 'most GB of a data set, of a model, or of all images of a folder; default: 2',
   },
 } as const satisfies Flags;
 
@@ -82,7 +82,7 @@ export const BACKEND_FLAGS = {
     kind: 'text',
     value: 'NAME',
     group: 'Run',
-    description: `what computes (${BACKEND_CHOICES.join(', ')})`,
+    description: `software that computes (${BACKEND_CHOICES.join(', ')})`,
     suggestions: BACKEND_CHOICES,
   },
   threads: {
@@ -94,12 +94,12 @@ export const BACKEND_FLAGS = {
   kernels: {
     kind: 'text',
     description:
-      "build of the engine's kernels: relaxed (default where Node has it) or simd, the same on every processor",
+      "build of the engine's kernels: relaxed (default if Node supports it), or simd, with the same results on every processor",
   },
   revectorize: {
     kind: 'switch',
     group: 'Run',
-    description: "faster kernels of the engine under an experimental flag of Node 24's V8, after a trial",
+    description: "faster kernels of the engine, by an experimental flag of Node 24's V8; a trial decides if they work",
   },
 } as const satisfies Flags;
 
@@ -109,7 +109,7 @@ export const CONFIG_FLAGS = {
     kind: 'text',
     value: 'PATH',
     group: 'Run',
-    description: 'checkpoint, or run, whose weights training starts from (one-shot, gradual, dense)',
+    description: 'checkpoint or run whose weights training starts from (methods one-shot, gradual, dense)',
   },
   'extra-images': {
     kind: 'text',
@@ -121,7 +121,7 @@ export const CONFIG_FLAGS = {
     kind: 'number',
     group: 'AGENT',
     description:
-      'MB of memory for the gradients that the pre-passes matched and memory keep, beyond it files; default 1024',
+      'MB of memory for the gradients that the pre-passes matched and memory keep; the rest goes into files; default: 1024',
   },
   config: { kind: 'text', value: 'FILE', description: 'JSON or YAML file of settings; flags override it' },
   'print-config': { kind: 'switch', description: 'print the resolved configuration as JSON and stop' },

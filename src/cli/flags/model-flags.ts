@@ -35,7 +35,7 @@ export const MODEL_FLAGS = {
     kind: 'text',
     group: 'Model',
     value: 'FILE',
-    description: "JSON or YAML file: a model's names of weights, and those expected",
+    description: "JSON or YAML file that maps the model's names of weights to the expected names",
   },
   stem: {
     kind: 'text',
@@ -47,7 +47,7 @@ export const MODEL_FLAGS = {
     kind: 'numbers',
     group: 'Model',
     integer: true,
-    description: 'convolutions of a VGG of PyTorch that a 2×2 max pool follows: 2,4,7,10,13',
+    description: 'convolutions of a VGG of PyTorch that a 2×2 max pool follows, such as 2,4,7,10,13',
   },
   activation: {
     kind: 'text',
@@ -59,15 +59,23 @@ export const MODEL_FLAGS = {
     kind: 'text',
     group: 'Model',
     value: 'FILE',
-    description: 'safetensors file of images and their logits; stops where they differ',
+    description: 'safetensors file of images and their logits; stop if the model gives other logits',
   },
   bounds: {
     kind: 'numbers',
     group: 'Model',
     description: 'lowest and highest pixel that the model takes: 0,255, or --bounds=-1,1',
   },
-  mean: { kind: 'numbers', group: 'Model', description: 'subtracted from pixels after that, one number a channel' },
-  std: { kind: 'numbers', group: 'Model', description: 'divided by after that, one number a channel' },
+  mean: {
+    kind: 'numbers',
+    group: 'Model',
+    description: 'what is subtracted from pixels after that, one number for each channel',
+  },
+  std: {
+    kind: 'numbers',
+    group: 'Model',
+    description: 'what pixels are divided by after that, one number for each channel',
+  },
   channels: {
     kind: 'text',
     group: 'Model',
@@ -89,7 +97,7 @@ export const MODEL_FLAGS = {
     kind: 'number',
     group: 'Model',
     integer: true,
-    description: "number of the model's output for the first class",
+    description: "index of the model's output for the first class, from 0",
   },
 } as const satisfies Flags;
 
@@ -102,7 +110,9 @@ export function modelSource(path: string | undefined, module: string | undefined
   }
   if (module !== undefined) return { module };
   if (path !== undefined) return path;
-  throw new UsageError("It needs a target: a run's folder, a checkpoint or another model; or --module FILE.");
+  throw new UsageError(
+    "Expected a target, got none. Give a run's folder, a checkpoint or another model, or --module FILE.",
+  );
 }
 
 export const modelOptions = (flags: Values): ModelOptions => ({

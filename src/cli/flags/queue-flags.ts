@@ -7,7 +7,7 @@ import type { Flags } from './flags.ts';
 export const QUEUE_FLAGS = {
   queue: {
     kind: 'optional text',
-    description: `a queue on Redis or Valkey, redis://HOST:PORT; alone: that of the variable ${QUEUE_VARIABLE}`,
+    description: `a queue on Redis or Valkey, redis://HOST:PORT; without a value, that of the variable ${QUEUE_VARIABLE}`,
   },
 } as const satisfies Flags;
 

@@ -94,7 +94,7 @@ export async function download(file: RemoteFile, path: string, options: Download
       furthest = Math.max(furthest, kept);
       if (failures >= attempts) {
         throw new InputError(
-          `${url} could not be downloaded (${reason(error)}). ${kept} bytes are kept; repeat the command to go on from there.`,
+          `${url} could not be downloaded (${reason(error)}). ${kept} bytes are kept; repeat the command to continue from there.`,
         );
       }
       const wait = retryDelayMs * 2 ** failures;

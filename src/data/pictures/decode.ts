@@ -21,6 +21,6 @@ export async function decodePicture(file: DataFile, background?: Colour): Promis
   throw new InputError(
     file.bytes.length === 0
       ? `${file.name} is empty; expected a PNG or JPEG image.`
-      : `${file.name} is neither PNG nor JPEG by its first bytes; convert it, or take it away if it is damaged.`,
+      : `${file.name} is neither PNG nor JPEG by its first bytes; convert it, or remove it if it is damaged.`,
   );
 }

@@ -293,7 +293,7 @@ function onBackground(name: string, { channels, pixels, alpha }: Layer, backgrou
   if (alpha === null || alpha.every((opacity) => opacity === 255)) return { channels, pixels };
   if (background === undefined) {
     throw new InputError(
-      `${name} is transparent in places, and what is behind it is not known; lay it on a background, as equipoise data prepare --background does.`,
+      `${name} has transparent pixels, and no background to see behind them. Put it on a background, as equipoise data prepare --background does.`,
     );
   }
   const isGrey = channels === 1 && background.every((level) => level === background[0]);

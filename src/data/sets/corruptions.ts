@@ -85,7 +85,7 @@ export async function openCorruptions(name: CorruptionSetName, directory?: strin
     if (await isThere(join(folder, LABELS))) return openFolder(name, folder);
   }
   throw new InputError(
-    `The files of ${name} (labels.npy, gaussian_noise.npy, …) are not in ${folders.join(', ')}. Unpack ${corruptionSets[name].folder}.tar and take them over with \`equipoise data add ${corruptionSets[name].folder} --name ${name}\`, or name their folder with --data.`,
+    `The files of ${name} (labels.npy, gaussian_noise.npy, …) are not in ${folders.join(', ')}. Unpack ${corruptionSets[name].folder}.tar and add them with \`equipoise data add ${corruptionSets[name].folder} --name ${name}\`, or name their folder with --data.`,
   );
 }
 

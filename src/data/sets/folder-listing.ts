@@ -182,7 +182,7 @@ async function targetOf(path: string): Promise<Stats | string> {
     const reason = systemReason(error);
     if (reason === null) throw error;
     const { code } = error as NodeJS.ErrnoException;
-    return `${path} ${code === 'ENOENT' ? 'is a link to nothing' : `cannot be read: ${reason}`}; mend it or take it away.`;
+    return `${path} ${code === 'ENOENT' ? 'is a link to nothing' : `cannot be read: ${reason}`}; repair it or remove it.`;
   }
 }
 
@@ -204,10 +204,10 @@ async function imagesOf(folder: string, below: string, label: number, problems: 
   const found: string[] = [];
   const { folders, files } = await entriesOf(join(folder, below), found);
   for (const wrong of [...folders, ...files.filter((name) => !EXTENSIONS.test(name))]) {
-    found.push(`${join(folder, below, wrong)} is no .png, .jpg or .jpeg file; take it away or convert it.`);
+    found.push(`${join(folder, below, wrong)} is no .png, .jpg or .jpeg file; remove it or convert it.`);
   }
   if (files.length === 0 && found.length === 0) {
-    found.push(`${join(folder, below)} holds no images; fill it or take it away.`);
+    found.push(`${join(folder, below)} holds no images; add images or remove it.`);
   }
   problems.push(...found);
   return files.filter((name) => EXTENSIONS.test(name)).map((name) => ({ path: `${below}/${name}`, label }));

@@ -69,7 +69,7 @@ export interface Evidence {
   readonly probe: Probe;
   /** Adversarial examples that left the ball around their image or the range of pixels. */
   readonly outside: number;
-  /** Adversarial examples that were misclassified, and those of them that were not when predicted in other company. */
+  /** Adversarial examples that were misclassified, and how many of them were not when they were predicted in another batch. */
   readonly successes: number;
   readonly unstable: number;
   /** Gradients of single images that were not finite, over all steps of all attacks. */
@@ -84,13 +84,12 @@ const ok = (detail: string): Finding => ({ status: 'ok', detail });
 const raised = (detail: string): Finding => ({ status: 'raised', detail });
 const notChecked = (detail: string): Finding => ({ status: 'not checked', detail });
 
-/** What a short attack without gradients says of the attacks with gradients before it. */
-/** Of several norms that in which it turned most. */
+/** The finding from short attacks without gradients: of several norms, that in which they fooled the model most. */
 function besideShortSquares(found: readonly [ShortSquare, ...ShortSquare[]]): Finding {
   const { attack, norm, turned, n, epsilon } = found.reduce((most, other) =>
     other.turned - slack(other.n) > most.turned - slack(most.n) ? other : most,
   );
-  const sentence = `${attack} in ${norm} at ε ${formatEpsilon(epsilon)} turned ${turned} of ${n} images that the attacks by gradient left right`;
+  const sentence = `${attack} in ${norm} at ε ${formatEpsilon(epsilon)} fooled the model on ${turned} of ${n} images that the attacks by gradient left right`;
   return turned > slack(n)
     ? raised(`${sentence}. Gradients are masked: attack with square-5000 or autoattack.`)
     : ok(`${sentence}.${turned === 0 && n < ROBUST ? '' : ' A full square-5000 or autoattack may find more.'}`);
@@ -123,7 +122,7 @@ const ALARMS = {
           `Every output lies in [0, 1] and sums to 1 over the classes${returnsProbabilities ? '; their logarithms were attacked, which lose what was rounded to 0 or 1' : ''}. Attacks need logits: remove the final softmax.`,
         )
       : inUnitInterval(rows)
-        ? raised('Every output lies in [0, 1], as after a sigmoid. Attacks need logits: remove what squashes them.')
+        ? raised('Every output lies in [0, 1], as after a sigmoid. Attacks need logits: remove the final activation.')
         : ok('Outputs are not probabilities.');
   },
 
@@ -138,7 +137,7 @@ const ALARMS = {
     if (!probe.differentiable) return notChecked(NO_GRADIENT);
     const share = `${probe.zeroGradients} of ${probe.images} images have a cross-entropy gradient of zero`;
     return probe.zeroGradients > 0.1 * probe.images
-      ? raised(`${share}: attacks by cross-entropy are blind there. ${againstZeroGradients(probe)}`)
+      ? raised(`${share}: attacks on the cross-entropy cannot fool these images. ${againstZeroGradients(probe)}`)
       : ok(`${share}.`);
   },
 
@@ -149,7 +148,7 @@ const ALARMS = {
     const share = `The outputs of ${check.wrong} of ${check.checked} images change by other amounts than the gradient says`;
     return isWrong(check)
       ? raised(
-          `${share}: attacks by gradient are led astray. Attack without gradients, as square-5000 does, and give each step of the model its true gradient if it has one.`,
+          `${share}, so gradients mislead the attacks that use them. Attack without gradients, as square-5000 does, and give each step of the model its true gradient if it has one.`,
         )
       : ok(`${share}.`);
   },
@@ -171,7 +170,7 @@ const ALARMS = {
     const single = attacks.filter(({ eot }) => eot === 1);
     return single.length > 0
       ? raised(
-          `${seen}. ${[...new Set(single.map(({ attack }) => attack))].join(', ')} asked once for each answer and followed its chance: attack with --eot 20, which averages 20 calls.`,
+          `${seen}. ${[...new Set(single.map(({ attack }) => attack))].join(', ')} took a single call for each answer, so chance misled it: attack with --eot 20, which averages 20 calls.`,
         )
       : ok(`${seen}. Every attack averaged its answers over several calls.`);
   },
@@ -179,15 +178,15 @@ const ALARMS = {
   'optimisation while classifying': ({ probe }) =>
     probe.differentiates
       ? raised(
-          'The model takes gradients as it classifies. Attacks that do not follow its optimisation are weak: adapt one to it.',
+          'The model computes gradients while it classifies. Attacks that ignore its optimisation are weak: adapt an attack to it.',
         )
-      : ok('The model classifies without taking gradients.'),
+      : ok('The model classifies without computing gradients.'),
 
   'one class only': ({ predictions }) => {
     const given = new Set(predictions.filter((prediction) => prediction >= 0));
-    if (given.size === 0) return notChecked('No output is a number, so no class is given.');
+    if (given.size === 0) return notChecked('No output is a number, so no class is predicted.');
     return given.size === 1 && predictions.length > 1
-      ? raised(`Every image is given class ${[...given][0]}. Such a model is robust and useless.`)
+      ? raised(`Every image gets class ${[...given][0]}. Such a model is robust and useless.`)
       : ok(`${given.size} classes are predicted.`);
   },
 
@@ -204,11 +203,12 @@ const ALARMS = {
         )
         .map((stronger) => ({ weaker, stronger })),
     );
-    if (pairs.length === 0) return notChecked('It takes two attacks of one loss with different numbers of steps.');
+    if (pairs.length === 0)
+      return notChecked('This needs two attacks on the same loss with different numbers of steps.');
     const suspicious = pairs.find(({ weaker, stronger }) => stronger.correct > weaker.correct + slack(weaker.n));
     return suspicious
       ? raised(
-          `${suspicious.stronger.attack} leaves ${suspicious.stronger.correct} images right, ${suspicious.weaker.attack} only ${suspicious.weaker.correct}. Try a smaller --step-size, or apgd-100, which chooses its own; if it stays so, gradients are masked: attack with square-5000.`,
+          `${suspicious.stronger.attack} leaves ${suspicious.stronger.correct} images right, ${suspicious.weaker.attack} only ${suspicious.weaker.correct}. Try a smaller --step-size, or apgd-100, which chooses its own step sizes. If that changes nothing, gradients are masked: attack with square-5000.`,
         )
       : ok(`${pairs[0].stronger.attack} is at least as strong as ${pairs[0].weaker.attack}.`);
   },
@@ -222,7 +222,7 @@ const ALARMS = {
         )
         .map((larger) => ({ smaller, larger })),
     );
-    if (pairs.length === 0) return notChecked('It takes two radii.');
+    if (pairs.length === 0) return notChecked('This needs two radii.');
     const suspicious = pairs.find(({ smaller, larger }) => larger.correct > smaller.correct + slack(smaller.n));
     return suspicious
       ? raised(
@@ -236,9 +236,7 @@ const ALARMS = {
     if (unbounded.n === 0) return notChecked('None of the first images is classified right.');
     const left = `An attack that may change every pixel freely leaves ${unbounded.correct} of ${unbounded.n} images right`;
     return unbounded.correct > 0
-      ? raised(
-          `${left}. Gradients are masked or lead nowhere: attack with square-5000, and adapt an attack to the model.`,
-        )
+      ? raised(`${left}. Gradients are masked or wrong: attack with square-5000, and adapt an attack to the model.`)
       : ok(`${left}.`);
   },
 
@@ -260,7 +258,7 @@ const ALARMS = {
   'success within float noise': ({ withinNoise, predictions }) =>
     withinNoise > slack(predictions.length)
       ? raised(
-          `${withinNoise} adversarial examples are misclassified by a margin that the rounding of float32 can undo. Another runtime may find a higher accuracy: confirm these examples there (--save-examples), or attack once more with an attack that climbs a loss, as apgd-100 does.`,
+          `${withinNoise} adversarial examples are misclassified by a margin that the rounding of float32 can undo. Another runtime may find a higher accuracy: confirm these examples there (--save-examples), or attack again with an attack that increases a loss, such as apgd-100.`,
         )
       : ok(`${withinNoise} adversarial examples are misclassified by a margin that the rounding of float32 can undo.`),
 
@@ -269,13 +267,13 @@ const ALARMS = {
     const inCascade = attacks.flatMap(blackBoxStage);
     if ((blackBox.length === 0 || blackBox.length === attacks.length) && inCascade.length === 0) {
       return first === undefined
-        ? notChecked('It takes an attack without gradients beside one with gradients.')
+        ? notChecked('This needs an attack without gradients and one with gradients.')
         : besideShortSquares([first, ...more]);
     }
     for (const { attack, before, after, n } of inCascade) {
       if (after + slack(n) < before) {
         return raised(
-          `${attack} turned ${before - after} images that the attacks by gradient before it left right. Gradients are masked: adapt an attack to the model.`,
+          `${attack} fooled the model on ${before - after} images that the attacks by gradient before it left right. Gradients are masked: adapt an attack to the model.`,
         );
       }
     }

@@ -126,7 +126,7 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
     if (resumed && start > 0) {
       if (await hasLayout(partialOf(path), layout)) return layout;
       throw new InputError(
-        `The examples that the interrupted evaluation had saved in ${folder} are gone or damaged. Evaluate again without --resume.`,
+        `The examples that the interrupted evaluation saved in ${folder} are missing or damaged. Evaluate again without --resume.`,
       );
     }
     await mkdir(folder, { recursive: true });

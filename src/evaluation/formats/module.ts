@@ -32,7 +32,7 @@ async function load({ path }: LoadRequest): Promise<LoadedModel> {
   try {
     exported = await import(pathToFileURL(resolve(path)).href);
   } catch (error) {
-    throw new InputError(`The module ${path} failed as it was run: ${(error as Error).message}`, { cause: error });
+    throw new InputError(`The module ${path} failed when it was run: ${(error as Error).message}`, { cause: error });
   }
   const model = await classifierIn(path, exported);
   const logits = typeof model === 'function' ? undefined : withoutFinalActivation(model);

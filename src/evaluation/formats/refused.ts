@@ -103,7 +103,7 @@ export const torchPickle: ModelFormat = {
       /\.pkl$/.test(firstInZip(found) ?? '')),
   load: async ({ path }) => {
     throw new InputError(
-      `${path} is a pickle: to read it is to run what it holds, so Equipoise does not. Convert it to safetensors, once, where PyTorch is installed (pip install torch safetensors):\n\n${conversion(path)}\nThen give the safetensors file. If torch.load refuses, the file holds more than weights: make it anew with torch.save(model.state_dict(), …) in the code that it comes from.`,
+      `${path} is a pickle. Reading a pickle may run any code in it, so Equipoise does not read it. Convert it to safetensors, once, where PyTorch is installed (pip install torch safetensors):\n\n${conversion(path)}\nThen give the safetensors file. If torch.load refuses, the file holds more than weights: make it anew with torch.save(model.state_dict(), …) in the code that it comes from.`,
     );
   },
 };

@@ -39,7 +39,9 @@ export async function mergedState(
   for (const { path, identity: kept } of own) {
     const others = differences(identity, kept);
     if (others.length > 0) {
-      throw new UsageError(`${path} differs in ${others.join(', ')}. Give what the parts were made with.`);
+      throw new UsageError(
+        `${path} differs in ${others.join(', ')}. Give the target and the flags that the parts were made with.`,
+      );
     }
   }
   checkAllThere(own, checkpoint);

@@ -26,7 +26,7 @@ export function mergeParts(parts: readonly MeasureState[]): MeasureState {
       predictions.length !== first.predictions.length || predictions.some((p, i) => p !== first.predictions[i]);
     if (differs) {
       throw new InputError(
-        'Parts of the evaluation disagree on what the model predicts without attack: it computed otherwise on one of the machines. Use one build of the kernels on all, such as --kernels simd.',
+        'The parts of the evaluation have different predictions without attack, so one of the machines computed differently. Use the same build of the kernels on all machines, such as --kernels simd.',
       );
     }
   }

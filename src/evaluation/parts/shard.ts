@@ -44,7 +44,7 @@ export async function evaluatePart(
   const out = outOf(files[0], options);
   if (out === null) {
     throw new UsageError(
-      `A part of an evaluation is kept beside its results; name their file with --out, since ${files[0].path} is in no run.`,
+      `A part of an evaluation is written beside its results, and ${files[0].path} is not in a run's folder. Name the file of the results with --out.`,
     );
   }
   const steps = new Set<number>();

@@ -51,14 +51,17 @@ export async function loadWith(
 }
 
 async function chosenOutputs(classes: ClassMap | string, images: Dataset | null): Promise<readonly number[]> {
-  if (images === null) throw new UsageError('--classes is about the classes of a data set: name it with --dataset.');
+  if (images === null)
+    throw new UsageError('--classes needs a data set whose classes it lists, got none. Name it with --dataset.');
   return outputsOf(typeof classes === 'string' ? await readClassMap(classes) : classes, images.classes);
 }
 
 /** The data set that a model was trained on. */
 export async function testData(target: Target, { dataDirectory }: ModelOptions): Promise<Dataset> {
   if (target.trainedOn === null) {
-    throw new UsageError('This model does not say what it was trained on: name a data set to test on, with --dataset.');
+    throw new UsageError(
+      'The file of this model does not say what the model was trained on. Name a data set to test on, with --dataset.',
+    );
   }
   await checkFolderMeant(target.trainedOn.name, dataDirectory);
   return loadDataset(target.trainedOn.name, { directory: dataDirectory });

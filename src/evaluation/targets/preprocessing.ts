@@ -128,6 +128,6 @@ export function checkPreprocessing({ bounds, mean, std, channels, layout, labelO
   if (labelOffset !== undefined)
     throw new UsageError('--classes and --label-offset both choose outputs. Give one of them.');
   if (!outputs.every((output) => Number.isInteger(output) && output >= 0)) {
-    throw new UsageError(`Outputs are numbered from 0, got ${outputs.join(', ')}.`);
+    throw new UsageError(`--classes: expected outputs as whole numbers from 0, got ${outputs.join(', ')}.`);
   }
 }

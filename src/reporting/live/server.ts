@@ -201,7 +201,7 @@ const listen = (server: Server, port: number): Promise<number> =>
       fail(
         error.code === 'EADDRINUSE' || error.code === 'EACCES'
           ? new InputError(
-              `Port ${port} of ${LOOPBACK} cannot be had (${error.code}). Choose another with --port, or leave it out.`,
+              `Port ${port} of ${LOOPBACK} cannot be used (${error.code}). Choose another with --port, or leave it out.`,
             )
           : error,
       ),

@@ -41,7 +41,7 @@ export function parseAddress(url: string, password?: string): QueueAddress {
     throw new UsageError(`--queue: ${EXPECTED}, got ${got} that cannot be used. Check the address.`);
   }
   if (!/^\/?\d*\/?$/.test(parsed.pathname) || parsed.search !== '' || parsed.hash !== '') {
-    throw new UsageError(`--queue: ${EXPECTED}, got something else behind host and port. Leave it out.`);
+    throw new UsageError(`--queue: ${EXPECTED}, got something else after host and port. Leave it out.`);
   }
   const secret = parsed.password === '' ? password : decoded(parsed.password);
   return {

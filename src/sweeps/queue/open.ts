@@ -158,7 +158,7 @@ export function checkInfo(info: string, where: string): void {
   const policy = fields.get('maxmemory_policy');
   if (policy !== undefined && policy !== 'noeviction') {
     throw new InputError(
-      `The server at ${where} removes keys when its memory is full (maxmemory-policy ${policy}), and so would lose runs of a queue without a word. Set it with: redis-cli CONFIG SET maxmemory-policy noeviction`,
+      `The server at ${where} removes keys when its memory is full (maxmemory-policy ${policy}), so it would lose runs without a message. Set it with: redis-cli CONFIG SET maxmemory-policy noeviction`,
     );
   }
 }

@@ -26,14 +26,14 @@ export async function readExtraImages(
   const { images, labels } = (await readSafetensors(file, ['images', 'labels'])).tensors;
   const form = `images, uint8 [n, ${imageShape.join(', ')}], and labels, whole numbers [n]`;
   if (!images || !labels) {
-    throw new InputError(`${file} has no tensor ${images ? 'labels' : 'images'}; extra images are ${form}.`);
+    throw new InputError(`${file} has no tensor ${images ? 'labels' : 'images'}; expected ${form}.`);
   }
   const [count, ...shape] = images.shape;
   if (images.dtype !== 'U8' || shape.join() !== imageShape.join() || count < 1) {
-    throw new InputError(`${file} has images ${images.dtype} [${images.shape}]; for ${name} they are ${form}.`);
+    throw new InputError(`${file} has images ${images.dtype} [${images.shape}]; expected, for ${name}, ${form}.`);
   }
   if (!Object.hasOwn(LABELS, labels.dtype) || labels.shape.join() !== `${count}`) {
-    throw new InputError(`${file} has labels ${labels.dtype} [${labels.shape}] for ${count} images; they are ${form}.`);
+    throw new InputError(`${file} has labels ${labels.dtype} [${labels.shape}] for ${count} images; expected ${form}.`);
   }
   return {
     count,

@@ -140,7 +140,7 @@ export const SETTINGS = {
   },
   recipe: {
     schema: z.enum(['bsr-net', 'rigl', 'itop', 'rice2020', 'fast']),
-    help: "a paper's schedule, or fast: settings that any other one given overrides",
+    help: "settings of a paper's schedule, or of the recipe fast; other flags override them",
     group: 'Common',
   },
 
@@ -150,8 +150,13 @@ export const SETTINGS = {
     group: 'Common',
     default: 'mnist10k',
   },
-  trainLimit: { schema: count, help: 'use only the first so many training images', group: 'Data' },
-  testLimit: { schema: count, help: 'use only the first so many test images', group: 'Data', affects: 'evaluation' },
+  trainLimit: { schema: count, help: 'use only this many training images, as many of each class', group: 'Data' },
+  testLimit: {
+    schema: count,
+    help: 'use only this many test images, as many of each class',
+    group: 'Data',
+    affects: 'evaluation',
+  },
   augment: {
     schema: z.enum(['none', 'shift', 'shift-flip']),
     help: 'random changes of the training images',
@@ -180,10 +185,10 @@ export const SETTINGS = {
   },
   mean: {
     schema: z.array(fraction).min(1),
-    help: 'subtracted from pixels by the network, one number a channel; attacks still see pixels',
+    help: 'what the network subtracts from pixels first, one number for each channel; attacks still see pixels',
     group: 'Network',
   },
-  std: { schema: z.array(positive).min(1), help: 'what it divides them by after that', group: 'Network' },
+  std: { schema: z.array(positive).min(1), help: 'what the network divides pixels by after that', group: 'Network' },
 
   epochs: {
     schema: count,
@@ -193,17 +198,22 @@ export const SETTINGS = {
   },
   batchSize: {
     schema: count,
-    help: 'images a step',
+    help: 'training images in a step',
     group: 'Common',
     default: (config) => defaultsOf(config).batchSize,
   },
   lr: {
     schema: positive,
-    help: 'highest learning rate: at the start, or at the peak of its course',
+    help: 'highest learning rate, at the start or at the peak of its schedule',
     group: 'Common',
     default: (config) => defaultsOf(config).lr,
   },
-  schedule: { schema: namesOf(schedules), help: 'course of the learning rate', group: 'Optimizer', default: 'cosine' },
+  schedule: {
+    schema: namesOf(schedules),
+    help: 'schedule of the learning rate',
+    group: 'Optimizer',
+    default: 'cosine',
+  },
   milestones: {
     schema: z.array(count).min(1),
     help: 'multi-step: epochs after which the learning rate falls',
@@ -237,24 +247,24 @@ export const SETTINGS = {
   weightDecay: { schema: z.number().min(0), help: 'weight decay', group: 'Optimizer', default: 5e-4 },
   weightDecayMode: {
     schema: z.enum(['coupled', 'decoupled']),
-    help: 'in the gradient, or in the weights beside it',
+    help: "how weights decay; coupled: as a part of the gradient, as in PyTorch's SGD",
     group: 'Optimizer',
     default: 'coupled',
   },
   weightDecayScope: {
     schema: z.enum(['all', 'kernels']),
-    help: 'what decays: everything, or neither biases nor batch norm',
+    help: 'what decays; kernels: neither biases nor batch norm',
     group: 'Optimizer',
     default: 'all',
   },
 
   ema: {
     schema: z.number().gt(0).lt(1),
-    help: 'decay of an average of the weights beside the training, usually 0.999; left out: no average',
+    help: 'decay of a moving average of the weights, usually 0.999; default: no average',
     group: 'Optimizer',
   },
 
-  objective: { schema: namesOf(objectives), help: 'what is minimised', group: 'Common', default: 'at' },
+  objective: { schema: namesOf(objectives), help: 'what training minimises', group: 'Common', default: 'at' },
   beta: {
     schema: z.number().min(0),
     help: 'trades, mart, rst: weight of the robust term',
@@ -277,7 +287,7 @@ export const SETTINGS = {
   },
   awpGamma: {
     schema: z.number().min(0).lt(1),
-    help: 'adversarial weight perturbation: its length, usually 0.01; 0: none',
+    help: 'length of adversarial weight perturbations, usually 0.01; 0: none',
     group: 'Objective',
     default: 0,
   },
@@ -296,7 +306,7 @@ export const SETTINGS = {
   },
   combineNorms: {
     schema: namesOf(combinations),
-    help: 'how training is against several norms: the worst for each image, all, a random one, or the best step of each',
+    help: 'with norms: the worst example of each image, all, one in a random norm, or steps that try each norm',
     group: 'Attack',
     default: 'maximum',
     applies: when.severalNorms,
@@ -322,7 +332,7 @@ export const SETTINGS = {
   },
   stepsSchedule: {
     schema: z.string().refine((text) => parseSteps(text) !== null, STEPS_SCHEDULE),
-    help: 'steps of the training attack over the share of training that is done, as 0@0,1@0.3; 0: natural training',
+    help: 'steps of the training attack from each share of the training on, as 0@0,1@0.3; 0: natural training',
     group: 'Attack',
     applies: when.adversarial,
   },
@@ -349,7 +359,7 @@ export const SETTINGS = {
   },
   guard: {
     schema: z.boolean(),
-    help: 'return to the epoch before and attack with more steps if robust accuracy collapses; default: below 3 steps',
+    help: 'if robust accuracy collapses, return to an earlier epoch and attack with more steps; default: on below 3 steps',
     group: 'Attack',
     default: guardOf,
     applies: when.adversarial,
@@ -369,7 +379,7 @@ export const SETTINGS = {
   },
   layerSparsities: {
     schema: z.record(z.string(), z.number().min(0).lt(1)),
-    help: 'per-layer: sparsity of each kernel named, as conv1.kernel=0.5,fc.kernel=0.9; that of the others is sparsity',
+    help: 'sparsities of single kernels, as conv1.kernel=0.5,fc.kernel=0.9; the others have sparsity',
     group: 'Sparsity',
     applies: when.perLayer,
   },
@@ -379,10 +389,10 @@ export const SETTINGS = {
     group: 'Run',
     applies: when.takesWeights,
   },
-  method: { schema: namesOf(methods), help: 'how the sparse kernels are found', group: 'Common', default: methodOf },
+  method: { schema: namesOf(methods), help: 'how the nonzero weights are chosen', group: 'Common', default: methodOf },
   distribution: {
     schema: z.enum([...(Object.keys(distributions) as DistributionName[]), 'global']),
-    help: 'how the sparsity is spread over layers; global, of one-shot and gradual: to where weights are smallest',
+    help: 'how weights are spread over layers; global (one-shot, gradual) keeps the largest of the whole network',
     group: 'Sparsity',
     default: ({ layerSparsities }) => (layerSparsities ? 'per-layer' : 'erk'),
     applies: when.sparse,
@@ -403,14 +413,14 @@ export const SETTINGS = {
   },
   firstStageDensity: {
     schema: z.number().gt(0).max(1),
-    help: 'bsr-net distribution: density of its first stage at the start',
+    help: 'distribution bsr-net: density at the start of the stage after that of the first convolution',
     group: 'Sparsity',
     default: 0.2,
     applies: when.bsrNetDistribution,
   },
   dropFraction: {
     schema: z.number().gt(0).lt(1),
-    help: 'share of weights rewired at the first mask update',
+    help: 'share of weights that the first mask update drops and grows',
     group: 'Sparsity',
     default: ofMethod('dropFraction'),
     applies: when.rewires,
@@ -418,7 +428,7 @@ export const SETTINGS = {
   },
   dropSchedule: {
     schema: namesOf(dropFractions),
-    help: 'course of that share until the mask updates end',
+    help: 'how that share falls until the mask updates end',
     group: 'Sparsity',
     default: ofMethod('dropFractionSchedule'),
     applies: when.rewires,
@@ -426,7 +436,7 @@ export const SETTINGS = {
   },
   updateBegin: {
     schema: z.number().min(0).lt(1),
-    help: 'share of training before which masks stay as they are',
+    help: 'share of the training before the first mask update',
     group: 'Sparsity',
     default: ofMethod('begin'),
     applies: when.updatesMasks,
@@ -442,7 +452,7 @@ export const SETTINGS = {
   },
   updateEnd: {
     schema: fraction,
-    help: 'share of training after which masks stay as they are',
+    help: 'share of the training after which masks no longer change',
     group: 'Sparsity',
     default: ofMethod('end'),
     applies: when.updatesMasks,
@@ -450,7 +460,7 @@ export const SETTINGS = {
   },
   maskUpdate: {
     schema: z.enum(['after-step', 'instead-of-step']),
-    help: 'whether a step that changes masks moves the weights before',
+    help: 'whether masks are updated after a step of the weights or instead of it',
     group: 'Sparsity',
     default: 'after-step',
     applies: when.rewires,
@@ -472,14 +482,14 @@ export const SETTINGS = {
   },
   agentVariant: {
     schema: namesOf(agentVariants),
-    help: 'defaults of the settings of AGENT: as published, or those that keep it from failing',
+    help: 'defaults of the settings of AGENT: as published, or those that prevent its failures',
     group: 'AGENT',
     default: 'published',
     applies: when.corrected,
   },
   agentPrepass: {
     schema: namesOf(prepasses),
-    help: 'which examples the pre-pass of an epoch sees; memory: none',
+    help: 'which examples the pre-pass of an epoch sees; memory needs no pre-pass',
     group: 'AGENT',
     default: prepassOf,
     applies: when.corrected,
@@ -516,35 +526,35 @@ export const SETTINGS = {
     schema: z
       .array(z.number())
       .refine((range) => range.length === 2 && range[0] <= range[1], 'two numbers, the lower one first, such as 0,1'),
-    help: 'AGENT: range that each estimate of c is clamped to, as 0,1; published: none',
+    help: 'AGENT: range that each estimate of c is clamped to, as 0,1; default: none (published), 0,1 (stable)',
     group: 'AGENT',
     default: (config) => variantOf(config).bounds?.slice(),
     applies: when.estimated,
   },
   agentFirstEpoch: {
     schema: count,
-    help: 'first epoch whose steps are corrected; published: 1',
+    help: 'first epoch whose steps are corrected; default: 1 (published), 2 (stable)',
     group: 'AGENT',
     default: (config) => variantOf(config).firstEpoch,
     applies: when.corrected,
   },
   agentSnapshotDelay: {
     schema: z.int().min(0),
-    help: 'least number of steps between a mask update and the snapshot after it; published: 0',
+    help: 'least number of steps between a mask update and a snapshot; default: 0 (published), 5 (stable)',
     group: 'AGENT',
     default: snapshotDelayOf,
     applies: when.snapshotsBetweenUpdates,
   },
   agentEmptyChannels: {
     schema: z.enum(['corrected', 'uncorrected']),
-    help: 'weights of channels that were all zero at the snapshot; published: corrected',
+    help: 'whether weights of channels that were all zero at the snapshot are corrected',
     group: 'AGENT',
     default: (config) => variantOf(config).emptyChannels,
     applies: when.corrected,
   },
   agentCoefficient: {
     schema: z.enum(['losses', 'gradients', 'per-parameter']),
-    help: 'pre-pass memory: origin of c; per-parameter: from gradients, one for each kernel and bias',
+    help: 'pre-pass memory: what c is estimated from; per-parameter: gradients, with a c for each kernel and bias',
     group: 'AGENT',
     default: 'losses',
     applies: when.rememberedByAgent,
@@ -558,15 +568,15 @@ export const SETTINGS = {
   },
   fixedBatches: {
     schema: z.boolean(),
-    help: 'batches keep their images from epoch to epoch and change their order alone',
+    help: 'batches keep their images from epoch to epoch, and only their order changes',
     group: 'Optimizer',
     default: (config) => remembers(config),
   },
 
-  seed: { schema: z.int().min(0), help: 'names every random number of the run', group: 'Common', default: 0 },
+  seed: { schema: z.int().min(0), help: 'seed of all random numbers of the run', group: 'Common', default: 0 },
   backend: {
     schema: z.enum(BACKEND_CHOICES),
-    help: 'what computes',
+    help: 'software that computes',
     group: 'Run',
     default: 'auto',
   },

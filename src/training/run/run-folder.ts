@@ -68,7 +68,7 @@ export async function readRunConfig(path: string): Promise<TrainConfig | null> {
   const file = runFolder(path).config;
   const text = await readIfThere(file).catch((error) => {
     if (!isBelowFile(error.cause)) throw error;
-    throw new InputError(`${path} is a file, or lies below one, but a run is a folder. Choose another path.`);
+    throw new InputError(`${path} is a file, or is below a file. Expected the folder of a run: choose another path.`);
   });
   if (text === null) return null;
   const record = parseJson(text);

@@ -167,6 +167,6 @@ describe('the server of a watched folder', () => {
     const port = Number(new URL(watching.url).port);
     const error = await rejection(watchFolder(folder, { port }));
     expect(error).to.be.instanceOf(InputError);
-    expect(String(error)).to.contain(`Port ${port} of 127.0.0.1 cannot be had`);
+    expect(String(error)).to.contain(`Port ${port} of 127.0.0.1 cannot be used`);
   });
 });
