@@ -7,32 +7,26 @@ import { ask, askGradient, type GradientAnswer } from './loops/query.ts';
 import { ledger, type Outcome, type Search, searching } from './loops/search.ts';
 import { rankTargets, towards } from './loops/target-classes.ts';
 import { dlrOrMargin, type LossName } from './losses.ts';
-import { everyNorm, norms } from './norms/index.ts';
-import { count, flag, lossNamed, normAmong, pixelBounds, radius, share, title } from './support/option-kinds.ts';
+import { norms } from './norms/index.ts';
+import { BALL_OPTIONS, count, flag, lossNamed, MODEL_OPTIONS, share, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions, type ValuesOf } from './support/options.ts';
 import type { Attack, Bounds, Loss, NormName } from './types.ts';
 
 /** The options of every APGD but its loss and its name. */
 const ASCENT_OPTIONS = {
-  /** Default `linf`. */
-  norm: normAmong(everyNorm, 'linf'),
-  /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
-  epsilon: radius,
+  ...BALL_OPTIONS,
   /** Default 100. */
   steps: count(100),
   /** Attempts at each image, each from another random start; default 1. */
   restarts: count(1),
   /** The share ρ of steps that must raise the loss between two checkpoints, else the step is halved; default 0.75. Not in l1. */
   rho: share(0.75),
-  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
-  eot: count(1),
   /**
    * True if the steps go to a ball of radius 3 · epsilon first, then to one of 2 · epsilon, and to that of epsilon for the
    * last 40 % of them; default false.
    */
   multiEpsilon: flag(false),
-  /** The lowest and the highest value of a pixel; default [0, 1]. */
-  bounds: pixelBounds,
+  ...MODEL_OPTIONS,
 } as const satisfies OptionTable;
 
 export const APGD_OPTIONS = {

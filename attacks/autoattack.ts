@@ -3,17 +3,13 @@ import { apgd, apgdT } from './apgd.ts';
 import { cascade } from './cascade.ts';
 import { fabT } from './fab.ts';
 import { dlrOrMargin } from './losses.ts';
-import { everyNorm } from './norms/index.ts';
 import { square } from './square.ts';
-import { count, normAmong, oneOf, pixelBounds, radius, title } from './support/option-kinds.ts';
+import { BALL_OPTIONS, count, oneOf, pixelBounds, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions, type ValuesOf } from './support/options.ts';
 import type { Attack, Cascade, NormName } from './types.ts';
 
 export const AUTOATTACK_OPTIONS = {
-  /** Default `linf`. */
-  norm: normAmong(everyNorm, 'linf'),
-  /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
-  epsilon: radius,
+  ...BALL_OPTIONS,
   /** `standard` (default), or `rand` for models that are random. */
   version: oneOf(['standard', 'rand'], 'standard'),
   /** What the attack is called in results; default `autoattack`, of the version rand `autoattack-rand`. */

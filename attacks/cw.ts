@@ -8,7 +8,7 @@ import { ledger, type Outcome, searching } from './loops/search.ts';
 import { cwMarginUpTo } from './losses.ts';
 import { clip } from './norms/ball.ts';
 import { norms } from './norms/index.ts';
-import { cap, count, normAmong, notNegative, pixelBounds, positive, title } from './support/option-kinds.ts';
+import { cap, count, MODEL_OPTIONS, normAmong, notNegative, positive, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions, type ValuesOf } from './support/options.ts';
 import type { Attack, Bounds } from './types.ts';
 
@@ -29,10 +29,7 @@ export const CW_OPTIONS = {
   learningRate: positive(0.01),
   /** The margin κ by which an example must be misclassified, in units of logits; default 0. */
   confidence: notNegative(0),
-  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
-  eot: count(1),
-  /** The lowest and the highest value of a pixel; default [0, 1]. */
-  bounds: pixelBounds,
+  ...MODEL_OPTIONS,
 } as const satisfies OptionTable;
 
 /** Options of `cw`. */

@@ -8,7 +8,7 @@ import { rankTargets } from './loops/target-classes.ts';
 import { cwMargin, logitDifference } from './losses.ts';
 import { clip } from './norms/ball.ts';
 import { norms } from './norms/index.ts';
-import { cap, count, normAmong, notNegative, pixelBounds, title } from './support/option-kinds.ts';
+import { cap, count, MODEL_OPTIONS, normAmong, notNegative, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
 import type { Attack, Bounds } from './types.ts';
 
@@ -25,10 +25,7 @@ export const DEEPFOOL_OPTIONS = {
   overshoot: notNegative(0.02),
   /** Classes whose boundaries are looked at, those of the highest clean logits; default 9, at most all but one. */
   candidates: count(9),
-  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
-  eot: count(1),
-  /** The lowest and the highest value of a pixel; default [0, 1]. */
-  bounds: pixelBounds,
+  ...MODEL_OPTIONS,
 } as const satisfies OptionTable;
 
 /** Options of `deepFool`. */

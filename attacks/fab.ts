@@ -9,7 +9,7 @@ import { rankTargets, towards } from './loops/target-classes.ts';
 import { cwMargin, logitDifference } from './losses.ts';
 import { clip } from './norms/ball.ts';
 import { everyNorm, norms } from './norms/index.ts';
-import { cap, count, normAmong, pixelBounds, positive, share, title } from './support/option-kinds.ts';
+import { cap, count, MODEL_OPTIONS, normAmong, positive, share, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
 import type { Attack, Bounds, NormName } from './types.ts';
 
@@ -30,10 +30,7 @@ export const FAB_T_OPTIONS = {
   overshoot: positive(1.05),
   /** How much of the perturbation is kept after a success, 0 … 1; default 0.9. */
   backward: share(0.9),
-  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
-  eot: count(1),
-  /** The lowest and the highest value of a pixel; default [0, 1]. */
-  bounds: pixelBounds,
+  ...MODEL_OPTIONS,
 } as const satisfies OptionTable;
 
 /** Options of `fabT`. */

@@ -1,7 +1,7 @@
 // The fast gradient sign method.
 import { ascending } from './loops/gradient-ascent.ts';
 import { everyNorm, norms } from './norms/index.ts';
-import { count, flag, lossNamed, normAmong, pixelBounds, radius, stepLength, title } from './support/option-kinds.ts';
+import { flag, lossNamed, MODEL_OPTIONS, normAmong, radius, stepLength, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
 import type { Attack } from './types.ts';
 
@@ -20,10 +20,7 @@ export const FGSM_OPTIONS = {
   ),
   /** What the attack increases, by name or the caller's own; default `ce`. */
   loss: lossNamed('ce'),
-  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
-  eot: count(1),
-  /** The lowest and the highest value of a pixel; default [0, 1]. */
-  bounds: pixelBounds,
+  ...MODEL_OPTIONS,
 } as const satisfies OptionTable;
 
 /** Options of `fgsm`. */

@@ -1,15 +1,14 @@
 // Projected gradient descent.
 import { InputError } from '../src/core/errors.ts';
 import { ascending } from './loops/gradient-ascent.ts';
-import { everyNorm, norms } from './norms/index.ts';
+import { norms } from './norms/index.ts';
 import {
+  BALL_OPTIONS,
   count,
   flag,
   lossNamed,
-  normAmong,
+  MODEL_OPTIONS,
   notNegative,
-  pixelBounds,
-  radius,
   stepLength,
   title,
 } from './support/option-kinds.ts';
@@ -23,10 +22,7 @@ export const defaultStepSize = (epsilon: number, steps: number): number => (2.5 
 export const STEP_OPTIONS = {
   /** What the attack is called in results; default `pgd`. */
   name: title('pgd'),
-  /** Default `linf`. */
-  norm: normAmong(everyNorm, 'linf'),
-  /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
-  epsilon: radius,
+  ...BALL_OPTIONS,
   /** Default 10. */
   steps: count(10),
   /** The length of a step in the norm; default 2.5 · epsilon / steps. */
@@ -35,10 +31,7 @@ export const STEP_OPTIONS = {
   momentum: notNegative(0),
   /** What the attack increases, by name or the caller's own; default `ce`. */
   loss: lossNamed('ce'),
-  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
-  eot: count(1),
-  /** The lowest and the highest value of a pixel; default [0, 1]. */
-  bounds: pixelBounds,
+  ...MODEL_OPTIONS,
 } as const satisfies OptionTable;
 
 export const PGD_OPTIONS = {

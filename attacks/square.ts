@@ -6,19 +6,16 @@ import { type Attempt, type Clean, imageShape, type Problem, pixelsOf, streamOf 
 import { ask } from './loops/query.ts';
 import { ledger, type Outcome, searching } from './loops/search.ts';
 import { clip, lengthOf, scaleTo } from './norms/ball.ts';
-import { everyNorm, type Norm, norms } from './norms/index.ts';
+import { type Norm, norms } from './norms/index.ts';
 import { faces } from './norms/region.ts';
-import { count, flag, lossNamed, normAmong, pixelBounds, positive, radius, title } from './support/option-kinds.ts';
+import { BALL_OPTIONS, count, flag, lossNamed, MODEL_OPTIONS, positive, title } from './support/option-kinds.ts';
 import { type OptionsOf, type OptionTable, readOptions } from './support/options.ts';
 import type { Attack, Bounds, Loss, NormName } from './types.ts';
 
 export const SQUARE_OPTIONS = {
   /** What the attack is called in results; default `square`. */
   name: title('square'),
-  /** Default `linf`. */
-  norm: normAmong(everyNorm, 'linf'),
-  /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
-  epsilon: radius,
+  ...BALL_OPTIONS,
   /** Images that the model is asked about in an attempt; default 5000. */
   queries: count(5000),
   /** The share p of pixels that the first squares cover, above 0 and at most 1; default 0.8. */
@@ -29,10 +26,7 @@ export const SQUARE_OPTIONS = {
   restarts: count(1),
   /** What the attack increases, by name or the caller's own; no gradient is taken. Default `cw`. */
   loss: lossNamed('cw'),
-  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
-  eot: count(1),
-  /** The lowest and the highest value of a pixel; default [0, 1]. */
-  bounds: pixelBounds,
+  ...MODEL_OPTIONS,
 } as const satisfies OptionTable;
 
 /** Options of `square`. */

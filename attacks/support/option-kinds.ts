@@ -5,7 +5,7 @@ import { everyNorm, norms } from '../norms/index.ts';
 import type { Bounds, Loss, NormName } from '../types.ts';
 import { checkBounds, checkCount, checkEpsilon, checkPositive, checkShare } from './checks.ts';
 import { describe } from './describe.ts';
-import type { Option } from './options.ts';
+import type { Option, OptionTable } from './options.ts';
 import { meant } from './other-names.ts';
 
 type Optional<Given, Value = Given> = Option<Given, Value, false>;
@@ -142,3 +142,19 @@ export const listener = <Listener extends (...told: never[]) => void>(fallback: 
     throw new InputError(`${name}: expected a function, got ${describe(given)}.`);
   },
 });
+
+/** The ball that an attack stays in. */
+export const BALL_OPTIONS = {
+  /** Default `linf`. */
+  norm: normAmong(everyNorm, 'linf'),
+  /** The radius of the ball, in units of pixels: 0 or more, such as 8 / 255. */
+  epsilon: radius,
+} as const satisfies OptionTable;
+
+/** How an attack asks its model. */
+export const MODEL_OPTIONS = {
+  /** Calls of the model whose mean each answer is, for models that are random; default 1. */
+  eot: count(1),
+  /** The lowest and the highest value of a pixel; default [0, 1]. */
+  bounds: pixelBounds,
+} as const satisfies OptionTable;

@@ -273,7 +273,7 @@ describe('the alarms', () => {
     expect(averaged.others['unbounded attack not at 0 %'].status).to.equal('ok');
     const mixed = await of('pgd-5-eot4,square-30');
     expect(mixed.random.status).to.equal('raised');
-    expect(mixed.random.detail).to.match(/another class\. square-30 took a single call for each answer .*--eot 20/);
+    expect(mixed.random.detail).to.match(/another class\. square-30 took a single call for each answer.*--eot 20/);
   });
 
   it('tell of examples that another runtime may classify right, and are raised if they are many', () => {
