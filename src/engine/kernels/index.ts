@@ -3,7 +3,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import { batchNormKernels } from './batch-norm.ts';
 import { addN, binaryKernels, operandKernels } from './binary.ts';
 import { convolutionKernels } from './convolution.ts';
-import { depthwiseKernels } from './depthwise.ts';
 import { relu } from './elementwise.ts';
 import type { EngineKernel } from './kernel.ts';
 import { logicKernels } from './logic.ts';
@@ -27,7 +26,6 @@ const KERNELS: readonly EngineKernel[] = [
   ...reductionKernels,
   ...shapeKernels,
   ...convolutionKernels,
-  ...depthwiseKernels,
   ...matMulKernels,
   ...sparseConvolutionKernels,
   ...sparseMatMulKernels,
