@@ -11,8 +11,8 @@ import { checkpointIdentity, loadTarget } from '../evaluation/targets/target.ts'
 import { UNION } from '../evaluation/types.ts';
 import { readText } from '../files/regular-file.ts';
 import { type BreakdownOptions, breakDown } from './breakdown.ts';
-import { formatCorruptions } from './page/corruption-section.ts';
 import { type Origin, renderPage } from './page/page.ts';
+import { formatCorruptions } from './page/sections/corruption-section.ts';
 import { drawGallery, type GalleryNet, type KeptPictures, parseGallery } from './pictures/gallery.ts';
 import { collectReport, headlineCells, type ReportData, type ReportGroup, withGallery } from './report-data.ts';
 import { findRuns, type RunRecord } from './runs/runs.ts';

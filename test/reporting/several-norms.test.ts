@@ -3,7 +3,7 @@ import { accuracyOf } from '../../src/evaluation/intervals.ts';
 import { packBits } from '../../src/evaluation/results/bits.ts';
 import { acrossNorms, withUnions } from '../../src/evaluation/results/union.ts';
 import type { AttackResult } from '../../src/evaluation/types.ts';
-import { severalNormsSection } from '../../src/reporting/page/several-norms-section.ts';
+import { severalNormsSection } from '../../src/reporting/page/sections/several-norms-section.ts';
 import { collectReport } from '../../src/reporting/report-data.ts';
 import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 import { formatResults, parseResults } from '../../src/reporting/tables/results.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { html } from '../../src/reporting/page/html.ts';
-import { sourcesSection } from '../../src/reporting/page/sources-section.ts';
+import { sourcesSection } from '../../src/reporting/page/sections/sources-section.ts';
 import { collectReport } from '../../src/reporting/report-data.ts';
 import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 import { sampleRuns } from './sample.ts';

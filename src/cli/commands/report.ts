@@ -1,5 +1,5 @@
 // The command that writes the tables and the page of runs.
-import { groupTitle } from '../../reporting/page/headline.ts';
+import { groupTitle } from '../../reporting/page/sections/headline.ts';
 import { type Report, writeReport } from '../../reporting/report.ts';
 import { describeProtocol, headlineCells } from '../../reporting/report-data.ts';
 import { comparisonsOf, formatDifferences } from '../../reporting/tables/comparisons.ts';

@@ -2,26 +2,26 @@
 
 import type { Breakdown } from '../breakdown.ts';
 import type { ReportData, ReportGroup } from '../report-data.ts';
-import { alarmsSection } from './alarms-section.ts';
-import { answer, basis } from './answer.ts';
-import { generalBadges, groupBadges, showBadges } from './badges.ts';
-import { breakdownSections } from './breakdown-sections.ts';
-import { certificateSection } from './certificate-section.ts';
-import { corruptionSection } from './corruption-section.ts';
-import { costSection } from './cost-section.ts';
-import { coefficientSection, epochsSection, learningSection } from './curve-sections.ts';
-import { epsilonSection } from './epsilon-section.ts';
-import { gallerySection } from './gallery-section.ts';
-import { differencesSection, firstScreen, groupTitle, overview } from './headline.ts';
 import { type Html, html } from './html.ts';
-import { leaderboardSection } from './leaderboard.ts';
 import { htmlDocument, type Section, showSection } from './page-parts.ts';
-import { configurationSection, leftOutSection, resultsSection } from './result-sections.ts';
-import { severalNormsSection } from './several-norms-section.ts';
+import { alarmsSection } from './sections/alarms-section.ts';
+import { answer, basis } from './sections/answer.ts';
+import { generalBadges, groupBadges, showBadges } from './sections/badges.ts';
+import { breakdownSections } from './sections/breakdown-sections.ts';
+import { certificateSection } from './sections/certificate-section.ts';
+import { corruptionSection } from './sections/corruption-section.ts';
+import { costSection } from './sections/cost-section.ts';
+import { coefficientSection, epochsSection, learningSection } from './sections/curve-sections.ts';
+import { epsilonSection } from './sections/epsilon-section.ts';
+import { gallerySection } from './sections/gallery-section.ts';
+import { differencesSection, firstScreen, groupTitle, overview } from './sections/headline.ts';
+import { leaderboardSection } from './sections/leaderboard.ts';
+import { configurationSection, leftOutSection, resultsSection } from './sections/result-sections.ts';
+import { severalNormsSection } from './sections/several-norms-section.ts';
+import { footer, type Origin, sourcesSection } from './sections/sources-section.ts';
 import { attacksSection, runTiles } from './single-run.ts';
-import { footer, type Origin, sourcesSection } from './sources-section.ts';
 
-export type { Origin } from './sources-section.ts';
+export type { Origin } from './sections/sources-section.ts';
 
 /** A report as one HTML page that needs nothing beside itself: no font, no request, and no script to be complete. */
 export const renderPage = async (data: ReportData, origin: Origin = {}): Promise<string> =>

@@ -23,7 +23,7 @@ import {
   readCorruptionEvaluations,
 } from '../../../src/evaluation/corruptions/record.ts';
 import { acquireLock, InUseError } from '../../../src/files/lock.ts';
-import { corruptionSection, formatCorruptions } from '../../../src/reporting/page/corruption-section.ts';
+import { corruptionSection, formatCorruptions } from '../../../src/reporting/page/sections/corruption-section.ts';
 import type { ReportGroup } from '../../../src/reporting/report-data.ts';
 import type { RunRecord } from '../../../src/reporting/runs/runs.ts';
 import { useBackend } from '../../backend.ts';

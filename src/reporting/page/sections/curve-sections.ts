@@ -1,19 +1,19 @@
 // The sections of a page that follow runs over their epochs.
 
-import { seesOtherExamples } from '../../training/config/conditions.ts';
-import type { TrainConfig } from '../../training/config/config.ts';
-import { type Measure, measureOf } from '../../training/run/best-epoch.ts';
-import type { MetricColumn, MetricRow } from '../../training/run/metrics.ts';
-import type { Series } from '../charts/series.ts';
-import { groupBy } from '../groups/group-by.ts';
-import { type ReportGroup, seriesSetting } from '../report-data.ts';
-import { isComplete, type RunRecord } from '../runs/runs.ts';
-import { mean } from '../statistics/statistics.ts';
-import { type EpochsToAccuracy, measureName } from '../tables/epochs-to-accuracy.ts';
-import { formatSparsity, percent } from '../tables/table.ts';
-import { type CurvePoint, curveChart, type Line, levelColor, rangeOf } from './charts.ts';
-import { type Html, html } from './html.ts';
-import { type Column, chart, legend, type Section, table } from './page-parts.ts';
+import { seesOtherExamples } from '../../../training/config/conditions.ts';
+import type { TrainConfig } from '../../../training/config/config.ts';
+import { type Measure, measureOf } from '../../../training/run/best-epoch.ts';
+import type { MetricColumn, MetricRow } from '../../../training/run/metrics.ts';
+import type { Series } from '../../charts/series.ts';
+import { groupBy } from '../../groups/group-by.ts';
+import { type ReportGroup, seriesSetting } from '../../report-data.ts';
+import { isComplete, type RunRecord } from '../../runs/runs.ts';
+import { mean } from '../../statistics/statistics.ts';
+import { type EpochsToAccuracy, measureName } from '../../tables/epochs-to-accuracy.ts';
+import { formatSparsity, percent } from '../../tables/table.ts';
+import { type CurvePoint, curveChart, type Line, levelColor, rangeOf } from '../charts.ts';
+import { type Html, html } from '../html.ts';
+import { type Column, chart, legend, type Section, table } from '../page-parts.ts';
 
 /**
  * A column of metrics.csv over the epochs, or over what they had cost: a curve for each seed, and the mean over the runs that

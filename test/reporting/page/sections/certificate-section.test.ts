@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import type { Certification } from '../../src/evaluation/certify/record.ts';
-import { certificateSection } from '../../src/reporting/page/certificate-section.ts';
-import type { ReportGroup } from '../../src/reporting/report-data.ts';
+import type { Certification } from '../../../../src/evaluation/certify/record.ts';
+import { certificateSection } from '../../../../src/reporting/page/sections/certificate-section.ts';
+import type { ReportGroup } from '../../../../src/reporting/report-data.ts';
 
 const certification = {
   target: { checkpoint: 'best' },

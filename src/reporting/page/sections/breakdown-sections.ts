@@ -1,12 +1,12 @@
 // The sections of a single run's page on classes: how robust each is, and which is taken for which.
 
-import { formatEpsilon } from '../../evaluation/epsilon.ts';
-import { accuracyOf } from '../../evaluation/intervals.ts';
-import type { Breakdown } from '../breakdown.ts';
-import { percent } from '../tables/table.ts';
-import { type Html, html } from './html.ts';
-import { drawInterval } from './interval.ts';
-import { type Column, type Section, table } from './page-parts.ts';
+import { formatEpsilon } from '../../../evaluation/epsilon.ts';
+import { accuracyOf } from '../../../evaluation/intervals.ts';
+import type { Breakdown } from '../../breakdown.ts';
+import { percent } from '../../tables/table.ts';
+import { type Html, html } from '../html.ts';
+import { drawInterval } from '../interval.ts';
+import { type Column, type Section, table } from '../page-parts.ts';
 
 /** The largest number of classes with a confusion matrix. With more classes the page lists the most frequent confusions. */
 const MOST_CLASSES = 20;

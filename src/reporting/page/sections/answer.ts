@@ -1,13 +1,13 @@
 // The sentence that a page opens with. Its numbers are those of summary.csv.
 
-import { formatEpsilon } from '../../evaluation/epsilon.ts';
-import type { Series } from '../charts/series.ts';
-import { headlineCells, measureOfSetting, type ReportData, type ReportGroup } from '../report-data.ts';
-import { isComplete, trainingState } from '../runs/runs.ts';
-import type { SummaryCell } from '../tables/summary.ts';
-import { formatSparsity, percent } from '../tables/table.ts';
-import { type Html, html } from './html.ts';
-import { architecture, nameOf, plural, sparsityOf } from './names.ts';
+import { formatEpsilon } from '../../../evaluation/epsilon.ts';
+import type { Series } from '../../charts/series.ts';
+import { headlineCells, measureOfSetting, type ReportData, type ReportGroup } from '../../report-data.ts';
+import { isComplete, trainingState } from '../../runs/runs.ts';
+import type { SummaryCell } from '../../tables/summary.ts';
+import { formatSparsity, percent } from '../../tables/table.ts';
+import { type Html, html } from '../html.ts';
+import { architecture, nameOf, plural, sparsityOf } from '../names.ts';
 
 /** Shares that English has a word for. */
 const SHARES: readonly (readonly [number, string])[] = [

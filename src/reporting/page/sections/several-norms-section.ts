@@ -1,10 +1,10 @@
 // The section of a page on several norms at once: each norm beside the accuracy under all of them.
-import { type AcrossNorms, type Evaluation, UNION } from '../../evaluation/types.ts';
-import type { ReportGroup } from '../report-data.ts';
-import { threatsName } from '../tables/result-rows.ts';
-import { formatAccuracy, formatSparsity } from '../tables/table.ts';
-import { html } from './html.ts';
-import { type Column, type Section, table } from './page-parts.ts';
+import { type AcrossNorms, type Evaluation, UNION } from '../../../evaluation/types.ts';
+import type { ReportGroup } from '../../report-data.ts';
+import { threatsName } from '../../tables/result-rows.ts';
+import { formatAccuracy, formatSparsity } from '../../tables/table.ts';
+import { html } from '../html.ts';
+import { type Column, type Section, table } from '../page-parts.ts';
 
 interface Evaluated {
   readonly net: string;

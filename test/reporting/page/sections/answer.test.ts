@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { answer, shareInWords } from '../../../src/reporting/page/answer.ts';
-import { collectReport, type ReportGroup } from '../../../src/reporting/report-data.ts';
-import type { RunRecord } from '../../../src/reporting/runs/runs.ts';
-import { parseCsv } from '../../../src/reporting/tables/csv.ts';
-import { formatSummary } from '../../../src/reporting/tables/summary.ts';
-import { sampleRuns } from '../sample.ts';
+import { answer, shareInWords } from '../../../../src/reporting/page/sections/answer.ts';
+import { collectReport, type ReportGroup } from '../../../../src/reporting/report-data.ts';
+import type { RunRecord } from '../../../../src/reporting/runs/runs.ts';
+import { parseCsv } from '../../../../src/reporting/tables/csv.ts';
+import { formatSummary } from '../../../../src/reporting/tables/summary.ts';
+import { sampleRuns } from '../../sample.ts';
 
 const runs = sampleRuns();
 const groupOf = (some: readonly RunRecord[]): ReportGroup => collectReport(some, 'T').groups[0];

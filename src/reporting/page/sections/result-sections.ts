@@ -1,17 +1,17 @@
 // The sections of a page that list things: results, runs that are left out, and settings.
 
-import { formatEpsilon } from '../../evaluation/epsilon.ts';
-import { UNION } from '../../evaluation/types.ts';
-import { SETTINGS, type Setting } from '../../training/config/config.ts';
-import { groupBy } from '../groups/group-by.ts';
-import { bySparsity, type ReportData, type ReportGroup } from '../report-data.ts';
-import type { LeftOut, RunRecord } from '../runs/runs.ts';
-import type { ResultRow } from '../tables/results.ts';
-import type { SummaryCell } from '../tables/summary.ts';
-import { formatAccuracy, formatSparsity, formatSpread, percent } from '../tables/table.ts';
-import { html } from './html.ts';
-import { nameOf, plural } from './names.ts';
-import { type Column, details, type Section, table } from './page-parts.ts';
+import { formatEpsilon } from '../../../evaluation/epsilon.ts';
+import { UNION } from '../../../evaluation/types.ts';
+import { SETTINGS, type Setting } from '../../../training/config/config.ts';
+import { groupBy } from '../../groups/group-by.ts';
+import { bySparsity, type ReportData, type ReportGroup } from '../../report-data.ts';
+import type { LeftOut, RunRecord } from '../../runs/runs.ts';
+import type { ResultRow } from '../../tables/results.ts';
+import type { SummaryCell } from '../../tables/summary.ts';
+import { formatAccuracy, formatSparsity, formatSpread, percent } from '../../tables/table.ts';
+import { html } from '../html.ts';
+import { nameOf, plural } from '../names.ts';
+import { type Column, details, type Section, table } from '../page-parts.ts';
 
 /** Tables of the means, for every kept checkpoint, and of every single run. */
 export function resultsSection(data: ReportGroup): Section | null {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { spreadLabels } from '../../../src/reporting/page/charts.ts';
-import { entriesOf, plainRows, toLatex, toMarkdown } from '../../../src/reporting/page/leaderboard.ts';
-import { collectReport, headlineCells } from '../../../src/reporting/report-data.ts';
-import { sampleRuns } from '../sample.ts';
+import { spreadLabels } from '../../../../src/reporting/page/charts.ts';
+import { entriesOf, plainRows, toLatex, toMarkdown } from '../../../../src/reporting/page/sections/leaderboard.ts';
+import { collectReport, headlineCells } from '../../../../src/reporting/report-data.ts';
+import { sampleRuns } from '../../sample.ts';
 
 describe('the leaderboard', () => {
   const [group] = collectReport(sampleRuns(), 'T').groups;

@@ -1,14 +1,14 @@
 // The table of all networks of a group, the most robust one first, and the same table as Markdown, CSV and LaTeX.
 
-import type { Evaluation } from '../../evaluation/types.ts';
-import { headlineCells, type ReportGroup } from '../report-data.ts';
-import { type Cell, formatCsv } from '../tables/csv.ts';
-import type { SummaryCell } from '../tables/summary.ts';
-import { formatSparsity, percent } from '../tables/table.ts';
-import { type Html, html } from './html.ts';
-import { drawInterval } from './interval.ts';
-import { architecture, colorOf, compact, nameOf, sparsityOf } from './names.ts';
-import { type Column, type Section, table } from './page-parts.ts';
+import type { Evaluation } from '../../../evaluation/types.ts';
+import { headlineCells, type ReportGroup } from '../../report-data.ts';
+import { type Cell, formatCsv } from '../../tables/csv.ts';
+import type { SummaryCell } from '../../tables/summary.ts';
+import { formatSparsity, percent } from '../../tables/table.ts';
+import { type Html, html } from '../html.ts';
+import { drawInterval } from '../interval.ts';
+import { architecture, colorOf, compact, nameOf, sparsityOf } from '../names.ts';
+import { type Column, type Section, table } from '../page-parts.ts';
 
 interface Entry {
   readonly cell: SummaryCell;

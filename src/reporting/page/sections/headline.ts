@@ -1,15 +1,15 @@
 // What a page says first: what the figures are about, the answer in a sentence, and what AGENT changed.
 
-import { formatEpsilon } from '../../evaluation/epsilon.ts';
-import type { Evaluation } from '../../evaluation/types.ts';
-import type { ReportData, ReportGroup } from '../report-data.ts';
-import type { PairedDifference } from '../statistics/paired-difference.ts';
-import { type Comparison, comparisonsOf, NO_PAIRS } from '../tables/comparisons.ts';
-import type { SummaryCell } from '../tables/summary.ts';
-import { formatDifference, formatSparsity } from '../tables/table.ts';
-import { type Html, html } from './html.ts';
-import { nameOf, networkName, plural } from './names.ts';
-import { type Column, type Section, table } from './page-parts.ts';
+import { formatEpsilon } from '../../../evaluation/epsilon.ts';
+import type { Evaluation } from '../../../evaluation/types.ts';
+import type { ReportData, ReportGroup } from '../../report-data.ts';
+import type { PairedDifference } from '../../statistics/paired-difference.ts';
+import { type Comparison, comparisonsOf, NO_PAIRS } from '../../tables/comparisons.ts';
+import type { SummaryCell } from '../../tables/summary.ts';
+import { formatDifference, formatSparsity } from '../../tables/table.ts';
+import { type Html, html } from '../html.ts';
+import { nameOf, networkName, plural } from '../names.ts';
+import { type Column, type Section, table } from '../page-parts.ts';
 
 /** The title of a group, such as `cifar10 (unofficial), linf, ε 8/255`. */
 export const groupTitle = ({ datasetTitle, norm, epsilon }: ReportGroup): string =>

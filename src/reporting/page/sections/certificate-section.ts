@@ -4,13 +4,13 @@ import {
   certifiedAt,
   contradictions,
   type SmoothedAttack,
-} from '../../evaluation/certify/record.ts';
-import { accuracyOf } from '../../evaluation/intervals.ts';
-import type { ReportGroup } from '../report-data.ts';
-import { formatAccuracy, formatSparsity, percent } from '../tables/table.ts';
-import { type Line, levelColor, type Point, radiusChart } from './charts.ts';
-import { html } from './html.ts';
-import { type Column, chart, legend, type Section, table } from './page-parts.ts';
+} from '../../../evaluation/certify/record.ts';
+import { accuracyOf } from '../../../evaluation/intervals.ts';
+import type { ReportGroup } from '../../report-data.ts';
+import { formatAccuracy, formatSparsity, percent } from '../../tables/table.ts';
+import { type Line, levelColor, type Point, radiusChart } from '../charts.ts';
+import { html } from '../html.ts';
+import { type Column, chart, legend, type Section, table } from '../page-parts.ts';
 
 interface Certified extends Certification {
   readonly net: string;

@@ -1,18 +1,18 @@
 // Clean and robust accuracy against what a network costs: sparsity, weights, multiply-adds, size of its file, or seconds of
 // training. All of these charts are in the page, and radio buttons show one of them, without any script.
 
-import { formatEpsilon } from '../../evaluation/epsilon.ts';
-import type { Series } from '../charts/series.ts';
-import { headlineCells, type ReportGroup } from '../report-data.ts';
-import { mean } from '../statistics/statistics.ts';
-import type { ResultRow } from '../tables/results.ts';
-import type { SummaryCell } from '../tables/summary.ts';
-import { formatSparsity, formatSpread, percent } from '../tables/table.ts';
-import { type CostAxis, type CostChart, costChart, type EndLabel } from './charts.ts';
-import { html } from './html.ts';
-import { compact, nameOf, sparsityOf } from './names.ts';
-import { legend, type Section } from './page-parts.ts';
-import { plot } from './plots.ts';
+import { formatEpsilon } from '../../../evaluation/epsilon.ts';
+import type { Series } from '../../charts/series.ts';
+import { headlineCells, type ReportGroup } from '../../report-data.ts';
+import { mean } from '../../statistics/statistics.ts';
+import type { ResultRow } from '../../tables/results.ts';
+import type { SummaryCell } from '../../tables/summary.ts';
+import { formatSparsity, formatSpread, percent } from '../../tables/table.ts';
+import { type CostAxis, type CostChart, costChart, type EndLabel } from '../charts.ts';
+import { html } from '../html.ts';
+import { compact, nameOf, sparsityOf } from '../names.ts';
+import { legend, type Section } from '../page-parts.ts';
+import { plot } from '../plots.ts';
 
 /** What accuracy is drawn against. */
 interface Cost {

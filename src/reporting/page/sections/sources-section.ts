@@ -1,12 +1,12 @@
 // Where a page comes from: the files beside it, its runs, the machine, and the commands that make it again.
 
-import { pathWord, shellCommand } from '../../core/shell.ts';
-import { version } from '../../evaluation/version.ts';
-import type { ReportData } from '../report-data.ts';
-import { type RunRecord, trainingState } from '../runs/runs.ts';
+import { pathWord, shellCommand } from '../../../core/shell.ts';
+import { version } from '../../../evaluation/version.ts';
+import type { ReportData } from '../../report-data.ts';
+import { type RunRecord, trainingState } from '../../runs/runs.ts';
+import { type Html, html } from '../html.ts';
+import { type Column, type Section, table } from '../page-parts.ts';
 import { evaluationsOf } from './headline.ts';
-import { type Html, html } from './html.ts';
-import { type Column, type Section, table } from './page-parts.ts';
 
 /** Where a page lies, and what made it. */
 export interface Origin {

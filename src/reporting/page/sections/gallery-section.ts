@@ -1,11 +1,11 @@
 // Images, what attacks add to them, and what networks make of both.
 
-import { formatEpsilon } from '../../evaluation/epsilon.ts';
-import type { GalleryImage } from '../pictures/gallery.ts';
-import { showPictures, showVerdict } from '../pictures/pictures.ts';
-import type { ReportGroup } from '../report-data.ts';
-import { html } from './html.ts';
-import type { Section } from './page-parts.ts';
+import { formatEpsilon } from '../../../evaluation/epsilon.ts';
+import type { GalleryImage } from '../../pictures/gallery.ts';
+import { showPictures, showVerdict } from '../../pictures/pictures.ts';
+import type { ReportGroup } from '../../report-data.ts';
+import { html } from '../html.ts';
+import type { Section } from '../page-parts.ts';
 
 export function gallerySection({ gallery, runs }: ReportGroup): Section | null {
   if (gallery === null) return null;

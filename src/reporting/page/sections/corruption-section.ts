@@ -1,12 +1,12 @@
 // Accuracies on published corrupted images: the section of a page, and the rows of corruptions.csv.
-import { SEVERITIES } from '../../data/sets/corruptions.ts';
-import { accuracyOn, type CorruptionEvaluation, meanAccuracy } from '../../evaluation/corruptions/record.ts';
-import type { ReportGroup } from '../report-data.ts';
-import type { RunRecord } from '../runs/runs.ts';
-import { formatCsv } from '../tables/csv.ts';
-import { formatSparsity, percent } from '../tables/table.ts';
-import { html } from './html.ts';
-import { type Column, type Section, table } from './page-parts.ts';
+import { SEVERITIES } from '../../../data/sets/corruptions.ts';
+import { accuracyOn, type CorruptionEvaluation, meanAccuracy } from '../../../evaluation/corruptions/record.ts';
+import type { ReportGroup } from '../../report-data.ts';
+import type { RunRecord } from '../../runs/runs.ts';
+import { formatCsv } from '../../tables/csv.ts';
+import { formatSparsity, percent } from '../../tables/table.ts';
+import { html } from '../html.ts';
+import { type Column, type Section, table } from '../page-parts.ts';
 
 interface Evaluated {
   readonly run: RunRecord;

@@ -1,15 +1,15 @@
 // Robust accuracy against the radius of the attack: a line a sparsity for the union of all attacks, and light ones for the
 // attacks one by one. Every curve starts at the accuracy without attack, which is known.
 
-import { formatEpsilon } from '../../evaluation/epsilon.ts';
-import { groupBy } from '../groups/group-by.ts';
-import { bySparsity, cellsAtAllRadii, type ReportGroup, singleCellsAtAllRadii } from '../report-data.ts';
-import type { MeanAndDeviation, SummaryCell } from '../tables/summary.ts';
-import { formatSparsity, formatSpread, percent } from '../tables/table.ts';
-import { epsilonChart, type Line, levelColor, type Tick } from './charts.ts';
-import { html } from './html.ts';
-import { nameOf, sparsityOf } from './names.ts';
-import { chart, details, type LegendEntry, legend, type Section, table } from './page-parts.ts';
+import { formatEpsilon } from '../../../evaluation/epsilon.ts';
+import { groupBy } from '../../groups/group-by.ts';
+import { bySparsity, cellsAtAllRadii, type ReportGroup, singleCellsAtAllRadii } from '../../report-data.ts';
+import type { MeanAndDeviation, SummaryCell } from '../../tables/summary.ts';
+import { formatSparsity, formatSpread, percent } from '../../tables/table.ts';
+import { epsilonChart, type Line, levelColor, type Tick } from '../charts.ts';
+import { html } from '../html.ts';
+import { nameOf, sparsityOf } from '../names.ts';
+import { chart, details, type LegendEntry, legend, type Section, table } from '../page-parts.ts';
 
 const ends = ({ mean: y, deviation }: MeanAndDeviation) => {
   const half = Number.isNaN(deviation) ? 0 : deviation;
