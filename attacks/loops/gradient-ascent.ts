@@ -152,19 +152,19 @@ async function climb(
   const best = bestIterates();
   const book = ledger(problem);
   try {
-    for (let step = 0; step <= steps; step++) {
-      const { loss, predictions } = await (step < steps ? stack.lookAndDifferentiate() : stack.look());
-      if (keep === 'best' || step === steps) {
+    for (let step = 0; ; step++) {
+      const isLast = step === steps;
+      const { loss, predictions } = await (isLast ? stack.look() : stack.lookAndDifferentiate());
+      if (keep === 'best' || isLast) {
         best.take(stack.adversarial, loss);
         const solved = stack.rows.map((row, i) => book.isOpen(row) && isSolved(problem, row, predictions[i]));
         await settle(ascent, problem, book, stack.rows, solved, { adversarial: stack.adversarial, loss }, true);
       }
-      if (step === steps)
-        await settle(ascent, problem, book, stack.rows, stack.rows.map(book.isOpen), best.get(), false);
-      if (step === steps || !dropClosed(stack, best, book)) break;
+      if (isLast || !dropClosed(stack, best, book)) break;
       await ascend(ascent, problem, stack);
       problem.tell(step + 1, steps, stack.rows);
     }
+    await settle(ascent, problem, book, stack.rows, stack.rows.map(book.isOpen), best.get(), false);
     return book.outcomes();
   } finally {
     stack.dispose();
