@@ -278,7 +278,7 @@ function countSentence(comparisons: readonly Comparison[]): string {
   if (decided.length === 0) return `${stand}: the figures below are a look before the end, and decide nothing.`;
   const { better, worse, same } = sorted(decided);
   return (
-    `${stand}. Of those decided ${are(better.length)} distinguishable in favour of AGENT, ${worse.length} against it, ` +
+    `${stand}. Of the decided ones ${are(better.length)} distinguishable in favour of AGENT, ${worse.length} against it, ` +
     `and ${are(same.length)} not distinguishable.`
   );
 }
@@ -299,7 +299,7 @@ function sorted(comparisons: readonly Comparison[]): Sorted {
   };
 }
 
-/** What the comparisons of one arm of AGENT found, what that arm costs, and in which currency it pays. */
+/** What the comparisons of one arm of AGENT found, what that arm costs, and whether it is worth that. */
 function armSentences(comparisons: readonly Comparison[]): string {
   const [{ arm }] = comparisons;
   const of = (basis: Basis): Sorted => sorted(comparisons.filter((comparison) => comparison.basis === basis));
@@ -319,31 +319,34 @@ function armSentences(comparisons: readonly Comparison[]): string {
       ? ''
       : `\`${arm}\` took ${times(mean(costs.map(({ cost }) => cost.gradients)))} the gradient evaluations of X in as many epochs, and ${times(mean(costs.map(({ cost }) => cost.work)))} its multiply-adds.`;
   if (clauses.length === 0) return price;
-  return `\`${arm}\` is ${clauses.join('; ')}. ${price} ${currency(atEpochs, atGradients)}`;
+  return `Compared with X, \`${arm}\` is ${clauses.join('; ')}. ${price} ${gainSentence(atEpochs, atGradients)}`;
 }
 
 function clauseOf({ better, worse, same }: Sorted): string {
   const cells = (of: readonly Comparison[]): string => listed(of.map(({ cell }) => CELLS[cell].title));
   return [
-    better.length > 0 && `better than X in ${cells(better)}`,
-    worse.length > 0 && `worse than X in ${cells(worse)}`,
-    same.length > 0 && `not distinguishable from X in ${cells(same)}`,
+    better.length > 0 && `better in ${cells(better)}`,
+    worse.length > 0 && `worse in ${cells(worse)}`,
+    same.length > 0 && `not distinguishable in ${cells(same)}`,
   ]
     .filter(Boolean)
     .join(', ');
 }
 
-/** The sentence that says in which currency an arm pays, by its decided comparisons. */
-function currency(atEpochs: Sorted, atGradients: Sorted): string {
+/** The sentence that says whether an arm is worth its cost, by its decided comparisons. */
+function gainSentence(atEpochs: Sorted, atGradients: Sorted): string {
   const gains = atEpochs.better.length + atGradients.better.length;
   const losses = atEpochs.worse.length + atGradients.worse.length;
   if (gains > 0 && losses > 0) return 'So it helps in some of these comparisons and does harm in others.';
-  if (losses > 0) return 'So it pays in no currency here, and does harm.';
-  if (atGradients.better.length > 0) return 'So it pays there in computation: X trained for as long stays behind.';
-  if (atEpochs.better.length === 0) return 'So no currency is seen in which it pays here.';
+  if (losses > 0)
+    return 'So it is not worth its cost here, whether cost is counted in epochs or in gradient evaluations, and it does harm.';
+  if (atGradients.better.length > 0)
+    return 'So it is worth its computation there: X with as many gradient evaluations stays behind.';
+  if (atEpochs.better.length === 0)
+    return 'So no gain is seen here, neither at equal epochs nor at equal gradient evaluations.';
   return atGradients.same.length > 0
-    ? 'So it pays in epochs, and in computation no gain over training X for longer is seen.'
-    : 'So it pays in epochs; what it does for the same computation is not decided.';
+    ? 'So it saves epochs, but no gain over X with as many gradient evaluations is seen.'
+    : 'So it saves epochs; whether it is better than X with as many gradient evaluations is not decided.';
 }
 
 /** The secondary question. */
@@ -352,7 +355,7 @@ function pooledSentence(pooled: readonly PooledDifference[]): string {
     estimate === null ? [] : [`\`${arm}\` at ${BASES[basis]} ${formatEstimate(estimate)}`],
   );
   if (parts.length === 0) return '';
-  return `Secondary, as a mean over cells with an interval that is not adjusted, in points of robust accuracy: ${parts.join('; ')}.`;
+  return `The secondary figures are means over the cells in points of robust accuracy, with intervals that are not adjusted: ${parts.join('; ')}.`;
 }
 
 /** How many standard errors a difference must have, for the two numbers of seeds. */
@@ -361,7 +364,7 @@ function powerSentence(questions: number): string {
     smallestDetectable(1, seeds - 1, { alpha: ALPHA / questions, power: POWER }).toFixed(0);
   const seeds = [...new Set(cellNames.map((cell) => CELLS[cell].seeds))];
   const parts = seeds.map((count) => `${count} seeds ${needed(count)}`);
-  return `At Holm's first level a true difference must be so many standard errors to be found with that chance: with ${parts.join(', with ')}. So three seeds can hardly decide anything alone.`;
+  return `To be found with that chance at Holm's first level, a true difference must have this number of standard errors: with ${parts.join(', with ')}. So three seeds can hardly decide anything alone.`;
 }
 
 /** The section on the study. */
@@ -377,46 +380,47 @@ export function studySection(state: StudyState): string {
     progress(state),
     `${builds.length === 0 ? '' : `Made with ${builds.join('; ')}. `}Model \`${SHARED.model}\` ×${SHARED.width}, ${SHARED.trainLimit.toLocaleString('en')} training images of ${datasets.join(', ') || 'CIFAR-10'}, ` +
       `${SHARED.epochs} epochs, PGD-${SHARED.steps} adversarial training in linf at ε 8/255. These are small, short trainings: their accuracies do not compare with published ones.`,
-    `**Does it pay?** ${verdictOf(outcomes)}`,
+    `**Is it worth its cost?** ${verdictOf(outcomes)}`,
     ...part(
       'Primary comparisons',
-      `Robust accuracy of the checkpoint of best robust validation accuracy: mean paired difference over seeds with its ` +
-        `95 % t interval; p adjusted by Holm over all ${comparisons.length} questions; the smallest true difference that ` +
-        `would have been found with a chance of 80 % at Holm's first level (and at a level of ${ALPHA} alone); the same ` +
-        'difference of the last epoch’s checkpoint; what A-X took over what X took. A comparison with pairs to come is ' +
-        'open, whatever its figures. Intervals are over seeds of training, on one set of test images and one held-out set ' +
-        `that chooses the checkpoint. ${powerSentence(comparisons.length)}`,
+      `The columns are, for the checkpoint of best robust validation accuracy: the mean paired difference in robust ` +
+        `accuracy over seeds with its 95 % t interval; p, adjusted by Holm over all ${comparisons.length} questions; the ` +
+        `smallest true difference that would have been found with a chance of 80 % at Holm's first level (and at a level ` +
+        `of ${ALPHA} alone); the same difference for the checkpoint of the last epoch; the cost of A-X over that of X. A ` +
+        'comparison that still lacks pairs is open, whatever its figures. Intervals are over seeds of training, on one set ' +
+        `of test images and one held-out set that chooses the checkpoint. ${powerSentence(comparisons.length)}`,
       comparisonsTable(comparisons),
     ),
     ...part(
       'Over all cells',
-      'The mean of the cells’ mean differences, their spread within cells pooled, as if it were the same in all, with a ' +
-        '95 % t interval that is not adjusted. BSR-Net’s learning rate is the one that AGENT bore least where each arm was ' +
-        'tuned: hence the means without it, which were not planned.',
+      'The mean of the cells’ mean differences, with a 95 % t interval that is not adjusted. The spread within cells is ' +
+        'pooled, as if it were the same in all. BSR-Net’s learning rate is the one with which AGENT did worst where each ' +
+        'arm was tuned. So the table also has means without BSR-Net, which were not planned.',
       pooledTable(outcomes),
     ),
     ...part(
       'All arms',
-      'Per cent of the test images, mean ± standard deviation over seeds; gradient evaluations and multiply-adds of ' +
-        'training. Seconds are not given, since the machine had other work: [performance](../performance.md) has them.',
+      'Percentages of the test images, as mean ± standard deviation over seeds, with the gradient evaluations and ' +
+        'multiply-adds of training. Seconds are not given, since the machine had other work: ' +
+        '[performance](../performance.md) has measured times.',
       outcomesTable(state),
     ),
     ...part(
       'Epochs to accuracy',
-      'The target is what X ends with on validation images, mean over its seeds; reached where two epochs in a row are at ' +
-        'or above it. Epochs and gradient evaluations are means over the runs that reached it. On 500 images this is a coarse ' +
-        'figure: X itself comes there long before its end.',
+      'The target is the final validation accuracy of X, as a mean over its seeds. A run reaches it when two epochs in a ' +
+        'row are at or above it. Epochs and gradient evaluations are means over the runs that reached it. On 500 images ' +
+        'this is a coarse figure: X itself reaches the target long before its end.',
       epochsTable(state),
     ),
     ...part(
       'Learning rates',
-      'Best robust validation accuracy at a seed that is not reported. On 500 images one has a standard error of about 2 ' +
-        'points: rates that differ by less are chosen by chance.',
+      'Best robust validation accuracy at a seed that is not reported. On 500 images an accuracy has a standard error of ' +
+        'about 2 points, so a choice between rates that differ by less is chance.',
       ratesTable(state),
     ),
     ...part(
       'Exploratory',
-      'Not part of the question; intervals are not adjusted, and a difference here is a reason to ask again, not a result. Accuracies are those of the checkpoint of best validation accuracy: robust, under natural training clean.',
+      'These comparisons are not part of the planned question. Their intervals are not adjusted, and a difference is a reason for another study, not a result. Accuracies are those of the checkpoint of best validation accuracy: robust, under natural training clean.',
       [explorationTable(state), varianceTable(state)].filter(Boolean).join('\n\n'),
     ),
   ].join('\n\n');

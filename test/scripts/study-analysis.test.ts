@@ -83,10 +83,10 @@ describe('the analysis of the study', () => {
       expect(cost.work).to.be.closeTo(basis === 'gradients' ? 1 : 1.4, 1e-12);
     }
     expect(verdictOf(outcomes))
-      .to.match(/`published` is at equal epochs better than X in RigL 95 %.*So it pays there in computation: X trained/)
-      .and.to.match(
-        /`matched` is at equal epochs not distinguishable from X in .*So no currency is seen in which it pays/,
+      .to.match(
+        /Compared with X, `published` is at equal epochs better in RigL 95 %.*So it is worth its computation there: X with/,
       )
+      .and.to.match(/`matched` is at equal epochs not distinguishable in .*So no gain is seen here/)
       .and.to.include(
         '`published` took 1.44× the gradient evaluations of X in as many epochs, and 1.40× its multiply-adds',
       );
@@ -127,27 +127,27 @@ describe('the analysis of the study', () => {
     [
       'in epochs alone',
       all(gainIn(['plain', -0.05])),
-      /`published` is at equal epochs better than X in .*So it pays in epochs, and in computation no gain over training X for longer is seen/,
+      /`published` is at equal epochs better in .*So it saves epochs, but no gain over X with as many gradient evaluations is seen/,
     ],
     [
       'in epochs, while X was not given as much yet',
       all(gainIn(['published', 0.05])).filter(({ arm }) => !arm.startsWith('plain-as')),
-      /So it pays in epochs; what it does for the same computation is not decided/,
+      /So it saves epochs; whether it is better than X with as many gradient evaluations is not decided/,
     ],
     [
       'as a loss',
       all(gainIn(['matched', -0.05])),
-      /`matched` is at equal epochs worse than X in .*So it pays in no currency here, and does harm/,
+      /`matched` is at equal epochs worse in .*So it is not worth its cost here/,
     ],
     [
       'as help here and harm there',
       all((arm, cell) => (arm === 'published' ? (cell === 'rigl-95' ? 0.05 : -0.05) : 0)),
-      /better than X in RigL 95 %, worse than X in .*So it helps in some of these comparisons and does harm in others/,
+      /better in RigL 95 %, worse in .*So it helps in some of these comparisons and does harm in others/,
     ],
     [
       'one arm apart from the other',
       all(gainIn(['published', 0.05], ['matched', -0.05])),
-      /`published` is .*pays there in computation.*`matched` is .*worse than X in .*does harm/,
+      /`published` is .*worth its computation there.*`matched` is .*worse in .*does harm/,
     ],
   ] as const) {
     it(`tells what was found ${title}`, () => expect(verdictOf(outcomes)).to.match(expected));
@@ -158,7 +158,7 @@ describe('the analysis of the study', () => {
     expect(pooledDifference(outcomes, 'published', 'epochs')?.estimate?.low).to.be.above(0);
     for (const { verdict } of primaryComparisons(outcomes)) expect(verdict).to.equal('not distinguishable');
     expect(verdictOf(outcomes)).to.match(
-      /`published` is at equal epochs not .*So no currency is seen in which it pays here.*Secondary.*`published` at equal epochs \+0\.2/,
+      /`published` is at equal epochs not .*So no gain is seen here.*secondary figures.*`published` at equal epochs \+0\.2/,
     );
   });
 
@@ -212,7 +212,7 @@ describe('the section on the study', () => {
     expect(text).to.match(
       /\| RigL 95 % \| matched \| equal epochs \| 2 of 5 \| −\d\.\d −\d\.\d \| – \| – \|.*\| open \| −\d\.\d −\d\.\d \|/,
     );
-    expect(text).not.to.match(/So (it|no currency)/);
+    expect(text).not.to.match(/So (it|no gain)/);
     expect(text).not.to.match(/\| (not )?distinguishable \|/);
     expect(text).not.to.include('NaN');
   });
@@ -221,7 +221,7 @@ describe('the section on the study', () => {
     const text = studySection(state(all((arm) => (arm === 'matched' ? -0.05 : 0))));
     expect(text.match(/\| (not )?distinguishable \|/g)).to.have.length(16);
     expect(text).to.match(
-      /All 16 primary comparisons are decided. Of those decided 0 are distinguishable in favour of AGENT, \d+ against it/,
+      /All 16 primary comparisons are decided. Of the decided ones 0 are distinguishable in favour of AGENT, \d+ against it/,
     );
     expect(text).to.match(/with 5 seeds 8, with 3 seeds 23/);
     expect(text).to.match(/\| without BSR-Net \| matched \| equal epochs \| 13 \|/);
