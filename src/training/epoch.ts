@@ -24,7 +24,7 @@ import { trainStep } from './step.ts';
 import { learningRateAt, type Task } from './task.ts';
 
 /** The parts of a run that an epoch uses. */
-export interface Surroundings {
+export interface EpochContext {
   readonly report: Report;
   readonly watch: Stopwatch;
   readonly signal?: AbortSignal;
@@ -42,11 +42,11 @@ export interface Surroundings {
  * @returns the epoch's row, and `state` is then at the start of the next one; null if the guard found the network collapsed, and
  * `state` is then where it found that
  */
-export async function trainEpoch(task: Task, state: TrainState, around: Surroundings): Promise<MetricRow | null> {
-  const { watch } = around;
-  if (await takeSteps(task, state, around)) return null;
-  const measured = await measure(task, state, around);
-  if (await checkAtEnd(task, state, measured.train.robustAccuracy, around.report)) return null;
+export async function trainEpoch(task: Task, state: TrainState, context: EpochContext): Promise<MetricRow | null> {
+  const { watch } = context;
+  if (await takeSteps(task, state, context)) return null;
+  const measured = await measure(task, state, context);
+  if (await checkAtEnd(task, state, measured.train.robustAccuracy, context.report)) return null;
   const row = metricRow(task, state, measured, watch);
   const epoch = state.epoch + 1;
   const guard = state.guard && afterEpoch(state.guard, epoch);
@@ -55,17 +55,17 @@ export async function trainEpoch(task: Task, state: TrainState, around: Surround
 }
 
 /** Takes the steps of the epoch that are left; returns true if the guard found the network collapsed among them. */
-async function takeSteps(task: Task, state: TrainState, around: Surroundings): Promise<boolean> {
-  const { watch, signal, report } = around;
+async function takeSteps(task: Task, state: TrainState, context: EpochContext): Promise<boolean> {
+  const { watch, signal, report } = context;
   const batches = batchesOfEpoch(task, state.epoch);
   const snapshotAt = snapshotPosition(task, state.epoch);
   const varianceAt = variancePosition(task, state.epoch);
   const at = () => ({ epoch: state.epoch + 1, step: state.step });
-  let kept: KeptGradients = await watch.train(() => reopen(task, state, around));
+  let kept: KeptGradients = await watch.train(() => reopen(task, state, context));
   try {
     while (state.batch < batches.length) {
-      if (await checkWithin(task, state, around)) return true;
-      if (state.batch === snapshotAt) kept ??= await watch.train(() => prepare(task, state, around));
+      if (await checkWithin(task, state, context)) return true;
+      if (state.batch === snapshotAt) kept ??= await watch.train(() => prepare(task, state, context));
       if (state.batch === varianceAt && correctsEpoch(task, state.epoch)) {
         state.variance = await measureVariance(task, state, kept);
       }
@@ -84,7 +84,7 @@ async function takeSteps(task: Task, state: TrainState, around: Surroundings): P
       });
       await yieldToEvents();
       throwIfAborted(signal);
-      if (state.batch < batches.length) await around.afterStep();
+      if (state.batch < batches.length) await context.afterStep();
     }
   } finally {
     if (kept?.kind === 'epoch') await kept.close();
@@ -93,34 +93,34 @@ async function takeSteps(task: Task, state: TrainState, around: Surroundings): P
 }
 
 /** Restores what a resumed epoch needs: the remembered gradients, or those of its pre-pass. */
-async function reopen(task: Task, state: TrainState, around: Surroundings): Promise<KeptGradients> {
+async function reopen(task: Task, state: TrainState, context: EpochContext): Promise<KeptGradients> {
   const { rule, prepass, batchesPerEpoch } = task;
   if (!rule.corrects || state.batch === batchesPerEpoch) return null;
-  if (prepass.gradients === 'remembered') return openMemory(task, state, around);
+  if (prepass.gradients === 'remembered') return openMemory(task, state, context);
   const isBehindSnapshot = state.batch > snapshotPosition(task, state.epoch) && correctsEpoch(task, state.epoch);
   return prepass.gradients === 'kept' && isBehindSnapshot
-    ? recomputeStored(task, state, state.batch, prepassOptions(state, around))
+    ? recomputeStored(task, state, state.batch, prepassOptions(state, context))
     : null;
 }
 
 /** The pre-pass of an epoch, and what it keeps. */
-async function prepare(task: Task, state: TrainState, around: Surroundings): Promise<KeptGradients> {
+async function prepare(task: Task, state: TrainState, context: EpochContext): Promise<KeptGradients> {
   if (!task.rule.corrects || task.prepass.gradients === 'remembered') return null;
   if (!correctsEpoch(task, state.epoch)) {
     adoptPrepass(state, snapshotOnly(state));
     return null;
   }
-  const { report } = around;
+  const { report } = context;
   const at = { epoch: state.epoch + 1, step: state.step };
   await report({ kind: 'prepass-start', ...at });
-  const found = await runPrepass(task, state, prepassOptions(state, around));
+  const found = await runPrepass(task, state, prepassOptions(state, context));
   adoptPrepass(state, found);
   await reportCoefficient(task, state, found.estimate, report);
   await report({ kind: 'prepass-end', ...at, c: state.c, cHat: state.cHat });
   return found.stored;
 }
 
-const prepassOptions = (state: TrainState, { watch, signal, store, report }: Surroundings): PrepassOptions => ({
+const prepassOptions = (state: TrainState, { watch, signal, store, report }: EpochContext): PrepassOptions => ({
   watch,
   signal,
   store,
@@ -128,7 +128,7 @@ const prepassOptions = (state: TrainState, { watch, signal, store, report }: Sur
     void report({ kind: 'prepass', epoch: state.epoch + 1, step: state.step, batch, batches }),
 });
 
-async function openMemory(task: Task, state: TrainState, { memory, report }: Surroundings): Promise<GradientMemory> {
+async function openMemory(task: Task, state: TrainState, { memory, report }: EpochContext): Promise<GradientMemory> {
   if (!memory) throw new Error('A run with the pre-pass memory needs a memory.');
   const { estimate, lost } = await memory.begin(state);
   if (lost) {
@@ -162,7 +162,7 @@ interface MeasuredSplits {
   readonly averaged: Measured | null;
 }
 
-async function measure(task: Task, state: TrainState, { report, signal }: Surroundings): Promise<MeasuredSplits> {
+async function measure(task: Task, state: TrainState, { report, signal }: EpochContext): Promise<MeasuredSplits> {
   const { indices } = task;
   const some = measuredImages(task);
   const heldOut = indices.validation;

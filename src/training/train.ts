@@ -12,7 +12,7 @@ import { updatesAfter } from '../sparsity/schedules.ts';
 import { type GradientMemory, gradientMemory } from './agent/memory.ts';
 import { remembers } from './config/conditions.ts';
 import { configHash, isSameTraining, type TrainConfig } from './config/config.ts';
-import { type Surroundings, trainEpoch } from './epoch.ts';
+import { type EpochContext, trainEpoch } from './epoch.ts';
 import { DivergenceError, Interrupted } from './errors.ts';
 import { dropSafe, goBack, keepSafe } from './guard/go-back.ts';
 import { isLow } from './guard/rule.ts';
@@ -164,7 +164,7 @@ async function runToEnd(
 ): Promise<RunSummary> {
   const { task, folder, guard, state, watch, report } = run;
   let saved = performance.now();
-  const around: Surroundings = {
+  const context: EpochContext = {
     report,
     watch,
     signal,
@@ -180,7 +180,7 @@ async function runToEnd(
   try {
     while (state.epoch < task.config.epochs) {
       await keepSafe(task, folder, state, currentBackend(), guard);
-      const row = await trainEpoch(task, state, around);
+      const row = await trainEpoch(task, state, context);
       if (row === null) await returnToSafe(run);
       else await finishEpoch(run, row);
       saved = performance.now();

@@ -134,14 +134,14 @@ describe('remembered gradients', () => {
         return result;
       },
     };
-    const around = {
+    const context = {
       watch: stopwatch(),
       store: { file: folder() },
       memory,
       report: async () => {},
       afterStep: async () => {},
     };
-    for (let epoch = 0; epoch < epochs; epoch++) await trainEpoch(task, state, around);
+    for (let epoch = 0; epoch < epochs; epoch++) await trainEpoch(task, state, context);
     await real.close();
     return steps;
   }

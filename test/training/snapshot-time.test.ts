@@ -26,7 +26,7 @@ describe('the settings that keep AGENT from failing', () => {
 
   const trained = async (task: Task, epochs: number, look: (state: TrainState) => void = () => {}) => {
     const state = await startState(task);
-    const around = {
+    const context = {
       watch: stopwatch(),
       store: { file: join(base, 'gradients') },
       report: async ({ kind }: { kind: string }) => {
@@ -34,7 +34,7 @@ describe('the settings that keep AGENT from failing', () => {
       },
       afterStep: async () => {},
     };
-    for (let epoch = 0; epoch < epochs; epoch++) await trainEpoch(task, state, around);
+    for (let epoch = 0; epoch < epochs; epoch++) await trainEpoch(task, state, context);
     return state;
   };
   const valuesOf = (state: TrainState) => mapTree((tensor) => [...tensor.dataSync()], trainables(state.params));

@@ -137,7 +137,7 @@ export async function makeExamples(source: ModelSource, options: ExamplesOptions
     const examples: Example[] = [];
     for (const batch of batchesOf(indices, batchSize)) {
       options.signal?.throwIfAborted();
-      examples.push(...(await attackBatch(setting, batch)));
+      examples.push(...(await examplesOf(setting, batch)));
       options.onProgress?.(examples.length, indices.length);
       // Lets Ctrl-C and timers in.
       await yieldToEvents();
@@ -210,7 +210,8 @@ interface Setting extends Pick<PerturbOptions, 'signal' | 'onProgress'> {
   readonly key: Key;
 }
 
-async function attackBatch(
+/** The examples of the test images `indices`; those that are misclassified without attack are left as they are. */
+async function examplesOf(
   { model, surrogate, dataset, attack, norm, key, signal, onProgress }: Setting,
   indices: Int32Array,
 ): Promise<readonly Example[]> {

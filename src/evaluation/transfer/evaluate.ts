@@ -72,7 +72,7 @@ async function evaluateModel(
       if (examples.madeOn.sha256 === target.record.sha256) {
         options.warn?.(`The examples in ${path} were made on this very network, so nothing is transferred.`);
       }
-      judged.push(await judge(target.classify, examples, dataset, options));
+      judged.push(await verdictsOn(target.classify, examples, dataset, options));
     }
     const { name, sha256, official, classes } = dataset;
     const evaluation: TransferEvaluation = {
@@ -98,7 +98,8 @@ interface Judged extends Pick<SavedExamples, 'attack' | 'norm' | 'epsilon' | 'ma
   readonly right: ReadonlyMap<number, { readonly clean: boolean; readonly robust: boolean }>;
 }
 
-async function judge(
+/** Classifies the images of saved examples, without attack and as examples. */
+async function verdictsOn(
   model: Classifier,
   { pixels, indices, ...made }: SavedExamples,
   { test, imageShape }: Dataset,

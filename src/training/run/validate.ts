@@ -95,7 +95,7 @@ export async function measureAccuracy(
   async function judgeClean(numbers: Int32Array): Promise<Judged> {
     const images = batchImages(train, numbers, imageShape);
     try {
-      return await judge(model, images, classesOf(numbers));
+      return await lossesOf(model, images, classesOf(numbers));
     } finally {
       images.dispose();
     }
@@ -109,7 +109,7 @@ export async function measureAccuracy(
     try {
       const samples = Array.from(numbers);
       adversarial = await attacks.validation.perturb(model, images, labels, { key: keys.validation, samples });
-      return await judge(model, adversarial, classesOf(numbers));
+      return await lossesOf(model, adversarial, classesOf(numbers));
     } finally {
       tf.dispose([images, labels, adversarial ?? []]);
     }
@@ -126,7 +126,8 @@ interface Judged {
   readonly right: readonly boolean[];
 }
 
-async function judge(model: Classifier, images: Tensor4D, labels: Int32Array): Promise<Judged> {
+/** Classifies images, with the losses that metrics.csv has. */
+async function lossesOf(model: Classifier, images: Tensor4D, labels: Int32Array): Promise<Judged> {
   const [logProbabilities, predictions] = tf.tidy(() => {
     const logits = model(images);
     return [tf.logSoftmax(logits), tf.argMax(logits, -1)];
