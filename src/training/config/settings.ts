@@ -379,7 +379,7 @@ export const SETTINGS = {
   },
   layerSparsities: {
     schema: z.record(z.string(), z.number().min(0).lt(1)),
-    help: 'sparsities of single kernels, as conv1.kernel=0.5,fc.kernel=0.9; the others have sparsity',
+    help: 'sparsities of single kernels, as conv1.kernel=0.5,fc.kernel=0.9; sparsity is that of all others',
     group: 'Sparsity',
     applies: when.perLayer,
   },

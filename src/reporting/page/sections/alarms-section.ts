@@ -39,7 +39,7 @@ function trainingAlarms(run: RunRecord): SeenAlarm[] {
   if (overfitted !== undefined) return alarm('raised', describeRobustOverfitting(overfitted.found));
   return hasEnoughEpochs(run.metrics)
     ? alarm('ok', 'Robust accuracy on held-out images does not fall while that on training images rises.')
-    : alarm('not checked', 'It takes six epochs with a robust accuracy on held-out and on training images.');
+    : alarm('not checked', 'This needs six epochs with a robust accuracy on held-out and on training images.');
 }
 
 /** The alarms in a few words, such as `14 checks, 0 raised`. */

@@ -181,8 +181,8 @@ export function leaderboardSection(group: ReportGroup): Section | null {
   const seeds = new Set(entries.map(({ cell }) => cell.rows.length));
   const several = [...seeds].some((count) => count > 1);
   const caption = several
-    ? 'Means over seeds. The line in a row runs from the lowest to the highest end of the seeds’ 95\u00a0% intervals over the test images; a tick is a seed, the dot their mean. It says how far the figures lie apart and compares no two trainings.'
-    : 'The line in a row is the 95\u00a0% interval over the test images, on a scale from 0 to 100 %. It compares no two trainings.';
+    ? 'Means over seeds. The line in a row runs from the lowest to the highest end of the seeds’ 95\u00a0% intervals over the test images; a tick is a seed, the dot their mean. It shows how far the figures are apart, and does not compare trainings.'
+    : 'The line in a row is the 95\u00a0% interval over the test images, on a scale from 0 to 100 %. It does not compare trainings.';
   const rows = plainRows(entries);
   return {
     id: 'leaderboard',

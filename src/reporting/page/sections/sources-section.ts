@@ -73,7 +73,7 @@ ${
     : html`<p>The command that made this page:</p>
 <pre class="copy" tabindex="0">${command}</pre>`
 }
-<p>${runs.length === 1 ? 'The run' : `Each run by itself, here ${first.name}`}, trained and evaluated anew:</p>
+<p>${runs.length === 1 ? 'The run' : `Each run by itself, here ${first.name}`}, trained and evaluated again:</p>
 <pre class="copy" tabindex="0">${trainCommand(first)}${evaluateCommand(first)}</pre>
 ${runs.length === 1 ? null : html`<details><summary>All runs</summary>${table(null, columns, runs)}</details>`}
 ${runs.length === 1 && address(first) !== null ? html`<p>Its files: ${columns[2].cell(first)}</p>` : null}`,
