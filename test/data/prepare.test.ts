@@ -98,7 +98,12 @@ describe('preparing a folder of pictures', () => {
     });
     const message = await refusal();
     expect(message).to.match(/photos has 4 problems/);
-    for (const part of ['broken.png is neither', 'clear.png has transparent pixels', 'notes.txt is no', 'would both become']) {
+    for (const part of [
+      'broken.png is neither',
+      'clear.png has transparent pixels',
+      'notes.txt is no',
+      'would both become',
+    ]) {
       expect(message).to.include(part);
     }
   });
