@@ -195,9 +195,35 @@ describe('what weights of PyTorch do not say', () => {
       expect((await rejection(load(model, {}, expected))).message).to.contain('gives 10 logits');
       await writeFile(expected, encodeSafetensors({ logits }));
       expect((await rejection(load(model, {}, expected))).message).to.contain('has images none and logits [2, 3]');
-      const nan = { dtype: 'F32', shape: [2, 10], data: new Float32Array(20).fill(Number.NaN) } as const;
-      await writeFile(expected, encodeSafetensors({ images: tensors.images, logits: nan }));
-      expect((await rejection(load(model, {}, expected))).message).to.contain('differ');
+      for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        const data = new Float32Array(20);
+        data[7] = value;
+        await writeFile(
+          expected,
+          encodeSafetensors({ images: tensors.images, logits: { dtype: 'F32', shape: [2, 10], data } }),
+        );
+        const error = await rejection(load(model, { activation: 'silu' }, expected));
+        expect(error.message).to.contain('expects finite logits').and.contain(String(value));
+      }
+    }));
+
+  it('is not compared on images that are normalised already', () =>
+    withFolder(async (folder) => {
+      const { model, expected } = await write(folder, 'silu');
+      const { shape, data } = tensors.images;
+      const logits = tensors['silu.logits'];
+      for (const [dtype, data_] of [
+        ['F32', Float32Array.from(data as Uint8Array, (byte) => (byte / 255 - 0.5) / 0.25)],
+        ['F32', Float32Array.from(data as Uint8Array)],
+        ['I32', Int32Array.from(data as Uint8Array)],
+        ['F32', new Float32Array(data.length).fill(Number.NaN)],
+      ] as const) {
+        const images = { dtype, shape, data: data_ } as StoredTensor;
+        await writeFile(expected, encodeSafetensors({ images, logits }));
+        const error = await rejection(load(model, { activation: 'silu' }, expected));
+        expect(error).to.be.instanceOf(InputError);
+        expect(error.message).to.contain('pixels in [0, 1], or bytes').and.contain('--mean, --std');
+      }
     }));
 });
 

@@ -10,6 +10,9 @@ import { decodeSafetensors } from '../safetensors/safetensors.ts';
 /** Relative to the largest logit. Kernels that sum in another order stay far below; another network is far above. */
 const TOLERANCE = 1e-3;
 
+/** How far beyond [0, 1] a pixel may lie by rounding. */
+const SLACK = 1e-6;
+
 /**
  * Checks that a model gives the logits of a safetensors file for the images of that file: `images` [n, channels, height,
  * width], pixels in [0, 1] or bytes, and `logits` [n, classes].
@@ -27,13 +30,25 @@ export async function checkExpectedLogits(path: string, classify: (images: Tenso
     );
   }
   const expected = floatsOf(logits);
-  const given = await logitsOf(classify, floatsOf(images), images.shape, images.dtype === 'U8' ? 255 : 1).catch(
-    (error: unknown) => {
-      throw new InputError(`The model cannot take the images of ${path}: ${(error as Error).message}`, {
-        cause: error,
-      });
-    },
-  );
+  const unknown = expected.find((value) => !Number.isFinite(value));
+  if (unknown !== undefined) {
+    throw new InputError(
+      `--expect-logits expects finite logits in float32; ${path} has one that is ${unknown}. Save the logits of other images.`,
+    );
+  }
+  const range = images.dtype === 'U8' ? 255 : 1;
+  const pixels = floatsOf(images);
+  const outside = pixels.find((pixel) => !(pixel >= -SLACK && pixel <= range + SLACK));
+  if (outside !== undefined) {
+    throw new InputError(
+      `--expect-logits expects images with pixels in [0, 1], or bytes (torch.uint8); ${path} has a pixel ${Number(outside.toPrecision(3))}. Save the images as they are before any normalisation, and give that to --mean, --std and --bounds.`,
+    );
+  }
+  const given = await logitsOf(classify, pixels, images.shape, range).catch((error: unknown) => {
+    throw new InputError(`The model cannot take the images of ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  });
   if (given.length !== expected.length) {
     throw new InputError(
       `The model gives ${given.length / n} logits for an image; ${path} has ${expected.length / n}. It was read as another network, or the file is of another model.`,
