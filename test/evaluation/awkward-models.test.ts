@@ -3,7 +3,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { layers, sequential } from '@tensorflow/tfjs-layers';
+import { input as inputOf, layers, model, type SymbolicTensor, sequential } from '@tensorflow/tfjs-layers';
 import { expect } from 'chai';
 import { crossEntropy, lossGradient } from '../../attacks/index.ts';
 import { InputError } from '../../src/core/errors.ts';
@@ -102,6 +102,42 @@ describe('an awkward model', () => {
     imageShape: [4, 6, 3],
     test: { count: 1, images: new Uint8Array(72), labels: Uint8Array.of(0) },
   } as unknown as Dataset;
+  it('that keeps a state between images is refused', () =>
+    withFolder(async (folder) => {
+      const recurrent = (stateful: boolean) =>
+        sequential({
+          layers: [
+            layers.reshape({ batchInputShape: [1, 4, 4, 1], targetShape: [4, 4] }),
+            layers.bidirectional({
+              layer: layers.simpleRNN({ units: 2, stateful, recurrentInitializer: 'zeros', name: 'memory' }) as never,
+              mergeMode: 'sum',
+            }),
+          ],
+        });
+      await saveLayersModel(recurrent(true), folder);
+      const error = await rejection(loadTarget(folder, { images }));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(/The layer \w*memory of .* is stateful.*stateful=False/);
+      await saveLayersModel(recurrent(false), folder);
+      (await loadTarget(folder, { images })).dispose();
+    }));
+
+  it('that Keras runs in training mode is told that TensorFlow.js does not', () =>
+    withFolder(async (folder) => {
+      const input = inputOf({ shape: [4, 4, 1] });
+      for (const [training, notes] of [
+        [true, /^Its layer noisy is called with training=True, which TensorFlow\.js leaves out/],
+        [false, /^$/],
+      ] as const) {
+        const dropped = layers.dropout({ rate: 0.5, name: 'noisy' }).apply(layers.flatten().apply(input), { training });
+        const outputs = layers.dense({ units: 2 }).apply(dropped) as SymbolicTensor;
+        await saveLayersModel(model({ inputs: input, outputs }), folder);
+        const target = await loadTarget(folder, { images });
+        expect(target.warnings.join('\n')).to.match(notes);
+        target.dispose();
+      }
+    }));
+
   it('in the other layout is told so, and else is not', () =>
     withFolder(async (folder) => {
       for (const [name, shape, says] of [

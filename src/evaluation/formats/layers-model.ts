@@ -13,13 +13,14 @@ import { replaced } from '../../core/replaced.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { fitInput } from './fit-input.ts';
 import { activationNote, BYTES_NOTE, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
-import { checkLayersTopology, withFloatInputs } from './layers-topology.ts';
+import { alwaysTraining, checkLayersTopology, withFloatInputs } from './layers-topology.ts';
 import { buildFailure, checkClasses, checkEnds, recordOf, topologyKind } from './model-json.ts';
 import { type Training, trainingOf } from './network.ts';
 
 /** A LayersModel of TensorFlow.js, as Keras's converter and `model.save` write it: `model.json` and files of weights. */
 export const layersModel: ModelFormat = {
   description: 'a folder with the model.json of a TensorFlow.js LayersModel',
+  runsOthersCode: true,
   recognises: ({ modelJson }) => topologyKind(modelJson) === 'layers',
   load,
 };
@@ -49,9 +50,12 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
       inputShape,
       classes: model.outputs[0].shape.at(-1) ?? null,
       ...trainingIn(saved.json.userDefinedMetadata, path),
-      notes: [logits ? activationNote(logits) : null, takesBytes ? BYTES_NOTE : null, note].filter(
-        (text) => text !== null,
-      ),
+      notes: [
+        logits ? activationNote(logits) : null,
+        takesBytes ? BYTES_NOTE : null,
+        note,
+        trainingNote(alwaysTraining(topology)),
+      ].filter((text) => text !== null),
       dispose: () => void model.dispose(),
     };
   } catch (error) {
@@ -59,6 +63,12 @@ async function load({ path, images }: LoadRequest): Promise<LoadedModel> {
     throw error;
   }
 }
+
+/** A note for the user of a model with layers that Keras would run in training mode. */
+const trainingNote = (layers: readonly string[]): string | null =>
+  layers.length === 0
+    ? null
+    : `Its ${layers.length === 1 ? 'layer' : 'layers'} ${layers.slice(0, 4).join(', ')} ${layers.length === 1 ? 'is' : 'are'} called with training=True, which TensorFlow.js leaves out: the model answers without that randomness. If it is part of the model, convert the model to a GraphModel.`;
 
 type Layers = Awaited<ReturnType<typeof loadLayers>>;
 type Weight = { dispose(): void };

@@ -28,7 +28,8 @@ const DEEPEST = 200;
  * Checks every graph of layers in a topology, nested ones too.
  *
  * @param remedy what a user can do about it
- * @throws InputError if a graph names a layer that is missing, waits for itself, or has another form
+ * @throws InputError if a graph names a layer that is missing, waits for itself, or has another form, or if a layer keeps a state
+ * between calls
  */
 export function checkLayersTopology(path: string, topology: unknown, remedy: string): void {
   const refuse = (what: string): never => {
@@ -43,9 +44,34 @@ export function checkLayersTopology(path: string, topology: unknown, remedy: str
       if (success) checkGraph(data, refuse);
       else refuse(`its layers are not described as Keras 2 does (${z.prettifyError(error).split('\n')[0]}).`);
     }
+    if (typeof kind === 'string' && (config as { stateful?: unknown } | undefined)?.stateful === true) {
+      const { name = kind } = config as { readonly name?: unknown };
+      throw new InputError(
+        `The layer ${name} of ${path} is stateful: its answer for an image depends on the images before it, so no attack on one image means anything. Save the model with stateful=False.`,
+      );
+    }
     for (const part of Object.values(value)) visit(part, depth + 1);
   };
   visit(topology, 0);
+}
+
+const callSchema = z.looseObject({ training: z.literal(true) });
+
+/**
+ * The layers that Keras runs in training mode whatever the model is asked to do, such as a dropout of `training=True`.
+ * TensorFlow.js leaves out the arguments of calls.
+ */
+export function alwaysTraining(topology: unknown): readonly string[] {
+  const found = new Set<string>();
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    const { name, inbound_nodes: calls } = value as { name?: unknown; inbound_nodes?: unknown };
+    const parsed = z.array(z.array(reference)).safeParse(calls);
+    if (parsed.data?.flat().some(([, , , call]) => callSchema.safeParse(call).success)) found.add(String(name));
+    for (const part of Object.values(value)) visit(part);
+  };
+  visit(topology);
+  return [...found];
 }
 
 function checkGraph({ layers, input_layers, output_layers }: Functional, refuse: (what: string) => never): void {
