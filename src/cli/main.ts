@@ -36,6 +36,15 @@ const terminal: Terminal = {
   signal: interruption.signal,
 };
 
+/** Node ends in silence where nothing is left to do and something is still awaited. */
+const sayNeverSettled = (): void => {
+  process.exitCode = 1;
+  terminal.note(
+    'The command waits for a promise that nothing is left to settle. If --module names a module, look for such a promise in it.',
+  );
+};
+process.once('beforeExit', sayNeverSettled);
+
 try {
   await runCommandLine(process.argv.slice(2), version, terminal);
   interruption.end();
@@ -44,6 +53,7 @@ try {
   process.exitCode = thrown instanceof StoppedEarly ? INTERRUPTED : thrown instanceof UsageError ? 2 : 1;
   report(isSystemError(thrown) && thrown.path !== undefined ? inWords(thrown.path, 'used', thrown) : thrown);
 }
+process.off('beforeExit', sayNeverSettled);
 
 /** True if an error only says that a signal stopped the work, and not that something failed meanwhile. */
 function isInterruption(thrown: unknown): boolean {

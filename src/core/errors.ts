@@ -30,3 +30,6 @@ export function isOutOfMemory(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return error instanceof OutOfMemoryError || NO_MEMORY.test(error.message) || isOutOfMemory(error.cause);
 }
+
+/** What is said of anything that was thrown, an error or not. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));

@@ -1,6 +1,6 @@
 // One run of a sweep in a process of its own, which talks to the process that started it.
 import process from 'node:process';
-import { InputError } from '../core/errors.ts';
+import { InputError, messageOf } from '../core/errors.ts';
 import { isSystemError } from '../core/system-errors.ts';
 import { InUseError } from '../files/lock.ts';
 import type { TrainConfig } from '../training/config/config.ts';
@@ -104,7 +104,7 @@ async function makeRun(
 
 /** What an error says of the run: whether another machine, or a later time, could do better. */
 function outcomeOf(error: unknown): ChildOutcome {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (error instanceof InUseError) return { kind: 'in use', message };
   return { kind: 'failed', message, final: error instanceof InputError && !isSystemError(error.cause) };
 }

@@ -1,7 +1,7 @@
 // A sweep: makes the missing runs of a grid, in this process or in processes of their own.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { InputError } from '../core/errors.ts';
+import { InputError, messageOf } from '../core/errors.ts';
 import type { LockTimes } from '../files/lock.ts';
 import type { TaskFiles } from '../training/task.ts';
 import { runInChild } from './child-process.ts';
@@ -123,7 +123,7 @@ async function attempt(run: () => Promise<'done' | 'interrupted'>): Promise<JobS
   try {
     return { kind: await run() };
   } catch (error) {
-    return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+    return { kind: 'failed', message: messageOf(error) };
   }
 }
 

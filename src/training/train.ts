@@ -4,7 +4,7 @@ import { hasCheckpoint, readCheckpoint, writeCheckpoint } from '../checkpoints/c
 import { appendLines, previousOf, removeFile } from '../checkpoints/files/atomic-file.ts';
 import { readIfThere } from '../checkpoints/files/read-if-there.ts';
 import { restoreCheckpoint } from '../checkpoints/safetensors/stored.ts';
-import { UsageError } from '../core/errors.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
 import { countWeights, sparsityOf, trainables } from '../core/params.ts';
 import { type Guard, withLock } from '../files/lock.ts';
 import { currentBackend } from '../ops/current-backend.ts';
@@ -193,7 +193,7 @@ async function runToEnd(
     }
     if (error instanceof DivergenceError) throw await explained(error, run);
     // If that cannot be written either, the first error is the one to report.
-    await fail(run, 'error', error instanceof Error ? error.message : String(error)).catch(() => {});
+    await fail(run, 'error', messageOf(error)).catch(() => {});
     throw error;
   }
   await dropSafe(folder, guard);

@@ -161,6 +161,13 @@ describe('a model from elsewhere, on the command line', () => {
     expect(made.code).to.not.equal(0);
   });
 
+  it('whose module never becomes ready ends the command with a message', () => {
+    writeFileSync(join(folder, 'never.mjs'), 'export const load = () => new Promise(() => {});');
+    const { code, stderr } = run('evaluate', '--module', 'never.mjs', ...data);
+    expect(code).to.equal(1);
+    expect(stderr).to.contain('waits for a promise that nothing is left to settle').and.contain('--module');
+  });
+
   it('is refused as a pickle of PyTorch, with the way out', () => {
     mkdirSync(join(folder, 'torch'));
     writeFileSync(join(folder, 'torch/net.pt'), 'PK\u0003\u0004');

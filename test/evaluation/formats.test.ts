@@ -436,6 +436,8 @@ describe('a module that exports a classifier', () => {
   const refused: [string, string | null, RegExp][] = [
     ['no classifier', 'export const model = 1;', /must export classifier.*it exports model/],
     ['a fault', 'throw new Error("broken");', /failed when it was run: broken/],
+    ['a fault in load', 'export const load = () => { throw "broken"; };', /failed when it was run: broken/],
+    ['no promise kept', 'export const load = () => Promise.reject(new TypeError("broken"));', /when it was run: broken/],
     ['no file', null, /there is no .*mine\.mjs/],
   ];
   for (const [what, text, message] of refused) {
@@ -449,6 +451,27 @@ describe('a module that exports a classifier', () => {
         expect(error.message).to.match(message);
       }));
   }
+
+  it('that fails on more than one image, as it answers, is told by name', () =>
+    withFolder(async (folder) => {
+      for (const [thrown, said] of [
+        ['new RangeError("broken")', 'broken'],
+        ['undefined', 'undefined'],
+      ]) {
+        const module = join(folder, `${said}.mjs`);
+        await writeFile(
+          module,
+          `export const load = (tf) => (x) => { if (x.shape[0] > 1) throw ${thrown}; return tf.ones([1, 2]); };`,
+        );
+        const error = await rejection(
+          evaluate({ module }, { dataset: digits, attacks: parseAttacks('fgsm'), epsilons: [0.1], out: false }),
+        );
+        expect(error).to.be.instanceOf(InputError);
+        expect(error.message).to.match(
+          new RegExp(`model of ${said}\\.mjs failed on images \\[\\d+, 4, 4, 1\\]: ${said}`),
+        );
+      }
+    }));
 
   it('is never run where a path only leads to it', () =>
     withFolder(async (folder) => {

@@ -1,5 +1,6 @@
 // Inflation that never holds more than a given number of bytes: the only place where data sets are inflated in memory.
 import { constants, gunzipSync, inflateSync } from 'node:zlib';
+import { messageOf } from '../../core/errors.ts';
 
 /** DEFLATE packs at most 1,032 bytes into one. */
 const MAX_RATIO = 1032;
@@ -37,7 +38,7 @@ export function inflate(packed: Uint8Array, format: keyof typeof INFLATERS, limi
     return { kind: 'whole', bytes: new Uint8Array(buffer), consumed: engine.bytesWritten };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return { kind: 'too long' };
-    return { kind: 'damaged', reason: error instanceof Error ? error.message : String(error) };
+    return { kind: 'damaged', reason: messageOf(error) };
   }
 }
 

@@ -81,6 +81,8 @@ export interface ModelFormat {
   readonly refused?: true;
   /** True if a file holds only weights, so that the user names the network. */
   readonly readsWeights?: true;
+  /** True if what classifies is not our code: its errors are told as those of the model. */
+  readonly runsOthersCode?: true;
   /** True if the path holds such a model. The first format of the table that says so takes it. */
   recognises(found: Found): boolean;
   /** The model files that a path stands for, or the checkpoints of a run that are named; default: the path itself. */

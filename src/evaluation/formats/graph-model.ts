@@ -14,6 +14,7 @@ import { buildFailure, checkClasses, checkEnds, recordOf, topologyKind } from '.
 /** A GraphModel of TensorFlow.js, as the converter makes it of a SavedModel: `model.json` and files of weights. */
 export const graphModel: ModelFormat = {
   description: 'a folder with the model.json of a TensorFlow.js GraphModel',
+  runsOthersCode: true,
   recognises: ({ modelJson }) => topologyKind(modelJson) === 'graph',
   load,
 };

@@ -7,7 +7,7 @@ import { differentiably } from '../../../attacks/models/classifier-of.ts';
 import { withoutFinalActivation } from '../../../attacks/models/final-activation.ts';
 import type { AppliedModel, AttackedModel } from '../../../attacks/types.ts';
 import { sha256Of } from '../../checkpoints/files/digest.ts';
-import { InputError, UsageError } from '../../core/errors.ts';
+import { InputError, messageOf, UsageError } from '../../core/errors.ts';
 import { isMissing } from '../../core/system-errors.ts';
 import { checkEnds } from '../../files/regular-file.ts';
 import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
@@ -18,6 +18,7 @@ import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } 
  */
 export const esModule: ModelFormat = {
   description: 'an ES module that exports a classifier, named by --module',
+  runsOthersCode: true,
   recognises: () => false,
   load,
 };
@@ -28,13 +29,13 @@ async function load({ path }: LoadRequest): Promise<LoadedModel> {
     .catch((error) => {
       throw isMissing(error) ? new UsageError(`--module names an ES module; there is no ${path}.`) : error;
     });
-  let exported: Readonly<Record<string, unknown>>;
+  let model: AttackedModel;
   try {
-    exported = await import(pathToFileURL(resolve(path)).href);
+    model = await classifierIn(path, await import(pathToFileURL(resolve(path)).href));
   } catch (error) {
-    throw new InputError(`The module ${path} failed when it was run: ${(error as Error).message}`, { cause: error });
+    if (error instanceof InputError) throw error;
+    throw new InputError(`The module ${path} failed when it was run: ${messageOf(error)}`, { cause: error });
   }
-  const model = await classifierIn(path, exported);
   const logits = typeof model === 'function' ? undefined : withoutFinalActivation(model);
   return {
     model: typeof model === 'function' ? model : differentiably(logits?.model ?? model, model),

@@ -2,7 +2,7 @@
 // five classes, or an ImageNet subset for a model of 1,000 outputs.
 import { z } from 'zod';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
-import { UsageError } from '../../core/errors.ts';
+import { messageOf, UsageError } from '../../core/errors.ts';
 import { jsonValue } from '../../core/parse-json.ts';
 import { readText } from '../../files/regular-file.ts';
 
@@ -26,7 +26,7 @@ export async function readClassMap(given: string): Promise<ClassMap> {
   try {
     content = jsonValue(await readText(given));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new UsageError(`--classes names a JSON file, or is a list such as 0,2,3; ${given} cannot be read (${why}).`);
   }
   const map = classMap.safeParse(content);

@@ -3,7 +3,7 @@ import { inPortions, portionsOf } from '../../../attacks/models/portions.ts';
 import type { Classifier } from '../../../attacks/types.ts';
 
 import { type Reading, readingFlags } from '../../checkpoints/pytorch/reading.ts';
-import { UsageError } from '../../core/errors.ts';
+import { InputError, isOutOfMemory, messageOf, UsageError } from '../../core/errors.ts';
 import type { PixelShape } from '../../data/types.ts';
 import type { ImagesOf, ModelFormat } from '../formats/format.ts';
 import { FORMATS, type FormatName, formatOf } from '../formats/index.ts';
@@ -103,7 +103,7 @@ export async function loadTarget(
 ): Promise<Target> {
   checkPreprocessing(preprocessing);
   const { path, format } = typeof source === 'string' ? await fileOf(source) : source;
-  const { readsWeights, description }: ModelFormat = FORMATS[format];
+  const { readsWeights, runsOthersCode, description }: ModelFormat = FORMATS[format];
   const isRead = readingFlags(reading) !== '';
   if (isRead && !readsWeights) {
     throw new UsageError(`${readingFlags(reading)} describes bare weights of PyTorch; ${path} is ${description}.`);
@@ -114,9 +114,10 @@ export async function loadTarget(
   const noteProbabilities = (): void => {
     probabilities = true;
   };
+  const own = preprocessed(loaded.model, preprocessing, classes, noteProbabilities);
   const portions = portionsOf({ size: batchSize, available: availableBytes, warn });
   return {
-    classify: inPortions(preprocessed(loaded.model, preprocessing, classes, noteProbabilities), portions),
+    classify: inPortions(runsOthersCode ? namedInErrors(own, loaded.record.checkpoint) : own, portions),
     preprocessedBy: (other) => inPortions(preprocessed(loaded.model, other, classes), portions),
     returnsProbabilities: () => probabilities,
     record: {
@@ -134,3 +135,17 @@ export async function loadTarget(
     dispose: () => loaded.dispose(),
   };
 }
+
+/** A classifier whose errors say which model failed, and on what. */
+const namedInErrors =
+  (classify: Classifier, name: string): Classifier =>
+  (images) => {
+    try {
+      return classify(images);
+    } catch (error) {
+      if (error instanceof InputError || isOutOfMemory(error)) throw error;
+      throw new InputError(`The model of ${name} failed on images [${images.shape.join(', ')}]: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  };
