@@ -7,14 +7,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { importModel } from '../../src/checkpoints/exchange/import.ts';
 import type { Reading } from '../../src/checkpoints/pytorch/reading.ts';
+import { readStateDict } from '../../src/checkpoints/pytorch/state-dict.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,
   type StoredTensor,
 } from '../../src/checkpoints/safetensors/safetensors.ts';
 import { InputError } from '../../src/core/errors.ts';
+import { sizeOf } from '../../src/core/structure.ts';
 import { loadWith } from '../../src/evaluation/targets/loading.ts';
 import { loadTarget } from '../../src/evaluation/targets/target.ts';
+import { buildModel } from '../../src/models/models.ts';
+import { pytorchTensors } from '../../src/models/pytorch.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 import { goldenImages, pytorchFile, withFolder } from './models.ts';
@@ -94,6 +98,8 @@ describe('what weights of PyTorch do not say', () => {
       expect(target.warnings.join('\n'))
         .to.contain('a first convolution of stride 1 without a max pool (--stem cifar)')
         .and.contain('ReLU as its activation')
+        .and.contain('an average over all places before the classifier')
+        .and.contain('an ε of 0.00001 in its batch norms')
         .and.contain('--expect-logits');
       target.dispose();
       const said = await loadTarget(model, { images, reading: { stem: 'cifar', activation: 'silu' } });
@@ -101,6 +107,64 @@ describe('what weights of PyTorch do not say', () => {
       expect(said.record.reading).to.deep.equal({ stem: 'cifar', activation: 'silu' });
       said.dispose();
     }));
+
+  it('is said of our own small networks as well', () => {
+    const program = buildModel('lenet5', { inputShape: [28, 28, 1], classes: 10, width: 1 });
+    const stored = Object.fromEntries(
+      pytorchTensors(program).map(({ key, layout: { shape } }) => [
+        key,
+        { dtype: 'F32', shape, data: new Float32Array(sizeOf(shape)) } as const,
+      ]),
+    );
+    const { name, notes } = readStateDict(stored, 'net', { images: [28, 28, 1] });
+    expect(name).to.equal('lenet5');
+    expect(notes.join()).to.contain('strides of 1, 1 in its convolutions; 2×2 max pools after convolutions 1, 2; ReLU');
+  });
+
+  const bias = resnet['linear.bias'];
+  const other: [string, Record<string, StoredTensor | undefined>, Record<string, string>, RegExp][] = [
+    [
+      'two classifiers',
+      { 'fc.bias': bias },
+      {},
+      /Both (fc|linear)\.bias and (fc|linear)\.bias are read as linear\.bias/,
+    ],
+    [
+      'two shortcuts',
+      { 'layer2.0.downsample.0.weight': resnet['layer2.0.shortcut.0.weight'] },
+      {},
+      /Both layer2\.0\.\w+\.0\.weight and layer2\.0\.\w+\.0\.weight are read as layer2\.0\.shortcut\.0\.weight/,
+    ],
+    [
+      'two entries that --names brings together',
+      { 'head.bias': bias },
+      { head: 'linear' },
+      /Both linear\.bias and head\.bias/,
+    ],
+    [
+      'a classifier of another name',
+      { 'linear.weight': undefined, 'head.weight': resnet['linear.weight'] },
+      {},
+      /its classifier, linear\.weight, is missing.*--names/,
+    ],
+    [
+      'one output',
+      { 'linear.weight': { ...bias, shape: [1, 32], data: new Float32Array(32) } as StoredTensor },
+      {},
+      /yes or no/,
+    ],
+  ];
+  for (const [what, changed, renames, message] of other) {
+    it(`is refused where a file has ${what}`, () => {
+      const entries = Object.entries({ ...resnet, ...changed }).filter(
+        (entry): entry is [string, StoredTensor] => entry[1] !== undefined,
+      );
+      expect(() => readStateDict(Object.fromEntries(entries), 'net', { renames }))
+        .to.throw(InputError)
+        .with.property('message')
+        .that.matches(message);
+    });
+  }
 
   it('is taken from a first convolution of 7×7 as for ImageNet', () =>
     withFolder(async (folder) => {

@@ -4,7 +4,7 @@ import type { PixelShape } from '../../data/types.ts';
 import { batchNorm, dense, flatten, globalAveragePool, halve, relu } from '../../models/layers.ts';
 import { buildModel } from '../../models/models.ts';
 import { pytorchTensors } from '../../models/pytorch.ts';
-import type { Layer, Program } from '../../ops/network.ts';
+import { BATCH_NORM_EPSILON, type Layer, type Program } from '../../ops/network.ts';
 import { type Reading, readingFlags, STEMS, type StemName } from './reading.ts';
 
 /** The entries of a state dict: their shapes by name. */
@@ -93,11 +93,13 @@ export function recogniseArchitecture(
   reading: Reading = {},
 ): Architecture & { readonly nameInFile: ReadonlyMap<string, string> } {
   const bare = withoutCommonPrefix(new Map([...shapes.keys()].map((name) => [name, name])));
-  const given = renamed(bare, withoutPrefixOf(bare, renames));
+  const given = renamed(bare, renaming(withoutPrefixOf(bare, renames)));
   for (const family of FAMILIES) {
-    const names = renamed(given, family.renames);
+    const rename = renaming(family.renames);
+    if (!family.recognises(new Map([...given].map(([name, inFile]) => [rename(name), shapes.get(inFile) ?? []]))))
+      continue;
+    const names = renamed(given, rename);
     const known = new Map([...names].map(([name, inFile]) => [name, shapes.get(inFile) ?? []]));
-    if (!family.recognises(known)) continue;
     const numbered = family.build === buildVgg ? numberClassifier(names, known) : names;
     const numberedShapes = new Map([...numbered].map(([name, inFile]) => [name, shapes.get(inFile) ?? []]));
     checkChannels(numberedShapes, images);
@@ -107,7 +109,8 @@ export function recogniseArchitecture(
       throw new UsageError(`${readingFlags({ [strange]: reading[strange] })} does not apply to a ${built.name}.`);
     }
     const nameInFile = family.build === buildVgg ? numberFeatures(numbered, numberedShapes, built.program) : numbered;
-    return { ...withActivation(built, reading), nameInFile };
+    const { program, assumed } = built;
+    return { ...withActivation({ ...built, assumed: [...assumed, ...assumedOfLayers(program)] }, reading), nameInFile };
   }
   const first = [...given.keys()].slice(0, 8).join(', ');
   throw new InputError(
@@ -143,10 +146,37 @@ function withActivation(architecture: Architecture, { activation }: Reading): Ar
   return { ...architecture, assumed: [...architecture.assumed, 'ReLU as its activation'] };
 }
 
-/** Names in the file by the names after renaming. */
-function renamed(names: ReadonlyMap<string, string>, renames: Renames): Map<string, string> {
+/** What every network with such layers is assumed to do, in words. */
+function assumedOfLayers({ layers }: Program): string[] {
+  const has = (kind: Layer['kind']) => layers.some((layer) => layer.kind === kind);
+  return [
+    ...(has('globalAveragePool') ? ['an average over all places before the classifier'] : []),
+    ...(has('batchNorm') ? [`an ε of ${BATCH_NORM_EPSILON} in its batch norms`] : []),
+  ];
+}
+
+const renaming = (renames: Renames): ((name: string) => string) => {
   const rules = Object.entries(renames).map(([from, to]) => ({ from: from.split('.'), to: to.split('.') }));
-  return new Map([...names].map(([name, inFile]) => [renameOne(name.split('.'), rules), inFile]));
+  return (name) => renameOne(name.split('.'), rules);
+};
+
+/**
+ * Names in the file by the names after renaming.
+ *
+ * @throws InputError if two entries of the file get one name, since only one of them can be meant
+ */
+function renamed(names: ReadonlyMap<string, string>, rename: (name: string) => string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [name, inFile] of names) {
+    const other = found.get(rename(name));
+    if (other !== undefined) {
+      throw new InputError(
+        `Both ${other} and ${inFile} are read as ${rename(name)}, and a network has one. Save the weights without the entry that it does not use.`,
+      );
+    }
+    found.set(rename(name), inFile);
+  }
+  return found;
 }
 
 interface Rule {
@@ -206,6 +236,21 @@ function withoutPrefixOf(names: ReadonlyMap<string, string>, renames: Renames): 
   );
 }
 
+/**
+ * The number of classes that a classifier's weight [classes, features] tells apart.
+ *
+ * @throws InputError if there is no such weight, or one output alone
+ */
+function classesOf(shapes: Shapes, network: string, weight: string): number {
+  const classes = outputsOf(shapes, weight);
+  if (classes > 1) return classes;
+  throw new InputError(
+    classes === 0
+      ? `The weights are of a ${network}, but its classifier, ${weight}, is missing. If it is there under another name, say so with --names; else save the whole network.`
+      : `The ${network} has one output, as a network that says yes or no. Attacks need a logit for each class: give [0, z] for its logit z, from a module (--module).`,
+  );
+}
+
 const outputsOf = (shapes: Shapes, name: string): number => shapes.get(name)?.[0] ?? 0;
 
 const indicesBelow = (shapes: Shapes, prefix: string): number[] => {
@@ -245,7 +290,7 @@ function buildResnet(shapes: Shapes, inputShape: PixelShape, { stem }: Reading):
   if (size === 7 && stem === 'cifar') {
     throw new UsageError(`--stem cifar starts with a convolution of 3×3; this ${name} starts with 7×7.`);
   }
-  const options = { inputShape, classes: outputsOf(shapes, 'linear.weight'), width: filters / 64 };
+  const options = { inputShape, classes: classesOf(shapes, name, 'linear.weight'), width: filters / 64 };
   const program = withStem(buildModel(name, options), size, stem ?? usual);
   const { stride, pool } = STEMS[usual];
   const assumed =
@@ -292,7 +337,7 @@ function buildPreactResnet(shapes: Shapes, inputShape: PixelShape): Architecture
   }
   const options = {
     inputShape,
-    classes: outputsOf(shapes, 'linear.weight'),
+    classes: classesOf(shapes, 'preactresnet18', 'linear.weight'),
     width: outputsOf(shapes, 'conv1.weight') / 64,
   };
   return {
@@ -308,7 +353,7 @@ function buildWideResnet(shapes: Shapes, inputShape: PixelShape): Architecture {
   const depth = 6 * indicesBelow(shapes, 'block1.layer.').length + 4;
   const widen = Math.max(1, Math.round(outputsOf(shapes, 'block1.layer.0.conv1.weight') / stem));
   const name = `wrn-${depth}-${widen}`;
-  const options = { inputShape, classes: outputsOf(shapes, 'fc.weight'), width: stem / 16 };
+  const options = { inputShape, classes: classesOf(shapes, name, 'fc.weight'), width: stem / 16 };
   return {
     name,
     width: options.width,
@@ -333,6 +378,7 @@ function buildVgg(shapes: Shapes, inputShape: PixelShape, { pools }: Reading): A
   const convolutions = vggConvolutions(shapes);
   const linear = indicesOfClassifier(shapes);
   const last = convolutions[convolutions.length - 1];
+  const classes = classesOf(shapes, 'VGG', linear[linear.length - 1] ?? 'classifier.weight');
   const features = shapes.get(linear[0] ?? '')?.[1] ?? 0;
   const [height, width] = inputShape;
   const shrunk = (times: number) => Math.floor(height / 2 ** times) * Math.floor(width / 2 ** times) * last.filters;
@@ -372,7 +418,7 @@ function buildVgg(shapes: Shapes, inputShape: PixelShape, { pools }: Reading): A
   return {
     name: `vgg${convolutions.length + linear.length}`,
     width: outputsOf(shapes, 'features.0.weight') / 64,
-    program: { inputShape, classes: outputsOf(shapes, linear[linear.length - 1] ?? ''), layers },
+    program: { inputShape, classes, layers },
     assumed:
       pools === undefined
         ? [
@@ -453,12 +499,10 @@ function numberClassifier(names: ReadonlyMap<string, string>, shapes: Shapes): M
   const slots = indicesBelow(shapes, 'classifier.');
   const numbered = (slot: number): string =>
     slots.length === 1 ? 'classifier' : `classifier.${2 * slots.indexOf(slot)}`;
-  return new Map(
-    [...names].map(([name, inFile]) => {
-      const [, slot, leaf] = /^classifier\.(\d+)\.(.*)$/.exec(name) ?? [];
-      return [slot === undefined ? name : `${numbered(Number(slot))}.${leaf}`, inFile];
-    }),
-  );
+  return renamed(names, (name) => {
+    const [, slot, leaf] = /^classifier\.(\d+)\.(.*)$/.exec(name) ?? [];
+    return slot === undefined ? name : `${numbered(Number(slot))}.${leaf}`;
+  });
 }
 
 /** The convolutions and batch norms numbered as without the dropout that may lie between them. */
@@ -472,15 +516,13 @@ function numberFeatures(names: ReadonlyMap<string, string>, shapes: Shapes, prog
       ...(normalised ? [[slot + 1, expected[i] + 1] as const] : []),
     ]),
   );
-  return new Map(
-    [...names].map(([name, inFile]) => {
-      const [, slot, leaf] = /^features\.(\d+)\.(.*)$/.exec(name) ?? [];
-      if (slot === undefined) return [name, inFile];
-      const number = numbers.get(Number(slot));
-      // What belongs to no convolution must not be taken for one of the same number.
-      return [number === undefined ? `${name} of the file` : `features.${number}.${leaf}`, inFile];
-    }),
-  );
+  return renamed(names, (name) => {
+    const [, slot, leaf] = /^features\.(\d+)\.(.*)$/.exec(name) ?? [];
+    if (slot === undefined) return name;
+    const number = numbers.get(Number(slot));
+    // What belongs to no convolution must not be taken for one of the same number.
+    return number === undefined ? `${name} of the file` : `features.${number}.${leaf}`;
+  });
 }
 
 const SMALL = ['cnn', 'lenet5', 'lenet300', 'mlp'] as const;
@@ -492,11 +534,25 @@ function buildSmall(shapes: Shapes, inputShape: PixelShape): Architecture {
     const full = pytorchTensors(buildModel(name, options))[0].layout.shape[0];
     const first = ['conv1.weight', 'fc1.weight'].find((weight) => shapes.has(weight)) ?? '';
     const width = outputsOf(shapes, first) / full;
-    return [{ name, width, program: buildModel(name, { ...options, width }), assumed: [] }];
+    const program = buildModel(name, { ...options, width });
+    return [{ name, width, program, assumed: assumedOfConvolutions(program) }];
   });
   const misfits = (program: Program) =>
     pytorchTensors(program).filter(({ key, layout }) => String(shapes.get(key)) !== String(layout.shape)).length;
   return built.toSorted((a, b) => misfits(a.program) - misfits(b.program))[0];
+}
+
+/** The strides and pools of a chain of convolutions, in words. */
+function assumedOfConvolutions({ layers }: Program): string[] {
+  const convolutions = layers.filter((layer) => layer.kind === 'conv');
+  const pools = layers.flatMap(({ kind }, i) =>
+    kind === 'maxPool' ? [layers.slice(0, i).filter((layer) => layer.kind === 'conv').length] : [],
+  );
+  if (convolutions.length === 0) return [];
+  return [
+    `strides of ${convolutions.map(({ stride }) => stride).join(', ')} in its convolutions`,
+    `2×2 max pools after ${pools.length === 1 ? 'convolution' : 'convolutions'} ${pools.join(', ')}`,
+  ];
 }
 
 /** Outputs of the last fully connected layer. */

@@ -52,7 +52,7 @@ export function readStateDict(
       ...(architecture.assumed.length === 0
         ? []
         : [
-            `Its weights do not say everything, so this was assumed: ${architecture.assumed.join('; ')}. Compare with logits of PyTorch by --expect-logits, and give --stem, --pools or --activation if it is otherwise.`,
+            `Its weights do not say everything, so this was assumed: ${architecture.assumed.join('; ')}. Compare with logits of PyTorch by --expect-logits, and give --stem, --pools or --activation if it is otherwise, or export the network as ONNX.`,
           ]),
       ...notes,
     ],
