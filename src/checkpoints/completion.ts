@@ -1,5 +1,6 @@
 // The rule that says when a run is complete, for training, sweeps, evaluation and reports alike.
 import { hasCheckpoint, readCheckpoint } from './checkpoint.ts';
+import type { StoredCheckpoint } from './safetensors/stored.ts';
 
 /** The progress of a run, by the last checkpoint that can be read. */
 export interface Completion {
@@ -9,6 +10,8 @@ export interface Completion {
   readonly epoch: number;
   /** The number of epochs of the run; null if its configuration does not say. */
   readonly epochs: number | null;
+  /** The configuration in the checkpoint, as it was recorded. */
+  readonly config: StoredCheckpoint['config'];
   /** Warnings about damaged files that were not used. */
   readonly warnings: readonly string[];
 }
@@ -26,7 +29,8 @@ export async function completionOf(last: string): Promise<Completion | null> {
   const { stored, warnings } = await readCheckpoint(last);
   const { epochs: said } = stored.config;
   const epochs = typeof said === 'number' ? said : null;
-  return { complete: epochs !== null && recordsEnd(stored.epoch, epochs), epoch: stored.epoch, epochs, warnings };
+  const { epoch, config } = stored;
+  return { complete: epochs !== null && recordsEnd(epoch, epochs), epoch, epochs, config, warnings };
 }
 
 /** How far an incomplete run is, in words. */

@@ -9,7 +9,7 @@ import { groupBy } from './groups/group-by.ts';
 import { groupsOf, type RunGroup } from './groups/groups.ts';
 import { type IdentifiedRun, identitiesOf, NO_IDENTITY, type RunIdentity } from './groups/identity.ts';
 import type { Gallery } from './pictures/gallery.ts';
-import { costedRun, isComplete, type LeftOut, type RunRecord, trainingState } from './runs/runs.ts';
+import { costedRun, describeOutdated, isComplete, type LeftOut, type RunRecord, trainingState } from './runs/runs.ts';
 import { type EpochsToAccuracy, epochsToAccuracy, measureName } from './tables/epochs-to-accuracy.ts';
 import { attackKinds, resultRows } from './tables/result-rows.ts';
 import type { ResultRow } from './tables/results.ts';
@@ -192,8 +192,11 @@ function reasonsFor(run: RunRecord, groups: readonly ReportGroup[]): LeftOut[] {
     const missing = last === null && run.writer === null ? ', and it has no whole checkpoint last' : '';
     return [{ run: name, reason: `its training is unfinished: ${trainingState(run)}${missing}` }];
   }
-  if (evaluations.length === 0) return [{ run: name, reason: 'it is not evaluated yet' }];
-  return groups.flatMap((group) => {
+  const outdated = run.outdated.map((checkpoint) => ({ run: name, reason: describeOutdated(checkpoint) }));
+  if (evaluations.length === 0) {
+    return outdated.length > 0 ? outdated : [{ run: name, reason: 'it is not evaluated yet' }];
+  }
+  const others = groups.flatMap((group) => {
     const mine = group.results.filter(
       (row) => row.run === name && row.group === group.name && row.attack === UNION && group.threat !== null,
     );
@@ -206,6 +209,7 @@ function reasonsFor(run: RunRecord, groups: readonly ReportGroup[]): LeftOut[] {
     if (shown.some((row) => isOfProtocol(row, group))) return [];
     return [{ run: name, reason: `it was evaluated in another way${where}: ${describeProtocol(shown[0])}` }];
   });
+  return [...outdated, ...others];
 }
 
 /** A protocol in words, such as `pgd-20-ce + square-5000 on 1,000 test images, seed 0`. */

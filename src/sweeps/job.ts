@@ -16,7 +16,7 @@ import { checkpointFiles, checkpointIdentity } from '../evaluation/targets/targe
 import { countsAcross, isAcrossNorms } from '../evaluation/threat.ts';
 import { type Evaluation, UNION } from '../evaluation/types.ts';
 import type { LockTimes } from '../files/lock.ts';
-import type { TrainConfig } from '../training/config/config.ts';
+import { isSameTraining, type TrainConfig } from '../training/config/config.ts';
 import { hasEndEvent, readRunConfig, runFolder } from '../training/run/run-folder.ts';
 import type { TaskFiles } from '../training/task.ts';
 import { train } from '../training/train.ts';
@@ -89,7 +89,7 @@ export async function runJob(task: JobTask, options: JobOptions = {}): Promise<'
 async function trainAndEvaluate(task: JobTask, { signal, onEvent }: JobOptions): Promise<'done' | 'interrupted'> {
   const { config, out, evaluation, lockTimes, ...options } = task;
   const warn = (message: string) => onEvent?.({ kind: 'warning', message });
-  if (!(await isTrained(out))) {
+  if (!(await isTrained(out, config))) {
     const { status } = await train(config, {
       ...options,
       out,
@@ -129,18 +129,21 @@ export const isDone = async (
   warn?: (message: string) => void,
 ): Promise<boolean> => {
   try {
-    return (await isTrained(out)) && (evaluation === null || (await isEvaluated(out, config, evaluation, warn)));
+    return (
+      (await isTrained(out, config)) && (evaluation === null || (await isEvaluated(out, config, evaluation, warn)))
+    );
   } catch (error) {
     if (error instanceof InputError) return false;
     throw error;
   }
 };
 
-/** True if a run is complete, and tells so. */
-async function isTrained(out: string): Promise<boolean> {
+/** True if a run of this configuration is complete, and tells so. Training refuses the checkpoint of another one. */
+async function isTrained(out: string, config: TrainConfig): Promise<boolean> {
   const folder = runFolder(out);
   const completion = await completionOf(folder.last);
-  return (completion?.complete ?? false) && (await hasEndEvent(folder));
+  if (completion === null || !isSameTraining(completion.config as unknown as TrainConfig, config)) return false;
+  return completion.complete && (await hasEndEvent(folder));
 }
 
 /** True if every checkpoint that is to be evaluated has the results of these attacks, on as many images at least. */

@@ -30,6 +30,7 @@ import {
   EMA_CHECKPOINT,
   inspectRunFolder,
   LAST_CHECKPOINT,
+  mixedRun,
   type RunFolder,
   readInputs,
   recordConfig,
@@ -136,9 +137,7 @@ async function resumeRun(place: Place): Promise<Begun> {
   const { task, folder, guard, report } = place;
   const { stored, warnings } = await readCheckpoint(folder.last);
   if (!isSameTraining(stored.config as unknown as TrainConfig, task.config)) {
-    throw new UsageError(
-      `${folder.last} is a checkpoint of another configuration than ${folder.config}. Restore the file of this run, or train into another folder.`,
-    );
+    throw new UsageError(mixedRun(folder.last));
   }
   const { state, backend } = fromCheckpoint(task, restoreCheckpoint(stored));
   await recordConfig(folder, task.config, guard);

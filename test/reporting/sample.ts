@@ -177,6 +177,7 @@ export const sampleRuns = (): RunRecord[] =>
     evaluations: ['best', 'last'].map((checkpoint) => evaluation(config, checkpoint)),
     certifications: [],
     corruptions: [],
+    outdated: [],
     history: parseHistory(''),
     writer: null,
   }));

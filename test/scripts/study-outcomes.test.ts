@@ -63,6 +63,7 @@ const recordOf = ({ name, config }: StudyRun, epochs: number, evaluated = false)
   folder: name,
   config,
   last: { epoch: epochs, datasetSha256: null },
+  outdated: [],
   history: parseHistory(''),
   writer: null,
   metrics: Array.from({ length: epochs }, (_, i) =>

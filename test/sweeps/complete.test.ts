@@ -9,12 +9,14 @@ import { previousOf } from '../../src/checkpoints/files/atomic-file.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { writeReport } from '../../src/reporting/report.ts';
+import { listRuns } from '../../src/reporting/runs/run-list.ts';
 import { readRuns } from '../../src/reporting/runs/runs.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
 import { warningOf } from '../../src/sweeps/job.ts';
 import { type ChildProcesses, runSweep, type SweepEvent } from '../../src/sweeps/sweep.ts';
 import { METRIC_COLUMNS } from '../../src/training/run/metrics.ts';
 import { runFolder } from '../../src/training/run/run-folder.ts';
+import { rejection } from '../rejection.ts';
 import { outcome } from '../training/tiny.ts';
 
 const evaluation = { attacks: parseAttacks('fgsm') };
@@ -170,7 +172,9 @@ describe('a run that is not complete', () => {
       [job.name, 1],
       [other.name, 2],
     ]);
-    expect((await readRuns(join(out, job.name)))[0].evaluations.length).to.equal(2);
+    const [{ evaluations, outdated }] = await readRuns(join(out, job.name));
+    expect(evaluations.map(({ target }) => target.checkpoint)).to.deep.equal(['best']);
+    expect(outdated).to.deep.equal(['last']);
   });
 
   it('is gone on with in evaluation too: what a killed process kept of it goes when the results are there', async () => {
@@ -180,5 +184,87 @@ describe('a run that is not complete', () => {
     const { result } = await warningsOf(out);
     expect(result.done).to.deep.equal([job]);
     expect(await resultOf(out)).to.deep.equal(expected);
+  });
+});
+
+describe('a run whose folder mixes the files of two', () => {
+  let base = '';
+  let whole = '';
+  before(async () => {
+    await tf.setBackend('cpu');
+    base = await mkdtemp(join(tmpdir(), 'equipoise-mixed-'));
+    whole = join(base, 'whole');
+    await runSweep(jobs, { out: whole, evaluation });
+  });
+  after(() => rm(base, { recursive: true }));
+
+  /** A copy of the sweep in which the first run has a file or folder of the second. */
+  async function mixed(...names: readonly string[]) {
+    const out = await mkdtemp(join(base, 'mixed-'));
+    await cp(whole, out, { recursive: true });
+    for (const name of names) {
+      await rm(join(out, job.name, name), { recursive: true });
+      await cp(join(out, other.name, name), join(out, job.name, name), { recursive: true });
+    }
+    return out;
+  }
+  async function reported(out: string) {
+    const warnings: string[] = [];
+    const { results } = await writeReport(out, { gallery: false, warn: (message) => warnings.push(message) });
+    return { warnings, shown: new Set(results.map(({ run, checkpoint }) => `${run} ${checkpoint}`)) };
+  }
+
+  it('is refused by a sweep, a report and a list where checkpoints and configuration differ', async () => {
+    for (const name of ['checkpoints', 'checkpoints/last.safetensors', 'config.json']) {
+      const out = await mixed(name);
+      const problem = /last\.safetensors is a checkpoint of another configuration than .*config\.json/;
+      expect((await rejection(writeReport(out, { gallery: false }))).message, name).to.match(problem);
+      const { runs, unread } = await listRuns(out);
+      expect(runs.map((run) => run.name)).to.deep.equal([other.name]);
+      expect(unread.map(({ run, reason }) => [run, problem.test(reason)])).to.deep.equal([[job.name, true]]);
+      // The rule that says whether a run is complete asks its checkpoint alone.
+      if (name === 'config.json') continue;
+      const { failed, before: found } = await runSweep(jobs, { out, evaluation });
+      expect(found).to.deep.equal([other]);
+      expect(failed.map((failure) => failure.job)).to.deep.equal([job]);
+      expect(failed[0].message).to.match(/of another configuration/);
+    }
+  });
+
+  it('has no results of other weights in a report or a list, which name them; a sweep evaluates again', async () => {
+    const out = await mixed('evaluation.json');
+    const { warnings, shown } = await reported(out);
+    expect(warnings).to.deep.equal(
+      ['best', 'last'].map(
+        (name) =>
+          `Means and comparisons leave out ${job.name}: its results of ${name} are of other weights than that checkpoint holds now; evaluate it again.`,
+      ),
+    );
+    expect([...shown].sort()).to.deep.equal([`${other.name} best`, `${other.name} last`]);
+    const { runs } = await listRuns(out);
+    expect(runs.map(({ name, outdated }) => [name, outdated])).to.have.deep.members([
+      [job.name, ['best', 'last']],
+      [other.name, []],
+    ]);
+    await runSweep(jobs, { out, evaluation });
+    expect((await reported(out)).warnings).to.deep.equal([]);
+  });
+
+  it('keeps results of a checkpoint that is missing or damaged, which contradicts nothing', async () => {
+    const out = await mixed();
+    const { best } = runFolder(join(out, job.name));
+    for (const damage of [() => rm(best), () => writeFile(best, 'damaged')]) {
+      await damage();
+      await rm(previousOf(best), { force: true });
+      expect((await reported(out)).shown).to.include(`${job.name} best`);
+    }
+  });
+
+  it('is named where half a copy lacks its configuration', async () => {
+    const out = await mixed();
+    await rm(runFolder(join(out, job.name)).config);
+    const reason = 'it has checkpoints and no config.json, as half a copy of a run may';
+    expect((await reported(out)).warnings).to.deep.equal([`Means and comparisons leave out ${job.name}: ${reason}.`]);
+    expect((await listRuns(out)).unread).to.deep.equal([{ run: job.name, reason: `${reason}.` }]);
   });
 });

@@ -10,6 +10,7 @@ import {
   listRuns,
   settingText,
 } from '../../reporting/runs/run-list.ts';
+import { describeOutdated } from '../../reporting/runs/runs.ts';
 import { formatTable } from '../../reporting/tables/table.ts';
 import { SETTINGS, type Setting } from '../../training/config/config.ts';
 import { defineCommand } from '../command.ts';
@@ -63,6 +64,9 @@ export const runs = defineCommand({
     const wanted = where.map(readCondition);
     const { runs: all, unread } = await listRuns(folder);
     for (const { run, reason } of unread) terminal.warn(`${run} cannot be read: ${reason}`);
+    for (const { name, outdated } of all) {
+      for (const checkpoint of outdated) terminal.warn(`${name}: ${describeOutdated(checkpoint)}.`);
+    }
     const shown = sorted(
       all.filter(({ config }) => wanted.every((condition) => condition(config))),
       sort,

@@ -7,7 +7,7 @@ import { UNION } from '../../evaluation/types.ts';
 import { type Setting, settingRows, type TrainConfig } from '../../training/config/config.ts';
 import { scoreOf } from '../../training/run/best-epoch.ts';
 import { ALL_NORMS, threatsName } from '../tables/result-rows.ts';
-import { findRuns, isComplete, isRun, type RunRecord } from './runs.ts';
+import { findRuns, isComplete, isRun, lacksConfig, NO_CONFIG, type RunRecord } from './runs.ts';
 
 /** A run in a list. */
 export interface ListedRun {
@@ -18,6 +18,8 @@ export interface ListedRun {
   readonly isComplete: boolean;
   /** Epochs that are done. */
   readonly epoch: number;
+  /** Names of checkpoints whose results are left out, since they are of other weights. */
+  readonly outdated: readonly string[];
   /** Accuracies and others by name, as fractions or numbers. */
   readonly results: Readonly<Record<string, number>>;
 }
@@ -41,6 +43,10 @@ export async function listRuns(folder: string): Promise<RunList> {
   const unread: { run: string; reason: string }[] = [];
   for (const path of await runFolders(folder, DEPTH)) {
     const name = relative(folder, path) || folder;
+    if (await lacksConfig(path)) {
+      unread.push({ run: name, reason: `${NO_CONFIG}.` });
+      continue;
+    }
     try {
       const found = await findRuns(path);
       runs.push(...found.runs.map((run) => listed(name, run)));
@@ -53,7 +59,7 @@ export async function listRuns(folder: string): Promise<RunList> {
 }
 
 async function runFolders(folder: string, depth: number): Promise<string[]> {
-  if (await isRun(folder)) return [folder];
+  if ((await isRun(folder)) || (await lacksConfig(folder))) return [folder];
   if (depth === 0) return [];
   const entries = await readdir(folder, { withFileTypes: true }).catch((error) => {
     throw new InputError(`${folder} cannot be listed (${error.code}). Give a run's folder, or one that holds runs.`);
@@ -65,8 +71,16 @@ async function runFolders(folder: string, depth: number): Promise<string[]> {
 }
 
 function listed(name: string, run: RunRecord): ListedRun {
-  const { folder, config, last } = run;
-  return { name, folder, config, isComplete: isComplete(run), epoch: last?.epoch ?? 0, results: resultsOf(run) };
+  const { folder, config, last, outdated } = run;
+  return {
+    name,
+    folder,
+    config,
+    isComplete: isComplete(run),
+    epoch: last?.epoch ?? 0,
+    outdated,
+    results: resultsOf(run),
+  };
 }
 
 /** What a run reached: the best score on held-out images, and every accuracy of its evaluations. */

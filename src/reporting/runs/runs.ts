@@ -3,7 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { hasCheckpoint, readCheckpoint } from '../../checkpoints/checkpoint.ts';
+import { hasCheckpoint, type ReadCheckpoint, readCheckpoint } from '../../checkpoints/checkpoint.ts';
 import { recordsEnd } from '../../checkpoints/completion.ts';
 import { InputError } from '../../core/errors.ts';
 import { jsonValue } from '../../core/parse-json.ts';
@@ -18,11 +18,12 @@ import { readEvaluations } from '../../evaluation/results/results-file.ts';
 import type { Evaluation } from '../../evaluation/types.ts';
 import { type LockHolder, lockHolder } from '../../files/lock.ts';
 import { readText } from '../../files/regular-file.ts';
-import { CONFIG_VERSION, readConfig, type TrainConfig } from '../../training/config/config.ts';
+import { CONFIG_VERSION, isSameTraining, readConfig, type TrainConfig } from '../../training/config/config.ts';
 import { measureOf, scoreOf } from '../../training/run/best-epoch.ts';
 import { type MetricRow, parseMetrics } from '../../training/run/metrics.ts';
-import { runFolder } from '../../training/run/run-folder.ts';
+import { mixedRun, runFolder } from '../../training/run/run-folder.ts';
 import type { CostedRun } from '../tables/epochs-to-accuracy.ts';
+import { presentWeights } from './present-weights.ts';
 import { parseHistory, type RunHistory } from './run-history.ts';
 
 /** A run's folder as a report reads it. */
@@ -35,12 +36,14 @@ export interface RunRecord {
   readonly last: LastCheckpoint | null;
   /** One row an epoch. */
   readonly metrics: readonly MetricRow[];
-  /** Empty if nothing was evaluated yet. */
+  /** Of the weights that the checkpoints hold now; empty if nothing was evaluated yet. */
   readonly evaluations: readonly Evaluation[];
   /** Certificates of smoothed classifiers; empty if nothing was certified. */
   readonly certifications: readonly Certification[];
   /** Accuracies on corrupted images; empty if there are none. */
   readonly corruptions: readonly CorruptionEvaluation[];
+  /** Names of checkpoints that hold other weights than results in the folder are of; these results are left out. */
+  readonly outdated: readonly string[];
   readonly history: RunHistory;
   /** The process that writes into the folder now; null if there is none. */
   readonly writer: LockHolder | null;
@@ -71,6 +74,10 @@ export function trainingState({
   if (writer === null) return `stopped after ${done} of ${epochs} epochs`;
   return `epoch ${done + 1} of ${epochs}, ${writer.lives ? 'running' : `locked by ${writer.name}`}`;
 }
+
+/** Why results of a checkpoint are left out. */
+export const describeOutdated = (checkpoint: string): string =>
+  `its results of ${checkpoint} are of other weights than that checkpoint holds now; evaluate it again`;
 
 /** Called with a warning for people. */
 type Warn = (message: string) => void;
@@ -104,7 +111,10 @@ export async function findRuns(folder: string, warn?: Warn, read: ReadRun = read
   const leftOut: LeftOut[] = [];
   for (const name of names) {
     const path = join(folder, name);
-    if (!(await isRun(path))) continue;
+    if (!(await isRun(path))) {
+      if (await lacksConfig(path)) leftOut.push({ run: name, reason: NO_CONFIG });
+      continue;
+    }
     const version = await otherVersion(path);
     if (version === null) runs.push(await read(path, warn));
     else leftOut.push({ run: name, reason: `its config.json is of version ${version}, expected ${CONFIG_VERSION}` });
@@ -133,6 +143,13 @@ export async function readRuns(folder: string): Promise<readonly RunRecord[]> {
   }
   return runs;
 }
+
+/** Why a folder with checkpoints is not read as a run. */
+export const NO_CONFIG = 'it has checkpoints and no config.json, as half a copy of a run may';
+
+/** True if a folder has the last checkpoint of a run and not its configuration. */
+export const lacksConfig = async (folder: string): Promise<boolean> =>
+  !(await isRun(folder)) && (await hasCheckpoint(runFolder(folder).last));
 
 /** True if a folder has the configuration of a run. */
 export const isRun = async (folder: string): Promise<boolean> => (await readIfFile(runFolder(folder).config)) !== null;
@@ -170,7 +187,11 @@ export async function readRun(folder: string, warn?: Warn): Promise<RunRecord> {
   } catch (error) {
     throw new InputError(`${path} is no configuration of a run: ${(error as Error).message}`, { cause: error });
   }
-  const last = await readLast(lastPath, warn);
+  const last = await readLast(lastPath, config, warn);
+  const evaluations = await readEvaluations(evaluation);
+  const certifications = await readCertifications(certificatesBeside(evaluation));
+  const corruptions = await readCorruptionEvaluations(corruptionsBeside(evaluation));
+  const { isPresent, outdated } = await presentWeights(folder, [...evaluations, ...certifications, ...corruptions]);
   const rows = parseMetrics((await readIfFile(metrics)) ?? '', metrics);
   return {
     name: basename(resolve(folder)),
@@ -179,9 +200,10 @@ export async function readRun(folder: string, warn?: Warn): Promise<RunRecord> {
     last,
     // Training repeats what follows the last checkpoint.
     metrics: last === null ? rows : rows.slice(0, last.epoch),
-    evaluations: await readEvaluations(evaluation),
-    certifications: await readCertifications(certificatesBeside(evaluation)),
-    corruptions: await readCorruptionEvaluations(corruptionsBeside(evaluation)),
+    evaluations: evaluations.filter(isPresent),
+    certifications: certifications.filter(isPresent),
+    corruptions: corruptions.filter(isPresent),
+    outdated,
     ...(await readActivity(folder)),
   };
 }
@@ -194,19 +216,26 @@ export async function readActivity(folder: string): Promise<Pick<RunRecord, 'his
 
 const progressSchema = z.looseObject({ datasetSha256: z.string() });
 
-async function readLast(path: string, warn?: Warn): Promise<LastCheckpoint | null> {
+/**
+ * What the checkpoint `last` of a run says.
+ *
+ * @throws InputError if it is of other training than the configuration, so that the folder mixes the files of two runs
+ */
+async function readLast(path: string, config: TrainConfig, warn?: Warn): Promise<LastCheckpoint | null> {
   if (!(await hasCheckpoint(path))) return null;
+  let read: ReadCheckpoint;
   try {
-    const { stored, warnings } = await readCheckpoint(path);
-    for (const warning of warnings) warn?.(warning);
-    const { epoch, progress } = stored;
-    const parsed = progressSchema.safeParse(progress);
-    return { epoch, datasetSha256: parsed.success ? parsed.data.datasetSha256 : null };
+    read = await readCheckpoint(path);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     warn?.(error.message);
     return null;
   }
+  for (const warning of read.warnings) warn?.(warning);
+  const { epoch, progress, config: trained } = read.stored;
+  if (!isSameTraining(trained as unknown as TrainConfig, config)) throw new InputError(mixedRun(path));
+  const parsed = progressSchema.safeParse(progress);
+  return { epoch, datasetSha256: parsed.success ? parsed.data.datasetSha256 : null };
 }
 
 /** Marks the name of a data set whose files are not the official ones. */

@@ -1,6 +1,6 @@
 // The files of a run's folder: which there are, how a run starts and goes on in it, and when a run is complete.
 import { rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { hasCheckpoint } from '../../checkpoints/checkpoint.ts';
 import { previousOf, removeFile, wholeLines, writeAtomically } from '../../checkpoints/files/atomic-file.ts';
@@ -171,6 +171,12 @@ interface EventLine {
   readonly epoch?: number;
   readonly step?: number;
   readonly times?: Times;
+}
+
+/** The message for a run whose checkpoint is of other training than its configuration, as where the files of two runs were mixed. */
+export function mixedRun(last: string): string {
+  const { config } = runFolder(dirname(dirname(last)));
+  return `${last} is a checkpoint of another configuration than ${config}. Put back the file of this run, or train into another folder.`;
 }
 
 /** Where a checkpoint stands: epochs completed, batches done in the next one, steps in all. */

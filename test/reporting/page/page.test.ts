@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { decode } from 'fast-png';
 import { writeCheckpoint } from '../../../src/checkpoints/checkpoint.ts';
 import { InputError } from '../../../src/core/errors.ts';
+import { checkpointIdentity } from '../../../src/evaluation/targets/target.ts';
 import { seriesOf } from '../../../src/reporting/charts/series.ts';
 import { html } from '../../../src/reporting/page/html.ts';
 import { renderPage } from '../../../src/reporting/page/page.ts';
@@ -14,6 +15,7 @@ import { pngBase64 } from '../../../src/reporting/pictures/png.ts';
 import { writeReport } from '../../../src/reporting/report.ts';
 import { collectReport, headlineCells, withGallery } from '../../../src/reporting/report-data.ts';
 import { type RunRecord, readRuns } from '../../../src/reporting/runs/runs.ts';
+import type { TrainConfig } from '../../../src/training/config/config.ts';
 import { formatMetricRow, METRICS_HEADER } from '../../../src/training/run/metrics.ts';
 import { runFolder } from '../../../src/training/run/run-folder.ts';
 import { rejection } from '../../rejection.ts';
@@ -242,9 +244,9 @@ describe('a report', () => {
       await rm(folder, { recursive: true });
     }
   };
-  const writeLast = (folder: string, name: string, epoch: number): Promise<void> =>
-    writeCheckpoint(runFolder(join(folder, name)).last, {
-      config: {},
+  const writeLast = (path: string, config: TrainConfig, epoch: number): Promise<void> =>
+    writeCheckpoint(path, {
+      config: { ...config },
       model: { name: 'cnn', width: 1, inputShape: [28, 28, 1], classes: 10 },
       epoch,
       step: 10 * epoch,
@@ -258,14 +260,26 @@ describe('a report', () => {
       explored: {},
       grownAt: {},
     });
-  const writeRuns = async (folder: string): Promise<void> => {
-    for (const { name, config, last, metrics, evaluations } of runs.slice(0, 3)) {
-      await mkdir(join(folder, name));
-      await writeFile(join(folder, name, 'config.json'), JSON.stringify(config));
-      await writeFile(join(folder, name, 'metrics.csv'), METRICS_HEADER + metrics.map(formatMetricRow).join(''));
-      await writeLast(folder, name, last?.epoch ?? 0);
-      await writeFile(join(folder, name, 'evaluation.json'), JSON.stringify({ version: 1, evaluations }));
+  /** Writes three runs, whose evaluations are of the checkpoint that is written, and returns them. */
+  const writeRuns = async (folder: string): Promise<RunRecord[]> => {
+    const written: RunRecord[] = [];
+    for (const run of runs.slice(0, 3)) {
+      const { name, config, last, metrics } = run;
+      const files = runFolder(join(folder, name));
+      await mkdir(files.path);
+      await writeFile(files.config, JSON.stringify(config));
+      await writeFile(files.metrics, METRICS_HEADER + metrics.map(formatMetricRow).join(''));
+      await writeLast(files.last, config, last?.epoch ?? 0);
+      const { sha256 } = await checkpointIdentity(files.last);
+      const evaluations = run.evaluations.map((evaluation) =>
+        evaluation.target.checkpoint === 'last'
+          ? { ...evaluation, target: { ...evaluation.target, sha256 } }
+          : evaluation,
+      );
+      await writeFile(files.evaluation, JSON.stringify({ version: 1, evaluations }));
+      written.push({ ...run, folder: files.path, evaluations });
     }
+    return written;
   };
 
   it('of a folder of runs writes the CSVs and the page', () =>
@@ -287,10 +301,9 @@ describe('a report', () => {
 
   it('reads back the runs that were written', () =>
     withFolder(async (folder) => {
-      await writeRuns(folder);
+      const written = await writeRuns(folder);
       const read = await readRuns(folder);
-      const byName = runs.slice(0, 3).sort((a, b) => (a.name < b.name ? -1 : 1));
-      expect(read).to.deep.equal(byName.map((run) => ({ ...run, folder: join(folder, run.name) })));
+      expect(read).to.deep.equal(written.sort((a, b) => (a.name < b.name ? -1 : 1)));
       expect((await readRuns(join(folder, runs[0].name))).length).to.equal(1);
     }));
 
