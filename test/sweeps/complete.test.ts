@@ -260,6 +260,24 @@ describe('a run whose folder mixes the files of two', () => {
     }
   });
 
+  it('is named where its metrics lack epochs', async () => {
+    const out = await mixed();
+    const { metrics } = runFolder(join(out, job.name));
+    const text = await readFile(metrics, 'utf8');
+    for (const [damage, rows] of [
+      [() => writeFile(metrics, text.slice(0, text.indexOf('\n', text.indexOf('\n') + 1) + 1)), 1],
+      [() => writeFile(metrics, text.slice(0, 100)), 0],
+      [() => rm(metrics), 0],
+    ] as const) {
+      await damage();
+      expect((await reported(out)).warnings.join()).to.match(
+        new RegExp(
+          `metrics\\.csv has the rows of ${rows} of 2 epochs; charts, costs and epochs to accuracy lack the others`,
+        ),
+      );
+    }
+  });
+
   it('is named where half a copy lacks its configuration', async () => {
     const out = await mixed();
     await rm(runFolder(join(out, job.name)).config);

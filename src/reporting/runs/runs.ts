@@ -193,6 +193,11 @@ export async function readRun(folder: string, warn?: Warn): Promise<RunRecord> {
   const corruptions = await readCorruptionEvaluations(corruptionsBeside(evaluation));
   const { isPresent, outdated } = await presentWeights(folder, [...evaluations, ...certifications, ...corruptions]);
   const rows = parseMetrics((await readIfFile(metrics)) ?? '', metrics);
+  if (isComplete({ config, last }) && rows.length < config.epochs) {
+    warn?.(
+      `${metrics} has the rows of ${rows.length} of ${config.epochs} epochs; charts, costs and epochs to accuracy lack the others.`,
+    );
+  }
   return {
     name: basename(resolve(folder)),
     folder,
