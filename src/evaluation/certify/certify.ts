@@ -149,6 +149,11 @@ async function certifyFile(
       if (out !== null) await recordCertification(out.path, result(), out.guard);
     }
     return result();
+  } catch (error) {
+    if (signal?.aborted && out !== null) {
+      options.warn?.('Stopped. The certificates that are made are kept: the same command goes on from there.');
+    }
+    throw error;
   } finally {
     target.dispose();
   }

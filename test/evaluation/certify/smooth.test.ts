@@ -157,7 +157,10 @@ describe('certify', () => {
     withRun(async (folder) => {
       const stop = new AbortController();
       const onProgress = ({ done }: { done: number }) => done >= 2 && stop.abort();
-      await rejection(certify(folder, { ...options, signal: stop.signal, onProgress }));
+      const warnings: string[] = [];
+      const warn = (message: string) => warnings.push(message);
+      await rejection(certify(folder, { ...options, signal: stop.signal, onProgress, warn }));
+      expect(warnings.join()).to.contain('the same command goes on from there');
       const [{ images }] = await readCertifications(join(folder, 'certificates.json'));
       expect(images).to.have.length(2);
       const whole = await certify(folder, options);
