@@ -103,6 +103,8 @@ async function trainAndEvaluate(task: JobTask, { signal, onEvent }: JobOptions):
   if (evaluation === null || (await isEvaluated(out, config, evaluation))) return 'done';
   const evaluations = await evaluate(out, {
     ...evaluation,
+    // Named, so that no message advises a file elsewhere, which a sweep does not take.
+    out: runFolder(out).evaluation,
     testLimit: evaluation.testLimit ?? config.testLimit,
     resume: 'if-same',
     dataDirectory: options.dataDirectory,

@@ -8,6 +8,7 @@ import { completionOf } from '../../src/checkpoints/completion.ts';
 import { previousOf } from '../../src/checkpoints/files/atomic-file.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
+import { acquireLock } from '../../src/files/lock.ts';
 import { writeReport } from '../../src/reporting/report.ts';
 import { listRuns } from '../../src/reporting/runs/run-list.ts';
 import { readRuns } from '../../src/reporting/runs/runs.ts';
@@ -141,6 +142,21 @@ describe('a run that is not complete', () => {
     const { result } = await warningsOf(out);
     expect(result.done).to.deep.equal([job]);
     expect(await resultOf(out)).to.deep.equal(expected);
+  });
+
+  it('fails while another process uses its folder, without advice that a sweep does not take', async () => {
+    const { out, files } = await copied();
+    await rm(files.evaluation);
+    const lock = await acquireLock(files.lock, { heartbeatMs: 10 });
+    try {
+      const { result } = await warningsOf(out);
+      expect(result.failed.map(({ job: failed }) => failed)).to.deep.equal([job]);
+      expect(result.failed[0].message)
+        .to.match(/is in use by process/)
+        .and.not.contain('--out');
+    } finally {
+      await lock.release();
+    }
   });
 
   it('is named when it is evaluated', async () => {
