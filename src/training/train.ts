@@ -30,6 +30,7 @@ import {
   EMA_CHECKPOINT,
   inspectRunFolder,
   LAST_CHECKPOINT,
+  lostEpochs,
   mixedRun,
   type RunFolder,
   readInputs,
@@ -114,6 +115,7 @@ const given = ({ dataDirectory, from, extraImages }: TaskFiles): TaskFiles => ({
 async function startRun(place: Place, files: TaskFiles): Promise<Begun> {
   const { task, folder, guard, report } = place;
   const state = await startState(task);
+  const lost = await lostEpochs(folder);
   await createRunFolder(folder, task.config, files, guard);
   await report({
     kind: 'start',
@@ -129,7 +131,14 @@ async function startRun(place: Place, files: TaskFiles): Promise<Begun> {
     nonzeros: countWeights(state.params).nonzeros,
     machine: thisMachine(),
   });
-  for (const message of startWarnings(task)) await report({ kind: 'warning', epoch: 0, step: 0, message });
+  const lostWarnings =
+    lost === 0
+      ? []
+      : [
+          `${folder.last} is missing, though metrics.csv had ${lost} epochs: training begins anew. If the checkpoints are elsewhere, stop, and copy the whole run again.`,
+        ];
+  for (const message of [...lostWarnings, ...startWarnings(task)])
+    await report({ kind: 'warning', epoch: 0, step: 0, message });
   return { ...place, state, watch: stopwatch(), last: null };
 }
 

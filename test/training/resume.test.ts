@@ -192,6 +192,32 @@ describe('a run that is stopped and resumed', () => {
 
     killedRunsEndTheSame({ backend: 'engine', model: 'cnn', width: 0.125 });
 
+    it('says that it begins anew where its checkpoints are lost, and not where it had none yet', async () => {
+      const config = tinyConfig({ epochs: 2 });
+      const warningsAfter = async (lines: number) => {
+        const out = folder();
+        await cp(whole, out, { recursive: true });
+        await rm(join(out, 'checkpoints'), { recursive: true });
+        const { metrics } = runFolder(out);
+        await writeFile(metrics, (await readFile(metrics, 'utf8')).split('\n').slice(0, lines).join('\n').concat('\n'));
+        const warnings: string[] = [];
+        await train(config, {
+          out,
+          resume: true,
+          onProgress: (event) => {
+            if (event.kind === 'warning') warnings.push(event.message);
+          },
+        });
+        return warnings.filter((message) =>
+          /last\.safetensors is missing, though metrics\.csv had 2 epochs/.test(message),
+        );
+      };
+      const whole = folder();
+      await train(config, { out: whole });
+      expect(await warningsAfter(3)).to.have.length(1);
+      expect(await warningsAfter(2)).to.deep.equal([]);
+    });
+
     it('warns when it goes on with other arithmetic, and names both', async () => {
       const config = tinyConfig({ backend: 'engine' });
       const out = folder();

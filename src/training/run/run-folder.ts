@@ -244,6 +244,15 @@ export async function cutMetrics({ metrics }: RunFolder, epochs: number, guard: 
 }
 
 /**
+ * How many epochs a run without its last checkpoint had, by its metrics; 0 for one that was stopped before its first checkpoint,
+ * whose row may be there already.
+ */
+export async function lostEpochs({ metrics }: RunFolder): Promise<number> {
+  const rows = wholeLines((await readIfThere(metrics)) ?? '').length - 1;
+  return rows > 1 ? rows : 0;
+}
+
+/**
  * True if the last event of a run is its end. It follows the last checkpoint, so a process that was killed between the
  * two leaves a complete run without it.
  */
