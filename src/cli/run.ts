@@ -67,6 +67,9 @@ interface Called {
   readonly flags: Flags;
 }
 
+/** Flags that are answered before yargs reads the others. */
+const HELP = ['help', 'help-all', 'version'] as const;
+
 /** What yargs finds wrong, in our words; any other error as it is. */
 function inOurWords(thrown: unknown, called: Called | null): unknown {
   const finding = /^(Unknown command|Unknown argument|Not enough arguments following)s?: (.*?)(?:, .*)?$/s;
@@ -79,7 +82,7 @@ function inOurWords(thrown: unknown, called: Called | null): unknown {
         COMMANDS.map((entry) => entry.name),
       );
     case 'Unknown argument':
-      return unknownFlag(word, name === null ? 'equipoise' : `equipoise ${name}`, Object.keys(flags));
+      return unknownFlag(word, name === null ? 'equipoise' : `equipoise ${name}`, [...Object.keys(flags), ...HELP]);
     case 'Not enough arguments following':
       return new UsageError(`--${word} needs a value, got none.`);
     default:

@@ -130,6 +130,26 @@ describe('methods on the command line', () => {
     expect(await messageOf('sweep', '--config', file)).to.match(/threads in .*sweep\.yaml must be a number/);
   });
 
+  it('are refused where a file gives one of them twice, or a list where it takes one value', async () => {
+    const file = join(folder, 'twice.yaml');
+    for (const [text, command, says] of [
+      ['batchSize: 8\nbatch-size: 16\n', 'train', /gives batchSize and batch-size, which are the same setting/],
+      ['seed: 1\nseeds: 0..2\n', 'sweep', /gives seed and seeds, which are the same setting/],
+      ['out: [a]\n', 'sweep', /out in .*twice\.yaml takes one value, got a list of 1\./],
+    ] as const) {
+      writeFileSync(file, text);
+      expect(await messageOf(command, '--config', file, '--print-config')).to.match(says);
+    }
+  });
+
+  it('are refused as a range of a single run, with the command that takes it', async () => {
+    expect(await messageOf('train', '--seed', '0..2')).to.match(
+      /--seed takes one value, got 0\.\.2\. .*equipoise sweep/,
+    );
+    expect(await messageOf('train', '--lr', '1e400')).to.match(/got 1e400, which is not finite\. Write/);
+    expect(await messageOf('train', '--hlep')).to.match(/Did you mean --help\?/);
+  });
+
   it('start from a recipe that flags and a file override', async () => {
     const file = join(folder, 'recipe.yaml');
     writeFileSync(file, 'recipe: bsr-net\nsparsity: 0.95\nepochs: 40\n');

@@ -23,7 +23,7 @@ export function parseNumber(text: string, name: string): number {
   if (trimmed === '') throw refuse('nothing');
   if (trimmed.length > LONGEST) throw refuse(`a text of ${trimmed.length} characters`);
   const value = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(trimmed) ? Number(trimmed) : evaluate(trimmed, refuse);
-  if (!Number.isFinite(value)) throw refuse(`${trimmed}, which is not finite,`);
+  if (!Number.isFinite(value)) throw refuse(`${trimmed}, which is not finite`);
   return value;
 }
 

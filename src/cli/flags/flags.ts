@@ -164,10 +164,11 @@ function checkBoolean(name: string, kind: FlagKind, given: unknown): void {
   throw new UsageError(`${name} expects ${isBoolean ? 'a value' : 'true or false'}, got ${[given].flat().join(', ')}.`);
 }
 
-/** True for a list where a flag takes a single number or word. */
+/** True for a list where a flag takes a single number or word, or a range where it takes a number. */
 const holdsSeveral = (kind: FlagKind, given: unknown): boolean =>
   (kind === 'number' || kind === 'text') &&
-  (Array.isArray(given) || (typeof given === 'string' && given.includes(',')));
+  (Array.isArray(given) ||
+    (typeof given === 'string' && (given.includes(',') || (kind === 'number' && given.includes('..')))));
 
 function checkWhole(name: string, value: number, [least, greatest]: readonly [number, number]): void {
   if (Number.isInteger(value) && value >= least && value <= greatest) return;
@@ -177,8 +178,11 @@ function checkWhole(name: string, value: number, [least, greatest]: readonly [nu
 /** The value of one flag or setting, given as text or, in a configuration file, as what it is. */
 export function readValue(name: string, kind: FlagKind, given: unknown): unknown {
   if (typeof given === 'object' && given !== null && !takesObject(kind, given)) {
+    const repeated = Array.isArray(given) && name.startsWith('--');
     throw new UsageError(
-      `${name} was given ${Array.isArray(given) ? `${given.length} times` : 'a record'}. Give it once.`,
+      repeated
+        ? `${name} was given ${given.length} times. Give it once.`
+        : `${name} takes one value, got ${Array.isArray(given) ? `a list of ${given.length}` : 'a record'}.`,
     );
   }
   switch (kind) {

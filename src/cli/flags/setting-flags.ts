@@ -186,8 +186,14 @@ export async function readConfigFile<F extends Flags>(
   }
   const settings: [string, unknown][] = [];
   const given: [string, unknown][] = [];
+  const names = new Map<string, string>();
   for (const [name, value] of Object.entries(record)) {
-    const word = kebab(name);
+    const word = lists && name === 'seeds' ? 'seed' : kebab(name);
+    const other = names.get(word);
+    if (other !== undefined) {
+      throw new UsageError(`${path} gives ${other} and ${name}, which are the same setting. Leave one of them out.`);
+    }
+    names.set(word, name);
     if (Object.hasOwn(flags, word) && !NEVER_IN_FILES.includes(word) && !isContent(word, value)) {
       const flag = flags[word];
       // What the command line separates by commas may be a list here.
@@ -195,7 +201,7 @@ export async function readConfigFile<F extends Flags>(
       given.push([word, readFlag(`${name} in ${path}`, flag, listed)]);
       continue;
     }
-    const known = NAMES.find((setting) => kebab(setting) === (lists && word === 'seeds' ? 'seed' : word));
+    const known = NAMES.find((setting) => kebab(setting) === word);
     const read = (setting: Setting): unknown =>
       lists
         ? readValue(`${name} in ${path}`, listOf(kindOf(setting)), value)
