@@ -9,6 +9,7 @@ import { previousOf } from '../../src/checkpoints/files/atomic-file.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { acquireLock } from '../../src/files/lock.ts';
+import { cachedReader } from '../../src/reporting/live/cached-runs.ts';
 import { writeReport } from '../../src/reporting/report.ts';
 import { listRuns } from '../../src/reporting/runs/run-list.ts';
 import { readRuns } from '../../src/reporting/runs/runs.ts';
@@ -264,6 +265,15 @@ describe('a run whose folder mixes the files of two', () => {
     ]);
     await runSweep(jobs, { out, evaluation });
     expect((await reported(out)).warnings).to.deep.equal([]);
+  });
+
+  it('is seen as such by a reader that kept what it read before', async () => {
+    const out = await mixed();
+    const read = cachedReader();
+    const folder = join(out, job.name);
+    expect((await read(folder)).outdated).to.deep.equal([]);
+    await cp(runFolder(join(out, other.name)).best, runFolder(folder).best);
+    expect((await read(folder)).outdated).to.deep.equal(['best']);
   });
 
   it('keeps results of a checkpoint that is missing or damaged, which contradicts nothing', async () => {
