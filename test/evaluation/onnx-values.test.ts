@@ -86,6 +86,60 @@ describe('an ONNX graph computes what ONNX Runtime does:', () => {
     expectNear(await outputs(resize(1.9, ties), places(10)), RESIZED.ties);
   });
 
+  for (const mode of ['nearest', 'linear', 'cubic']) {
+    it(`a copy of an image that keeps its size, ${mode}`, async () => {
+      const graph = resize(1.3, { mode, coordinate_transformation_mode: 'half_pixel_symmetric', nearest_mode: 'ceil' });
+      expectNear(await outputs(graph, [1, 2, 3]), [1, 2, 3]);
+    });
+  }
+
+  it('the upper bound of a clip whose bounds are in the wrong order', async () => {
+    const graph: Graph = {
+      nodes: [node('Clip', 'flat low high', 'y')],
+      initializers: [tensor('low', [], Float32Array.of(0.5)), tensor('high', [], Float32Array.of(0.2))],
+    };
+    expectNear(await outputs(graph, [0, 0.3, 0.6]), [0.2, 0.2, 0.2]);
+  });
+
+  const FLOAT = 1;
+  /** Numbers in the types of a chain of casts, added to pixels of 0. */
+  const casts = (numbers: TensorSketch, ...types: number[]): Graph => ({
+    nodes: [
+      ...[...types, FLOAT].map((to, i) => node('Cast', i === 0 ? 'numbers' : `cast${i}`, `cast${i + 1}`, { to })),
+      node('Add', `flat cast${types.length + 1}`, 'y'),
+    ],
+    initializers: [numbers],
+  });
+
+  it('whole numbers that wrap around to their type', async () => {
+    const numbers = integers('numbers', [300, -1, 70000, -129]);
+    const zeros = [0, 0, 0, 0];
+    const [uint8, int8, uint16, int16, int32] = [2, 3, 4, 5, 6];
+    expectNear(await outputs(casts(numbers, uint8), zeros), [44, 255, 112, 127]);
+    expectNear(await outputs(casts(numbers, int8), zeros), [44, -1, 112, 127]);
+    expectNear(await outputs(casts(numbers, uint16, int32), zeros), [300, 65535, 4464, 65407]);
+    expectNear(await outputs(casts(numbers, uint8, int16), zeros), [44, 255, 112, 127]);
+  });
+
+  it('arithmetic on bytes', async () => {
+    const uint8 = 2;
+    const graph: Graph = {
+      nodes: [
+        node('Cast', 'a', 'bytes', { to: uint8 }),
+        node('Add', 'bytes bytes', 'sum'),
+        node('Cast', 'sum', 'floats', { to: FLOAT }),
+        node('Add', 'flat floats', 'y'),
+      ],
+      initializers: [integers('a', [200, 3])],
+    };
+    expectNear(await outputs(graph, [0, 0]), [144, 6]);
+  });
+
+  it('no float beyond the range of a whole type, where runtimes differ', async () => {
+    const error = await rejection(outputs(casts(floats('numbers', 300.5, 1), 2), [0, 0]));
+    expect(error.message).to.contain('Cast').and.contain('expected a number within the range of uint8, got 300.5');
+  });
+
   it('a filter against aliasing that repeats the edge, unless told to leave it out', async () => {
     const row = [5, 1, 2, 8, 4, 3, 9];
     const filter = { mode: 'linear', antialias: 1 };

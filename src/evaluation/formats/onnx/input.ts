@@ -8,7 +8,7 @@ import { fitInput } from '../fit-input.ts';
 import { BYTES_NOTE } from '../format.ts';
 import type { EndRecord } from './model.ts';
 import { dataTypeName, elementType } from './tensors.ts';
-import { onBackend, type Value, withChannelsLast } from './values.ts';
+import { isWhole, onBackend, type Value, withChannelsLast } from './values.ts';
 
 export interface InputFit {
   /** [height, width, channels]; null if any image fits. */
@@ -28,12 +28,12 @@ const isChannels = (extent: number | null): boolean => extent === 1 || extent ==
  */
 export function fitGraphInput({ name, dataType, shape }: EndRecord, image: PixelShape | null): InputFit {
   const type = dataType === 0 ? 'float' : elementType(dataType);
-  if (type === undefined || type === 'bool' || /^u?int(16|32|64)$/.test(dataTypeName(dataType))) {
+  if (type !== 'float' && type !== 'uint8' && type !== 'int8') {
     throw new InputError(`The input ${name} takes ${dataTypeName(dataType)}; expected an image of floats or bytes.`);
   }
   const batch = shape?.[0] ?? null;
   const notes = [
-    ...(type === 'int' ? [BYTES_NOTE] : []),
+    ...(isWhole(type) ? [BYTES_NOTE] : []),
     ...(batch === null
       ? []
       : [

@@ -31,23 +31,23 @@ const half = (dtype: 'F16' | 'BF16'): DataType => ({
 const whole = (
   bytes: number,
   array: { new (buffer: ArrayBuffer): ArrayLike<number | bigint> },
-  type: ElementType = 'int',
+  type: ElementType,
 ): DataType => ({ type, bytes, ofBytes: (buffer) => Array.from(new array(buffer), Number) });
 
 /** Data types by their numbers in TensorProto.DataType. */
 const DATA_TYPES: Readonly<Record<number, DataType>> = {
   1: { type: 'float', bytes: 4, ofBytes: (buffer) => new Float32Array(buffer) },
-  2: whole(1, Uint8Array),
-  3: whole(1, Int8Array),
-  4: whole(2, Uint16Array),
-  5: whole(2, Int16Array),
-  6: whole(4, Int32Array),
-  7: whole(8, BigInt64Array),
+  2: whole(1, Uint8Array, 'uint8'),
+  3: whole(1, Int8Array, 'int8'),
+  4: whole(2, Uint16Array, 'uint16'),
+  5: whole(2, Int16Array, 'int16'),
+  6: whole(4, Int32Array, 'int32'),
+  7: whole(8, BigInt64Array, 'int64'),
   9: whole(1, Uint8Array, 'bool'),
   10: half('F16'),
   11: { type: 'float', bytes: 8, ofBytes: (buffer) => new Float64Array(buffer) },
-  12: whole(4, Uint32Array),
-  13: whole(8, BigUint64Array),
+  12: whole(4, Uint32Array, 'uint32'),
+  13: whole(8, BigUint64Array, 'uint64'),
   16: half('BF16'),
 };
 

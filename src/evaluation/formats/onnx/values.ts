@@ -6,7 +6,20 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../core/errors.ts';
 import { sizeOf } from '../../../core/structure.ts';
 
-export type ElementType = 'float' | 'int' | 'bool';
+/** The least and the greatest number of each type of whole numbers; those of 64 bits to the precision of a double. */
+const WHOLE_RANGES = {
+  int8: [-(2 ** 7), 2 ** 7 - 1],
+  uint8: [0, 2 ** 8 - 1],
+  int16: [-(2 ** 15), 2 ** 15 - 1],
+  uint16: [0, 2 ** 16 - 1],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+  int64: [-(2 ** 63), 2 ** 63],
+  uint64: [0, 2 ** 64],
+} as const satisfies Readonly<Record<string, readonly [low: number, high: number]>>;
+
+export type WholeType = keyof typeof WHOLE_RANGES;
+export type ElementType = 'float' | 'bool' | WholeType;
 export type Numbers = Float32Array | Float64Array | Uint8Array | readonly number[];
 
 export interface Value {
@@ -33,14 +46,37 @@ export function checkShape(shape: readonly number[]): readonly number[] {
   return shape;
 }
 
-/** An array in memory; floats are rounded to float32, and integers cut to whole numbers. */
+export const isWhole = (type: ElementType): type is WholeType => type in WHOLE_RANGES;
+
+/** True if a type of whole numbers holds x without its fraction. */
+export function fitsWhole(x: number, type: WholeType): boolean {
+  const [low, high] = WHOLE_RANGES[type];
+  return Math.trunc(x) >= low && Math.trunc(x) <= high;
+}
+
+/**
+ * x without its fraction; beyond the range of its type it wraps around, as 300 becomes 44 in uint8.
+ *
+ * @throws InputError if a double does not hold all bits of x, which decide where it wraps to
+ */
+function wrapped(x: number, type: WholeType): number {
+  const whole = Math.trunc(x);
+  if (fitsWhole(x, type)) return whole;
+  if (!Number.isSafeInteger(whole)) throw new InputError(`expected whole numbers of at most 53 bits, got ${x}`);
+  const [low, high] = WHOLE_RANGES[type];
+  const span = high - low + 1;
+  const beyond = (whole - low) % span;
+  return low + (beyond < 0 ? beyond + span : beyond);
+}
+
+/** An array in memory; floats are rounded to float32, and whole numbers cut and wrapped to their type. */
 export function inMemory(numbers: Numbers, shape: readonly number[], type: ElementType): Value {
   return { shape, type, numbers: asType(numbers, type), tensor: null, channelsLast: false };
 }
 
 function asType(numbers: Numbers, type: ElementType): Numbers {
   if (type === 'float') return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
-  return type === 'int' ? Array.from(numbers, Math.trunc) : numbers;
+  return isWhole(type) ? Array.from(numbers, (x) => wrapped(x, type)) : numbers;
 }
 
 /** A tensor in the graph's order of axes. */

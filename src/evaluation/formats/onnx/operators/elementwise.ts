@@ -8,6 +8,8 @@ import { elementwise } from '../memory.ts';
 import { dataTypeName, elementType } from '../tensors.ts';
 import {
   type ElementType,
+  fitsWhole,
+  isWhole,
   likeStored,
   onBackend,
   storedTensor,
@@ -124,6 +126,8 @@ const clip: Operator = (call) => {
   const high = numbersAt(call, 2)?.[0] ?? numberOf(call, 'max', Number.POSITIVE_INFINITY);
   if (x.numbers !== null) return elementwise([x], x.type, (value) => Math.min(Math.max(value, low), high));
   const stored = storedTensor(x);
+  // Every number is then `high`, by the order in which ONNX takes the two; `tf.clipByValue` refuses such a range.
+  if (low > high) return likeStored(x, tf.minimum(tf.maximum(stored, low), high));
   // Their derivative at 0, which dark pixels reach, is 0 as PyTorch's.
   if (low === 0 && high === Number.POSITIVE_INFINITY) return likeStored(x, tf.relu(stored));
   if (low === 0 && high === 6) return likeStored(x, tf.relu6(stored));
@@ -133,10 +137,17 @@ const clip: Operator = (call) => {
 /** Conversions between floats change nothing; what depends on the pixels has no gradient as a whole number. */
 const castTo = (x: Value, type: ElementType, name: string): Value => {
   if (x.numbers !== null) {
-    const convert = (value: number): number => (type === 'bool' ? Number(value !== 0) : value);
+    const convert = (value: number): number => {
+      if (type === 'bool') return Number(value !== 0);
+      // Whole numbers wrap around; for floats ONNX says nothing, and its runtimes differ.
+      if (x.type === 'float' && isWhole(type) && !fitsWhole(value, type)) {
+        throw new InputError(`expected a number within the range of ${name}, got ${value}`);
+      }
+      return value;
+    };
     return elementwise([x], type, convert);
   }
-  if (type === 'int') {
+  if (isWhole(type)) {
     throw new InputError(`expected a float to stay one, got a cast to ${name}, which has no gradient`);
   }
   if (x.type === type) return x;

@@ -144,7 +144,7 @@ const nonZero: Operator = (call) => {
   const strides = stridesOf(x.shape);
   const places = numbersOf(x).flatMap((value, i) => (value === 0 ? [] : [i]));
   const numbers = strides.flatMap((stride, axis) => places.map((i) => Math.floor(i / stride) % x.shape[axis]));
-  return inMemory(numbers, [x.shape.length, places.length], 'int');
+  return inMemory(numbers, [x.shape.length, places.length], 'int64');
 };
 
 /** Sums of all numbers up to each place, as a product with a triangular matrix. */

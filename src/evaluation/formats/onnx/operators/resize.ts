@@ -22,16 +22,22 @@ interface Axis {
   readonly scale: number;
 }
 
+/** To float32, in which other runtimes compute places: there a place may be a tie, or miss one, that float64 does not. */
+const f = Math.fround;
+
+const halfPixel = (place: number, { scale }: Axis): number => f(f((place + 0.5) / scale) - 0.5);
+
 /** The place in the old axis that a new place stands for, by coordinate_transformation_mode. */
 const COORDINATES: Readonly<Record<string, (place: number, axis: Axis) => number>> = {
-  half_pixel: (place, { scale }) => (place + 0.5) / scale - 0.5,
+  half_pixel: halfPixel,
   half_pixel_symmetric: (place, { from, to, scale }) => {
-    const adjusted = to / (from * scale);
-    return (from / 2) * (1 - adjusted) + (place + 0.5) / scale - 0.5;
+    const adjusted = f(to / f(from * scale));
+    const offset = f((from / 2) * f(1 - adjusted));
+    return f(f(offset + f((place + 0.5) / scale)) - 0.5);
   },
-  pytorch_half_pixel: (place, { to, scale }) => (to > 1 ? (place + 0.5) / scale - 0.5 : 0),
-  align_corners: (place, { from, to }) => (to > 1 ? (place * (from - 1)) / (to - 1) : 0),
-  asymmetric: (place, { scale }) => place / scale,
+  pytorch_half_pixel: (place, axis) => (axis.to > 1 ? halfPixel(place, axis) : 0),
+  align_corners: (place, { from, to }) => (to > 1 ? f((place * (from - 1)) / (to - 1)) : 0),
+  asymmetric: (place, { scale }) => f(place / scale),
 };
 
 const ROUNDING: Readonly<Record<string, (x: number) => number>> = {
@@ -77,8 +83,7 @@ function matrixOf(axis: Axis, call: Call): Float32Array {
   // A filter against aliasing is as much wider as the image gets smaller.
   const wider = flagOf(call, 'antialias') && scale < 1 ? 1 / scale : 1;
   for (let j = 0; j < to; j++) {
-    // A place between two old ones is a tie in the float32 of other runtimes, which a scale such as 1.9 misses in float64.
-    const place = Math.fround(COORDINATES[coordinates](j, axis));
+    const place = COORDINATES[coordinates](j, axis);
     if (mode === 'nearest') {
       matrix[clamped(ROUNDING[rounding](place)) * to + j] = 1;
       continue;
@@ -113,8 +118,8 @@ function axesOf(call: Call, x: Value): readonly Axis[] {
   return x.shape.map((from, axis) => {
     const at = axes.indexOf(axis);
     if (at < 0) return { from, to: from, scale: 1 };
-    if (sizes !== undefined) return { from, to: sizes[at], scale: sizes[at] / from };
-    return { from, to: Math.floor(Math.fround(from * given[at])), scale: given[at] };
+    if (sizes !== undefined) return { from, to: sizes[at], scale: f(sizes[at] / from) };
+    return { from, to: Math.floor(f(from * given[at])), scale: given[at] };
   });
 }
 
@@ -122,6 +127,8 @@ const resize: Operator = (call) => {
   const x = input(call, 0);
   const axes = axesOf(call, x);
   checkShape(axes.map(({ to }) => to));
+  // ONNX Runtime and PyTorch copy an image that keeps its size, also where the scale is 1.1 and was rounded away.
+  if (axes.every(({ from, to }) => from === to)) return x;
   const stored = axes.reduce((tensor, axis, i) => {
     if (axis.from === axis.to && axis.scale === 1) return tensor;
     const matrix = tf.tensor2d(matrixOf(axis, call), [axis.from, axis.to]);

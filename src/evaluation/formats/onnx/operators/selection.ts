@@ -54,7 +54,7 @@ function concatInMemory(values: readonly Value[], axis: number): Value {
       for (let i = 0; i < length; i++) result.push(numbers?.[row * length + i] ?? 0);
     }
   }
-  return inMemory(result, shape, values[0]?.type ?? 'int');
+  return inMemory(result, shape, values[0]?.type ?? 'int64');
 }
 
 const slice: Operator = (call) => {

@@ -137,7 +137,7 @@ const shapeOf: Operator = (call) => {
   const { shape } = input(call, 0);
   const end = numberOf(call, 'end', shape.length);
   const part = shape.slice(numberOf(call, 'start', 0), end);
-  return inMemory([...part], [part.length], 'int');
+  return inMemory([...part], [part.length], 'int64');
 };
 
 const CONSTANTS = ['value_float', 'value_int', 'value_floats', 'value_ints'] as const;
@@ -154,7 +154,7 @@ const constant: Operator = (call) => {
   const name = CONSTANTS.find((one) => attributes.has(one));
   if (name === undefined) throw new InputError('expected a constant of numbers');
   const numbers = [attributes.get(name)].flat() as number[];
-  return inMemory(numbers, name.endsWith('s') ? [numbers.length] : [], name.includes('int') ? 'int' : 'float');
+  return inMemory(numbers, name.endsWith('s') ? [numbers.length] : [], name.includes('int') ? 'int64' : 'float');
 };
 
 const constantOfShape: Operator = (call) => {
@@ -204,7 +204,7 @@ export const shapeOperators = {
   Transpose: transpose,
   Expand: expand,
   Shape: shapeOf,
-  Size: (call) => inMemory([sizeOf(input(call, 0).shape)], [], 'int'),
+  Size: (call) => inMemory([sizeOf(input(call, 0).shape)], [], 'int64'),
   Constant: constant,
   ConstantOfShape: constantOfShape,
   Range: range,
