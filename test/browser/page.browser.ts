@@ -149,6 +149,41 @@ describe('the page in a browser', function () {
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).to.be.at.most(390);
     }));
 
+  it('shows every table on a phone whole', () =>
+    open({ viewport: { width: 390, height: 844 } }, async (page) => {
+      for (const content of [null, singleRun]) {
+        if (content !== null) await page.setContent(content);
+        await page.evaluate(() => {
+          for (const details of document.querySelectorAll('details')) details.open = true;
+        });
+        const cut = await page.evaluate(() =>
+          [...document.querySelectorAll('.scroll')]
+            .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+            .map(({ textContent }) => textContent?.slice(0, 80)),
+        );
+        expect(cut).to.deep.equal([]);
+      }
+    }));
+
+  it('sorts the leaderboard on a phone, whose rows are blocks', () =>
+    open({ viewport: { width: 390, height: 844 } }, async (page) => {
+      await page.getByRole('button', { name: 'clean', exact: true }).click();
+      const first = page.locator('section:has(h2#leaderboard) tbody tr').first();
+      expect(await first.innerText()).to.contain('98.9 %');
+      const robust = await first.locator('td', { has: page.locator('.robust') }).boundingBox();
+      expect((robust?.x ?? Number.NaN) + (robust?.width ?? Number.NaN)).to.be.at.most(390);
+    }));
+
+  it('cuts no table on a desk, but for those that are folded', () =>
+    open({ viewport: { width: 1280, height: 800 } }, async (page) => {
+      const cut = await page.evaluate(() =>
+        [...document.querySelectorAll('.scroll')]
+          .filter((table) => table.closest('details') === null && table.scrollWidth > table.clientWidth)
+          .map(({ textContent }) => textContent?.slice(0, 80)),
+      );
+      expect(cut).to.deep.equal([]);
+    }));
+
   it('has text of at least 11 pixels in the charts of a phone', () =>
     open({ viewport: { width: 390, height: 844 } }, async (page) => {
       await page.evaluate(() => {

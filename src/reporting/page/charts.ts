@@ -25,7 +25,8 @@ export interface Tick {
   readonly label: string;
 }
 
-const PERCENT_AXIS = { format: '.2~%', tickCount: 5 } as const;
+/** Per cent as the page's text writes it, with a space. */
+const PERCENT_AXIS = { labelExpr: `replace(format(datum.value, '.2~%'), '%', ' %')`, tickCount: 5 } as const;
 const WHOLE = [1, 0] as const;
 
 const accuracyAxis = {

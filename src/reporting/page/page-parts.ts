@@ -78,17 +78,22 @@ export interface Column<Row> {
 export interface TableOptions {
   /** True if a reader with scripts can sort it. */
   readonly sortable?: boolean;
-  /** True if a phone shows each row as a block, its cells under one another. */
-  readonly stacks?: boolean;
 }
 
-/** A table whose first column names its rows; wide ones scroll by themselves. */
+/** So many short columns fit a phone side by side. */
+const COLUMNS_OF_A_PHONE = 3;
+
+/**
+ * A table whose first column names its rows. Wide ones scroll by themselves; a phone shows each of their rows as a block, its
+ * cells one after another behind their titles.
+ */
 export function table<Row>(
   caption: Content,
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-  { sortable = false, stacks = false }: TableOptions = {},
+  { sortable = false }: TableOptions = {},
 ): Html {
+  const stacks = columns.length > COLUMNS_OF_A_PHONE || columns.some(({ wrap }) => wrap);
   const alignment = ({ left, wrap }: Column<Row>) => (wrap ? 'wrap' : left ? 'left' : '');
   const value = (column: Column<Row>, row: Row) => [
     column.value !== undefined && html` data-value="${column.value(row)}"`,

@@ -73,8 +73,8 @@ a:focus-visible, button:focus-visible, summary:focus-visible, input:focus-visibl
 .badge[open] { flex-basis: 100%; }
 .badge[open] > summary { display: inline-block; }
 .badge > p { font-size: 0.92rem; margin: 8px 0 4px 12px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 1px; margin: 28px 0 0; padding: 0; background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; }
-.tile { background: var(--card); padding: 14px 18px; }
+.tiles { display: flex; flex-wrap: wrap; gap: 1px; margin: 28px 0 0; padding: 0; background: var(--line); border: 1px solid var(--line); border-radius: 12px; overflow: hidden; }
+.tile { flex: 1 1 150px; background: var(--card); padding: 14px 18px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 10px 16px; margin: 0 0 14px; }
 .card.fit { width: fit-content; max-width: 100%; }
 .card.fit th:not(:first-child), .card.fit td { padding-left: 22px; }
@@ -82,13 +82,18 @@ a:focus-visible, button:focus-visible, summary:focus-visible, input:focus-visibl
 .card > p { margin: 6px 8px; max-width: none; }
 .charts + .card { margin-top: 14px; }
 .whole { white-space: nowrap; }
-@media (min-width: 1060px) { .stacks td.wrap { white-space: nowrap; } }
-@media (max-width: 700px) {
+@media screen and (max-width: 700px) {
+  .stacks, .stacks caption, .stacks tbody { display: block; }
   .stacks thead { display: none; }
-  .stacks tr { display: block; padding: 8px 0; border-bottom: 1px solid var(--line); }
+  .stacks.sortable thead:has(button) { display: block; }
+  .stacks thead tr::before { content: "Sort by"; color: var(--muted); padding: 4px 0; }
+  .stacks thead th { border: 0; padding: 4px 0; }
+  .stacks tr { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 16px; padding: 8px 0; border-bottom: 1px solid var(--line); }
   .stacks tbody tr:last-child { border-bottom: 0; }
-  .stacks th[data-title], .stacks td[data-title] { display: block; border: 0; padding: 1px 0; text-align: left; white-space: normal; }
-  .stacks td::before { content: attr(data-title) ": "; color: var(--muted); }
+  .card .stacks [data-title], .scroll .stacks [data-title] { border: 0; padding: 1px 0; text-align: left; white-space: normal; }
+  .stacks th[data-title], .stacks td.wrap { flex-basis: 100%; min-width: 0; }
+  .stacks [data-title]::before { content: attr(data-title) ": "; color: var(--muted); font-weight: 400; }
+  .stacks td:empty { display: none; }
 }
 article.card { padding: 16px 18px; margin: 0; }
 .tile dt { color: var(--muted); font-size: 0.88rem; }

@@ -164,7 +164,7 @@ describe('the page', () => {
   it('stands without evaluations, without epochs, and with a single run', async () => {
     const bare = runs.map((run) => ({ ...run, evaluations: [], metrics: [] }));
     expect(await renderPage(collectReport(bare, 'T'))).to.contain('None of these runs was evaluated yet');
-    expect(await renderPage(collectReport(runs.slice(0, 1), 'T'))).to.contain('1 run over 1 seed');
+    expect(await renderPage(collectReport(runs.slice(0, 1), 'T'))).to.contain(': one run, attacked');
   });
 });
 

@@ -120,7 +120,7 @@ export function basis(group: ReportGroup): Html {
   const shown = protocol === null ? group.runs : runsInHeadlines(group);
   const networks = [...new Set(shown.map(({ config }) => architecture(config)))];
   const seeds = new Set(shown.map(({ config }) => config.seed)).size;
-  const runs = `${networks.join(', ')} on ${datasetTitle}: ${plural(shown.length, 'run')} over ${plural(seeds, 'seed')}`;
+  const runs = `${networks.join(', ')} on ${datasetTitle}: ${shown.length === 1 ? 'one run' : `${shown.length} runs over ${plural(seeds, 'seed')}`}`;
   if (protocol === null || threat === null) return html`${runs}, not evaluated.`;
   const compared =
     first === undefined

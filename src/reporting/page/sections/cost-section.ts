@@ -62,7 +62,7 @@ const LOGARITHMIC_FROM = 8;
 
 const SIZES = {
   wide: { width: 700, height: 320 },
-  narrow: { width: 192, height: 250 },
+  narrow: { width: 186, height: 250 },
 } as const;
 /** Names at the ends of lines are left to the legend on a phone if one is longer. */
 const SHORT_NAME = 11;

@@ -99,7 +99,7 @@ export async function epsilonSection(group: ReportGroup): Promise<Section | null
   return {
     id: 'epsilon',
     title: 'Accuracy against ε',
-    body: html`<p>The same networks under attacks of different strength (${group.threat?.norm ?? ''}). At ε 0 stands the accuracy without attack. A curve that does not fall towards 0 would be a sign of masked gradients.</p>
+    body: html`<p>${group.runs.length === 1 ? 'The network' : 'The same networks'} under attacks of different strength (${group.threat?.norm ?? ''}). At ε 0 stands the accuracy without attack. A curve that stays high however large ε becomes is a sign of masked gradients.</p>
 ${legend(entries)}
 <div class="charts small-multiples">${await Promise.all(charts)}</div>
 ${details(

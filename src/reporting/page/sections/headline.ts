@@ -48,7 +48,7 @@ export function firstScreen(data: ReportData): Html | null {
     { title: 'at equal gradients', wrap: true, cell: ({ atEqualGradients }) => headline(atEqualGradients) },
     { title: 'cost', cell: ({ cost }) => (Number.isNaN(cost) ? '' : `${cost.toFixed(2)}×`) },
   ];
-  return html`<div class="card agent-table">${table(null, columns, rows, { stacks: true })}
+  return html`<div class="card">${table(null, columns, rows)}
 <p class="muted small">Accuracy on test images: mean difference over paired seeds with its 95 % t interval, each for itself. Equal gradients: SGD is trained longer, until it took as many gradient evaluations. Cost is gradient evaluations of AGENT over those of SGD in as many epochs.</p></div>`;
 }
 

@@ -173,7 +173,7 @@ export function leaderboardSection(group: ReportGroup): Section | null {
       title: 'alarms',
       cell: ({ raised, checks }) =>
         raised > 0
-          ? html`<span class="bad">${raised} raised</span>`
+          ? html`<span class="bad">${raised}</span>`
           : html`<span class="muted">${checks === 0 ? '–' : 0}</span>`,
       value: ({ raised }) => raised,
     },
@@ -210,6 +210,7 @@ const showRobust = (group: ReportGroup, { cell, low, high }: Entry): Html =>
     mean: cell.robust.mean,
     seeds: cell.rows.flatMap(({ robust_accuracy }) => robust_accuracy ?? []),
     color: colorOf(group, cell),
+    width: 92,
   })}<b>${percent(cell.robust.mean)} %</b></span>`;
 
 const copy = (format: string, text: string): Html =>

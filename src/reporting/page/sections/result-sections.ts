@@ -53,7 +53,7 @@ export function resultsSection(data: ReportGroup): Section | null {
       ),
     ];
     return html`<div class="card"><h3>Checkpoint: ${checkpoint}</h3>${table(
-      `Mean ± standard deviation over seeds of complete runs, ε ${formatEpsilon(epsilon)} (${norm}).`,
+      `${groups.some(([{ rows }]) => rows.length > 1) ? 'Mean ± standard deviation over seeds of complete runs' : 'Single runs'}, ε ${formatEpsilon(epsilon)} (${norm}).`,
       columns,
       groups,
     )}</div>`;

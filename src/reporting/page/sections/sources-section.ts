@@ -53,7 +53,7 @@ export function sourcesSection(
     { title: 'state', left: true, cell: trainingState },
     {
       title: 'files',
-      left: true,
+      wrap: true,
       cell: (run) => {
         const link = address(run);
         return link === null

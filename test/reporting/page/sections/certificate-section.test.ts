@@ -26,7 +26,7 @@ describe('the section of certificates', () => {
     const text = section?.body.text ?? '';
     expect(text).to.contain('&lt;run&gt;').and.not.contain('<run>');
     expect(text).to.contain('σ 0.25').and.contain('<svg');
-    const cells = [...text.matchAll(/<td class="">([^<]*)<\/td>/g)].map(([, cell]) => cell);
+    const cells = [...text.matchAll(/<td class=""[^>]*>([^<]*)<\/td>/g)].map(([, cell]) => cell);
     // Images, n and α, then radii 0, 0.25, 0.5 and 0.75.
     expect(cells).to.deep.equal(['4', '1000', '0.001', '50.0 %', '50.0 %', '25.0 %', '0.0 %']);
   });
@@ -35,7 +35,7 @@ describe('the section of certificates', () => {
     const attacked = [{ attack: 'pgd-20-ce-eot20', epsilon: 0.5, votes: 1000, images: 4, right: [1] }];
     const text = (await certificateSection(groupOf([{ ...certification, attacked }])))?.body.text ?? '';
     const [, table] = text.split('<p>Crosses');
-    const cells = [...table.matchAll(/<td class="">([^<]*)<\/td>/g)].map(([, cell]) => cell);
+    const cells = [...table.matchAll(/<td class=""[^>]*>([^<]*)<\/td>/g)].map(([, cell]) => cell);
     // Radius, certified, under attack; image 0 has a radius of 0.6 and fell.
     expect(cells).to.deep.equal(['0.5', '25.0 %', '25.0 % [4.6, 69.9]', '1']);
   });
