@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -38,6 +38,12 @@ describe('equipoise export and import', () => {
           : /^[\d.]+ kB; its logits on 16 images equal those of the checkpoint$/,
       );
     }
+  });
+
+  it('writes into a folder that exists, under the usual name', () => {
+    mkdirSync(join(folder, 'for-others'));
+    const { code, stdout } = equipoise(['export', 'run', '--to', 'onnx', '--out', 'for-others', ...cpu], folder);
+    expect([code, stdout.split('\n')[0]]).to.deep.equal([0, 'for-others/best.onnx']);
   });
 
   it('makes a checkpoint again that evaluate takes', () => {
@@ -83,6 +89,11 @@ describe('equipoise export and import', () => {
 
   const failures: readonly { readonly args: readonly string[]; readonly code: 1 | 2; readonly says: RegExp }[] = [
     { args: ['export', 'nowhere', '--to', 'compact'], code: 2, says: /There is no nowhere/ },
+    {
+      args: ['export', 'run', '--to', 'onnx', '--out', 'net'],
+      code: 2,
+      says: /whose name ends in \.onnx, .*got net\. Write --out net\/best\.onnx or --out net\.onnx\./,
+    },
     {
       args: ['import', 'run/config.json', '--out', 'x'],
       code: 1,

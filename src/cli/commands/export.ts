@@ -1,5 +1,6 @@
 // The command that writes a network for other software.
-import { basename, join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
 import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../../evaluation/export.ts';
@@ -39,7 +40,7 @@ export const exportCommand = defineCommand({
     out: {
       kind: 'text',
       value: 'PATH',
-      description: "file to write, or for layers a folder; default: in the folder export of the run's folder",
+      description: "file to write, or folder; default: in the folder export of the run's folder",
     },
     half: { kind: 'switch', description: 'compact: kernels in half precision (float16), two bytes for each weight' },
     backend,
@@ -55,10 +56,9 @@ export const exportCommand = defineCommand({
   ],
   async run({ positionals: [target], flags, json }, terminal) {
     const to = readFormat(flags.to);
-    await startFromFlags(flags, terminal);
     const [checkpoint] = await checkpointFiles(target);
-    const out =
-      flags.out ?? join(folderBeside(checkpoint, 'export'), basename(checkpoint, '.safetensors') + ENDINGS[to]);
+    const out = await placeOf(flags.out, to, checkpoint);
+    await startFromFlags(flags, terminal);
     const { warnings, ...exported } = await exportModel(checkpoint, { to, out, half: flags.half });
     for (const warning of warnings) terminal.warn(warning);
     if (json) {
@@ -73,6 +73,25 @@ export const exportCommand = defineCommand({
     terminal.print([...files, `${byteSize(bytes)}; its logits on ${images} images ${agreement}`].join('\n'));
   },
 });
+
+/** Where the network goes: into a folder that exists under its usual name, else to the file or the new folder that is named. */
+async function placeOf(out: string | undefined, to: ExportFormat, checkpoint: string): Promise<string> {
+  const name = basename(checkpoint, '.safetensors') + ENDINGS[to];
+  if (out === undefined) return join(folderBeside(checkpoint, 'export'), name);
+  if (to === 'layers') return out;
+  if (await isFolder(out)) return join(out, name);
+  const ending = extname(name);
+  if (extname(out) === ending) return out;
+  throw new UsageError(
+    `Expected --out as a folder that exists or a file whose name ends in ${ending}, by which it is recognised when it is read, got ${out}. Write --out ${join(out, name)} or --out ${out}${ending}.`,
+  );
+}
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 function readFormat(to: string | undefined): ExportFormat {
   const found = EXPORT_FORMATS.find((format) => format === to);
