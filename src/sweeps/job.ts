@@ -13,7 +13,7 @@ import { readEvaluations } from '../evaluation/results/results-file.ts';
 import { interruptedPath } from '../evaluation/results/resume-file.ts';
 import { threatsOf } from '../evaluation/settings.ts';
 import { checkpointFiles, checkpointIdentity } from '../evaluation/targets/target.ts';
-import { countsAcross, isAcrossNorms } from '../evaluation/threat.ts';
+import { countsAcross, isAcrossNorms, quoted } from '../evaluation/threat.ts';
 import { type Evaluation, UNION } from '../evaluation/types.ts';
 import type { LockTimes } from '../files/lock.ts';
 import { isSameTraining, type TrainConfig } from '../training/config/config.ts';
@@ -53,7 +53,7 @@ export type JobEvent =
 /** What the evaluation of a checkpoint found, in two numbers. */
 export interface CheckpointResult {
   readonly checkpoint: string;
-  /** Accuracies as fractions; the robust one is under the union of all attacks of the first radius above 0. */
+  /** Accuracies as fractions; the robust one is under the union of all attacks at the radius of training, else the first. */
   readonly clean: number;
   readonly robust: number | null;
 }
@@ -114,16 +114,22 @@ async function trainAndEvaluate(task: JobTask, { signal, onEvent }: JobOptions):
     onProgress: (progress) => onEvent?.({ kind: 'evaluate', progress }),
     onStep: (step) => onEvent?.({ kind: 'evaluate-step', step }),
   });
-  onEvent?.({ kind: 'evaluated', results: evaluations.map(resultOf) });
+  onEvent?.({ kind: 'evaluated', results: evaluations.map((found) => resultOf(found, config)) });
   return 'done';
 }
 
 /** Accuracy under attack is that under all norms where an evaluation was in several. */
-const resultOf = ({ target, clean, attacks, acrossNorms: [across] = [] }: Evaluation): CheckpointResult => ({
-  checkpoint: target.checkpoint,
-  clean: clean.value,
-  robust: (across ?? attacks.find(({ attack, epsilon }) => attack === UNION && epsilon > 0))?.robust.value ?? null,
-});
+const resultOf = (
+  { target, clean, attacks, acrossNorms: [across] = [] }: Evaluation,
+  trained: TrainConfig,
+): CheckpointResult => {
+  const unions = attacks.filter(({ attack }) => attack === UNION);
+  return {
+    checkpoint: target.checkpoint,
+    clean: clean.value,
+    robust: (across ?? quoted(unions, trained))?.robust.value ?? null,
+  };
+};
 
 /** True if a task is completely done. Results that cannot be read count as missing. */
 export const isDone = async (

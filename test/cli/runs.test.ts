@@ -53,7 +53,7 @@ describe('equipoise runs', () => {
       rows.filter((row) => / complete +\d\S* % +\d\S* %$/.test(row)),
       printed,
     ).to.have.length(4);
-    expect(printed).to.match(/\n4 of 4 runs$/);
+    expect(printed).to.match(/\n4 of 4 runs; robust is under union linf \d/);
     expect(notes).to.match(/^broken cannot be read: .*config\.json/);
   });
 
@@ -85,6 +85,7 @@ describe('equipoise runs', () => {
     expect(accuraciesOf((await listRuns(out)).runs[0])).to.deep.equal({
       clean: results['last clean'],
       robust: across,
+      under: 'all norms linf 0.05 + l2 0.3',
     });
     expect(
       Object.keys(results).filter((name) => name.startsWith('best ') && name !== 'best validation accuracy'),

@@ -111,5 +111,14 @@ describe('the bars of a sweep', () => {
     expect(wholeSweep({ ...whole, took: [196] })).to.include({ rate: '3 min 16 s a run', left: '12 min 15 s left' });
     expect(wholeSweep({ ...whole, took: [] })).to.include({ rate: '', left: '', phase: '1/9 runs' });
     expect(runLine(state, 30)).to.match(/^\[2\/9\] .*epoch 1\/4/);
+    const busy = {
+      ...state,
+      label: '[5/18] at-rigl-0.97-agent-seed0',
+      phase: 'epoch 4/4 validation',
+      figures: 'loss 1.884',
+    };
+    const shortened = runLine(busy, 80);
+    expect(shortened).to.match(/^\[5\/18\] at-rigl-0\.97-agent-seed0 epoch 4\/4 validation [█░]+ .*loss 1\.884$/);
+    expect(shortened.length).to.be.below(80);
   });
 });

@@ -83,7 +83,7 @@ async function placeOf(out: string | undefined, to: ExportFormat, checkpoint: st
   const ending = extname(name);
   if (extname(out) === ending) return out;
   throw new UsageError(
-    `Expected --out as a folder that exists or a file whose name ends in ${ending}, by which it is recognised when it is read, got ${out}. Write --out ${join(out, name)} or --out ${out}${ending}.`,
+    `Expected --out as a folder that exists or a file whose name ends in ${ending}, got ${out}. Write --out ${join(out, name)} or --out ${out}${ending}.`,
   );
 }
 

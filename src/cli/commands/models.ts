@@ -25,24 +25,36 @@ export const modelsCommand = defineCommand({
       throw new UsageError(`Expected one of ${names.join(', ')}, got ${name}.${suggestion(didYouMean(name, names))}`);
     }
     if (json) terminal.print(JSON.stringify(name === undefined ? chosen : chosen[0], null, 2));
-    else terminal.print(name === undefined ? list(cards) : describe(chosen[0]));
+    else terminal.print(name === undefined ? list(cards, terminal.columns) : describe(chosen[0]));
   },
 });
 
 type Made = NonNullable<ZooCard['made']>;
 
-function list(cards: readonly ZooCard[]): string {
+function list(cards: readonly ZooCard[], columns: number): string {
   const made = cards.flatMap(({ made: known, ...card }) => (known === null ? [] : [{ ...card, ...known }]));
-  const rows = made.map(({ name, network, bytes, clean, pgd, autoattack, preliminary }) => [
-    `zoo:${name}${preliminary === null ? '' : ' (preliminary)'}`,
-    network,
-    byteSize(bytes),
-    formatAccuracy(clean),
-    formatAccuracy(pgd.robust),
-    formatAccuracy(autoattack.robust),
-  ]);
+  const rows = made.map(({ name, network, bytes, clean, pgd, autoattack, preliminary }) => ({
+    name: `zoo:${name}${preliminary === null ? '' : ' (preliminary)'}`,
+    about: [network, byteSize(bytes)],
+    figures: [clean, pgd.robust, autoattack.robust].map(formatAccuracy),
+  }));
+  const figures = ['clean', 'PGD', 'AutoAttack'];
+  const whole = formatTable(
+    ['name', 'network', 'size', ...figures],
+    rows.map((row) => [row.name, ...row.about, ...row.figures]),
+    2,
+  );
+  const narrow = [
+    formatTable(
+      ['name', ...figures],
+      rows.map((row) => [row.name, ...row.figures]),
+    ),
+    '',
+    ...rows.map(({ name, about }) => `${name}: ${about.join(', ')}`),
+  ].join('\n');
+  const fits = whole.split('\n').every((line) => line.length <= columns);
   return [
-    ...(made.length === 0 ? [] : [formatTable(['name', 'network', 'size', 'clean', 'PGD', 'AutoAttack'], rows, 2)]),
+    ...(made.length === 0 ? [] : [fits ? whole : narrow]),
     ...made.flatMap(({ name, preliminary }) =>
       preliminary === null ? [] : [`zoo:${name} is preliminary: ${preliminary}`],
     ),

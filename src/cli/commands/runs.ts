@@ -151,8 +151,15 @@ function listText(
   return [
     fits(text) ? text : cards(shown, style),
     '',
-    ...wrap(`${shown.length} of ${total} runs${more}`, columns),
+    ...wrap(`${shown.length} of ${total} runs${more}${robustText(shown)}`, columns),
   ].join('\n');
+}
+
+/** Which attacks the column of robust accuracy is about. */
+function robustText(shown: readonly ListedRun[]): string {
+  const [first, ...others] = new Set(shown.flatMap((run) => accuraciesOf(run).under ?? []));
+  if (first === undefined) return '';
+  return `; robust is under ${others.length === 0 ? first : 'the union of attacks at the radius of training, else at the first'}`;
 }
 
 /** Runs below each other, for screens that are too narrow for a table. */

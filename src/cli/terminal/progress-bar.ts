@@ -34,6 +34,10 @@ const DRAW_EVERY_MS = 100;
 /** A rate says nothing before this time. */
 const LEAST_SECONDS = 0.5;
 
+const LONGEST_BAR = 24;
+/** A shorter bar shows too little. */
+const SHORTEST_BAR = 5;
+
 /** The parts of a line of progress. */
 export interface ProgressParts {
   readonly phase: string;
@@ -57,11 +61,12 @@ export function barLine({ phase, share, rate, left, figures }: ProgressParts, co
     const bar = barSize === 0 ? '' : ` ${'█'.repeat(filled)}${'░'.repeat(barSize - filled)}`;
     return [`${phase}${bar} ${Math.floor(100 * share)} %`, ...others].filter((part) => part !== '').join(' | ');
   };
+  const others = (bar: number) => line(bar, left, figures);
   const lines = [
-    line(24, rate, left, figures),
-    line(12, rate, left, figures),
-    line(12, left, figures),
-    line(0, left, figures),
+    line(LONGEST_BAR, rate, left, figures),
+    line(LONGEST_BAR / 2, rate, left, figures),
+    ...Array.from({ length: LONGEST_BAR / 2 - SHORTEST_BAR + 1 }, (_, i) => others(LONGEST_BAR / 2 - i)),
+    others(0),
     line(0, left),
     line(0),
   ];

@@ -105,18 +105,24 @@ function resultsOf({ config, metrics, evaluations }: RunRecord): Readonly<Record
   return results;
 }
 
-/** Accuracies of a run in a list: of its best checkpoint, under the union of attacks in all norms or else at the first radius. */
-export function accuraciesOf({ results }: ListedRun): {
+/**
+ * Accuracies of a run in a list: of its best checkpoint, under the union of attacks in all norms, or else at the radius of
+ * training, or at the first one. `under` says which.
+ */
+export function accuraciesOf({ config, results }: ListedRun): {
   readonly clean: number | null;
   readonly robust: number | null;
+  readonly under: string | null;
 } {
   const names = Object.keys(results);
   const checkpoint = ['best', 'last'].find((name) => results[`${name} clean`] !== undefined);
   const begins = (word: string) => (name: string) => name.startsWith(`${checkpoint} ${word} `) && !name.endsWith(' 0');
-  const robust = names.find(begins(ALL_NORMS)) ?? names.find(begins(UNION));
+  const trained = `${checkpoint} ${UNION} ${config.norm} ${settingText(config, 'epsilon')}`;
+  const robust = names.find(begins(ALL_NORMS)) ?? names.find((name) => name === trained) ?? names.find(begins(UNION));
   return {
     clean: checkpoint === undefined ? null : results[`${checkpoint} clean`],
     robust: robust === undefined ? null : results[robust],
+    under: robust === undefined ? null : robust.slice(`${checkpoint} `.length),
   };
 }
 

@@ -31,28 +31,38 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
   return [line(header), rule, ...rows.map(line)].join('\n');
 }
 
+/** What a summary says of each row; where all rows agree, it is said once above the table. */
+const DETAILS: readonly (readonly [title: string, text: (cell: SummaryCell) => string])[] = [
+  ['objective', ({ setting }) => setting.objective],
+  ['checkpoint', ({ setting }) => setting.checkpoint],
+  ['attack', ({ setting }) => setting.attack],
+  ['ε', ({ setting }) => (setting.epsilon === null ? '' : formatEpsilon(setting.epsilon))],
+  ['images', ({ setting }) => String(setting.n ?? '')],
+  ['seeds', ({ rows }) => String(rows.length)],
+];
+
 /**
  * Cells as a table for the terminal: a row for each configuration and checkpoint, accuracies in per cent, mean ± standard
  * deviation over seeds.
  */
-export const formatSummaryTable = (cells: readonly SummaryCell[]): string =>
-  formatTable(
-    ['sparsity', 'method', 'optimizer', 'objective', 'checkpoint', 'attack', 'ε', 'images', 'seeds', 'clean', 'robust'],
-    cells.map(({ setting, rows, clean, robust }) => [
-      formatSparsity(setting.sparsity ?? 0),
-      setting.method,
-      setting.variant ? `${setting.optimizer}, ${setting.variant}` : setting.optimizer,
-      setting.objective,
-      setting.checkpoint,
-      setting.attack,
-      setting.epsilon === null ? '' : formatEpsilon(setting.epsilon),
-      String(setting.n ?? ''),
-      String(rows.length),
-      formatSpread(clean),
-      formatSpread(robust),
+export function formatSummaryTable(cells: readonly SummaryCell[]): string {
+  const differs = ([, text]: (typeof DETAILS)[number]) => new Set(cells.map(text)).size > 1;
+  const details = DETAILS.filter(differs);
+  const said = DETAILS.filter((detail) => !differs(detail)).map(([title, text]) => `${title} ${text(cells[0])}`);
+  const table = formatTable(
+    ['sparsity', 'method', 'optimizer', ...details.map(([title]) => title), 'clean', 'robust'],
+    cells.map((cell) => [
+      formatSparsity(cell.setting.sparsity ?? 0),
+      cell.setting.method,
+      cell.setting.variant ? `${cell.setting.optimizer}, ${cell.setting.variant}` : cell.setting.optimizer,
+      ...details.map(([, text]) => text(cell)),
+      formatSpread(cell.clean),
+      formatSpread(cell.robust),
     ]),
-    6,
+    3,
   );
+  return `${said.join(', ')}\n\n${table}`;
+}
 
 /** A fraction in points of per cent with its sign, such as `+1.2`; 0 has no sign. */
 export function signed(fraction: number): string {
