@@ -86,7 +86,7 @@ describe('the page of watched runs in a browser', function () {
   it('shows what runs, how far it is, its curves and its log, and follows as they go on', async () => {
     await open({ viewport: { width: 1280, height: 900 } });
     const panel = live();
-    expect(await panel.textContent()).to.contain('0 of 1 run complete, 1 run in work.');
+    expect(await panel.textContent()).to.contain('0 of 1 run complete, 1 run in progress.');
     expect(await panel.getByRole('progressbar').getAttribute('aria-valuenow')).to.equal('32');
     expect(await panel.textContent()).to.match(/running · 11 min 20 s left · loss 0\.158/);
     for (const name of [/^Training loss of .* by step/, /^Robust and clean validation accuracy of .* by epoch/]) {
@@ -151,6 +151,6 @@ describe('the page of watched runs in a browser', function () {
   it('is loaded anew every few seconds without scripts', async () => {
     await open({ javaScriptEnabled: false });
     expect(await page.locator('meta[http-equiv="refresh"]').count()).to.equal(1);
-    expect(await live().textContent()).to.contain('1 run in work');
+    expect(await live().textContent()).to.contain('1 run in progress');
   });
 });

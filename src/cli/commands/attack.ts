@@ -82,7 +82,9 @@ export const attack = defineCommand({
       }),
     );
     const files = await writeExamples(flags.out ?? folderBeside(examples.path, 'attack'), examples);
-    terminal.print(json ? JSON.stringify(summary(examples, files), null, 2) : describe(examples, files));
+    terminal.print(
+      json ? JSON.stringify(summary(examples, files), null, 2) : describe(examples, files, flags.surrogate ?? null),
+    );
   },
 });
 
@@ -112,8 +114,8 @@ const summary = (
   page: files.page,
 });
 
-function describe(made: Examples, files: ExampleFiles): string {
-  const { target, surrogate, dataset, attack, norm, epsilon, examples } = made;
+function describe(made: Examples, files: ExampleFiles, surrogate: string | null): string {
+  const { target, dataset, attack, norm, epsilon, examples } = made;
   const rows = examples.map((example, i) => [
     basename(files.images[i]),
     dataset.classes[example.label],
@@ -130,7 +132,7 @@ function describe(made: Examples, files: ExampleFiles): string {
     ...(surrogate === null
       ? []
       : [
-          `The examples were made on ${surrogate.checkpoint}, so this is a transfer figure: an attack on ${target.checkpoint} itself finds more, Square also without its gradient.`,
+          `The examples were made on ${surrogate}, so this is a transfer figure: an attack on ${made.path} itself finds more, Square also without its gradient.`,
         ]),
     files.tensors,
     files.page,

@@ -2,7 +2,7 @@
 import { UsageError } from '../../core/errors.ts';
 import { certify as certifyModel } from '../../evaluation/certify/certify.ts';
 import { type Certification, certifiedAt, contradictions } from '../../evaluation/certify/record.ts';
-import { ABSTAINS } from '../../evaluation/certify/smooth.ts';
+import { ABSTAINS, largestRadius } from '../../evaluation/certify/smooth.ts';
 import { accuracyOf } from '../../evaluation/intervals.ts';
 import { datasetTitle } from '../../reporting/runs/runs.ts';
 import { formatAccuracy, formatTable, percent } from '../../reporting/tables/table.ts';
@@ -96,6 +96,7 @@ function describe(found: Certification): string {
     ),
     '',
     `${images.length} images, ${abstained} abstentions; n0 ${n0}, n ${n}, α ${alpha} for each certificate.`,
+    `With so many draws no radius above ${largestRadius(found).toPrecision(3)} can be certified, however robust the model is.`,
     'It is a lower bound for the smoothed classifier, and says nothing about the model without noise.',
     ...attackedText(found),
   ].join('\n');

@@ -66,7 +66,7 @@ function describeTarget(group: readonly Evaluation[]): string {
     group.map((evaluation) => evaluation.target.checkpoint).join(' and '),
     ...(epoch === null ? [] : [`epoch ${epoch}`]),
     ...(format === 'checkpoint' ? [] : [format]),
-    ...(sparsity === null ? [] : [`${formatSparsity(sparsity)} sparse`]),
+    ...(sparsity === null ? [] : [`${formatSparsity(Number(sparsity.toFixed(4)))} sparse`]),
     ...(nonzeros === null ? [] : [`${nonzeros} weights`]),
     ...(preprocessing === null ? [] : [flagsOf(preprocessing)]),
     ...(reading === undefined ? [] : [readingFlags(reading)]),

@@ -101,7 +101,7 @@ const ROBUST = 16;
 /** What helps against gradients of zero: the margin, unless its gradient is zero too, as behind a rounded input. */
 const againstZeroGradients = ({ gradientCheck: check }: Pick<Probe, 'gradientCheck'>): string =>
   check !== null && check.zero > 0.1 * check.images
-    ? `The gradient of the CW margin is zero too, at ${check.zero} of ${check.images} images: some step of the model has no slope, such as rounding. Attack without gradients, as square-5000 does, or give that step the gradient of the identity.`
+    ? `The gradient of the CW margin is zero too, at ${check.zero} of ${check.images} images: some step of the model has no slope there, such as rounding, or ReLUs that are all off. Attack without gradients, as square-5000 does. Give a step that rounds the gradient of the identity.`
     : 'The logits saturate the softmax: attack the CW margin, as pgd-20-cw does, or the difference of logits ratio, as apgd-100-dlr does.';
 
 const isRandomised = ({ logits, logitsAgain }: Pick<Probe, 'logits' | 'logitsAgain'>): boolean =>

@@ -201,6 +201,10 @@ export function certificateOf(
     : { prediction: likeliest[0], radius: sigma * normalQuantile(bound), successes };
 }
 
+/** The largest radius that n draws can certify: that of a class which all of them predict. 0 if n is too small for any. */
+export const largestRadius = ({ sigma, n, alpha }: { sigma: number; n: number; alpha: number }): number =>
+  sigma * normalQuantile(Math.max(0.5, lowerConfidenceBound(n, n, alpha)));
+
 /** The class that was predicted most often, the first of several, with its count. */
 const likeliestOf = (counts: ReadonlyMap<number, number>): readonly [prediction: number, times: number] | undefined =>
   [...counts].filter(([prediction]) => prediction >= 0).sort(([a, timesA], [b, timesB]) => timesB - timesA || a - b)[0];

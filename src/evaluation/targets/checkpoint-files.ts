@@ -23,7 +23,7 @@ export async function checkpointFiles(source: string, names?: readonly Checkpoin
       if (names !== undefined) throw new UsageError(namesOfNoRun(path));
       return [path];
     }
-    throw new UsageError(`There is no ${path}. Give a checkpoint (a ${EXTENSION} file) or a run's folder.`);
+    throw new UsageError(`There is no ${path}. Give a run's folder, or the file of a checkpoint or another model.`);
   }
   const files: string[] = [];
   for (const name of CHECKPOINTS.filter((kept) => names?.includes(kept) ?? true)) {

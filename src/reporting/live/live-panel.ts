@@ -21,7 +21,7 @@ const POINTS = 400;
 export async function livePanel(runs: readonly RunRecord[]): Promise<Html> {
   const active = runs.filter(({ writer }) => writer !== null);
   const done = runs.filter(isComplete).length;
-  const state = active.length === 0 ? 'nothing runs now' : `${plural(active.length, 'run')} in work`;
+  const state = active.length === 0 ? 'nothing runs now' : `${plural(active.length, 'run')} in progress`;
   return html`<h1>What runs now</h1>
 <p class="answer">${done} of ${plural(runs.length, 'run')} complete, ${state}.</p>
 <p class="lost-note" role="status">The server does not answer; what stands here may be old.</p>

@@ -11,7 +11,12 @@ import { certify } from '../../../src/evaluation/certify/certify.ts';
 import { lowerConfidenceBound } from '../../../src/evaluation/certify/clopper-pearson.ts';
 import { normalProbability, normalQuantile } from '../../../src/evaluation/certify/normal.ts';
 import { certifiedAt, readCertifications } from '../../../src/evaluation/certify/record.ts';
-import { type CertifyOptions, smooth } from '../../../src/evaluation/certify/smooth.ts';
+import {
+  type CertifyOptions,
+  certificateOf as certificateOfCounts,
+  largestRadius,
+  smooth,
+} from '../../../src/evaluation/certify/smooth.ts';
 import { acquireLock, InUseError } from '../../../src/files/lock.ts';
 import { useBackend } from '../../backend.ts';
 import { rejection } from '../../rejection.ts';
@@ -38,6 +43,14 @@ describe('a smoothed classifier', () => {
       image.dispose();
     }
   };
+
+  it('certifies no radius above the one that unanimous draws give', () => {
+    const settings = { sigma: 0.25, n: 500, alpha: 0.001 };
+    const unanimous = { selection: new Map([[3, 100]]), estimation: new Map([[3, 500]]) };
+    expect(certificateOfCounts(unanimous, settings).radius).to.equal(largestRadius(settings));
+    expect(largestRadius(settings)).to.be.closeTo(0.551, 5e-4);
+    expect(largestRadius({ ...settings, n: 5 })).to.be.closeTo(0, 1e-12);
+  });
 
   it('certifies a radius just below the distance from the boundary, which it has for a half-space', async () => {
     // For a half-space at distance d, P = Φ(d / σ), so the radius goes to d as draws grow.
