@@ -194,14 +194,17 @@ async function readKept(path: string, warn: ReportOptions['warn']): Promise<Kept
   }
 }
 
-/** The net without defence and the most robust sparse one; whichever of them there is. */
+/**
+ * Two nets, of which the first is expected to lose: the one without defence and the most robust sparse one, or else that and the
+ * most robust dense one; whichever of them there is.
+ */
 function netsToShow(group: ReportGroup): Shown[] {
   const cells = headlineCells(group).toSorted((a, b) => b.robust.mean - a.robust.mean);
   const defended = cells.filter(({ setting }) => setting.objective !== 'natural');
-  const chosen = [
-    cells.find(({ setting }) => setting.objective === 'natural'),
-    defended.find(({ setting }) => (setting.sparsity ?? 0) > 0) ?? defended[0],
-  ];
+  const undefended = cells.find(({ setting }) => setting.objective === 'natural');
+  const sparse = defended.find(({ setting }) => (setting.sparsity ?? 0) > 0);
+  const dense = defended.find(({ setting }) => (setting.sparsity ?? 0) === 0);
+  const chosen = undefended === undefined ? [sparse, dense] : [undefended, sparse ?? dense];
   return chosen.flatMap((cell) => {
     const run = group.runs.find(({ name }) => name === cell?.rows[0].run);
     if (!cell || !run) return [];

@@ -203,7 +203,7 @@ export function certificateOf(
 
 /** The largest radius that n draws can certify: that of a class which all of them predict. 0 if n is too small for any. */
 export const largestRadius = ({ sigma, n, alpha }: { sigma: number; n: number; alpha: number }): number =>
-  sigma * normalQuantile(Math.max(0.5, lowerConfidenceBound(n, n, alpha)));
+  sigma * Math.max(0, normalQuantile(lowerConfidenceBound(n, n, alpha)));
 
 /** The class that was predicted most often, the first of several, with its count. */
 const likeliestOf = (counts: ReadonlyMap<number, number>): readonly [prediction: number, times: number] | undefined =>

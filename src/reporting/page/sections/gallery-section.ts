@@ -10,6 +10,7 @@ import type { Section } from '../page-parts.ts';
 export function gallerySection({ gallery, runs }: ReportGroup): Section | null {
   if (gallery === null) return null;
   const alone = runs.length === 1;
+  const ofOne = gallery.images.every(({ rows }) => rows.length === 1);
   const card = ({ rows, label, index }: GalleryImage) =>
     html`<article class="card"><h3>${label} <span class="muted small">test image ${index}</span></h3>
 ${rows.map(
@@ -22,7 +23,7 @@ ${showPictures(pictures, { index, label })}
   return {
     id: 'gallery',
     title: 'Examples',
-    body: html`<p>The worst that ${gallery.attack} finds within ε ${formatEpsilon(gallery.epsilon)} (${gallery.norm})${alone ? '' : ' for each network in turn'}, and what ${alone ? 'the network makes' : 'each network makes'} of it: its prediction without and with the perturbation.</p>
+    body: html`<p>The worst that ${gallery.attack} finds within ε ${formatEpsilon(gallery.epsilon)} (${gallery.norm})${ofOne ? '' : ' for each network in turn'}, and what ${ofOne ? 'the network makes' : 'each network makes'} of it: its prediction without and with the perturbation.</p>
 <div class="gallery${alone ? ' large' : ''}">${gallery.images.map(card)}</div>`,
   };
 }
