@@ -13,6 +13,7 @@ import { readText } from '../files/regular-file.ts';
 import { type BreakdownOptions, breakDown } from './breakdown.ts';
 import { type Origin, renderPage } from './page/page.ts';
 import { formatCorruptions } from './page/sections/corruption-section.ts';
+import { contrasting } from './pictures/contrasting.ts';
 import { drawGallery, type GalleryNet, type KeptPictures, parseGallery } from './pictures/gallery.ts';
 import { collectReport, headlineCells, type ReportData, type ReportGroup, withGallery } from './report-data.ts';
 import { findRuns, type RunRecord } from './runs/runs.ts';
@@ -194,25 +195,15 @@ async function readKept(path: string, warn: ReportOptions['warn']): Promise<Kept
   }
 }
 
-/**
- * Two nets, of which the first is expected to lose: the one without defence and the most robust sparse one, or else that and the
- * most robust dense one; whichever of them there is.
- */
-function netsToShow(group: ReportGroup): Shown[] {
-  const cells = headlineCells(group).toSorted((a, b) => b.robust.mean - a.robust.mean);
-  const defended = cells.filter(({ setting }) => setting.objective !== 'natural');
-  const undefended = cells.find(({ setting }) => setting.objective === 'natural');
-  const sparse = defended.find(({ setting }) => (setting.sparsity ?? 0) > 0);
-  const dense = defended.find(({ setting }) => (setting.sparsity ?? 0) === 0);
-  const chosen = undefended === undefined ? [sparse, dense] : [undefended, sparse ?? dense];
-  return chosen.flatMap((cell) => {
-    const run = group.runs.find(({ name }) => name === cell?.rows[0].run);
-    if (!cell || !run) return [];
+/** The nets of a gallery, with their files. */
+const netsToShow = (group: ReportGroup): Shown[] =>
+  contrasting(headlineCells(group)).flatMap((cell) => {
+    const run = group.runs.find(({ name }) => name === cell.rows[0].run);
+    if (!run) return [];
     return [
       { name: netName(cell), run, file: join(run.folder, 'checkpoints', `${cell.setting.checkpoint}.safetensors`) },
     ];
   });
-}
 
 const netName = ({ setting }: SummaryCell): string => {
   const sparse = setting.sparsity ? `${formatSparsity(setting.sparsity)} sparse` : 'dense';
