@@ -437,7 +437,11 @@ describe('a module that exports a classifier', () => {
     ['no classifier', 'export const model = 1;', /must export classifier.*it exports model/],
     ['a fault', 'throw new Error("broken");', /failed when it was run: broken/],
     ['a fault in load', 'export const load = () => { throw "broken"; };', /failed when it was run: broken/],
-    ['no promise kept', 'export const load = () => Promise.reject(new TypeError("broken"));', /when it was run: broken/],
+    [
+      'no promise kept',
+      'export const load = () => Promise.reject(new TypeError("broken"));',
+      /when it was run: broken/,
+    ],
     ['no file', null, /there is no .*mine\.mjs/],
   ];
   for (const [what, text, message] of refused) {
