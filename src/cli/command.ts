@@ -19,7 +19,7 @@ export interface Invocation<F extends Flags> {
   readonly flags: FlagValues<F>;
   /** The words beside the flags, in order; required ones are present. */
   readonly positionals: readonly string[];
-  /** The whole command, as it can be typed again. */
+  /** The whole command without passwords, as it can be typed again. */
   readonly line: string;
   readonly json: boolean;
   readonly quiet: boolean;

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { InputError, StoppedEarly, UsageError } from '../core/errors.ts';
+import { withoutCredentials } from '../core/shell.ts';
 import { inWords, isSystemError } from '../core/system-errors.ts';
 import { runCommandLine } from './run.ts';
 import { endWithReader } from './terminal/closed-pipe.ts';
@@ -63,7 +64,7 @@ function isInterruption(thrown: unknown): boolean {
 
 function report(thrown: unknown): void {
   if (thrown instanceof InputError) {
-    terminal.note(terminal.noteStyle('bad', thrown.message));
+    terminal.note(terminal.noteStyle('bad', withoutCredentials(thrown.message)));
     return;
   }
   terminal.note(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));

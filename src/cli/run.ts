@@ -1,6 +1,6 @@
 // Runs a command line: answers what asks for help, and has yargs find the command and its flags.
 import { UsageError } from '../core/errors.ts';
-import { shellCommand } from '../core/shell.ts';
+import { shellCommand, withoutCredentials } from '../core/shell.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { COMMON_FLAGS, type Flags, type FlagValues, readFlags, type SIZE_FLAG } from './flags/flags.ts';
@@ -56,7 +56,7 @@ export async function runCommandLine(args: readonly string[], version: string, t
   });
   if (output !== '') terminal.print(output);
   else if (called === null) await refuseNoCommand(args, terminal);
-  else await invoke(called, given, shellCommand('equipoise', ...args), terminal);
+  else await invoke(called, given, shellCommand('equipoise', ...args.map(withoutCredentials)), terminal);
 }
 
 /** The command that a command line calls. */

@@ -7,6 +7,10 @@ const quote = (word: string): string => (PLAIN.test(word) ? word : `'${word.repl
 /** A command line of these words, quoted where a shell would read them otherwise. */
 export const shellCommand = (...words: readonly string[]): string => words.map(quote).join(' ');
 
+/** A text in which every URL has lost its user and password, such as `redis://:secret@host` in a command line. */
+export const withoutCredentials = (text: string): string =>
+  text.replaceAll(/([a-z][a-z\d+.-]*:\/\/)[^/?#\n]*@/gi, '$1');
+
 /** A path as a word of a command, which no program takes for an option. */
 export const pathWord = (path: string): string => (path.startsWith('-') ? `./${path}` : path);
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { pathWord, shellCommand } from '../../src/core/shell.ts';
+import { pathWord, shellCommand, withoutCredentials } from '../../src/core/shell.ts';
 
 describe('a command line for a shell', () => {
   it('leaves ordinary words as they are', () => {
@@ -12,6 +12,17 @@ describe('a command line for a shell', () => {
 
   it('gives a path that begins like an option as one that does not', () => {
     expect(['-rf', 'runs/a', '/a', '~'].map(pathWord)).to.deep.equal(['./-rf', 'runs/a', '/a', '~']);
+  });
+
+  it('is shown without the users and passwords of its URLs', () => {
+    for (const [given, shown] of [
+      ['--queue=redis://user:se%63ret@server:6379/2', '--queue=redis://server:6379/2'],
+      ['rediss://:se@cr et@server', 'rediss://server'],
+      ['https://example.org/@scope/name', 'https://example.org/@scope/name'],
+      ['me@example.org', 'me@example.org'],
+    ]) {
+      expect(withoutCredentials(given)).to.equal(shown);
+    }
   });
 
   it('gives a program the very words, whatever they are', () => {
