@@ -1,9 +1,10 @@
 // Downloading a published data set, checking and unpacking it.
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InputError, UsageError } from '../core/errors.ts';
 import type { KnownName } from '../core/known-name.ts';
 import { explainingErrors } from '../core/system-errors.ts';
+import { createFolder } from '../files/folders.ts';
 import type { Guard } from '../files/lock.ts';
 import { dataDirectory } from './files/directory.ts';
 import { type DownloadOptions, download } from './files/download.ts';
@@ -79,7 +80,7 @@ async function fetchAll(
   const staging = join(dataDirectory(directory), `.${name}.partial`);
   const folder = join(staging, 'files');
   await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
+  await createFolder(folder);
   for (const { url, checksum, bytes, unpack } of source.downloads) {
     const file = basename(new URL(url).pathname);
     const path = join(staging, file);

@@ -6,6 +6,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { encode } from 'fast-png';
 import { InputError, UsageError } from '../core/errors.ts';
 import { explainingErrors } from '../core/system-errors.ts';
+import { createFolder } from '../files/folders.ts';
 import { MAX_PICTURE_BYTES, MAX_PICTURE_PIXELS } from './files/limits.ts';
 import { readRegularFile } from './files/read-file.ts';
 import { decodePicture } from './pictures/decode.ts';
@@ -64,7 +65,7 @@ export async function prepareFolder(source: string, out: string, options: Prepar
   const { classes, train, test, problems } = await listImages(source);
   const jobs = [...jobsOf('train', train), ...jobsOf('test', test)];
   return explainingErrors(target, async () => {
-    await mkdir(dirname(target), { recursive: true });
+    await createFolder(dirname(target));
     const staging = `${target}.making-${randomUUID()}`;
     await mkdir(staging);
     try {
@@ -151,7 +152,7 @@ async function prepared(
 }
 
 async function write(path: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await createFolder(dirname(path));
   await writeFile(path, bytes);
 }
 

@@ -1,6 +1,24 @@
 // Folders whose entries outlast a power failure.
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { isMissing } from '../core/system-errors.ts';
+
+/**
+ * Creates a folder and its parent folders if they are missing.
+ *
+ * @returns the first folder that was missing; undefined if none was
+ */
+export async function createFolder(path: string): Promise<string | undefined> {
+  try {
+    return await mkdir(path, { recursive: true });
+  } catch (error) {
+    // Node reports a disk that can only be read as a missing folder. Creating the missing folders one by one has the reason.
+    if (!isMissing(error) || dirname(resolve(path)) === resolve(path)) throw error;
+    const first = await createFolder(dirname(resolve(path)));
+    await mkdir(path);
+    return first ?? path;
+  }
+}
 
 /**
  * Creates a folder and its parent folders if they are missing.
@@ -8,7 +26,7 @@ import { dirname, resolve } from 'node:path';
  * @returns true if the folder was missing
  */
 export async function makeFolder(path: string): Promise<boolean> {
-  const first = await mkdir(path, { recursive: true });
+  const first = await createFolder(path);
   if (first === undefined) return false;
   for (let made = resolve(path); made !== dirname(resolve(first)); made = dirname(made)) {
     await syncFolder(dirname(made));

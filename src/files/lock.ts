@@ -4,13 +4,13 @@
 // fails, so one process only gets it. Taking a stale lock over renames the file from the old token to the new one, which
 // succeeds once. The owner rewrites its file in place and never creates it anew, so it cannot get back what it has lost.
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { open, readdir, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../core/errors.ts';
 import { inWords, isMissing, isSystemError, writing } from '../core/system-errors.ts';
-import { makeFolder } from './folders.ts';
+import { createFolder, makeFolder } from './folders.ts';
 import type { HeartbeatData } from './heartbeat.ts';
 import { formatRecord, type LockRecord } from './lock-record.ts';
 import { describeOwner, judge, parseRecord, type Sighting } from './lock-state.ts';
@@ -127,7 +127,7 @@ const fileOf = (path: string, token: string): string => join(path, OWNER + token
 /** Makes the lock, if nobody has it. */
 async function tryCreate(path: string, record: LockRecord): Promise<boolean> {
   const prepared = `${path}.${record.token}`;
-  await mkdir(prepared, { recursive: true });
+  await createFolder(prepared);
   try {
     await writeFile(fileOf(prepared, record.token), formatRecord(record));
     // An owner that was killed while it gave the lock back leaves the folder empty.

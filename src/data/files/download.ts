@@ -1,11 +1,12 @@
 // Downloading one file of a known size and checksum, in as many attempts as it takes.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { InputError } from '../../core/errors.ts';
 import { systemReason } from '../../core/system-errors.ts';
+import { createFolder } from '../../files/folders.ts';
 import type { Checksum } from './checksum.ts';
 
 /** How far the download of a file is. */
@@ -75,7 +76,7 @@ export async function download(file: RemoteFile, path: string, options: Download
   const { url, checksum } = file;
   const { attempts = 5, retryDelayMs = 1000, signal, onRetry } = options;
   const part = `${path}.part`;
-  await mkdir(dirname(path), { recursive: true });
+  await createFolder(dirname(path));
   if ((await sizeOnDisk(part)) > file.bytes) await rm(part);
   const resumed = await sizeOnDisk(part);
   // Attempts are counted from the last one that got further than all before it, so their number is finite.

@@ -1,6 +1,6 @@
 // Writes the adversarial examples of an evaluation while they are made, and a Python program that recounts them.
 
-import { mkdir, open, rename, stat, writeFile } from 'node:fs/promises';
+import { open, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Classifier } from '../../../attacks/types.ts';
 import { writeWhole } from '../../checkpoints/files/atomic-file.ts';
@@ -13,6 +13,7 @@ import { InputError } from '../../core/errors.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { isMissing, writing } from '../../core/system-errors.ts';
 import type { Dataset, PixelShape, Split } from '../../data/types.ts';
+import { createFolder } from '../../files/folders.ts';
 import { formatEpsilon } from '../epsilon.ts';
 import type { BatchExamples } from '../measure/types.ts';
 import { logitsOf } from '../targets/predict.ts';
@@ -129,7 +130,7 @@ export function exampleFolder(options: ExampleFolderOptions): ExampleFolder {
         `The examples that the interrupted evaluation saved in ${folder} are missing or damaged. Evaluate again without --resume.`,
       );
     }
-    await mkdir(folder, { recursive: true });
+    await createFolder(folder);
     const file = await open(partialOf(path), 'w');
     try {
       await writeWhole(file, layout.header, 0);

@@ -6,12 +6,13 @@
 // A structure is written only if it differs from that of the record before. A checkpoint says how many bytes of the file are valid.
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { writeWhole } from '../../checkpoints/files/atomic-file.ts';
 import { InputError } from '../../core/errors.ts';
 import { type Structure, structure } from '../../core/structure.ts';
 import { isMissing } from '../../core/system-errors.ts';
+import { createFolder } from '../../files/folders.ts';
 import type { Guard } from '../../files/lock.ts';
 import type { Structures } from '../../optimizers/carry.ts';
 import type { StoredGradients } from './gradient-store.ts';
@@ -83,7 +84,7 @@ interface Header {
 export async function createGradientLog(options: LogOptions): Promise<GradientLog> {
   await options.guard?.();
   try {
-    await mkdir(dirname(options.path), { recursive: true });
+    await createFolder(dirname(options.path));
     return logOf(await open(options.path, 'w+'), options, [], createHash('sha256'), 0);
   } catch (error) {
     throw unwritable(options.path, error);
