@@ -26,7 +26,12 @@ export async function startEngine({ threads, revectorize, warn, kernels }: Start
 /** The build of the engine that runs; null before its start. */
 export const kernelBuild = (): string | null => engineInfo()?.build ?? null;
 
-function buildOf(name: string): KernelBuild {
+/**
+ * The build of the kernels with a name.
+ *
+ * @throws UsageError if there is none; InputError if it cannot run here
+ */
+export function buildOf(name: string): KernelBuild {
   const build = BUILDS.find((known) => known === name);
   if (build === undefined) {
     throw new UsageError(

@@ -176,6 +176,7 @@ export async function watchQueue(address: QueueAddress, json: boolean, terminal:
 export async function cancelOnQueue(
   address: QueueAddress,
   sweep: Pick<QueueSweep, 'jobs' | 'evaluation'> | null,
+  json: boolean,
   terminal: Terminal,
 ): Promise<void> {
   const queue = await openQueue(address, terminal.warn);
@@ -187,7 +188,8 @@ export async function cancelOnQueue(
         ? (await unfinished(queue)).map(({ id }) => id)
         : sweep.jobs.map((job) => queuedRun(job, queuedJob(job.config, sweep.evaluation, unknown)).id);
     const { removed, stopping } = await cancel(queue, ids);
-    terminal.print(`${removed} waiting runs removed, ${stopping} running ones stop and stay saved`);
+    const text = `${removed} waiting runs removed, ${stopping} running ones stop and stay saved`;
+    terminal.print(json ? JSON.stringify({ removed, stopping }, null, 2) : text);
   } finally {
     await queue.close();
   }

@@ -55,10 +55,14 @@ const FIELDS: readonly (readonly [keyof Provenance, string, string])[] = [
   ['fingerprint', 'a fixed computation with the result', PORTABLE],
 ];
 
-/** Why a run must not be made here: the first difference, in words; null if there is none. */
-export function whyRefused(wanted: Provenance, here: Provenance): string | null {
+/**
+ * Why a run must not be made here: the first difference, in words; null if there is none.
+ *
+ * @param wanted the fields that are compared
+ */
+export function whyRefused(wanted: Partial<Provenance>, here: Partial<Provenance>): string | null {
   for (const [name, what, remedy] of FIELDS) {
-    if (wanted[name] !== here[name]) {
+    if (wanted[name] !== undefined && wanted[name] !== here[name]) {
       return `The run was queued for ${what} ${wanted[name] ?? 'none'}, and here it is ${here[name] ?? 'none'}. ${remedy}`;
     }
   }

@@ -31,6 +31,7 @@ describe('the commands of a queue', () => {
     ['an address of another kind', ['worker', '--queue', 'http://server', '--out', folder], 'redis://HOST:PORT'],
     ['no hours', ['worker', '--queue', away, '--out', folder, '--max-hours', '0'], '--max-hours'],
     ['a lock of no time', ['worker', '--queue', away, '--out', folder, '--lock-time', '0.1'], '--lock-time'],
+    ['unknown kernels', ['worker', '--queue', away, '--out', folder, '--kernels', 'smd'], 'Did you mean simd?'],
     ['a sweep that follows no queue', ['sweep', '--follow'], '--follow needs --queue'],
     ['a sweep that cancels no queue', ['sweep', '--cancel'], '--cancel needs --queue'],
     ['jobs of a queue', ['sweep', '--queue', away, '--jobs', '2'], 'equipoise worker'],

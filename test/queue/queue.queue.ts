@@ -1,5 +1,14 @@
 // Sweeps by a queue on a real server: npm run test:queue.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,6 +24,7 @@ import { cancel, enqueue, queuedRun, unfinished } from '../../src/sweeps/queue/e
 import { queuedJob } from '../../src/sweeps/queue/job-data.ts';
 import { openQueue } from '../../src/sweeps/queue/open.ts';
 import { runSweep } from '../../src/sweeps/sweep.ts';
+import { sha256OfFile } from '../../src/training/run/fingerprint.ts';
 import { rejection } from '../rejection.ts';
 import { type Command, expectEqualRuns, runsIn, startCommand } from './commands.ts';
 
@@ -139,6 +149,14 @@ describe('a sweep by a queue', () => {
         if (!entry.isFile()) continue;
         expect(readFileSync(join(entry.parentPath, entry.name), 'latin1'), entry.name).not.to.contain('hush');
       }
+      // The page of a sweep shows the command that made it.
+      const again = start(['sweep', ...flags, '--out', 'secret', `--queue=${own.url.replace('//', '//:hush-hush@')}`]);
+      expect(await again.ended, again.said).to.equal(0);
+      const page = readFileSync(join(folder, 'secret', 'report.html'), 'utf8');
+      expect(page).to.contain(`--queue=${own.url}`).and.not.contain('hush');
+      const beside = start(['worker', own.url.replace('//', '//:hush-hush@'), '--out', 'secret']);
+      expect(await beside.ended).to.equal(2);
+      expect(beside.said).to.contain('does not take').and.not.contain('hush');
       const { redis, close } = await openQueue(parseAddress(own.url, 'hush-hush'));
       for (const key of await redis.keys('*')) {
         const value = (await redis.type(key)) === 'hash' ? JSON.stringify(await redis.hgetall(key)) : '';
@@ -158,6 +176,8 @@ describe('a sweep by a queue', () => {
     const away = await rejection(openQueue(parseAddress(evicting.url)));
     expect(away).to.be.instanceOf(InputError);
     expect(away.message).to.contain('No server answers').and.contain('ECONNREFUSED');
+    const missing = await rejection(openQueue(parseAddress(`${server.url}/999`)));
+    expect(missing.message).to.contain('no database 999');
   });
 
   it('is cancelled from anywhere: what waits is removed, and what runs stops and stays saved', async () => {
@@ -172,9 +192,9 @@ describe('a sweep by a queue', () => {
       });
     await until(trains, working);
     const watching = start(['sweep', '--queue', server.url, '--follow']);
-    const cancelling = start(['sweep', '--queue', server.url, '--cancel']);
+    const cancelling = start(['sweep', '--queue', server.url, '--cancel', '--json']);
     expect(await cancelling.ended, cancelling.said).to.equal(0);
-    expect(cancelling.said).to.contain('1 waiting runs removed, 1 running ones stop');
+    expect(JSON.parse(cancelling.said)).to.deep.equal({ removed: 1, stopping: 1 });
     expect(await following.ended, following.said).to.equal(1);
     expect(following.said).to.contain('2 runs were cancelled; the same command makes them.');
     await until(() => working.said.includes(': cancelled'), working);
@@ -210,7 +230,9 @@ describe('a sweep by a queue', () => {
     const [first, second] = jobs;
     const queue = await openQueue(parseAddress(server.url));
     const [elsewhere] = jobsOf({ settings: { ...settings, dataset: 'cifar10', sparsity: 0.5 }, axes: {} });
-    await enqueue(queue, [runOf(first, { version: '9.9.9' }), runOf(elsewhere), runOf(second)]);
+    const newer = runOf(first, { version: '9.9.9' });
+    const unknown = { ...newer.data, config: { ...newer.data.config, invented: 1 } };
+    await enqueue(queue, [{ ...newer, data: unknown }, runOf(elsewhere), runOf(second)]);
     const working = start(worker('refusing', '--data', join(folder, 'no-data')));
     await until(() => working.said.includes(`${second.name}: done`), working);
     await until(() => /refused: The run was queued for Equipoise 9\.9\.9/.test(working.said), working);
@@ -226,6 +248,54 @@ describe('a sweep by a queue', () => {
     await until(() => simd.said.includes(`${first.name}: done`), simd);
     await queue.close();
     expectEqualRuns(join(folder, 'refusing'), join(folder, 'alone'));
+  });
+
+  it('tries the runs that a worker gave back in turn, and says each refusal once', async () => {
+    const data = join(folder, 'files');
+    mkdirSync(data);
+    const checkpoint = join(folder, 'alone', jobs[0].name, 'checkpoints', 'best.safetensors');
+    const { updateInterval: _, ...rest } = settings;
+    const pruned = (from: string): Job =>
+      jobsOf({ settings: { ...rest, method: 'one-shot', sparsity: 0.5, from }, axes: {} })[0];
+    const there = runOf(pruned(await sha256OfFile(checkpoint)));
+    // Files that are nowhere, of runs whose ids come first in the alphabet.
+    const nowhere = [...Array(100).keys()]
+      .map((i) => runOf(pruned(String(i).padStart(64, '0'))))
+      .filter(({ id }) => id < there.id)
+      .slice(0, 2);
+    const queue = await openQueue(parseAddress(server.url));
+    await enqueue(queue, [there, ...nowhere]);
+    const working = start(worker('in-turn', '--data', data));
+    await until(() => [there, ...nowhere].every(({ name }) => working.said.includes(`${name}: refused`)), working);
+    copyFileSync(checkpoint, join(data, 'any-name.safetensors'));
+    await until(() => working.said.includes(`${there.name}: done`), working);
+    expect(working.said.match(/: refused/g)).to.have.length(1 + nowhere.length);
+    await queue.close();
+  });
+
+  it('takes no run while the shared folder cannot be written, and fails none for it', async () => {
+    const queue = await openQueue(parseAddress(server.url));
+    const shared = join(folder, 'shared');
+    const working = start(worker('shared/runs'));
+    await until(() => existsSync(join(shared, 'runs')), working);
+    rmSync(shared, { recursive: true });
+    writeFileSync(shared, '');
+    // A worker that was already waiting for a run gives it back, and takes no other.
+    await enqueue(
+      queue,
+      jobs.map((job) => runOf(job)),
+    );
+    await until(() => working.said.includes('no run is taken at present'), working);
+    expect((await unfinished(queue)).length).to.equal(jobs.length);
+    rmSync(shared);
+    await until(() => jobs.every(({ name }) => working.said.includes(`${name}: done`)), working);
+    expect(working.said).not.to.contain(': failed');
+    await queue.close();
+    expectEqualRuns(join(shared, 'runs'), join(folder, 'alone'));
+    writeFileSync(join(folder, 'file'), '');
+    const below = start(worker('file/runs', '--once'));
+    expect(await below.ended).to.equal(1);
+    expect(below.said).to.contain('a part of the path is a file');
   });
 
   it('ends after its hours as on SIGTERM', async () => {

@@ -79,13 +79,14 @@ export const sweep = defineCommand({
       terminal.print(JSON.stringify(planned, null, 2));
       return;
     }
-    if (flags.cancel && Object.keys(named).length === 0) return cancelOnQueue(addressOf(flags.queue), null, terminal);
+    if (flags.cancel && Object.keys(named).length === 0)
+      return cancelOnQueue(addressOf(flags.queue), null, json, terminal);
     const { name: backend, kernels } = await startSweep(planned, flags, terminal);
     const jobs = shardOf(jobsOf(gridOf({ ...settings, backend })), shard);
     const about = { out, data: flags.data, evaluated: evaluation !== null, line, json };
     if (flags.queue !== undefined) {
       const address = addressOf(flags.queue);
-      if (flags.cancel) return cancelOnQueue(address, { jobs, evaluation }, terminal);
+      if (flags.cancel) return cancelOnQueue(address, { jobs, evaluation }, json, terminal);
       const queueSweep = { jobs, evaluation, out, dataDirectory: flags.data, kernels, follow: flags.follow !== false };
       const result = await sweepOnQueue(address, queueSweep, terminal);
       await conclude(result, { ...about, warnings: result.warnings, left: leftOnQueue(result, queueSweep) }, terminal);

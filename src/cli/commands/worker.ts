@@ -1,9 +1,10 @@
 // The command that makes runs which a queue hands out.
 import { availableParallelism } from 'node:os';
-import { StoppedEarly, UsageError } from '../../core/errors.ts';
+import { InputError, StoppedEarly, UsageError } from '../../core/errors.ts';
 import { warningOf } from '../../sweeps/job.ts';
 import { showAddress } from '../../sweeps/queue/address.ts';
 import { openQueue } from '../../sweeps/queue/open.ts';
+import { whyUnusable } from '../../sweeps/queue/runs-folder.ts';
 import { runWorker, type WorkerEvent, workerName } from '../../sweeps/queue/worker.ts';
 import { defineCommand } from '../command.ts';
 import { BACKEND_FLAGS, CONFIG_FLAGS, type Flags } from '../flags/flags.ts';
@@ -46,7 +47,7 @@ export const worker = defineCommand({
   ],
   async run({ flags, json }, terminal) {
     const address = addressOf(flags.queue);
-    const { out, once, 'max-hours': hours, 'lock-time': lockSeconds = 60 } = flags;
+    const { out, once, kernels, 'max-hours': hours, 'lock-time': lockSeconds = 60 } = flags;
     if (out === undefined) throw new UsageError('A worker needs --out: the folder that it shares with the sweep.');
     if (hours !== undefined && !(hours > 0 && hours <= MOST_HOURS)) {
       throw new UsageError(`--max-hours takes a number above 0 and at most ${MOST_HOURS}, got ${hours}.`);
@@ -56,9 +57,16 @@ export const worker = defineCommand({
     }
     const cacheMemory = bytesOf(flags['cache-memory']);
     await checkIsFolder(out);
+    if (kernels !== undefined) (await import('../../backends/engine.ts')).buildOf(kernels);
     const queue = await openQueue(address, terminal.warn);
+    const unusable = await whyUnusable(out);
+    if (unusable !== null) {
+      await queue.close();
+      throw new InputError(unusable);
+    }
     const timeUp = new AbortController();
     const timer = hours === undefined ? undefined : setTimeout(() => timeUp.abort(), hours * 3_600_000);
+    const told = new Set<string>();
     terminal.note(`worker ${workerName()} on the queue ${showAddress(address)}, runs into ${out}`);
     try {
       const tally = await runWorker(queue, {
@@ -67,14 +75,16 @@ export const worker = defineCommand({
         cacheMemory,
         jobs: flags.jobs ?? 1,
         threads: flags.threads ?? availableParallelism(),
-        kernels: flags.kernels,
+        kernels,
         entry: new URL('../sweep-process.js', import.meta.url),
         lockMs: 1000 * lockSeconds,
         once,
         signal: AbortSignal.any([terminal.signal, timeUp.signal]),
         onEvent: (event) => {
           const line = lineOf(event);
-          if (line !== null) (goesWell(event) ? terminal.note : terminal.warn)(line);
+          if (line === null || (isRepeated(event) && told.has(line))) return;
+          if (isRepeated(event)) told.add(line);
+          (goesWell(event) ? terminal.note : terminal.warn)(line);
         },
       });
       if (json) terminal.print(JSON.stringify(tally, null, 2));
@@ -95,6 +105,10 @@ export const worker = defineCommand({
 const goesWell = (event: WorkerEvent): boolean =>
   event.kind === 'take' || (event.kind === 'end' && !('message' in event.outcome));
 
+/** True for events that may come again and again while nothing changes. They are shown once. */
+const isRepeated = (event: WorkerEvent): boolean =>
+  event.kind === 'unusable' || (event.kind === 'end' && ['refused', 'in use'].includes(event.outcome.kind));
+
 /** The line for an event; null for events that are too frequent to show. */
 function lineOf(event: WorkerEvent): string | null {
   switch (event.kind) {
@@ -110,6 +124,8 @@ function lineOf(event: WorkerEvent): string | null {
     }
     case 'lost':
       return `${event.run}: the queue had lost it or given it to another worker (${event.reason}); the run is as it is`;
+    case 'unusable':
+      return `no run is taken at present: ${event.reason}`;
     default:
       return event satisfies never;
   }

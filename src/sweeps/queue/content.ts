@@ -1,30 +1,36 @@
 // Files of a folder by their content: where a worker finds the checkpoint, or the extra images, that a job names by SHA-256.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing } from '../../core/system-errors.ts';
 import { sha256OfFile } from '../../training/run/fingerprint.ts';
 
 /** The path of a file of some content; null if there is none. */
 export type FindContent = (sha256: string) => Promise<string | null>;
 
-/** Looks for safetensors files anywhere below a folder. A file is read again only after it has changed. */
+/**
+ * Looks for safetensors files anywhere below a folder, links to files included. A file is read again only after it has changed.
+ * What cannot be read is passed over, such as a folder of the administrator.
+ */
 export function contentsOf(folder: string): FindContent {
   const known = new Map<string, { readonly stamp: string; readonly sha256: string }>();
   return async (sha256) => {
-    const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error) => {
-      if (isMissing(error)) return [];
-      throw error;
-    });
-    for (const entry of entries) {
-      if (!entry.isFile() || !entry.name.endsWith('.safetensors')) continue;
-      const path = join(entry.parentPath, entry.name);
-      const { size, mtimeMs } = await stat(path);
-      const stamp = `${size} ${mtimeMs}`;
+    for await (const path of filesBelow(folder)) {
+      const file = await stat(path).catch(() => null);
+      if (!file?.isFile()) continue;
+      const stamp = `${file.size} ${file.mtimeMs}`;
       const before = known.get(path);
-      const found = before?.stamp === stamp ? before.sha256 : await sha256OfFile(path);
+      const found = before?.stamp === stamp ? before.sha256 : await sha256OfFile(path).catch(() => null);
+      if (found === null) continue;
       known.set(path, { stamp, sha256: found });
       if (found === sha256) return path;
     }
     return null;
   };
+}
+
+async function* filesBelow(folder: string): AsyncGenerator<string> {
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) yield* filesBelow(path);
+    else if (entry.name.endsWith('.safetensors')) yield path;
+  }
 }

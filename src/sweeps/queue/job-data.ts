@@ -86,6 +86,11 @@ export function readQueuedJob(data: unknown): QueuedJob {
   return { ...job, config: readConfig(job.config) };
 }
 
+const versionSchema = z.object({ provenance: z.object({ version: z.string() }) });
+
+/** The version of Equipoise that a job was queued for, whatever else that version writes; undefined if it names none. */
+export const versionOf = (data: unknown): string | undefined => versionSchema.safeParse(data).data?.provenance.version;
+
 /**
  * The id of a job: `run-` and 32 hexadecimal digits of the SHA-256 of configuration and evaluation. Whatever changes nothing of
  * the results, such as how often a run is saved, is left out.

@@ -129,6 +129,8 @@ async function checkServer(address: QueueAddress, Client: typeof Redis): Promise
   });
   try {
     await redis.connect();
+    // The client goes on with database 0 if the server does not have the one that it is to use.
+    if (address.database !== 0) await redis.select(address.database);
     checkInfo(await redis.info(), where);
   } catch (error) {
     if (error instanceof InputError) throw error;

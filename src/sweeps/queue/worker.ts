@@ -12,15 +12,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Job as BullJob } from 'bullmq';
 import { InputError } from '../../core/errors.ts';
 import { dataDirectory } from '../../data/files/directory.ts';
+import { version } from '../../evaluation/version.ts';
 import type { LockTimes } from '../../files/lock.ts';
 import type { ChildOutcome } from '../child.ts';
 import { runInChild } from '../child-process.ts';
 import { jobOf } from '../grid.ts';
 import { type JobEvent, type JobTask, warningOf } from '../job.ts';
+import { whyRefused } from '../provenance.ts';
 import { contentsOf, type FindContent } from './content.ts';
-import { idOf, LAST_PRIORITY, type QueuedJob, readQueuedJob } from './job-data.ts';
+import { idOf, LAST_PRIORITY, type QueuedJob, readQueuedJob, versionOf } from './job-data.ts';
 import { CANCELLED_KEY, type OpenQueue } from './open.ts';
 import { begun, progressMeter } from './progress.ts';
+import { whyUnusable } from './runs-folder.ts';
 
 export interface WorkerOptions {
   /** The folder of the runs' folders. */
@@ -52,7 +55,9 @@ export type WorkerEvent =
   | { readonly kind: 'job-event'; readonly run: string; readonly event: JobEvent }
   | { readonly kind: 'end'; readonly run: string; readonly outcome: WorkerOutcome }
   /** The queue did not take the job back, as it had lost it or given it to another worker; its run tells how far it is. */
-  | { readonly kind: 'lost'; readonly run: string; readonly reason: string };
+  | { readonly kind: 'lost'; readonly run: string; readonly reason: string }
+  /** No run can be written into the shared folder now; the worker takes none until one can. */
+  | { readonly kind: 'unusable'; readonly reason: string };
 
 /** How a run ended for its worker. */
 export type WorkerOutcome = ChildOutcome | { readonly kind: 'cancelled' };
@@ -97,6 +102,13 @@ export async function runWorker(queue: OpenQueue, options: WorkerOptions): Promi
   };
   const slot = async (): Promise<void> => {
     while (!signal.aborted) {
+      const reason = await whyUnusable(options.out);
+      if (reason !== null) {
+        options.onEvent?.({ kind: 'unusable', reason });
+        if (once) return;
+        await delay(lockMs / 6, undefined, { signal }).catch(() => {});
+        continue;
+      }
       const token = randomUUID();
       const job = await untilAborted(next(token), signal).catch(() => undefined);
       if (job !== undefined) {
@@ -215,6 +227,9 @@ function heartbeat(
 async function make(job: BullJob, options: Taking & { readonly cancelled: boolean }): Promise<WorkerOutcome> {
   const { out, jobs, threads, kernels, entry, lockMs, signal, onEvent, refusals, cancelled } = options;
   if (cancelled) return { kind: 'cancelled' };
+  // First of all: another version may have other settings, and other ids.
+  const otherVersion = whyRefused({ version: versionOf(job.data) }, { version: version() });
+  if (otherVersion !== null) return { kind: 'refused', message: otherVersion, lasting: true };
   const data = readQueuedJob(job.data);
   if (idOf(data) !== job.id)
     throw new InputError(`The job ${job.id} of the queue is damaged: its id is not that of its content.`);
@@ -254,6 +269,10 @@ async function make(job: BullJob, options: Taking & { readonly cancelled: boolea
       },
     },
   );
+  if (outcome.kind === 'failed' && !outcome.final) {
+    const reason = await whyUnusable(out);
+    if (reason !== null) return { kind: 'refused', message: reason, lasting: false };
+  }
   // The same answer is known without a process next time, unless files may come to be there.
   if (outcome.kind === 'refused' && outcome.lasting) refusals.set(here, outcome.message);
   return outcome;
@@ -309,6 +328,9 @@ async function settle(
       await job.updateProgress({ ...begun(workerName(), 0), refused: outcome.message });
       await job.changePriority({ priority: LAST_PRIORITY });
       await job.moveToWait(token);
+      // BullMQ puts a job that moves back before all others of its priority; this puts it behind them, so that each of the
+      // jobs that were given back is tried in turn.
+      await job.changePriority({ priority: LAST_PRIORITY });
       return;
     case 'cancelled':
       await job.moveToFailed(finalError(CANCELLED), token, false);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -7,6 +7,7 @@ import { boardOf, summaryOf } from '../../../src/cli/queue-sweep.ts';
 import { contentsOf } from '../../../src/sweeps/queue/content.ts';
 import { loadQueuePackages } from '../../../src/sweeps/queue/packages.ts';
 import { begun, progressMeter, readProgress } from '../../../src/sweeps/queue/progress.ts';
+import { whyUnusable } from '../../../src/sweeps/queue/runs-folder.ts';
 import { folderLockTimes } from '../../../src/sweeps/queue/worker.ts';
 import { rejection } from '../../rejection.ts';
 
@@ -103,8 +104,31 @@ describe('files by their content', () => {
     expect(await find(sha256('one'))).to.equal(null);
   });
 
+  it('are found behind a link, and what is no file is passed over', async () => {
+    writeFileSync(join(folder, 'linked'), 'linked');
+    symlinkSync(join(folder, 'linked'), join(folder, 'link.safetensors'));
+    symlinkSync(join(folder, 'nowhere'), join(folder, 'a.safetensors'));
+    mkdirSync(join(folder, 'b.safetensors'));
+    expect(await contentsOf(folder)(sha256('linked'))).to.equal(join(folder, 'link.safetensors'));
+  });
+
   it('are none in a folder that is missing', async () => {
     expect(await contentsOf(join(folder, 'nothing'))(sha256('one'))).to.equal(null);
+  });
+});
+
+describe('the folder of the runs', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'equipoise-runs-'));
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('is made where it is missing, and can be used', async () => {
+    expect(await whyUnusable(join(folder, 'shared', 'runs'))).to.equal(null);
+    expect(await whyUnusable(join(folder, 'shared', 'runs'))).to.equal(null);
+  });
+
+  it('cannot be used below a file, which is said', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    expect(await whyUnusable(join(folder, 'file', 'runs'))).to.contain('a part of the path is a file');
   });
 });
 
