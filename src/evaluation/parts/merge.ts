@@ -53,7 +53,7 @@ async function readPart(path: string): Promise<PartFile> {
   const part = kept?.identity[PART_FIELD];
   if (kept === null || typeof part !== 'string') {
     throw new InputError(
-      `${path} is no part of an evaluation of this version. Make it with equipoise evaluate --shard.`,
+      `${path} does not exist, or is no part of an evaluation of this version. Make it with equipoise evaluate --shard.`,
     );
   }
   return { ...kept, path, part };

@@ -1,4 +1,5 @@
 // The connection to a queue: opened once its server has been found fit for it.
+import { isIP } from 'node:net';
 import type { Queue, Worker } from 'bullmq';
 import type { Redis, RedisOptions } from 'ioredis';
 import { InputError } from '../../core/errors.ts';
@@ -91,7 +92,8 @@ const optionsOf = ({ host, port, database, tls, username, password }: QueueAddre
   db: database,
   connectTimeout: CONNECT_TIMEOUT_MS,
   keepAlive: 30_000,
-  ...(tls && { tls: { servername: host } }),
+  // The name of a certificate is that of a host; an address of numbers is no name.
+  ...(tls && { tls: isIP(host) === 0 ? { servername: host } : {} }),
   ...(username !== undefined && { username }),
   ...(password !== undefined && { password }),
 });
@@ -183,8 +185,12 @@ export function explain(error: Error, address: QueueAddress): string {
   if (code !== undefined && ['ENOTFOUND', 'EAI_AGAIN'].includes(code)) {
     return `There is no host ${address.host}. Check the address of the queue.`;
   }
-  if (/Protocol error|ERR_SSL|SSL routines|wrong version number|ECONNRESET|certificate/i.test(`${code} ${message}`)) {
+  if (/CERT|SELF_SIGNED|UNABLE_TO|certificate/i.test(`${code} ${message}`)) {
+    return `The server at ${where} has a certificate that this machine does not accept (${code ?? message}). Give the file of the authority that signed it in NODE_EXTRA_CA_CERTS, and the host by the name in the certificate.`;
+  }
+  if (/Protocol error|ERR_SSL|SSL routines|wrong version number|ECONNRESET/i.test(`${code} ${message}`)) {
     return `What answers at ${where} does not speak as a queue's server does (${code ?? 'protocol error'}). Check host and port, and whether it is encrypted (rediss://) or not (redis://).`;
   }
-  return `No server answers at ${where} (${code ?? 'no answer in time'}). Start Redis or Valkey there, or check the address.`;
+  const unencrypted = address.tls ? ' A server without encryption does not answer at rediss://, only at redis://.' : '';
+  return `No server answers at ${where} (${code ?? 'no answer in time'}). Start Redis or Valkey there, or check the address.${unencrypted}`;
 }

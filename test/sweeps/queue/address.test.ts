@@ -65,6 +65,8 @@ describe('the address of a queue', () => {
     ['that forbids the queue', failed("NOPERM this user has no permissions to run 'info'"), 'equipoise:*'],
     ['without the database', failed('ERR DB index is out of range'), 'no database 20'],
     ['of another kind', failed('Protocol error, got "H" as reply type byte'), 'does not speak'],
+    ['that this machine does not trust', failed('self-signed', 'DEPTH_ZERO_SELF_SIGNED_CERT'), 'NODE_EXTRA_CA_CERTS'],
+    ['of another name', failed('Host: server. is not', 'ERR_TLS_CERT_ALTNAME_INVALID'), 'name in the certificate'],
     ['that is encrypted otherwise', failed('SSL routines:wrong version number', 'ERR_SSL_WRONG'), 'rediss://'],
   ] as const) {
     it(`of a server ${what} gets an error that says what to do`, () => {
@@ -73,6 +75,14 @@ describe('the address of a queue', () => {
       expect(inspect(text)).not.to.contain('secret');
     });
   }
+});
+
+describe('an address with encryption', () => {
+  it('gets a hint where no server answers, since one without encryption does not', () => {
+    const timeout = Object.assign(new Error('connect ETIMEDOUT'), { code: 'ETIMEDOUT' });
+    expect(explain(timeout, parseAddress('rediss://server'))).to.contain('only at redis://');
+    expect(explain(timeout, parseAddress('redis://server'))).not.to.contain('rediss://');
+  });
 });
 
 describe('a server', () => {
