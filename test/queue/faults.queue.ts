@@ -9,6 +9,7 @@ import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { startServer, type TestServer } from '../../scripts/queue-server.ts';
 import { startBackend } from '../../src/backends/start.ts';
+import { completionOf } from '../../src/checkpoints/completion.ts';
 import { foldIn, permutation, seedKey, uniform } from '../../src/core/key.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
@@ -98,17 +99,24 @@ describe('a sweep by a queue under faults', function () {
   };
   const names = Object.keys(faults);
 
-  /** Seconds since the last checkpoint of the runs that are under way: what a kill at this moment repeats. */
-  const sinceCheckpoints = (): number[] =>
-    runsIn(out).flatMap((name) => {
+  /** Seconds since the last checkpoint of the runs that a process trains now: what a kill at this moment repeats. */
+  async function sinceCheckpoints(): Promise<number[]> {
+    const alive = new Set(workers.flatMap(({ process: child }) => childrenOf(child)));
+    const seconds: number[] = [];
+    for (const name of runsIn(out)) {
       const run = join(out, name);
+      const last = join(run, 'checkpoints/last.safetensors');
       try {
-        statSync(join(run, 'run.lock'));
-        return [(Date.now() - statSync(join(run, 'checkpoints/last.safetensors')).mtimeMs) / 1000];
+        const { pid } = JSON.parse(readFileSync(join(run, 'run.lock'), 'utf8'));
+        const { mtimeMs } = statSync(last);
+        const trains = alive.has(pid) && !(await completionOf(last))?.complete;
+        if (trains) seconds.push((Date.now() - mtimeMs) / 1000);
       } catch {
-        return [];
+        // It has no lock or no checkpoint, or lost it just now.
       }
-    });
+    }
+    return seconds;
+  }
 
   before(async () => {
     await startBackend('engine', { threads: 2, kernels: 'simd' });
@@ -137,7 +145,7 @@ describe('a sweep by a queue under faults', function () {
         if (injected >= FAULTS || !running(sweep)) continue;
         const order = permutation(foldIn(key, `order ${Math.floor(injected / names.length)}`), names.length);
         const name = names[order[injected % names.length]];
-        if (name.includes('killed') && !name.includes('server')) repeated.push(...sinceCheckpoints());
+        if (name.includes('killed') && !name.includes('server')) repeated.push(...(await sinceCheckpoints()));
         await faults[name](workers[Math.floor(which * workers.length)]);
         injected++;
         console.log(`      ${injected}: ${name}`);
