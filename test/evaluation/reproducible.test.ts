@@ -309,7 +309,7 @@ describe('an interrupted evaluation', () => {
       await rm(saveExamples, { recursive: true });
       const error = await rejection(evaluate(folder, { ...options, saveExamples, resume: true }));
       expect(error).to.be.instanceOf(InputError);
-      expect(error.message).to.contain('are gone');
+      expect(error.message).to.contain('are missing or damaged');
     }));
 });
 

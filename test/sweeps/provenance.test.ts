@@ -52,7 +52,7 @@ describe('the build of the kernels', () => {
   it('is refused where it is unknown, where another backend computes, and beside revectorize', async () => {
     for (const [choice, options, says] of [
       ['engine', { kernels: 'fast' }, 'simd, relaxed, relaxed-revec, got fast'],
-      ['cpu', { kernels: 'simd' }, '--kernels simd beside cpu'],
+      ['cpu', { kernels: 'simd' }, '--kernels simd with cpu'],
       ['engine', { kernels: 'simd', revectorize: true }, '--revectorize'],
     ] as const) {
       const error = await rejection(startBackend(choice, options));

@@ -32,7 +32,7 @@ describe("what the system refuses in a run's folder", () => {
     [
       'a folder named metrics.csv',
       (out) => mkdir(runFolder(out).metrics),
-      /metrics\.csv cannot be written: .*\(EISDIR/,
+      /metrics\.csv cannot be (read|written): .*\(EISDIR/,
     ],
     ['a folder named inputs.json', (out) => mkdir(runFolder(out).inputs), /inputs\.json cannot be read: .*\(EISDIR/],
     ['inputs.json that is no JSON', (out) => writeFile(runFolder(out).inputs, '{'), /inputs\.json is damaged/],
