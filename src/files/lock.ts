@@ -122,6 +122,15 @@ export async function lockHolder(path: string): Promise<LockHolder | null> {
   return { name: describeOwner(seen), lives: owner?.host === host && boot !== null && owner.boot === boot };
 }
 
+/** Removes the lock at `path` if the process that held it has ended, for example one that was killed after its work was done. */
+export async function clearLeftLock(path: string): Promise<void> {
+  const seen = await look(path).catch(() => null);
+  const owner = seen && parseRecord(seen.text);
+  // Each fails if another process takes the lock over at this moment.
+  if (owner && hasEnded(owner)) await unlink(fileOf(path, seen.token)).catch(() => {});
+  await rmdir(path).catch(() => {});
+}
+
 const fileOf = (path: string, token: string): string => join(path, OWNER + token);
 
 /** Makes the lock, if nobody has it. */

@@ -15,7 +15,7 @@ import { threatsOf } from '../evaluation/settings.ts';
 import { checkpointFiles, checkpointIdentity } from '../evaluation/targets/target.ts';
 import { countsAcross, isAcrossNorms, quoted } from '../evaluation/threat.ts';
 import { type Evaluation, UNION } from '../evaluation/types.ts';
-import type { LockTimes } from '../files/lock.ts';
+import { clearLeftLock, type LockTimes } from '../files/lock.ts';
 import { isSameTraining, type TrainConfig } from '../training/config/config.ts';
 import { hasEndEvent, readRunConfig, runFolder } from '../training/run/run-folder.ts';
 import type { TaskFiles } from '../training/task.ts';
@@ -131,15 +131,19 @@ const resultOf = (
   };
 };
 
-/** True if a task is completely done. Results that cannot be read count as missing. */
+/**
+ * True if a task is completely done. Results that cannot be read count as missing. A process that was killed between the last
+ * result and its end leaves its lock, which is removed.
+ */
 export const isDone = async (
   { config, out, evaluation }: JobTask,
   warn?: (message: string) => void,
 ): Promise<boolean> => {
   try {
-    return (
-      (await isTrained(out, config)) && (evaluation === null || (await isEvaluated(out, config, evaluation, warn)))
-    );
+    if (!(await isTrained(out, config))) return false;
+    if (evaluation !== null && !(await isEvaluated(out, config, evaluation, warn))) return false;
+    await clearLeftLock(runFolder(out).lock);
+    return true;
   } catch (error) {
     if (error instanceof InputError) return false;
     throw error;

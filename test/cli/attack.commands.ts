@@ -182,7 +182,7 @@ describe('equipoise attack', () => {
     { args: ['run', '--norm', 'L2'], says: /--norm must be one of .*, got L2\. Did you mean l2\?/ },
     { args: [join(folder, 'run'), '--norm', 'l2'], says: /needs an epsilon/ },
     { args: [join(folder, 'nowhere')], says: /There is no .*nowhere/ },
-    { args: [], says: /needs a target/ },
+    { args: [], says: /Expected a target, got none/ },
   ];
   for (const { args, says } of wrong) {
     it(`refuses the command line, and writes nothing: attack ${args.join(' ').replace(`${folder}/`, '')}`, async () => {

@@ -1,5 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -9,6 +11,8 @@ import { previousOf } from '../../src/checkpoints/files/atomic-file.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { acquireLock } from '../../src/files/lock.ts';
+import { formatRecord } from '../../src/files/lock-record.ts';
+import { thisProcess } from '../../src/files/owner.ts';
 import { cachedReader } from '../../src/reporting/live/cached-runs.ts';
 import { writeReport } from '../../src/reporting/report.ts';
 import { listRuns } from '../../src/reporting/runs/run-list.ts';
@@ -201,6 +205,22 @@ describe('a run that is not complete', () => {
     const { result } = await warningsOf(out);
     expect(result.done).to.deep.equal([job]);
     expect(await resultOf(out)).to.deep.equal(expected);
+  });
+
+  it('is none that was killed right after its last result, whose lock goes; one that a process holds stays', async () => {
+    const { out, files } = await copied();
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    await mkdir(files.lock);
+    await writeFile(join(files.lock, 'owner-x'), formatRecord({ ...thisProcess(), pid, token: 'x', beat: 0 }));
+    const held = await acquireLock(runFolder(join(out, other.name)).lock, { heartbeatMs: 10 });
+    try {
+      const { result } = await warningsOf(out);
+      expect(result.before).to.deep.equal(jobs);
+      expect(existsSync(files.lock)).to.equal(false);
+      await held.guard();
+    } finally {
+      await held.release();
+    }
   });
 });
 
