@@ -1,6 +1,8 @@
 // A sweep whose runs are made by the workers of a queue: put in, followed, shown and cancelled from here.
+
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { counted, plural } from '../core/quantities.ts';
 import type { Job } from '../sweeps/grid.ts';
 import { isDone, type JobEvaluation } from '../sweeps/job.ts';
 import { type Provenance, provenanceHere } from '../sweeps/provenance.ts';
@@ -56,7 +58,7 @@ export async function sweepOnQueue(
       missing.map(({ run }) => run),
     );
     terminal.note(
-      `${runs.length} runs, ${before.length} of them done before; ${added} added to the queue ${showAddress(address)}, ${missing.length - added} were in it`,
+      `${plural(runs.length, 'run')}, ${before.length} done before; ${added} added to the queue ${showAddress(address)}, ${missing.length - added} in it before`,
     );
     return sweep.follow ? await followed(queue, { before, missing, isComplete }, terminal) : nothing;
   } finally {
@@ -120,7 +122,7 @@ async function followed(
               break;
             }
             case 'refill':
-              terminal.note(`${event.count} runs were no longer in the queue, and are in it again`);
+              terminal.note(`${counted(event.count, 'run', ['was', 'were'])} missing in the queue, and added again`);
               break;
             default:
               event satisfies never;

@@ -1,4 +1,12 @@
-// Times and sizes as people read them.
+// Counts, times and sizes as people read them.
+
+/** A number of things, such as `1 run` or `1,200 images`. */
+export const plural = (count: number, noun: string): string =>
+  `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
+
+/** A number of things of which something is said, such as `1 run is` or `3 runs are`. */
+export const counted = (count: number, noun: string, [one, many]: readonly [one: string, many: string]): string =>
+  `${plural(count, noun)} ${count === 1 ? one : many}`;
 
 /** A duration in words, such as `42 s`, `3 min 20 s` or `5 h 07 min`. */
 export function duration(seconds: number): string {

@@ -30,6 +30,6 @@ describe('--quiet', () => {
     const { lines, error } = await said(...sweep, '--seeds', '0,1', '--epochs', '1');
     expect(error).to.contain('2 of 2 runs failed');
     expect(lines.match(/failed: The files of fashion-mnist/g)).to.have.length(2);
-    expect(lines).not.to.contain('runs, 0 of them done before');
+    expect(lines).not.to.contain('runs, 0 done before');
   });
 });

@@ -123,7 +123,7 @@ describe('a process that is asked to end', () => {
       process.kill(-(child.pid as number), 'SIGTERM');
       expect(await once(child, 'close'), child.said).to.deep.equal([75, null]);
       expect(child.said)
-        .to.contain('2 runs are left; the same command makes them.')
+        .to.contain('2 runs are left; the same command continues.')
         .and.not.to.match(/failed|ended early/);
       for (const run of runsOf('stopped-sweep'))
         expect(eventsOf('stopped-sweep', run)).to.contain('"kind":"interrupted"');

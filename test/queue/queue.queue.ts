@@ -100,7 +100,7 @@ describe('a sweep by a queue', () => {
     expect(await Promise.race([one.ended, following.ended]), one.said + following.said).to.equal(0);
     start(worker('by-queue'));
     expect(await following.ended, following.said).to.equal(0);
-    expect(following.said).to.contain('2 runs, 0 of them done before; 2 added to the queue');
+    expect(following.said).to.contain('2 runs, 0 done before; 2 added to the queue');
     expectEqualRuns(join(folder, 'by-queue'), join(folder, 'alone'));
     const again = start(sweep('by-queue', '--json'));
     expect(await again.ended).to.equal(0);
@@ -116,9 +116,9 @@ describe('a sweep by a queue', () => {
       const first = start(once);
       expect(await first.ended, first.said).to.equal(0);
       const following = start(['sweep', ...args]);
-      await until(() => following.said.includes('1 of them done before'), following);
+      await until(() => following.said.includes('1 done before'), following);
       await own.restart();
-      await until(() => following.said.includes('1 runs were no longer in the queue'), following);
+      await until(() => following.said.includes('1 run was missing in the queue'), following);
       const second = start(once);
       expect(await second.ended, second.said).to.equal(0);
       expect(await following.ended, following.said).to.equal(0);
@@ -196,7 +196,7 @@ describe('a sweep by a queue', () => {
     expect(await cancelling.ended, cancelling.said).to.equal(0);
     expect(JSON.parse(cancelling.said)).to.deep.equal({ removed: 1, stopping: 1 });
     expect(await following.ended, following.said).to.equal(1);
-    expect(following.said).to.contain('2 runs were cancelled; the same command makes them.');
+    expect(following.said).to.contain('2 runs were cancelled; the same command makes what is left.');
     await until(() => working.said.includes(': cancelled'), working);
     expect(await watching.ended, watching.said).to.equal(0);
     expect(watching.said).to.contain('queue: 0 queued, 0 running, 0 stalled');

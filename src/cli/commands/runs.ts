@@ -1,6 +1,8 @@
 // The command that lists runs, filters them by their settings, and compares two of them.
+
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
+import { plural } from '../../core/quantities.ts';
 import {
   accuraciesOf,
   compareRuns,
@@ -126,7 +128,8 @@ function listText(
   { total, folder }: { readonly total: number; readonly folder: string },
   { columns, style }: Pick<Terminal, 'columns' | 'style'>,
 ): string {
-  if (shown.length === 0) return total === 0 ? `There is no run below ${folder}.` : `None of ${total} runs matches.`;
+  if (shown.length === 0)
+    return total === 0 ? `There is no run below ${folder}.` : `None of ${plural(total, 'run')} matches.`;
   // A setting that merely does not apply to some runs tells nothing in a column.
   const differing = differingSettings(shown).filter((name) => {
     const values = shown.flatMap(({ config }) => (config[name] === undefined ? [] : [settingText(config, name)]));
@@ -151,7 +154,7 @@ function listText(
   return [
     fits(text) ? text : cards(shown, style),
     '',
-    ...wrap(`${shown.length} of ${total} runs${more}${robustText(shown)}`, columns),
+    ...wrap(`${shown.length} of ${plural(total, 'run')}${more}${robustText(shown)}`, columns),
   ].join('\n');
 }
 

@@ -1,6 +1,8 @@
 // The command that trains and evaluates a grid of settings.
+
 import type { StartedBackend } from '../../backends/start.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
+import { counted } from '../../core/quantities.ts';
 import { checkCheckpointNames } from '../../evaluation/targets/checkpoint-names.ts';
 import { writeReport } from '../../reporting/report.ts';
 import { type Job, jobsOf, parseShard, shardOf } from '../../sweeps/grid.ts';
@@ -119,7 +121,7 @@ export const sweep = defineCommand({
       show.stop();
     }
     const left = {
-      note: `${result.left.length} runs are left; the same command makes them.`,
+      note: `${counted(result.left.length, 'run', ['is', 'are'])} left; the same command continues.`,
       error: 'The processes of these runs were interrupted, and this one was not.',
     };
     await conclude(result, { ...about, warnings: show.warnings(), left }, terminal);
@@ -172,9 +174,13 @@ function leftOnQueue({ left, cancelled }: QueueSweepResult, { follow }: QueueSwe
   const others = left.length - cancelled.length;
   return {
     note: [
-      ...(cancelled.length > 0 ? [`${cancelled.length} runs were cancelled; the same command makes them.`] : []),
+      ...(cancelled.length > 0
+        ? [`${counted(cancelled.length, 'run', ['was', 'were'])} cancelled; the same command makes what is left.`]
+        : []),
       ...(others > 0
-        ? [`${others} runs are in the queue, and go on without this command. The same command returns to them.`]
+        ? [
+            `${counted(others, 'run', ['is', 'are'])} in the queue, where workers continue without this command. The same command returns to it.`,
+          ]
         : []),
     ].join(' '),
     error: follow ? 'Runs were cancelled.' : null,

@@ -1,6 +1,8 @@
 // The command that makes runs which a queue hands out.
+
 import { availableParallelism } from 'node:os';
 import { InputError, StoppedEarly, UsageError } from '../../core/errors.ts';
+import { plural } from '../../core/quantities.ts';
 import { warningOf } from '../../sweeps/job.ts';
 import { showAddress } from '../../sweeps/queue/address.ts';
 import { openQueue } from '../../sweeps/queue/open.ts';
@@ -88,7 +90,7 @@ export const worker = defineCommand({
         },
       });
       if (json) terminal.print(JSON.stringify(tally, null, 2));
-      else terminal.print(`${tally.done} runs made`);
+      else terminal.print(`${plural(tally.done, 'run')} made`);
     } finally {
       clearTimeout(timer);
       await queue.close();

@@ -1,6 +1,7 @@
 // What a terminal shows of a sweep: a bar for all runs and one for each run under way, and a line of results for each run
 // that ends. Where output is piped, a line now and then takes the place of the bars.
 
+import { plural } from '../../core/quantities.ts';
 import type { Job } from '../../sweeps/grid.ts';
 import type { CheckpointResult, JobEvent } from '../../sweeps/job.ts';
 import { warningOf } from '../../sweeps/job.ts';
@@ -94,7 +95,7 @@ export async function showSweep(
     switch (event.kind) {
       case 'start':
         missing = event.missing;
-        note(`${jobs.length} runs, ${jobs.length - missing} of them done before`);
+        note(`${plural(jobs.length, 'run')}, ${jobs.length - missing} done before`);
         return;
       case 'job-start':
         if (screen === null) note(label(event));

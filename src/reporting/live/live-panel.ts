@@ -1,9 +1,8 @@
 // What goes on now: the runs that a process works on, with the time that is left, their curves by step and epoch, and a log.
 
-import { duration } from '../../core/quantities.ts';
+import { duration, plural } from '../../core/quantities.ts';
 import { type CurvePoint, curveChart } from '../page/charts.ts';
 import { type Html, html } from '../page/html.ts';
-import { plural } from '../page/names.ts';
 import { chart, legend } from '../page/page-parts.ts';
 import type { LogLine } from '../runs/run-history.ts';
 import { isComplete, type RunRecord, trainingState } from '../runs/runs.ts';

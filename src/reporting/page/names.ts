@@ -28,9 +28,6 @@ export const architecture = ({ model, width }: { readonly model: string; readonl
 
 export const isUnion = ({ attack }: Pick<ResultRow, 'attack'>): boolean => attack === UNION;
 
-export const plural = (count: number, noun: string): string =>
-  `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
-
 export const listed = (names: readonly string[]): string =>
   names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 

@@ -1,5 +1,6 @@
 // The section of a page on alarms: those of evaluations, and that for robust overfitting, which looks at training.
 
+import { plural } from '../../../core/quantities.ts';
 import type { Alarm } from '../../../evaluation/alarms/alarms.ts';
 import { isAdversarial } from '../../../training/config/conditions.ts';
 import {
@@ -12,7 +13,6 @@ import { groupBy } from '../../groups/group-by.ts';
 import type { ReportGroup } from '../../report-data.ts';
 import type { RunRecord } from '../../runs/runs.ts';
 import { html } from '../html.ts';
-import { plural } from '../names.ts';
 import { type Column, type Section, table } from '../page-parts.ts';
 
 interface SeenAlarm extends Pick<Alarm, 'status' | 'detail'> {

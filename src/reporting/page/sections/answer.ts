@@ -1,5 +1,6 @@
 // The sentence that a page opens with. Its numbers are those of summary.csv.
 
+import { plural } from '../../../core/quantities.ts';
 import { formatEpsilon } from '../../../evaluation/epsilon.ts';
 import type { Series } from '../../charts/series.ts';
 import { headlineCells, measureOfSetting, type ReportData, type ReportGroup } from '../../report-data.ts';
@@ -7,7 +8,7 @@ import { isComplete, trainingState } from '../../runs/runs.ts';
 import type { SummaryCell } from '../../tables/summary.ts';
 import { formatSparsity, percent } from '../../tables/table.ts';
 import { type Html, html } from '../html.ts';
-import { architecture, nameOf, plural, sparsityOf } from '../names.ts';
+import { architecture, nameOf, sparsityOf } from '../names.ts';
 
 /** Shares that English has a word for. */
 const SHARES: readonly (readonly [number, string])[] = [

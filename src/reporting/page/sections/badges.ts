@@ -1,9 +1,10 @@
 // What must be known before figures are compared with others: a row of short names, each of which opens to a sentence.
 
+import { plural } from '../../../core/quantities.ts';
 import { headlineCells, type ReportData, type ReportGroup } from '../../report-data.ts';
 import { LEAST_PAIRS } from '../../statistics/paired-difference.ts';
 import { type Content, type Html, html } from '../html.ts';
-import { listed, plural } from '../names.ts';
+import { listed } from '../names.ts';
 import { overfittedRuns } from './alarms-section.ts';
 import { evaluationsIn, evaluationsOf } from './headline.ts';
 

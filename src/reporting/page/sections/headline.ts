@@ -1,5 +1,6 @@
 // What a page says first: what the figures are about, the answer in a sentence, and what AGENT changed.
 
+import { plural } from '../../../core/quantities.ts';
 import { formatEpsilon } from '../../../evaluation/epsilon.ts';
 import type { Evaluation } from '../../../evaluation/types.ts';
 import type { ReportData, ReportGroup } from '../../report-data.ts';
@@ -8,7 +9,7 @@ import { type Comparison, comparisonsOf, NO_PAIRS } from '../../tables/compariso
 import type { SummaryCell } from '../../tables/summary.ts';
 import { formatDifference, formatSparsity } from '../../tables/table.ts';
 import { type Html, html } from '../html.ts';
-import { nameOf, networkName, plural } from '../names.ts';
+import { nameOf, networkName } from '../names.ts';
 import { type Column, type Section, table } from '../page-parts.ts';
 
 /** The title of a group, such as `cifar10 (unofficial), linf, ε 8/255`. */

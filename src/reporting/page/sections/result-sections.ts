@@ -1,5 +1,6 @@
 // The sections of a page that list things: results, runs that are left out, and settings.
 
+import { plural } from '../../../core/quantities.ts';
 import { formatEpsilon } from '../../../evaluation/epsilon.ts';
 import { UNION } from '../../../evaluation/types.ts';
 import { SETTINGS, type Setting } from '../../../training/config/config.ts';
@@ -10,7 +11,7 @@ import type { ResultRow } from '../../tables/results.ts';
 import type { SummaryCell } from '../../tables/summary.ts';
 import { formatAccuracy, formatSparsity, formatSpread, percent } from '../../tables/table.ts';
 import { html } from '../html.ts';
-import { nameOf, plural } from '../names.ts';
+import { nameOf } from '../names.ts';
 import { type Column, details, type Section, table } from '../page-parts.ts';
 
 /** Tables of the means, for every kept checkpoint, and of every single run. */
