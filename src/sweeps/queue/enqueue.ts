@@ -103,7 +103,8 @@ export async function unfinished({
   queue,
 }: OpenQueue): Promise<readonly { readonly id: string; readonly name: string }[]> {
   const found: { id: string; name: string }[] = [];
-  for (const state of ['active', 'wait', 'prioritized', 'delayed'] as const) {
+  // Active runs last: one that a worker takes meanwhile is seen as waiting or as active.
+  for (const state of ['wait', 'prioritized', 'delayed', 'active'] as const) {
     for (let start = 0; ; start += AT_ONCE) {
       const jobs = await queue.getJobs([state], start, start + AT_ONCE - 1, true);
       for (const job of jobs) if (job?.id !== undefined) found.push({ id: job.id, name: job.name });
