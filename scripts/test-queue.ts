@@ -37,9 +37,10 @@ if (server === undefined) {
   console.error(`test:queue cannot run: none of ${SERVERS.join(', ')} is installed, and apt could not install one.`);
   exit(1);
 }
+// A test that fails leaves its connections open, which would keep the process alive for ever: so --exit.
 const { status } = spawnSync(
   execPath,
-  ['node_modules/mocha/bin/mocha.js', '--no-config', '--timeout', '900000', 'dist/test/queue/*.queue.js'],
+  ['node_modules/mocha/bin/mocha.js', '--no-config', '--exit', '--timeout', '900000', 'dist/test/queue/*.queue.js'],
   {
     cwd: root,
     stdio: 'inherit',
