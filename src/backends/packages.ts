@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { messageOf } from '../core/errors.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -21,5 +22,4 @@ export function installedVersion(name: string): string | null {
 export const importPackage = (name: string): Promise<Record<string, unknown>> => import(name);
 
 /** The first line of whatever was thrown. */
-export const firstLine = (thrown: unknown): string =>
-  (thrown instanceof Error ? thrown.message : String(thrown)).trim().split('\n')[0];
+export const firstLine = (thrown: unknown): string => messageOf(thrown).trim().split('\n')[0];

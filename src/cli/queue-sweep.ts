@@ -1,5 +1,4 @@
 // A sweep whose runs are made by the workers of a queue: put in, followed, shown and cancelled from here.
-
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { counted, plural } from '../core/quantities.ts';

@@ -1,7 +1,14 @@
 // Folders whose entries outlast a power failure.
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isMissing } from '../core/system-errors.ts';
+
+/** True if there is a folder at `path`, or a link to one. */
+export const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 /**
  * Creates a folder and its parent folders if they are missing.

@@ -1,5 +1,4 @@
 // One run of a sweep: trained, evaluated, and whether both are done.
-
 import { completionOf } from '../checkpoints/completion.ts';
 import { readIfThere } from '../checkpoints/files/read-if-there.ts';
 import { InputError } from '../core/errors.ts';
@@ -154,7 +153,7 @@ export const isDone = async (
 async function isTrained(out: string, config: TrainConfig): Promise<boolean> {
   const folder = runFolder(out);
   const completion = await completionOf(folder.last);
-  if (completion === null || !isSameTraining(completion.config as unknown as TrainConfig, config)) return false;
+  if (completion === null || !isSameTraining(completion.config, config)) return false;
   return completion.complete && (await hasEndEvent(folder));
 }
 

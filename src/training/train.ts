@@ -145,7 +145,7 @@ async function startRun(place: Place, files: TaskFiles): Promise<Begun> {
 async function resumeRun(place: Place): Promise<Begun> {
   const { task, folder, guard, report } = place;
   const { stored, warnings } = await readCheckpoint(folder.last);
-  if (!isSameTraining(stored.config as unknown as TrainConfig, task.config)) {
+  if (!isSameTraining(stored.config, task.config)) {
     throw new UsageError(mixedRun(folder.last));
   }
   const { state, backend } = fromCheckpoint(task, restoreCheckpoint(stored));

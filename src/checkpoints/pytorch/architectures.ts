@@ -92,16 +92,16 @@ export function recogniseArchitecture(
   images: PixelShape | undefined,
   reading: Reading = {},
 ): Architecture & { readonly nameInFile: ReadonlyMap<string, string> } {
+  const shapesBy = (names: Iterable<readonly [name: string, inFile: string]>): Shapes =>
+    new Map(Array.from(names, ([name, inFile]) => [name, shapes.get(inFile) ?? []]));
   const bare = withoutCommonPrefix(new Map([...shapes.keys()].map((name) => [name, name])));
   const given = renamed(bare, renaming(withoutPrefixOf(bare, renames)));
   for (const family of FAMILIES) {
     const rename = renaming(family.renames);
-    if (!family.recognises(new Map([...given].map(([name, inFile]) => [rename(name), shapes.get(inFile) ?? []]))))
-      continue;
+    if (!family.recognises(shapesBy([...given].map(([name, inFile]) => [rename(name), inFile])))) continue;
     const names = renamed(given, rename);
-    const known = new Map([...names].map(([name, inFile]) => [name, shapes.get(inFile) ?? []]));
-    const numbered = family.build === buildVgg ? numberClassifier(names, known) : names;
-    const numberedShapes = new Map([...numbered].map(([name, inFile]) => [name, shapes.get(inFile) ?? []]));
+    const numbered = family.build === buildVgg ? numberClassifier(names, shapesBy(names)) : names;
+    const numberedShapes = shapesBy(numbered);
     checkChannels(numberedShapes, images);
     const built = family.build(numberedShapes, images ?? usualImages(numberedShapes), reading);
     const strange = (['stem', 'pools'] as const).find((part) => reading[part] && !family.reads.includes(part));

@@ -1,10 +1,10 @@
 // The command that writes a network for other software.
-import { stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
 import { EXPORT_FORMATS, type ExportFormat, exportModel } from '../../evaluation/export.ts';
 import { checkpointFiles } from '../../evaluation/targets/checkpoint-files.ts';
+import { isFolder } from '../../files/folders.ts';
 import { defineCommand } from '../command.ts';
 import { BACKEND_FLAGS } from '../flags/flags.ts';
 import { folderBeside } from '../folder-beside.ts';
@@ -86,12 +86,6 @@ async function placeOf(out: string | undefined, to: ExportFormat, checkpoint: st
     `Expected --out as a folder that exists or a file whose name ends in ${ending}, got ${out}. Write --out ${join(out, name)} or --out ${out}${ending}.`,
   );
 }
-
-const isFolder = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
 
 function readFormat(to: string | undefined): ExportFormat {
   const found = EXPORT_FORMATS.find((format) => format === to);

@@ -7,6 +7,7 @@ import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { type ZooCard, zooCards } from '../../evaluation/zoo/cards.ts';
 import { formatAccuracy, formatTable } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';
+import { fits } from '../help/columns.ts';
 import { byteSize, duration } from '../terminal/format.ts';
 
 export const modelsCommand = defineCommand({
@@ -52,9 +53,8 @@ function list(cards: readonly ZooCard[], columns: number): string {
     '',
     ...rows.map(({ name, about }) => `${name}: ${about.join(', ')}`),
   ].join('\n');
-  const fits = whole.split('\n').every((line) => line.length <= columns);
   return [
-    ...(made.length === 0 ? [] : [fits ? whole : narrow]),
+    ...(made.length === 0 ? [] : [fits(whole, columns) ? whole : narrow]),
     ...made.flatMap(({ name, preliminary }) =>
       preliminary === null ? [] : [`zoo:${name} is preliminary: ${preliminary}`],
     ),

@@ -1,5 +1,4 @@
 // The command that lists runs, filters them by their settings, and compares two of them.
-
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
 import { plural } from '../../core/quantities.ts';
@@ -17,7 +16,7 @@ import { formatTable } from '../../reporting/tables/table.ts';
 import { SETTINGS, type Setting } from '../../training/config/config.ts';
 import { defineCommand } from '../command.ts';
 import { flagOf } from '../flags/setting-flags.ts';
-import { wrap } from '../help/columns.ts';
+import { fits, wrap } from '../help/columns.ts';
 import { percent } from '../terminal/format.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
@@ -145,14 +144,13 @@ function listText(
       }),
       settings.length + 2,
     );
-  const fits = (text: string) => text.split('\n').every((line) => line.length <= columns);
   let count = differing.length;
-  while (count > 0 && !fits(table(differing.slice(0, count), shown))) count--;
+  while (count > 0 && !fits(table(differing.slice(0, count), shown), columns)) count--;
   const text = table(differing.slice(0, count), shown);
   const hidden = differing.slice(count);
   const more = hidden.length === 0 ? '' : `; they differ in ${hidden.join(', ')} too`;
   return [
-    fits(text) ? text : cards(shown, style),
+    fits(text, columns) ? text : cards(shown, style),
     '',
     ...wrap(`${shown.length} of ${plural(total, 'run')}${more}${robustText(shown)}`, columns),
   ].join('\n');

@@ -1,5 +1,4 @@
 // The command that trains and evaluates a grid of settings.
-
 import type { StartedBackend } from '../../backends/start.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { counted } from '../../core/quantities.ts';

@@ -1,7 +1,6 @@
 // The command that shows runs in a browser while they are made.
-
-import { stat } from 'node:fs/promises';
 import { UsageError } from '../../core/errors.ts';
+import { isFolder } from '../../files/folders.ts';
 import { watchFolder } from '../../reporting/live/server.ts';
 import { defineCommand } from '../command.ts';
 
@@ -15,11 +14,7 @@ export const watch = defineCommand({
   },
   examples: [['equipoise watch runs/sweep', 'curves, what runs now, the time left and the log, as they change']],
   async run({ positionals: [folder], flags, line, json }, terminal) {
-    const isFolder = await stat(folder).then(
-      (found) => found.isDirectory(),
-      () => false,
-    );
-    if (!isFolder) {
+    if (!(await isFolder(folder))) {
       throw new UsageError(`There is no folder ${folder}. Give a run's folder, or the one that holds a sweep's runs.`);
     }
     const { url, close } = await watchFolder(folder, {

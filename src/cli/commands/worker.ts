@@ -1,5 +1,4 @@
 // The command that makes runs which a queue hands out.
-
 import { availableParallelism } from 'node:os';
 import { InputError, StoppedEarly, UsageError } from '../../core/errors.ts';
 import { plural } from '../../core/quantities.ts';

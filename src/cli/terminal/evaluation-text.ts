@@ -6,6 +6,7 @@ import { flagsOf } from '../../evaluation/targets/preprocessing.ts';
 import { type AcrossNorms, type AttackResult, type Evaluation, UNION } from '../../evaluation/types.ts';
 import { datasetTitle } from '../../reporting/runs/runs.ts';
 import { formatAccuracy, formatSparsity, formatTable, percent } from '../../reporting/tables/table.ts';
+import { fits } from '../help/columns.ts';
 import type { Terminal } from './terminal.ts';
 
 type Look = Pick<Terminal, 'columns' | 'style'>;
@@ -131,14 +132,13 @@ export function formatMatrix(
         }),
       ]),
     );
-  const fits = (text: string) => text.split('\n').every((line) => line.length <= columns);
   const whole = table(radii, formatAccuracy);
-  if (fits(whole)) return `${INTERVALS}\n${whole}`;
+  if (fits(whole, columns)) return `${INTERVALS}\n${whole}`;
   const short = ({ value }: Accuracy) => `${percent(value)} %`;
   const tables: string[] = [];
   for (let start = 0; start < radii.length; ) {
     let count = radii.length - start;
-    while (count > 1 && !fits(table(radii.slice(start, start + count), short))) count--;
+    while (count > 1 && !fits(table(radii.slice(start, start + count), short), columns)) count--;
     tables.push(table(radii.slice(start, start + count), short));
     start += count;
   }

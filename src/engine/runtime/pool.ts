@@ -1,6 +1,7 @@
 // The threads of the engine: hands the tasks of a job to workers and waits for them.
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import { messageOf } from '../../core/errors.ts';
 import { type Call, type Fields, KERNELS, type KernelName, RECORD_FIELDS } from '../records/records.ts';
 import {
   ARGUMENTS,
@@ -182,7 +183,7 @@ export class Pool {
         this.#broken ??= `A worker thread of the engine died (${reason}); register the engine again.`;
         reject(new Error(this.#broken));
       };
-      worker.once('error', (error) => end(error instanceof Error ? error.message : String(error)));
+      worker.once('error', (error) => end(messageOf(error)));
       worker.once('exit', (code) => end(`exit code ${code}`));
     });
   }

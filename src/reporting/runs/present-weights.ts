@@ -1,6 +1,6 @@
 // Tells the results that are of the weights in a run's checkpoints from those of weights that the run had before, or never had.
 import { join } from 'node:path';
-import { hasCheckpoint, readCheckpoint } from '../../checkpoints/checkpoint.ts';
+import { hasCheckpoint, type ReadCheckpoint, readCheckpoint } from '../../checkpoints/checkpoint.ts';
 import { InputError } from '../../core/errors.ts';
 import { CHECKPOINTS } from '../../evaluation/targets/checkpoint-names.ts';
 import type { EvaluatedTarget } from '../../evaluation/types.ts';
@@ -17,13 +17,21 @@ export interface PresentWeights {
   readonly outdated: readonly string[];
 }
 
-/** A checkpoint that is missing or damaged contradicts no result. */
-export async function presentWeights(folder: string, results: readonly Result[]): Promise<PresentWeights> {
+/**
+ * Compares results with the checkpoints. A checkpoint that is missing or damaged contradicts no result.
+ *
+ * @param last the checkpoint `last`, which is not read again; null if there is none that is whole
+ */
+export async function presentWeights(
+  folder: string,
+  results: readonly Result[],
+  last: ReadCheckpoint | null,
+): Promise<PresentWeights> {
   const names = new Set(results.flatMap(({ target }) => (target.format === 'checkpoint' ? [target.checkpoint] : [])));
   const present = new Map<string, string>();
   for (const name of CHECKPOINTS.filter((known) => names.has(known))) {
-    const sha256 = await sha256Of(join(folder, 'checkpoints', `${name}.safetensors`));
-    if (sha256 !== null) present.set(name, sha256);
+    const read = name === 'last' ? last : await checkpointAt(join(folder, 'checkpoints', `${name}.safetensors`));
+    if (read?.warnings.length === 0) present.set(name, read.file.sha256);
   }
   const isPresent = ({ target: { checkpoint, format, sha256 } }: Result): boolean =>
     format !== 'checkpoint' || (present.get(checkpoint) ?? sha256) === sha256;
@@ -31,12 +39,11 @@ export async function presentWeights(folder: string, results: readonly Result[])
   return { isPresent, outdated: [...new Set(others)] };
 }
 
-/** The SHA-256 of a checkpoint's file; null where it is missing or damaged. */
-async function sha256Of(path: string): Promise<string | null> {
+/** A checkpoint; null if it is missing or damaged. */
+async function checkpointAt(path: string): Promise<ReadCheckpoint | null> {
   if (!(await hasCheckpoint(path))) return null;
   try {
-    const { file, warnings } = await readCheckpoint(path);
-    return warnings.length === 0 ? file.sha256 : null;
+    return await readCheckpoint(path);
   } catch (error) {
     if (error instanceof InputError) return null;
     throw error;

@@ -7,7 +7,7 @@ import { UNION } from '../../evaluation/types.ts';
 import { type Setting, settingRows, type TrainConfig } from '../../training/config/config.ts';
 import { scoreOf } from '../../training/run/best-epoch.ts';
 import { ALL_NORMS, threatsName } from '../tables/result-rows.ts';
-import { findRuns, isComplete, isRun, lacksConfig, NO_CONFIG, type RunRecord } from './runs.ts';
+import { findRuns, hasLast, isComplete, isRun, NO_CONFIG, type RunRecord } from './runs.ts';
 
 /** A run in a list. */
 export interface ListedRun {
@@ -43,7 +43,7 @@ export async function listRuns(folder: string): Promise<RunList> {
   const unread: { run: string; reason: string }[] = [];
   for (const path of await runFolders(folder, DEPTH)) {
     const name = relative(folder, path) || folder;
-    if (await lacksConfig(path)) {
+    if (!(await isRun(path))) {
       unread.push({ run: name, reason: `${NO_CONFIG}.` });
       continue;
     }
@@ -59,7 +59,7 @@ export async function listRuns(folder: string): Promise<RunList> {
 }
 
 async function runFolders(folder: string, depth: number): Promise<string[]> {
-  if ((await isRun(folder)) || (await lacksConfig(folder))) return [folder];
+  if ((await isRun(folder)) || (await hasLast(folder))) return [folder];
   if (depth === 0) return [];
   const entries = await readdir(folder, { withFileTypes: true }).catch((error) => {
     throw new InputError(`${folder} cannot be listed (${error.code}). Give a run's folder, or one that holds runs.`);

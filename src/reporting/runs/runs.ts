@@ -112,7 +112,7 @@ export async function findRuns(folder: string, warn?: Warn, read: ReadRun = read
   for (const name of names) {
     const path = join(folder, name);
     if (!(await isRun(path))) {
-      if (await lacksConfig(path)) leftOut.push({ run: name, reason: NO_CONFIG });
+      if (await hasLast(path)) leftOut.push({ run: name, reason: NO_CONFIG });
       continue;
     }
     const version = await otherVersion(path);
@@ -147,9 +147,8 @@ export async function readRuns(folder: string): Promise<readonly RunRecord[]> {
 /** Why a folder with checkpoints is not read as a run. */
 export const NO_CONFIG = 'it has checkpoints and no config.json, as half a copy of a run may';
 
-/** True if a folder has the last checkpoint of a run and not its configuration. */
-export const lacksConfig = async (folder: string): Promise<boolean> =>
-  !(await isRun(folder)) && (await hasCheckpoint(runFolder(folder).last));
+/** True if a folder has the last checkpoint of a run. Without a configuration it is half a run. */
+export const hasLast = (folder: string): Promise<boolean> => hasCheckpoint(runFolder(folder).last);
 
 /** True if a folder has the configuration of a run. */
 export const isRun = async (folder: string): Promise<boolean> => (await readIfFile(runFolder(folder).config)) !== null;
@@ -187,11 +186,16 @@ export async function readRun(folder: string, warn?: Warn): Promise<RunRecord> {
   } catch (error) {
     throw new InputError(`${path} is no configuration of a run: ${(error as Error).message}`, { cause: error });
   }
-  const last = await readLast(lastPath, config, warn);
+  const read = await readLast(lastPath, config, warn);
+  const last = read && lastOf(read);
   const evaluations = await readEvaluations(evaluation);
   const certifications = await readCertifications(certificatesBeside(evaluation));
   const corruptions = await readCorruptionEvaluations(corruptionsBeside(evaluation));
-  const { isPresent, outdated } = await presentWeights(folder, [...evaluations, ...certifications, ...corruptions]);
+  const { isPresent, outdated } = await presentWeights(
+    folder,
+    [...evaluations, ...certifications, ...corruptions],
+    read,
+  );
   const rows = parseMetrics((await readIfFile(metrics)) ?? '', metrics);
   if (isComplete({ config, last }) && rows.length < config.epochs) {
     warn?.(
@@ -222,11 +226,11 @@ export async function readActivity(folder: string): Promise<Pick<RunRecord, 'his
 const progressSchema = z.looseObject({ datasetSha256: z.string() });
 
 /**
- * What the checkpoint `last` of a run says.
+ * The checkpoint `last` of a run; null if there is none that is whole.
  *
  * @throws InputError if it is of other training than the configuration, so that the folder mixes the files of two runs
  */
-async function readLast(path: string, config: TrainConfig, warn?: Warn): Promise<LastCheckpoint | null> {
+async function readLast(path: string, config: TrainConfig, warn?: Warn): Promise<ReadCheckpoint | null> {
   if (!(await hasCheckpoint(path))) return null;
   let read: ReadCheckpoint;
   try {
@@ -237,8 +241,11 @@ async function readLast(path: string, config: TrainConfig, warn?: Warn): Promise
     return null;
   }
   for (const warning of read.warnings) warn?.(warning);
-  const { epoch, progress, config: trained } = read.stored;
-  if (!isSameTraining(trained as unknown as TrainConfig, config)) throw new InputError(mixedRun(path));
+  if (!isSameTraining(read.stored.config, config)) throw new InputError(mixedRun(path));
+  return read;
+}
+
+function lastOf({ stored: { epoch, progress } }: ReadCheckpoint): LastCheckpoint {
   const parsed = progressSchema.safeParse(progress);
   return { epoch, datasetSha256: parsed.success ? parsed.data.datasetSha256 : null };
 }

@@ -119,12 +119,15 @@ function inOneOrder(name: Setting, config: TrainConfig): TrainConfig[Setting] {
 const normsInOrder = (norms: NonNullable<TrainConfig['norms']>): TrainConfig['norms'] =>
   Object.fromEntries(everyNorm.flatMap((norm) => (norms[norm] === undefined ? [] : [[norm, norms[norm]]])));
 
+/** A configuration, or one as a checkpoint has recorded it. */
+type Recorded = Readonly<Partial<Record<Setting, unknown>>>;
+
 /** The settings that training computes with, in the order of the table. */
-const ofTraining = (config: TrainConfig): readonly unknown[] =>
+const ofTraining = (config: Recorded): readonly unknown[] =>
   settingsAffecting('training').map((name) => config[name] ?? null);
 
 /** True if two runs compute the same. */
-export const isSameTraining = (a: TrainConfig, b: TrainConfig): boolean =>
+export const isSameTraining = (a: Recorded, b: Recorded): boolean =>
   JSON.stringify(ofTraining(a)) === JSON.stringify(ofTraining(b));
 
 const SAVING = settingsAffecting('saving');
