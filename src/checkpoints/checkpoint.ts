@@ -68,7 +68,7 @@ async function tryRead(path: string): Promise<Attempt> {
     return { stored: decodeCheckpoint(content, path), file: { path, sha256, bytes: content.length } };
   } catch (error) {
     if (error instanceof InputError) return { problem: error };
-    if (isMissing(error)) return { problem: new InputError(`There is no checkpoint ${path}.`) };
+    if (isMissing(error)) return { problem: new InputError(`There is no checkpoint ${path}.`, { cause: error }) };
     throw inWords(path, 'read', error);
   }
 }

@@ -6,7 +6,9 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -47,6 +49,9 @@ const flags = [
 ];
 const evaluation = { attacks: parseAttacks('fgsm') };
 
+/** How long a test waits for what a command does, so that it fails with what the command said. */
+const PATIENCE_MS = 120_000;
+
 describe('a sweep by a queue', () => {
   const folder = mkdtempSync(join(tmpdir(), 'equipoise-queue-'));
   const jobs = jobsOf({ settings, axes: { sparsity: [0.5, 0.75] } });
@@ -65,8 +70,10 @@ describe('a sweep by a queue', () => {
     ...['sweep', ...flags, '--queue', server.url, '--out', out, ...more],
   ];
   const until = async (seen: () => boolean | Promise<boolean>, command: Command): Promise<void> => {
+    const end = Date.now() + PATIENCE_MS;
     while (!(await seen())) {
-      expect(command.process.exitCode, command.said).to.equal(null);
+      expect(command.process.exitCode ?? command.process.signalCode, command.said).to.equal(null);
+      expect(Date.now(), `too late for what the command said: ${command.said}`).to.be.below(end);
       await delay(50);
     }
   };
@@ -276,10 +283,17 @@ describe('a sweep by a queue', () => {
   it('takes no run while the shared folder cannot be written, and fails none for it', async () => {
     const queue = await openQueue(parseAddress(server.url));
     const shared = join(folder, 'shared');
+    /** Puts another thing in the place of the shared folder, at one stroke. */
+    const mount = (what: string): void => {
+      symlinkSync(what, `${shared}.next`);
+      renameSync(`${shared}.next`, shared);
+    };
+    mkdirSync(join(folder, 'disk'));
+    writeFileSync(join(folder, 'file'), '');
+    mount('disk');
     const working = start(worker('shared/runs'));
-    await until(() => existsSync(join(shared, 'runs')), working);
-    rmSync(shared, { recursive: true });
-    writeFileSync(shared, '');
+    await until(() => working.said.includes('on the queue'), working);
+    mount('file');
     // A worker that was already waiting for a run gives it back, and takes no other.
     await enqueue(
       queue,
@@ -288,12 +302,11 @@ describe('a sweep by a queue', () => {
     await until(() => working.said.includes('no run is taken at present'), working);
     // A run that is given back at this moment is seen a little later.
     await until(async () => (await unfinished(queue)).length === jobs.length, working);
-    rmSync(shared);
+    mount('disk');
     await until(() => jobs.every(({ name }) => working.said.includes(`${name}: done`)), working);
     expect(working.said).not.to.contain(': failed');
     await queue.close();
     expectEqualRuns(join(shared, 'runs'), join(folder, 'alone'));
-    writeFileSync(join(folder, 'file'), '');
     const below = start(worker('file/runs', '--once'));
     expect(await below.ended).to.equal(1);
     expect(below.said).to.contain('a part of the path is a file');

@@ -114,7 +114,7 @@ async function locate(path: string): Promise<{ readonly file: string; readonly f
   } catch (error) {
     if (error instanceof InputError) throw error;
     const what = isMissing(error) ? 'is missing' : `cannot be read: ${(error as Error).message}`;
-    throw new InputError(`${path} ${what}. Check the path.`);
+    throw new InputError(`${path} ${what}. Check the path.`, { cause: error });
   }
 }
 

@@ -62,9 +62,13 @@ export async function pathInside(folder: string, name: string, source: string): 
   } catch (error) {
     if (error instanceof InputError) throw error;
     if (isMissing(error)) {
-      throw new InputError(`${source} names the file ${name}, which is missing beside it. Copy the whole folder.`);
+      throw new InputError(`${source} names the file ${name}, which is missing beside it. Copy the whole folder.`, {
+        cause: error,
+      });
     }
-    throw new InputError(`${source} names the file ${name}, which cannot be read: ${(error as Error).message}.`);
+    throw new InputError(`${source} names the file ${name}, which cannot be read: ${(error as Error).message}.`, {
+      cause: error,
+    });
   }
   return path;
 }

@@ -143,6 +143,7 @@ async function entriesOf(folder: string, problems: string[]): Promise<Entries> {
     if (reason === null) throw error;
     throw new InputError(
       `${folder} is no folder that can be read (${reason}); expected one of images in folders of their classes.`,
+      { cause: error },
     );
   });
   const folders: string[] = [];

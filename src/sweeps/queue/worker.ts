@@ -269,7 +269,8 @@ async function make(job: BullJob, options: Taking & { readonly cancelled: boolea
       },
     },
   );
-  if (outcome.kind === 'failed' && !outcome.final) {
+  if (outcome.kind === 'failed') {
+    // A folder that is away fails a run in many ways, also in ones that look final.
     const reason = await whyUnusable(out);
     if (reason !== null) return { kind: 'refused', message: reason, lasting: false };
   }

@@ -68,7 +68,8 @@ export async function readRunConfig(path: string): Promise<TrainConfig | null> {
   const file = runFolder(path).config;
   const text = await readIfThere(file).catch((error) => {
     if (!isBelowFile(error.cause)) throw error;
-    throw new InputError(`${path} is a file, or is below a file. Expected the folder of a run: choose another path.`);
+    const message = `${path} is a file, or is below a file. Expected the folder of a run: choose another path.`;
+    throw new InputError(message, { cause: error.cause });
   });
   if (text === null) return null;
   const record = parseJson(text);
