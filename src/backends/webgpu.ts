@@ -33,6 +33,7 @@ export async function startWebgpu(): Promise<string> {
   } catch (thrown) {
     throw new InputError(
       `The backend webgpu is installed but does not start: ${firstLine(thrown)}. It needs a graphics card with a Vulkan, Metal or Direct3D 12 driver.`,
+      { cause: thrown },
     );
   }
   const versions = WEBGPU_PACKAGES.map((name) => `${name} ${installedVersion(name)}`);

@@ -46,9 +46,8 @@ export async function loadModel(path: string): Promise<LoadedModel> {
   } catch (error) {
     disposeParams(params);
     disposeTensors(state);
-    if (error instanceof InputError)
-      throw new InputError(`${path}, a checkpoint of ${stored.model.name}: ${error.message}`);
-    throw error;
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`${path}, a checkpoint of ${stored.model.name}: ${error.message}`, { cause: error });
   }
   const { datasetSha256 } = stored.progress;
   return {

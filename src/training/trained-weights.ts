@@ -30,8 +30,8 @@ export async function trainedWeights({ config, program, model, from }: Task): Pr
   } catch (error) {
     disposeParams(params);
     disposeTensors(state);
-    if (error instanceof InputError) throw new InputError(`${path}, the checkpoint to start from: ${error.message}`);
-    throw error;
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`${path}, the checkpoint to start from: ${error.message}`, { cause: error });
   }
   return { params, state };
 }

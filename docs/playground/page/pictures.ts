@@ -23,8 +23,8 @@ export async function pictureOfFile(file: File, shape: Shape): Promise<Picture> 
     const image = await loadImage(address);
     const size = Math.min(image.width, image.height);
     return readPixels(image, { x: (image.width - size) / 2, y: (image.height - size) / 2, size }, shape);
-  } catch {
-    throw new Error(`${file.name} is no picture that this browser can read.`);
+  } catch (error) {
+    throw new Error(`${file.name} is no picture that this browser can read.`, { cause: error });
   } finally {
     URL.revokeObjectURL(address);
   }

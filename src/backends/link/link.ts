@@ -115,8 +115,9 @@ function packageToLink(gpu: boolean): TensorflowPackage {
   }
   try {
     accessSync(found.folder, constants.W_OK);
-  } catch {
-    throw new InputError(`${found.folder} cannot be written to. Link as the user who installed ${found.name}.`);
+  } catch (error) {
+    const message = `${found.folder} cannot be written to. Link as the user who installed ${found.name}.`;
+    throw new InputError(message, { cause: error });
   }
   return found;
 }

@@ -123,7 +123,7 @@ function parseModelJson(text: Uint8Array, source: string): z.infer<typeof modelS
   try {
     value = jsonValue(new TextDecoder().decode(text));
   } catch (error) {
-    throw new InputError(`${source} is no JSON: ${(error as Error).message}. Copy the model again.`);
+    throw new InputError(`${source} is no JSON: ${(error as Error).message}. Copy the model again.`, { cause: error });
   }
   const { modelTopology, weightsManifest } = (value ?? {}) as { modelTopology?: unknown; weightsManifest?: unknown };
   if (modelTopology !== undefined && weightsManifest === undefined) {

@@ -55,7 +55,7 @@ function jsonObject(text: string, source: string): object {
   try {
     value = jsonValue(text);
   } catch (error) {
-    throw new InputError(`${source} has damaged metadata: ${(error as Error).message}`);
+    throw new InputError(`${source} has damaged metadata: ${(error as Error).message}`, { cause: error });
   }
   if (typeof value === 'object' && value !== null) return value;
   throw new InputError(`${source} has damaged metadata: expected an object, got ${text.slice(0, 40)}.`);

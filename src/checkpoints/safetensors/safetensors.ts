@@ -227,9 +227,10 @@ function readHeader(bytes: Uint8Array, source: string): Record<string, unknown> 
   let header: unknown;
   try {
     header = jsonValue(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
+  } catch (error) {
     throw new InputError(
       `${source} has a header that is not JSON from byte ${LENGTH_BYTES}; it is damaged or no safetensors file.`,
+      { cause: error },
     );
   }
   if (!isRecord(header))

@@ -15,9 +15,10 @@ const LONGEST = 100;
  * @throws UsageError if the text is anything else, or its value is not finite
  */
 export function parseNumber(text: string, name: string): number {
-  const refuse = (what: string) =>
+  const refuse = (what: string, cause?: unknown) =>
     new UsageError(
       `${name} must be a number or arithmetic such as 8/255, got ${what}. Write numbers, + - * / ^ and parentheses.`,
+      { cause },
     );
   const trimmed = text.trim();
   if (trimmed === '') throw refuse('nothing');
@@ -27,15 +28,15 @@ export function parseNumber(text: string, name: string): number {
   return value;
 }
 
-function evaluate(text: string, refuse: (what: string) => UsageError): number {
+function evaluate(text: string, refuse: (what: string, cause?: unknown) => UsageError): number {
   if (!CHARACTERS.test(text)) throw refuse(text);
   // In one file, mathjs loads several times faster than in its thousand modules.
   const { parse }: typeof import('mathjs') = createRequire(import.meta.url)('mathjs/lib/browser/math.js');
   let tree: MathNode;
   try {
     tree = parse(text);
-  } catch {
-    throw refuse(text);
+  } catch (error) {
+    throw refuse(text, error);
   }
   if (!isArithmetic(tree)) throw refuse(text);
   return tree.evaluate();

@@ -169,7 +169,9 @@ export async function readConfigFile<F extends Flags>(
     text = await readText(path);
   } catch (error) {
     if (error instanceof InputError) throw error;
-    throw new UsageError(`--config names a JSON or YAML file; ${path} cannot be read. Check the path.`);
+    throw new UsageError(`--config names a JSON or YAML file; ${path} cannot be read. Check the path.`, {
+      cause: error,
+    });
   }
   const { parse } = await import('yaml');
   let record: unknown;
@@ -177,7 +179,7 @@ export async function readConfigFile<F extends Flags>(
     record = parse(text);
   } catch (thrown) {
     const where = thrown instanceof Error ? thrown.message.split('\n')[0].replace(/:$/, '') : 'it cannot be parsed';
-    throw new UsageError(`--config names a JSON or YAML file; ${path} is neither: ${where}.`);
+    throw new UsageError(`--config names a JSON or YAML file; ${path} is neither: ${where}.`, { cause: thrown });
   }
   if (typeof record !== 'object' || record === null || Array.isArray(record)) {
     throw new UsageError(

@@ -96,6 +96,7 @@ export async function download(file: RemoteFile, path: string, options: Download
       if (failures >= attempts) {
         throw new InputError(
           `${url} could not be downloaded (${reason(error)}). ${kept} bytes are kept; repeat the command to continue from there.`,
+          { cause: error },
         );
       }
       const wait = retryDelayMs * 2 ** failures;

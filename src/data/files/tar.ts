@@ -148,6 +148,8 @@ async function* unpackedChunks(stream: AsyncIterable<Buffer>, archive: string, l
   } catch (error) {
     if (error instanceof InputError || systemReason(error) !== null) throw error;
     const why = error instanceof Error ? error.message : error;
-    throw new InputError(`${archive} does not unpack after byte ${position} (${why}): it is truncated or damaged.`);
+    throw new InputError(`${archive} does not unpack after byte ${position} (${why}): it is truncated or damaged.`, {
+      cause: error,
+    });
   }
 }

@@ -73,6 +73,7 @@ function explainingMemory<T>(plan: ForwardPlan, run: () => T): T {
     const perImage = (plan.savedBytes + (norm === 'folded' ? 1 : 2) * plan.scratchBytes) / paddedBatch(batch);
     const fits = Math.max(1, Math.floor((plan.savedBytes + error.free) / perImage / SUPER_BLOCK) * SUPER_BLOCK);
     if (fits >= batch) throw error;
+    // biome-ignore lint/style/useErrorCause: the same failure in better words.
     throw new OutOfMemory(
       error.bytes,
       error.free,

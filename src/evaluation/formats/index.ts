@@ -102,6 +102,6 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return jsonValue(new TextDecoder().decode(bytes));
   } catch (error) {
-    throw new InputError(`${path} is no JSON: ${(error as Error).message}. Copy the model again.`);
+    throw new InputError(`${path} is no JSON: ${(error as Error).message}. Copy the model again.`, { cause: error });
   }
 }

@@ -68,7 +68,9 @@ export async function readNames(path: string): Promise<Renames> {
     const { parse } = await import('yaml');
     record = parse(new TextDecoder().decode(await readWhole(path, LARGEST_NAMES)));
   } catch (error) {
-    throw new InputError(`--names takes a JSON or YAML file; ${path} cannot be read: ${(error as Error).message}`);
+    throw new InputError(`--names takes a JSON or YAML file; ${path} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   const { success, data } = namesSchema.safeParse(record);
   if (success) return data;

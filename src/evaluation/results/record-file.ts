@@ -30,7 +30,7 @@ export async function readRecordFile<Content>(
   } catch (error) {
     if (isMissing(error)) return null;
     if (error instanceof InputError) throw error;
-    throw new InputError(`${source}: ${(error as Error).message}. Name another file.`);
+    throw new InputError(`${source}: ${(error as Error).message}. Name another file.`, { cause: error });
   }
   try {
     return parseJson(text, source, schema);

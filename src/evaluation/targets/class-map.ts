@@ -27,7 +27,9 @@ export async function readClassMap(given: string): Promise<ClassMap> {
     content = jsonValue(await readText(given));
   } catch (error) {
     const why = messageOf(error);
-    throw new UsageError(`--classes names a JSON file, or is a list such as 0,2,3; ${given} cannot be read (${why}).`);
+    throw new UsageError(`--classes names a JSON file, or is a list such as 0,2,3; ${given} cannot be read (${why}).`, {
+      cause: error,
+    });
   }
   const map = classMap.safeParse(content);
   if (map.success) return map.data;

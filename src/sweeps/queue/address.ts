@@ -58,10 +58,9 @@ export function parseAddress(url: string, password?: string): QueueAddress {
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);
-  } catch {
-    throw new UsageError(
-      '--queue: the user name or the password has a % that is not followed by two digits. Write %25.',
-    );
+  } catch (error) {
+    const message = '--queue: the user name or the password has a % that is not followed by two digits. Write %25.';
+    throw new UsageError(message, { cause: error });
   }
 }
 

@@ -136,6 +136,7 @@ async function checkServer(address: QueueAddress, Client: typeof Redis): Promise
     checkInfo(await redis.info(), where);
   } catch (error) {
     if (error instanceof InputError) throw error;
+    // biome-ignore lint/style/useErrorCause: the client's errors carry its commands, and so the password.
     throw new InputError(explain(first ?? (error as Error), address));
   } finally {
     redis.disconnect();
