@@ -2,6 +2,7 @@
 // gradients that nobody asks for, and the backward pass frees each tensor once its last reader has run.
 import type { GradConfig, Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { isOutOfMemory, messageOf } from '../core/errors.ts';
 import { replaced } from '../core/replaced.ts';
 import type { Reads } from './gradients/gradient.ts';
 
@@ -11,8 +12,10 @@ interface TapeNode {
   readonly inputs: Readonly<Record<string, Tensor | undefined>>;
   readonly outputs: readonly Tensor[];
   readonly saved: readonly (Saved | undefined)[];
-  readonly gradient?: (dys: readonly (Tensor | null)[]) => Readonly<Record<string, () => Tensor>>;
+  readonly gradient?: NodeGradient;
 }
+
+type NodeGradient = (dys: readonly (Tensor | null)[]) => Readonly<Record<string, () => Tensor>>;
 
 /** A tensor, or what is left of one whose values no gradient reads: its shape and type. */
 type Saved = Tensor | (Pick<Tensor, 'shape' | 'dtype' | 'rank' | 'size'> & { dispose(): void });
@@ -127,6 +130,22 @@ function backward(tape: readonly TapeNode[], y: Tensor, x: Tensor, live: Readonl
   return gradient;
 }
 
+/** What a node's gradient returns. The errors of a gradient that was given to tf.customGrad say so. */
+function slopesOf(
+  kernelName: string,
+  gradient: NodeGradient,
+  dys: Parameters<NodeGradient>[0],
+): ReturnType<NodeGradient> {
+  try {
+    return gradient(dys);
+  } catch (error) {
+    const message = messageOf(error);
+    const isKnown = tf.getGradient(kernelName) !== undefined || message.startsWith('Error in gradient');
+    if (isKnown || isOutOfMemory(error)) throw error;
+    throw new Error(`Error in gradient of a tf.customGrad: ${message}`, { cause: error });
+  }
+}
+
 /** The gradients of a node's inputs, each a tensor of its own. */
 function gradientsOf(node: TapeNode, asked: readonly string[], dys: readonly (Tensor | null)[]): readonly Tensor[] {
   const { kernelName, gradient, inputs } = node;
@@ -134,7 +153,7 @@ function gradientsOf(node: TapeNode, asked: readonly string[], dys: readonly (Te
     throw new Error(`Cannot compute gradient: gradient function not found for ${kernelName}.`);
   }
   return tf.tidy(() => {
-    const gradients = gradient(dys);
+    const gradients = slopesOf(kernelName, gradient, dys);
     return asked.map((name) => {
       if (!(name in gradients)) throw new Error(`Cannot backprop through input ${name} of ${kernelName}.`);
       const slope = gradients[name]();

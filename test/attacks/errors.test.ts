@@ -133,6 +133,12 @@ describe('bad input to an attack', () => {
     () =>
       tf.tensor1d(values, 'int32');
   const dilated = () => tf.ones([2, 2, net.images.shape[3], net.images.shape[3]]) as Tensor4D;
+  const unfinished = tf.customGrad((x) => ({
+    value: tf.clone(x as Tensor4D),
+    gradFunc: () => {
+      throw new Error('not written yet');
+    },
+  })) as (x: Tensor4D) => Tensor4D;
   const calls: [title: string, call: Call, message: RegExp][] = [
     ['a single image', { images: () => tf.zeros([3, 3, 2]) }, /got \[3,3,2\].*expandDims/],
     ['bytes', { images: () => tf.cast(net.images, 'int32') }, /float32 pixels, got int32.*divide bytes by 255/],
@@ -194,6 +200,11 @@ describe('bad input to an attack', () => {
         model: (x) => net.classifier(tf.fused.conv2d({ x, filter: dilated(), strides: 1, pad: 'same', dilations: 2 })),
       },
       /no gradient with respect to the images: Error in gradient of fused conv2D: dilation rates .* '2'\. Expected/,
+    ],
+    [
+      'a model whose own gradient throws',
+      { model: (x) => net.classifier(unfinished(x)) },
+      /Error in gradient of a tf\.customGrad: not written yet\. Expected/,
     ],
     ['a model that gives NaN', { model: (x) => tf.mul(net.classifier(x), Number.NaN) }, /NaN or infinite logits/],
     [
