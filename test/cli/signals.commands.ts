@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -93,6 +95,32 @@ describe('a process that is asked to end', () => {
       .trimEnd()
       .split('\n');
     expect(JSON.parse(events.at(-1) ?? '').kind).to.equal('interrupted');
+  });
+
+  it('keeps what a download has brought, and says how to go on', async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { 'content-length': 1000 });
+      response.write(new Uint8Array(100));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const mirror = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const parts = (): string[] =>
+      existsSync(join(folder, 'fetched'))
+        ? readdirSync(join(folder, 'fetched'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+            file.endsWith('.part'),
+          )
+        : [];
+    try {
+      const child = start(MAIN, ['data', 'fetch', 'cifar10', '--data', 'fetched', '--mirror', mirror]);
+      await until(() => parts().some((file) => statSync(join(folder, 'fetched', file)).size === 100), child);
+      child.kill('SIGTERM');
+      expect(await once(child, 'close'), child.said).to.deep.equal([75, null]);
+      expect(child.said).to.contain('the same command goes on from there');
+      expect(parts()).to.have.length(1);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 
   describe('with runs of a sweep in processes of their own', () => {

@@ -185,6 +185,11 @@ async function fetchShown(
         bar.update(received, total ?? received + 1, file, figures);
       },
     });
+  } catch (error) {
+    if (terminal.signal.aborted && !(error instanceof InputError)) {
+      terminal.note('What has arrived is kept; the same command goes on from there.');
+    }
+    throw error;
   } finally {
     bar.stop();
   }
