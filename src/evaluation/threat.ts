@@ -20,14 +20,9 @@ export const inNorm = (norm: NormName, epsilons: readonly number[]): readonly Th
 /** True if some threats are in more than one norm. */
 export const isAcrossNorms = (threats: readonly Threat[]): boolean => new Set(threats.map(({ norm }) => norm)).size > 1;
 
-/** Of results at several radii the one to quote: at the radius that the network was trained against, else the first above 0. */
-export const quoted = <Result extends Threat>(
-  results: readonly Result[],
-  { norm, epsilon }: Partial<Threat>,
-): Result | undefined => {
-  const attacked = results.filter((result) => result.epsilon > 0);
-  return attacked.find((result) => result.norm === norm && result.epsilon === epsilon) ?? attacked[0];
-};
+/** True if two threats are the same. */
+export const isSameThreat = (a: Partial<Threat>, b: Partial<Threat>): boolean =>
+  a.norm === b.norm && a.epsilon === b.epsilon;
 
 /** True if an evaluation counts the images that survive exactly these norms and radii together. */
 export const countsAcross = (

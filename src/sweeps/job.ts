@@ -10,10 +10,11 @@ import type { EvaluationProgress, EvaluationStep } from '../evaluation/measure/t
 import type { EvaluateOptions } from '../evaluation/options.ts';
 import { readEvaluations } from '../evaluation/results/results-file.ts';
 import { interruptedPath } from '../evaluation/results/resume-file.ts';
+import { robustToQuote } from '../evaluation/robust-to-quote.ts';
 import { threatsOf } from '../evaluation/settings.ts';
 import { checkpointFiles, checkpointIdentity } from '../evaluation/targets/target.ts';
-import { countsAcross, isAcrossNorms, quoted } from '../evaluation/threat.ts';
-import { type Evaluation, UNION } from '../evaluation/types.ts';
+import { countsAcross, isAcrossNorms } from '../evaluation/threat.ts';
+import type { Evaluation } from '../evaluation/types.ts';
 import { clearLeftLock, type LockTimes } from '../files/lock.ts';
 import { isSameTraining, type TrainConfig } from '../training/config/config.ts';
 import { hasEndEvent, readRunConfig, runFolder } from '../training/run/run-folder.ts';
@@ -52,7 +53,7 @@ export type JobEvent =
 /** What the evaluation of a checkpoint found, in two numbers. */
 export interface CheckpointResult {
   readonly checkpoint: string;
-  /** Accuracies as fractions; the robust one is under the union of all attacks at the radius of training, else the first. */
+  /** Accuracies as fractions; the robust one is that of `robustToQuote`. */
   readonly clean: number;
   readonly robust: number | null;
 }
@@ -117,18 +118,11 @@ async function trainAndEvaluate(task: JobTask, { signal, onEvent }: JobOptions):
   return 'done';
 }
 
-/** Accuracy under attack is that under all norms where an evaluation was in several. */
-const resultOf = (
-  { target, clean, attacks, acrossNorms: [across] = [] }: Evaluation,
-  trained: TrainConfig,
-): CheckpointResult => {
-  const unions = attacks.filter(({ attack }) => attack === UNION);
-  return {
-    checkpoint: target.checkpoint,
-    clean: clean.value,
-    robust: (across ?? quoted(unions, trained))?.robust.value ?? null,
-  };
-};
+const resultOf = (evaluation: Evaluation, trained: TrainConfig): CheckpointResult => ({
+  checkpoint: evaluation.target.checkpoint,
+  clean: evaluation.clean.value,
+  robust: robustToQuote([evaluation], trained)?.robust.value ?? null,
+});
 
 /**
  * True if a task is completely done. Results that cannot be read count as missing. A process that was killed between the last

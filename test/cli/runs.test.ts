@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
-import { accuraciesOf, listRuns } from '../../src/reporting/runs/run-list.ts';
+import { listRuns } from '../../src/reporting/runs/run-list.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
 import { runSweep } from '../../src/sweeps/sweep.ts';
 import { smallest } from '../sweeps/smallest.ts';
@@ -82,7 +82,7 @@ describe('equipoise runs', () => {
     const [{ results }] = await listed(out);
     const across = results['last all norms linf 0.05 + l2 0.3'];
     expect(across).to.be.at.most(Math.min(results['last union linf 0.05'], results['last union l2 0.3']));
-    expect(accuraciesOf((await listRuns(out)).runs[0])).to.deep.equal({
+    expect((await listRuns(out)).runs[0].quoted).to.deep.equal({
       clean: results['last clean'],
       robust: across,
       under: 'all norms linf 0.05 + l2 0.3',

@@ -3,7 +3,6 @@ import { didYouMean } from '../../core/did-you-mean.ts';
 import { UsageError } from '../../core/errors.ts';
 import { plural } from '../../core/quantities.ts';
 import {
-  accuraciesOf,
   compareRuns,
   type Difference,
   differingSettings,
@@ -103,7 +102,7 @@ function readCondition(text: string): (config: ListedRun['config']) => boolean {
 
 function sorted(list: readonly ListedRun[], by: string): readonly ListedRun[] {
   if (by === 'name') return list;
-  const value = (run: ListedRun) => accuraciesOf(run)[by as 'clean' | 'robust'] ?? Number.NEGATIVE_INFINITY;
+  const value = (run: ListedRun) => run.quoted[by as 'clean' | 'robust'] ?? Number.NEGATIVE_INFINITY;
   return list.toSorted((a, b) => value(b) - value(a));
 }
 
@@ -138,7 +137,7 @@ function listText(
     formatTable(
       ['run', ...settings, 'state', 'clean', 'robust'],
       rows.map((run) => {
-        const { clean, robust } = accuraciesOf(run);
+        const { clean, robust } = run.quoted;
         const values = settings.map((name) => settingText(run.config, name));
         return [run.name, ...values, stateOf(run), accuracy(clean), accuracy(robust)];
       }),
@@ -158,7 +157,7 @@ function listText(
 
 /** Which attacks the column of robust accuracy is about. */
 function robustText(shown: readonly ListedRun[]): string {
-  const [first, ...others] = new Set(shown.flatMap((run) => accuraciesOf(run).under ?? []));
+  const [first, ...others] = new Set(shown.flatMap((run) => run.quoted.under ?? []));
   if (first === undefined) return '';
   return `; robust is under ${others.length === 0 ? first : 'the union of attacks at the radius of training, else at the first'}`;
 }
@@ -167,7 +166,7 @@ function robustText(shown: readonly ListedRun[]): string {
 const cards = (shown: readonly ListedRun[], style: Terminal['style']): string =>
   shown
     .map((run) => {
-      const { clean, robust } = accuraciesOf(run);
+      const { clean, robust } = run.quoted;
       const figures = [
         clean === null ? '' : `${percent(clean)} clean`,
         robust === null ? '' : `${percent(robust)} robust`,

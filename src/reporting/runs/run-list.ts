@@ -3,11 +3,20 @@ import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { InputError } from '../../core/errors.ts';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
-import { UNION } from '../../evaluation/types.ts';
+import { robustToQuote } from '../../evaluation/robust-to-quote.ts';
+import type { AcrossNorms, AttackResult } from '../../evaluation/types.ts';
 import { type Setting, settingRows, type TrainConfig } from '../../training/config/config.ts';
 import { scoreOf } from '../../training/run/best-epoch.ts';
 import { ALL_NORMS, threatsName } from '../tables/result-rows.ts';
 import { findRuns, hasLast, isComplete, isRun, NO_CONFIG, type RunRecord } from './runs.ts';
+
+/** The accuracies of a run in a list, as fractions; null for what was not measured. */
+export interface QuotedAccuracies {
+  readonly clean: number | null;
+  readonly robust: number | null;
+  /** What the robust one was measured under. */
+  readonly under: string | null;
+}
 
 /** A run in a list. */
 export interface ListedRun {
@@ -20,6 +29,8 @@ export interface ListedRun {
   readonly epoch: number;
   /** Names of checkpoints whose results are left out, since they are of other weights. */
   readonly outdated: readonly string[];
+  /** What a list shows of its results. */
+  readonly quoted: QuotedAccuracies;
   /** Accuracies and others by name, as fractions or numbers. */
   readonly results: Readonly<Record<string, number>>;
 }
@@ -79,9 +90,30 @@ function listed(name: string, run: RunRecord): ListedRun {
     isComplete: isComplete(run),
     epoch: last?.epoch ?? 0,
     outdated,
+    quoted: quotedOf(run),
     results: resultsOf(run),
   };
 }
+
+/** The accuracies of a run's best checkpoint, or of its last one where that was not evaluated. */
+function quotedOf({ config, evaluations }: RunRecord): QuotedAccuracies {
+  const shown =
+    ['best', 'last']
+      .map((name) => evaluations.filter(({ target }) => target.checkpoint === name))
+      .find(({ length }) => length > 0) ?? [];
+  const robust = robustToQuote(shown, config);
+  return {
+    clean: shown.at(-1)?.clean.value ?? null,
+    robust: robust?.robust.value ?? null,
+    under: robust === undefined ? null : measureName(robust),
+  };
+}
+
+/** What an accuracy was measured under, in words, such as `union linf 8/255`. */
+const measureName = (measured: AcrossNorms | AttackResult): string =>
+  'threats' in measured
+    ? `${ALL_NORMS} ${threatsName(measured)}`
+    : `${measured.attack} ${measured.norm} ${formatEpsilon(measured.epsilon)}`;
 
 /** What a run reached: the best score on held-out images, and every accuracy of its evaluations. */
 function resultsOf({ config, metrics, evaluations }: RunRecord): Readonly<Record<string, number>> {
@@ -95,35 +127,11 @@ function resultsOf({ config, metrics, evaluations }: RunRecord): Readonly<Record
   note('seconds', metrics.at(-1)?.seconds);
   for (const { target, clean, attacks, acrossNorms = [] } of evaluations) {
     note(`${target.checkpoint} clean`, clean.value);
-    for (const { threats, robust } of acrossNorms) {
-      note(`${target.checkpoint} ${ALL_NORMS} ${threatsName({ threats })}`, robust.value);
-    }
-    for (const { attack, norm, epsilon, robust } of attacks) {
-      note(`${target.checkpoint} ${attack} ${norm} ${formatEpsilon(epsilon)}`, robust.value);
+    for (const measured of [...acrossNorms, ...attacks]) {
+      note(`${target.checkpoint} ${measureName(measured)}`, measured.robust.value);
     }
   }
   return results;
-}
-
-/**
- * Accuracies of a run in a list: of its best checkpoint, under the union of attacks in all norms, or else at the radius of
- * training, or at the first one. `under` says which.
- */
-export function accuraciesOf({ config, results }: ListedRun): {
-  readonly clean: number | null;
-  readonly robust: number | null;
-  readonly under: string | null;
-} {
-  const names = Object.keys(results);
-  const checkpoint = ['best', 'last'].find((name) => results[`${name} clean`] !== undefined);
-  const begins = (word: string) => (name: string) => name.startsWith(`${checkpoint} ${word} `) && !name.endsWith(' 0');
-  const trained = `${checkpoint} ${UNION} ${config.norm} ${settingText(config, 'epsilon')}`;
-  const robust = names.find(begins(ALL_NORMS)) ?? names.find((name) => name === trained) ?? names.find(begins(UNION));
-  return {
-    clean: checkpoint === undefined ? null : results[`${checkpoint} clean`],
-    robust: robust === undefined ? null : results[robust],
-    under: robust === undefined ? null : robust.slice(`${checkpoint} `.length),
-  };
 }
 
 /** All settings but the version, those that most people change first. */
