@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { enqueue, inParts, type QueuedRun } from './enqueue.ts';
 import { CANCELLED_KEY, lockKeyOf, type OpenQueue } from './open.ts';
 import { type JobProgress, readProgress } from './progress.ts';
-import { CANCELLED } from './worker.ts';
+import { CANCELLED } from './take-job.ts';
 
 /** A run that a worker has. */
 export interface RunningJob {

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { boardOf, summaryOf } from '../../../src/cli/queue-sweep.ts';
 import { contentsOf } from '../../../src/sweeps/queue/content.ts';
+import { folderLockTimes } from '../../../src/sweeps/queue/make-run.ts';
 import { loadQueuePackages } from '../../../src/sweeps/queue/packages.ts';
 import { begun, progressMeter, readProgress } from '../../../src/sweeps/queue/progress.ts';
 import { whyUnusable } from '../../../src/sweeps/queue/runs-folder.ts';
-import { folderLockTimes } from '../../../src/sweeps/queue/worker.ts';
 import { rejection } from '../../rejection.ts';
 
 describe('the packages of a queue', () => {
