@@ -88,7 +88,7 @@ export interface LeftOut {
   readonly reason: string;
 }
 
-/** The runs of a folder, and those that cannot be read because another version of Equipoise made them. */
+/** The runs of a folder, and what else is in it that is or holds runs and was not read. */
 export interface FoundRuns {
   readonly runs: readonly RunRecord[];
   readonly leftOut: readonly LeftOut[];
@@ -112,7 +112,8 @@ export async function findRuns(folder: string, warn?: Warn, read: ReadRun = read
   for (const name of names) {
     const path = join(folder, name);
     if (!(await isRun(path))) {
-      if (await hasLast(path)) leftOut.push({ run: name, reason: NO_CONFIG });
+      const reason = (await hasLast(path)) ? NO_CONFIG : (await holdsRuns(path)) ? OF_RUNS : null;
+      if (reason !== null) leftOut.push({ run: name, reason });
       continue;
     }
     const version = await otherVersion(path);
@@ -126,7 +127,7 @@ export async function findRuns(folder: string, warn?: Warn, read: ReadRun = read
   }
   if (runs.length === 0) {
     const [{ run, reason }] = leftOut;
-    throw new InputError(`${folder} holds no run that this version of Equipoise reads: of ${run}, ${reason}.`);
+    throw new InputError(`${folder} holds no run that can be read here. Of ${run}: ${reason}.`);
   }
   return { runs, leftOut };
 }
@@ -146,6 +147,16 @@ export async function readRuns(folder: string): Promise<readonly RunRecord[]> {
 
 /** Why a folder with checkpoints is not read as a run. */
 export const NO_CONFIG = 'it has checkpoints and no config.json, as half a copy of a run may';
+
+/** Why a folder that holds runs, such as that of a sweep, is not read with those beside it. */
+const OF_RUNS = 'it is a folder of runs; give that folder, or move its runs here';
+
+/** True if a run lies in a folder directly below this one. */
+async function holdsRuns(folder: string): Promise<boolean> {
+  const entries = await reading(folder, () => readdir(folder, { withFileTypes: true }));
+  for (const entry of entries) if (entry.isDirectory() && (await isRun(join(folder, entry.name)))) return true;
+  return false;
+}
 
 /** True if a folder has the last checkpoint of a run. Without a configuration it is half a run. */
 export const hasLast = (folder: string): Promise<boolean> => hasCheckpoint(runFolder(folder).last);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -14,7 +14,7 @@ import { PAGE_SCRIPT } from '../../../src/reporting/page/page-script.ts';
 import { pngBase64 } from '../../../src/reporting/pictures/png.ts';
 import { writeReport } from '../../../src/reporting/report.ts';
 import { collectReport, headlineCells, withGallery } from '../../../src/reporting/report-data.ts';
-import { type RunRecord, readRuns } from '../../../src/reporting/runs/runs.ts';
+import { findRuns, type RunRecord, readRuns } from '../../../src/reporting/runs/runs.ts';
 import type { TrainConfig } from '../../../src/training/config/config.ts';
 import { formatMetricRow, METRICS_HEADER } from '../../../src/training/run/metrics.ts';
 import { runFolder } from '../../../src/training/run/run-folder.ts';
@@ -320,7 +320,21 @@ describe('a report', () => {
       expect(warnings[0]).to.match(/leave out another: its config\.json is of version 99, expected \d/);
       expect(await readFile(files.page, 'utf8')).to.contain('id="left-out"');
       for (const { name } of runs.slice(0, 3)) await rm(join(folder, name), { recursive: true });
-      expect(String(await rejection(writeReport(folder)))).to.match(/no run that this version of Equipoise reads/);
+      expect(String(await rejection(writeReport(folder)))).to.match(
+        /no run that can be read here\. Of another: its config\.json is of version 99/,
+      );
+    }));
+
+  it('names a folder of runs beside the runs, and leaves it out', () =>
+    withFolder(async (folder) => {
+      await writeRuns(folder);
+      await mkdir(join(folder, 'sweep'));
+      await rename(join(folder, runs[0].name), join(folder, 'sweep', runs[0].name));
+      const { leftOut } = await findRuns(folder);
+      expect(leftOut.map(({ run }) => run)).to.deep.equal(['sweep']);
+      expect(leftOut[0].reason).to.contain('a folder of runs');
+      for (const { name } of runs.slice(1, 3)) await rm(join(folder, name), { recursive: true });
+      expect(String(await rejection(writeReport(folder)))).to.match(/Of sweep: it is a folder of runs/);
     }));
 
   it('names a damaged file and its field, and writes nothing', () =>
