@@ -39,48 +39,54 @@ export const expectedGradient = (
   { loss, goals, images, cleanLogits }: Question,
 ): Promise<LossGradient> => {
   const [batch] = images.shape;
-  return meanOf(asking, { forwardPasses: batch, inputGradients: batch }, () => {
-    const answer = lossGradient(asking.classifier, loss, goals, images, cleanLogits);
-    if (asking.eot === 1) return answer;
-    const { gradient, ...others } = answer;
-    try {
-      return { ...others, gradient: tf.tidy(() => withoutNaN(gradient)) };
-    } finally {
-      gradient.dispose();
-    }
-  });
+  return meanOf(
+    asking,
+    { forwardPasses: batch, inputGradients: batch },
+    () => lossGradient(asking.classifier, loss, goals, images, cleanLogits),
+    (a, b, name) => (name === 'gradient' ? addNumbers(a, b) : tf.add(a, b)),
+  );
 };
 
-const withoutNaN = (gradient: Tensor4D): Tensor4D =>
-  tf.where(tf.equal(gradient, gradient), gradient, tf.zerosLike(gradient)) as Tensor4D;
+/** a + b, where NaN in one of them counts as 0. A sum is NaN only where both are, so that callers learn of it. */
+const addNumbers = (a: Tensor, b: Tensor): Tensor =>
+  tf.where(tf.notEqual(a, a), b, tf.where(tf.notEqual(b, b), a, tf.add(a, b)));
 
 /** A record of tensors. */
 type Tensors<Answer> = { readonly [Name in keyof Answer]: Tensor };
 
 /**
  * The mean of what `ask` returns, tensor by tensor, over as many calls of it as the model is asked; owned by the caller.
+ * Each answer is divided before it is added, since the sum of large numbers may be more than float32 holds.
  *
  * @param cost of one call
+ * @param add adds two tensors of that name
  */
 export async function meanOf<Answer extends Tensors<Answer>>(
   { eot, turn, spend }: Omit<Asking, 'classifier'>,
   cost: Cost,
   ask: () => Answer,
+  add: (a: Tensor, b: Tensor, name: keyof Answer) => Tensor = (a, b) => tf.add(a, b),
 ): Promise<Answer> {
-  let sum: Answer | undefined;
+  let mean: Answer | undefined;
   try {
     for (let call = 0; call < eot; call++) {
       await turn();
       const answer = ask();
       spend(cost);
       if (eot === 1) return answer;
-      const before = sum;
-      sum = before === undefined ? answer : combined(answer, (tensor, name) => tf.add(before[name], tensor));
-      if (before !== undefined) dispose(before, answer);
+      const before = mean;
+      mean = combined(answer, (tensor, name) => {
+        const part = tf.div(tensor, eot);
+        return before === undefined ? part : add(before[name], part, name);
+      });
+      dispose(answer);
+      if (before !== undefined) dispose(before);
     }
-    return combined(sum as Answer, (tensor) => tf.div(tensor, eot));
+    const whole = mean as Answer;
+    mean = undefined;
+    return whole;
   } finally {
-    if (sum !== undefined) dispose(sum);
+    if (mean !== undefined) dispose(mean);
   }
 }
 
@@ -93,5 +99,4 @@ const combined = <Answer extends Tensors<Answer>>(
     return Object.fromEntries(names.map((name) => [name, combine(answer[name], name)])) as Answer;
   });
 
-const dispose = <Answer extends Tensors<Answer>>(...answers: readonly Answer[]): void =>
-  tf.dispose(answers.flatMap((answer) => Object.values(answer)));
+const dispose = <Answer extends Tensors<Answer>>(answer: Answer): void => tf.dispose(Object.values<Tensor>(answer));

@@ -1,4 +1,4 @@
-import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { attackNames } from '../../attacks/attacks.ts';
@@ -154,6 +154,46 @@ describe('expectation over transformation', () => {
     expect(notFinite).to.equal(0);
     expect(Array.from(adversarial.dataSync())).to.deep.equal(Array.from(wanted.dataSync()));
     tf.dispose([adversarial, wanted]);
+  });
+
+  it('reports a gradient that no call gives', async () => {
+    const broken: Classifier = (images) =>
+      net.classifier(
+        tf.customGrad((x) => ({ value: tf.clone(x as Tensor), gradFunc: (dy: Tensor) => tf.mul(dy, Number.NaN) }))(
+          images,
+        ) as Tensor4D,
+      );
+    for (const name of attackNames.filter((name) => name !== 'square')) {
+      let notFinite = 0;
+      const onNonFinite = (gradients: number) => {
+        notFinite += gradients;
+      };
+      const adversarial = await make(name, 0.1, 3).perturb(broken, net.images, net.labels, { onNonFinite });
+      expect(notFinite, name).to.be.at.least(COUNT);
+      expect(adversarial.dataSync().every(Number.isFinite), name).to.equal(true);
+      adversarial.dispose();
+    }
+  });
+
+  it('holds for logits whose sum over all calls float32 does not hold', async () => {
+    const large: Classifier = (images) => tf.mul(net.classifier(images), 2 ** 122);
+    for (const name of ['pgd', 'apgd-t', 'fab-t', 'square'] as const) {
+      const [plain, scaled] = await Promise.all(
+        [net.classifier, large].map((model) => {
+          const loss = name === 'pgd' && { loss: 'cw' };
+          const attack = (attacks[name] as (options: object) => Attack)({
+            epsilon: 0.1,
+            eot: 16,
+            ...loss,
+            ...lengthOf(name, { steps: 2, queries: 4 }),
+          });
+          return attack.perturb(model, net.images, net.labels, { mode: 'train' });
+        }),
+      );
+      const change = tf.tidy(() => tf.max(tf.abs(tf.sub(plain, scaled))).dataSync()[0]);
+      expect(change, name).to.be.below(1e-6);
+      tf.dispose([plain, scaled]);
+    }
   });
 
   it('takes a whole number of calls, at least one', () => {
