@@ -39,10 +39,13 @@ export const l1: Norm = {
       const count = tf.maximum(tf.sum(tf.abs(signs), 1, true), 1);
       return tf.reshape(tf.div(signs, count), gradient.shape);
     }),
-  // Duchi et al. 2008: shrink every magnitude by the θ that leaves a sum of epsilon.
+  // Duchi et al. 2008: shrink every magnitude by the θ that leaves a sum of epsilon. No magnitude may stay above epsilon, so
+  // all shrink by the excess of the largest first: sums of much larger numbers would overflow, or lose epsilon by rounding.
   project: (perturbation, epsilon) =>
     tf.tidy(() => {
-      const magnitudes = tf.abs(flat(perturbation));
+      const whole = tf.abs(flat(perturbation));
+      const excess = tf.relu(tf.sub(tf.max(whole, 1, true), epsilon));
+      const magnitudes = tf.relu(tf.sub(whole, excess)) as Tensor2D;
       const size = magnitudes.shape[1];
       const sorted = tf.topk(magnitudes, size).values;
       const thetas = tf.div(tf.sub(tf.cumsum(sorted, 1), epsilon), tf.range(1, size + 1));

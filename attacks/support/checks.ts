@@ -4,9 +4,15 @@ import { norms } from '../norms/index.ts';
 import type { Bounds, NormName } from '../types.ts';
 import { describe } from './describe.ts';
 
+/** The longest step of an attack, as a multiple of epsilon: the first of APGD, in the first of the balls of `multiEpsilon`. */
+const LONGEST_STEP = 6;
+
+/** True for a number that float32 holds; others become infinite there. */
+const isFloat = (value: number): boolean => Number.isFinite(value) && Number.isFinite(Math.fround(value));
+
 export function checkBounds(bounds: Bounds): void {
   const [low, high]: readonly number[] = Array.isArray(bounds) ? bounds : [Number.NaN, Number.NaN];
-  if (!(Number.isFinite(low) && Number.isFinite(high) && low < high)) {
+  if (!([low, high, high - low].every(isFloat) && low < high)) {
     throw new InputError(
       `bounds: expected [lowest pixel, highest pixel], such as [0, 1], got ${Array.isArray(bounds) ? `[${bounds.join(', ')}]` : describe(bounds)}.`,
     );
@@ -16,7 +22,7 @@ export function checkBounds(bounds: Bounds): void {
 export function checkEpsilon(epsilon: number, norm: NormName, bounds: Bounds): void {
   checkBounds(bounds);
   const [low, high] = bounds;
-  if (!(Number.isFinite(epsilon) && epsilon >= 0)) {
+  if (!(isFloat(epsilon) && isFloat(LONGEST_STEP * epsilon) && epsilon >= 0)) {
     throw new InputError(
       `epsilon: expected a radius of 0 or more, in units of pixels in [${low}, ${high}], got ${describe(epsilon)}.`,
     );
@@ -40,8 +46,7 @@ export function checkCount(name: string, value: number, least: number): void {
 }
 
 export function checkPositive(name: string, value: number, zeroToo: boolean): void {
-  // A step that float32 cannot hold would be infinite.
-  if (!(Number.isFinite(Math.fround(value)) && (value > 0 || (zeroToo && value === 0)))) {
+  if (!(isFloat(value) && (value > 0 || (zeroToo && value === 0)))) {
     throw new InputError(`${name}: expected a number ${zeroToo ? 'of 0 or more' : 'above 0'}, got ${describe(value)}.`);
   }
 }

@@ -36,6 +36,21 @@ describe('bad input to an attack', () => {
   const options: [title: string, make: () => unknown, message: RegExp][] = [
     ['a negative epsilon', () => pgd({ epsilon: -0.1 }), /epsilon: expected a radius of 0 or more.*got -0.1/],
     ['an epsilon that is no number', () => fgsm({ epsilon: Number.NaN }), /epsilon: expected a radius.*got NaN/],
+    [
+      'an epsilon that float32 does not hold',
+      () => apgd({ epsilon: 1e39, norm: 'l2' }),
+      /epsilon: expected a radius.*got 1e\+39/,
+    ],
+    [
+      'bounds that float32 does not hold',
+      () => pgd({ epsilon: 0.1, bounds: [-3e38, 3e38] }),
+      /bounds: expected \[lowest pixel, highest pixel\]/,
+    ],
+    [
+      'a step as a text',
+      () => pgd({ epsilon: 0.1, stepSize: '0.1' as unknown as number }),
+      /stepSize: expected a number above 0, got "0\.1"/,
+    ],
     ['an epsilon in units of bytes', () => pgd({ epsilon: 8 }), /did you mean 8\/255\?/],
     [
       'fractional steps',

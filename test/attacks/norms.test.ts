@@ -54,6 +54,18 @@ describe('norms', () => {
       );
     });
 
+    it(`${norm.name} projects points from any distance onto the surface of the ball`, () => {
+      for (const power of [1, 10, 30, 60, 100, 120]) {
+        const values = [3, 2, -1, 3, 0, 2.5].map((x) => x * 2 ** power);
+        const projected = tf.tidy(() => norm.project(one(values), 0.1).dataSync());
+        expect(norm.distance(projected, zeros(6)), `2^${power}`).to.be.closeTo(0.1, 1e-6);
+        expect(
+          Array.from(projected, (x) => Math.sign(x) + 0),
+          `2^${power}`,
+        ).to.deep.equal(norm.name === 'l1' ? [1, 0, 0, 1, 0, 0] : [1, 1, -1, 1, 0, 1]);
+      }
+    });
+
     it(`${norm.name} takes a step of length 1 uphill, and none where the gradient is 0`, () => {
       fc.assert(
         fc.property(floats, (values) => {
