@@ -68,6 +68,14 @@ const BOTH: readonly Damage[] = [
     /declares the weight .* twice/,
   ],
   [
+    'a file of weights named twice',
+    editJson((json) => {
+      const [group] = json.weightsManifest;
+      group.paths = group.paths.map(() => group.paths[0]);
+    }),
+    /names the file of weights group1-shard1of2\.bin twice/,
+  ],
+  [
     'a renamed weight',
     editJson((json) => Object.assign(weightOf(json, 0), { name: 'other' })),
     /other|not in the weightsManifest/,
@@ -262,7 +270,47 @@ const LAYERS: readonly Damage[] = [
   ],
 ];
 
+/** Changes what the manifest of the graph says of a weight. */
+const declare = (name: string, change: object) =>
+  editJson((json) =>
+    Object.assign(
+      json.weightsManifest.flatMap((group: Json) => group.weights).find((weight: Json) => weight.name === name),
+      change,
+    ),
+  );
+
 const GRAPH: readonly Damage[] = [
+  [
+    'a weight of another type',
+    declare('conv/bias', { dtype: 'int32' }),
+    /has conv\/bias as int32 \[4\]; its node is float32 \[4\]/,
+  ],
+  [
+    'a weight of another shape',
+    declare('conv/kernel', { shape: [1, 9, 1, 4] }),
+    /has conv\/kernel as float32 \[1,9,1,4\]; its node is float32 \[3,3,1,4\]/,
+  ],
+  ['a weight of more axes', declare('dense/bias', { shape: [2, 1] }), /as float32 \[2,1\]; its node is float32 \[2\]/],
+  [
+    'a weight in the place of an operation',
+    async (folder) => {
+      await editJson((json) => {
+        json.weightsManifest.push({
+          paths: ['mean.bin'],
+          weights: [{ name: 'mean', shape: [1, 4], dtype: 'float32' }],
+        });
+      })(folder);
+      await writeFile(join(folder, 'mean.bin'), new Uint8Array(16));
+    },
+    /names mean, which is no constant of the graph/,
+  ],
+  [
+    'a constant that is an input',
+    editJson((json) => {
+      nodeOf(json, 'dense/kernel').op = 'Placeholder';
+    }),
+    /names dense\/kernel, which is no constant of the graph/,
+  ],
   [
     'a node that is missing',
     editJson((json) => {

@@ -135,15 +135,23 @@ function parseModelJson(text: Uint8Array, source: string): z.infer<typeof modelS
   if (!success) {
     throw new InputError(`${source} is not the model.json of a TensorFlow.js model: ${z.prettifyError(error)}`);
   }
-  const names = new Set<string>();
-  for (const { name } of data.weightsManifest.flatMap(({ weights }) => weights)) {
-    if (names.has(name)) {
-      throw new InputError(`${source} declares the weight ${name} twice. Save or convert the model again.`);
-    }
-    names.add(name);
+  const manifest = data.weightsManifest;
+  const weight = repeated(manifest.flatMap(({ weights }) => weights.map(({ name }) => name)));
+  if (weight !== undefined) {
+    throw new InputError(`${source} declares the weight ${weight} twice. Save or convert the model again.`);
+  }
+  const file = repeated(manifest.flatMap(({ paths }) => paths));
+  if (file !== undefined) {
+    throw new InputError(`${source} names the file of weights ${file} twice. Save or convert the model again.`);
   }
   return data;
 }
+
+/** The first text that is there twice. */
+const repeated = (texts: readonly string[]): string | undefined => {
+  const seen = new Set<string>();
+  return texts.find((text) => seen.size === seen.add(text).size);
+};
 
 function checkLength(source: string, weights: readonly WeightSpec[], paths: readonly string[], length: number): void {
   const expected = total(weights.map(bytesOf));

@@ -53,14 +53,62 @@ export function readGraph(path: string, { topology, weightSpecs, json }: SavedMo
   const initializer = topologySchema.safeParse(json.modelInitializer ?? { node: [] });
   if (!initializer.success) return refuse('its initializer is no graph.');
   const all = [...node, ...inFunctions, ...initializer.data.node];
-  const weights = new Set(weightSpecs.map(({ name }) => name));
-  const unset = all.find(({ name, op }) => op === 'Const' && !weights.has(name));
-  if (unset !== undefined) refuse(`its weight ${unset.name} is not in the weightsManifest.`);
-  for (const { name } of all) weights.delete(name);
-  const [surplus] = weights;
-  if (surplus !== undefined) refuse(`the weightsManifest names ${surplus}, which is no node of the graph.`);
+  const constants = new Map<string, GraphNode[]>();
+  for (const one of all) {
+    if (one.op === 'Const') constants.set(one.name, [...(constants.get(one.name) ?? []), one]);
+  }
+  for (const { name, shape, dtype } of weightSpecs) {
+    const declared = constants.get(name);
+    if (declared === undefined) return refuse(`the weightsManifest names ${name}, which is no constant of the graph.`);
+    const forms = declared.map(constantForm);
+    if (!forms.some((form) => fits(form, shape, dtype))) {
+      refuse(`the weightsManifest has ${name} as ${dtype} [${shape}]; its node is ${describeForm(forms[0])}.`);
+    }
+    constants.delete(name);
+  }
+  const [unset] = constants.keys();
+  if (unset !== undefined) refuse(`its weight ${unset} is not in the weightsManifest.`);
   return { nodes, outputs };
 }
+
+/** The types of TensorFlow by those that TensorFlow.js stores them as. */
+const STORED: Readonly<Record<string, readonly string[]>> = {
+  float32: ['DT_FLOAT', 'DT_DOUBLE', 'DT_HALF', 'DT_BFLOAT16'],
+  int32: ['DT_INT32', 'DT_INT64', 'DT_INT16', 'DT_INT8', 'DT_UINT8', 'DT_UINT16', 'DT_UINT32', 'DT_UINT64'],
+  bool: ['DT_BOOL'],
+  complex64: ['DT_COMPLEX64', 'DT_COMPLEX128'],
+  string: ['DT_STRING'],
+};
+
+const constantSchema = z.looseObject({
+  dtype: z.looseObject({ type: z.string() }).optional(),
+  value: z
+    .looseObject({
+      tensor: z.looseObject({
+        tensorShape: z.looseObject({ dim: z.array(z.looseObject({ size: z.coerce.number() })).optional() }).optional(),
+      }),
+    })
+    .optional(),
+});
+
+/** What a graph says of a constant; null where it says nothing that is known here. */
+interface ConstantForm {
+  readonly dtype: string | null;
+  readonly shape: readonly number[] | null;
+}
+
+function constantForm({ attr }: GraphNode): ConstantForm {
+  const { data } = constantSchema.safeParse(attr);
+  const type = data?.dtype?.type ?? '';
+  const dtype = Object.keys(STORED).find((stored) => STORED[stored].includes(type)) ?? null;
+  return { dtype, shape: data?.value?.tensor.tensorShape?.dim?.map(({ size }) => size) ?? null };
+}
+
+const fits = (form: ConstantForm, shape: readonly number[], dtype: string): boolean =>
+  (form.dtype ?? dtype) === dtype && String(form.shape ?? shape) === String(shape);
+
+const describeForm = ({ dtype, shape }: ConstantForm): string =>
+  [dtype, shape && `[${shape}]`].filter((part) => part !== null).join(' ');
 
 /** Refuses nodes that wait for each other: what is left after every node whose inputs are there is taken away. */
 function checkOrder(nodes: readonly GraphNode[], refuse: (what: string) => never): void {
