@@ -207,6 +207,7 @@ async function runToEnd(
   await dropSafe(folder, guard);
   await run.memory?.close();
   await removeMemory(folder, guard);
+  await restoreRemoved(run);
   await report({ kind: 'end', epoch: state.epoch, step: state.step });
   return summary(run, 'done');
 
@@ -226,6 +227,14 @@ async function runToEnd(
     if (best) await save(current, 'best', candidate.weights);
     await saveNewest(current);
   }
+}
+
+/** Writes the configuration again if it was removed during training, and warns if the best checkpoint was, which nobody can. */
+async function restoreRemoved({ task, folder, state, guard, report }: Run): Promise<void> {
+  if ((await readIfThere(folder.config)) === null) await recordConfig(folder, task.config, guard);
+  if (state.best === null || (await hasCheckpoint(folder.best))) return;
+  const message = `${folder.best} is missing: it was removed after epoch ${state.best.epoch}. Only the last checkpoint is left to evaluate.`;
+  await report({ kind: 'warning', epoch: state.epoch, step: state.step, message });
 }
 
 /**

@@ -1,9 +1,10 @@
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
-import { runFolder } from '../../src/training/run/run-folder.ts';
+import { LAST_CHECKPOINT, readRunConfig, runFolder } from '../../src/training/run/run-folder.ts';
 import { train } from '../../src/training/train.ts';
 import { useBackend } from '../backend.ts';
 import { contents } from '../cli/folder.ts';
@@ -74,5 +75,24 @@ describe("what the system refuses in a run's folder", () => {
       expect(error).to.be.instanceOf(InputError);
       expect(error.message).to.match(message);
     }
+  });
+
+  it('writes config.json again if it was removed during training, and says that the best checkpoint was', async () => {
+    const out = join(base, `run-${count++}`);
+    const { config: file, best } = runFolder(out);
+    const warnings: string[] = [];
+    const { status } = await train(config, {
+      out,
+      onProgress: (event) => {
+        if (event.kind === 'warning') warnings.push(event.message);
+        if (event.kind !== 'checkpoint' || event.file !== LAST_CHECKPOINT) return;
+        for (const removed of [file, best, `${best}.previous`]) rmSync(removed, { force: true });
+      },
+    });
+    expect(status).to.equal('done');
+    expect(await readRunConfig(out)).to.deep.equal(config);
+    expect(warnings).to.include(
+      `${best} is missing: it was removed after epoch 1. Only the last checkpoint is left to evaluate.`,
+    );
   });
 });
