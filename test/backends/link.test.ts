@@ -66,6 +66,8 @@ describe('finding what to link to', () => {
     expect(thrown.message).to.contain('pip install tensorflow-cpu').and.to.contain('link-tensorflow --python');
     const empty = await rejection(findWheel({ wheelDirectory: base, gpu: true }));
     expect(empty.message).to.match(/--wheel-dir takes a folder with an unpacked TensorFlow.*--target .* tensorflow$/);
+    const spaced = await rejection(findWheel({ wheelDirectory: "my $(wheels) it's" }));
+    expect(spaced.message).to.match(/ --target 'my \$\(wheels\) it'\\''s' tensorflow-cpu$/);
   });
 
   it('says what a TensorFlow lacks', async () => {

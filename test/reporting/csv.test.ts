@@ -18,6 +18,7 @@ describe('comma-separated values', () => {
       "'＝1,-0.5",
       "it's,-0.5",
     ]);
+    expect(formatCsv(['text'], [{ text: '\n=1' }])).to.equal('text\n"\'\n=1"\n');
   });
 
   it('read back any text as it was, and no cell begins as a formula does', () =>

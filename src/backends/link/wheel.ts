@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { env, platform } from 'node:process';
 import { InputError } from '../../core/errors.ts';
+import { pathWord, shellCommand } from '../../core/shell.ts';
 import { runProgram } from '../run-program.ts';
 import { libraryFault } from './library.ts';
 
@@ -84,7 +85,7 @@ function folderBelow(given: string, gpu: boolean): string {
   const folder = [below, resolve(given)].find((path) => existsSync(join(path, 'include')));
   if (folder === undefined) {
     throw new InputError(
-      `--wheel-dir takes a folder with an unpacked TensorFlow; neither ${below} nor ${resolve(given)} has its include folder. Unpack one with: python3 -m pip install --no-deps --target ${given} ${gpu ? 'tensorflow' : 'tensorflow-cpu'}`,
+      `--wheel-dir takes a folder with an unpacked TensorFlow; neither ${below} nor ${resolve(given)} has its include folder. Unpack one with: ${shellCommand('python3', '-m', 'pip', 'install', '--no-deps', '--target', pathWord(given), gpu ? 'tensorflow' : 'tensorflow-cpu')}`,
     );
   }
   return folder;

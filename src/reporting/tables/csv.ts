@@ -6,7 +6,7 @@ import { stringify } from 'csv-stringify/sync';
 export type Cell = string | number | null;
 
 /** Beginnings of a text that a spreadsheet may take for a formula, their full-width forms included. */
-const FORMULA = /^'*[=+\-@＝＋－＠\t\r]/;
+const FORMULA = /^'*[=+\-@＝＋－＠\t\r\n]/;
 
 const escapeFormula = (cell: Cell): Cell => (typeof cell === 'string' && FORMULA.test(cell) ? `'${cell}` : cell);
 
