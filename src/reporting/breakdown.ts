@@ -1,10 +1,12 @@
 // What one network makes of each class of test images: how many it gets right without attack and under the attacks of its
 // evaluation, and which classes it takes for which before and after an attack.
 
+import type * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { norms, pgd } from '../../attacks/index.ts';
+import { holding } from '../../attacks/support/tensor-scope.ts';
+import { turns } from '../../attacks/support/yielding.ts';
 import type { NormName } from '../../attacks/types.ts';
 import { foldIn, seedKey } from '../core/key.ts';
 import { batchesOf, batchImages, batchLabels } from '../data/batch.ts';
@@ -65,18 +67,20 @@ export interface BreakdownOptions {
   readonly images: number;
   /** Which of them survived, as evaluations record it. */
   readonly survived: string;
+  /** Stops it within one call of the model. */
+  readonly signal?: AbortSignal;
 }
 
 /** @param target borrowed; it runs on the current backend */
 export async function breakDown(
   target: Target,
   dataset: Dataset,
-  { norm, epsilon, images, survived }: BreakdownOptions,
+  { norm, epsilon, images, survived, signal }: BreakdownOptions,
 ): Promise<Breakdown> {
   const { classes, test } = dataset;
   const indices = testIndices(test, images);
   const bits = unpackBits(survived, indices.length);
-  const before = await predictAll(target, dataset, indices);
+  const before = await predictAll(target, dataset, indices, signal);
   const perClass = classes.map((_, label) => {
     const places = [...indices.keys()].filter((place) => test.labels[indices[place]] === label);
     return {
@@ -89,10 +93,10 @@ export async function breakDown(
   const attack = pgd({ norm, epsilon, steps: STEPS });
   const key = foldIn(seedKey(0), 'breakdown');
   const perturb = (batch: Tensor4D, labels: tf.Tensor1D, samples: readonly number[]) =>
-    attack.perturb(target.classify, batch, labels, { key, samples });
+    attack.perturb(target.classify, batch, labels, { key, samples, signal });
   const [clean, adversarial] = [
-    await predictAll(target, dataset, attacked),
-    await predictAll(target, dataset, attacked, perturb),
+    await predictAll(target, dataset, attacked, signal),
+    await predictAll(target, dataset, attacked, signal, perturb),
   ];
   const confusion = (predictions: readonly number[]) => {
     const counts = classes.map(() => classes.map(() => 0));
@@ -113,14 +117,24 @@ export async function breakDown(
 
 type Perturb = (images: Tensor4D, labels: tf.Tensor1D, samples: readonly number[]) => Promise<Tensor4D>;
 
-async function predictAll(target: Target, dataset: Dataset, indices: Int32Array, perturb?: Perturb): Promise<number[]> {
+async function predictAll(
+  target: Target,
+  dataset: Dataset,
+  indices: Int32Array,
+  signal: AbortSignal | undefined,
+  perturb?: Perturb,
+): Promise<number[]> {
   const predictions: number[] = [];
+  const turn = turns(signal);
   for (const batch of batchesOf(indices, BATCH)) {
-    const images = batchImages(dataset.test, batch, dataset.imageShape);
-    const labels = batchLabels(dataset.test, batch);
-    const made = perturb === undefined ? images : await perturb(images, labels, Array.from(batch));
-    predictions.push(...(await predict(target.classify, made)));
-    tf.dispose([images, labels, made]);
+    await turn();
+    const classes = await holding(async ({ hold }) => {
+      const images = hold(batchImages(dataset.test, batch, dataset.imageShape));
+      const labels = hold(batchLabels(dataset.test, batch));
+      const made = perturb === undefined ? images : hold(await perturb(images, labels, Array.from(batch)));
+      return predict(target.classify, made);
+    });
+    predictions.push(...classes);
   }
   return predictions;
 }

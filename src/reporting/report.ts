@@ -159,7 +159,7 @@ async function picturesOf(
     const attack = { norm: norm as NormName, epsilon };
     const gallery = await drawGallery(nets, dataset, { ...attack, signal });
     const breakdown =
-      evaluated === null ? undefined : await breakDown(nets[0].target, dataset, { ...attack, ...evaluated });
+      evaluated === null ? undefined : await breakDown(nets[0].target, dataset, { ...attack, ...evaluated, signal });
     return { identity, gallery, ...(breakdown && { breakdown }) };
   } finally {
     for (const { target } of nets) target.dispose();

@@ -4,10 +4,39 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { decode } from 'fast-png';
 import { loadTarget } from '../../src/evaluation/targets/target.ts';
+import { breakDown } from '../../src/reporting/breakdown.ts';
 import { drawGallery } from '../../src/reporting/pictures/gallery.ts';
 import { tinyData, withRun } from '../evaluation/tiny.ts';
+import { rejection } from '../rejection.ts';
 
 const pixels = (png: string) => decode(Buffer.from(png, 'base64'));
+
+describe('what a single run makes of each class', () => {
+  before(() => tf.setBackend('cpu'));
+
+  it('stops between calls of the model, and leaves no tensor behind', () =>
+    withRun(async (folder) => {
+      const target = await loadTarget(join(folder, 'checkpoints', 'last.safetensors'));
+      const data = tinyData();
+      const tensors = tf.memory().numTensors;
+      const stop = new AbortController();
+      let calls = 0;
+      const stopping: typeof target = {
+        ...target,
+        classify: (images) => {
+          // The first two calls are of images without attack.
+          if (++calls === 3) stop.abort();
+          return target.classify(images);
+        },
+      };
+      const options = { norm: 'linf', epsilon: 0.1, images: data.test.count, survived: '' } as const;
+      const error = await rejection(breakDown(stopping, data, { ...options, signal: stop.signal }));
+      expect(error.name).to.equal('AbortError');
+      expect(calls).to.equal(3);
+      expect(tf.memory().numTensors).to.equal(tensors);
+      target.dispose();
+    }));
+});
 
 describe('a gallery', () => {
   before(() => tf.setBackend('cpu'));

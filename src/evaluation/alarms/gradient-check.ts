@@ -4,6 +4,7 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { lossGradient } from '../../../attacks/index.ts';
 import { logitDifference } from '../../../attacks/losses.ts';
+import { turns } from '../../../attacks/support/yielding.ts';
 import type { Classifier, Cost } from '../../../attacks/types.ts';
 import { foldIn, integers, type Key, normal, uniform } from '../../core/key.ts';
 import { logitsOf } from '../targets/predict.ts';
@@ -69,9 +70,10 @@ export async function checkGradient(
   const start = awayFromTies(await first.data<'float32'>().finally(() => first.dispose()), foldIn(key, 'start'));
 
   let forwardPasses = 0;
+  const turn = turns(signal);
   /** The logits at `start + step · direction`, with a step for each image. */
   const logitsAt = async (direction: Float32Array, step: (image: number) => number): Promise<Float32Array> => {
-    signal?.throwIfAborted();
+    await turn();
     forwardPasses += count;
     const moved = tf.tensor4d(
       start.map((pixel, i) => pixel + step(Math.floor(i / size)) * direction[i]),

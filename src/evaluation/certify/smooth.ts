@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { samplesOf } from '../../../attacks/loops/problem.ts';
 import { classifierOf } from '../../../attacks/models/classifier-of.ts';
 import { readPixels } from '../../../attacks/support/images.ts';
+import { turns } from '../../../attacks/support/yielding.ts';
 import type { AttackedModel, Classifier } from '../../../attacks/types.ts';
 import { InputError } from '../../core/errors.ts';
 import { foldIn, type Key, normal, seedKey } from '../../core/key.ts';
@@ -103,6 +104,7 @@ export function smooth(model: AttackedModel, options: SmoothOptions): Smoothed {
     throw new InputError(`Expected sigma above 0, such as 0.25, got ${sigma}.`);
   checkWhole('batchSize', batchSize);
   const classify = classifierOf(model);
+  const turn = turns();
 
   /** How often each class is predicted in `draws` draws of noise from a stream. */
   const count = async (
@@ -114,6 +116,7 @@ export function smooth(model: AttackedModel, options: SmoothOptions): Smoothed {
   ): Promise<ReadonlyMap<number, number>> => {
     const counts = new Map<number, number>();
     for (let done = 0; done < draws; done += batchSize) {
+      await turn();
       signal?.throwIfAborted();
       const batch = Math.min(batchSize, draws - done);
       const noise = new Float32Array(batch * image.size);

@@ -44,6 +44,22 @@ describe('a smoothed classifier', () => {
     }
   };
 
+  it('lets a signal in between calls of the model', async () => {
+    const stop = new AbortController();
+    const image = tf.fill<Rank.R4>([1, 2, 2, 1], 0.5);
+    let calls = 0;
+    const counted = (images: Tensor4D): Tensor2D => {
+      // As a signal of the process, it comes with a turn of the event loop only.
+      if (calls++ === 0) setImmediate(() => stop.abort());
+      return byFirstPixel(images);
+    };
+    const smoothed = smooth(counted, { sigma: 0.25, batchSize: 1 });
+    const error = await rejection(smoothed.certify(image, { n: 30_000, signal: stop.signal }));
+    expect(error.name).to.equal('AbortError');
+    expect(calls).to.be.below(30_000);
+    image.dispose();
+  });
+
   it('certifies no radius above the one that unanimous draws give', () => {
     const settings = { sigma: 0.25, n: 500, alpha: 0.001 };
     const unanimous = { selection: new Map([[3, 100]]), estimation: new Map([[3, 500]]) };
