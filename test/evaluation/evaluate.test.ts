@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
@@ -359,6 +360,15 @@ describe('the evaluation of a run', () => {
       const error = await failure(evaluate(folder, { dataset: data, attacks: parseAttacks('fgsm') }));
       expect(error).to.be.instanceOf(InputError);
       expect(error.message).to.match(/evaluation\.best\.interrupted\.json cannot be written.*--out FILE/);
+    }));
+
+  it('names no other place for results where a checkpoint is removed meanwhile', () =>
+    withRun(async (folder) => {
+      const last = join(folder, 'checkpoints/last.safetensors');
+      const onProgress = () => rmSync(last, { force: true });
+      const error = await failure(evaluate(folder, { dataset: data, attacks: parseAttacks('fgsm'), onProgress }));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.contain(last).and.not.to.contain('--out');
     }));
 
   it('writes clean and robust accuracy of best and last, and gives what it writes', () =>

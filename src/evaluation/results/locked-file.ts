@@ -1,5 +1,5 @@
 // Work on a file of results under its lock: what two processes add to it at the same time must not get lost.
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { readIfThere } from '../../checkpoints/files/read-if-there.ts';
 import { InputError } from '../../core/errors.ts';
 import { isSystemError } from '../../core/system-errors.ts';
@@ -38,9 +38,15 @@ export async function withLockedFile<T>(
     return await withLock(lock, { ...lockTimes, name, remedy, onWait: warn, signal }, (guard) => work({ path, guard }));
   } catch (error) {
     if (out !== undefined || !(error instanceof InputError && isSystemError(error.cause))) throw error;
+    // Another place for the results does not help where a file elsewhere, such as a checkpoint, is refused.
+    if (!isBeside(error.cause.path, path)) throw error;
     throw new InputError(`${error.message} Name a file elsewhere for the results with --out FILE.`, { cause: error });
   }
 }
+
+/** True if a file that the system refused is in the folder of the results, or is that folder; the path of a full disk is not known. */
+const isBeside = (refused: string | undefined, path: string): boolean =>
+  refused === undefined || [refused, dirname(refused)].some((place) => resolve(place) === resolve(dirname(path)));
 
 /** The files of results that belong to a run, by the names that they have there. */
 const OF_RUNS: readonly string[] = ['evaluation.json', 'certificates.json', 'corruptions.json'];
