@@ -179,6 +179,17 @@ describe('the terminal table', () => {
         ],
       ),
     ).to.equal('name        n\n─────────  ──\na          10\nlong name   9'));
+
+  it('aligns them by the places that characters take on a screen', () =>
+    expect(
+      formatTable(
+        ['class', 'images'],
+        [
+          ['犬と猫', '7'],
+          ['cafe\u0301', '12'],
+        ],
+      ),
+    ).to.equal('class   images\n──────  ──────\n犬と猫       7\ncafe\u0301        12'));
 });
 
 describe('epochs to accuracy', () => {

@@ -7,7 +7,7 @@ import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { type ZooCard, zooCards } from '../../evaluation/zoo/cards.ts';
 import { formatAccuracy, formatTable } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';
-import { fits } from '../help/columns.ts';
+import { fits } from '../terminal/fits.ts';
 import { byteSize, duration } from '../terminal/format.ts';
 
 export const modelsCommand = defineCommand({

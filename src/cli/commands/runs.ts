@@ -15,7 +15,8 @@ import { formatTable } from '../../reporting/tables/table.ts';
 import { SETTINGS, type Setting } from '../../training/config/config.ts';
 import { defineCommand } from '../command.ts';
 import { flagOf } from '../flags/setting-flags.ts';
-import { fits, wrap } from '../help/columns.ts';
+import { wrap } from '../help/columns.ts';
+import { fits } from '../terminal/fits.ts';
 import { percent } from '../terminal/format.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
@@ -186,7 +187,7 @@ function comparisonText(
       rows.map((row) => row.map((cell) => cell || '–')),
       3,
     );
-    const isNarrow = text.split('\n').some((line) => line.length > columns);
+    const isNarrow = !fits(text, columns);
     const stacked = rows.map(([name, x, y]) => `${name}\n  A ${x || '–'}\n  B ${y || '–'}`);
     return isNarrow ? [style('heading', heading), ...stacked].join('\n') : text;
   };

@@ -15,10 +15,6 @@ export interface Entry {
   readonly meaning: string;
 }
 
-/** True if every line of a text has at most this many characters. */
-export const fits = (text: string, columns: number): boolean =>
-  text.split('\n').every((line) => line.length <= columns);
-
 /** Words in lines of at most this many characters; a longer word has a line of its own. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];

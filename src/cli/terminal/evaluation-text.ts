@@ -6,7 +6,7 @@ import { flagsOf } from '../../evaluation/targets/preprocessing.ts';
 import { type AcrossNorms, type AttackResult, type Evaluation, UNION } from '../../evaluation/types.ts';
 import { datasetTitle } from '../../reporting/runs/runs.ts';
 import { formatAccuracy, formatSparsity, formatTable, percent } from '../../reporting/tables/table.ts';
-import { fits } from '../help/columns.ts';
+import { fits } from './fits.ts';
 import type { Terminal } from './terminal.ts';
 
 type Look = Pick<Terminal, 'columns' | 'style'>;

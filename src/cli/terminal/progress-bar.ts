@@ -1,4 +1,5 @@
 // Progress of a long piece of work: a bar at the foot of a terminal, or a line now and then where output is piped.
+import { cutToFit, fits } from './fits.ts';
 import { byteSize, duration } from './format.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -70,8 +71,8 @@ export function barLine({ phase, share, rate, left, figures }: ProgressParts, co
     line(0, left),
     line(0),
   ];
-  const fitting = lines.find((text) => text.length <= room);
-  return fitting ?? `${phase} ${Math.floor(100 * share)} %`.slice(0, room);
+  const fitting = lines.find((text) => fits(text, room));
+  return fitting ?? cutToFit(`${phase} ${Math.floor(100 * share)} %`, room);
 }
 
 /** Shows progress on a terminal, or where its output is piped in lines. */

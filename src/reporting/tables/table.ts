@@ -1,5 +1,6 @@
 // Text for the terminal: figures as people read them, and tables of aligned columns. Pages use the same figures.
 
+import stringWidth from 'string-width';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import type { Accuracy } from '../../evaluation/intervals.ts';
 import type { Estimate, PairedDifference } from '../statistics/paired-difference.ts';
@@ -19,12 +20,17 @@ export const formatAccuracy = ({ value, low, high }: Accuracy): string =>
 /** A sparsity as people write it, such as `95 %`. */
 export const formatSparsity = (sparsity: number): string => `${Number((100 * sparsity).toFixed(4))} %`;
 
+/** Blanks that make a text as wide as a column; a character such as 犬 takes two places. */
+const blanks = (text: string, width: number): string => ' '.repeat(width - stringWidth(text));
+
 /** Columns of text aligned with blanks; the first `left` columns to the left, the others to the right. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[], left = 1): string {
-  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)));
+  const widths = header.map((title, i) =>
+    Math.max(...[title, ...rows.map((row) => row[i])].map((text) => stringWidth(text))),
+  );
   const line = (cells: readonly string[]) =>
     cells
-      .map((cell, i) => (i < left ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+      .map((cell, i) => (i < left ? cell + blanks(cell, widths[i]) : blanks(cell, widths[i]) + cell))
       .join('  ')
       .trimEnd();
   const rule = widths.map((width) => '─'.repeat(width)).join('  ');
