@@ -56,6 +56,12 @@ export function isSystemError(error: unknown): error is SystemError {
   return code !== undefined && (code in REFUSALS || 'syscall' in (error as Error));
 }
 
+/** The operating system's error that caused another, however often it was thrown anew; null if none did. */
+export function systemCause(error: unknown): SystemError | null {
+  if (isSystemError(error)) return error;
+  return error instanceof Error && error.cause !== undefined ? systemCause(error.cause) : null;
+}
+
 const refusalOf = ({ code }: SystemError): Refusal =>
   REFUSALS[code] ?? { reason: `the system answered ${code}`, remedy: 'Check the path and the disk.' };
 

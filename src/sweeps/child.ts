@@ -1,7 +1,7 @@
 // One run of a sweep in a process of its own, which talks to the process that started it.
 import process from 'node:process';
 import { InputError, messageOf } from '../core/errors.ts';
-import { isSystemError } from '../core/system-errors.ts';
+import { systemCause } from '../core/system-errors.ts';
 import { InUseError } from '../files/lock.ts';
 import type { TrainConfig } from '../training/config/config.ts';
 import { type JobEvent, type JobTask, runJob } from './job.ts';
@@ -106,5 +106,5 @@ async function makeRun(
 function outcomeOf(error: unknown): ChildOutcome {
   const message = messageOf(error);
   if (error instanceof InUseError) return { kind: 'in use', message };
-  return { kind: 'failed', message, final: error instanceof InputError && !isSystemError(error.cause) };
+  return { kind: 'failed', message, final: error instanceof InputError && systemCause(error) === null };
 }

@@ -2,7 +2,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { readIfThere } from '../../checkpoints/files/read-if-there.ts';
 import { InputError } from '../../core/errors.ts';
-import { isSystemError } from '../../core/system-errors.ts';
+import { systemCause } from '../../core/system-errors.ts';
 import { type Guard, type LockTimes, withLock } from '../../files/lock.ts';
 
 /** A file of results that this process may write. */
@@ -37,9 +37,10 @@ export async function withLockedFile<T>(
     const remedy = out === undefined ? ' Or name a file elsewhere for the results with --out FILE.' : '';
     return await withLock(lock, { ...lockTimes, name, remedy, onWait: warn, signal }, (guard) => work({ path, guard }));
   } catch (error) {
-    if (out !== undefined || !(error instanceof InputError && isSystemError(error.cause))) throw error;
+    const cause = systemCause(error);
+    if (out !== undefined || !(error instanceof InputError) || cause === null) throw error;
     // Another place for the results does not help where a file elsewhere, such as a checkpoint, is refused.
-    if (!isBeside(error.cause.path, path)) throw error;
+    if (!isBeside(cause.path, path)) throw error;
     throw new InputError(`${error.message} Name a file elsewhere for the results with --out FILE.`, { cause: error });
   }
 }
