@@ -56,6 +56,7 @@ describe('the dependencies', () => {
       'csv-stringify/sync',
       'fast-png',
       'pure-rand/generator/xoroshiro128plus',
+      'string-width',
       'zod',
     ]);
   });
