@@ -18,7 +18,7 @@ const attacked = z.strictObject({ attack: text, robust: accuracySchema });
 
 /** What is known of a network that comes with Equipoise. */
 const madeSchema = z.strictObject({
-  /** Why the network is not the one that its name stands for, as a sentence; null if it is. */
+  /** Why the network, or a figure of it, is not final, as a sentence; null if both are. */
   preliminary: text.nullable(),
   bytes: z.int().positive(),
   sha256,
