@@ -50,7 +50,7 @@ const flags = [
 const evaluation = { attacks: parseAttacks('fgsm') };
 
 /** How long a test waits for what a command does, so that it fails with what the command said. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 300_000;
 
 describe('a sweep by a queue', () => {
   const folder = mkdtempSync(join(tmpdir(), 'equipoise-queue-'));
