@@ -20,8 +20,11 @@ export const inNorm = (norm: NormName, epsilons: readonly number[]): readonly Th
 /** True if some threats are in more than one norm. */
 export const isAcrossNorms = (threats: readonly Threat[]): boolean => new Set(threats.map(({ norm }) => norm)).size > 1;
 
+/** A norm and a radius as they are recorded; one of them may be missing. */
+type RecordedThreat = { readonly norm?: string; readonly epsilon?: number };
+
 /** True if two threats are the same. */
-export const isSameThreat = (a: Partial<Threat>, b: Partial<Threat>): boolean =>
+export const isSameThreat = (a: RecordedThreat, b: RecordedThreat): boolean =>
   a.norm === b.norm && a.epsilon === b.epsilon;
 
 /** True if an evaluation counts the images that survive exactly these norms and radii together. */

@@ -8,6 +8,7 @@ import { isMissing } from '../core/system-errors.ts';
 import { loadDataset } from '../data/load.ts';
 import type { Dataset } from '../data/types.ts';
 import { checkpointIdentity, loadTarget } from '../evaluation/targets/target.ts';
+import { isSameThreat } from '../evaluation/threat.ts';
 import { UNION } from '../evaluation/types.ts';
 import { readText } from '../files/regular-file.ts';
 import { type BreakdownOptions, breakDown } from './breakdown.ts';
@@ -176,9 +177,7 @@ function evaluatedImages({ runs: [run], sha256, threat, protocol, checkpoint }: 
       clean.n === protocol?.n &&
       seed === protocol?.attack_seed,
   );
-  const union = evaluation?.attacks.find(
-    ({ attack, norm, epsilon }) => attack === UNION && norm === threat?.norm && epsilon === threat.epsilon,
-  );
+  const union = evaluation?.attacks.find((result) => result.attack === UNION && isSameThreat(result, threat ?? {}));
   return union === undefined ? null : { images: union.robust.n, survived: union.survived };
 }
 

@@ -4,6 +4,7 @@ import { predictionsOf } from '../../../attacks/loops/predictions.ts';
 import type { NormName } from '../../../attacks/types.ts';
 import type { AttackSpec } from '../attacks/named-attacks.ts';
 import { formatEpsilon } from '../epsilon.ts';
+import { isSameThreat } from '../threat.ts';
 import { type GradientCheck, isWrong } from './gradient-check.ts';
 import type { ShortSquare } from './short-square.ts';
 
@@ -278,9 +279,7 @@ const ALARMS = {
       }
     }
     for (const black of blackBox) {
-      const white = attacks.filter(
-        ({ kind, norm, epsilon }) => !isBlackBox(kind) && norm === black.norm && epsilon === black.epsilon,
-      );
+      const white = attacks.filter((attack) => !isBlackBox(attack.kind) && isSameThreat(attack, black));
       if (white.length === 0) continue;
       const best = Math.min(...white.map(({ correct }) => correct));
       if (black.correct + slack(black.n) < best) {

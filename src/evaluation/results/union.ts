@@ -1,6 +1,6 @@
 // Unions: an image counts as right only if it is right under every attack of its norm and radius.
 import { accuracyOf } from '../intervals.ts';
-import type { Threat } from '../threat.ts';
+import { isSameThreat, type Threat } from '../threat.ts';
 import { type AcrossNorms, type AttackResult, UNION } from '../types.ts';
 import { packBits, unpackBits } from './bits.ts';
 
@@ -37,9 +37,7 @@ export const unionsIn = <Result extends Pick<AttackResult, 'attack' | 'norm' | '
   results: readonly Result[],
   threats: readonly Threat[],
 ): Result[] =>
-  threats.flatMap(({ norm, epsilon }) =>
-    results.filter((result) => result.attack === UNION && result.norm === norm && result.epsilon === epsilon),
-  );
+  threats.flatMap((threat) => results.filter((result) => result.attack === UNION && isSameThreat(result, threat)));
 
 /**
  * The worst of several norms by image: an image counts as right where it survived every attack in every norm.

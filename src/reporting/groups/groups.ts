@@ -1,6 +1,7 @@
 // Which runs of a report are shown together: those that were evaluated on the same images, in the same norm and at the same
 // radius. Runs that nothing was measured of stand with those that were trained alike.
 
+import { isSameThreat } from '../../evaluation/threat.ts';
 import { UNION } from '../../evaluation/types.ts';
 import { type RunRecord, UNOFFICIAL } from '../runs/runs.ts';
 import type { ResultRow } from '../tables/results.ts';
@@ -53,11 +54,8 @@ export function groupsOf(runs: readonly RunRecord[], results: readonly ResultRow
   );
 }
 
-const isTrainedAgainst = ({ config }: RunRecord, { norm, epsilon }: Threat): boolean =>
-  config.norm === norm && config.epsilon === epsilon;
-
 const countTrainedAgainst = (group: Pick<RunGroup, 'runs'> & Threat): number =>
-  group.runs.filter((run) => isTrainedAgainst(run, group)).length;
+  group.runs.filter(({ config }) => isSameThreat(config, group)).length;
 
 /** The groups of the rows of one data set and norm. */
 function groupsOfFamily(runs: readonly RunRecord[], rows: readonly ResultRow[]): RunGroup[] {
@@ -73,7 +71,7 @@ function groupsOfFamily(runs: readonly RunRecord[], rows: readonly ResultRow[]):
       name: first.group,
       threat,
       runs: members,
-      defended: members.some((run) => run.config.objective !== 'natural' && isTrainedAgainst(run, threat)),
+      defended: members.some(({ config }) => config.objective !== 'natural' && isSameThreat(config, threat)),
     };
   });
   const inOrder = candidates.toSorted(
@@ -101,5 +99,5 @@ const trainingKey = ({ config, last }: RunRecord): GroupKey => ({
 
 function isTrainedLike(run: RunRecord, group: RunGroup): boolean {
   const { sha256 } = trainingKey(run);
-  return sha256 !== null && sha256 === group.sha256 && group.threat !== null && isTrainedAgainst(run, group.threat);
+  return sha256 !== null && sha256 === group.sha256 && group.threat !== null && isSameThreat(run.config, group.threat);
 }

@@ -5,6 +5,7 @@
 import { attackSettings, parseAttacks } from '../../evaluation/attacks/named-attacks.ts';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { unionOf } from '../../evaluation/results/union.ts';
+import { isSameThreat } from '../../evaluation/threat.ts';
 import { type AcrossNorms, type AttackResult, type Evaluation, UNION } from '../../evaluation/types.ts';
 import { groupBy } from '../groups/group-by.ts';
 import { groupName } from '../groups/group-name.ts';
@@ -67,8 +68,7 @@ function acrossRow(run: RunRecord, evaluation: Evaluation, { threats, robust }: 
   const name = threatsName({ threats });
   const { dataset } = evaluation;
   const members = evaluation.attacks.filter(
-    ({ attack, norm, epsilon }) =>
-      attack !== UNION && threats.some((threat) => threat.norm === norm && threat.epsilon === epsilon),
+    (result) => result.attack !== UNION && threats.some((threat) => isSameThreat(threat, result)),
   );
   return {
     ...resultRow(run, evaluation, { ...members[0], robust, steps: null, stepSize: null, restarts: null }, ''),

@@ -1,5 +1,6 @@
 // The section of a page on several norms at once: each norm beside the accuracy under all of them.
-import { type AcrossNorms, type Evaluation, UNION } from '../../../evaluation/types.ts';
+import { unionsIn } from '../../../evaluation/results/union.ts';
+import type { AcrossNorms, Evaluation } from '../../../evaluation/types.ts';
 import type { ReportGroup } from '../../report-data.ts';
 import { threatsName } from '../../tables/result-rows.ts';
 import { formatAccuracy, formatSparsity } from '../../tables/table.ts';
@@ -39,9 +40,7 @@ export function severalNormsSection(group: ReportGroup): Section | null {
         (threat): Column<Evaluated> => ({
           title: threatsName({ threats: [threat] }),
           cell: ({ evaluation }) => {
-            const union = evaluation.attacks.find(
-              ({ attack, norm, epsilon }) => attack === UNION && norm === threat.norm && epsilon === threat.epsilon,
-            );
+            const [union] = unionsIn(evaluation.attacks, [threat]);
             return union === undefined ? '' : formatAccuracy(union.robust);
           },
         }),
