@@ -1,5 +1,5 @@
 // Folders whose entries outlast a power failure.
-import { mkdir, open, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isMissing } from '../core/system-errors.ts';
 
@@ -9,6 +9,10 @@ export const isFolder = (path: string): Promise<boolean> =>
     (found) => found.isDirectory(),
     () => false,
   );
+
+/** The names of the folders directly in a folder, in order. */
+export const foldersIn = async (path: string): Promise<string[]> =>
+  (await readdir(path, { withFileTypes: true })).flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort();
 
 /**
  * Creates a folder and its parent folders if they are missing.

@@ -69,7 +69,9 @@ interface Wish {
 async function wishOf(path: string): Promise<Wish> {
   const kind = await stat(path).catch((error) => {
     if (!isMissing(error)) throw error;
-    throw new UsageError(`doctor takes the folder of a run, or a file of settings; there is no ${path}.`);
+    throw new UsageError(`doctor takes the folder of a run, or a file of settings; there is no ${path}.`, {
+      cause: error,
+    });
   });
   if (!kind.isDirectory()) {
     const { backend = 'auto' } = (await readConfigFile(path, { flags: {} })).settings;

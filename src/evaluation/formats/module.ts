@@ -27,7 +27,8 @@ async function load({ path }: LoadRequest): Promise<LoadedModel> {
   const bytes = await checkEnds(path)
     .then(() => readFile(path))
     .catch((error) => {
-      throw isMissing(error) ? new UsageError(`--module names an ES module; there is no ${path}.`) : error;
+      if (!isMissing(error)) throw error;
+      throw new UsageError(`--module names an ES module; there is no ${path}.`, { cause: error });
     });
   let model: AttackedModel;
   try {

@@ -202,6 +202,7 @@ const listen = (server: Server, port: number): Promise<number> =>
         error.code === 'EADDRINUSE' || error.code === 'EACCES'
           ? new InputError(
               `Port ${port} of ${LOOPBACK} cannot be used (${error.code}). Choose another with --port, or leave it out.`,
+              { cause: error },
             )
           : error,
       ),

@@ -1,10 +1,10 @@
 // Runs as a list tells them: what each was trained with, how far it is, and what it reached; and two of them compared.
-import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { InputError } from '../../core/errors.ts';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { robustToQuote } from '../../evaluation/robust-to-quote.ts';
 import type { AcrossNorms, AttackResult } from '../../evaluation/types.ts';
+import { foldersIn } from '../../files/folders.ts';
 import { type Setting, settingRows, type TrainConfig } from '../../training/config/config.ts';
 import { scoreOf } from '../../training/run/best-epoch.ts';
 import { ALL_NORMS, threatsName } from '../tables/result-rows.ts';
@@ -72,10 +72,10 @@ export async function listRuns(folder: string): Promise<RunList> {
 async function runFolders(folder: string, depth: number): Promise<string[]> {
   if ((await isRun(folder)) || (await hasLast(folder))) return [folder];
   if (depth === 0) return [];
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error) => {
-    throw new InputError(`${folder} cannot be listed (${error.code}). Give a run's folder, or one that holds runs.`);
+  const names = await foldersIn(folder).catch((error) => {
+    const message = `${folder} cannot be listed (${error.code}). Give a run's folder, or one that holds runs.`;
+    throw new InputError(message, { cause: error });
   });
-  const names = entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort();
   const found: string[] = [];
   for (const name of names) found.push(...(await runFolders(join(folder, name), depth - 1)));
   return found;

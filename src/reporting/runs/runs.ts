@@ -1,6 +1,5 @@
 // Reads what a report needs of a run: its configuration, metrics and evaluations, and how far its training has got.
 
-import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { hasCheckpoint, type ReadCheckpoint, readCheckpoint } from '../../checkpoints/checkpoint.ts';
@@ -16,6 +15,7 @@ import {
 } from '../../evaluation/corruptions/record.ts';
 import { readEvaluations } from '../../evaluation/results/results-file.ts';
 import type { Evaluation } from '../../evaluation/types.ts';
+import { foldersIn } from '../../files/folders.ts';
 import { type LockHolder, lockHolder } from '../../files/lock.ts';
 import { readText } from '../../files/regular-file.ts';
 import { CONFIG_VERSION, isSameTraining, readConfig, type TrainConfig } from '../../training/config/config.ts';
@@ -103,10 +103,10 @@ export interface FoundRuns {
  */
 export async function findRuns(folder: string, warn?: Warn, read: ReadRun = readRun): Promise<FoundRuns> {
   if (await isRun(folder)) return { runs: [await read(folder, warn)], leftOut: [] };
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => {
-    throw new InputError(`There is no folder ${folder}. Give a run's folder, or the one that holds a sweep's runs.`);
+  const names = await foldersIn(folder).catch((error) => {
+    const message = `There is no folder ${folder}. Give a run's folder, or the one that holds a sweep's runs.`;
+    throw new InputError(message, { cause: error });
   });
-  const names = entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort();
   const runs: RunRecord[] = [];
   const leftOut: LeftOut[] = [];
   for (const name of names) {
@@ -153,8 +153,9 @@ const OF_RUNS = 'it is a folder of runs; give that folder, or move its runs here
 
 /** True if a run lies in a folder directly below this one. */
 async function holdsRuns(folder: string): Promise<boolean> {
-  const entries = await reading(folder, () => readdir(folder, { withFileTypes: true }));
-  for (const entry of entries) if (entry.isDirectory() && (await isRun(join(folder, entry.name)))) return true;
+  for (const name of await reading(folder, () => foldersIn(folder))) {
+    if (await isRun(join(folder, name))) return true;
+  }
   return false;
 }
 
