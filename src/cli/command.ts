@@ -29,6 +29,8 @@ export interface Invocation<F extends Flags> {
 export interface Command<F extends Flags = Flags> {
   readonly positionals: readonly Positional[];
   readonly flags: F;
+  /** True if a signal ends it wherever it is, since it has nothing to save. The others look at `terminal.signal`. */
+  readonly endsAtOnce?: true;
   /** Pairs of a command and what it does. */
   readonly examples: readonly (readonly [string, string])[];
   run(invocation: Invocation<F>, terminal: Terminal): Promise<void>;

@@ -1,6 +1,7 @@
 // Runs a command line: answers what asks for help, and has yargs find the command and its flags.
 import { UsageError } from '../core/errors.ts';
 import { shellCommand, withoutCredentials } from '../core/shell.ts';
+import { untilAborted } from '../core/until-aborted.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { COMMON_FLAGS, type Flags, type FlagValues, readFlags, type SIZE_FLAG } from './flags/flags.ts';
@@ -115,7 +116,8 @@ async function invoke(
   const { json = false, quiet = false } = readFlags(given, COMMON_FLAGS);
   const invocation = { flags: readFlags(given, command.flags), positionals, line, json, quiet };
   await limitSizes((invocation.flags as FlagValues<typeof SIZE_FLAG>)['size-limit']);
-  await command.run(invocation, quiet ? { ...terminal, note: () => {}, screen: null } : terminal);
+  const running = command.run(invocation, quiet ? { ...terminal, note: () => {}, screen: null } : terminal);
+  await (command.endsAtOnce ? untilAborted(running, terminal.signal) : running);
 }
 
 /**

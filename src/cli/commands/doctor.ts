@@ -22,6 +22,7 @@ export const doctor = defineCommand({
     },
   ],
   flags: {},
+  endsAtOnce: true,
   examples: [
     ['equipoise doctor', 'what starts here, what is missing, and what adds it'],
     ['equipoise doctor runs/NAME', 'and on which backend that run goes on'],

@@ -47,6 +47,7 @@ export const exportCommand = defineCommand({
     threads,
     'size-limit': sizeLimit,
   },
+  endsAtOnce: true,
   examples: [
     ['equipoise export runs/NAME --to compact', 'the network alone, a fraction of the checkpoint'],
     ['equipoise export runs/NAME --to compact --half', 'the same with weights of two bytes'],

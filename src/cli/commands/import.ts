@@ -47,6 +47,7 @@ export const importCommand = defineCommand({
     ...NETWORK_FLAGS,
     ...SIZE_FLAG,
   },
+  endsAtOnce: true,
   examples: [
     ['equipoise import best-pytorch.safetensors', 'a checkpoint again, bit by bit'],
     ['equipoise import weights.safetensors --out resnet18.safetensors', 'weights of PyTorch'],

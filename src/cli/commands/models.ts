@@ -13,6 +13,7 @@ import { byteSize, duration } from '../terminal/format.ts';
 export const modelsCommand = defineCommand({
   positionals: [{ name: 'name', description: 'a network of the zoo, to print its whole card', required: false }],
   flags: {},
+  endsAtOnce: true,
   examples: [
     ['equipoise models', 'the networks, their accuracies, and how to train those that do not come along'],
     ['equipoise models vgg16-99', 'everything about one of them'],

@@ -45,6 +45,7 @@ export const runs = defineCommand({
     },
     diff: { kind: 'switch', description: 'show the settings and the results in which two runs differ' },
   },
+  endsAtOnce: true,
   examples: [
     ['equipoise runs', 'all runs below the folder runs, with what they differ in and what they reached'],
     ['equipoise runs runs/sweep --where optimizer=agent --sort robust', 'some of them, the most robust first'],

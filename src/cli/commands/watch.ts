@@ -1,7 +1,6 @@
 // The command that shows runs in a browser while they are made.
-import { UsageError } from '../../core/errors.ts';
-import { isFolder } from '../../files/folders.ts';
 import { watchFolder } from '../../reporting/live/server.ts';
+import { foldersOfRuns } from '../../reporting/runs/runs.ts';
 import { defineCommand } from '../command.ts';
 
 export const watch = defineCommand({
@@ -14,9 +13,7 @@ export const watch = defineCommand({
   },
   examples: [['equipoise watch runs/sweep', 'curves, what runs now, the time left and the log, as they change']],
   async run({ positionals: [folder], flags, line, json }, terminal) {
-    if (!(await isFolder(folder))) {
-      throw new UsageError(`There is no folder ${folder}. Give a run's folder, or the one that holds a sweep's runs.`);
-    }
+    await foldersOfRuns(folder);
     const { url, close } = await watchFolder(folder, {
       port: flags.port ?? 0,
       title: flags.title,

@@ -2,12 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Job as BullJob } from 'bullmq';
 import { InputError } from '../../core/errors.ts';
+import { untilAborted } from '../../core/until-aborted.ts';
 import { warningOf } from '../job.ts';
 import { LAST_PRIORITY } from './job-data.ts';
 import { makeRun } from './make-run.ts';
 import { CANCELLED_KEY, type OpenQueue } from './open.ts';
 import { begun } from './progress.ts';
-import { untilAborted } from './until-aborted.ts';
 import { workerName } from './worker-name.ts';
 import type { WorkerMemory, WorkerOutcome } from './worker-types.ts';
 

@@ -7,12 +7,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Job as BullJob } from 'bullmq';
+import { untilAborted } from '../../core/until-aborted.ts';
 import { dataDirectory } from '../../data/files/directory.ts';
 import { contentsOf } from './content.ts';
 import type { OpenQueue } from './open.ts';
 import { whyUnusable } from './runs-folder.ts';
 import { takeJob } from './take-job.ts';
-import { untilAborted } from './until-aborted.ts';
 import type { WorkerMemory, WorkerOptions, WorkerOutcome, WorkerTally } from './worker-types.ts';
 
 /** The pause of a slot after a job that is refused here, before it takes the next. */

@@ -1,6 +1,6 @@
 // Waiting that an abort signal ends.
 
-/** The value of a promise, or nothing once the signal is aborted: a server that is away may never answer. */
+/** The value of a promise, or nothing once the signal is aborted. The work behind the promise goes on. */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   if (signal.aborted) return undefined;
   let stop = (): void => {};
