@@ -27,9 +27,10 @@ const WEBGPU = [
  * @param webgpu true for one that has WebGPU too
  */
 export async function launchChromium({ webgpu = false } = {}): Promise<Browser> {
-  await access(CHROMIUM).catch(() => {
+  await access(CHROMIUM).catch((error) => {
     throw new Error(
       `These tests need Chromium at ${CHROMIUM}. Install it (Debian: apt-get install chromium), or name it in the environment variable CHROMIUM.`,
+      { cause: error },
     );
   });
   return chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...(webgpu ? WEBGPU : ['--disable-gpu'])] });
