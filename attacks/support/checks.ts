@@ -10,11 +10,17 @@ const LONGEST_STEP = 6;
 /** True for a number that float32 holds; others become infinite there. */
 const isFloat = (value: number): boolean => Number.isFinite(value) && Number.isFinite(Math.fround(value));
 
+/** What a message says besides about numbers of which one is beyond float32. */
+const sayBeyondFloat = (...values: readonly unknown[]): string =>
+  values.some((value) => typeof value === 'number' && Number.isFinite(value) && !isFloat(value))
+    ? ' Float32 holds numbers up to 3.4e38.'
+    : '';
+
 export function checkBounds(bounds: Bounds): void {
   const [low, high]: readonly number[] = Array.isArray(bounds) ? bounds : [Number.NaN, Number.NaN];
   if (!([low, high, high - low].every(isFloat) && low < high)) {
     throw new InputError(
-      `bounds: expected [lowest pixel, highest pixel], such as [0, 1], got ${Array.isArray(bounds) ? `[${bounds.join(', ')}]` : describe(bounds)}.`,
+      `bounds: expected [lowest pixel, highest pixel], such as [0, 1], got ${Array.isArray(bounds) ? `[${bounds.join(', ')}]` : describe(bounds)}.${sayBeyondFloat(low, high, high - low)}`,
     );
   }
 }
@@ -24,7 +30,7 @@ export function checkEpsilon(epsilon: number, norm: NormName, bounds: Bounds): v
   const [low, high] = bounds;
   if (!(isFloat(epsilon) && isFloat(LONGEST_STEP * epsilon) && epsilon >= 0)) {
     throw new InputError(
-      `epsilon: expected a radius of 0 or more, in units of pixels in [${low}, ${high}], got ${describe(epsilon)}.`,
+      `epsilon: expected a radius of 0 or more, in units of pixels in [${low}, ${high}], got ${describe(epsilon)}.${sayBeyondFloat(LONGEST_STEP * epsilon)}`,
     );
   }
   if (epsilon > norms[norm].largestRadius(high - low)) {
@@ -47,6 +53,8 @@ export function checkCount(name: string, value: number, least: number): void {
 
 export function checkPositive(name: string, value: number, zeroToo: boolean): void {
   if (!(isFloat(value) && (value > 0 || (zeroToo && value === 0)))) {
-    throw new InputError(`${name}: expected a number ${zeroToo ? 'of 0 or more' : 'above 0'}, got ${describe(value)}.`);
+    throw new InputError(
+      `${name}: expected a number ${zeroToo ? 'of 0 or more' : 'above 0'}, got ${describe(value)}.${sayBeyondFloat(value)}`,
+    );
   }
 }
