@@ -6,7 +6,7 @@ import { hasCheckpoint, type ReadCheckpoint, readCheckpoint } from '../../checkp
 import { recordsEnd } from '../../checkpoints/completion.ts';
 import { InputError } from '../../core/errors.ts';
 import { jsonValue } from '../../core/parse-json.ts';
-import { isSystemError, reading } from '../../core/system-errors.ts';
+import { inWords, isBelowFile, isMissing, isSystemError, reading } from '../../core/system-errors.ts';
 import { type Certification, certificatesBeside, readCertifications } from '../../evaluation/certify/record.ts';
 import {
   type CorruptionEvaluation,
@@ -95,6 +95,18 @@ export interface FoundRuns {
 }
 
 /**
+ * The names of the folders in one that should hold runs.
+ *
+ * @throws InputError if there is no such folder, or if it cannot be read
+ */
+export const foldersOfRuns = (folder: string): Promise<string[]> =>
+  foldersIn(folder).catch((error) => {
+    if (!isMissing(error) && !isBelowFile(error)) throw inWords(folder, 'read', error);
+    const message = `There is no folder ${folder}. Give a run's folder, or the one that holds a sweep's runs.`;
+    throw new InputError(message, { cause: error });
+  });
+
+/**
  * The run in a folder, or else every run in the folders directly below it, by name.
  *
  * @param warn called with what had to be passed over, such as a damaged checkpoint
@@ -103,10 +115,7 @@ export interface FoundRuns {
  */
 export async function findRuns(folder: string, warn?: Warn, read: ReadRun = readRun): Promise<FoundRuns> {
   if (await isRun(folder)) return { runs: [await read(folder, warn)], leftOut: [] };
-  const names = await foldersIn(folder).catch((error) => {
-    const message = `There is no folder ${folder}. Give a run's folder, or the one that holds a sweep's runs.`;
-    throw new InputError(message, { cause: error });
-  });
+  const names = await foldersOfRuns(folder);
   const runs: RunRecord[] = [];
   const leftOut: LeftOut[] = [];
   for (const name of names) {
