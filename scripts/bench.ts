@@ -72,7 +72,12 @@ await tf.setBackend(ENGINE);
 const kernels: string = engineInfo()?.build ?? '';
 const build = kernels === 'relaxed-revec' ? 'revectorize' : 'plain';
 const node = `Node ${process.versions.node.split('.')[0]}`;
-const variant = `${node}, kernels ${kernels}`;
+/** The processor's name without its marks, such as `Intel Xeon`. */
+const processor = (cpus()[0]?.model ?? 'unknown processor')
+  .replace(/\((?:R|TM)\)|\bProcessor\b|\bCPU\b|@.*$/g, '')
+  .replace(/\s+/g, ' ')
+  .trim();
+const variant = `${node}, kernels ${kernels}, ${processor}`;
 
 /** What stands in a section's place where the sides disagree. */
 function refusal(error: unknown): string {

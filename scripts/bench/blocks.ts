@@ -1,10 +1,10 @@
 /*
- * A Markdown page with figures that the bench writes: for each way of running (Node version, build of the kernels) a
- * heading, and below it one marked block for each section.
+ * A Markdown page with figures that the bench writes: for each way of running (Node version, build of the kernels,
+ * processor) a heading, and below it one marked block for each section.
  *
  *     <!-- figures -->
- *     ## Node 24, kernels relaxed
- *     <!-- figures network: Node 24, kernels relaxed -->
+ *     ## Node 24, kernels relaxed, Intel Xeon
+ *     <!-- figures network: Node 24, kernels relaxed, Intel Xeon -->
  *     …
  *     <!-- /figures -->
  *     <!-- /all figures -->
