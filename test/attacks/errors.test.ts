@@ -73,6 +73,16 @@ describe('bad input to an attack', () => {
       /bounds: expected \[lowest pixel, highest pixel\]/,
     ],
     [
+      'a number that float32 does not hold',
+      () => pgd({ epsilon: 0.1, stepSize: 1e39 }),
+      /stepSize: expected a number above 0, got 1e\+39\. Float32 holds numbers up to 3\.4e38\./,
+    ],
+    [
+      'a radius whose steps float32 does not hold',
+      () => pgd({ epsilon: 1e38, bounds: [0, 3e38] }),
+      /epsilon: expected a radius .* got 1e\+38\. Float32 holds/,
+    ],
+    [
       'restarts without randomness',
       () => pgd({ epsilon: 0.1, restarts: 2, randomStart: false }),
       /restarts: expected 1 without a random start.*Set randomStart/,

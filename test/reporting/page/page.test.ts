@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -364,6 +364,13 @@ describe('a report', () => {
         expect(error).to.be.instanceOf(InputError);
         expect(String(error)).to.match(/holds no run|There is no folder/);
       }
+    }));
+
+  it('of a folder that cannot be read is refused with the reason', () =>
+    withFolder(async (folder) => {
+      const loop = join(folder, 'loop');
+      await symlink(loop, loop);
+      expect(String(await rejection(writeReport(loop)))).to.contain('loop cannot be read: its links lead round');
     }));
 
   it('says that the gallery is missing, and why, when a net cannot be loaded', () =>
