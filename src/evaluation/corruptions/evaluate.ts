@@ -1,7 +1,7 @@
 // Accuracy of a model on published corrupted images, such as CIFAR-10-C: corruption by corruption and severity by severity.
 import { createHash } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { UsageError } from '../../core/errors.ts';
+import { yieldToEvents } from '../../core/yield-to-events.ts';
 import { batchesOf, batchImages } from '../../data/batch.ts';
 import {
   type CorruptionSet,
@@ -106,7 +106,7 @@ async function evaluateFile(
           const images = batchImages(split, batch, set.imageShape);
           const classes = await predict(target.classify, images).finally(() => images.dispose());
           right += classes.filter((prediction, i) => prediction === split.labels[batch[i]]).length;
-          await setImmediate();
+          await yieldToEvents();
         }
         hash.update(split.images);
         correct.push(right);
