@@ -12,8 +12,8 @@ import { type DatasetLockOptions, publish, restore, withDatasetLock } from './fi
 import { findFiles } from './files/published-files.ts';
 import { extractTarGz } from './files/tar.ts';
 import { type DatasetInfo, infoOf } from './info.ts';
-import { readFileDataset } from './load.ts';
-import { type DatasetName, datasetNames, datasetOf, fileSourceOf } from './sets/datasets.ts';
+import { readFileDataset, waysToGet } from './load.ts';
+import { type DatasetName, datasetNames, datasetOf, isDownloaded } from './sets/datasets.ts';
 import type { FileSource } from './types.ts';
 
 /** Options of downloading a data set. */
@@ -39,7 +39,7 @@ export async function fetchDataset<Name extends string>(
   switch (source.kind) {
     case 'files':
       if (source.downloads.length > 0) return fetchFiles(name, source, options);
-      throw new UsageError(`${name} needs no download: it comes with Equipoise. ${downloadable()}`);
+      throw new UsageError(`${withoutDownload(name, source)} ${downloadable()}`);
     case 'folder':
       throw new UsageError(`${name} is a folder of your own images: name it with --data. ${downloadable()}`);
     case 'generated':
@@ -49,8 +49,13 @@ export async function fetchDataset<Name extends string>(
   }
 }
 
-const downloadable = (): string =>
-  `These are downloaded: ${datasetNames.filter((name) => (fileSourceOf(name)?.downloads.length ?? 0) > 0).join(', ')}.`;
+const downloadable = (): string => `These are downloaded: ${datasetNames.filter(isDownloaded).join(', ')}.`;
+
+/** The reason why a published data set is not downloaded. */
+export const withoutDownload = (name: string, source: FileSource): string =>
+  source.shipped === undefined
+    ? `${name} has no download. ${waysToGet(name, source)}`
+    : `${name} needs no download: it comes with Equipoise.`;
 
 /** `fetchDataset` of what a source says. Two processes that continue one partial file would mix their bytes, so one waits. */
 export function fetchFiles(name: string, source: FileSource, options: FetchOptions): Promise<DatasetInfo> {

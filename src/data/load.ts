@@ -49,12 +49,16 @@ export async function loadDataset<Name extends string>(
   }
 }
 
+/** The commands that bring the files of a published data set, and the flag that names their folder, in a sentence. */
+export const waysToGet = (name: string, { downloads }: Pick<FileSource, 'downloads'>): string =>
+  `${downloads.length > 0 ? `Get them with \`equipoise data fetch ${name}\`, add` : 'Add'} files that you have with \`equipoise data add PATH --name ${name}\`, or name their folder with --data.`;
+
 async function loadFiles(name: string, source: FileSource, options: LoadOptions): Promise<Dataset> {
   const found = await locateFiles(name, source, options);
   if (found === null) {
     const directories = candidateDirectories(name, source, dataDirectory(options.directory)).join(', ');
     throw new InputError(
-      `The files of ${name} (${source.format.expected}) are not in ${directories}. Get them with \`equipoise data fetch ${name}\`, add files that you have with \`equipoise data add PATH\`, or name their folder with --data.`,
+      `The files of ${name} (${source.format.expected}) are not in ${directories}. ${waysToGet(name, source)}`,
     );
   }
   return readFileDataset(name, source, found);

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { InputError, UsageError } from '../../src/core/errors.ts';
-import { fetchDataset, fetchFiles } from '../../src/data/fetch.ts';
+import { fetchDataset, fetchFiles, withoutDownload } from '../../src/data/fetch.ts';
 import type { Checksum } from '../../src/data/files/checksum.ts';
 import type { DownloadFailure, DownloadOptions, DownloadProgress } from '../../src/data/files/download.ts';
 import { loadDataset } from '../../src/data/load.ts';
@@ -375,6 +375,12 @@ describe('fetching a data set', () => {
     for (const baseUrl of ['mirror', 'file:///etc', '']) {
       expect(await rejection(fetchDataset('mnist', { directory, baseUrl }))).to.be.instanceOf(UsageError);
     }
+  });
+
+  it('says how to get a data set that has no download', () => {
+    expect(withoutDownload('mine', { ...source, downloads: [] })).to.equal(
+      'mine has no download. Add files that you have with `equipoise data add PATH --name mine`, or name their folder with --data.',
+    );
   });
 
   it('says what can be downloaded', async () => {

@@ -4,6 +4,7 @@ import { InputError, UsageError } from '../../core/errors.ts';
 import { addDataset } from '../../data/add.ts';
 import { fetchDataset } from '../../data/fetch.ts';
 import { type DatasetInfo, datasetInfo } from '../../data/info.ts';
+import { waysToGet } from '../../data/load.ts';
 import { RESAMPLINGS } from '../../data/pictures/resize.ts';
 import {
   CROPS,
@@ -14,7 +15,7 @@ import {
   prepareFolder,
 } from '../../data/prepare.ts';
 import { addCorruptions, isCorruptionSet } from '../../data/sets/corruptions.ts';
-import { datasetNames, datasetOf } from '../../data/sets/datasets.ts';
+import { datasetNames, datasetOf, fileSourceOf, isDownloaded } from '../../data/sets/datasets.ts';
 import { formatTable } from '../../reporting/tables/table.ts';
 import { defineCommand } from '../command.ts';
 import { DATA_FLAGS } from '../flags/flags.ts';
@@ -152,16 +153,20 @@ async function showAll(
     }
   }
   show(infos, describe);
-  if (absent.length > 0) terminal.note(`not there: ${absent.join(', ')} (equipoise data fetch NAME)`);
+  for (const [way, names] of [
+    ['fetch NAME', absent.filter(isDownloaded)],
+    ['add PATH --name NAME', absent.filter((name) => !isDownloaded(name))],
+  ] as const) {
+    if (names.length > 0) terminal.note(`not there: ${names.join(', ')} (equipoise data ${way})`);
+  }
   if (damaged.length > 0) throw new InputError(damaged.join('\n'));
 }
 
 async function oneThere(name: string, directory: string | undefined): Promise<DatasetInfo> {
   const info = await datasetInfo(name, { directory });
+  const source = fileSourceOf(name);
   if (info === null) {
-    throw new UsageError(
-      `${name} is missing. Get it with equipoise data fetch ${name}, or add files that you have with equipoise data add PATH.`,
-    );
+    throw new UsageError(`The files of ${name} are missing.${source === null ? '' : ` ${waysToGet(name, source)}`}`);
   }
   return info;
 }

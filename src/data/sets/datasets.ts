@@ -36,6 +36,9 @@ export function datasetOf(name: string): DatasetDefinition {
   return datasets[name as DatasetName];
 }
 
+/** True if `equipoise data fetch` downloads the data set. */
+export const isDownloaded = (name: string): boolean => (fileSourceOf(name)?.downloads.length ?? 0) > 0;
+
 /** Where the files of a published data set come from; null for a folder of one's own and what is generated. */
 export function fileSourceOf(name: string): FileSource | null {
   const { source } = datasetOf(name);
