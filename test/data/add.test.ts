@@ -5,9 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
 import { addDataset } from '../../src/data/add.ts';
+import { idxFormat } from '../../src/data/files/idx.ts';
 import { restore, withDatasetLock } from '../../src/data/files/publish.ts';
 import { extractTarGz } from '../../src/data/files/tar.ts';
 import { datasetInfo } from '../../src/data/info.ts';
+import { datasetNames, fileSourceOf } from '../../src/data/sets/datasets.ts';
 import { InUseError } from '../../src/files/lock.ts';
 import { machineOf, thisProcess } from '../../src/files/owner.ts';
 import { rejection } from '../rejection.ts';
@@ -100,8 +102,13 @@ describe('adding and describing data sets', () => {
   });
 
   it('asks which data set it is where the names do not tell', async () => {
+    const digitSets = datasetNames.filter((name) => {
+      const files = fileSourceOf(name);
+      return files?.format === idxFormat && files.shipped === undefined;
+    });
+    expect(digitSets).to.include.members(['mnist', 'fashion-mnist']);
     const error = await rejection(addDataset(digits, { directory }));
-    expect(error.message).to.include('mnist or fashion-mnist; say which with --name');
+    expect(error.message).to.include(`could be of ${digitSets.join(' or ')}; say which with --name`);
     expect((await addDataset(digits, { directory, name: 'mnist' })).label).to.equal('mnist (unofficial)');
   });
 
