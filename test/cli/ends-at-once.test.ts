@@ -4,24 +4,20 @@ import { COMMANDS } from '../../src/cli/commands.ts';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { silentTerminal } from './terminal.ts';
 
-/** A command line of each such command; what it names need not exist. */
-const LINES: Readonly<Record<string, readonly string[]>> = {
-  runs: ['runs', 'no-such-folder'],
-  export: ['export', 'no-such-run', '--to', 'compact'],
-  import: ['import', 'no-such-file.safetensors'],
-  models: ['models'],
-  doctor: ['doctor'],
-};
+/** The words of each such command's first example; what it names need not exist. */
+const lines: (readonly string[])[] = [];
+for (const { load } of COMMANDS) {
+  const { endsAtOnce, examples } = await load();
+  if (endsAtOnce) lines.push(examples[0][0].split(' ').slice(1));
+}
 
 describe('a command that has nothing to save', () => {
-  it('is tried here', async () => {
-    const found = [];
-    for (const { name, load } of COMMANDS) if ((await load()).endsAtOnce) found.push(name);
-    expect(found).to.deep.equal(Object.keys(LINES));
+  it('is tried here', () => {
+    expect(lines.map(([name]) => name)).to.include.members(['runs', 'export', 'import', 'models', 'doctor']);
   });
 
-  for (const [name, line] of Object.entries(LINES)) {
-    it(`ends at a signal, and not after its work: ${name}`, async () => {
+  for (const line of lines) {
+    it(`ends at a signal, and not after its work: ${line.join(' ')}`, async () => {
       const stop = new AbortController();
       const printed: string[] = [];
       const ended = runCommandLine(line, '0.0.0', {
