@@ -10,6 +10,7 @@ import { encodeCheckpoint } from '../../src/checkpoints/safetensors/encode.ts';
 import { registerEngine } from '../../src/engine/index.ts';
 import { makeFolder } from '../../src/files/folders.ts';
 import type { MethodName } from '../../src/sparsity/methods.ts';
+import { gradientMemory } from '../../src/training/agent/memory.ts';
 import { parseConfig, type TrainConfig, type TrainOptions } from '../../src/training/config/config.ts';
 import { trainEpoch } from '../../src/training/epoch.ts';
 import { goBack, keepSafe } from '../../src/training/guard/go-back.ts';
@@ -261,6 +262,35 @@ describe('a run with a guard', () => {
         disposeTrainState(state);
       });
     }
+    it('to the remembered gradients of an epoch long before, as after epochs that are not checked', async () => {
+      const task = await openTask(tinyConfig({ optimizer: 'agent', agentPrepass: 'memory', epochs: 6, guard: true }));
+      const state = await startState(task);
+      const there = runFolder(folder());
+      const memory = gradientMemory(task, { folder: there.memory });
+      const warnings: string[] = [];
+      const epoch = async () => {
+        await trainEpoch(task, state, {
+          watch: stopwatch(),
+          store: { file: folder() },
+          memory,
+          report: async (event) => void (event.kind === 'warning' && warnings.push(event.message)),
+          afterStep: async () => {},
+        });
+        if (state.guard) state.guard = { ...state.guard, safe: 1 };
+      };
+      await makeFolder(dirname(there.guard));
+      await epoch();
+      await keepSafe(task, there, state, 'cpu', async () => {});
+      for (let later = 0; later < 3; later++) await epoch();
+      expect(await goBack(task, there, state)).to.deep.equal([]);
+      expect(state.epoch).to.equal(1);
+      await epoch();
+      expect(state.memory?.last?.file).to.equal('epoch-1.bin');
+      expect(warnings.filter((message) => message.includes('remembered'))).to.deep.equal([]);
+      await memory.close();
+      disposeTrainState(state);
+    });
+
     /** All of a state but what goes on after a return. */
     const content = async (task: Task, { guard, ...state }: TrainState): Promise<string> => {
       const none = { forwardPasses: 0, inputGradients: 0, weightGradients: 0, flops: 0 };

@@ -137,7 +137,7 @@ export function gradientMemory(
       }
       current ??= await createGradientLog(optionsOf(fileOf(state.epoch + 1)));
       state.memory = { ...next, current: current.mark };
-      if (starts) await removeOthers(folder, state.epoch + 1, guard);
+      if (starts) await removeOthers(folder, state, guard);
       return { estimate, lost };
     },
     recall: async (state, position) => {
@@ -273,9 +273,12 @@ const ratio = (covariance: number, variance: number): Estimate =>
     ? { value: covariance / variance }
     : { value: null, reason: 'the remembered gradients are the same for every batch' };
 
-/** Removes the files of epochs that neither the last checkpoint nor the one before it needs. */
-async function removeOthers(folder: string, epoch: number, guard?: Guard): Promise<void> {
-  const needed = [epoch, epoch - 1, epoch - 2].map(fileOf);
+/**
+ * Removes the files of epochs that none of these needs: the last checkpoint, the one before it, and the one that the guard goes
+ * back to after a collapse, which may be any number of epochs behind.
+ */
+async function removeOthers(folder: string, { epoch, guard: collapse }: TrainState, guard?: Guard): Promise<void> {
+  const needed = [epoch + 1, epoch, epoch - 1, ...(collapse ? [collapse.safe] : [])].map(fileOf);
   for (const name of await readdir(folder)) {
     if (!needed.includes(name)) await removeFile(join(folder, name), { guard });
   }
