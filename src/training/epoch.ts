@@ -124,8 +124,7 @@ const prepassOptions = (state: TrainState, { watch, signal, store, report }: Epo
   watch,
   signal,
   store,
-  onBatch: (batch, batches) =>
-    void report({ kind: 'prepass', epoch: state.epoch + 1, step: state.step, batch, batches }),
+  onBatch: (batch, batches) => report({ kind: 'prepass', epoch: state.epoch + 1, step: state.step, batch, batches }),
 });
 
 async function openMemory(task: Task, state: TrainState, { memory, report }: EpochContext): Promise<GradientMemory> {
@@ -172,7 +171,7 @@ async function measure(task: Task, state: TrainState, { report, signal }: EpochC
   const measureOn = async (network: TrainedNetwork, images: Int32Array): Promise<Measured | null> => {
     if (images.length === 0) return null;
     const onImages = (done: number) =>
-      void report({ kind: 'validation', epoch: state.epoch + 1, step: state.step, done: before + done, count });
+      report({ kind: 'validation', epoch: state.epoch + 1, step: state.step, done: before + done, count });
     const measured = await measureAccuracy(task, network, images, { signal, onImages });
     before += images.length;
     return measured;

@@ -77,6 +77,16 @@ describe('training', () => {
     expect(rewiring.events.some(({ kind }) => kind === 'warning')).to.equal(false);
   });
 
+  it('ends with the error of a listener that throws, whatever it was told', async () => {
+    for (const kind of ['prepass', 'step', 'validation']) {
+      const onProgress = (event: TrainEvent) => {
+        if (event.kind === kind) throw new Error(`no ${kind}`);
+      };
+      const training = train(tinyConfig({ optimizer: 'agent', epochs: 1 }), { out: folder(), onProgress });
+      expect((await training.catch((error: Error) => error)) as Error).to.have.property('message', `no ${kind}`);
+    }
+  });
+
   it('warns when a snapshot of AGENT falls right behind a mask update', async () => {
     const warnings = async (options: TrainOptions) =>
       (await run({ objective: 'natural', epochs: 3, ...options })).events.flatMap((event) =>

@@ -35,7 +35,7 @@ export interface PrepassOptions {
   readonly store: GradientStoreOptions;
   readonly watch: Stopwatch;
   readonly signal?: AbortSignal;
-  readonly onBatch?: (batch: number, batches: number) => void;
+  readonly onBatch?: (batch: number, batches: number) => void | Promise<void>;
 }
 
 /**
@@ -125,7 +125,7 @@ async function* examplesOf(
     } finally {
       disposeBatch(batch);
     }
-    onBatch?.(index + 1, batches.length);
+    await onBatch?.(index + 1, batches.length);
     await yieldToEvents();
     throwIfAborted(signal);
   }

@@ -45,7 +45,7 @@ const BATCH_SIZE = 256;
 
 interface MeasureOptions {
   readonly signal?: AbortSignal;
-  readonly onImages?: (done: number) => void;
+  readonly onImages?: (done: number) => void | Promise<void>;
 }
 
 /**
@@ -80,7 +80,7 @@ export async function measureAccuracy(
       if (right) attacked++;
     }
     done += batch.length;
-    onImages?.(done);
+    await onImages?.(done);
     await yieldToEvents();
     throwIfAborted(signal);
   }
