@@ -77,6 +77,20 @@ describe('training', () => {
     expect(rewiring.events.some(({ kind }) => kind === 'warning')).to.equal(false);
   });
 
+  it('warns when no step of the run is corrected, though its optimizer corrects', async () => {
+    const warns = async (options: TrainOptions) => {
+      const task = await openTask(tinyConfig({ optimizer: 'agent', agentPrepass: 'memory', ...options }));
+      return startWarnings(task).some((message) => message.startsWith('No gradient is ever corrected'));
+    };
+    expect(await warns({ epochs: 1 })).to.equal(true);
+    expect(await warns({ epochs: 2 })).to.equal(false);
+    expect(await warns({ epochs: 2, agentFirstEpoch: 3 })).to.equal(true);
+    expect(await warns({ epochs: 1, agentVariant: 'stable', agentPrepass: 'matched' })).to.equal(true);
+    expect(await warns({ epochs: 1, agentPrepass: 'matched' })).to.equal(false);
+    expect(await warns({ epochs: 1, optimizer: 'svrg', agentPrepass: 'matched', agentFirstEpoch: 2 })).to.equal(true);
+    expect(await warns({ epochs: 1, optimizer: 'sgd', agentPrepass: undefined })).to.equal(false);
+  });
+
   it('ends with the error of a listener that throws, whatever it was told', async () => {
     for (const kind of ['prepass', 'step', 'validation']) {
       const onProgress = (event: TrainEvent) => {

@@ -1,11 +1,12 @@
 // Warnings at the start of a run about settings that are allowed but work badly together.
 import { updatesAfter } from '../../sparsity/schedules.ts';
+import { correctsEpoch, snapshotPosition } from '../agent/snapshot-time.ts';
 import { isAdversarial } from '../config/conditions.ts';
 import type { Task } from '../task.ts';
 
 /** Warnings at the start of a run about settings that are allowed but probably not intended. */
 export const startWarnings = (task: Task): string[] =>
-  [noImagesHeldOut, masksNeverChange, snapshotsBehindUpdates, pulledToCleanTraining]
+  [noImagesHeldOut, masksNeverChange, nothingCorrected, snapshotsBehindUpdates, pulledToCleanTraining]
     .map((warning) => warning(task))
     .filter((message) => message !== null);
 
@@ -19,6 +20,18 @@ function masksNeverChange({ sparsifier, config, totalSteps }: Task): string | nu
   const { updateInterval = 1, updateBegin = 0 } = config;
   const first = updateInterval * Math.max(1, Math.ceil((updateBegin * totalSteps) / updateInterval));
   return `The masks never change: the first update would follow step ${first}, but in a run of ${totalSteps} steps the updates end before that. Set a shorter updateInterval (--update-interval), or use method static.`;
+}
+
+/** The first epoch has no gradients to remember, and an epoch that waits for its snapshot to the end none to correct by. */
+function nothingCorrected(task: Task): string | null {
+  const { rule, prepass, config, batchesPerEpoch, agent } = task;
+  if (!rule.corrects) return null;
+  const remembers = prepass.gradients === 'remembered';
+  for (let epoch = remembers ? 1 : 0; epoch < config.epochs; epoch++) {
+    if (correctsEpoch(task, epoch) && (remembers || snapshotPosition(task, epoch) < batchesPerEpoch)) return null;
+  }
+  const first = remembers ? Math.max(2, agent.firstEpoch) : agent.firstEpoch;
+  return `No gradient is ever corrected, so the run is plain SGD: corrections begin with epoch ${first}, and no step of the ${config.epochs} ${config.epochs === 1 ? 'epoch' : 'epochs'} of the run comes behind a snapshot or a remembered gradient from then on. Train for more epochs (--epochs), or set an earlier agentFirstEpoch (--agent-first-epoch) or a smaller agentSnapshotDelay (--agent-snapshot-delay).`;
 }
 
 /**
