@@ -309,6 +309,21 @@ describe('a training configuration', () => {
       /applies only to the pre-pass subsampled/,
     ],
     ['a warm-up beyond the end', { epochs: 5, attackWarmup: 6 }, /attackWarmup 6 is longer than the 5 epochs/],
+    [
+      'a drop of the learning rate beyond the end',
+      { epochs: 5, schedule: 'step', decayEvery: 5 },
+      /decayEvery 5 is not below the 5 epochs/,
+    ],
+    [
+      'a schedule whose last steps no epoch has',
+      { epochs: 3, stepsSchedule: '0@0,1@0.7' },
+      /stepsSchedule 0@0,1@0\.7: no epoch would have 1@0\.7, .* the last of 3 starts at 0\.667/,
+    ],
+    [
+      'a schedule between whose epochs are steps',
+      { epochs: 2, stepsSchedule: '1@0,2@0.1,3@0.2,2@0.5' },
+      /no epoch would have 2@0\.1,3@0\.2, /,
+    ],
     ['drop settings of a static mask', { method: 'static', sparsity: 0.9, dropFraction: 0.3 }, /dropFraction 0\.3/],
     [
       'attack steps of natural training',

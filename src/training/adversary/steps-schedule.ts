@@ -40,3 +40,10 @@ export function stepsAt(schedule: StepsSchedule, progress: number): number {
   for (const { steps, from } of schedule) if (from <= progress) current = steps;
   return current;
 }
+
+/** The entries that hold in none of a training's epochs, each of which has the steps of its start. */
+export const unusedSteps = (schedule: StepsSchedule, epochs: number): StepsSchedule =>
+  schedule.filter(({ from }, i) => {
+    const next = schedule[i + 1]?.from ?? 1;
+    return !Array.from({ length: epochs }, (_, epoch) => epoch / epochs).some((at) => from <= at && at < next);
+  });

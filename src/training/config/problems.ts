@@ -6,7 +6,7 @@ import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { isModel, modelHint } from '../../models/models.ts';
 import { methods } from '../../sparsity/methods.ts';
 import { combinations } from '../adversary/several-norms/several-norms.ts';
-import { parseSteps } from '../adversary/steps-schedule.ts';
+import { formatSteps, parseSteps, unusedSteps } from '../adversary/steps-schedule.ts';
 import { trainingAttacks } from '../adversary/training-attacks.ts';
 import { isAdversarial, remembers, usesExtraImages } from './conditions.ts';
 import {
@@ -147,6 +147,16 @@ const RULES: readonly Rule[] = [
     milestones?.some((epoch) => epoch >= epochs && epoch > 1)
       ? `${name('milestones')} ${milestones.join(',')} ${milestones.length === 1 ? 'does' : 'do'} not all come before the end of the ${epochs} epochs of the run, and behind it no learning rate falls; give smaller ones, or more ${name('epochs')}.`
       : null,
+  (_given, { decayEvery = 1, epochs }, name) =>
+    decayEvery > 1 && decayEvery >= epochs
+      ? `${name('decayEvery')} ${decayEvery} is not below the ${epochs} epochs of the run, so its learning rate never falls; give fewer, or use ${name('schedule')} constant.`
+      : null,
+  (_given, { stepsSchedule, epochs }, name) => {
+    const unused = unusedSteps((stepsSchedule && parseSteps(stepsSchedule)) || [], epochs);
+    return unused.length === 0
+      ? null
+      : `${name('stepsSchedule')} ${stepsSchedule}: no epoch would have ${formatSteps(unused)}, since the steps are chosen at the start of an epoch, and the last of ${epochs} starts at ${Number(((epochs - 1) / epochs).toPrecision(3))}. Give other shares, or more ${name('epochs')}.`;
+  },
   (_given, { nesterov, momentum }, name) =>
     nesterov && momentum === 0 ? `${name('nesterov')} needs ${name('momentum')} above 0, got 0.` : null,
 ];
