@@ -5,7 +5,13 @@ import { InputError } from '../core/errors.ts';
 import { cloneTensors, disposeTensors, type Tensors } from '../core/params.ts';
 
 /** A TensorFlow.js LayersModel, or anything else that names its variables; or the variables themselves. */
-export type VariableOwner = { readonly weights: readonly { readonly name: string }[] } | readonly Variable[];
+export type VariableOwner = NamedVariables | readonly Variable[];
+
+interface NamedVariables {
+  readonly weights: readonly { readonly name: string }[];
+  /** The weights that are trained, if these are fewer than the variables that can be: a layer that is frozen trains none. */
+  readonly trainableWeights?: readonly { readonly name: string }[];
+}
 
 /** A loss at the weights as they are, or at others. Results are owned by the caller. */
 export interface VariableLoss<Batch> {
@@ -32,7 +38,9 @@ export interface VariableLoss<Batch> {
  */
 export function variableLoss<Batch>(owner: VariableOwner, loss: (batch: Batch) => Scalar): VariableLoss<Batch> {
   const variables = variablesOf(owner);
-  const trained = Object.fromEntries(Object.entries(variables).filter(([, { trainable }]) => trainable));
+  const isTrained = ([name, { trainable }]: [string, Variable]): boolean =>
+    trainable && ('length' in owner || (owner.trainableWeights?.some((weight) => weight.name === name) ?? true));
+  const trained = Object.fromEntries(Object.entries(variables).filter(isTrained));
   if (Object.keys(trained).length === 0) {
     throw new InputError('Expected a network with trainable variables, got none. Build the model before.');
   }

@@ -86,6 +86,23 @@ describe("AGENT for a loop of one's own", () => {
       expect(other.dataSync()[0]).not.to.equal(step.loss.dataSync()[0]);
     });
 
+    it('trains no layer of a LayersModel that is frozen, whether it was made so or frozen later', () => {
+      const net = sequential({
+        layers: [
+          layers.dense({ units: 3, inputShape: [2], trainable: false }),
+          layers.dense({ units: 3 }),
+          layers.dense({ units: 1 }),
+        ],
+      });
+      net.layers[1].trainable = false;
+      const { gradients } = variableLoss(
+        net,
+        (batch: tf.Tensor) => tf.mean(net.apply(batch) as tf.Tensor) as tf.Scalar,
+      );
+      const trained = net.layers[2].weights.map(({ name }) => name);
+      expect(Object.keys(gradients(x()).gradients)).to.have.members(trained);
+    });
+
     it('takes variables themselves, gives 0 for those that the loss does not read, and refuses none', () => {
       const w = tf.variable(tf.tensor1d([1, 2]), true, 'pass-test-w');
       const unused = tf.variable(tf.scalar(1), true, 'pass-test-unused');
