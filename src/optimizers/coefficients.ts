@@ -1,4 +1,5 @@
 // How much of the correction a step takes: the estimate ĉ, its bounds and blending, and the rule of each optimizer.
+import { InputError } from '../core/errors.ts';
 
 /** The defaults of AGENT's authors. */
 export const AGENT_DEFAULTS = { gamma: 0.1, alpha: 0.3, initial: 0.1 } as const;
@@ -13,9 +14,15 @@ export type Estimate = { readonly value: number } | { readonly value: null; read
  * @param lossesNow L(θ; b) for each batch b, with the weights about to be trained
  * @param lossesSnapshot L(θ̃; b) for the same batches, with the previous snapshot
  * @returns no value for a single batch, losses without variance, or losses that are not finite
+ * @throws InputError if there are not as many losses of one as of the other
  */
 export function estimateCoefficient(lossesNow: readonly number[], lossesSnapshot: readonly number[]): Estimate {
   const n = lossesNow.length;
+  if (lossesSnapshot.length !== n) {
+    throw new InputError(
+      `Expected two losses of each batch, got ${n} of the weights and ${lossesSnapshot.length} of the snapshot. Compute both on the same batches.`,
+    );
+  }
   if (n < 2) return { value: null, reason: `the coefficient needs the losses of at least 2 batches, there is ${n}` };
   if (lossesSnapshot.every((loss) => loss === lossesSnapshot[0])) {
     return { value: null, reason: 'the losses of the snapshot are the same on every batch' };

@@ -1,6 +1,7 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { InputError } from '../../src/core/errors.ts';
 import {
   disposeParams,
   disposeTensors,
@@ -350,6 +351,24 @@ describe('the coefficient', () => {
   it('is the covariance over the variance', () => {
     expect(estimateCoefficient([1, 2, 4], [2, 4, 8])).to.deep.equal({ value: 0.5 });
     expect(estimateCoefficient([3, 1], [1, 3])).to.deep.equal({ value: -1 });
+  });
+
+  it('needs both losses of each batch', () => {
+    for (const [now, before] of [
+      [
+        [1, 2],
+        [1, 2, 3],
+      ],
+      [
+        [1, 2, 3],
+        [1, 2],
+      ],
+    ]) {
+      expect(() => estimateCoefficient(now, before)).to.throw(
+        InputError,
+        /two losses of each batch, got \d of the weights/,
+      );
+    }
   });
 
   it('stays where the losses say nothing, and why is told', () => {
