@@ -310,6 +310,16 @@ describe('AGENT minus SGD', () => {
     expect(two).not.to.match(/distinguishable|points/);
   });
 
+  it('says with which SGD the pre-pass memory is paired, where there is none', async () => {
+    const remembering = (fixed: boolean) => [
+      ...sparse('sgd').map((run) => renamed(run, { fixedBatches: fixed })),
+      ...sparse('agent').map((run) => renamed(run, { agentPrepass: 'memory', fixedBatches: true })),
+    ];
+    const page = async (fixed: boolean) => firstScreen(await renderPage(collectReport(remembering(fixed), 'T')));
+    expect(await page(false)).to.match(/not enough seeds \(0 pairs\).*SGD with --fixed-batches/);
+    expect(await page(true)).not.to.contain('--fixed-batches');
+  });
+
   it('of naturally trained nets is in clean accuracy', () => {
     const natural = [...sparse('sgd'), ...sparse('agent')].map((run) => renamed(run, { objective: 'natural' }));
     const data = collectReport(natural, 'T');

@@ -39,7 +39,13 @@ export function firstScreen(data: ReportData): Html | null {
   if (pairs.every((difference) => (difference?.estimate ?? null) === null)) {
     const most = (kind: 'atEqualEpochs' | 'atEqualGradients') =>
       plural(Math.max(...rows.map((row) => row[kind]?.n ?? 0)), 'pair');
-    return html`<p class="agent"><b>AGENT − SGD</b> not enough seeds (${most('atEqualEpochs')}) at equal epochs, not enough seeds (${most('atEqualGradients')}) at equal gradient evaluations. A verdict takes three pairs.</p>`;
+    const remembers = rows.some(
+      ({ cell, atEqualEpochs }) => atEqualEpochs === null && cell.setting.agent_prepass === 'memory',
+    );
+    const unpaired = remembers
+      ? ' The pre-pass memory keeps batches fixed, so its pairs are runs of SGD with --fixed-batches.'
+      : '';
+    return html`<p class="agent"><b>AGENT − SGD</b> not enough seeds (${most('atEqualEpochs')}) at equal epochs, not enough seeds (${most('atEqualGradients')}) at equal gradient evaluations. A verdict takes three pairs: runs of one seed that differ in the correction alone.${unpaired}</p>`;
   }
   type Row = (typeof rows)[number];
   const columns: Column<Row>[] = [
