@@ -1,5 +1,6 @@
 // AGENT's correction of a gradient, and SGD on corrected gradients.
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { InputError } from '../core/errors.ts';
 import { cloneTensors, type Tensors } from '../core/params.ts';
 import { type IndexMaps, weightedSum } from '../ops/weighted-sum.ts';
 import { chain, stateless } from './chain.ts';
@@ -24,15 +25,25 @@ export interface Corrected {
   readonly correction: Correction | null;
 }
 
-/** g + γc·(u − g̃); owned by the caller. Weights that the snapshot did not have keep their plain gradient. */
+/**
+ * g + γc·(u − g̃); owned by the caller. Weights that the snapshot did not have keep their plain gradient.
+ *
+ * @throws InputError for a coefficient that is not finite or is missing
+ */
 export function correctGradient(
   grads: Tensors,
   { snapshotGradient, snapshotMean, coefficient, maps }: Correction,
 ): Record<string, Tensor> {
   const corrected = (some: Tensors, factor: number) =>
     weightedSum([1, some], [factor, snapshotMean, maps], [-factor, snapshotGradient, maps]);
-  if (typeof coefficient === 'number') return corrected(grads, coefficient);
-  return Object.assign({}, ...Object.entries(grads).map(([name, g]) => corrected({ [name]: g }, coefficient[name])));
+  if (typeof coefficient === 'number') return corrected(grads, finite('coefficient', coefficient));
+  const factorOf = (name: string) => finite(`coefficient of ${name}`, coefficient[name]);
+  return Object.assign({}, ...Object.entries(grads).map(([name, g]) => corrected({ [name]: g }, factorOf(name))));
+}
+
+function finite(name: string, value: number | undefined): number {
+  if (value !== undefined && Number.isFinite(value)) return value;
+  throw new InputError(`${name}: expected a finite number, got ${value ?? 'nothing'}.`);
 }
 
 /**

@@ -44,11 +44,17 @@ export function estimateCoefficient(lossesNow: readonly number[], lossesSnapshot
 /** The lowest and the highest ĉ that c may follow. */
 export type Bounds = readonly [low: number, high: number];
 
-/** The estimate moved into its bounds. The published method has none: leave them out. */
-export const boundEstimate = (estimate: Estimate, bounds?: Bounds): Estimate =>
-  estimate.value === null || bounds === undefined
-    ? estimate
-    : { value: Math.min(bounds[1], Math.max(bounds[0], estimate.value)) };
+/**
+ * The estimate moved into its bounds. The published method has none: leave them out.
+ *
+ * @throws InputError unless the lower bound is at most the upper one
+ */
+export function boundEstimate(estimate: Estimate, bounds?: Bounds): Estimate {
+  if (bounds === undefined) return estimate;
+  const [low, high] = bounds;
+  if (!(low <= high)) throw new InputError(`bounds: expected [lowest ĉ, highest ĉ], got [${low}, ${high}].`);
+  return estimate.value === null ? estimate : { value: Math.min(high, Math.max(low, estimate.value)) };
+}
 
 /** c ← (1 − α)·c + α·ĉ; an estimate without a value leaves c as it is. */
 export const blendCoefficient = (c: number, estimate: Estimate, alpha: number): number =>

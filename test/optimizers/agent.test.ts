@@ -28,6 +28,7 @@ import { carry, carryMaps, carryState } from '../../src/optimizers/carry.ts';
 import {
   AGENT_DEFAULTS,
   blendCoefficient,
+  boundEstimate,
   coefficientRules,
   estimateCoefficient,
   publishedBsrCoefficient,
@@ -345,12 +346,26 @@ describe('the correction', () => {
     const corrected = correctGradient(gradient, { snapshotGradient: gradient, snapshotMean, coefficient: 1 });
     expect([...corrected.a.dataSync()]).to.deep.equal([0.25, 0.5]);
   });
+
+  it('is refused for a coefficient that is no number or that a parameter lacks', () => {
+    const gradient = { a: tf.tensor1d([1, -2]) };
+    const shared = { snapshotGradient: gradient, snapshotMean: gradient };
+    const corrected = (coefficient: number | Record<string, number>) => () =>
+      correctGradient(gradient, { ...shared, coefficient });
+    expect(corrected(Number.NaN)).to.throw(InputError, 'coefficient: expected a finite number, got NaN');
+    expect(corrected({ b: 1 })).to.throw(InputError, 'coefficient of a: expected a finite number, got nothing');
+  });
 });
 
 describe('the coefficient', () => {
   it('is the covariance over the variance', () => {
     expect(estimateCoefficient([1, 2, 4], [2, 4, 8])).to.deep.equal({ value: 0.5 });
     expect(estimateCoefficient([3, 1], [1, 3])).to.deep.equal({ value: -1 });
+  });
+
+  it('is bounded only by bounds in their order', () => {
+    expect(boundEstimate({ value: 3 }, [0, 1])).to.deep.equal({ value: 1 });
+    expect(() => boundEstimate({ value: 3 }, [1, 0])).to.throw(InputError, '[lowest ĉ, highest ĉ], got [1, 0]');
   });
 
   it('needs both losses of each batch', () => {
