@@ -440,6 +440,13 @@ export const ROWS: Readonly<Record<string, readonly Case[]>> = {
       ],
       (a: Tensor, b: Tensor) => tf.einsum('ij,ji->', a, b),
     ),
+    at(
+      [
+        [2, 3],
+        [3, 4],
+      ],
+      (a: Tensor, b: Tensor) => tf.einsum('ij,jk->i', a, b),
+    ),
     at([[2, 3, 4]], (a: Tensor) => tf.einsum('ijk->ki', a)),
     at([[2, 3]], (a: Tensor) => tf.einsum('ij->ji', a)),
     at(

@@ -1,5 +1,6 @@
 // The gradient of Einstein sums of one or two tensors.
 import * as tf from '@tensorflow/tfjs-core';
+import { einsum } from '../einsum.ts';
 import { gradient } from './gradient.ts';
 
 /**
@@ -19,7 +20,7 @@ export const einsumGradient = gradient<{ readonly equation: string }>({
       const letters = [...terms[i]];
       const isKnown = (letter: string) => known.some((term) => term.includes(letter));
       const result = letters.filter(isKnown).join('');
-      const slope = tf.einsum(`${known.join(',')}->${result}`, dy, ...others.map(({ tensor }) => tensor));
+      const slope = einsum(`${known.join(',')}->${result}`, [dy, ...others.map(({ tensor }) => tensor)]);
       const { shape } = saved[i];
       const kept = tf.reshape(
         slope,

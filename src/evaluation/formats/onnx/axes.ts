@@ -1,8 +1,9 @@
 // Work along one axis of a tensor, built of ops whose gradients are exact for every rank.
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
+import { transposed } from '../../../ops/transposed.ts';
 import { stridesOf, viewed } from './memory.ts';
-import { inMemory, likeStored, storedAxis, storedTensor, transposed, type Value } from './values.ts';
+import { inMemory, likeStored, storedAxis, storedTensor, type Value } from './values.ts';
 
 /** Equal parts along an axis; `tf.split` into a single part has no gradient. */
 export const partsOf = (x: Tensor, count: number, axis: number): readonly Tensor[] =>

@@ -5,6 +5,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../core/errors.ts';
 import { sizeOf } from '../../../core/structure.ts';
+import { transposed } from '../../../ops/transposed.ts';
 
 /** The least and the greatest number of each type of whole numbers; those of 64 bits to the precision of a double. */
 const WHOLE_RANGES = {
@@ -132,18 +133,6 @@ export function channelsLastOf(value: Value): Tensor {
   const stored = storedTensor(value);
   if (value.channelsLast || stored.rank < 3) return stored;
   return transposed(stored, toChannelsLast(stored.rank));
-}
-
-/** `tf.transpose`, or a reshape where only axes of extent 1 move. */
-export function transposed(x: Tensor, permutation: readonly number[]): Tensor {
-  const moved = permutation.filter((axis) => x.shape[axis] !== 1);
-  if (moved.every((axis, i) => i === 0 || moved[i - 1] < axis)) {
-    return tf.reshape(
-      x,
-      permutation.map((axis) => x.shape[axis]),
-    );
-  }
-  return tf.transpose(x, [...permutation]);
 }
 
 /** An axis of the graph's order, counted from the end where it is negative, as one from 0. */

@@ -3,6 +3,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../../core/errors.ts';
+import { transposed } from '../../../../ops/transposed.ts';
 import { type Call, expectAttribute, givenInputs, input, numberOf, numbersAt, type Operator } from '../call.ts';
 import { elementwise } from '../memory.ts';
 import { dataTypeName, elementType } from '../tensors.ts';
@@ -15,7 +16,6 @@ import {
   storedTensor,
   tensorOf,
   toChannelsLast,
-  transposed,
   type Value,
   withChannelsLast,
 } from '../values.ts';

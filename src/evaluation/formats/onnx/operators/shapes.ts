@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../../core/errors.ts';
 import { sizeOf } from '../../../../core/structure.ts';
+import { transposed } from '../../../../ops/transposed.ts';
 import { repeatedTo } from '../axes.ts';
 import {
   type Call,
@@ -26,7 +27,6 @@ import {
   tensorOf,
   toChannelsFirst,
   toChannelsLast,
-  transposed,
   type Value,
   withChannelsLast,
 } from '../values.ts';
