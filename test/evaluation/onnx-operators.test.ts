@@ -127,6 +127,12 @@ const rows: readonly Row[] = [
   { op: 'MatMul', what: 'one matrix', others: [weights('b', 6, 3)] },
   { op: 'MatMul', what: 'a stack that broadcasts', others: [weights('b', 4, 6, 3)] },
   { op: 'Einsum', attributes: { equation: 'bchw,chk->bkc' }, others: [weights('b', 4, 5, 3)] },
+  {
+    op: 'Einsum',
+    what: 'with axes of one operand',
+    attributes: { equation: 'bchw,ck->bh' },
+    others: [weights('b', 4, 3)],
+  },
   { op: 'ReduceMean', others: [integers('axes', [2, 3])], attributes: { keepdims: 0 } },
   { op: 'ReduceMax', others: [integers('axes', [1])] },
   { op: 'ReduceMin', others: [integers('axes', [-1])] },
@@ -145,6 +151,13 @@ const rows: readonly Row[] = [
   { op: 'Gather', what: 'of one place', others: [integers('at', [2])], attributes: { axis: 3 } },
   { op: 'GatherND', others: [tensor('at', [2, 2], BigInt64Array.of(0n, 3n, 1n, 1n))] },
   { op: 'ScatterND', others: [tensor('at', [1, 2], BigInt64Array.of(1n, 2n)), weights('updates', 1, 5, 6)] },
+  { op: 'TopK', others: [integers('count', [3])], attributes: { axis: 2 } },
+  {
+    op: 'TopK',
+    what: 'of channels, the smallest',
+    others: [integers('count', [2])],
+    attributes: { axis: 1, largest: 0 },
+  },
   { op: 'Tile', others: [integers('times', [1, 2, 1, 3])] },
   { op: 'Pad', others: [integers('pads', [0, 1, 2, 0, 0, 0, -1, 3])] },
   {

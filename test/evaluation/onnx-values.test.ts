@@ -192,3 +192,23 @@ describe('an ONNX graph in training mode', () => {
     expect(error.message).to.contain('got training mode: export the model after model.eval()');
   });
 });
+
+describe('a choice of values by ONNX', () => {
+  before(() => useBackend('cpu'));
+
+  it('gives the largest and the smallest values along an axis in order', async () => {
+    const row = [0.3, 0.9, 0.1, 0.5];
+    const top = (largest: number): Graph => ({
+      nodes: [node('TopK', 'flat count', 'y', { largest })],
+      initializers: [integers('count', [3])],
+    });
+    expect(await outputs(top(1), row)).to.deep.equal([0.9, 0.5, 0.3].map(Math.fround));
+    expect(await outputs(top(0), row)).to.deep.equal([0.1, 0.3, 0.5].map(Math.fround));
+  });
+
+  it('refuses a graph that goes on from the places of the largest values, and names them', async () => {
+    const nodes = [node('TopK', 'flat count', 'values places'), node('Gather', 'flat places', 'y', { axis: 1 })];
+    const error = await rejection(outputs({ nodes, initializers: [integers('count', [2])] }, [0.3, 0.9, 0.1]));
+    expect(error.message).to.contain('The node Gather').and.to.contain('got places');
+  });
+});

@@ -8,6 +8,15 @@ import type { NodeRecord } from './model.ts';
 import { OPERATORS } from './operators/index.ts';
 import type { Value } from './values.ts';
 
+/** @throws InputError if the value is an output that its operator does not give, such as the places of a maximum */
+function known(values: ReadonlyMap<string, Value>, name: string): Value {
+  const value = values.get(name);
+  if (value === undefined) {
+    throw new InputError(`expected values that Equipoise computes, got ${name}, such as places of the largest values`);
+  }
+  return value;
+}
+
 /**
  * The outputs of a node.
  *
@@ -19,8 +28,8 @@ export function runNode(
   context: Pick<Call, 'opset' | 'isConstant' | 'once'>,
 ): readonly Value[] {
   const operator = OPERATORS.get(node.op);
-  const inputs = node.inputs.map((name) => (name === '' ? undefined : values.get(name)));
   try {
+    const inputs = node.inputs.map((name) => (name === '' ? undefined : known(values, name)));
     const outputs = operator?.({ ...context, node, inputs }) ?? [];
     return Array.isArray(outputs) ? (outputs as readonly Value[]) : [outputs as Value];
   } catch (error) {

@@ -4,6 +4,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../../../core/errors.ts';
 import { sizeOf } from '../../../../core/structure.ts';
+import { transposed } from '../../../../ops/transposed.ts';
 import { repeatedTo, section, sectionOf } from '../axes.ts';
 import {
   expectAttribute,
@@ -93,6 +94,21 @@ const split: Operator = (call) => {
     start += part;
     return value;
   });
+};
+
+/** The largest or smallest values along an axis, in order; not their places, which have no gradient. */
+const topK: Operator = (call) => {
+  const x = input(call, 0);
+  const [count] = numbersOf(input(call, 1));
+  const axis = storedAxis(x, numberOf(call, 'axis', -1));
+  const stored = storedTensor(x);
+  const extent = stored.shape[axis];
+  if (count > extent) throw new InputError(`expected a number of values up to ${extent}, got ${count}`);
+  const others = stored.shape.flatMap((_, other) => (other === axis ? [] : [other]));
+  const rows = transposed(stored, [...others, axis]);
+  const sign = flagOf(call, 'largest', true) ? 1 : -1;
+  const values = tf.mul(tf.topk(tf.mul(rows, sign), count).values, sign);
+  return likeStored(x, transposed(values, others.map((_, place) => place).toSpliced(axis, 0, others.length)));
 };
 
 /** Repeats whole axes. */
@@ -209,6 +225,7 @@ export const selectionOperators = {
   Concat: concat,
   Slice: slice,
   Split: split,
+  TopK: topK,
   Tile: tile,
   Pad: pad,
   DepthToSpace: depthToSpace,
