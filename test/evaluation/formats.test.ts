@@ -355,6 +355,14 @@ describe('a LayersModel in a folder', () => {
       /cannot be built by tfjs-layers: Unknown layer: Mystery\. If .*--module/,
     ],
     [
+      'layers that do not fit each other',
+      async (f) => {
+        const json = await readFile(join(f, 'model.json'), 'utf8');
+        await writeFile(join(f, 'model.json'), json.replace('"BatchNormalization"', '"Flatten"'));
+      },
+      /cannot be built by tfjs-layers: .* found ndim=2\. If .*--module/,
+    ],
+    [
       'the layers of Keras 3',
       async (f) => {
         const { modelTopology, ...json } = JSON.parse(await readFile(join(f, 'model.json'), 'utf8'));

@@ -16,9 +16,12 @@ export function topologyKind(json: unknown): 'layers' | 'graph' | 'unknown' {
 export const buildFailure = (path: string, library: string, remedy: string, error: unknown): InputError =>
   new InputError(`${path} cannot be built by ${library}: ${reasonIn(error)} ${remedy}`, { cause: error });
 
-/** The first sentence of a message of tfjs-layers, without the list of possible reasons that follows it. */
+/** The first line of a message of tfjs-layers, as a sentence, without the list of possible reasons that follows it. */
 const reasonIn = (error: unknown): string =>
-  (error as Error).message.split('\n')[0].replace(/ This may be due to one of the following reasons:$/, '');
+  (error as Error).message
+    .split('\n')[0]
+    .replace(/ This may be due to one of the following reasons:$/, '')
+    .replace(/[^.!?]$/, '$&.');
 
 /** @throws InputError unless a model has one input and one output, as a classifier has */
 export function checkEnds(
