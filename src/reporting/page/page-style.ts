@@ -164,7 +164,10 @@ section:has(> .fold) + section > .fold { margin-top: 14px; }
 .gallery.large .pictures { gap: 18px; }
 .gallery.sheet { grid-template-columns: repeat(auto-fit, minmax(min(100%, 560px), 1fr)); }
 .probabilities { margin-top: 10px; }
-.probabilities meter { width: 6em; }
+.probabilities tbody th { width: 100%; white-space: normal; overflow-wrap: anywhere; }
+.share { display: flex; gap: 6px; align-items: center; justify-content: flex-end; }
+.share meter { width: clamp(1.5rem, 5vw, 6rem); }
+.share span { width: 4.2em; }
 .attack + .attack { border-top: 1px solid var(--line); margin-top: 12px; padding-top: 12px; }
 .pictures { display: flex; gap: 10px; align-items: flex-start; margin-top: 8px; }
 .pictures div { flex: 1; min-width: 0; text-align: center; font-size: 0.8rem; color: var(--muted); }
@@ -196,6 +199,7 @@ body.lost .lost-note { display: block; }
 .bad { color: var(--bad); font-weight: 600; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px 12px; margin: 8px 0 14px; overflow-x: auto; font-size: 0.82rem; line-height: 1.5; }
 footer { color: var(--muted); font-size: 0.86rem; margin-top: 56px; padding-bottom: 48px; }
+header > p, footer { overflow-wrap: anywhere; }
 @media print {
   :root { --page: #fff; }
   body { font-size: 11pt; }

@@ -69,14 +69,16 @@ ${probabilitiesTable(dataset.classes, example)}
   };
   return htmlDocument(
     title,
-    html`<header>
+    html`<div class="layout">
+<header>
 <h1>${title}</h1>
 <p class="lead">${countFallen(made)}</p>
 <p>Within ε ${formatEpsilon(epsilon)} (${norm}), on test images of ${datasetTitle(dataset)}. The images are made of bytes, and the predictions are those of these very bytes.</p>
 ${surrogate === null ? '' : html`<p>The examples were made on ${surrogate.checkpoint} (SHA-256 ${surrogate.sha256}): this is a transfer figure.</p>`}
 </header>
 <main><div class="gallery sheet">${examples.map(card)}</div></main>
-<footer>Checkpoint SHA-256 ${target.sha256}, seed ${seed}, Equipoise ${made.version}.</footer>`,
+<footer>Checkpoint SHA-256 ${target.sha256}, seed ${seed}, Equipoise ${made.version}.</footer>
+</div>`,
   );
 }
 
@@ -89,7 +91,7 @@ function probabilitiesTable(classes: readonly string[], { label, probabilities: 
   const likely = [...before.keys()].sort((a, b) => weight(b) - weight(a)).slice(0, MOST_CLASSES);
   const shown = likely.includes(label) ? likely : [label, ...likely.slice(0, -1)];
   const bar = (share: number) =>
-    html`<td><meter min="0" max="1" value="${share.toFixed(4)}"></meter> ${(100 * share).toFixed(1)} %</td>`;
+    html`<td><div class="share"><meter min="0" max="1" value="${share.toFixed(4)}"></meter><span>${(100 * share).toFixed(1)} %</span></div></td>`;
   return html`<table class="probabilities"><thead><tr><th scope="col" class="left">class</th><th scope="col">clean</th><th scope="col">adversarial</th></tr></thead>
 <tbody>${shown.map((k) => html`<tr><th scope="row" class="left">${classes[k]}${k === label ? ' (label)' : ''}</th>${bar(before[k])}${bar(after[k])}</tr>`)}</tbody></table>`;
 }
