@@ -19,7 +19,7 @@ const POINTS = 400;
 /** The progress of some runs, as a piece of a page. */
 export async function livePanel(runs: readonly RunRecord[]): Promise<Html> {
   const active = runs.filter(({ writer }) => writer !== null);
-  const done = runs.filter(isComplete).length;
+  const done = runs.filter((run) => isComplete(run) && run.writer === null).length;
   const state = active.length === 0 ? 'nothing runs now' : `${plural(active.length, 'run')} in progress`;
   return html`<h1>What runs now</h1>
 <p class="answer">${done} of ${plural(runs.length, 'run')} complete, ${state}.</p>
