@@ -7,9 +7,11 @@ import { expect } from 'chai';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
+import { acquireLock } from '../../src/files/lock.ts';
 import { listRuns } from '../../src/reporting/runs/run-list.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
 import { runSweep } from '../../src/sweeps/sweep.ts';
+import { runFolder } from '../../src/training/run/run-folder.ts';
 import { smallest } from '../sweeps/smallest.ts';
 import { temporaryFolder } from './folder.ts';
 import { silentTerminal } from './terminal.ts';
@@ -55,6 +57,18 @@ describe('equipoise runs', () => {
     ).to.have.length(4);
     expect(printed).to.match(/\n4 of 4 runs; robust is under union linf \d/);
     expect(notes).to.match(/^broken cannot be read: .*config\.json/);
+  });
+
+  it('says which runs a process works on', async () => {
+    const [{ name }] = await listed(sweep);
+    const lock = await acquireLock(runFolder(join(sweep, name)).lock);
+    try {
+      const { printed } = await shown([sweep]);
+      expect(printed.match(/ being evaluated /g), printed).to.have.length(1);
+      expect(printed.match(/ complete /g), printed).to.have.length(3);
+    } finally {
+      await lock.release();
+    }
   });
 
   it('filters by settings, named as in a configuration or as flags', async () => {

@@ -108,17 +108,15 @@ function sorted(list: readonly ListedRun[], by: string): readonly ListedRun[] {
   return list.toSorted((a, b) => value(b) - value(a));
 }
 
-const recordOf = ({ name, folder, config, isComplete, epoch, results }: ListedRun) => ({
+const recordOf = ({ name, folder, config, isComplete, state, epoch, results }: ListedRun) => ({
   name,
   folder,
   isComplete,
+  state,
   epoch,
   config,
   results,
 });
-
-const stateOf = ({ isComplete, epoch, config }: ListedRun): string =>
-  isComplete ? 'complete' : `epoch ${epoch} of ${config.epochs}`;
 
 const accuracy = (value: number | null): string => (value === null ? '' : percent(value));
 
@@ -141,7 +139,7 @@ function listText(
       rows.map((run) => {
         const { clean, robust } = run.quoted;
         const values = settings.map((name) => settingText(run.config, name));
-        return [run.name, ...values, stateOf(run), accuracy(clean), accuracy(robust)];
+        return [run.name, ...values, run.state, accuracy(clean), accuracy(robust)];
       }),
       settings.length + 2,
     );
@@ -173,7 +171,7 @@ const cards = (shown: readonly ListedRun[], style: Terminal['style']): string =>
         clean === null ? '' : `${percent(clean)} clean`,
         robust === null ? '' : `${percent(robust)} robust`,
       ];
-      return `${style('name', run.name)}\n  ${[stateOf(run), ...figures].filter(Boolean).join(', ')}`;
+      return `${style('name', run.name)}\n  ${[run.state, ...figures].filter(Boolean).join(', ')}`;
     })
     .join('\n');
 

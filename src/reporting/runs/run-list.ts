@@ -8,7 +8,7 @@ import { foldersIn } from '../../files/folders.ts';
 import { type Setting, settingRows, type TrainConfig } from '../../training/config/config.ts';
 import { scoreOf } from '../../training/run/best-epoch.ts';
 import { ALL_NORMS, threatsName } from '../tables/result-rows.ts';
-import { findRuns, hasLast, isComplete, isRun, NO_CONFIG, type RunRecord } from './runs.ts';
+import { findRuns, hasLast, isComplete, isRun, NO_CONFIG, type RunRecord, trainingState } from './runs.ts';
 
 /** The accuracies of a run in a list, as fractions; null for what was not measured. */
 export interface QuotedAccuracies {
@@ -25,6 +25,8 @@ export interface ListedRun {
   readonly folder: string;
   readonly config: TrainConfig;
   readonly isComplete: boolean;
+  /** How far its training is, in words. */
+  readonly state: string;
   /** Epochs that are done. */
   readonly epoch: number;
   /** Names of checkpoints whose results are left out, since they are of other weights. */
@@ -88,6 +90,7 @@ function listed(name: string, run: RunRecord): ListedRun {
     folder,
     config,
     isComplete: isComplete(run),
+    state: trainingState(run),
     epoch: last?.epoch ?? 0,
     outdated,
     quoted: quotedOf(run),
