@@ -166,7 +166,7 @@ section:has(> .fold) + section > .fold { margin-top: 14px; }
 .probabilities { margin-top: 10px; }
 .probabilities tbody th { width: 100%; white-space: normal; overflow-wrap: anywhere; }
 .share { display: flex; gap: 6px; align-items: center; justify-content: flex-end; }
-.share meter { width: clamp(1.5rem, 5vw, 6rem); }
+.share meter { width: clamp(1.25rem, 20vw - 2.75rem, 6rem); }
 .share span { width: 4.2em; }
 .attack + .attack { border-top: 1px solid var(--line); margin-top: 12px; padding-top: 12px; }
 .pictures { display: flex; gap: 10px; align-items: flex-start; margin-top: 8px; }
