@@ -110,4 +110,13 @@ describe('the matrix of an evaluation', () => {
     expect(text).to.match(/^Accuracies are of 100 images\./m);
     expect(evaluationsText([best, other], { columns: 80, style: plain }).match(/^union/gm)).to.have.length(2);
   });
+
+  it('names alarms that were not checked as names, not as findings', () => {
+    const alarms = (['fewer than 4 classes for DLR', 'one class only'] as const).map(
+      (name) => ({ name, status: 'not checked', detail: '', help: '' }) as const,
+    );
+    expect(evaluationsText([{ ...evaluation('best', 3), alarms }], { columns: 80, style: plain })).to.match(
+      /^alarms not checked: “fewer than 4 classes for DLR”, “one class only”$/m,
+    );
+  });
 });

@@ -46,7 +46,7 @@ function evaluationText(group: readonly Evaluation[], { columns, style }: Look):
     ...averagedText(attacks),
     ...raised.map(({ name, detail, help }) => style('bad', `alarm: ${name}: ${detail} See ${help}`)),
     raised.length === 0 ? style('good', 'no alarm') : style('bad', `${raised.length} of ${alarms.length} alarms`),
-    ...(unchecked.length === 0 ? [] : [`not checked: ${unchecked.map(({ name }) => name).join(', ')}`]),
+    ...(unchecked.length === 0 ? [] : [`alarms not checked: ${unchecked.map(({ name }) => `“${name}”`).join(', ')}`]),
   ].join('\n');
 }
 
