@@ -42,7 +42,13 @@ export default defineConfig({
     ],
   ],
   themeConfig: {
-    search: { provider: 'local' },
+    search: {
+      provider: 'local',
+      // The API has many more sections than the docs, so each counts less: a flag is found where it is explained first.
+      options: {
+        miniSearch: { searchOptions: { boostDocument: (section) => (section.includes('/api/') ? 0.2 : 1) } },
+      },
+    },
     outline: [2, 3],
     nav: [
       { text: 'Docs', link: '/docs/' },

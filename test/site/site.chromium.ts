@@ -85,6 +85,17 @@ describe('the site', () => {
     expect(await results.count()).to.be.above(0);
   });
 
+  it('finds a flag where the docs explain it, before the names of the API', async () => {
+    await open('/docs/');
+    await page.locator('#local-search button').first().click();
+    for (const flag of ['only-correct', 'save-examples']) {
+      await page.locator('#localsearch-input').fill(flag);
+      const first = page.locator('#localsearch-list li', { hasText: /./ }).first().locator('a');
+      await page.locator('#localsearch-list mark').first().waitFor();
+      expect(await first.getAttribute('href'), flag).to.match(/\/docs\//);
+    }
+  });
+
   it('describes a public function, with its parameters', async () => {
     await open('/api/');
     const link = page.locator('main a', { hasText: /^attacks$/ }).first();
