@@ -125,13 +125,20 @@ const ROWS = [
   { title: 'Training loss', column: 'train_loss', percent: false },
 ] as const;
 
-/** Accuracies and loss over the epochs, on axes that all charts of a row share; null if no run has two epochs. */
+const grid = (charts: readonly Html[]): Html => html`<div class="charts small-multiples">${charts}</div>`;
+
+/**
+ * Accuracies and loss over the epochs, on axes that all charts of a row share; null if no run has two epochs. If all runs
+ * are of one sparsity, a row would have one chart, so the three share a row.
+ */
 export async function learningSection(data: ReportGroup): Promise<Section | null> {
   const lines = shortLines(data.series);
   const epochs = rangeOf(data.runs.flatMap(({ metrics }) => metrics.map(({ epoch }) => epoch ?? Number.NaN)));
+  const allPanels = panelsOf(data);
+  const isOnePanel = allPanels.length === 1;
   const rows = await Promise.all(
     ROWS.map(async ({ title, column, percent: isShare }) => {
-      const panels = panelsOf(data)
+      const panels = allPanels
         .map((panel) => ({
           ...panel,
           points: data.series.flatMap((series) =>
@@ -147,19 +154,20 @@ export async function learningSection(data: ReportGroup): Promise<Section | null
       const y = isShare
         ? ([0, accuracyTop(data.runs)] as const)
         : rangeOf(panels.flatMap(({ points }) => points.map((point) => point.y)));
-      const charts = panels.map((panel) =>
-        chart(
-          panel.title,
-          `${isShare ? `${title} on validation images` : title} over the epochs at ${panel.title}.`,
-          curveChart(panel.points, lines, { percent: isShare, x: epochs, y }),
+      const charts = await Promise.all(
+        panels.map((panel) =>
+          chart(
+            isOnePanel ? title : panel.title,
+            `${isShare ? `${title} on validation images` : title} over the epochs at ${panel.title}.`,
+            curveChart(panel.points, lines, { percent: isShare, x: epochs, y }),
+          ),
         ),
       );
-      return charts.length === 0
-        ? null
-        : html`<h3>${title}</h3>\n<div class="charts small-multiples">${await Promise.all(charts)}</div>`;
+      return { title, charts };
     }),
   );
-  if (rows.every((row) => row === null)) return null;
+  const drawn = rows.filter(({ charts }) => charts.length > 0);
+  if (drawn.length === 0) return null;
   const unfinished = data.runs.some((run) => !isComplete(run));
   const several = data.runs.length > 1;
   return {
@@ -167,7 +175,11 @@ export async function learningSection(data: ReportGroup): Promise<Section | null
     title: 'Learning curves',
     body: html`<p>Accuracy on held-out validation images, robust under PGD-10 at the ε that a run is configured with.${several ? ` Thin lines are single seeds, strong ones the mean${unfinished ? ' of those that are complete' : ''}.` : ''}${collapses(data.runs)}</p>
 ${several ? legend(lines) : null}
-${rows}`,
+${
+  isOnePanel
+    ? grid(drawn.flatMap(({ charts }) => charts))
+    : drawn.map(({ title, charts }) => html`<h3>${title}</h3>\n${grid(charts)}`)
+}`,
   };
 }
 
@@ -203,9 +215,7 @@ export async function coefficientSection(data: ReportGroup): Promise<Section | n
         curveChart(points, lines, { percent: false, x: epochs, y, level }),
       ),
     );
-    return charts.length === 0
-      ? null
-      : html`<h3>${title}</h3>\n<div class="charts small-multiples">${await Promise.all(charts)}</div>`;
+    return charts.length === 0 ? null : html`<h3>${title}</h3>\n${grid(await Promise.all(charts))}`;
   };
   const rows = [
     await row('Coefficient c', 'c', 'The coefficient c'),
@@ -315,7 +325,7 @@ export async function epochsSection(data: ReportGroup): Promise<Section | null> 
     title: 'Epochs to accuracy',
     body: html`<p>Until the ${explained} was for two consecutive epochs at or above what plain SGD ends with in the same setting (the mean over its seeds, dashed). Averages are over the runs that got there; the others spent their whole budget. The charts show the same accuracy against what training had cost: gradients of images and of weights, attack and pre-pass included.</p>
 ${legend(lines.filter(({ name }) => groups.some(([entry]) => seriesOf(entry)?.shortName === name)))}
-<div class="charts small-multiples">${charts}</div>
+${grid(charts)}
 <div class="card">${table(null, columns, groups)}</div>`,
   };
 }
