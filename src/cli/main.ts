@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { InputError, StoppedEarly, UsageError } from '../core/errors.ts';
-import { withoutCredentials } from '../core/shell.ts';
+import { shellCommand, withoutCredentials } from '../core/shell.ts';
 import { inWords, isSystemError } from '../core/system-errors.ts';
 import { runCommandLine } from './run.ts';
 import { endWithReader } from './terminal/closed-pipe.ts';
@@ -46,8 +46,13 @@ const sayNeverSettled = (): void => {
 };
 process.once('beforeExit', sayNeverSettled);
 
+const args = process.argv.slice(2);
+// Other users of the machine see how a process was started. A password in an address is hidden as soon as possible.
+const shown = args.map(withoutCredentials);
+if (shown.some((word, i) => word !== args[i])) process.title = shellCommand('equipoise', ...shown);
+
 try {
-  await runCommandLine(process.argv.slice(2), version, terminal);
+  await runCommandLine(args, version, terminal);
   interruption.end();
 } catch (thrown) {
   if (isInterruption(thrown)) interruption.end();

@@ -161,6 +161,13 @@ describe('a sweep by a queue', () => {
       expect(await again.ended, again.said).to.equal(0);
       const page = readFileSync(join(folder, 'secret', 'report.html'), 'utf8');
       expect(page).to.contain(`--queue=${own.url}`).and.not.contain('hush');
+      const seen = start(['worker', '--out', 'secret', '--queue', own.url.replace('//', '//:hush-hush@')]);
+      while (!seen.said.includes(own.url) && seen.process.exitCode === null) await delay(20);
+      expect(readFileSync(`/proc/${seen.process.pid}/cmdline`, 'utf8'))
+        .to.contain(own.url)
+        .and.not.contain('hush');
+      seen.signalGroup('SIGTERM');
+      expect(await seen.ended, seen.said).to.equal(75);
       const beside = start(['worker', own.url.replace('//', '//:hush-hush@'), '--out', 'secret']);
       expect(await beside.ended).to.equal(2);
       expect(beside.said).to.contain('does not take').and.not.contain('hush');
