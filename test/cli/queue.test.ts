@@ -45,6 +45,14 @@ describe('the commands of a queue', () => {
     });
   }
 
+  it('read the address of the queue before a backend is started', async () => {
+    const notes: string[] = [];
+    const terminal = { ...silentTerminal(), note: (text: string) => void notes.push(text) };
+    const sweep = runCommandLine(['sweep', '--queue', 'http://server', '--dataset', 'synthetic'], '0.0.0', terminal);
+    expect((await rejection(sweep)).message).to.contain('redis://HOST:PORT');
+    expect(notes).to.deep.equal([]);
+  });
+
   it('say that no server answers, and write nothing', async () => {
     const before = contents(folder);
     for (const args of [

@@ -6,6 +6,7 @@ import { checkCheckpointNames } from '../../evaluation/targets/checkpoint-names.
 import { writeReport } from '../../reporting/report.ts';
 import { type Job, jobsOf, parseShard, shardOf } from '../../sweeps/grid.ts';
 import type { JobEvaluation } from '../../sweeps/job.ts';
+import type { QueueAddress } from '../../sweeps/queue/address.ts';
 import { runSweep, type SweepResult } from '../../sweeps/sweep.ts';
 import type { NameOf } from '../../training/config/config.ts';
 import { defineCommand } from '../command.ts';
@@ -69,8 +70,8 @@ export const sweep = defineCommand({
   async run({ flags: given, line, json }, terminal) {
     const { settings, named, files, nameOf, flags } = await settingsFor(given);
     const { out = 'runs/sweep' } = flags;
-    checkQueueFlags(flags, named);
-    if (flags.follow) return watchQueue(addressOf(flags.queue), json, terminal);
+    const address = queueOf(flags, named);
+    if (address !== null && flags.follow) return watchQueue(address, json, terminal);
     const evaluation = evaluationOf(flags);
     const shard = flags.shard === undefined ? { index: 1, count: 1 } : parseShard(flags.shard);
     const cacheMemory = bytesOf(flags['cache-memory']);
@@ -80,13 +81,12 @@ export const sweep = defineCommand({
       terminal.print(JSON.stringify(planned, null, 2));
       return;
     }
-    if (flags.cancel && Object.keys(named).length === 0)
-      return cancelOnQueue(addressOf(flags.queue), null, json, terminal);
+    if (address !== null && flags.cancel && Object.keys(named).length === 0)
+      return cancelOnQueue(address, null, json, terminal);
     const { name: backend, kernels } = await startSweep(planned, flags, terminal);
     const jobs = shardOf(jobsOf(gridOf({ ...settings, backend })), shard);
     const about = { out, data: flags.data, evaluated: evaluation !== null, line, json };
-    if (flags.queue !== undefined) {
-      const address = addressOf(flags.queue);
+    if (address !== null) {
       if (flags.cancel) return cancelOnQueue(address, { jobs, evaluation }, json, terminal);
       const queueSweep = { jobs, evaluation, out, dataDirectory: flags.data, kernels, follow: flags.follow !== false };
       const result = await sweepOnQueue(address, queueSweep, terminal);
@@ -143,18 +143,18 @@ function evaluationOf(flags: SweepFlags): JobEvaluation | null {
 }
 
 /**
- * Refuses flags that say nothing beside or without a queue.
+ * The queue of a sweep, read before anything is computed; null for none.
  *
- * @throws UsageError
+ * @throws UsageError if its address cannot be read, or flags say nothing beside or without a queue
  */
-function checkQueueFlags(flags: SweepFlags, named: Readonly<Record<string, unknown>>): void {
+function queueOf(flags: SweepFlags, named: Readonly<Record<string, unknown>>): QueueAddress | null {
   const { queue, follow, cancel, jobs, 'cache-memory': cacheMemory } = flags;
   if (queue === undefined && (follow !== undefined || cancel !== undefined)) {
     throw new UsageError(
       `--${follow === undefined ? 'cancel' : 'follow'} needs --queue, such as --queue redis://HOST:PORT.`,
     );
   }
-  if (queue === undefined) return;
+  if (queue === undefined) return null;
   if (jobs !== undefined || cacheMemory !== undefined) {
     throw new UsageError(
       `--${jobs === undefined ? 'cache-memory' : 'jobs'} does not apply with --queue, since each worker has its own. Give it to equipoise worker.`,
@@ -166,6 +166,7 @@ function checkQueueFlags(flags: SweepFlags, named: Readonly<Record<string, unkno
       '--follow shows all runs of the queue and takes no settings. To see only the runs of these settings, leave out --follow; runs that are in the queue are not added again.',
     );
   }
+  return addressOf(queue);
 }
 
 /** The message about runs that are still in a queue, or that were cancelled. */
