@@ -36,12 +36,10 @@ export function parseAddress(url: string, password?: string): QueueAddress {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   const tls = parsed === null ? undefined : SCHEMES[parsed.protocol];
   if (parsed === null || tls === undefined || parsed.hostname === '') {
-    const scheme = /^([a-z][a-z+]*):\/\//i.exec(url)?.[1];
-    const got = scheme === undefined ? 'an address without a scheme' : `an address of the scheme ${scheme}`;
-    throw new UsageError(`--queue: ${EXPECTED}, got ${got} that cannot be used. Check the address.`);
+    throw new UsageError(`--queue: ${EXPECTED}, got ${describe(url)}. ${remedy(url)}`);
   }
   if (!/^\/?\d*\/?$/.test(parsed.pathname) || parsed.search !== '' || parsed.hash !== '') {
-    throw new UsageError(`--queue: ${EXPECTED}, got something else after host and port. Leave it out.`);
+    throw new UsageError(`--queue: ${EXPECTED}, got something else after host and port. ${remedy(url)}`);
   }
   const secret = parsed.password === '' ? password : decoded(parsed.password);
   return {
@@ -54,6 +52,20 @@ export function parseAddress(url: string, password?: string): QueueAddress {
     ...(secret !== undefined && secret !== '' && { password: secret }),
   };
 }
+
+/** What a URL is that names no queue, without any part that may be a password. */
+function describe(url: string): string {
+  const scheme = /^([a-z][a-z+]*):\/\//i.exec(url)?.[1];
+  if (scheme === undefined) return 'an address without a scheme';
+  if (Object.hasOwn(SCHEMES, `${scheme.toLowerCase()}:`)) return 'an address whose host or port cannot be read';
+  return `an address of the scheme ${scheme}`;
+}
+
+/** What to do about a URL that names no queue. The usual reason is a password with a character that ends the host. */
+const remedy = (url: string): string =>
+  url.includes('@')
+    ? `Check the address. In a user name or a password write / as %2F, ? as %3F and # as %23, or give the password in ${PASSWORD_VARIABLE}.`
+    : 'Check the address.';
 
 function decoded(part: string): string {
   try {

@@ -43,6 +43,10 @@ describe('the address of a queue', () => {
     'redis://user:secret@server:port',
     'redis://user:secret@server/queue',
     'redis://server?password=secret',
+    'redis://user:secret/1@server',
+    'redis://user:secret#1@server',
+    'redis://user:1/secret@server',
+    'redis://user:1?secret@server',
     'redis://user:secret%@server',
   ]) {
     it(`is refused without its password where it is ${url.replaceAll('secret', '…')}`, () => {
@@ -53,6 +57,13 @@ describe('the address of a queue', () => {
         .and.not.contains('secret');
     });
   }
+
+  it('is refused with how to write a password that has characters of an address', () => {
+    for (const url of ['redis://user:a/b@server', 'redis://user:1/b@server', 'redis://user:a#b@server']) {
+      expect(() => parseAddress(url)).to.throw(UsageError, 'write / as %2F, ? as %3F and # as %23');
+    }
+    expect(() => parseAddress('redis://server:99999')).to.throw(UsageError, 'whose host or port cannot be read. Check');
+  });
 
   const address = parseAddress('redis://user:secret@server:7000/20');
   const failed = (message: string, code?: string) =>
