@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -161,11 +161,23 @@ describe('the page about clusters', () => {
     for (const line of lines) expect(line).to.match(/^(FROM|WORKDIR|COPY|RUN|ENV|USER|CMD) /);
     const packages = [...files.Dockerfile.matchAll(/equipoise-([\d.]+)\.tgz/g)].map(([, found]) => found);
     expect(packages).to.deep.equal([version, version]);
-    const { scripts, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-    expect(scripts).to.have.property('build');
+    const { peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     for (const [, name, major] of files.Dockerfile.matchAll(/ (bullmq|ioredis)@(\d+)/g)) {
       expect(peerDependencies[name]).to.match(new RegExp(`^\\^${major}\\.`));
     }
+  });
+
+  it('has a Dockerfile that packs the command', () => {
+    const [, script, into] = /^RUN npm ci && npm run (\S+) -- (\S+)$/m.exec(files.Dockerfile) ?? [];
+    const [, packed] = /^COPY --from=build (\S+) /m.exec(files.Dockerfile) ?? [];
+    expect(dirname(packed)).to.equal(into);
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    // The build that comes before it is there already.
+    const pack = scripts[script].split(' && ').at(-1);
+    const { status, stderr } = spawnSync('sh', ['-c', `${pack} '${folder}'`], { cwd: root, encoding: 'utf8' });
+    expect(status, stderr).to.equal(0);
+    const { stdout } = spawnSync('tar', ['tzf', join(folder, basename(packed))], { encoding: 'utf8' });
+    expect(stdout.split('\n')).to.include('package/dist/src/cli/main.js');
   });
 
   describe('has a script for Slurm that', () => {
