@@ -1,7 +1,7 @@
 // A sweep under faults: workers, run processes and the server are killed, frozen and asked to end while it runs.
 //
 // EQUIPOISE_QUEUE_FAULTS says how many faults, EQUIPOISE_QUEUE_SEED names the random choices.
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,12 +9,12 @@ import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { startServer, type TestServer } from '../../scripts/queue-server.ts';
 import { startBackend } from '../../src/backends/start.ts';
-import { completionOf } from '../../src/checkpoints/completion.ts';
 import { foldIn, permutation, seedKey, uniform } from '../../src/core/key.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
 import { runSweep } from '../../src/sweeps/sweep.ts';
 import { type Command, expectEqualRuns, runsIn, startCommand } from './commands.ts';
+import { intervalAround, intervalsOf, type Moment, momentOf } from './repeated-work.ts';
 
 const FAULTS = Number(process.env.EQUIPOISE_QUEUE_FAULTS ?? 15);
 const SEED = process.env.EQUIPOISE_QUEUE_SEED ?? '0';
@@ -41,6 +41,7 @@ const flags = [
   ...['--epochs', '5', '--steps', '2', '--method', 'set', '--update-interval', '2', '--checkpoint-every', '1'],
   ...['--backend', 'engine', '--kernels', 'simd', '--sparsity', '0.5,0.9', '--seeds', '0..5', '--attacks', 'fgsm'],
 ];
+const STEPS_OF_AN_EPOCH = settings.trainLimit / 64;
 const jobs = jobsOf({ settings, axes: { sparsity: [0.5, 0.9], seed: [0, 1, 2, 3, 4, 5] } });
 
 /** The processes that a process has started. */
@@ -99,28 +100,11 @@ describe('a sweep by a queue under faults', function () {
   };
   const names = Object.keys(faults);
 
-  /** Seconds since the last checkpoint of the runs that a process trains now: what a kill at this moment repeats. */
-  async function sinceCheckpoints(): Promise<number[]> {
-    const alive = new Set(workers.flatMap(({ process: child }) => childrenOf(child)));
-    const seconds: number[] = [];
-    for (const name of runsIn(out)) {
-      const run = join(out, name);
-      const last = join(run, 'checkpoints/last.safetensors');
-      try {
-        const { pid } = JSON.parse(readFileSync(join(run, 'run.lock'), 'utf8'));
-        const { mtimeMs } = statSync(last);
-        const trains = alive.has(pid) && !(await completionOf(last))?.complete;
-        if (trains) seconds.push((Date.now() - mtimeMs) / 1000);
-      } catch {
-        // It has no lock or no checkpoint, or lost it just now.
-      }
-    }
-    return seconds;
-  }
-
   before(async () => {
     await startBackend('engine', { threads: 2, kernels: 'simd' });
-    await runSweep(jobs, { out: join(folder, 'alone'), evaluation: { attacks: parseAttacks('fgsm') } });
+    const evaluation = { attacks: parseAttacks('fgsm') };
+    const { failed } = await runSweep(jobs, { out: join(folder, 'alone'), evaluation });
+    expect(failed).to.deep.equal([]);
     server = await startServer({ appendonly: 'yes' });
   });
   after(async () => {
@@ -131,7 +115,15 @@ describe('a sweep by a queue under faults', function () {
 
   it(`gives the bits of one machine after ${FAULTS} faults, and loses no run`, async () => {
     const key = foldIn(seedKey(SEED), 'faults');
-    const repeated: number[] = [];
+    /** Where runs in training were at faults, by run and time: a run that waits for a worker counts once. */
+    const moments = new Map<string, Moment>();
+    const look = (round: number): void => {
+      for (const run of runsIn(out)) {
+        const moment = momentOf(join(out, run));
+        if (moment !== null) moments.set(`${round} ${run} ${moment.time}`, moment);
+      }
+    };
+    const intervals: number[] = [];
     let injected = 0;
     for (let round = 0; injected < FAULTS; round++) {
       out = join(folder, `round-${round}`);
@@ -145,8 +137,9 @@ describe('a sweep by a queue under faults', function () {
         if (injected >= FAULTS || !running(sweep)) continue;
         const order = permutation(foldIn(key, `order ${Math.floor(injected / names.length)}`), names.length);
         const name = names[order[injected % names.length]];
-        if (name.includes('killed') && !name.includes('server')) repeated.push(...(await sinceCheckpoints()));
+        look(round);
         await faults[name](workers[Math.floor(which * workers.length)]);
+        look(round);
         injected++;
         console.log(`      ${injected}: ${name}`);
       }
@@ -156,11 +149,16 @@ describe('a sweep by a queue under faults', function () {
       await Promise.all(workers.map(({ ended }) => ended));
       expectEqualRuns(out, join(folder, 'alone'));
       expect(runsIn(out)).to.have.length(12);
+      intervals.push(...runsIn(out).flatMap((run) => intervalsOf(join(out, run))));
     }
-    if (repeated.length === 0) return;
-    const mean = repeated.reduce((a, b) => a + b, 0) / repeated.length;
+    const past = [...moments.values()].map(({ stepsPast }) => stepsPast);
+    const around = intervalAround(intervals);
+    // The step that was under way is half done on average.
+    const mean = past.reduce((a, b) => a + b, 0) / past.length + 0.5;
     console.log(
-      `      runs under way at ${repeated.length} kills were on average ${mean.toFixed(2)} s past a checkpoint`,
+      `      at ${past.length} moments, runs were on average ${mean.toFixed(1)} steps past a checkpoint, and the interval around them ${around.toFixed(1)} steps long: ${(mean / around).toFixed(2)} intervals`,
     );
+    expect(past).to.not.have.length(0);
+    expect(Math.max(...past), 'every epoch ends with a checkpoint').to.be.at.most(STEPS_OF_AN_EPOCH);
   });
 });
