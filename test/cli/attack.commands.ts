@@ -150,7 +150,7 @@ describe('equipoise attack', () => {
     const text = readFileSync(join(folder, page), 'utf8');
     expect(text.match(/class="probabilities"/g)).to.have.length(6);
     const sure = images[0].probabilities.before[images[0].before];
-    expect(text).to.contain(`value="${sure.toFixed(4)}"></meter> ${(100 * sure).toFixed(1)} %`);
+    expect(text).to.contain(`value="${sure.toFixed(4)}"></meter><span>${(100 * sure).toFixed(1)} %</span>`);
   });
 
   it('changes nothing at radius 0', () => {
