@@ -2,6 +2,7 @@
 import { didYouMean, suggestion } from '../core/did-you-mean.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import type { KnownName } from '../core/known-name.ts';
+import { plural } from '../core/quantities.ts';
 import type { Program } from '../ops/network.ts';
 import { cnn } from './cnn.ts';
 import { parameterCounts } from './inspect.ts';
@@ -87,7 +88,7 @@ export function buildModel<Name extends string>(name: KnownName<Name, NetworkNam
 function checkNormalization({ mean, std }: Normalization, channels: number): void {
   if ([mean, std].some(({ length }) => length !== channels)) {
     throw new InputError(
-      `Normalising images of ${channels} ${channels === 1 ? 'channel' : 'channels'} needs one mean and one standard deviation per channel, got ${mean.length} and ${std.length}.`,
+      `Normalising images of ${plural(channels, 'channel')} needs one mean and one standard deviation per channel, got ${mean.length} and ${std.length}.`,
     );
   }
   if (![...mean, ...std].every(Number.isFinite) || std.some((value) => value <= 0)) {

@@ -1,5 +1,6 @@
 // The families of networks whose state dicts can be read, told by the names and shapes of their weights.
 import { InputError, UsageError } from '../../core/errors.ts';
+import { plural } from '../../core/quantities.ts';
 import type { PixelShape } from '../../data/types.ts';
 import { batchNorm, dense, flatten, globalAveragePool, halve, relu } from '../../models/layers.ts';
 import { buildModel } from '../../models/models.ts';
@@ -134,7 +135,7 @@ function checkChannels(shapes: Shapes, images: PixelShape | undefined): void {
   const channels = channelsOf(shapes);
   if (images === undefined || channels === undefined || channels === images[2]) return;
   throw new InputError(
-    `These weights are of a network for images of ${channels} ${channels === 1 ? 'channel' : 'channels'}, got images [${images.join(', ')}]. Name the data set that it was trained on, or export the network as ONNX behind a layer that makes ${channels === 1 ? 'grey of colours' : 'three channels of one'}.`,
+    `These weights are of a network for images of ${plural(channels, 'channel')}, got images [${images.join(', ')}]. Name the data set that it was trained on, or export the network as ONNX behind a layer that makes ${channels === 1 ? 'grey of colours' : 'three channels of one'}.`,
   );
 }
 

@@ -3,6 +3,7 @@ import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkExpectedLogits } from '../../checkpoints/exchange/expected-logits.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
+import { plural } from '../../core/quantities.ts';
 import { batchImages } from '../../data/batch.ts';
 import { checkDataset } from '../../data/check.ts';
 import { checkFolderMeant, checkTestSplit, loadDataset } from '../../data/load.ts';
@@ -133,7 +134,7 @@ function channelRemedy(channels: number, name: string): string {
         ? 'images => model.apply(tf.image.rgbToGrayscale(images))'
         : null;
   const wrap = made === null ? 'wrap the model with --module' : `wrap the model with --module, as ${made}`;
-  return `Evaluate it on images of ${channels} ${channels === 1 ? 'channel' : 'channels'}; or, if it is to see those of ${name}, ${wrap}.`;
+  return `Evaluate it on images of ${plural(channels, 'channel')}; or, if it is to see those of ${name}, ${wrap}.`;
 }
 
 /** Channels that a model may take where images have another number. */

@@ -1,4 +1,5 @@
 // Warnings at the start of a run about settings that are allowed but work badly together.
+import { plural } from '../../core/quantities.ts';
 import { updatesAfter } from '../../sparsity/schedules.ts';
 import { correctsEpoch, snapshotPosition } from '../agent/snapshot-time.ts';
 import { isAdversarial } from '../config/conditions.ts';
@@ -31,7 +32,7 @@ function nothingCorrected(task: Task): string | null {
     if (correctsEpoch(task, epoch) && (remembers || snapshotPosition(task, epoch) < batchesPerEpoch)) return null;
   }
   const first = remembers ? Math.max(2, agent.firstEpoch) : agent.firstEpoch;
-  return `No gradient is ever corrected, so the run is plain SGD: corrections begin with epoch ${first}, and no step of the ${config.epochs} ${config.epochs === 1 ? 'epoch' : 'epochs'} of the run comes behind a snapshot or a remembered gradient from then on. Train for more epochs (--epochs), or set an earlier agentFirstEpoch (--agent-first-epoch) or a smaller agentSnapshotDelay (--agent-snapshot-delay).`;
+  return `No gradient is ever corrected, so the run is plain SGD: corrections begin with epoch ${first}, and no step of the ${plural(config.epochs, 'epoch')} of the run comes behind a snapshot or a remembered gradient from then on. Train for more epochs (--epochs), or set an earlier agentFirstEpoch (--agent-first-epoch) or a smaller agentSnapshotDelay (--agent-snapshot-delay).`;
 }
 
 /**
