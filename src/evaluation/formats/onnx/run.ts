@@ -12,7 +12,9 @@ import type { Value } from './values.ts';
 function known(values: ReadonlyMap<string, Value>, name: string): Value {
   const value = values.get(name);
   if (value === undefined) {
-    throw new InputError(`expected values that Equipoise computes, got ${name}, such as places of the largest values`);
+    throw new InputError(
+      `expected a value that Equipoise computes, got ${name}. It does not compute the places of the largest values, for one`,
+    );
   }
   return value;
 }
