@@ -10,10 +10,10 @@ import { ATTACK, partNames, plannedJobs, settingsSection, TEST_IMAGES } from './
 import { outcomesOf } from './study/paired.ts';
 import { runParts } from './study/parts.ts';
 
-await runParts({
+const { records, parts } = await runParts({
   out: join('runs', 'agent-settings'),
   parts: partNames,
   jobsOf: plannedJobs,
   evaluation: { attacks: [ATTACK], testLimit: TEST_IMAGES },
-  sectionOf: (records, parts) => settingsSection(outcomesOf(records), parts),
 });
+console.log(settingsSection(outcomesOf(records), parts));

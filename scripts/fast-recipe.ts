@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import { fastJobs, fastParts, fastSection } from './study/fast-recipe.ts';
 import { runParts } from './study/parts.ts';
 
-await runParts({
+const { records, parts } = await runParts({
   out: join('runs', 'fast'),
   parts: fastParts,
   jobsOf: fastJobs,
   // Test images choose nothing.
   evaluation: null,
-  sectionOf: fastSection,
 });
+console.log(fastSection(records, parts));

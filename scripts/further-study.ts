@@ -1,5 +1,6 @@
 // The second part of the study of AGENT, in standard training and in adversarial training of a larger network. Makes the runs
-// that are missing and prints the tables; stopped anywhere, it goes on from there.
+// that are missing and prints the tables; stopped anywhere, it goes on from there. Outcomes of finished runs are kept in
+// docs/results/further-study.jsonl, and a run that is in there is not made again.
 //
 //   npm run study:further [-- --out runs/further --jobs 2 --revectorize]
 //   npm run study:further -- --part standard   makes one part: standard or adversarial
@@ -7,15 +8,23 @@
 //   npm run study:further -- --tables          only prints the tables of what is done
 
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ATTACK, TEST_IMAGES } from './study/design.ts';
 import { furtherSection, partNames, plannedJobs } from './study/further.ts';
+import { readOutcomes, writeOutcomes } from './study/kept-outcomes.ts';
 import { outcomesOf } from './study/paired.ts';
 import { runParts } from './study/parts.ts';
 
-await runParts({
+const KEPT = fileURLToPath(new URL('../../docs/results/further-study.jsonl', import.meta.url));
+
+const plan = plannedJobs(partNames);
+const kept = await readOutcomes(KEPT, plan);
+const { records, parts } = await runParts({
   out: join('runs', 'further'),
   parts: partNames,
-  jobsOf: plannedJobs,
+  jobsOf: (asked) => plannedJobs(asked).filter(({ name }) => !kept.has(name)),
   evaluation: { attacks: [ATTACK], testLimit: TEST_IMAGES },
-  sectionOf: (records, parts) => furtherSection(outcomesOf(records), parts),
 });
+const outcomes = new Map([...kept, ...outcomesOf(records)]);
+if (outcomes.size > kept.size) await writeOutcomes(KEPT, outcomes, plan);
+console.log(furtherSection(outcomes, parts));

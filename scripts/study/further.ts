@@ -2,12 +2,22 @@
 // larger network. docs/study-plan.md says in words what stands here, and why.
 
 import { LEAST_PAIRS } from '../../src/reporting/statistics/paired-difference.ts';
+import { mean } from '../../src/reporting/statistics/statistics.ts';
+import { firstSustained } from '../../src/reporting/tables/epochs-to-accuracy.ts';
 import { formatPoints } from '../../src/reporting/tables/table.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
 import type { TrainOptions } from '../../src/training/config/config.ts';
 import { median } from '../bench/statistics.ts';
 import { probability, spread, table } from './format.ts';
-import { type Comparison, differenceOf, type Outcomes, outcomesOfArm, pairsOf, plannedRuns } from './paired.ts';
+import {
+  type Comparison,
+  differenceOf,
+  type Outcome,
+  type Outcomes,
+  outcomesOfArm,
+  pairsOf,
+  plannedRuns,
+} from './paired.ts';
 import { ALPHA, adjustedByHolm, pairedTest, verdictOf } from './paired-test.ts';
 
 /** What all runs share. */
@@ -148,6 +158,12 @@ function primaryRows(outcomes: Outcomes, parts: readonly Part[]): string[][] {
   });
 }
 
+/** The mean number of epochs until held-out accuracy stayed at a target, over the runs that reached it, and how many did. */
+function epochsTo(target: number, outcomes: readonly Outcome[]): string {
+  const reached = outcomes.map(({ validation }) => firstSustained(validation, target) + 1).filter((epoch) => epoch > 0);
+  return `${reached.length === 0 ? '–' : mean(reached).toFixed(1)} (${reached.length} of ${outcomes.length})`;
+}
+
 function armRows(outcomes: Outcomes, parts: readonly Part[]): string[][] {
   const questions = parts.flatMap((part) => [...PARTS[part].primary, ...PARTS[part].secondary]);
   return (Object.keys(CELLS) as CellName[]).flatMap((cell) =>
@@ -158,6 +174,9 @@ function armRows(outcomes: Outcomes, parts: readonly Part[]): string[][] {
       );
       if (!wanted || found.length === 0) return [];
       const ratios = found.flatMap((outcome) => outcome.ratios);
+      const target = mean(
+        outcomesOfArm(outcomes, cell, 'sgd').map(({ validation }) => validation.at(-1) ?? Number.NaN),
+      );
       return [
         [
           CELLS[cell].title,
@@ -165,6 +184,7 @@ function armRows(outcomes: Outcomes, parts: readonly Part[]): string[][] {
           String(found.length),
           spread(found.map(({ clean }) => clean)),
           spread(found.map(({ robust }) => robust)),
+          epochsTo(target, found),
           ratios.length === 0 ? '–' : `${median(ratios).toFixed(3)}, ${Math.max(...ratios).toPrecision(3)}`,
         ],
       ];
@@ -187,7 +207,15 @@ export function furtherSection(outcomes: Outcomes, parts: readonly Part[]): stri
     }),
   );
   const arms = table(
-    ['cell', 'training', 'seeds', 'clean, %', 'PGD-20, %', 'variance ratio: median, largest'],
+    [
+      'cell',
+      'training',
+      'seeds',
+      'clean, %',
+      'PGD-20, %',
+      'epochs to the end of SGD',
+      'variance ratio: median, largest',
+    ],
     armRows(outcomes, parts),
   );
   return [

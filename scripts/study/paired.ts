@@ -4,6 +4,8 @@ import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 import { type PairedDifference, pairedDifference } from '../../src/reporting/statistics/paired-difference.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
 import { configHash, parseConfig, type TrainOptions } from '../../src/training/config/config.ts';
+import { measureOf } from '../../src/training/run/best-epoch.ts';
+import type { MetricColumn } from '../../src/training/run/metrics.ts';
 
 /** A cell or an arm: what tables call it, and its settings. */
 export interface Titled {
@@ -48,10 +50,12 @@ export function plannedRuns({ cells, arms }: PairedDesign, planned: readonly Pla
   return [...jobs.values()];
 }
 
-/** The accuracies of the last checkpoint of a run, as fractions. */
+/** What a run came to. Accuracies are fractions; those on test images are of the last checkpoint. */
 export interface Outcome {
   readonly clean: number;
   readonly robust: number;
+  /** On held-out training images, by epoch: clean under natural training, else robust. */
+  readonly validation: readonly number[];
   /** Corrected over plain variance, by epoch, where it was measured. */
   readonly ratios: readonly number[];
   readonly estimates: readonly number[];
@@ -69,14 +73,15 @@ export const outcomesOf = (records: readonly RunRecord[]): Outcomes =>
     }),
   );
 
-function outcomeOf({ evaluations, metrics }: RunRecord): Outcome | null {
+function outcomeOf({ config, evaluations, metrics }: RunRecord): Outcome | null {
   const last = evaluations.find(({ target }) => target.checkpoint === 'last');
   const attack = last?.attacks[0];
   if (last === undefined || attack === undefined) return null;
-  const column = (name: 'variance_ratio' | 'c_hat') => metrics.flatMap((row) => row[name] ?? []);
+  const column = (name: MetricColumn) => metrics.flatMap((row) => row[name] ?? []);
   return {
     clean: last.clean.value,
     robust: attack.robust.value,
+    validation: column(measureOf(config)),
     ratios: column('variance_ratio'),
     estimates: column('c_hat'),
   };

@@ -1,5 +1,4 @@
-// What studies of several parts share: the flags of their command, their runs in processes beside each other, and the printing
-// of their tables.
+// What studies of several parts share: the flags of their command, and their runs in processes beside each other.
 
 import { mkdir, readdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -16,13 +15,17 @@ export interface PartedStudy<Part extends string> {
   readonly jobsOf: (parts: readonly Part[]) => readonly Job[];
   /** How each run is evaluated; null: on its held-out training images alone. */
   readonly evaluation: JobEvaluation | null;
-  /** The tables of some parts in Markdown. */
-  readonly sectionOf: (records: readonly RunRecord[], parts: readonly Part[]) => string;
 }
 
-/** Makes the runs that are missing, unless `--tables` is given, and prints the tables. `--part` chooses one part,
- * `--runs` those runs whose names begin with it. */
-export async function runParts<Part extends string>(study: PartedStudy<Part>): Promise<void> {
+/** What was asked for, and the runs of it that there are. */
+export interface MadeParts<Part extends string> {
+  readonly parts: readonly Part[];
+  readonly records: readonly RunRecord[];
+}
+
+/** Makes the runs that are missing, unless `--tables` is given. `--part` chooses one part, `--runs` those runs whose names begin
+ * with it. */
+export async function runParts<Part extends string>(study: PartedStudy<Part>): Promise<MadeParts<Part>> {
   const { values: options } = parseArgs({
     options: {
       out: { type: 'string', default: study.out },
@@ -66,6 +69,5 @@ export async function runParts<Part extends string>(study: PartedStudy<Part>): P
     for (const { job, message } of failed) console.error(`${job.name} failed: ${message}`);
     if (failed.length > 0) process.exitCode = 1;
   }
-  const records = (await readdir(out)).length === 0 ? [] : await readRuns(out);
-  console.log(study.sectionOf(records, parts));
+  return { parts, records: (await readdir(out)).length === 0 ? [] : await readRuns(out) };
 }

@@ -35,6 +35,7 @@ describe("the study of AGENT's settings", () => {
         evaluations: [
           { target: { checkpoint: 'last' }, clean: { value: 0.9 }, attacks: [{ robust: { value: robust } }] },
         ],
+        config: { objective: 'at' },
         metrics: [{ variance_ratio: ratio, c_hat: ratio && -2 * ratio }],
       }) as unknown as RunRecord;
     const records = [0, 1, 2].flatMap((seed) => [

@@ -1,5 +1,9 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { type ARMS, CELLS, furtherSection, partNames, plannedJobs } from '../../scripts/study/further.ts';
+import { readOutcomes, writeOutcomes } from '../../scripts/study/kept-outcomes.ts';
 import { outcomesOf } from '../../scripts/study/paired.ts';
 import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 
@@ -27,13 +31,19 @@ describe('the second part of the study of AGENT', () => {
   });
 
   /** Runs of one cell, seed by seed: `accuracies[seed]` is that of the arm. */
-  const records = (cell: string, arm: keyof typeof ARMS, accuracies: readonly number[]): RunRecord[] =>
+  const records = (
+    cell: string,
+    arm: keyof typeof ARMS,
+    accuracies: readonly number[],
+    validation: readonly number[] = [],
+  ): RunRecord[] =>
     accuracies.map(
       (value, seed) =>
         ({
           name: `${cell}-${arm}-seed${seed}`,
           evaluations: [{ target: { checkpoint: 'last' }, clean: { value }, attacks: [{ robust: { value: 0.01 } }] }],
-          metrics: [],
+          config: { objective: 'natural' },
+          metrics: validation.map((accuracy) => ({ validation_clean_accuracy: accuracy })),
         }) as unknown as RunRecord,
     );
 
@@ -54,5 +64,59 @@ describe('the second part of the study of AGENT', () => {
     );
     expect(text).to.match(/RigL 99 % \| `memory` \| SGD \| 3 of 5 \| .* \| – \| .* \| open \|/);
     expect(text).to.match(/RigL 90 % \| `published` \| SGD \| 0 of 5 \| – \| – \| – \| open \|/);
+  });
+
+  it('tells in which epoch a run reached what SGD ended with, and how many did', () => {
+    const all = [
+      ...records('standard-rigl-99', 'sgd', [0.6], [0.5, 0.6]),
+      // Once is chance; twice in a row counts.
+      ...records('standard-rigl-99', 'published', [0.6, 0.6], [0.61, 0.59, 0.6, 0.62]),
+      ...records('standard-rigl-99', 'memory', [0.5], [0.6, 0.5]),
+    ];
+    const text = furtherSection(outcomesOf(all), ['standard']);
+    expect(text).to.match(/RigL 99 % \| `published` \| 2 \| .* \| 3\.0 \(2 of 2\) \| – \|/);
+    expect(text).to.match(/RigL 99 % \| `memory` \| 1 \| .* \| – \(0 of 1\) \| – \|/);
+  });
+
+  describe('outcomes that are kept', () => {
+    let folder: string;
+    beforeEach(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'equipoise-outcomes-'));
+    });
+    afterEach(() => rm(folder, { recursive: true }));
+    const file = () => join(folder, 'kept.jsonl');
+
+    it('are read as they were written, in the order of the plan', async () => {
+      const outcomes = outcomesOf([
+        ...records('standard-rigl-99', 'published', [0.75, 0.76], [0.5, 0.7]),
+        ...records('standard-rigl-90', 'sgd', [0.8]),
+      ]);
+      await writeOutcomes(file(), outcomes, jobs);
+      expect(await readOutcomes(file(), jobs)).to.deep.equal(outcomes);
+      const names = (await readFile(file(), 'utf8')).trimEnd().split('\n');
+      expect(names.map((line) => JSON.parse(line).run)).to.deep.equal([
+        'standard-rigl-90-sgd-seed0',
+        'standard-rigl-99-published-seed0',
+        'standard-rigl-99-published-seed1',
+      ]);
+    });
+
+    it('are none without a file', async () => {
+      expect((await readOutcomes(file(), jobs)).size).to.equal(0);
+    });
+
+    it('are refused if the plan has another configuration for the run, and if they are damaged', async () => {
+      await writeOutcomes(file(), outcomesOf(records('standard-rigl-99', 'sgd', [0.7])), jobs);
+      const text = await readFile(file(), 'utf8');
+      const read = () =>
+        readOutcomes(file(), jobs).then(
+          () => 'read',
+          (error: Error) => error.message,
+        );
+      await writeFile(file(), text.replace(/"config":"..../, '"config":"0000'));
+      expect(await read()).to.match(/^Expected line 1 of .* Remove the line to make the run again\.$/);
+      await writeFile(file(), text.replace('0.7', '7'));
+      expect(await read()).to.match(/line 1 of .*clean/);
+    });
   });
 });

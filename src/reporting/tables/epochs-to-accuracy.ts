@@ -116,15 +116,21 @@ export function epochsToAccuracy(
     const finals = group.filter(isBaseline).flatMap(({ epochs }) => epochs[epochs.length - 1].score ?? []);
     if (finals.length === 0) return [];
     const target = mean(finals);
-    return group.map((run) => ({ run, target, ...firstSustained(run.epochs, target) }));
+    return group.map((run) => {
+      const first = firstSustained(
+        run.epochs.map(({ score }) => score),
+        target,
+      );
+      return { run, target, reached: first >= 0, at: run.epochs.at(first) as EpochCost };
+    });
   });
 }
 
-function firstSustained(epochs: readonly EpochCost[], target: number): Pick<EpochsToAccuracy, 'reached' | 'at'> {
-  const meets = epochs.map(({ score }) => score !== null && score >= target);
-  const first = meets.findIndex((met, i) => met && meets[i + 1]);
-  return first < 0 ? { reached: false, at: epochs[epochs.length - 1] } : { reached: true, at: epochs[first] };
-}
+/** The index of the first of two consecutive scores at or above a target; −1 if there are none. */
+export const firstSustained = (scores: readonly (number | null)[], target: number): number => {
+  const meets = scores.map((score) => score !== null && score >= target);
+  return meets.findIndex((met, i) => met && meets[i + 1]);
+};
 
 export const formatEpochsToAccuracy = (comparisons: readonly EpochsToAccuracy[]): string =>
   formatCsv(

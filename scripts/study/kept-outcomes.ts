@@ -1,0 +1,60 @@
+// The outcomes of a study's finished runs in one file, a line of JSON each. The file is committed, so that a study can be made a
+// few runs at a time and on several machines, and its tables can be made where the folders of the runs are not.
+
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { wholeLines, writeAtomically } from '../../src/checkpoints/files/atomic-file.ts';
+import { InputError } from '../../src/core/errors.ts';
+import { parseJson } from '../../src/core/parse-json.ts';
+import { isMissing } from '../../src/core/system-errors.ts';
+import type { Job } from '../../src/sweeps/grid.ts';
+import type { Outcomes } from './paired.ts';
+
+const fraction = z.number().min(0).max(1);
+
+const LINE = z.object({
+  run: z.string(),
+  /** The hash of the run's configuration. */
+  config: z.string(),
+  outcome: z.object({
+    clean: fraction,
+    robust: fraction,
+    validation: z.array(fraction),
+    ratios: z.array(z.number()),
+    estimates: z.array(z.number()),
+  }),
+});
+
+/**
+ * The outcomes that a file keeps of the runs of a plan; none if there is no file.
+ *
+ * @throws InputError if the file holds anything else, such as a run whose configuration is no longer the plan's
+ */
+export async function readOutcomes(file: string, jobs: readonly Job[]): Promise<Outcomes> {
+  const text = await readFile(file, 'utf8').catch((error) => {
+    if (isMissing(error)) return '';
+    throw error;
+  });
+  const planned = new Map(jobs.map(({ name, id }) => [name, id]));
+  return new Map(
+    wholeLines(text).map((line, i) => {
+      const source = `line ${i + 1} of ${file}`;
+      const { run, config, outcome } = parseJson(line, source, LINE);
+      if (planned.get(run) !== config) {
+        throw new InputError(
+          `Expected ${source} to be of a run of the plan, with its configuration ${planned.get(run)}, got ${run} with ${config}. Remove the line to make the run again.`,
+        );
+      }
+      return [run, outcome];
+    }),
+  );
+}
+
+/** Writes the outcomes of the runs of a plan, in its order. */
+export function writeOutcomes(file: string, outcomes: Outcomes, jobs: readonly Job[]): Promise<void> {
+  const lines = jobs.flatMap(({ name, id }) => {
+    const outcome = outcomes.get(name);
+    return outcome === undefined ? [] : [`${JSON.stringify({ run: name, config: id, outcome })}\n`];
+  });
+  return writeAtomically(file, lines.join(''));
+}
