@@ -11,20 +11,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ATTACK, TEST_IMAGES } from './study/design.ts';
 import { furtherSection, partNames, plannedJobs } from './study/further.ts';
-import { readOutcomes, writeOutcomes } from './study/kept-outcomes.ts';
-import { outcomesOf } from './study/paired.ts';
-import { runParts } from './study/parts.ts';
+import { runKept } from './study/kept-outcomes.ts';
 
-const KEPT = fileURLToPath(new URL('../../docs/results/further-study.jsonl', import.meta.url));
-
-const plan = plannedJobs(partNames);
-const kept = await readOutcomes(KEPT, plan);
-const { records, parts } = await runParts({
-  out: join('runs', 'further'),
-  parts: partNames,
-  jobsOf: (asked) => plannedJobs(asked).filter(({ name }) => !kept.has(name)),
-  evaluation: { attacks: [ATTACK], testLimit: TEST_IMAGES },
-});
-const outcomes = new Map([...kept, ...outcomesOf(records)]);
-if (outcomes.size > kept.size) await writeOutcomes(KEPT, outcomes, plan);
+const { outcomes, parts } = await runKept(
+  fileURLToPath(new URL('../../docs/results/further-study.jsonl', import.meta.url)),
+  {
+    out: join('runs', 'further'),
+    parts: partNames,
+    jobsOf: plannedJobs,
+    evaluation: { attacks: [ATTACK], testLimit: TEST_IMAGES },
+  },
+);
 console.log(furtherSection(outcomes, parts));

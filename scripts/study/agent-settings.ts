@@ -140,8 +140,8 @@ function comparisonRow(outcomes: Outcomes, comparison: Comparison<CellName, ArmN
   const both = (f: (side: 'treated' | 'control') => string) => `${f('treated')}; ${f('control')}`;
   return [
     ...row,
-    formatPoints(differenceOf(pairs, 'robust')),
-    formatPoints(differenceOf(pairs, 'clean')),
+    formatPoints(differenceOf(pairs, ({ raw }) => raw.robust)),
+    formatPoints(differenceOf(pairs, ({ raw }) => raw.clean)),
     both((side) => number(ratios(side).length === 0 ? Number.NaN : median(ratios(side)))),
     both((side) => number(largest(ratios(side)))),
     both((side) => range(pairs.flatMap((pair) => pair[side].estimates))),
@@ -153,7 +153,7 @@ function armRows(outcomes: Outcomes): string[][] {
     (Object.keys(ARMS) as ArmName[]).flatMap((arm) => {
       const found = outcomesOfArm(outcomes, cell, arm);
       if (found.length === 0) return [];
-      const accuracy = (which: 'clean' | 'robust') => spread(found.map((outcome) => outcome[which]));
+      const accuracy = (which: 'clean' | 'robust') => spread(found.map(({ raw }) => raw[which]));
       return [[CELLS[cell].title, ARMS[arm].title, String(found.length), accuracy('clean'), accuracy('robust')]];
     }),
   );

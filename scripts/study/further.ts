@@ -9,15 +9,8 @@ import type { Job } from '../../src/sweeps/grid.ts';
 import type { TrainOptions } from '../../src/training/config/config.ts';
 import { median } from '../bench/statistics.ts';
 import { probability, spread, table } from './format.ts';
-import {
-  type Comparison,
-  differenceOf,
-  type Outcome,
-  type Outcomes,
-  outcomesOfArm,
-  pairsOf,
-  plannedRuns,
-} from './paired.ts';
+import type { Outcome } from './outcome.ts';
+import { type Comparison, differenceOf, type Outcomes, outcomesOfArm, pairsOf, plannedRuns } from './paired.ts';
 import { ALPHA, adjustedByHolm, pairedTest, verdictOf } from './paired-test.ts';
 
 /** What all runs share. */
@@ -135,7 +128,7 @@ const points = (difference: number): string => (100 * difference).toFixed(1);
 function primaryRows(outcomes: Outcomes, parts: readonly Part[]): string[][] {
   const answers = QUESTIONS.map(({ question, measure }) => {
     const pairs = pairsOf(outcomes, question);
-    const differences = pairs.map(({ treated, control }) => treated[measure] - control[measure]);
+    const differences = pairs.map(({ treated, control }) => treated.raw[measure] - control.raw[measure]);
     return { pairs, open: pairs.length < SEEDS, ...pairedTest(differences) };
   });
   const adjusted = adjustedByHolm(answers);
@@ -148,7 +141,7 @@ function primaryRows(outcomes: Outcomes, parts: readonly Part[]): string[][] {
         ARMS[arm].title,
         ARMS[against].title,
         `${pairs.length} of ${SEEDS}`,
-        pairs.length === 0 ? '–' : formatPoints(differenceOf(pairs, measure)),
+        pairs.length === 0 ? '–' : formatPoints(differenceOf(pairs, ({ raw }) => raw[measure])),
         probability(open ? Number.NaN : adjusted[i]),
         // The spread of two differences says nothing.
         pairs.length < LEAST_PAIRS ? '–' : `${points(smallest(ALPHA / QUESTIONS.length))} (${points(smallest(ALPHA))})`,
@@ -182,8 +175,8 @@ function armRows(outcomes: Outcomes, parts: readonly Part[]): string[][] {
           CELLS[cell].title,
           ARMS[arm].title,
           String(found.length),
-          spread(found.map(({ clean }) => clean)),
-          spread(found.map(({ robust }) => robust)),
+          spread(found.map(({ raw }) => raw.clean)),
+          spread(found.map(({ raw }) => raw.robust)),
           epochsTo(target, found),
           ratios.length === 0 ? '–' : `${median(ratios).toFixed(3)}, ${Math.max(...ratios).toPrecision(3)}`,
         ],
@@ -202,7 +195,7 @@ export function furtherSection(outcomes: Outcomes, parts: readonly Part[]): stri
     PARTS[part].secondary.map((question) => {
       const { cell, arm, against } = question;
       const pairs = pairsOf(outcomes, question);
-      const found = pairs.length === 0 ? '–' : formatPoints(differenceOf(pairs, PARTS[part].measure));
+      const found = pairs.length === 0 ? '–' : formatPoints(differenceOf(pairs, ({ raw }) => raw[PARTS[part].measure]));
       return [CELLS[cell].title, ARMS[arm].title, ARMS[against].title, `${pairs.length} of ${SEEDS}`, found];
     }),
   );

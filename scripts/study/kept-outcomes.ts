@@ -8,21 +8,15 @@ import { InputError } from '../../src/core/errors.ts';
 import { parseJson } from '../../src/core/parse-json.ts';
 import { isMissing } from '../../src/core/system-errors.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
-import type { Outcomes } from './paired.ts';
-
-const fraction = z.number().min(0).max(1);
+import { OUTCOME } from './outcome.ts';
+import { type Outcomes, outcomesOf } from './paired.ts';
+import { type PartedStudy, runParts } from './parts.ts';
 
 const LINE = z.object({
   run: z.string(),
   /** The hash of the run's configuration. */
   config: z.string(),
-  outcome: z.object({
-    clean: fraction,
-    robust: fraction,
-    validation: z.array(fraction),
-    ratios: z.array(z.number()),
-    estimates: z.array(z.number()),
-  }),
+  outcome: OUTCOME,
 });
 
 /**
@@ -57,4 +51,17 @@ export function writeOutcomes(file: string, outcomes: Outcomes, jobs: readonly J
     return outcome === undefined ? [] : [`${JSON.stringify({ run: name, config: id, outcome })}\n`];
   });
   return writeAtomically(file, lines.join(''));
+}
+
+/** Makes the runs that a file does not keep, adds their outcomes to it, and gives those of all runs and the parts asked for. */
+export async function runKept<Part extends string>(file: string, study: PartedStudy<Part>) {
+  const plan = study.jobsOf(study.parts);
+  const kept = await readOutcomes(file, plan);
+  const { records, parts } = await runParts({
+    ...study,
+    jobsOf: (asked) => study.jobsOf(asked).filter(({ name }) => !kept.has(name)),
+  });
+  const outcomes: Outcomes = new Map([...kept, ...outcomesOf(records)]);
+  if (outcomes.size > kept.size) await writeOutcomes(file, outcomes, plan);
+  return { parts, outcomes };
 }

@@ -4,8 +4,7 @@ import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 import { type PairedDifference, pairedDifference } from '../../src/reporting/statistics/paired-difference.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
 import { configHash, parseConfig, type TrainOptions } from '../../src/training/config/config.ts';
-import { measureOf } from '../../src/training/run/best-epoch.ts';
-import type { MetricColumn } from '../../src/training/run/metrics.ts';
+import { type Outcome, outcomeOf } from './outcome.ts';
 
 /** A cell or an arm: what tables call it, and its settings. */
 export interface Titled {
@@ -50,17 +49,6 @@ export function plannedRuns({ cells, arms }: PairedDesign, planned: readonly Pla
   return [...jobs.values()];
 }
 
-/** What a run came to. Accuracies are fractions; those on test images are of the last checkpoint. */
-export interface Outcome {
-  readonly clean: number;
-  readonly robust: number;
-  /** On held-out training images, by epoch: clean under natural training, else robust. */
-  readonly validation: readonly number[];
-  /** Corrected over plain variance, by epoch, where it was measured. */
-  readonly ratios: readonly number[];
-  readonly estimates: readonly number[];
-}
-
 /** Outcomes by the name of their run. */
 export type Outcomes = ReadonlyMap<string, Outcome>;
 
@@ -72,20 +60,6 @@ export const outcomesOf = (records: readonly RunRecord[]): Outcomes =>
       return outcome ? [[record.name, outcome] as const] : [];
     }),
   );
-
-function outcomeOf({ config, evaluations, metrics }: RunRecord): Outcome | null {
-  const last = evaluations.find(({ target }) => target.checkpoint === 'last');
-  const attack = last?.attacks[0];
-  if (last === undefined || attack === undefined) return null;
-  const column = (name: MetricColumn) => metrics.flatMap((row) => row[name] ?? []);
-  return {
-    clean: last.clean.value,
-    robust: attack.robust.value,
-    validation: column(measureOf(config)),
-    ratios: column('variance_ratio'),
-    estimates: column('c_hat'),
-  };
-}
 
 /** The seeds of which a run of an arm is done, in ascending order. */
 const seedsOf = (outcomes: Outcomes, cell: string, arm: string): number[] => {
@@ -116,8 +90,8 @@ export const pairsOf = (outcomes: Outcomes, { cell, arm, against }: Comparison):
   });
 
 /** The difference of an accuracy over some pairs, of which there is at least one. */
-export const differenceOf = (pairs: readonly Pair[], which: 'clean' | 'robust'): PairedDifference =>
+export const differenceOf = (pairs: readonly Pair[], accuracyOf: (outcome: Outcome) => number): PairedDifference =>
   pairedDifference(
-    pairs.map(({ treated }) => treated[which]),
-    pairs.map(({ control }) => control[which]),
+    pairs.map(({ treated }) => accuracyOf(treated)),
+    pairs.map(({ control }) => accuracyOf(control)),
   );
