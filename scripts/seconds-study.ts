@@ -2,7 +2,7 @@
 // stopped anywhere, it goes on from there. Outcomes of finished runs are kept in docs/results/seconds-study.jsonl, and a run that
 // is in there is not made again.
 //
-//   npm run study:seconds [-- --out runs/seconds --data DIR --jobs 1 --revectorize]
+//   npm run study:seconds [-- --out runs/seconds --data DIR --jobs 2 --revectorize]
 //   npm run study:seconds -- --runs half-n-fgsm-seed0   makes some of the runs
 //   npm run study:seconds -- --tables                   only prints the tables of what is done
 
