@@ -17,8 +17,9 @@ describe('a file operation that fails', function () {
       });
       after(() => dispose(prepared));
       for (const [k, kind] of FAULT_KINDS.entries()) {
-        it(`loses nothing and changes nothing: ${kind}`, async () => {
-          const { operations } = prepared;
+        it(`loses nothing and changes nothing: ${kind}`, async function () {
+          const operations = prepared.operations[kind];
+          if (operations === 0) this.skip();
           const all = Array.from({ length: operations }, (_, i) => i);
           const step = operations / scenario.sample;
           // Other operations for each kind.

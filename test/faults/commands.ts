@@ -111,6 +111,15 @@ export const commands: readonly Command[] = [
     who: 'parent',
     outcome: runsBelow,
   },
+  // The two that keep gradients in files: of the last epoch, and of the pre-pass.
+  ...[['memory'], ['matched', '--cache-memory', '0']].map((prepass) => ({
+    name: `train --agent-prepass ${prepass.join(' ')}`,
+    sample: 1,
+    command: [...train, '--optimizer', 'agent', '--agent-prepass', ...prepass],
+    again: [...train, '--optimizer', 'agent', '--agent-prepass', ...prepass, '--resume'],
+    who: 'parent' as const,
+    outcome: runsBelow,
+  })),
   {
     name: 'evaluate',
     sample: 1,
@@ -119,6 +128,15 @@ export const commands: readonly Command[] = [
     again: [...evaluate, '--resume'],
     who: 'parent',
     outcome: runsBelow,
+  },
+  {
+    name: 'evaluate --save-examples',
+    sample: 1,
+    before: [train],
+    command: [...evaluate, '--save-examples', 'examples'],
+    again: [...evaluate, '--save-examples', 'examples', '--resume'],
+    who: 'parent',
+    outcome: async (folder) => [await runsBelow(folder), await filesBelow(join(folder, 'examples'))],
   },
   { name: 'a run of sweep --jobs 2', sample: 1, command: sweep, again: sweep, who: 'child', outcome: runsBelow },
   { name: 'the parent of sweep --jobs 2', sample: 1, command: sweep, again: sweep, who: 'parent', outcome: sweepBelow },

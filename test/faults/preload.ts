@@ -15,7 +15,7 @@ export interface Fault {
    * by a write after half of its bytes; `short`: a write takes half of the bytes and says so; `count`: nothing.
    */
   readonly kind: (typeof FAULT_KINDS)[number] | 'count';
-  /** Which operation, from 0. */
+  /** Which of the operations that are telling for the kind, from 0. */
   readonly at: number;
   readonly below: string;
   /** `child` is a process of a sweep that makes one run, `parent` any other. */
@@ -24,6 +24,17 @@ export interface Fault {
   readonly fired: string;
   /** A file that the operations are written to, a line each. */
   readonly log?: string;
+}
+
+/** Calls that write the bytes of an open file, of which half can be written. */
+const WRITES = ['FileHandle.write', 'FileHandle.writeFile', 'FileHandle.appendFile'];
+
+/** True for the operations at which a kind does anything that another kind does not: elsewhere `torn` is `kill`, and `short` nothing. */
+export function isTelling(kind: Fault['kind'], operation: string): boolean {
+  if (kind === 'torn') return WRITES.includes(operation);
+  // Only this one tells its caller how much it wrote.
+  if (kind === 'short') return operation === 'FileHandle.write';
+  return true;
 }
 
 type Call = (...args: never[]) => Promise<unknown>;
@@ -55,7 +66,7 @@ async function install(fault: Fault): Promise<void> {
   const strikes = (operation: string, path: unknown): boolean => {
     if (typeof path !== 'string' || !(resolve(path) + sep).startsWith(below)) return false;
     if (fault.log !== undefined) appendFileSync(fault.log, `${process.pid} ${operation} ${resolve(path)}\n`);
-    if (done++ !== fault.at || fault.kind === 'count') return false;
+    if (!isTelling(fault.kind, operation) || done++ !== fault.at || fault.kind === 'count') return false;
     try {
       writeFileSync(fault.fired, `${operation} ${path}\n`, { flag: 'wx' });
       return true;
@@ -84,8 +95,8 @@ async function install(fault: Fault): Promise<void> {
     const original = calls[name];
     calls[name] = async (...args) => {
       if (strikes(name, args[position])) {
-        if (fault.kind === 'kill' || fault.kind === 'torn') die();
-        if (fault.kind !== 'short') throw errorOf(name, String(args[position]));
+        if (fault.kind === 'kill') die();
+        throw errorOf(name, String(args[position]));
       }
       return original(...args);
     };
@@ -96,8 +107,8 @@ async function install(fault: Fault): Promise<void> {
     const [path, flags] = args as unknown as [unknown, string | number | undefined];
     const changes = typeof flags === 'string' && /[wax]/.test(flags);
     if (changes && strikes('open', path)) {
-      if (fault.kind === 'kill' || fault.kind === 'torn') die();
-      if (fault.kind !== 'short') throw errorOf('open', String(path));
+      if (fault.kind === 'kill') die();
+      throw errorOf('open', String(path));
     }
     const handle = await (open as unknown as Call)(...args);
     paths.set(handle as object, String(path));
@@ -116,7 +127,7 @@ async function install(fault: Fault): Promise<void> {
     const original = prototype[name];
     prototype[name] = async function (this: Handle, ...args: never[]) {
       const path = paths.get(this);
-      if (!strikes(name, path)) return original.apply(this, args);
+      if (!strikes(`FileHandle.${name}`, path)) return original.apply(this, args);
       if (fault.kind === 'kill') die();
       if (name === 'write') {
         const [data, offset, length, position] = args as unknown as [Uint8Array, number, number, number];
@@ -124,9 +135,8 @@ async function install(fault: Fault): Promise<void> {
         writeSync(this.fd, some, 0, some.length, position);
         if (fault.kind === 'short') return { bytesWritten: some.length, buffer: data };
       } else if (name === 'writeFile' || name === 'appendFile') {
-        if (fault.kind === 'short') return original.apply(this, args);
         writeSync(this.fd, half(args[0]));
-      } else if (fault.kind === 'short') return original.apply(this, args);
+      }
       if (fault.kind === 'torn') die();
       throw errorOf(name, String(path));
     };

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import type { Fault } from './preload.ts';
+import { FAULT_KINDS, type Fault, isTelling } from './preload.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const preload = new URL('./preload.js', import.meta.url).href;
@@ -72,6 +72,8 @@ async function groupEnds({ pid }: ChildProcess): Promise<void> {
   }
 }
 
+export type FailureKind = (typeof FAULT_KINDS)[number];
+
 /** The scenario at its beginning, undisturbed, and how many file operations that takes. */
 export interface Prepared {
   readonly scenario: Scenario;
@@ -81,7 +83,8 @@ export interface Prepared {
   readonly keeps: readonly unknown[];
   /** What `read` finds before and after the command. */
   readonly reads: readonly unknown[];
-  readonly operations: number;
+  /** How many operations are telling, by the kind of failure. */
+  readonly operations: Readonly<Record<FailureKind, number>>;
 }
 
 export async function prepare(scenario: Scenario): Promise<Prepared> {
@@ -98,12 +101,12 @@ export async function prepare(scenario: Scenario): Promise<Prepared> {
   const count: Fault = { kind: 'count', at: 0, below: whole, who: scenario.who, fired: join(root, 'fired'), log };
   const { code, said } = await run(scenario.command, whole, count);
   expect(code, said).to.equal(0);
-  // The longest of its processes.
-  const byProcess = new Map<string, number>();
+  const byProcess = new Map<string, string[]>();
   for (const line of readFileSync(log, 'utf8').trimEnd().split('\n')) {
-    const [pid] = line.split(' ');
-    byProcess.set(pid, (byProcess.get(pid) ?? 0) + 1);
+    const [pid, operation] = line.split(' ');
+    byProcess.set(pid, [...(byProcess.get(pid) ?? []), operation]);
   }
+  const [longest] = [...byProcess.values()].sort((a, b) => b.length - a.length);
   const both = async (find: Scenario['kept']) => (find === undefined ? [] : [await find(start), await find(whole)]);
   return {
     scenario,
@@ -111,7 +114,9 @@ export async function prepare(scenario: Scenario): Promise<Prepared> {
     expected: await scenario.outcome(whole),
     keeps: await both(scenario.kept),
     reads: await both(scenario.read),
-    operations: Math.max(...byProcess.values()),
+    operations: Object.fromEntries(
+      FAULT_KINDS.map((kind) => [kind, longest.filter((operation) => isTelling(kind, operation)).length]),
+    ) as Prepared['operations'],
   };
 }
 
@@ -120,7 +125,7 @@ export const dispose = ({ root }: Prepared): Promise<void> => rm(root, { recursi
 /** Lets operation `at` fail, repeats the command, and compares with what is expected; a text says what is wrong. */
 export async function check(
   { scenario, root, expected, keeps, reads }: Prepared,
-  kind: Fault['kind'],
+  kind: FailureKind,
   at: number,
 ): Promise<string | null> {
   const folder = join(root, `${kind}-${at}`);
