@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { NormName } from '../../../attacks/types.ts';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
+import { yamlValue } from '../../core/parse-yaml.ts';
 import { readText } from '../../files/regular-file.ts';
 import { models } from '../../models/models.ts';
 import type { Grid } from '../../sweeps/grid.ts';
@@ -173,13 +174,13 @@ export async function readConfigFile<F extends Flags>(
       cause: error,
     });
   }
-  const { parse } = await import('yaml');
   let record: unknown;
   try {
-    record = parse(text);
-  } catch (thrown) {
-    const where = thrown instanceof Error ? thrown.message.split('\n')[0].replace(/:$/, '') : 'it cannot be parsed';
-    throw new UsageError(`--config names a JSON or YAML file; ${path} is neither: ${where}.`, { cause: thrown });
+    record = await yamlValue(text);
+  } catch (error) {
+    throw new UsageError(`--config names a JSON or YAML file; ${path} is neither: ${(error as Error).message}.`, {
+      cause: error,
+    });
   }
   if (typeof record !== 'object' || record === null || Array.isArray(record)) {
     throw new UsageError(

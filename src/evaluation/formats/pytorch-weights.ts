@@ -11,6 +11,7 @@ import { readStateDict } from '../../checkpoints/pytorch/state-dict.ts';
 import { decodeSafetensors } from '../../checkpoints/safetensors/safetensors.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
 import type { Param } from '../../core/params.ts';
+import { yamlValue } from '../../core/parse-yaml.ts';
 import { pytorchTensors } from '../../models/pytorch.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
 import { modelOfNetwork } from './network.ts';
@@ -65,8 +66,7 @@ const LARGEST_NAMES = 2 ** 20;
 export async function readNames(path: string): Promise<Renames> {
   let record: unknown;
   try {
-    const { parse } = await import('yaml');
-    record = parse(new TextDecoder().decode(await readWhole(path, LARGEST_NAMES)));
+    record = await yamlValue(new TextDecoder().decode(await readWhole(path, LARGEST_NAMES)));
   } catch (error) {
     throw new InputError(`--names takes a JSON or YAML file; ${path} cannot be read: ${(error as Error).message}`, {
       cause: error,
