@@ -22,4 +22,20 @@ describe('a text of YAML', () => {
     expect((await rejection(yamlValue('epochs: !whole 3'))).message).to.match(/tag.*at line 1, column 9$/i);
     expect((await rejection(yamlValue('a: &b: 1\nc: *b:'))).message).to.match(/ambiguous at line/);
   });
+
+  it('is refused in little time if it is long, nested deeply or full of faults', async () => {
+    const faults = {
+      'nested more than 100 levels': [
+        '['.repeat(20_000),
+        '- '.repeat(20_000),
+        '? '.repeat(20_000),
+        '{"a":'.repeat(20_000),
+      ],
+      'characters, more than 131072': [Array.from({ length: 20_000 }, (_, i) => `a${i}: 1`).join('\n')],
+      'Unexpected flow-map-end token': [`}}${'{"a":'.repeat(20_000)}`, '}\n'.repeat(60_000)],
+    };
+    for (const [message, texts] of Object.entries(faults)) {
+      for (const text of texts) expect((await rejection(yamlValue(text))).message).to.contain(message);
+    }
+  }).timeout(20_000);
 });

@@ -59,7 +59,7 @@ async function load({ path, images, names, reading }: LoadRequest): Promise<Load
 
 const namesSchema = z.record(z.string(), z.string());
 
-/** The largest file of names that is read, in bytes. */
+/** Bytes of a file of names that are read at most. */
 const LARGEST_NAMES = 2 ** 20;
 
 /** @throws InputError if it is no record of names */
