@@ -112,6 +112,16 @@ describe('a run with a guard', () => {
     expect(await columnOf(out, 'attack_steps')).to.deep.equal(['1', '1', '1', '4']);
   });
 
+  it('takes a low epoch for the best rather than one whose network is denser than the one asked for', async () => {
+    const pruned = { method: 'gradual', updateInterval: 1, updateEnd: 0.95 } as const;
+    const { events, summary } = await run(tinyConfig({ ...UNSTEADY, ...pruned, epochs: 3, seed: 27 }));
+    expect(ofKind(events, 'guard').at(-1)?.low).to.be.above(0);
+    const sparsities = ofKind(events, 'epoch').map(({ metrics }) => metrics.sparsity ?? 0);
+    expect(sparsities.at(-2)).to.be.below(0.79);
+    expect(sparsities.at(-1)).to.be.closeTo(0.8, 0.001);
+    expect(summary.best?.epoch).to.equal(3);
+  });
+
   it('computes what it computes without one, while nothing collapses', async () => {
     const weights = async (guard: boolean) => {
       const { out } = await run(tinyConfig({ guard, optimizer: 'agent', agentPrepass: 'matched' }));
