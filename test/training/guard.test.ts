@@ -1,5 +1,5 @@
 import { cpSync, existsSync, rmSync } from 'node:fs';
-import { copyFile, readFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -15,7 +15,7 @@ import { parseConfig, type TrainConfig, type TrainOptions } from '../../src/trai
 import { trainEpoch } from '../../src/training/epoch.ts';
 import { goBack, keepSafe } from '../../src/training/guard/go-back.ts';
 import { afterCheck, afterEpoch, checksWithin, goesBack, UNCHECKED } from '../../src/training/guard/rule.ts';
-import { runFolder } from '../../src/training/run/run-folder.ts';
+import { cutBack, runFolder } from '../../src/training/run/run-folder.ts';
 import { stopwatch } from '../../src/training/run/stopwatch.ts';
 import { disposeTrainState, startState, type TrainState, toCheckpoint } from '../../src/training/state.ts';
 import { openTask, type Task } from '../../src/training/task.ts';
@@ -307,6 +307,52 @@ describe('a run with a guard', () => {
       const rest = { ...state, costs: none, guard: guard && { ...guard, collapses: 0 } };
       return Buffer.from(await encodeCheckpoint(toCheckpoint(task, rest, 'cpu'))).toString('base64');
     };
+  });
+
+  describe('whose snapshot is due where a check is', () => {
+    /** The second epoch's snapshot waits for one step, and the first check precedes the second one. */
+    const waiting = tinyConfig({
+      guard: true,
+      optimizer: 'agent',
+      agentPrepass: 'matched',
+      agentSnapshotDelay: 1,
+      updateInterval: 4,
+      checkpointEvery: 1e-6,
+    });
+    const isPrepass = ({ kind, epoch }: TrainEvent) => kind === 'prepass-start' && epoch === 2;
+
+    it('makes a check again that a stop in the pre-pass behind it left without its batch', async () => {
+      const out = folder();
+      const controller = new AbortController();
+      const onProgress = (event: TrainEvent) => void (isPrepass(event) && controller.abort());
+      await train(waiting, { out, signal: controller.signal, onProgress });
+      const { step, progress } = (await readCheckpoint(runFolder(out).last)).stored;
+      expect(step).to.equal(5);
+      expect(progress.guard).to.deep.include({ lowest: null, safe: 1 });
+    });
+
+    it('keeps one line of each event when killed in the pre-pass behind a checkpoint', async () => {
+      let copy = '';
+      const { out } = await run(waiting, (event, at) => {
+        if (!isPrepass(event)) return;
+        copy = folder();
+        cpSync(at, copy, { recursive: true });
+        rmSync(runFolder(copy).lock, { recursive: true });
+      });
+      await train(waiting, { out: copy, resume: true });
+      expect(await outcome(copy)).to.deep.equal(await outcome(out));
+    });
+  });
+
+  it('cuts what its check behind a checkpoint found, and keeps what was found before', async () => {
+    const there = runFolder(folder());
+    await makeFolder(there.path);
+    const lines = [1, 2].flatMap((step) =>
+      ['step', 'guard', 'warning'].map((kind) => JSON.stringify({ kind, epoch: 1, step })),
+    );
+    await writeFile(there.events, `${lines.join('\n')}\n`);
+    await cutBack(there, { epoch: 0, batch: 2, step: 2, collapses: 0 }, async () => {});
+    expect((await readFile(there.events, 'utf8')).trimEnd().split('\n')).to.deep.equal(lines.slice(0, 4));
   });
 
   it('says what to do if the state to go back to is missing', async () => {
