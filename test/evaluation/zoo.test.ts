@@ -42,7 +42,7 @@ describe('the zoo of the package', () => {
       const target = await loadTarget(`zoo:${name}`);
       expect(target.trainedOn, name).to.deep.equal({ name: dataset, sha256: made.data.sha256 });
       expect(target.threat, name).to.deep.equal({ norm: made.norm, epsilon: made.epsilon });
-      expect(target.record, name).to.include({ checkpoint: name, sha256: made.sha256 });
+      expect(target.record, name).to.include({ checkpoint: name, sha256: made.sha256, averaged: true });
       const logits = tf.tidy(() => target.classify(tf.zeros([1, 32, 32, 3])) as tf.Tensor2D);
       expect(logits.shape, name).to.deep.equal([1, 10]);
       logits.dispose();
