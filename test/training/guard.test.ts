@@ -22,6 +22,7 @@ import { openTask, type Task } from '../../src/training/task.ts';
 import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
 import { useBackend } from '../backend.ts';
+import { rejection } from '../rejection.ts';
 import { newFolders } from './folders.ts';
 import { outcome, tinyConfig, untimedMetrics } from './tiny.ts';
 
@@ -272,6 +273,19 @@ describe('a run with a guard', () => {
         disposeTrainState(state);
       });
     }
+    it('to no epoch behind the safe one, as two damaged checkpoints in a row would leave it', async () => {
+      const task = await openTask(tinyConfig({ epochs: 3, guard: true }));
+      const state = await startState(task);
+      const there = runFolder(folder());
+      await makeFolder(dirname(there.guard));
+      Object.assign(state, { epoch: 2 });
+      if (state.guard) state.guard = { ...state.guard, safe: 2 };
+      for (let time = 0; time < 2; time++) await keepSafe(task, there, state, 'cpu', async () => {});
+      if (state.guard) state.guard = { ...state.guard, safe: 1 };
+      const error = await rejection(goBack(task, there, state));
+      expect(error.message).to.match(/cannot be used: .*of the end of epoch 2, expected that of epoch 1 .*--steps/);
+      disposeTrainState(state);
+    });
     it('to the remembered gradients of an epoch long before, as after epochs that are not checked', async () => {
       const task = await openTask(tinyConfig({ optimizer: 'agent', agentPrepass: 'memory', epochs: 6, guard: true }));
       const state = await startState(task);
