@@ -22,6 +22,8 @@ export interface LoadedModel {
   /** Epochs completed, and optimizer steps done. */
   readonly epoch: number;
   readonly step: number;
+  /** True if its weights are averaged over the steps of training. */
+  readonly averaged: boolean;
   /** SHA-256 of the data set it was trained on, where the checkpoint says so. */
   readonly datasetSha256: string | null;
   readonly file: CheckpointFile;
@@ -49,7 +51,7 @@ export async function loadModel(path: string): Promise<LoadedModel> {
     if (!(error instanceof InputError)) throw error;
     throw new InputError(`${path}, a checkpoint of ${stored.model.name}: ${error.message}`, { cause: error });
   }
-  const { datasetSha256 } = stored.progress;
+  const { datasetSha256, weights } = stored.progress;
   return {
     config: stored.config,
     model: stored.model,
@@ -58,6 +60,7 @@ export async function loadModel(path: string): Promise<LoadedModel> {
     state,
     epoch: stored.epoch,
     step: stored.step,
+    averaged: weights === 'averaged',
     datasetSha256: typeof datasetSha256 === 'string' ? datasetSha256 : null,
     file,
     warnings,

@@ -24,6 +24,9 @@ export function estimateCoefficient(lossesNow: readonly number[], lossesSnapshot
     );
   }
   if (n < 2) return { value: null, reason: `the coefficient needs the losses of at least 2 batches, there is ${n}` };
+  if (![...lossesNow, ...lossesSnapshot].every(Number.isFinite)) {
+    return { value: null, reason: 'the losses of the pre-pass are not finite' };
+  }
   if (lossesSnapshot.every((loss) => loss === lossesSnapshot[0])) {
     return { value: null, reason: 'the losses of the snapshot are the same on every batch' };
   }
@@ -37,7 +40,9 @@ export function estimateCoefficient(lossesNow: readonly number[], lossesSnapshot
     variance += (lossesSnapshot[b] - meanSnapshot) ** 2 / (n - 1);
   }
   const value = covariance / variance;
-  if (!Number.isFinite(value)) return { value: null, reason: 'the losses of the pre-pass are not finite' };
+  if (!Number.isFinite(value)) {
+    return { value: null, reason: 'the losses of the snapshot differ too little between batches to divide by' };
+  }
   return { value };
 }
 

@@ -1,9 +1,7 @@
 // Gradual pruning: removes weights step by step while the network trains.
-import { InputError } from '../core/errors.ts';
-import { isKernel, isSparse, type Param, type Params, sparsityOf, trainable } from '../core/params.ts';
-import { sizeOf } from '../core/structure.ts';
+import { isKernel, type Params, sparsityOf, trainable } from '../core/params.ts';
 import type { WeightCounts } from './distributions.ts';
-import { globalMagnitudeCounts, pruneWeights } from './prune.ts';
+import { checkEnoughToPrune, globalMagnitudeCounts, pruneWeights, sizeOfKernel } from './prune.ts';
 import { checkUpdateSchedule, type UpdateSchedule, updateTime } from './schedules.ts';
 import type { Progress, Sparsifier } from './types.ts';
 
@@ -56,27 +54,6 @@ export const globally =
   (sparsity: number, dense: ReadonlySet<string>): CountsAt =>
   (params, left) =>
     globalMagnitudeCounts(params, Math.max((1 - left) * sparsity, Math.min(sparsity, sparsityOf(params))), dense);
-
-/**
- * True if each kernel has the weights that it is to keep in the end, or more.
- *
- * @param params dense or sparse; borrowed
- * @throws InputError if one has fewer: pruning takes weights and gives none
- */
-export function checkEnoughToPrune(params: Params, final: WeightCounts): void {
-  for (const [name, count] of Object.entries(final)) {
-    if (!(name in params)) continue;
-    const there = trainable(params[name]).size;
-    if (count <= there) continue;
-    const size = sizeOfKernel(params[name]);
-    const share = (weights: number) => Number((1 - weights / size).toFixed(4));
-    throw new InputError(
-      `The kernel ${name} has ${there} of its ${size} weights left, a sparsity of ${share(there)}; pruning adds no weights, so it cannot end at ${count} (${share(count)}). Start from a denser network, end at a higher sparsity, or take another distribution.`,
-    );
-  }
-}
-
-const sizeOfKernel = (param: Param): number => (isSparse(param) ? sizeOf(param.structure.shape) : param.size);
 
 /** The number of weights that each kernel keeps: final + (size − final) · left, rounded up, and never more than it has. */
 const byKernel =

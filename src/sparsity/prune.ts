@@ -26,13 +26,14 @@ export async function pruneWeights(params: Params, counts: WeightCounts): Promis
     if (!(name in params && isKernel(name)))
       throw new InputError(`${name} is no kernel of the network; only kernels are pruned.`);
   }
+  checkEnoughToPrune(params, counts);
   const pruned: Record<string, Param> = {};
   const carried: Record<string, Int32Array> = {};
   for (const [name, param] of Object.entries(params)) {
     const weights = trainable(param);
     const count = counts[name] ?? weights.size;
-    if (!(Number.isInteger(count) && count >= 0 && count <= weights.size)) {
-      throw new InputError(`The kernel ${name} has ${weights.size} weights; it cannot keep ${count}.`);
+    if (!(Number.isInteger(count) && count >= 0)) {
+      throw new InputError(`Expected a whole number of weights for the kernel ${name} to keep, got ${count}.`);
     }
     if (count === weights.size) {
       pruned[name] = copyParam(param);
@@ -48,6 +49,28 @@ export async function pruneWeights(params: Params, counts: WeightCounts): Promis
   }
   return { params: pruned, carried };
 }
+
+/**
+ * Checks that each kernel has the weights that it is to keep, or more.
+ *
+ * @param params dense or sparse; borrowed
+ * @throws InputError if one has fewer: pruning takes weights and gives none
+ */
+export function checkEnoughToPrune(params: Params, final: WeightCounts): void {
+  for (const [name, count] of Object.entries(final)) {
+    if (!(name in params)) continue;
+    const there = trainable(params[name]).size;
+    if (!(count > there)) continue;
+    const size = sizeOfKernel(params[name]);
+    const share = (weights: number) => Number((1 - weights / size).toFixed(4));
+    throw new InputError(
+      `The kernel ${name} has ${there} of its ${size} weights left, a sparsity of ${share(there)}; pruning adds no weights, so it cannot keep ${count} (${share(count)}). Start from a denser network, end at a higher sparsity, or take another distribution.`,
+    );
+  }
+}
+
+/** The number of entries of a kernel, zeros included. */
+export const sizeOfKernel = (param: Param): number => (isSparse(param) ? sizeOf(param.structure.shape) : param.size);
 
 /**
  * The counts of global magnitude pruning: the round((1 − sparsity) · size) largest |w| of all kernels together are counted,

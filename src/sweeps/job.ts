@@ -58,11 +58,12 @@ export interface CheckpointResult {
   readonly robust: number | null;
 }
 
-/** What an event warns of; null for other events. */
+/** What an event warns of, a network that collapsed among them; null for other events. */
 export function warningOf(event: JobEvent): string | null {
   if (event.kind === 'warning') return event.message;
-  const isWarning = event.kind === 'train' && (event.event.kind === 'warning' || event.event.kind === 'wait');
-  return isWarning ? event.event.message : null;
+  if (event.kind !== 'train') return null;
+  const { event: told } = event;
+  return told.kind === 'warning' || told.kind === 'wait' || told.kind === 'collapse' ? told.message : null;
 }
 
 export interface JobOptions {

@@ -46,7 +46,9 @@ export async function trainEpoch(task: Task, state: TrainState, context: EpochCo
   const { watch } = context;
   if (await takeSteps(task, state, context)) return null;
   const measured = await measure(task, state, context);
-  if (await checkAtEnd(task, state, measured.train.robustAccuracy, context.report)) return null;
+  const { guard: checked, collapsed } = await checkAtEnd(task, state, measured.train.robustAccuracy, context.report);
+  state.guard = checked;
+  if (collapsed) return null;
   const row = metricRow(task, state, measured, watch);
   const epoch = state.epoch + 1;
   const guard = state.guard && afterEpoch(state.guard, epoch);
@@ -64,7 +66,8 @@ async function takeSteps(task: Task, state: TrainState, context: EpochContext): 
   let kept: KeptGradients = await watch.train(() => reopen(task, state, context));
   try {
     while (state.batch < batches.length) {
-      if (await checkWithin(task, state, context)) return true;
+      const { guard, collapsed } = await checkWithin(task, state, context);
+      if (collapsed) return true;
       if (state.batch === snapshotAt) kept ??= await watch.train(() => prepare(task, state, context));
       if (state.batch === varianceAt && correctsEpoch(task, state.epoch)) {
         state.variance = await measureVariance(task, state, kept);
@@ -72,6 +75,7 @@ async function takeSteps(task: Task, state: TrainState, context: EpochContext): 
       const { loss, learningRate, masks } = await watch.train(() =>
         trainStep(task, state, batches[state.batch], kept, watch),
       );
+      state.guard = guard;
       if (masks !== null && !task.sparsifier?.continuous) await report({ kind: 'mask-update', ...at(), ...masks });
       await report({
         kind: 'step',

@@ -215,7 +215,8 @@ async function runToEnd(
     const candidate = candidateOf(task.config, row, state.epoch);
     const best =
       state.best === null ||
-      (!isLow(state.guard) && (prunesAfter(task, state.best.epoch) || isBest(candidate, state.best)));
+      prunesAfter(task, state.best.epoch) ||
+      (!isLow(state.guard) && isBest(candidate, state.best));
     if (best) state.best = candidate;
     await checkFinite(current);
     await appendLines(folder.metrics, formatMetricRow(row), { guard: run.guard, sync: true });
@@ -255,7 +256,10 @@ async function returnToSafe(run: Run): Promise<void> {
 const readRows = async ({ metrics }: RunFolder): Promise<MetricRow[]> =>
   parseMetrics((await readIfThere(metrics)) ?? '', metrics);
 
-/** Removes the best checkpoint of a run that went back to its start. Any other best one is older than what was undone. */
+/**
+ * Removes the best checkpoint of a run that went back to its start. Any other best one is older than what was undone, or the next
+ * epoch takes its place, since weights are still pruned.
+ */
 async function dropUndoneBest({ best }: RunFolder, state: TrainState, guard: Guard): Promise<void> {
   if (state.best !== null) return;
   for (const file of [best, previousOf(best)]) await removeFile(file, { guard });

@@ -104,6 +104,11 @@ describe('the matrix of an evaluation', () => {
     const [best, last, other] = [evaluation('best', 3), evaluation('last', 3), evaluation('last', 4)];
     expect(sameWeights([best, last])).to.deep.equal([[best, last]]);
     expect(sameWeights([best, other])).to.deep.equal([[best], [other]]);
+    const averaged = { ...best, target: { ...best.target, averaged: true } } as const;
+    expect(sameWeights([averaged, last])).to.deep.equal([[averaged], [last]]);
+    expect(evaluationsText([averaged], { columns: 80, style: plain })).to.match(
+      /^best, epoch 3, averaged weights, 90 %/,
+    );
     const text = evaluationsText([best, last], { columns: 80, style: plain });
     expect(text.match(/^union/gm)).to.have.length(1);
     expect(text).to.match(/^best and last, epoch 3, 90 % sparse, 1234 weights, on synthetic$/m);

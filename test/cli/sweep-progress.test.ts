@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { Screen } from '../../src/cli/terminal/screen.ts';
 import { runLine, showSweep, wholeSweep } from '../../src/cli/terminal/sweep-progress.ts';
 import { jobsOf } from '../../src/sweeps/grid.ts';
-import type { JobEvent } from '../../src/sweeps/job.ts';
+import { type JobEvent, warningOf } from '../../src/sweeps/job.ts';
 import { silentTerminal } from './terminal.ts';
 
 const jobs = jobsOf({ settings: { dataset: 'synthetic', model: 'mlp', epochs: 4 }, axes: { seed: [0, 1, 2] } });
@@ -95,6 +95,14 @@ describe('the bars of a sweep', () => {
     expect(notes.at(-2)).to.equal(`[1/3] ${jobs[0].name}: done in 1 s, best: 93.1 % clean, 40 % robust`);
     expect(notes.at(-1)).to.equal(`[2/3] ${jobs[1].name}: failed: no data`);
     expect(drawn.at(-1)?.split('\n')).to.have.length(1);
+  });
+
+  it('warn of a network that collapsed', () => {
+    const attack = { name: 'pgd', steps: 2, epsilon: 0.1, stepSize: 0.125 } as const;
+    const found = { epoch: 4, step: 13, accuracy: 0.1, best: 0.4, returnsTo: 2, collapses: 1, attack };
+    const event = { kind: 'collapse', ...found, message: 'The network collapsed.' } as const;
+    expect(warningOf({ kind: 'train', event })).to.equal('The network collapsed.');
+    expect(warningOf(step(1, 1))).to.equal(null);
   });
 
   it('tell times and not rates, from the first run that is done', () => {

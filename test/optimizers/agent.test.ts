@@ -393,7 +393,10 @@ describe('the coefficient', () => {
     expect(constant).to.have.property('reason').that.includes('same on every batch');
     const infinite = estimateCoefficient([1, Number.NaN], [1, 2]);
     expect(infinite).to.have.property('reason').that.includes('not finite');
-    for (const estimate of [single, constant, infinite]) expect(blendCoefficient(0.25, estimate, 0.3)).to.equal(0.25);
+    const close = estimateCoefficient([1, 2, 4], [1e-170, 2e-170, 3e-170]); // whose squares are 0
+    expect(close).to.have.property('reason').that.includes('differ too little');
+    for (const estimate of [single, constant, infinite, close])
+      expect(blendCoefficient(0.25, estimate, 0.3)).to.equal(0.25);
     expect(blendCoefficient(0.1, { value: 1 }, 0.3)).to.be.closeTo(0.37, 1e-15);
   });
 

@@ -57,6 +57,19 @@ describe('what a run is averaged and compared with', () => {
     expect(identify(stable, { ...stable, agentFirstEpoch: 3 })[1].variant).to.include('agentFirstEpoch 3');
   });
 
+  it('is called by a training attack other than pgd, even where all runs have it, and not by what follows from it', () => {
+    const variants = (...all: TrainOptions[]) => identify(...all).map(({ variant }) => variant);
+    const [nFgsm, rsFgsm] = (['n-fgsm', 'rs-fgsm'] as const).map((trainingAttack) => ({ trainingAttack }));
+    expect(variants({ steps: 1 }, nFgsm, rsFgsm)).to.deep.equal([
+      '',
+      'trainingAttack n-fgsm',
+      'trainingAttack rs-fgsm',
+    ]);
+    expect(variants(nFgsm, { ...nFgsm, seed: 1 })).to.deep.equal(['trainingAttack n-fgsm', 'trainingAttack n-fgsm']);
+    expect(variants({ steps: 1 }, { steps: 7 }, { steps: 7 })).to.deep.equal(['steps 1', '', '']);
+    expect(variants({ objective: 'natural' }, {})).to.deep.equal(['', '']);
+  });
+
   it('has the same name in every group where values are equally usual, without what follows from them', () => {
     const radii = [
       { epsilon: 0.05 },

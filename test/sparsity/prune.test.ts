@@ -14,6 +14,7 @@ import { scatterValues } from '../../src/core/structure.ts';
 import { carry } from '../../src/optimizers/carry.ts';
 import { erk, uniform, type WeightCounts } from '../../src/sparsity/distributions.ts';
 import { type CountsAt, cubic, globally, gradual } from '../../src/sparsity/gradual.ts';
+import type { MethodName } from '../../src/sparsity/methods.ts';
 import { globalMagnitudeCounts, prune } from '../../src/sparsity/prune.ts';
 import { type Spread, startNetwork } from '../../src/sparsity/start-network.ts';
 import { useBackend } from '../backend.ts';
@@ -182,18 +183,20 @@ describe('gradual pruning', () => {
     const kernels = KERNELS;
     const sparse = await prune(params, uniform(kernels, 0.5, { firstConvolutionDense: false }));
     const tensors = tf.memory().numTensors;
-    const start = (distribution: Spread, sparsity: number) =>
+    const start = (distribution: Spread, sparsity: number, method: MethodName = 'gradual') =>
       startNetwork(sparse, {
-        method: 'gradual',
+        method,
         kernels,
         distribution,
         sparsity,
         options: { firstConvolutionDense: false },
         key: seedKey(0),
       });
-    expect((await rejection(start('uniform', 0.4))).message).to.match(
-      /^The kernel a\.kernel has 72 of its 144 weights left, a sparsity of 0\.5; .* cannot end at 87 \(0\.3958\)/,
-    );
+    for (const method of ['gradual', 'one-shot'] as const) {
+      expect((await rejection(start('uniform', 0.4, method))).message).to.match(
+        /^The kernel a\.kernel has 72 of its 144 weights left, a sparsity of 0\.5; .* cannot keep 87 \(0\.3958\)/,
+      );
+    }
     expect((await rejection(start('global', 0.4))).message).to.match(/asks for 125 weights, and .* 104 of 208 left/);
     expect(tf.memory().numTensors).to.equal(tensors);
     disposeParams(await start('uniform', 0.5));

@@ -1,5 +1,5 @@
 import { cpSync, existsSync, rmSync } from 'node:fs';
-import { copyFile, readFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -15,13 +15,14 @@ import { parseConfig, type TrainConfig, type TrainOptions } from '../../src/trai
 import { trainEpoch } from '../../src/training/epoch.ts';
 import { goBack, keepSafe } from '../../src/training/guard/go-back.ts';
 import { afterCheck, afterEpoch, checksWithin, goesBack, UNCHECKED } from '../../src/training/guard/rule.ts';
-import { runFolder } from '../../src/training/run/run-folder.ts';
+import { cutBack, runFolder } from '../../src/training/run/run-folder.ts';
 import { stopwatch } from '../../src/training/run/stopwatch.ts';
 import { disposeTrainState, startState, type TrainState, toCheckpoint } from '../../src/training/state.ts';
 import { openTask, type Task } from '../../src/training/task.ts';
 import { train } from '../../src/training/train.ts';
 import type { TrainEvent } from '../../src/training/types.ts';
 import { useBackend } from '../backend.ts';
+import { rejection } from '../rejection.ts';
 import { newFolders } from './folders.ts';
 import { outcome, tinyConfig, untimedMetrics } from './tiny.ts';
 
@@ -110,6 +111,16 @@ describe('a run with a guard', () => {
     const [warning] = ofKind(events, 'warning').slice(-1);
     expect(warning.message).to.match(/collapsed .*has returned 3 times already and continues as it is.*--steps/);
     expect(await columnOf(out, 'attack_steps')).to.deep.equal(['1', '1', '1', '4']);
+  });
+
+  it('takes a low epoch for the best rather than one whose network is denser than the one asked for', async () => {
+    const pruned = { method: 'gradual', updateInterval: 1, updateEnd: 0.95 } as const;
+    const { events, summary } = await run(tinyConfig({ ...UNSTEADY, ...pruned, epochs: 3, seed: 27 }));
+    expect(ofKind(events, 'guard').at(-1)?.low).to.be.above(0);
+    const sparsities = ofKind(events, 'epoch').map(({ metrics }) => metrics.sparsity ?? 0);
+    expect(sparsities.at(-2)).to.be.below(0.79);
+    expect(sparsities.at(-1)).to.be.closeTo(0.8, 0.001);
+    expect(summary.best?.epoch).to.equal(3);
   });
 
   it('computes what it computes without one, while nothing collapses', async () => {
@@ -262,6 +273,19 @@ describe('a run with a guard', () => {
         disposeTrainState(state);
       });
     }
+    it('to no epoch behind the safe one, as two damaged checkpoints in a row would leave it', async () => {
+      const task = await openTask(tinyConfig({ epochs: 3, guard: true }));
+      const state = await startState(task);
+      const there = runFolder(folder());
+      await makeFolder(dirname(there.guard));
+      Object.assign(state, { epoch: 2 });
+      if (state.guard) state.guard = { ...state.guard, safe: 2 };
+      for (let time = 0; time < 2; time++) await keepSafe(task, there, state, 'cpu', async () => {});
+      if (state.guard) state.guard = { ...state.guard, safe: 1 };
+      const error = await rejection(goBack(task, there, state));
+      expect(error.message).to.match(/cannot be used: .*of the end of epoch 2, expected that of epoch 1 .*--steps/);
+      disposeTrainState(state);
+    });
     it('to the remembered gradients of an epoch long before, as after epochs that are not checked', async () => {
       const task = await openTask(tinyConfig({ optimizer: 'agent', agentPrepass: 'memory', epochs: 6, guard: true }));
       const state = await startState(task);
@@ -297,6 +321,52 @@ describe('a run with a guard', () => {
       const rest = { ...state, costs: none, guard: guard && { ...guard, collapses: 0 } };
       return Buffer.from(await encodeCheckpoint(toCheckpoint(task, rest, 'cpu'))).toString('base64');
     };
+  });
+
+  describe('whose snapshot is due where a check is', () => {
+    /** The second epoch's snapshot waits for one step, and the first check precedes the second one. */
+    const waiting = tinyConfig({
+      guard: true,
+      optimizer: 'agent',
+      agentPrepass: 'matched',
+      agentSnapshotDelay: 1,
+      updateInterval: 4,
+      checkpointEvery: 1e-6,
+    });
+    const isPrepass = ({ kind, epoch }: TrainEvent) => kind === 'prepass-start' && epoch === 2;
+
+    it('makes a check again that a stop in the pre-pass behind it left without its batch', async () => {
+      const out = folder();
+      const controller = new AbortController();
+      const onProgress = (event: TrainEvent) => void (isPrepass(event) && controller.abort());
+      await train(waiting, { out, signal: controller.signal, onProgress });
+      const { step, progress } = (await readCheckpoint(runFolder(out).last)).stored;
+      expect(step).to.equal(5);
+      expect(progress.guard).to.deep.include({ lowest: null, safe: 1 });
+    });
+
+    it('keeps one line of each event when killed in the pre-pass behind a checkpoint', async () => {
+      let copy = '';
+      const { out } = await run(waiting, (event, at) => {
+        if (!isPrepass(event)) return;
+        copy = folder();
+        cpSync(at, copy, { recursive: true });
+        rmSync(runFolder(copy).lock, { recursive: true });
+      });
+      await train(waiting, { out: copy, resume: true });
+      expect(await outcome(copy)).to.deep.equal(await outcome(out));
+    });
+  });
+
+  it('cuts what its check behind a checkpoint found, and keeps what was found before', async () => {
+    const there = runFolder(folder());
+    await makeFolder(there.path);
+    const lines = [1, 2].flatMap((step) =>
+      ['step', 'guard', 'warning'].map((kind) => JSON.stringify({ kind, epoch: 1, step })),
+    );
+    await writeFile(there.events, `${lines.join('\n')}\n`);
+    await cutBack(there, { epoch: 0, batch: 2, step: 2, collapses: 0 }, async () => {});
+    expect((await readFile(there.events, 'utf8')).trimEnd().split('\n')).to.deep.equal(lines.slice(0, 4));
   });
 
   it('says what to do if the state to go back to is missing', async () => {

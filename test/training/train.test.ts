@@ -73,8 +73,24 @@ describe('training', () => {
   it('warns when the run is too short for its masks ever to change', async () => {
     const { events } = await run({ epochs: 1, updateInterval: 100 });
     expect(events.find((event) => event.kind === 'warning')?.message).to.match(/The masks never change: .*step 100/);
+    const shortest = startWarnings(await openTask(tinyConfig({ epochs: 1, batchSize: 64 })));
+    expect(shortest[0]).to.match(/The masks never change: .*in a run of 1 step the/);
     const rewiring = await run({ epochs: 1 });
     expect(rewiring.events.some(({ kind }) => kind === 'warning')).to.equal(false);
+  });
+
+  it('warns when its only step has a learning rate of 0', async () => {
+    const warns = async (options: TrainOptions) => {
+      const task = await openTask(tinyConfig({ schedule: 'linear', epochs: 1, method: 'static', ...options }));
+      return startWarnings(task);
+    };
+    const [message, ...others] = await warns({ batchSize: 64 });
+    expect(message).to.match(
+      /^No weight is trained: the run has 1 step, and the schedule linear .* learning rate of 0/,
+    );
+    expect(others).to.deep.equal([]);
+    expect(await warns({ batchSize: 32 })).to.deep.equal([]);
+    expect(await warns({ batchSize: 64, schedule: 'one-cycle' })).to.deep.equal([]);
   });
 
   it('warns when no step of the run is corrected, though its optimizer corrects', async () => {

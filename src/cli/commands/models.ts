@@ -36,14 +36,15 @@ type Made = NonNullable<ZooCard['made']>;
 function list(cards: readonly ZooCard[], columns: number): string {
   const made = cards.flatMap(({ made: known, ...card }) => (known === null ? [] : [{ ...card, ...known }]));
   const rows = made.map(({ name, network, bytes, clean, pgd, autoattack, preliminary }) => ({
-    name: `zoo:${name}${preliminary === null ? '' : ' (preliminary)'}`,
+    name: `zoo:${name}`,
+    title: `zoo:${name}${preliminary === null ? '' : ' (preliminary)'}`,
     about: [network, byteSize(bytes)],
     figures: [clean, pgd.robust, autoattack.robust].map(formatAccuracy),
   }));
   const figures = ['clean', 'PGD', 'AutoAttack'];
   const whole = formatTable(
     ['name', 'network', 'size', ...figures],
-    rows.map((row) => [row.name, ...row.about, ...row.figures]),
+    rows.map((row) => [row.title, ...row.about, ...row.figures]),
     2,
   );
   const narrow = [
@@ -52,7 +53,7 @@ function list(cards: readonly ZooCard[], columns: number): string {
       rows.map((row) => [row.name, ...row.figures]),
     ),
     '',
-    ...rows.map(({ name, about }) => `${name}: ${about.join(', ')}`),
+    ...rows.map(({ title, about }) => `${title}: ${about.join(', ')}`),
   ].join('\n');
   return [
     ...(made.length === 0 ? [] : [fits(whole, columns) ? whole : narrow]),

@@ -31,6 +31,7 @@ export function sameWeights(evaluations: readonly Evaluation[]): readonly (reado
 const isSame = (a: Evaluation, b: Evaluation): boolean =>
   a.target.step !== null &&
   a.target.step === b.target.step &&
+  a.target.averaged === b.target.averaged &&
   JSON.stringify([a.attacks, a.acrossNorms]) === JSON.stringify([b.attacks, b.acrossNorms]);
 
 function evaluationText(group: readonly Evaluation[], { columns, style }: Look): string {
@@ -62,10 +63,11 @@ function averagedText(attacks: readonly AttackResult[]): readonly string[] {
 
 function describeTarget(group: readonly Evaluation[]): string {
   const [{ target, dataset }] = group;
-  const { format, epoch, sparsity, nonzeros, preprocessing, reading } = target;
+  const { format, epoch, averaged, sparsity, nonzeros, preprocessing, reading } = target;
   return [
     group.map((evaluation) => evaluation.target.checkpoint).join(' and '),
     ...(epoch === null ? [] : [`epoch ${epoch}`]),
+    ...(averaged ? ['averaged weights'] : []),
     ...(format === 'checkpoint' ? [] : [format]),
     ...(sparsity === null ? [] : [`${formatSparsity(Number(sparsity.toFixed(4)))} sparse`]),
     ...(nonzeros === null ? [] : [`${nonzeros} weights`]),

@@ -18,11 +18,11 @@ export const checkpoint: ModelFormat = {
 };
 
 async function load({ path }: LoadRequest): Promise<LoadedModel> {
-  const { config, epoch, step, warnings, datasetSha256, file, ...network } = await loadModel(path);
+  const { config, epoch, step, averaged, warnings, datasetSha256, file, ...network } = await loadModel(path);
   const { sha256, bytes } = file;
   return modelOfNetwork(
     network,
-    { checkpoint: basename(path, '.safetensors'), sha256, bytes, epoch, step },
+    { checkpoint: basename(path, '.safetensors'), sha256, bytes, epoch, step, averaged },
     trainingOf(config, datasetSha256),
     warnings,
   );

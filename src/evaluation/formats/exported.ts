@@ -30,6 +30,7 @@ async function load({ path }: LoadRequest): Promise<LoadedModel> {
       bytes: bytes.length,
       epoch,
       step,
+      averaged: progress.weights === 'averaged',
     },
     trainingOf(config, progress.datasetSha256),
     [],

@@ -47,6 +47,8 @@ export interface ModelRecord {
   readonly reading?: Reading;
   readonly epoch: number | null;
   readonly step: number | null;
+  /** True if its weights are averaged over the steps of training; left out if they are not, or the file does not say. */
+  readonly averaged?: true;
   /** 1 − nonzeros / size over all convolution and fully connected kernels; null if they cannot be seen. */
   readonly sparsity: number | null;
   readonly nonzeros: number | null;

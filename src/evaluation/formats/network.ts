@@ -42,18 +42,22 @@ export interface LoadedNetwork {
   readonly state: Tensors;
 }
 
-type File = Pick<LoadedModel['record'], 'checkpoint' | 'sha256' | 'bytes' | 'epoch' | 'step'>;
+type File = Pick<LoadedModel['record'], 'checkpoint' | 'sha256' | 'bytes' | 'epoch' | 'step'> & {
+  /** True for weights that are averaged over the steps of training. */
+  readonly averaged?: boolean;
+};
 
 /** The model that a network is, run by the backend's own kernels for networks. */
 export const modelOfNetwork = (
   { program, params, state }: LoadedNetwork,
-  file: File,
+  { averaged, ...file }: File,
   training: Training,
   notes: readonly string[],
 ): LoadedModel => ({
   model: (images) => runNetwork(program, params, state, images, { training: false }).logits,
   record: {
     ...file,
+    ...(averaged && { averaged }),
     sparsity: sparsityOf(params),
     nonzeros: countWeights(params).nonzeros,
     flops: flops(program, params),

@@ -18,6 +18,7 @@ export const targetSchema = z.object({
   reading: z.looseObject({}).optional(),
   epoch: countSchema.nullable(),
   step: countSchema.nullable(),
+  averaged: z.literal(true).optional(),
   sparsity: shareSchema.nullable(),
   nonzeros: countSchema.nullable(),
   flops: z.number().min(0).nullable(),

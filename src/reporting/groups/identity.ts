@@ -57,10 +57,11 @@ const SHORT: { readonly [S in Setting]?: string } = {
 };
 
 /** Settings that name a run whenever they have another value, even where all runs have it. */
-const USUAL: { readonly [S in Setting]?: string } = { agentVariant: '"published"' };
+const USUAL: { readonly [S in Setting]?: string } = { agentVariant: '"published"', trainingAttack: '"pgd"' };
 
 /** Settings whose defaults follow others: where they do in all runs, those name a run. */
 const FOLLOWING: { readonly [S in Setting]?: readonly Setting[] } = {
+  steps: ['dataset', 'trainingAttack', 'stepsSchedule'],
   stepSize: ['dataset', 'norm', 'epsilon', 'trainingAttack', 'steps'],
   guard: ['trainingAttack', 'stepsSchedule', 'steps'],
   milestones: ['epochs'],

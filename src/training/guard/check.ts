@@ -6,23 +6,31 @@ import { measureAccuracy, measuredImages } from '../run/validate.ts';
 import type { TrainState } from '../state.ts';
 import type { Task } from '../task.ts';
 import { collapsed, collapsedForGood } from './messages.ts';
-import { afterCheck, checksWithin, goesBack, isNewlyCollapsed } from './rule.ts';
+import { afterCheck, checksWithin, type GuardState, goesBack, isNewlyCollapsed } from './rule.ts';
 
 interface CheckOptions {
   readonly report: Report;
   readonly signal?: AbortSignal;
 }
 
+/** What a check, if one was due, led to. */
+export interface Checked {
+  /** The guard's state after it, which the state takes over when nothing can stop the run before its next checkpoint. */
+  readonly guard: GuardState | null;
+  /** True if the network has collapsed and the run is to go back. */
+  readonly collapsed: boolean;
+}
+
 /**
  * The check before a batch, if one is due there.
  *
- * It precedes its batch, so a checkpoint inside an epoch is always of the state before the check at its place, and a resume
- * makes that check again.
+ * It precedes its batch, and the state takes it over with the batch's step. So a checkpoint inside an epoch is always of the
+ * state before the check at its place, and a resume makes that check again.
  *
- * @returns true if the network has collapsed and the run is to go back
+ * @param state borrowed and not changed
  */
-export async function checkWithin(task: Task, state: TrainState, { report, signal }: CheckOptions): Promise<boolean> {
-  if (!checksWithin(task.batchesPerEpoch).has(state.batch)) return false;
+export async function checkWithin(task: Task, state: TrainState, { report, signal }: CheckOptions): Promise<Checked> {
+  if (!checksWithin(task.batchesPerEpoch).has(state.batch)) return unchecked(state);
   return check(task, state, report, async () => {
     const { robustAccuracy } = await measureAccuracy(task, state, measuredImages(task), { signal });
     return robustAccuracy;
@@ -32,11 +40,13 @@ export async function checkWithin(task: Task, state: TrainState, { report, signa
 /**
  * The check at an epoch's end, on a measurement that is made there with or without a guard.
  *
+ * @param state borrowed and not changed
  * @param accuracy robust accuracy of `measuredImages`
- * @returns true if the network has collapsed and the run is to go back
  */
-export const checkAtEnd = (task: Task, state: TrainState, accuracy: number, report: Report): Promise<boolean> =>
+export const checkAtEnd = (task: Task, state: TrainState, accuracy: number, report: Report): Promise<Checked> =>
   check(task, state, report, async () => accuracy);
+
+const unchecked = ({ guard }: TrainState): Checked => ({ guard, collapsed: false });
 
 /** The share of the most frequent class among the images that are measured. */
 function constantAccuracy(task: Task): number {
@@ -48,12 +58,11 @@ function constantAccuracy(task: Task): number {
 }
 
 /** An epoch that attacks nothing is not checked: its network is not meant to be robust yet. */
-async function check(task: Task, state: TrainState, report: Report, measure: () => Promise<number>): Promise<boolean> {
+async function check(task: Task, state: TrainState, report: Report, measure: () => Promise<number>): Promise<Checked> {
   const { config } = task;
-  if (state.guard === null || attackPlan(config, state) === null) return false;
+  if (state.guard === null || attackPlan(config, state) === null) return unchecked(state);
   const accuracy = await measure();
   const guard = afterCheck(state.guard, accuracy, constantAccuracy(task));
-  state.guard = guard;
   const at = { epoch: state.epoch + 1, step: state.step };
   await report({ kind: 'guard', ...at, accuracy, best: guard.best, low: guard.low });
   const collapses = guard.collapses + 1;
@@ -61,8 +70,8 @@ async function check(task: Task, state: TrainState, report: Report, measure: () 
   if (goesBack(guard) && attack !== null) {
     const found = { accuracy, best: guard.best, returnsTo: guard.safe, collapses, attack };
     await report({ kind: 'collapse', ...at, ...found, message: collapsed(guard, accuracy, attack) });
-    return true;
+    return { guard, collapsed: true };
   }
   if (isNewlyCollapsed(guard)) await report({ kind: 'warning', ...at, message: collapsedForGood(guard, accuracy) });
-  return false;
+  return { guard, collapsed: false };
 }

@@ -49,7 +49,11 @@ export async function goBack(task: Task, folder: RunFolder, state: TrainState): 
 async function readSafe({ guard: path }: RunFolder, epoch: number): Promise<ReadCheckpoint> {
   try {
     const newest = await readCheckpoint(path);
-    return newest.stored.epoch <= epoch ? newest : await readCheckpoint(previousOf(path));
+    const safe = newest.stored.epoch <= epoch ? newest : await readCheckpoint(previousOf(path));
+    if (safe.stored.epoch <= epoch) return safe;
+    throw new InputError(
+      `${safe.file.path} is of the end of epoch ${safe.stored.epoch}, expected that of epoch ${epoch} or an earlier one.`,
+    );
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     throw new InputError(

@@ -190,7 +190,14 @@ export interface Position {
 }
 
 /** Events that a checkpoint inside an epoch never follows at the same step: what they tell is found out after it. */
-const AFTER_CHECKPOINT: ReadonlySet<string> = new Set(['guard', 'collapse', 'epoch']);
+const AFTER_CHECKPOINT: ReadonlySet<string> = new Set([
+  'guard',
+  'collapse',
+  'epoch',
+  'prepass-start',
+  'prepass-end',
+  'warning',
+]);
 
 /**
  * True if an event happened before the checkpoint at `position` was written. The end of a run happens again.

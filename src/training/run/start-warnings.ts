@@ -3,11 +3,11 @@ import { plural } from '../../core/quantities.ts';
 import { updatesAfter } from '../../sparsity/schedules.ts';
 import { correctsEpoch, snapshotPosition } from '../agent/snapshot-time.ts';
 import { isAdversarial } from '../config/conditions.ts';
-import type { Task } from '../task.ts';
+import { learningRateAt, type Task } from '../task.ts';
 
 /** Warnings at the start of a run about settings that are allowed but probably not intended. */
 export const startWarnings = (task: Task): string[] =>
-  [noImagesHeldOut, masksNeverChange, nothingCorrected, snapshotsBehindUpdates, pulledToCleanTraining]
+  [noImagesHeldOut, weightsNeverMove, masksNeverChange, nothingCorrected, snapshotsBehindUpdates, pulledToCleanTraining]
     .map((warning) => warning(task))
     .filter((message) => message !== null);
 
@@ -16,11 +16,18 @@ function noImagesHeldOut({ indices: { train, validation } }: Task): string | nul
   return `No images are held out of ${train.length}, so best.safetensors is the last epoch: without held-out images no epoch can be called the best. Train on at least 10 images (--train-limit) to hold out one in 20.`;
 }
 
+/** The schedule linear begins with a learning rate of 0, which is that of the whole run if it has one step. */
+function weightsNeverMove(task: Task): string | null {
+  const { totalSteps, config } = task;
+  for (let step = 0; step < totalSteps; step++) if (learningRateAt(task, step) > 0) return null;
+  return `No weight is trained: the run has ${plural(totalSteps, 'step')}, and the schedule ${config.schedule} begins with a learning rate of 0. Train for more epochs (--epochs), with smaller batches (--batch-size), or with another schedule (--schedule).`;
+}
+
 function masksNeverChange({ sparsifier, config, totalSteps }: Task): string | null {
   if (sparsifier === null || updatesAfter(sparsifier, { step: 0, totalSteps })) return null;
   const { updateInterval = 1, updateBegin = 0 } = config;
   const first = updateInterval * Math.max(1, Math.ceil((updateBegin * totalSteps) / updateInterval));
-  return `The masks never change: the first update would follow step ${first}, but in a run of ${totalSteps} steps the updates end before that. Set a shorter updateInterval (--update-interval), or use method static.`;
+  return `The masks never change: the first update would follow step ${first}, but in a run of ${plural(totalSteps, 'step')} the updates end before that. Set a shorter updateInterval (--update-interval), or use method static.`;
 }
 
 /** The first epoch has no gradients to remember, and an epoch that waits for its snapshot to the end none to correct by. */

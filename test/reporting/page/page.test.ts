@@ -70,9 +70,11 @@ describe('the page', () => {
 
   it('says of a run whose network collapsed that it returned, and how it was attacked from then on', async () => {
     const [first, ...others] = runs;
-    const metrics = first.metrics.map((row, i) => ({ ...row, collapses: i < 5 ? 0 : 2, attack_steps: i < 5 ? 1 : 3 }));
+    // The last epoch's schedule attacks nothing.
+    const steps = (epoch: number) => (epoch < 6 ? 1 : epoch === first.metrics.length ? 0 : 3);
+    const metrics = first.metrics.map((row, i) => ({ ...row, collapses: i < 5 ? 0 : 2, attack_steps: steps(i + 1) }));
     const told = await renderPage(collectReport([{ ...first, metrics }, ...others], 'collapsed'));
-    const sentence = `In ${first.name} the network collapsed (catastrophic overfitting), so training returned to an earlier epoch 2 times; from epoch 6 on its attack is stronger, in the last epoch PGD with 3 steps.`;
+    const sentence = `In ${first.name} the network collapsed (catastrophic overfitting), so training returned to an earlier epoch 2 times; from epoch 6 on its attack is stronger, in epoch ${first.metrics.length - 1} PGD with 3 steps.`;
     expect(told.split(sentence)).to.have.length(2);
     expect(page).not.to.include('catastrophic overfitting');
   });

@@ -111,10 +111,13 @@ const followed = ({ config }: RunRecord): Measure => measureOf(config);
 const collapses = (runs: readonly RunRecord[]): string =>
   runs
     .flatMap(({ name, metrics }) => {
-      const { collapses: times = 0, attack_steps: steps } = metrics.at(-1) ?? {};
-      if (!times) return [];
-      const first = metrics.find((row) => (row.collapses ?? 0) > 0);
-      return ` In ${name} the network collapsed (catastrophic overfitting), so training returned to an earlier epoch ${times === 1 ? 'once' : `${times} times`}; from epoch ${first?.epoch} on its attack is stronger, in the last epoch PGD with ${steps} steps.`;
+      const after = metrics.filter((row) => (row.collapses ?? 0) > 0);
+      if (after.length === 0) return [];
+      const times = after.at(-1)?.collapses;
+      // An epoch whose schedule attacks nothing says nothing of the attack.
+      const attacked = after.findLast((row) => (row.attack_steps ?? 0) > 0);
+      const attack = attacked ? `, in epoch ${attacked.epoch} PGD with ${attacked.attack_steps} steps` : '';
+      return ` In ${name} the network collapsed (catastrophic overfitting), so training returned to an earlier epoch ${times === 1 ? 'once' : `${times} times`}; from epoch ${after[0].epoch} on its attack is stronger${attack}.`;
     })
     .join('');
 
