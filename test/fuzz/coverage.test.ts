@@ -28,6 +28,7 @@ const ROWS: Readonly<Record<string, readonly string[]>> = {
   'data/files/tar.ts': ['tar', 'tar-gz'],
   'data/pictures/jpeg.ts': ['jpeg'],
   'data/pictures/orientation.ts': ['jpeg', 'png-chunks'],
+  'data/pictures/png-orientation.ts': ['png-chunks'],
   'data/pictures/png.ts': ['png', 'png-chunks'],
   'evaluation/formats/index.ts': ['layers-model', 'graph-model', 'pytorch-weights'],
   'evaluation/formats/onnx/protobuf.ts': ['onnx'],
