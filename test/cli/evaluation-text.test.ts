@@ -35,7 +35,7 @@ const evaluation = (checkpoint: string, step: number, of = attacks): Evaluation 
     target: {
       checkpoint,
       format: 'checkpoint',
-      sha256: '',
+      sha256: `step ${step}`,
       preprocessing: null,
       epoch: step,
       step,
@@ -104,6 +104,9 @@ describe('the matrix of an evaluation', () => {
     const [best, last, other] = [evaluation('best', 3), evaluation('last', 3), evaluation('last', 4)];
     expect(sameWeights([best, last])).to.deep.equal([[best, last]]);
     expect(sameWeights([best, other])).to.deep.equal([[best], [other]]);
+    // Averaged weights are of the same step, and other weights.
+    const averaged = { ...last, target: { ...last.target, checkpoint: 'ema', sha256: 'averaged' } };
+    expect(sameWeights([last, averaged])).to.deep.equal([[last], [averaged]]);
     const text = evaluationsText([best, last], { columns: 80, style: plain });
     expect(text.match(/^union/gm)).to.have.length(1);
     expect(text).to.match(/^best and last, epoch 3, 90 % sparse, 1234 weights, on synthetic$/m);

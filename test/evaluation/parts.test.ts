@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect } from 'chai';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
@@ -90,6 +90,17 @@ describe('an evaluation in parts', () => {
         expect(evaluations.map(({ target }) => target.checkpoint)).to.deep.equal(['best', 'last']);
       },
       { best: 2, last: 2 },
+    ));
+
+  it('attacks averaged weights beside those of the same step', () =>
+    withRun(
+      async (folder) => {
+        const files = await inParts(folder, 1);
+        expect(files.map((file) => basename(file))).to.deep.equal(
+          ['best', 'ema'].map((name) => `evaluation.${name}.part-1-of-1.json`),
+        );
+      },
+      { best: 2, last: 2, ema: 2 },
     ));
 
   it('goes on where a part was stopped, to the same file, and leaves no lock', () =>

@@ -30,7 +30,7 @@ export async function recordEvaluation(path: string, evaluation: Evaluation, gua
 }
 
 /**
- * `before` with an evaluation added. Attacks on the same weights, images and seed gather in one evaluation, whose unions
+ * `before` with an evaluation added. Attacks on the same network, images and seed gather in one evaluation, whose unions
  * are then over all of them; an attack that was run again replaces its result, and other weights of the same name
  * replace theirs.
  */
@@ -47,6 +47,7 @@ const identity = ({ target, dataset, split, clean, seed }: Evaluation): string =
     target.checkpoint,
     target.sha256,
     target.preprocessing ?? null,
+    target.reading ?? null,
     dataset.sha256,
     split,
     clean.n,
