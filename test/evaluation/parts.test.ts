@@ -54,7 +54,7 @@ describe('an evaluation in parts', () => {
     const part = (bits: readonly number[], standing: MeasureState['cells'][number]['standing'], count: number) => ({
       predictions: Int32Array.of(0, 1, 0),
       done: 1,
-      seen: { outside: count, successes: 1, unstable: 0, nonFinite: 2, withinNoise: 3 },
+      seen: { outside: count, successes: 1, unstable: 0, nonFinite: 2, withinNoise: 3, notNumbers: 4 },
       cells: [{ survived: Uint8Array.from(bits), standing, cost: { forwardPasses: count, inputGradients: 3 } }],
     });
     const first = part([1, 0, 0], { apgd: Uint8Array.of(1, 0, 0), fab: Uint8Array.of(1, 0, 0) }, 5);
@@ -62,7 +62,7 @@ describe('an evaluation in parts', () => {
     expect(mergeParts([first, second])).to.deep.equal({
       predictions: Int32Array.of(0, 1, 0),
       done: 2,
-      seen: { outside: 12, successes: 2, unstable: 0, nonFinite: 4, withinNoise: 6 },
+      seen: { outside: 12, successes: 2, unstable: 0, nonFinite: 4, withinNoise: 6, notNumbers: 8 },
       cells: [
         {
           survived: Uint8Array.of(1, 0, 1),

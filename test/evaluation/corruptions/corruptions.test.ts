@@ -83,6 +83,22 @@ describe('a set of corrupted images', () => {
     expect(existsSync(join(root, 'data/cifar10-c/fog.npy'))).to.equal(true);
   });
 
+  it('gives no accuracy without a warning for a network that returns NaN', async () => {
+    const nan = join(root, 'nan.mjs');
+    writeFileSync(nan, 'export const load = (tf) => (images) => tf.fill([images.shape[0], 10], NaN);');
+    const warnings: string[] = [];
+    await evaluateCorruptions(
+      { module: nan },
+      {
+        dataset: 'cifar10-c',
+        dataDirectory: join(root, 'data'),
+        out: false,
+        warn: (warning) => warnings.push(warning),
+      },
+    );
+    expect(warnings.join()).to.contain('The outputs for 320 of 320 corrupted images are NaN; these count as wrong.');
+  });
+
   it('gives the accuracy of each corruption and severity, and the mean without the extra ones', async () => {
     const out = join(root, 'found.json');
     const found = await evaluated({ out });
