@@ -476,6 +476,21 @@ describe('the evaluation of a run', () => {
     expect(mergeEvaluation([relu], silu)).to.deep.equal([relu, silu]);
   });
 
+  it('of a module with another accuracy stands beside what was known, as it may have loaded other weights', () => {
+    const [before, after] = [9, 8].map(
+      (correct) =>
+        ({
+          target: { checkpoint: 'model.mjs', sha256: 'one', preprocessing: null, format: 'module' },
+          dataset: { sha256: 'images' },
+          clean: { n: 10, correct },
+          attacks: [],
+          alarms: [],
+        }) as unknown as Evaluation,
+    );
+    expect(mergeEvaluation([before], after)).to.deep.equal([before, after]);
+    expect(mergeEvaluation([before], before)).to.have.length(1);
+  });
+
   it('of other weights of the same name replaces what was known', () => {
     const evaluation = { target: { checkpoint: 'best', sha256: 'old' } } as Evaluation;
     const added = { ...evaluation, target: { ...evaluation.target, sha256: 'new' } };
