@@ -100,7 +100,7 @@ describe('what weights of PyTorch do not say', () => {
         .and.contain('ReLU as its activation')
         .and.contain('an average over all places before the classifier')
         .and.contain('an ε of 0.00001 in its batch norms')
-        .and.contain('zeros around the images of its convolutions, half their size rounded down')
+        .and.contain('zero padding of its convolutions by half their size, rounded down')
         .and.contain('--expect-logits');
       target.dispose();
       const said = await loadTarget(model, { images, reading: { stem: 'cifar', activation: 'silu' } });
@@ -120,7 +120,7 @@ describe('what weights of PyTorch do not say', () => {
     const { name, notes } = readStateDict(stored, 'net', { images: [28, 28, 1] });
     expect(name).to.equal('lenet5');
     expect(notes.join()).to.contain(
-      'strides of 1, 1 in its convolutions; 2×2 max pools after convolutions 1, 2; no zeros',
+      'strides of 1, 1 in its convolutions; 2×2 max pools after convolutions 1, 2; no padding',
     );
   });
 
@@ -145,7 +145,7 @@ describe('what weights of PyTorch do not say', () => {
     const { notes } = readStateDict(plainVgg(3), 'net', {});
     expect(notes.join())
       .to.contain('strides of 1 in its convolutions; 2×2 max pools after convolution 2 (--pools 2)')
-      .and.contain('zeros around the images of its convolutions, half their size rounded down');
+      .and.contain('zero padding of its convolutions by half their size, rounded down');
   });
 
   it('is refused of convolutions of even size, which cannot be padded evenly', () =>

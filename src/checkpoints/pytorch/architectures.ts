@@ -155,8 +155,8 @@ function assumedOfLayers({ layers }: Program): string[] {
     ...(has('conv')
       ? [
           isPadded
-            ? 'zeros around the images of its convolutions, half their size rounded down'
-            : 'no zeros around the images of its convolutions',
+            ? 'zero padding of its convolutions by half their size, rounded down'
+            : 'no padding of its convolutions',
         ]
       : []),
     ...(has('globalAveragePool') ? ['an average over all places before the classifier'] : []),
