@@ -15,6 +15,7 @@ const PARSES =
 
 /** The rows that fuzz a source. */
 const ROWS: Readonly<Record<string, readonly string[]>> = {
+  'checkpoints/exchange/layers-file.ts': ['exported-layers'],
   'checkpoints/exchange/saved-model.ts': ['layers-model', 'graph-model', 'exported-layers'],
   'checkpoints/pytorch/exported.ts': ['exported-pytorch'],
   'checkpoints/safetensors/safetensors.ts': ['pytorch-weights', 'checkpoint', 'expected-logits'],
