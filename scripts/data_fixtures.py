@@ -124,6 +124,16 @@ def make_pngs():
     good("png suggested palette", png(image, before=palette(5)))
     for orientation in range(1, 9):
         good(f"png orientation {orientation}", png(image, before=chunk(b"eXIf", exif(orientation, "<"))))
+        good(f"png orientation {orientation} in XMP", png(image, before=xmp_chunk(xmp(orientation))))
+    upside_down = chunk(b"eXIf", exif(3, "<"))
+    good("png orientation after the data", png(image, after=chunk(b"eXIf", exif(6, ">"))))
+    good("png orientation behind the name Exif", png(image, before=chunk(b"eXIf", b"Exif\0\0" + exif(6, "<"))))
+    good("png orientation in packed XMP", png(image, after=xmp_chunk(xmp(6, element=True), packed=True)))
+    good("png orientation in XMP beside EXIF data", png(image, before=xmp_chunk(xmp(6)) + upside_down))
+    good("png orientation in XMP beside EXIF data without one", png(image, before=xmp_chunk(xmp(6)) + chunk(b"eXIf", exif(6, "<", tag=0x0110))))
+    good("png orientation in a profile of ImageMagick", png(image, before=raw_profile(6, b"tEXt")))
+    good("png orientation in a packed profile of ImageMagick", png(image, before=raw_profile(6, b"zTXt")))
+    good("png orientation in a profile of ImageMagick beside EXIF data", png(image, before=raw_profile(6, b"zTXt") + upside_down))
 
     raw = rows(image, 8)
     level = noise(9, 6, 1)
@@ -174,6 +184,12 @@ def make_pngs():
             good_chunk, wrong_chunk = chunk(kind, data), chunk(kind, data, crc=1)
             data = png(image, before=chunk(b"tEXt", b"a\0b")).replace(good_chunk, wrong_chunk)
         bad(f"png wrong checksum of {kind.decode()}", data, f"a wrong checksum of the chunk {kind.decode()}")
+    broken = chunk(b"tEXt", b"Raw profile type exif\0\nexif\n      14\n4578690z")
+    bad("png profile of ImageMagick that is no hexadecimal", png(image, before=broken), "no hexadecimal digits")
+    broken = chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0abc")
+    bad("png damaged packed XMP", png(image, before=broken), "a text about its orientation")
+    long = chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(bytes(2**20 + 1), 9))
+    bad("png profile of ImageMagick that is too long", png(image, before=long), "a text of more than 1048576 bytes")
     bad("png filter 5", png(image, raw=b"\x05" + raw[1:]), "a row of filter 5")
     body = chunk(b"IDAT", packed) + chunk(b"IEND")
     bad("png no width", SIGNATURE + header(0, 9, 8, 2) + body, "0×9 pixels")
@@ -190,11 +206,28 @@ def make_pngs():
 # JPEG
 
 
-def exif(orientation, order, kind=3):
-    value = {1: "BBBB", 3: "HH", 4: "I"}[kind]
-    entry = struct.pack(order + "HHI", 0x0112, kind, 1) + struct.pack(order + value, orientation, *[0] * (len(value) - 1))
+def exif(orientation, order, kind=3, tag=0x0112):
+    value = {1: "BBBB", 3: "HH", 4: "I", 8: "hh", 9: "i"}[kind]
+    entry = struct.pack(order + "HHI", tag, kind, 1) + struct.pack(order + value, orientation, *[0] * (len(value) - 1))
     other = struct.pack(order + "HHII", 0x0100, 4, 1, 99)
     return (b"II" if order == "<" else b"MM") + struct.pack(order + "HIH", 42, 8, 2) + other + entry + b"\0\0\0\0"
+
+
+def xmp(orientation, element=False):
+    """XMP data with an orientation, as an attribute or as an element."""
+    inside = f"><tiff:Orientation>{orientation}</tiff:Orientation></r:Description>" if element else f' tiff:Orientation="{orientation}"/>'
+    return f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF><r:Description{inside}</r:RDF></x:xmpmeta>'.encode()
+
+
+def xmp_chunk(data, packed=False):
+    return chunk(b"iTXt", b"XML:com.adobe.xmp\0" + bytes([packed, 0]) + b"\0\0" + (zlib.compress(data) if packed else data))
+
+
+def raw_profile(orientation, kind):
+    """EXIF data as ImageMagick wrote them into PNG files before the standard had a chunk for them."""
+    data = b"Exif\0\0" + exif(orientation, "<")
+    lines = f"\nexif\n{len(data):8}\n{data.hex()[:72]}\n{data.hex()[72:]}\n".encode()
+    return chunk(kind, b"Raw profile type exif\0" + (b"\0" + zlib.compress(lines) if kind == b"zTXt" else lines))
 
 
 def segments(data):
@@ -273,9 +306,14 @@ def make_jpegs():
         for order in "<>":
             marked = segment(0xE1, b"Exif\0\0" + exif(orientation, order))
             good(f"jpeg orientation {orientation} {order}", join([found[0], marked, *found[1:]], rest))
-    for kind in (1, 4):
+    for kind in (1, 4, 8, 9):
         marked = segment(0xE1, b"Exif\0\0" + exif(6, "<", kind))
         good(f"jpeg orientation as type {kind}", join([found[0], marked, *found[1:]], rest))
+    in_xmp = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + xmp(6))
+    good("jpeg orientation in XMP", join([found[0], in_xmp, *found[1:]], rest))
+    for name, marked in (("", exif(3, "<")), (" without one", exif(3, "<", tag=0x0110)), (" of orientation 0", exif(0, "<"))):
+        beside = [found[0], in_xmp, segment(0xE1, b"Exif\0\0" + marked), *found[1:]]
+        good(f"jpeg orientation in XMP beside EXIF data{name}", join(beside, rest))
     good("jpeg of EXIF data cut short", join([segment(0xE1, b"Exif\0\0MM\0*\0\0"), *found], rest))
     good("jpeg of other data in APP1", join([segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>"), *found], rest))
     good("jpeg of standard Huffman tables left out", join([s for s in found if s[0] != 0xC4], rest))

@@ -10,19 +10,37 @@ import { ask, type Question } from './query.ts';
 const NOISE = 1e-5;
 
 /**
+ * Logits this many times further from 0 than the two largest are those of classes that a model never gives, such as −1e9 or −∞.
+ * They are constants, whose size says nothing about rounding.
+ */
+const FAR = 1000;
+
+/** The size of logits, to which rounding is in proportion: the largest magnitude, without classes that are never given. */
+export function sizeOfLogits(logits: Float32Array): number {
+  let [first, second] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const logit of logits) {
+    if (logit > first) [first, second] = [logit, first];
+    else if (logit > second) second = logit;
+  }
+  const limit = FAR * Math.max(Math.abs(first), Math.abs(second));
+  let largest = 0;
+  for (const logit of logits) {
+    const magnitude = Math.abs(logit);
+    if (magnitude > largest && magnitude <= limit && magnitude < Number.POSITIVE_INFINITY) largest = magnitude;
+  }
+  return largest;
+}
+
+/**
  * Whether logits meet a goal by so little that those of another runtime may not. Logits that are not numbers do not count.
  *
  * @param scale the size of the logits of which these are a change, if they may be small by chance
  */
 export function isWithinNoise(kind: Goal['kind'], wanted: number, logits: Float32Array, scale = 0): boolean {
-  let largest = scale;
   let other = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < logits.length; i++) {
-    largest = Math.max(largest, Math.abs(logits[i]));
-    if (i !== wanted) other = Math.max(other, logits[i]);
-  }
+  for (let i = 0; i < logits.length; i++) if (i !== wanted) other = Math.max(other, logits[i]);
   const margin = kind === 'targeted' ? logits[wanted] - other : other - logits[wanted];
-  return margin >= 0 && margin <= NOISE * largest;
+  return margin >= 0 && margin <= NOISE * Math.max(scale, sizeOfLogits(logits));
 }
 
 /** Shares by which an example is moved further from its image: less than a thousandth in all, so that it stays a nearest one. */
@@ -75,8 +93,7 @@ export async function beyondNoise(
       const { logits, prediction } = answers[i];
       const wanted = goal.classes[image];
       const own = clean.logits.subarray(image * clean.classes, (image + 1) * clean.classes);
-      const scale = own.reduce((largest, logit) => Math.max(largest, Math.abs(logit)), 0);
-      if (!meets(goal.kind, wanted, prediction) || isWithinNoise(goal.kind, wanted, logits, scale)) return;
+      if (!meets(goal.kind, wanted, prediction) || isWithinNoise(goal.kind, wanted, logits, sizeOfLogits(own))) return;
       found[place] = pixels;
       sure.add(place);
     });

@@ -220,7 +220,10 @@ export async function cleanOutputs(problem: Problem): Promise<Clean> {
   try {
     const values = Float32Array.from(await logits.data());
     if (!values.every(Number.isFinite)) {
-      throw new InputError('The model gives NaN or infinite logits for the unperturbed images; check its weights.');
+      throw new InputError(
+        'The model gives NaN or infinite logits for the unperturbed images; check its weights. For a class that it is never to ' +
+          'give, return a finite logit far below the others, such as -1e9.',
+      );
     }
     const classes = logits.shape[1];
     return { logits: values, classes, predictions: predictionsOf(values, classes) };

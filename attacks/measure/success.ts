@@ -42,7 +42,7 @@ export async function success(
 
 /**
  * `success` of images and a goal that were read already, how many of the successes are so close that another runtime may not have
- * them, and the number of classes that the model knows.
+ * them, at how many the model returned NaN, and the number of classes that it knows.
  *
  * @param turn awaited before the model is called, and after, since what comes next may be an attack with turns of its own
  */
@@ -51,7 +51,12 @@ export async function judge(
   images: Tensor4D,
   goal: ReadGoal,
   turn: () => Promise<void> = async () => {},
-): Promise<{ readonly solved: boolean[]; readonly withinNoise: number; readonly classes: number }> {
+): Promise<{
+  readonly solved: boolean[];
+  readonly withinNoise: number;
+  readonly notNumbers: number;
+  readonly classes: number;
+}> {
   await turn();
   const logits = tf.tidy(() => {
     const outputs = classifierOf(model)(images);
@@ -61,12 +66,13 @@ export async function judge(
   try {
     const classes = logits.shape[1];
     const values = (await logits.data()) as Float32Array;
-    const solved = predictionsOf(values, classes).map((predicted, i) => meets(goal.kind, goal.classes[i], predicted));
+    const predictions = predictionsOf(values, classes);
+    const solved = predictions.map((predicted, i) => meets(goal.kind, goal.classes[i], predicted));
     const withinNoise = solved.filter(
       (is, i) => is && isWithinNoise(goal.kind, goal.classes[i], values.subarray(i * classes, (i + 1) * classes)),
     ).length;
     await turn();
-    return { solved, withinNoise, classes };
+    return { solved, withinNoise, notNumbers: predictions.filter((predicted) => predicted < 0).length, classes };
   } finally {
     logits.dispose();
   }

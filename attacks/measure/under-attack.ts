@@ -22,6 +22,8 @@ export interface UnderAttack {
   readonly nonFiniteGradients: number;
   /** Images that are classified wrong by so little that the rounding of another runtime may undo it. */
   readonly withinNoise: number;
+  /** Images of which the model returns NaN, which count as classified wrong. */
+  readonly notNumbers: number;
   /** The images that are still right after each attack of a cascade, in order. Absent for other attacks. */
   readonly standing?: Readonly<Record<string, readonly boolean[]>>;
 }
@@ -70,7 +72,7 @@ export async function underAttack(
     : { adversarial: await attack.perturb(model, images, wanted, options), standing: undefined };
   try {
     await checkResult(attack, adversarial, images);
-    const { solved, withinNoise } = await judge(model, adversarial, goal, turn);
+    const { solved, withinNoise, notNumbers } = await judge(model, adversarial, goal, turn);
     spend({ forwardPasses: batch, inputGradients: 0 });
     return {
       adversarial,
@@ -78,6 +80,7 @@ export async function underAttack(
       cost,
       nonFiniteGradients,
       withinNoise,
+      notNumbers,
       ...(standing && { standing: stages(standing) }),
     };
   } catch (error) {

@@ -9,9 +9,23 @@ import type { Dataset, Split } from './types.ts';
  * @throws InputError naming what is wrong, and the image
  */
 export function checkDataset(dataset: Dataset): Dataset {
-  const { name, classes, imageShape, train, test } = dataset;
+  const { name, classes, imageShape, train, test, sha256, official } = dataset;
   if (typeof name !== 'string' || !Array.isArray(classes)) {
     throw new InputError('dataset: expected a name, or a Dataset with name and classes. loadDataset(name) gives one.');
+  }
+  const unnamed = classes.findIndex((one) => typeof one !== 'string');
+  if (unnamed >= 0) {
+    throw new InputError(`${name}: expected classes as names, got ${String(classes[unnamed])} as class ${unnamed}.`);
+  }
+  if (typeof sha256 !== 'string' || sha256 === '') {
+    throw new InputError(
+      `${name}: expected sha256 as a text that tells its images from others, such as the SHA-256 of their pixels, got ${sha256 === '' ? 'an empty one' : String(sha256)}. Results of equal texts are put together.`,
+    );
+  }
+  if (typeof official !== 'boolean') {
+    throw new InputError(
+      `${name}: expected official as true or false, got ${String(official)}. Say false for images of your own.`,
+    );
   }
   if (!Array.isArray(imageShape) || imageShape.length !== 3 || !imageShape.every((extent) => isWhole(extent, 1))) {
     throw new InputError(`${name}: expected imageShape as [height, width, channels], got [${imageShape}].`);

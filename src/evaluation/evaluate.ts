@@ -60,7 +60,7 @@ async function evaluateFiles(
   named: Dataset | null,
   options: EvaluateOptions,
 ): Promise<Evaluation[]> {
-  const done = new Map<number, Evaluation>();
+  const done = new Map<string, Evaluation>();
   const evaluations: Evaluation[] = [];
   let loaded = named;
   await warnUnlessComplete(files, options.warn);
@@ -70,12 +70,13 @@ async function evaluateFiles(
       loaded ??= await testData(target, options);
       warnOfOtherFiles(file.path, target, loaded, options.warn);
       const { record } = target;
-      // The last epoch is often the best one: equal weights are evaluated once.
-      const same = record.step === null ? undefined : done.get(record.step);
+      // The last epoch is often the best one: equal files are evaluated once. Files of one step may differ, since one may hold the
+      // weights averaged over the steps.
+      const same = done.get(record.sha256);
       const finished = options.resume && out !== null ? await recordedIn(out.path, target, loaded, options) : undefined;
       const evaluation =
         finished ?? (same ? { ...same, target: record } : await evaluateInto(out, target, loaded, options));
-      if (record.step !== null) done.set(record.step, evaluation);
+      done.set(record.sha256, evaluation);
       evaluations.push(evaluation);
       if (out === null) continue;
       if (evaluation !== finished) await recordEvaluation(out.path, evaluation, out.guard);

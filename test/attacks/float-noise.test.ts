@@ -44,6 +44,18 @@ describe('examples near the boundary', () => {
     expect(noisy('untargeted', 0, Number.NaN, 1)).to.equal(false);
   });
 
+  it('are measured by the logits that a class can win by, not by those of classes that are never given', () => {
+    for (const scale of [1e-20, 1, 1e20]) {
+      for (const never of [-1e9 * scale, Number.NEGATIVE_INFINITY]) {
+        const noisy = (margin: number) =>
+          isWithinNoise('untargeted', 0, Float32Array.of(scale, scale * (1 + margin), never, -7 * scale));
+        expect(noisy(1e-6)).to.equal(true);
+        expect(noisy(1e-3)).to.equal(false);
+      }
+    }
+    expect(isWithinNoise('untargeted', 0, Float32Array.of(1, Number.POSITIVE_INFINITY, 0))).to.equal(false);
+  });
+
   const near = { norm: 'l2', overshoot: 1.0001 } as const;
   const short = { steps: 50, searchSteps: 5, initialConstant: 1 } as const;
   const attacks: readonly (readonly [string, Attack, Attack])[] = [

@@ -35,7 +35,7 @@ const evaluation = (checkpoint: string, step: number, of = attacks): Evaluation 
     target: {
       checkpoint,
       format: 'checkpoint',
-      sha256: '',
+      sha256: `step ${step}`,
       preprocessing: null,
       epoch: step,
       step,
@@ -104,10 +104,11 @@ describe('the matrix of an evaluation', () => {
     const [best, last, other] = [evaluation('best', 3), evaluation('last', 3), evaluation('last', 4)];
     expect(sameWeights([best, last])).to.deep.equal([[best, last]]);
     expect(sameWeights([best, other])).to.deep.equal([[best], [other]]);
-    const averaged = { ...best, target: { ...best.target, averaged: true } } as const;
-    expect(sameWeights([averaged, last])).to.deep.equal([[averaged], [last]]);
+    // Averaged weights are of the same step, and other weights.
+    const averaged = { ...last, target: { ...last.target, sha256: 'averaged', averaged: true } } as const;
+    expect(sameWeights([last, averaged])).to.deep.equal([[last], [averaged]]);
     expect(evaluationsText([averaged], { columns: 80, style: plain })).to.match(
-      /^best, epoch 3, averaged weights, 90 %/,
+      /^last, epoch 3, averaged weights, 90 %/,
     );
     const text = evaluationsText([best, last], { columns: 80, style: plain });
     expect(text.match(/^union/gm)).to.have.length(1);

@@ -13,7 +13,7 @@ const sound: Dataset = {
   imageShape: [2, 2, 1],
   train: { count: 0, images: new Uint8Array(), labels: new Uint8Array() },
   test: split,
-  sha256: '',
+  sha256: 'own images',
   official: false,
 };
 
@@ -31,6 +31,10 @@ describe('a data set of one’s own', () => {
     ['an unknown class', withTest({ labels: Uint8Array.of(0, 2) }), 'that of image 1 is 2'],
     ['no count', withTest({ count: undefined }), 'expected a count'],
     ['no shape', { ...sound, imageShape: [2, 2] }, 'expected imageShape as [height, width, channels]'],
+    ['numbers for classes', { ...sound, classes: [0, 1] }, 'expected classes as names, got 0 as class 0'],
+    ['no checksum', { ...sound, sha256: undefined }, 'expected sha256 as a text that tells its images from others'],
+    ['an empty checksum', { ...sound, sha256: '' }, 'got an empty one. Results of equal texts are put together'],
+    ['no word on its source', { ...sound, official: undefined }, 'expected official as true or false, got undefined'],
     ['no test images', { ...sound, test: undefined }, 'own, test'],
     ['no names', {}, 'expected a name, or a Dataset'],
   ] as const) {

@@ -237,6 +237,12 @@ describe('the alarms', () => {
     for (const model of [ordinary, robust]) {
       expect(await gradientCheckOf(model)).to.deep.equal({ images: 16, zero: 0, checked: 16, wrong: 0 });
     }
+    // The logit of a class that is never given says nothing about the rounding of the others.
+    const masked: Classifier = (images) => {
+      const logits = robust(images);
+      return tf.concat([logits, tf.fill([logits.shape[0], 1], -1e9)], 1) as Tensor2D;
+    };
+    expect(await gradientCheckOf(masked)).to.deep.equal({ images: 16, zero: 0, checked: 16, wrong: 0 });
     const pooled: Classifier = (images) => tf.tidy(() => ordinary(tf.maxPool(tf.mul(images, 0.1), 3, 1, 'same')));
     const black = tf.zeros<Rank.R4>([16, ...shape]);
     const { found } = await checkGradient(pooled, black, seedKey(3)).finally(() => black.dispose());
@@ -344,6 +350,21 @@ describe('the alarms', () => {
     expect(attacks.every(({ robust: { correct } }) => correct === 0)).to.equal(true);
   });
 
+  it('tell of outputs that are not numbers where attacks alone meet them', async () => {
+    // Bytes are whole multiples of 1/255, and adversarial examples are not.
+    const fragile: Classifier = (images) =>
+      tf.tidy(() => {
+        const levels = tf.mul(images, 255);
+        const between = tf.greater(tf.max(tf.abs(tf.sub(levels, tf.round(levels))), [1, 2, 3]), 0.01);
+        return tf.where(tf.expandDims(between, 1), Number.NaN, ordinary(images)) as Tensor2D;
+      });
+    const { clean, alarms } = await measure(fragile, data, { ...options, threats: inNorm('linf', [0.101]) });
+    expect(clean.correct).to.be.above(0);
+    const found = alarms.find(({ name }) => name === 'outputs that are not numbers');
+    expect(found?.status).to.equal('raised');
+    expect(found?.detail).to.match(/^The outputs for 0 of 60 images and for [1-9]\d* adversarial examples are NaN/);
+  });
+
   it('conclude nothing from outputs that are not numbers', async () => {
     const nan: Classifier = (images) => tf.tidy(() => tf.mul(ordinary(images), Number.NaN) as Tensor2D);
     const told: string[] = [];
@@ -421,6 +442,7 @@ describe('the alarms', () => {
     unstable: 0,
     nonFinite: 0,
     withinNoise: 0,
+    notNumbers: 0,
   };
   const attacked = (attack: string, correct: number, change: Partial<Evidence['attacks'][number]> = {}) => {
     const kind = attack.split('-')[0];
@@ -469,6 +491,7 @@ describe('the alarms', () => {
       { attacks: [attacked('pgd-20', 40), attacked('pgd-20', 50, { epsilon: 0.2 })] },
     ],
     ['outside the ball', 'raised', 'an example is outside', { outside: 1 }],
+    ['outputs that are not numbers', 'raised', 'the outputs of an example are NaN', { notNumbers: 1 }],
     ['success within float noise', 'raised', 'many successes are slight', { withinNoise: 3 }],
     [
       'wrong gradients',

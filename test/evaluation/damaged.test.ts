@@ -16,7 +16,7 @@ const n = 21;
 const state: MeasureState = {
   predictions: Int32Array.from({ length: n }, (_, i) => (i % 7 === 6 ? -1 : i % 3)),
   done: 3,
-  seen: { outside: 0, successes: 5, unstable: 1, nonFinite: 2, withinNoise: 0 },
+  seen: { outside: 0, successes: 5, unstable: 1, nonFinite: 2, withinNoise: 0, notNumbers: 0 },
   cells: [0, 1].map((cell) => ({
     survived: Uint8Array.from({ length: n }, (_, i) => (i + cell) % 2),
     standing: { fgsm: Uint8Array.from({ length: n }, (_, i) => Number(i > cell)) },

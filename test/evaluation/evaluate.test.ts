@@ -448,6 +448,49 @@ describe('the evaluation of a run', () => {
       { best: 2, last: 2 },
     ));
 
+  it('evaluates averaged weights beside those of the same step', () =>
+    withRun(
+      async (folder) => {
+        const evaluations = await evaluate(folder, { dataset: data, attacks: parseAttacks('fgsm') });
+        expect(evaluations.map(({ target, clean }) => [target.checkpoint, clean.value])).to.deep.equal([
+          ['best', 1],
+          ['last', 1],
+          ['ema', 0],
+        ]);
+      },
+      { best: 2, last: 2, ema: 2 },
+    ));
+
+  it('of weights that were read as another network stands beside what was known, in no union with it', () => {
+    const target = { checkpoint: 'net', sha256: 'one', preprocessing: null };
+    const [relu, silu] = [undefined, { activation: 'silu' }].map(
+      (reading) =>
+        ({
+          target: { ...target, ...(reading && { reading }) },
+          dataset: { sha256: 'images' },
+          clean: { n: 1 },
+          attacks: [],
+          alarms: [],
+        }) as unknown as Evaluation,
+    );
+    expect(mergeEvaluation([relu], silu)).to.deep.equal([relu, silu]);
+  });
+
+  it('of a module with another accuracy stands beside what was known, as it may have loaded other weights', () => {
+    const [before, after] = [9, 8].map(
+      (correct) =>
+        ({
+          target: { checkpoint: 'model.mjs', sha256: 'one', preprocessing: null, format: 'module' },
+          dataset: { sha256: 'images' },
+          clean: { n: 10, correct },
+          attacks: [],
+          alarms: [],
+        }) as unknown as Evaluation,
+    );
+    expect(mergeEvaluation([before], after)).to.deep.equal([before, after]);
+    expect(mergeEvaluation([before], before)).to.have.length(1);
+  });
+
   it('of other weights of the same name replaces what was known', () => {
     const evaluation = { target: { checkpoint: 'best', sha256: 'old' } } as Evaluation;
     const added = { ...evaluation, target: { ...evaluation.target, sha256: 'new' } };

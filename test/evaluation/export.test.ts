@@ -248,6 +248,45 @@ describe('an exported network', function () {
   });
 });
 
+describe('a LayersModel that was changed after its export', function () {
+  this.timeout(30000);
+  let folder: string;
+  before(async () => {
+    await tf.setBackend('cpu');
+    folder = mkdtempSync(join(tmpdir(), 'equipoise-changed-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  type LayerConfig = { name: string; class_name: string; config: Record<string, unknown> };
+  const changes: readonly [string, (layer: LayerConfig) => boolean, Record<string, unknown>][] = [
+    ['a ReLU that is cut off', ({ class_name }) => class_name === 'ReLU', { max_value: 0.5 }],
+    ['another ε', ({ class_name }) => class_name === 'BatchNormalization', { epsilon: 10 }],
+    ['another activation', ({ class_name }) => class_name === 'Conv2D', { activation: 'tanh' }],
+  ];
+  for (const [what, isChanged, config] of changes) {
+    it(`is not imported as the network that it was (${what})`, async () => {
+      const [checkpoint, out, never] = ['net', 'layers', 'never'].map((name) => join(folder, `${name}.safetensors`));
+      const made = checkpointOf('cnn');
+      await writeCheckpoint(checkpoint, made);
+      dispose(made);
+      await exportModel(checkpoint, { to: 'layers', out });
+      const file = join(out, 'model.json');
+      const model = JSON.parse(readFileSync(file, 'utf8'));
+      for (const layer of model.modelTopology.config.layers) {
+        if (isChanged(layer)) Object.assign(layer.config, config);
+      }
+      writeFileSync(file, JSON.stringify(model));
+      const tensors = tf.memory().numTensors;
+      const error = await rejection(importModel(out, { out: never }));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(/was changed after it was exported: a layer.*equipoise evaluate/);
+      expect(tf.memory().numTensors).to.equal(tensors);
+      expect(existsSync(never)).to.equal(false);
+      rmSync(out, { recursive: true });
+    });
+  }
+});
+
 describe('weights that PyTorch wrote', () => {
   const { tensors } = golden('models');
   const foreign = (name: string) =>

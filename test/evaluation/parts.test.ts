@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect } from 'chai';
 import { InputError, UsageError } from '../../src/core/errors.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
@@ -54,7 +54,7 @@ describe('an evaluation in parts', () => {
     const part = (bits: readonly number[], standing: MeasureState['cells'][number]['standing'], count: number) => ({
       predictions: Int32Array.of(0, 1, 0),
       done: 1,
-      seen: { outside: count, successes: 1, unstable: 0, nonFinite: 2, withinNoise: 3 },
+      seen: { outside: count, successes: 1, unstable: 0, nonFinite: 2, withinNoise: 3, notNumbers: 4 },
       cells: [{ survived: Uint8Array.from(bits), standing, cost: { forwardPasses: count, inputGradients: 3 } }],
     });
     const first = part([1, 0, 0], { apgd: Uint8Array.of(1, 0, 0), fab: Uint8Array.of(1, 0, 0) }, 5);
@@ -62,7 +62,7 @@ describe('an evaluation in parts', () => {
     expect(mergeParts([first, second])).to.deep.equal({
       predictions: Int32Array.of(0, 1, 0),
       done: 2,
-      seen: { outside: 12, successes: 2, unstable: 0, nonFinite: 4, withinNoise: 6 },
+      seen: { outside: 12, successes: 2, unstable: 0, nonFinite: 4, withinNoise: 6, notNumbers: 8 },
       cells: [
         {
           survived: Uint8Array.of(1, 0, 1),
@@ -90,6 +90,17 @@ describe('an evaluation in parts', () => {
         expect(evaluations.map(({ target }) => target.checkpoint)).to.deep.equal(['best', 'last']);
       },
       { best: 2, last: 2 },
+    ));
+
+  it('attacks averaged weights beside those of the same step', () =>
+    withRun(
+      async (folder) => {
+        const files = await inParts(folder, 1);
+        expect(files.map((file) => basename(file))).to.deep.equal(
+          ['best', 'ema'].map((name) => `evaluation.${name}.part-1-of-1.json`),
+        );
+      },
+      { best: 2, last: 2, ema: 2 },
     ));
 
   it('goes on where a part was stopped, to the same file, and leaves no lock', () =>

@@ -38,8 +38,8 @@ export const tinyData = (name = 'synthetic'): Dataset => ({
   official: true,
 });
 
-/** Weights by which the difference of the halves decides, so that the margin of an image is known. */
-async function checkpointOf(epoch: number, config: TrainOptions): Promise<Checkpoint> {
+/** Weights by which the difference of the halves decides, so that the margin of an image is known; with the sign −1 always wrongly. */
+async function checkpointOf(epoch: number, config: TrainOptions, sign: number): Promise<Checkpoint> {
   const model = { name: 'mlp', width: 1 / 128, inputShape: SHAPE, classes: 2 } as const;
   const program = buildModel(model.name, model);
   const dense = program.layers.flatMap((layer) => (layer.kind === 'dense' ? [layer] : []));
@@ -49,7 +49,7 @@ async function checkpointOf(epoch: number, config: TrainOptions): Promise<Checkp
     for (let i = 0; i < inputs; i++) {
       for (let j = 0; j < units; j++) {
         const half = depth === 0 ? (i % 4 < 2 ? 0 : 1) : i % 2;
-        kernel[i * units + j] = (half === j % 2 ? 1 : -1) * (depth === 0 ? 0.25 : 1);
+        kernel[i * units + j] = (half === j % 2 ? 1 : -1) * (depth === 0 ? 0.25 * sign : 1);
       }
     }
     params[`${name}.kernel`] = tf.tensor2d(kernel, [inputs, units]);
@@ -72,15 +72,19 @@ async function checkpointOf(epoch: number, config: TrainOptions): Promise<Checkp
   };
 }
 
-/** Runs `use` with a run's folder that holds the checkpoints best and last, then removes it. */
+/**
+ * Runs `use` with a run's folder that holds the checkpoints best and last, then removes it.
+ *
+ * @param ema epoch of an averaged network, which is wrong on every image; none by default
+ */
 export async function withRun(
   use: (folder: string) => Promise<void>,
-  { best = 1, last = 2, config = {} }: { best?: number; last?: number; config?: TrainOptions } = {},
+  { best = 1, last = 2, ema, config = {} }: { best?: number; last?: number; ema?: number; config?: TrainOptions } = {},
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'equipoise-'));
   try {
-    for (const [name, epoch] of Object.entries({ best, last })) {
-      const checkpoint = await checkpointOf(epoch, config);
+    for (const [name, epoch] of Object.entries({ best, last, ...(ema !== undefined && { ema }) })) {
+      const checkpoint = await checkpointOf(epoch, config, name === 'ema' ? -1 : 1);
       await writeCheckpoint(join(folder, 'checkpoints', `${name}.safetensors`), checkpoint);
       disposeParams(checkpoint.params);
       disposeTensors(checkpoint.state);

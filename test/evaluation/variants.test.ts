@@ -100,6 +100,7 @@ describe('what weights of PyTorch do not say', () => {
         .and.contain('ReLU as its activation')
         .and.contain('an average over all places before the classifier')
         .and.contain('an ε of 0.00001 in its batch norms')
+        .and.contain('zero padding of its convolutions by half their size, rounded down')
         .and.contain('--expect-logits');
       target.dispose();
       const said = await loadTarget(model, { images, reading: { stem: 'cifar', activation: 'silu' } });
@@ -118,7 +119,67 @@ describe('what weights of PyTorch do not say', () => {
     );
     const { name, notes } = readStateDict(stored, 'net', { images: [28, 28, 1] });
     expect(name).to.equal('lenet5');
-    expect(notes.join()).to.contain('strides of 1, 1 in its convolutions; 2×2 max pools after convolutions 1, 2; ReLU');
+    expect(notes.join()).to.contain(
+      'strides of 1, 1 in its convolutions; 2×2 max pools after convolutions 1, 2; no padding',
+    );
+  });
+
+  /** A VGG without pools whose convolutions are of this size. */
+  const plainVgg = (size: number): Record<string, StoredTensor> => {
+    const ones = (...shape: number[]): StoredTensor => ({
+      dtype: 'F32',
+      shape,
+      data: new Float32Array(sizeOf(shape)).fill(1),
+    });
+    return {
+      'features.0.weight': ones(4, 3, size, size),
+      'features.0.bias': ones(4),
+      'features.2.weight': ones(4, 4, size, size),
+      'features.2.bias': ones(4),
+      'classifier.weight': ones(2, 4),
+      'classifier.bias': ones(2),
+    };
+  };
+
+  it('includes the strides of a VGG, whose convolutions may shrink images in the place of pools', () => {
+    const { notes } = readStateDict(plainVgg(3), 'net', {});
+    expect(notes.join())
+      .to.contain('strides of 1 in its convolutions; 2×2 max pools after convolution 2 (--pools 2)')
+      .and.contain('zero padding of its convolutions by half their size, rounded down');
+  });
+
+  it('is refused of convolutions of even size, which cannot be padded evenly', () =>
+    expect(() => readStateDict(plainVgg(2), 'net', {}))
+      .to.throw(InputError)
+      .with.property('message')
+      .that.contains('features.0 of this VGG is a convolution of 2×2'));
+
+  const mask = (keeps: (place: number) => boolean): StoredTensor => ({
+    dtype: 'BOOL',
+    shape: [4, 4, 3, 3],
+    data: Uint8Array.from({ length: 144 }, (_, place) => Number(keeps(place))),
+  });
+  const everyOther = mask((place) => place % 2 === 0);
+
+  for (const name of ['features.2.mask', 'features.2.weight_mask', 'masks.2']) {
+    it(`is refused where ${name} says which weights a network does not use`, () =>
+      expect(() => readStateDict({ ...plainVgg(3), [name]: everyOther }, 'net', {}))
+        .to.throw(InputError)
+        .with.property('message')
+        .that.contains(`${name} [4, 4, 3, 3] of type BOOL, which looks like a mask of weights`));
+  }
+
+  it('is read where masks change nothing: of weights that are zero already, or for all weights', () => {
+    const net = plainVgg(3);
+    const data = Float32Array.from({ length: 144 }, (_, place) => (place % 2 === 0 ? 1 : 0));
+    const masked = {
+      ...net,
+      'features.2.weight': { ...net['features.2.weight'], data } as StoredTensor,
+      'features.2.mask': everyOther,
+      'classifier.mask': { ...mask(() => true), shape: [2, 4], data: new Uint8Array(8).fill(1) } as StoredTensor,
+      'features.0.initialised': { dtype: 'BOOL', shape: [], data: new Uint8Array(1) } as StoredTensor,
+    };
+    expect(readStateDict(masked, 'net', {}).name).to.equal('vgg3');
   });
 
   const bias = resnet['linear.bias'];

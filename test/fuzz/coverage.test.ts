@@ -15,6 +15,7 @@ const PARSES =
 
 /** The rows that fuzz a source. */
 const ROWS: Readonly<Record<string, readonly string[]>> = {
+  'checkpoints/exchange/layers-file.ts': ['exported-layers'],
   'checkpoints/exchange/saved-model.ts': ['layers-model', 'graph-model', 'exported-layers'],
   'checkpoints/pytorch/exported.ts': ['exported-pytorch'],
   'checkpoints/safetensors/safetensors.ts': ['pytorch-weights', 'checkpoint', 'expected-logits'],
@@ -28,6 +29,7 @@ const ROWS: Readonly<Record<string, readonly string[]>> = {
   'data/files/tar.ts': ['tar', 'tar-gz'],
   'data/pictures/jpeg.ts': ['jpeg'],
   'data/pictures/orientation.ts': ['jpeg', 'png-chunks'],
+  'data/pictures/png-orientation.ts': ['png-chunks'],
   'data/pictures/png.ts': ['png', 'png-chunks'],
   'evaluation/formats/index.ts': ['layers-model', 'graph-model', 'pytorch-weights'],
   'evaluation/formats/onnx/protobuf.ts': ['onnx'],

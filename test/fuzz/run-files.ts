@@ -93,7 +93,7 @@ async function interruptedEvaluation(): Promise<Uint8Array> {
     const state = {
       predictions: Int32Array.of(0, 1, -1, 2),
       done: 1,
-      seen: { outside: 0, successes: 1, unstable: 0, nonFinite: 0, withinNoise: 0 },
+      seen: { outside: 0, successes: 1, unstable: 0, nonFinite: 0, withinNoise: 0, notNumbers: 0 },
       cells: [
         {
           survived: Uint8Array.of(1, 0, 0, 1),

@@ -81,7 +81,7 @@ async function readNetwork(path: string, options: Omit<ImportOptions, 'out' | 'e
   }
   if (found.isDirectory() || path.endsWith('.json')) {
     refuseOptions(path, options);
-    return { checkpoint: checkpointOf(decodeLayers(await readSavedModel(path), path)), notes: [] };
+    return { checkpoint: checkpointOf(await decodeLayers(await readSavedModel(path), path)), notes: [] };
   }
   const bytes = await readWhole(path, largestWeights());
   const file = decodeSafetensors(bytes, path);

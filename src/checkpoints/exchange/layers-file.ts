@@ -1,4 +1,5 @@
 // Writes and reads networks as LayersModels of TensorFlow.js.
+import { isDeepStrictEqual } from 'node:util';
 import type { io } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
@@ -170,12 +171,13 @@ export async function encodeLayers(network: Network): Promise<LayersFiles> {
 }
 
 /**
- * The network that a LayersModel holds; it has to be one that was exported.
+ * The network that a LayersModel holds; it has to be one that was exported, with the layers that it was exported with.
  *
  * @param source what messages call the model
- * @throws InputError if it is another model, or the weights are not those of the network
+ * @throws InputError if it is another model, its layers were changed, or the weights are not those of the network
  */
-export function decodeLayers({ weightSpecs, weightData, json }: SavedModel, source: string): Network {
+export async function decodeLayers(saved: SavedModel, source: string): Promise<Network> {
+  const { weightSpecs, weightData, json } = saved;
   const named = json.userDefinedMetadata?.equipoise_network;
   if (named === undefined) {
     throw new InputError(
@@ -196,9 +198,9 @@ export function decodeLayers({ weightSpecs, weightData, json }: SavedModel, sour
     found.set(name, { shape, data: new Float32Array(weightData.slice(start, end).buffer) });
     start = end;
   }
-  const normalization = Object.keys(normalizationOf(record.model));
+  const normalization = normalizationOf(record.model);
   const declared = [...parametersOf(program), ...statisticsOf(program)];
-  const known = new Set([...declared.map(({ name }) => keyOf(name)), ...normalization]);
+  const known = new Set([...declared.map(({ name }) => keyOf(name)), ...Object.keys(normalization)]);
   const strange = [...found.keys()].find((name) => !known.has(name));
   if (strange !== undefined) {
     throw new InputError(`${source} has a weight ${strange}, which ${record.model.name} does not have.`);
@@ -214,5 +216,24 @@ export function decodeLayers({ weightSpecs, weightData, json }: SavedModel, sour
       return [name, stored.data];
     }),
   );
-  return { record, values };
+  const network = { record, values };
+  const changed = Object.keys(normalization).find(
+    (name) => !isDeepStrictEqual(found.get(name)?.data, Float32Array.from(normalization[name])),
+  );
+  if (changed !== undefined) throw changedAfterExport(source, `its weight ${changed}`);
+  const { modelTopology } = JSON.parse((await encodeLayers(network)).modelJson);
+  const [expected, got] = [modelTopology, saved.topology].map(graphOf);
+  if (!isDeepStrictEqual(got, expected)) throw changedAfterExport(source, 'a layer');
+  return network;
 }
+
+/** The layers of a topology, and how they are connected. */
+function graphOf({ config }: { readonly config?: unknown }): readonly unknown[] {
+  const { layers, input_layers: inputs, output_layers: outputs } = (config ?? {}) as Readonly<Record<string, unknown>>;
+  return [layers, inputs, outputs];
+}
+
+const changedAfterExport = (source: string, what: string): InputError =>
+  new InputError(
+    `${source} was changed after it was exported: ${what} is not that of the network that its metadata name, and a checkpoint holds no other. It can be evaluated as it is: ${shellCommand('equipoise', 'evaluate', source)}`,
+  );

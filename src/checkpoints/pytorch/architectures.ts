@@ -150,7 +150,15 @@ function withActivation(architecture: Architecture, { activation }: Reading): Ar
 /** What every network with such layers is assumed to do, in words. */
 function assumedOfLayers({ layers }: Program): string[] {
   const has = (kind: Layer['kind']) => layers.some((layer) => layer.kind === kind);
+  const isPadded = layers.some((layer) => layer.kind === 'conv' && layer.padding > 0);
   return [
+    ...(has('conv')
+      ? [
+          isPadded
+            ? 'zero padding of its convolutions by half their size, rounded down'
+            : 'no padding of its convolutions',
+        ]
+      : []),
     ...(has('globalAveragePool') ? ['an average over all places before the classifier'] : []),
     ...(has('batchNorm') ? [`an ε of ${BATCH_NORM_EPSILON} in its batch norms`] : []),
   ];
@@ -420,21 +428,30 @@ function buildVgg(shapes: Shapes, inputShape: PixelShape, { pools }: Reading): A
     name: `vgg${convolutions.length + linear.length}`,
     width: outputsOf(shapes, 'features.0.weight') / 64,
     program: { inputShape, classes, layers },
-    assumed:
-      pools === undefined
-        ? [
-            `2×2 max pools after ${all.length === 0 ? 'no convolution' : `convolutions ${all.join(', ')}`} (--pools ${all.join(',')})`,
-          ]
-        : [],
+    assumed: [
+      'strides of 1 in its convolutions',
+      ...(pools === undefined ? [`2×2 max pools after ${convolutionsIn(all)} (--pools ${all.join(',')})`] : []),
+    ],
   };
 }
+
+/** Convolutions by their numbers, in words. */
+const convolutionsIn = (numbers: readonly number[]): string =>
+  numbers.length === 0
+    ? 'no convolution'
+    : `${numbers.length === 1 ? 'convolution' : 'convolutions'} ${numbers.join(', ')}`;
 
 function vggConvolutions(shapes: Shapes): readonly VggConvolution[] {
   const slots = indicesBelow(shapes, 'features.');
   const isConv = (slot: number) => shapes.get(`features.${slot}.weight`)?.length === 4;
   const convolutions = slots.filter(isConv);
   return convolutions.map((slot, i) => {
-    const [filters, inputs, size] = shapes.get(`features.${slot}.weight`) ?? [];
+    const [filters, inputs, size, columns] = shapes.get(`features.${slot}.weight`) ?? [];
+    if (size !== columns || size % 2 === 0) {
+      throw new InputError(
+        `features.${slot} of this VGG is a convolution of ${size}×${columns}; Equipoise knows those of odd sizes, such as 3×3, padded by half their size. Export the network as ONNX, or wrap it with --module.`,
+      );
+    }
     const normalised = slots.includes(slot + 1) && !isConv(slot + 1);
     const next = convolutions[i + 1];
     const spare = next === undefined ? null : next - slot - (normalised ? 3 : 2);
@@ -474,7 +491,7 @@ function innerPools(convolutions: readonly VggConvolution[], certain: (count: nu
   if (isSingle && (isPublished || after.every(grows) || certain(after.length + 1))) return after;
   const doubtful = isSingle ? after.filter((i) => !grows(i)) : after.filter((i) => convolutions[i - 1].spare !== 1);
   throw new InputError(
-    `The modules without weights after ${doubtful.length === 1 ? 'convolution' : 'convolutions'} ${doubtful.join(', ')} of this VGG may be poolings, dropout or others, and its weights do not say. Say after which convolutions it pools, such as --pools 2,4,7,10,13, and compare with --expect-logits.`,
+    `The modules without weights after ${convolutionsIn(doubtful)} of this VGG may be poolings, dropout or others, and its weights do not say. Say after which convolutions it pools, such as --pools 2,4,7,10,13, and compare with --expect-logits.`,
   );
 }
 
@@ -498,11 +515,11 @@ const indicesOfClassifier = (shapes: Shapes): string[] =>
 /** The fully connected layers numbered as without the dropout that may lie between them. */
 function numberClassifier(names: ReadonlyMap<string, string>, shapes: Shapes): Map<string, string> {
   const slots = indicesBelow(shapes, 'classifier.');
-  const numbered = (slot: number): string =>
+  const moduleOf = (slot: number): string =>
     slots.length === 1 ? 'classifier' : `classifier.${2 * slots.indexOf(slot)}`;
   return renamed(names, (name) => {
     const [, slot, leaf] = /^classifier\.(\d+)\.(.*)$/.exec(name) ?? [];
-    return slot === undefined ? name : `${numbered(Number(slot))}.${leaf}`;
+    return slot === undefined ? name : `${moduleOf(Number(slot))}.${leaf}`;
   });
 }
 
@@ -552,7 +569,7 @@ function assumedOfConvolutions({ layers }: Program): string[] {
   if (convolutions.length === 0) return [];
   return [
     `strides of ${convolutions.map(({ stride }) => stride).join(', ')} in its convolutions`,
-    `2×2 max pools after ${pools.length === 1 ? 'convolution' : 'convolutions'} ${pools.join(', ')}`,
+    `2×2 max pools after ${convolutionsIn(pools)}`,
   ];
 }
 

@@ -40,7 +40,7 @@ export function readStateDict(
   { images, renames = {}, reading = {} }: StateDictOptions,
 ): ReadNetwork {
   checkReading(reading);
-  const { weights, notes } = weightsAmong(tensors);
+  const { weights, notes } = weightsAmong(tensors, source);
   const shapes = new Map(Object.entries(weights).map(([name, { shape }]) => [name, shape]));
   const { nameInFile, ...architecture } = recogniseArchitecture(shapes, renames, images, reading);
   const named = new Map([...nameInFile].map(([name, inFile]) => [name, weights[inFile]]));
@@ -62,8 +62,15 @@ export function readStateDict(
 /** Last parts of the names of buffers that normalise images inside a model. */
 const NORMALISATION = /(^|\.)(mean|std|mu|sigma|image_mean|image_std)$/;
 
-/** The weights among the entries, without counters and what training code keeps beside them. */
-function weightsAmong(tensors: Stored): { readonly weights: Stored; readonly notes: readonly string[] } {
+/**
+ * The weights among the entries, without counters and what training code keeps beside them.
+ *
+ * @throws InputError for a mask that changes the weights
+ */
+function weightsAmong(
+  tensors: Stored,
+  source: string,
+): { readonly weights: Stored; readonly notes: readonly string[] } {
   const entries = Object.entries(tensors);
   const normalising = entries.filter(([name, { shape }]) => NORMALISATION.test(name) && sizeOf(shape) <= 4);
   const weights = entries.filter(
@@ -74,11 +81,33 @@ function weightsAmong(tensors: Stored): { readonly weights: Stored; readonly not
       !normalising.some(([other]) => other === name) &&
       dtype !== 'BOOL',
   );
+  const mask = entries.find(([name, { dtype }]) => dtype === 'BOOL' && !changesNothing(name, tensors));
+  if (mask !== undefined) {
+    throw new InputError(
+      `${source} has ${mask[0]} [${mask[1].shape.join(', ')}] of type BOOL, which looks like a mask of weights: expected weights that are multiplied by their masks. Save these, and leave the masks out.`,
+    );
+  }
   const notes = normalising.map(
     ([name, tensor]) =>
       `It holds ${name} = ${Array.from(floatsOf(tensor), (value) => Number(value.toFixed(4))).join(',')}, with which it may normalise images; give --mean and --std if so.`,
   );
   return { weights: Object.fromEntries(weights), notes };
+}
+
+/**
+ * True for booleans that leave the weights as they are: a single one, and a mask where all weights are zero that it is to
+ * remove, such as `conv1.mask` beside `conv1.weight`.
+ */
+function changesNothing(name: string, tensors: Stored): boolean {
+  const { shape, data: kept } = tensors[name];
+  if (sizeOf(shape) <= 1) return true;
+  const moduleOf = (entry: string): string => entry.slice(0, entry.lastIndexOf('.') + 1);
+  const masked = Object.entries(tensors).find(
+    ([other, tensor]) =>
+      tensor.dtype !== 'BOOL' && moduleOf(other) === moduleOf(name) && String(tensor.shape) === String(shape),
+  );
+  const values = masked && floatsOf(masked[1]);
+  return kept.every((keeps: number | bigint, i: number) => Boolean(keeps) || values?.[i] === 0);
 }
 
 /**

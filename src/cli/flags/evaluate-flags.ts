@@ -66,23 +66,17 @@ export const EVALUATE_FLAGS = {
 /** What the flags of `evaluate` hold once read. */
 export type EvaluateFlags = FlagValues<typeof EVALUATE_FLAGS>;
 
-/** Flags that are about attacks, or about an evaluation by attacks that can be interrupted. */
-export const ATTACKING = [
-  'attacks',
-  'protocol',
-  'norm',
-  'epsilon',
-  'steps',
-  'step-size',
-  'restarts',
-  'eot',
-  'seed',
-  'resume',
-  'shard',
-  'merge',
-  'save-examples',
-  'expect-clean',
-] as const satisfies readonly (keyof EvaluateFlags)[];
+/** Flags that an evaluation has without an attack, too. */
+const WITHOUT_ATTACK: readonly string[] = [
+  ...Object.keys(MODEL_FLAGS),
+  ...Object.keys(BACKEND_FLAGS),
+  ...(['examples', 'baseline', 'test-limit', 'batch-size', 'out'] satisfies (keyof EvaluateFlags)[]),
+];
+
+/** Flags that are about attacks, or about an evaluation by attacks that can be interrupted: all others. */
+export const ATTACKING = (Object.keys(EVALUATE_FLAGS) as (keyof EvaluateFlags)[]).filter(
+  (flag) => !WITHOUT_ATTACK.includes(flag),
+);
 
 /**
  * Refuses flags that would have no effect.

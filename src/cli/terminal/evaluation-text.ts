@@ -29,9 +29,7 @@ export function sameWeights(evaluations: readonly Evaluation[]): readonly (reado
 }
 
 const isSame = (a: Evaluation, b: Evaluation): boolean =>
-  a.target.step !== null &&
-  a.target.step === b.target.step &&
-  a.target.averaged === b.target.averaged &&
+  a.target.sha256 === b.target.sha256 &&
   JSON.stringify([a.attacks, a.acrossNorms]) === JSON.stringify([b.attacks, b.acrossNorms]);
 
 function evaluationText(group: readonly Evaluation[], { columns, style }: Look): string {

@@ -1,9 +1,13 @@
-// Arrays of bytes in numpy's .npy files, as far as published sets of corrupted images use them.
+// Arrays of numbers in numpy's .npy files: bytes, as published sets of corrupted images have them, and labels of any type.
 import { InputError } from '../../core/errors.ts';
 
 /** What the header of a .npy file says. */
 export interface NpyHeader {
   readonly shape: readonly number[];
+  /** The type of a number as numpy writes it, such as `|u1` for unsigned bytes or `<i8` for whole numbers of 64 bits. */
+  readonly type: string;
+  /** Bytes of a number. */
+  readonly width: number;
   /** The byte of the file at which the data begin. */
   readonly dataStart: number;
 }
@@ -11,10 +15,24 @@ export interface NpyHeader {
 /** A header needs no more bytes than these. */
 export const NPY_HEADER_BYTES = 4096;
 
+/** How a number is read, by its type without the order of its bytes. */
+const READERS: Readonly<Record<string, (view: DataView, at: number, little: boolean) => number>> = {
+  u1: (view, at) => view.getUint8(at),
+  i1: (view, at) => view.getInt8(at),
+  u2: (view, at, little) => view.getUint16(at, little),
+  i2: (view, at, little) => view.getInt16(at, little),
+  u4: (view, at, little) => view.getUint32(at, little),
+  i4: (view, at, little) => view.getInt32(at, little),
+  u8: (view, at, little) => Number(view.getBigUint64(at, little)),
+  i8: (view, at, little) => Number(view.getBigInt64(at, little)),
+  f4: (view, at, little) => view.getFloat32(at, little),
+  f8: (view, at, little) => view.getFloat64(at, little),
+};
+
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
 /**
- * The header of a .npy file of unsigned bytes in C order (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+ * The header of a .npy file of numbers in C order (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
  *
  * @param bytes the beginning of the file
  * @param size of the whole file, in bytes
@@ -35,16 +53,27 @@ export function readNpyHeader(name: string, bytes: Uint8Array, size: number): Np
   const text = new TextDecoder().decode(bytes.subarray(8 + lengthBytes, dataStart));
   const [, type] = /'descr':\s*'([^']*)'/.exec(text) ?? [];
   const [, extents] = /'shape':\s*\(([\d,\s]*)\)/.exec(text) ?? [];
-  if (type !== '|u1' || !/'fortran_order':\s*False/.test(text) || extents === undefined) {
-    refuse(`holds ${type ?? 'something else'}, expected unsigned bytes, |u1, in C order`);
+  if (
+    !/^[|<>]/.test(type ?? '') ||
+    !Object.hasOwn(READERS, type.slice(1)) ||
+    !/'fortran_order':\s*False/.test(text) ||
+    extents === undefined
+  ) {
+    refuse(`holds ${type ?? 'something else'}, expected numbers in C order, such as unsigned bytes, |u1`);
   }
+  const width = Number(type.slice(2));
   const shape = extents
     .split(',')
     .filter((extent) => extent.trim() !== '')
     .map(Number);
-  const values = shape.reduce((product, extent) => product * extent, 1);
-  if (size !== dataStart + values) {
-    refuse(`has ${size} bytes, expected ${dataStart + values} for the shape (${shape.join(', ')})`);
-  }
-  return { shape, dataStart };
+  const expected = dataStart + width * shape.reduce((product, extent) => product * extent, 1);
+  if (size !== expected) refuse(`has ${size} bytes, expected ${expected} for the shape (${shape.join(', ')})`);
+  return { shape, type, width, dataStart };
+}
+
+/** The numbers in the data of a .npy file. */
+export function npyNumbers({ type, width }: Pick<NpyHeader, 'type' | 'width'>, data: Uint8Array): number[] {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const read = READERS[type.slice(1)];
+  return Array.from({ length: data.length / width }, (_, i) => read(view, i * width, type[0] === '<'));
 }

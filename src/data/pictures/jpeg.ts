@@ -2,7 +2,7 @@
 // libjpeg-turbo decodes.
 import { InputError } from '../../core/errors.ts';
 import type { DataFile } from '../types.ts';
-import { exifOrientation, upright } from './orientation.ts';
+import { type AboutPicture, EXIF_NAME, orientationBy, upright } from './orientation.ts';
 import { checkPixels, damaged, type Picture } from './picture.ts';
 
 /** Huffman tables, an extension, arithmetic coding conditions: the markers from 0xc0 to 0xcf that start no frame. */
@@ -27,7 +27,7 @@ interface JpegHeader {
 }
 
 /**
- * The pixels of a JPEG file, grey or RGB, turned upright by its EXIF orientation. The components are YCbCr or RGB as
+ * The pixels of a JPEG file, grey or RGB, turned upright by its EXIF or XMP orientation. The components are YCbCr or RGB as
  * libjpeg takes them: by a JFIF marker, the transform in an Adobe marker, or the names of the components.
  *
  * @throws InputError naming the file
@@ -52,7 +52,7 @@ export async function decodeJpeg({ name, bytes }: DataFile): Promise<Picture> {
 function readHeader(name: string, bytes: Uint8Array): JpegHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let frame: Omit<JpegHeader, 'orientation'> | null = null;
-  let orientation: number | null = null;
+  let about: AboutPicture = {};
   for (let at = 2; at + 4 <= bytes.length; ) {
     if (bytes[at] !== 0xff) throw damaged(name, `no marker at byte ${at}`);
     const marker = bytes[at + 1];
@@ -69,24 +69,26 @@ function readHeader(name: string, bytes: Uint8Array): JpegHeader {
         const [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)];
         frame = { bits: segment[0], height, width, components: segment[5] };
       }
-      if (marker === APP1) orientation ??= orientationIn(segment);
+      if (marker === APP1) about = withSegment(about, segment);
       at = end;
     }
   }
   if (frame === null) throw damaged(name, 'no frame header before the image data');
-  return { ...frame, orientation: orientation ?? 1 };
+  return { ...frame, orientation: orientationBy(about) };
 }
 
 const isFrameHeader = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && !NO_FRAME_HEADERS.includes(marker);
 
-const EXIF = 'Exif\0\0';
+const XMP_NAME = Buffer.from('http://ns.adobe.com/xap/1.0/\0', 'latin1');
 
-/** The orientation in an APP1 segment; null if that holds no EXIF data. */
-const orientationIn = (segment: Uint8Array): number | null =>
-  String.fromCharCode(...segment.subarray(0, EXIF.length)) === EXIF
-    ? exifOrientation(segment.subarray(EXIF.length))
-    : null;
+/** What is known with an APP1 segment. Of several, the first EXIF data and the last XMP data count, as for Pillow. */
+function withSegment(about: AboutPicture, segment: Uint8Array): AboutPicture {
+  const startsWith = (name: Buffer): boolean => name.equals(segment.subarray(0, name.length));
+  if (startsWith(XMP_NAME)) return { ...about, xmp: segment.subarray(XMP_NAME.length) };
+  if (startsWith(EXIF_NAME) && !about.exif) return { ...about, exif: segment };
+  return about;
+}
 
 function countScans(bytes: Uint8Array): number {
   let scans = 0;

@@ -1,4 +1,4 @@
-// The orientation in a picture's EXIF data (CIPA DC-008, tag 0x0112), and turning the pixels upright by it.
+// The orientation in a picture's EXIF data (CIPA DC-008, tag 0x0112) or in its XMP data, and turning the pixels upright by it.
 import type { Picture } from './picture.ts';
 
 const ORIENTATION = 0x0112;
@@ -7,29 +7,51 @@ const ORIENTATION = 0x0112;
 const READERS: Readonly<Record<number, (view: DataView, at: number, little: boolean) => number>> = {
   3: (view, at, little) => view.getUint16(at, little),
   4: (view, at, little) => view.getUint32(at, little),
+  8: (view, at, little) => view.getInt16(at, little),
+  9: (view, at, little) => view.getInt32(at, little),
 };
 
+/** What a picture's file says about the picture, where it says something. */
+export interface AboutPicture {
+  /** From the header "II" or "MM" of its TIFF directory on, or from the name Exif before that. */
+  readonly exif?: Uint8Array | null;
+  readonly xmp?: Uint8Array | null;
+}
+
 /**
- * The orientation that EXIF data announce, 1 … 8: where the first row and the first column of the stored pixels belong. It
- * is 1, upright, where they announce none, or one that does not exist.
- *
- * @param tiff from its header "II" or "MM" on
+ * The orientation, 1 … 8: where the first row and the first column of the stored pixels belong. EXIF data are asked first,
+ * then XMP. It is 1, upright, where neither announces one, or where the one announced does not exist.
  */
-export function exifOrientation(tiff: Uint8Array): number {
+export function orientationBy({ exif, xmp }: AboutPicture): number {
+  const announced = (exif && exifOrientation(exif)) ?? (xmp && xmpOrientation(xmp)) ?? 1;
+  return announced >= 1 && announced <= 8 ? announced : 1;
+}
+
+/** The orientation that XMP data announce, as an attribute or as an element; null for none. */
+function xmpOrientation(xmp: Uint8Array): number | null {
+  const found = /tiff:Orientation(?:="|>)([0-9])/.exec(Buffer.from(xmp).toString('latin1'));
+  return found && Number(found[1]);
+}
+
+/** What may stand before EXIF data. */
+export const EXIF_NAME = Buffer.from('Exif\0\0', 'latin1');
+
+/** The orientation that EXIF data announce, whether or not it exists; null for none. */
+function exifOrientation(exif: Uint8Array): number | null {
+  const tiff = EXIF_NAME.equals(exif.subarray(0, EXIF_NAME.length)) ? exif.subarray(EXIF_NAME.length) : exif;
   const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);
-  if (tiff.length < 8) return 1;
+  if (tiff.length < 8) return null;
   const order = view.getUint16(0);
   const little = order === 0x4949;
-  if ((!little && order !== 0x4d4d) || view.getUint16(2, little) !== 42) return 1;
+  if ((!little && order !== 0x4d4d) || view.getUint16(2, little) !== 42) return null;
   const directory = view.getUint32(4, little);
-  if (directory + 2 > tiff.length) return 1;
+  if (directory + 2 > tiff.length) return null;
   const entries = view.getUint16(directory, little);
   for (let at = directory + 2, entry = 0; entry < entries && at + 12 <= tiff.length; entry++, at += 12) {
     if (view.getUint16(at, little) !== ORIENTATION) continue;
-    const orientation = READERS[view.getUint16(at + 2, little)]?.(view, at + 8, little) ?? 1;
-    return orientation >= 1 && orientation <= 8 ? orientation : 1;
+    return READERS[view.getUint16(at + 2, little)]?.(view, at + 8, little) ?? 0;
   }
-  return 1;
+  return null;
 }
 
 /** A picture turned and mirrored to stand upright. */

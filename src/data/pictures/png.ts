@@ -4,8 +4,9 @@ import { crc32 } from 'node:zlib';
 import { InputError } from '../../core/errors.ts';
 import { inflate } from '../files/inflate.ts';
 import type { DataFile } from '../types.ts';
-import { exifOrientation, upright } from './orientation.ts';
+import { upright } from './orientation.ts';
 import { type Colour, checkPixels, damaged, type Picture } from './picture.ts';
+import { type Chunk, pngOrientation } from './png-orientation.ts';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
@@ -46,11 +47,6 @@ interface Header {
   readonly passes: readonly Pass[];
 }
 
-interface Chunk {
-  readonly type: string;
-  readonly data: Uint8Array;
-}
-
 /**
  * @param background what is behind a transparent picture; by default such a picture is refused
  * @throws InputError naming the file
@@ -71,11 +67,7 @@ export function decodePng({ name, bytes }: DataFile, background?: Colour): Pictu
   const samples = unfilter(name, inflateRows(name, packed, header), header);
   const layer = layerOf(name, samples, header, palette, transparency);
   const { width, height } = header;
-  const exif = data('eXIf');
-  return upright(
-    { width, height, ...onBackground(name, layer, background) },
-    exif === null ? 1 : exifOrientation(exif),
-  );
+  return upright({ width, height, ...onBackground(name, layer, background) }, pngOrientation(name, chunks));
 }
 
 function readChunks(name: string, bytes: Uint8Array): readonly Chunk[] {

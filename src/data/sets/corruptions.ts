@@ -6,7 +6,7 @@ import { InputError, UsageError } from '../../core/errors.ts';
 import { pathWord, shellCommand } from '../../core/shell.ts';
 import { explainingErrors, isMissing, reading } from '../../core/system-errors.ts';
 import { dataDirectory } from '../files/directory.ts';
-import { NPY_HEADER_BYTES, readNpyHeader } from '../files/npy.ts';
+import { NPY_HEADER_BYTES, npyNumbers, readNpyHeader } from '../files/npy.ts';
 import { type DatasetLockOptions, publish, withDatasetLock, withStaging } from '../files/publish.ts';
 import type { FileSource, PixelShape, Split } from '../types.ts';
 import { cifar10, cifar100 } from './cifar.ts';
@@ -98,7 +98,8 @@ const isThere = (path: string): Promise<boolean> =>
 async function openFolder(name: CorruptionSetName, directory: string): Promise<CorruptionSet> {
   const source = corruptionSets[name];
   const labelsFile = join(directory, LABELS);
-  const { shape } = await headerOf(labelsFile);
+  const header = await headerOf(labelsFile);
+  const { shape } = header;
   const [all] = shape;
   if (shape.length !== 1 || all === 0 || all % SEVERITIES !== 0) {
     throw new InputError(
@@ -106,8 +107,9 @@ async function openFolder(name: CorruptionSetName, directory: string): Promise<C
     );
   }
   const count = all / SEVERITIES;
-  const labels = await bytesOf(labelsFile, 0, all);
-  const wrong = labels.findIndex((label, i) => label >= source.classes.length || label !== labels[i % count]);
+  const labels = npyNumbers(header, await bytesOf(labelsFile, 0, all * header.width));
+  const isClass = (label: number): boolean => Number.isInteger(label) && label >= 0 && label < source.classes.length;
+  const wrong = labels.findIndex((label, i) => !isClass(label) || label !== labels[i % count]);
   if (wrong >= 0) {
     throw new InputError(
       `${labelsFile} has label ${labels[wrong]} at image ${wrong}, expected 0 to ${source.classes.length - 1}, the same for every severity.`,
@@ -123,13 +125,15 @@ async function openFolder(name: CorruptionSetName, directory: string): Promise<C
       );
     }
     const expected = [all, ...source.imageShape];
-    const found = (await headerOf(path)).shape;
+    const { shape: found, type } = await headerOf(path);
+    if (type !== '|u1')
+      throw new InputError(`${path} holds ${type}, expected pixels as unsigned bytes, |u1. Unpack the archive again.`);
     if (String(found) !== String(expected)) {
       throw new InputError(`${path} has the shape (${found.join(', ')}), expected (${expected.join(', ')}).`);
     }
     corruptions.push(corruption);
   }
-  return { ...source, name, directory, corruptions, count, labels: labels.slice(0, count) };
+  return { ...source, name, directory, corruptions, count, labels: Uint8Array.from(labels.slice(0, count)) };
 }
 
 async function headerOf(path: string): Promise<ReturnType<typeof readNpyHeader>> {

@@ -1,7 +1,9 @@
 // The alarms: reasons to doubt a robust accuracy, each a pure function of the evidence. See docs/alarms.md.
+
 import { type AttackName, attackRows } from '../../../attacks/attacks.ts';
 import { predictionsOf } from '../../../attacks/loops/predictions.ts';
 import type { NormName } from '../../../attacks/types.ts';
+import { plural } from '../../core/quantities.ts';
 import type { AttackSpec } from '../attacks/named-attacks.ts';
 import { formatEpsilon } from '../epsilon.ts';
 import { isSameThreat } from '../threat.ts';
@@ -77,6 +79,8 @@ export interface Evidence {
   readonly nonFinite: number;
   /** Adversarial examples of all attacks that were misclassified by so little that the rounding of another runtime may undo it. */
   readonly withinNoise: number;
+  /** Adversarial examples of all attacks that count as misclassified since an output was not a number. */
+  readonly notNumbers: number;
 }
 
 type Finding = Omit<Alarm, 'name' | 'help'>;
@@ -127,10 +131,12 @@ const ALARMS = {
         : ok('Outputs are not probabilities.');
   },
 
-  'outputs that are not numbers': ({ predictions }) => {
+  'outputs that are not numbers': ({ predictions, notNumbers }) => {
     const broken = predictions.filter((prediction) => prediction < 0).length;
-    return broken > 0
-      ? raised(`The outputs for ${broken} of ${predictions.length} images are NaN; these images count as wrong.`)
+    return broken + notNumbers > 0
+      ? raised(
+          `The outputs for ${broken} of ${predictions.length} images and for ${plural(notNumbers, 'adversarial example')} are NaN; all of these count as wrong.`,
+        )
       : ok('Every output is a number.');
   },
 

@@ -3,6 +3,7 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import { lossGradient } from '../../../attacks/index.ts';
+import { sizeOfLogits } from '../../../attacks/loops/float-noise.ts';
 import { logitDifference } from '../../../attacks/losses.ts';
 import { turns } from '../../../attacks/support/yielding.ts';
 import type { Classifier, Cost } from '../../../attacks/types.ts';
@@ -97,7 +98,7 @@ export async function checkGradient(
   const gradient = await gradientOfMargin(model, start, shape, pairs);
   const lengths = eachImage(gradient, size).map(norm);
   const center = marginsOf(origin);
-  const scales = eachImage(origin, classes).map((row) => row.reduce((most, z) => Math.max(most, Math.abs(z)), 0));
+  const scales = eachImage(origin, classes).map(sizeOfLogits);
   const random = Array.from({ length: RANDOM_DIRECTIONS }, (_, i) =>
     normal(foldIn(foldIn(key, 'direction'), i), start.length),
   );
@@ -207,7 +208,7 @@ async function gradientOfMargin(
 
 /**
  * The rounding of each image's margin, as a standard deviation: from third differences of values at seven points so close
- * that nothing but rounding differs. It is the middle of all images' relative to their largest logit, as an image may lie
+ * that nothing but rounding differs. It is the middle of all images' relative to the size of their logits, as an image may lie
  * beside a jump.
  */
 async function roundingOf(

@@ -12,6 +12,7 @@ import { checkEpsilon } from '../epsilon.ts';
 import type { ModelOptions } from '../options.ts';
 import { type LockedFile, withLockedFile } from '../results/locked-file.ts';
 import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from '../targets/loading.ts';
+import { notNumbersWarning } from '../targets/predict.ts';
 import { type ModelFile, type ModelSource, modelFiles, recordPath } from '../targets/target.ts';
 import { version } from '../version.ts';
 import { attackSmoothed, SMOOTHED_ATTACK } from './attack.ts';
@@ -122,18 +123,25 @@ async function certifyFile(
       };
     };
     const total = indices.length * (1 + epsilons.length);
+    let [notNumbers, draws] = [0, 0];
+    const countNotNumbers = (count: number): void => {
+      notNumbers += count;
+    };
     for (const [place, index] of indices.entries()) {
       const tell = (share: number) => onProgress?.({ done: place + share, total });
       if (!done.has(index)) {
         const image = batchImages(dataset.test, [index], dataset.imageShape);
         const certificate = await smoothed
-          .certify(image, { ...settings, sample: index, signal, onProgress: tell })
+          .certify(image, { ...settings, sample: index, signal, onProgress: tell, onNotNumbers: countNotNumbers })
           .finally(() => image.dispose());
+        draws += settings.n0 + settings.n;
         done.set(index, { index, label: dataset.test.labels[index], ...certificate });
         if (out !== null) await recordCertification(out.path, result(), out.guard);
       }
       tell(1);
     }
+    const warning = notNumbersWarning(notNumbers, draws, 'noisy images');
+    if (warning !== null) options.warn?.(warning);
     for (const [i, epsilon] of epsilons.entries()) {
       const { images } = result();
       const label = attackLabel(attack);

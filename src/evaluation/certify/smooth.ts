@@ -16,6 +16,9 @@ import { normalQuantile } from './normal.ts';
 /** The prediction of a smoothed classifier that abstains. */
 export const ABSTAINS = -1;
 
+/** The prediction for an image whose logits are NaN. */
+const NO_CLASS = -1;
+
 /** The bounds of pixels before noise, in whose units sigma and radii are. */
 const PIXELS = [0, 1] as const;
 
@@ -43,6 +46,8 @@ export interface CertifyOptions {
   readonly signal?: AbortSignal;
   /** Called after each call of the model with the share of the draws that are done. */
   readonly onProgress?: (share: number) => void;
+  /** Told how many draws gave no class, if the model returned NaN for any. They count against every class. */
+  readonly onNotNumbers?: (draws: number) => void;
 }
 
 export const CERTIFY_DEFAULTS = { n0: 100, n: 10_000, alpha: 0.001 } as const;
@@ -163,7 +168,7 @@ export function smooth(model: AttackedModel, options: SmoothOptions): Smoothed {
       }
       return winners;
     },
-    async certify(image, { sample = 0, signal, onProgress, ...given } = {}) {
+    async certify(image, { sample = 0, signal, onProgress, onNotNumbers, ...given } = {}) {
       const { n0, n, alpha } = { ...CERTIFY_DEFAULTS, ...given };
       checkWhole('n0', n0);
       checkWhole('n', n);
@@ -175,6 +180,8 @@ export function smooth(model: AttackedModel, options: SmoothOptions): Smoothed {
       const tell = (before: number) => (done: number) => onProgress?.((before + done) / (n0 + n));
       const selection = await count(image, stream('selection', sample), n0, tell(0), signal);
       const estimation = await count(image, stream('estimation', sample), n, tell(n0), signal);
+      const notNumbers = (selection.get(NO_CLASS) ?? 0) + (estimation.get(NO_CLASS) ?? 0);
+      if (notNumbers > 0) onNotNumbers?.(notNumbers);
       return certificateOf({ selection, estimation }, { sigma, n, alpha });
     },
   };

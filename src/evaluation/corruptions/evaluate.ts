@@ -17,7 +17,7 @@ import { currentBackend } from '../../ops/current-backend.ts';
 import type { ModelOptions } from '../options.ts';
 import { type LockedFile, withLockedFile } from '../results/locked-file.ts';
 import { checkFit, loadWith } from '../targets/loading.ts';
-import { predict } from '../targets/predict.ts';
+import { notNumbersWarning, predict } from '../targets/predict.ts';
 import { type ModelFile, type ModelSource, modelFiles, recordPath } from '../targets/target.ts';
 import { version } from '../version.ts';
 import { type CorruptionEvaluation, type CorruptionResult, corruptionsBeside, recordCorruptions } from './record.ts';
@@ -80,7 +80,7 @@ async function evaluateFile(
   set: CorruptionSet,
   options: CorruptionOptions,
 ): Promise<CorruptionEvaluation> {
-  const { testLimit, batchSize = 256, signal, onProgress } = options;
+  const { testLimit, batchSize = 256, signal, onProgress, warn } = options;
   const nothing = { count: 0, images: new Uint8Array(), labels: new Uint8Array() };
   const first: Dataset = {
     ...set,
@@ -96,6 +96,7 @@ async function evaluateFile(
     const hash = createHash('sha256');
     const corruptions: CorruptionResult[] = [];
     const total = set.corruptions.length * SEVERITIES;
+    let notNumbers = 0;
     for (const corruption of set.corruptions) {
       const correct: number[] = [];
       for (let severity = 1; severity <= SEVERITIES; severity++) {
@@ -105,6 +106,7 @@ async function evaluateFile(
           signal?.throwIfAborted();
           const images = batchImages(split, batch, set.imageShape);
           const classes = await predict(target.classify, images).finally(() => images.dispose());
+          notNumbers += classes.filter((prediction) => prediction < 0).length;
           right += classes.filter((prediction, i) => prediction === split.labels[batch[i]]).length;
           await yieldToEvents();
         }
@@ -114,6 +116,8 @@ async function evaluateFile(
       }
       corruptions.push({ corruption, correct });
     }
+    const warning = notNumbersWarning(notNumbers, total * indices.length, 'corrupted images');
+    if (warning !== null) warn?.(warning);
     const evaluation: CorruptionEvaluation = {
       target: target.record,
       dataset: { name: set.name, sha256: hash.digest('hex') },

@@ -89,7 +89,8 @@ const corruptions = recordList<CorruptionEvaluation>({
   what: 'accuracies on corrupted images',
   command: 'evaluate',
   schema: evaluation,
-  identity: ({ target, dataset, n }) => JSON.stringify([target.checkpoint, target.preprocessing, dataset.name, n]),
+  identity: ({ target, dataset, n }) =>
+    JSON.stringify([target.checkpoint, target.preprocessing, target.reading ?? null, dataset.name, n]),
 });
 
 /** Where the accuracies of a run on corrupted images are, beside its evaluations. */

@@ -34,20 +34,15 @@ export async function attackCell(
   const labels = batchLabels(test, samples);
   try {
     const made = await underAttack(model, attack, images, labels, { key, samples, signal, onProgress });
-    const { adversarial, survived, standing = {}, nonFiniteGradients: nonFinite, withinNoise } = made;
+    const { adversarial, survived, standing = {}, nonFiniteGradients: nonFinite, withinNoise, notNumbers } = made;
     try {
       await onExamples({ adversarial, survived });
       const outside = await countOutside(images, adversarial, attack.norm, epsilon);
       const fooled = [...survived.keys()].filter((i) => !survived[i]);
-      if (!first || fooled.length === 0)
-        return { survived, standing, cost: made.cost, seen: { ...NOTHING_SEEN, outside, nonFinite, withinNoise } };
+      const seen = { ...NOTHING_SEEN, outside, nonFinite, withinNoise, notNumbers };
+      if (!first || fooled.length === 0) return { survived, standing, cost: made.cost, seen };
       const unstable = await countUnstable(model, adversarial, fooled, (i) => test.labels[samples[i]]);
-      return {
-        survived,
-        standing,
-        cost: made.cost,
-        seen: { outside, successes: fooled.length, unstable, nonFinite, withinNoise },
-      };
+      return { survived, standing, cost: made.cost, seen: { ...seen, successes: fooled.length, unstable } };
     } finally {
       adversarial.dispose();
     }

@@ -3,7 +3,14 @@
 import { addCosts, NO_COST } from '../../../attacks/loops/costs.ts';
 import type { Attacked, CellState, MeasureState, Seen } from './types.ts';
 
-export const NOTHING_SEEN: Seen = { outside: 0, successes: 0, unstable: 0, nonFinite: 0, withinNoise: 0 };
+export const NOTHING_SEEN: Seen = {
+  outside: 0,
+  successes: 0,
+  unstable: 0,
+  nonFinite: 0,
+  withinNoise: 0,
+  notNumbers: 0,
+};
 
 /** The sums of two counts. */
 export const addSeen = (a: Seen, b: Seen): Seen => ({
@@ -12,6 +19,7 @@ export const addSeen = (a: Seen, b: Seen): Seen => ({
   unstable: a.unstable + b.unstable,
   nonFinite: a.nonFinite + b.nonFinite,
   withinNoise: a.withinNoise + b.withinNoise,
+  notNumbers: a.notNumbers + b.notNumbers,
 });
 
 /** The state of a cell that has attacked none of `n` images. */

@@ -124,7 +124,7 @@ export interface MeasureState {
 }
 
 /** What the alarms look at as images are attacked. */
-export type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable' | 'nonFinite' | 'withinNoise'>;
+export type Seen = Pick<Evidence, 'outside' | 'successes' | 'unstable' | 'nonFinite' | 'withinNoise' | 'notNumbers'>;
 
 /** One attack in one norm at one radius. */
 export interface Cell extends Threat {

@@ -47,16 +47,16 @@ export async function evaluatePart(
       `A part of an evaluation is written beside its results, and ${files[0].path} is not in a run's folder. Name the file of the results with --out.`,
     );
   }
-  const steps = new Set<number>();
+  const done = new Set<string>();
   const parts: EvaluatedPart[] = [];
   let loaded = await namedData(options);
   for (const file of files) {
     const target = await loadWith(file, loaded, options);
     try {
-      const { checkpoint, step } = target.record;
-      // The last epoch is often the best one, and equal weights are evaluated once.
-      if (step !== null && steps.has(step)) continue;
-      if (step !== null) steps.add(step);
+      const { checkpoint, sha256 } = target.record;
+      // The last epoch is often the best one, and equal files are evaluated once.
+      if (done.has(sha256)) continue;
+      done.add(sha256);
       loaded ??= await testData(target, options);
       const dataset = loaded;
       await checkFit(target, dataset);

@@ -30,7 +30,7 @@ export async function recordEvaluation(path: string, evaluation: Evaluation, gua
 }
 
 /**
- * `before` with an evaluation added. Attacks on the same weights, images and seed gather in one evaluation, whose unions
+ * `before` with an evaluation added. Attacks on the same network, images and seed gather in one evaluation, whose unions
  * are then over all of them; an attack that was run again replaces its result, and other weights of the same name
  * replace theirs.
  */
@@ -47,9 +47,12 @@ const identity = ({ target, dataset, split, clean, seed }: Evaluation): string =
     target.checkpoint,
     target.sha256,
     target.preprocessing ?? null,
+    target.reading ?? null,
     dataset.sha256,
     split,
     clean.n,
+    // What a module loads is not in its SHA-256: with another accuracy it is another network, or answers at random.
+    target.format === 'module' ? clean.correct : null,
     seed,
   ]);
 

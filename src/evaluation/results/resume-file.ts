@@ -13,7 +13,7 @@ import { packBits, unpackBits } from './bits.ts';
 import { isPacked } from './schemas.ts';
 import { countSchema } from './target-schema.ts';
 
-const VERSION = 3;
+const VERSION = 4;
 
 /** Where the evaluation of one checkpoint is kept while it runs, given where its result goes. */
 export const interruptedPath = (out: string, checkpoint: string): string =>
@@ -37,6 +37,7 @@ const storedSchema = z
       unstable: countSchema,
       nonFinite: countSchema,
       withinNoise: countSchema,
+      notNumbers: countSchema,
     }),
     cells: z.array(
       z.strictObject({
@@ -70,14 +71,14 @@ export async function writeInterrupted(
   state: MeasureState,
   guard: Guard,
 ): Promise<void> {
-  const { outside, successes, unstable, nonFinite, withinNoise } = state.seen;
+  const { outside, successes, unstable, nonFinite, withinNoise, notNumbers } = state.seen;
   // Its fields are in the order of the schema, which reading gives them back in: the checksum is over the text.
   const content: Omit<Stored, 'sha256'> = {
     version: VERSION,
     identity,
     predictions: [...state.predictions],
     done: state.done,
-    seen: { outside, successes, unstable, nonFinite, withinNoise },
+    seen: { outside, successes, unstable, nonFinite, withinNoise, notNumbers },
     cells: state.cells.map(({ survived, standing, cost: { forwardPasses, inputGradients } }) => ({
       survived: packBits(survived),
       standing: Object.fromEntries(Object.entries(standing).map(([name, left]) => [name, packBits(left)])),

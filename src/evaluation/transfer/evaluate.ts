@@ -10,7 +10,7 @@ import { currentBackend } from '../../ops/current-backend.ts';
 import { accuracyOf } from '../intervals.ts';
 import type { ModelOptions } from '../options.ts';
 import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from '../targets/loading.ts';
-import { predict } from '../targets/predict.ts';
+import { notNumbersWarning, predict } from '../targets/predict.ts';
 import { type ModelFile, type ModelSource, modelFiles, recordPath } from '../targets/target.ts';
 import { UNION } from '../types.ts';
 import { version } from '../version.ts';
@@ -103,10 +103,11 @@ async function verdictsOn(
   model: Classifier,
   { pixels, indices, ...made }: SavedExamples,
   { test, imageShape }: Dataset,
-  { batchSize = 256, signal, onProgress }: TransferOptions,
+  { batchSize = 256, signal, onProgress, warn }: TransferOptions,
 ): Promise<Judged> {
   const size = sizeOf(imageShape);
   const right = new Map<number, { clean: boolean; robust: boolean }>();
+  let notNumbers = 0;
   for (const places of batchesOf(Int32Array.from(indices.keys()), batchSize)) {
     signal?.throwIfAborted();
     const samples = Array.from(places, (place) => indices[place]);
@@ -115,6 +116,7 @@ async function verdictsOn(
     const own = pixels.subarray(places[0] * size, (places[0] + places.length) * size);
     const adversarial = tf.tensor4d(own, [places.length, ...imageShape]);
     const attacked = await predict(model, adversarial).finally(() => adversarial.dispose());
+    notNumbers += [...clean, ...attacked].filter((prediction) => prediction < 0).length;
     for (const [i, index] of samples.entries()) {
       const isRight = clean[i] === test.labels[index];
       right.set(index, { clean: isRight, robust: isRight && attacked[i] === test.labels[index] });
@@ -122,6 +124,8 @@ async function verdictsOn(
     onProgress?.({ done: right.size, total: indices.length, attack: made.attack });
     await yieldToEvents();
   }
+  const warning = notNumbersWarning(notNumbers, 2 * indices.length, `images and examples of ${made.attack}`);
+  if (warning !== null) warn?.(warning);
   return { ...made, right };
 }
 

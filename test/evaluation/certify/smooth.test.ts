@@ -161,6 +161,15 @@ describe('certify', () => {
 
   const options = { dataset: tinyData(), sigma: 0.05, n0: 10, n: 60, testLimit: 6 };
 
+  it('warns of a network that returns NaN', () =>
+    withRun(async (folder) => {
+      const module = join(folder, 'nan.mjs');
+      writeFileSync(module, 'export const load = (tf) => (images) => tf.fill([images.shape[0], 2], NaN);');
+      const warnings: string[] = [];
+      await certify({ module }, { ...options, testLimit: 2, out: false, warn: (warning) => warnings.push(warning) });
+      expect(warnings.join()).to.contain('The outputs for 140 of 140 noisy images are NaN; these count as wrong.');
+    }));
+
   it("adds the certificates of a run's best checkpoint to its certificates.json, image by image", () =>
     withRun(async (folder) => {
       const found = await certify(folder, options);

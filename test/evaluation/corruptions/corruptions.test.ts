@@ -83,6 +83,22 @@ describe('a set of corrupted images', () => {
     expect(existsSync(join(root, 'data/cifar10-c/fog.npy'))).to.equal(true);
   });
 
+  it('gives no accuracy without a warning for a network that returns NaN', async () => {
+    const nan = join(root, 'nan.mjs');
+    writeFileSync(nan, 'export const load = (tf) => (images) => tf.fill([images.shape[0], 10], NaN);');
+    const warnings: string[] = [];
+    await evaluateCorruptions(
+      { module: nan },
+      {
+        dataset: 'cifar10-c',
+        dataDirectory: join(root, 'data'),
+        out: false,
+        warn: (warning) => warnings.push(warning),
+      },
+    );
+    expect(warnings.join()).to.contain('The outputs for 320 of 320 corrupted images are NaN; these count as wrong.');
+  });
+
   it('gives the accuracy of each corruption and severity, and the mean without the extra ones', async () => {
     const out = join(root, 'found.json');
     const found = await evaluated({ out });
@@ -162,8 +178,34 @@ describe('a set of corrupted images', () => {
     const archive = await rejection(addCorruptions(path, 'cifar10-c', { directory: join(root, 'other') }));
     expect(archive).to.be.instanceOf(UsageError);
     expect(archive.message).to.contain('tar xf');
-    const floats = Buffer.from(npy([2], Uint8Array.of(1, 2)));
-    floats.write('<f4', floats.indexOf('|u1'));
-    expect(() => readNpyHeader('floats.npy', floats, floats.length)).to.throw(InputError, 'holds <f4');
+    const texts = npy([2], Uint8Array.of(1, 2), '|S1');
+    expect(() => readNpyHeader('texts.npy', texts, texts.length)).to.throw(InputError, 'holds |S1');
+  });
+
+  it('may have labels of any type of numbers, as they are when they were saved again', async () => {
+    const path = join(published, 'labels.npy');
+    const sound = readFileSync(path);
+    const labels = Array.from({ length: 5 * COUNT }, (_, i) => LABELS[i % COUNT]);
+    const open = () => openCorruptions('cifar10-c', published);
+    for (const [type, data] of [
+      ['<i8', BigInt64Array.from(labels, BigInt)],
+      ['<i4', Int32Array.from(labels)],
+      ['<f4', Float32Array.from(labels)],
+      ['>u2', Uint16Array.from(labels, (label) => 256 * label)],
+    ] as const) {
+      writeFileSync(path, npy([5 * COUNT], new Uint8Array(data.buffer), type));
+      expect([...(await open()).labels], type).to.deep.equal([...LABELS]);
+    }
+    for (const wrong of [0.5, -1, 10, Number.NaN]) {
+      const data = Float64Array.from(labels, (label, i) => (i === 3 ? wrong : label));
+      writeFileSync(path, npy([5 * COUNT], new Uint8Array(data.buffer), '<f8'));
+      expect((await rejection(open())).message).to.contain(`has label ${wrong} at image 3`);
+    }
+    writeFileSync(path, sound);
+    const fog = join(published, 'fog.npy');
+    const bytes = readFileSync(fog);
+    writeFileSync(fog, npy([5 * COUNT, 32, 32, 3], new Uint8Array(5 * COUNT * PIXELS * 4), '<f4'));
+    expect((await rejection(open())).message).to.contain('holds <f4, expected pixels as unsigned bytes');
+    writeFileSync(fog, bytes);
   });
 });

@@ -65,6 +65,19 @@ describe('saved examples of another network', () => {
       expect(warnings[0]).to.match(/made on this very network/);
     }));
 
+  it('are no figure without a warning for a network that returns NaN', () =>
+    withExamples(async ({ run, examples }) => {
+      const module = join(run, 'nan.mjs');
+      await writeFile(module, 'export const load = (tf) => (images) => tf.fill([images.shape[0], 2], NaN);');
+      const warnings: string[] = [];
+      const warn = (warning: string) => warnings.push(warning);
+      const [{ results }] = await evaluateExamples({ module }, { dataset: data, examples, out: false, warn });
+      expect(results.map(({ robust: { correct } }) => correct)).to.deep.equal([0, 0, 0]);
+      expect(warnings.join('\n'))
+        .to.match(/The outputs for 80 of 80 images and examples of fgsm are NaN; these count as wrong\. See docs/)
+        .and.contain('pgd-5-ce are NaN');
+    }));
+
   it('give an upper bound for another network, per attack and by image for all, with intervals and a record', () =>
     withExamples(async ({ run, module, examples }) => {
       const out = join(run, 'transfer.json');
