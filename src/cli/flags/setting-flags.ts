@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { NormName } from '../../../attacks/types.ts';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
+import { systemReason } from '../../core/system-errors.ts';
 import { readText } from '../../files/regular-file.ts';
 import { models } from '../../models/models.ts';
 import type { Grid } from '../../sweeps/grid.ts';
@@ -154,6 +155,9 @@ interface ConfigFileOptions<F extends Flags> {
 const isContent = (name: string, value: unknown): boolean =>
   FILES.some((file) => kebab(file) === name && SETTINGS[file].schema.safeParse(value).success);
 
+/** The largest file of settings that is read, in bytes. */
+const LARGEST_SETTINGS = 2 ** 20;
+
 /**
  * The settings in a JSON or YAML file, where numbers may be written as arithmetic, and the flags that the file gives. Names
  * are written as in a configuration (`batchSize`) or as on the command line (`batch-size`).
@@ -166,12 +170,15 @@ export async function readConfigFile<F extends Flags>(
 ): Promise<ConfigFile<F>> {
   let text: string;
   try {
-    text = await readText(path);
+    text = await readText(path, LARGEST_SETTINGS);
   } catch (error) {
     if (error instanceof InputError) throw error;
-    throw new UsageError(`--config names a JSON or YAML file; ${path} cannot be read. Check the path.`, {
-      cause: error,
-    });
+    throw new UsageError(
+      `--config names a JSON or YAML file; ${path} cannot be read: ${systemReason(error)}. Check the path.`,
+      {
+        cause: error,
+      },
+    );
   }
   const { parse } = await import('yaml');
   let record: unknown;

@@ -9,8 +9,10 @@ import { largestWeights, readWhole } from '../../checkpoints/files/inside.ts';
 import type { Renames } from '../../checkpoints/pytorch/architectures.ts';
 import { readStateDict } from '../../checkpoints/pytorch/state-dict.ts';
 import { decodeSafetensors } from '../../checkpoints/safetensors/safetensors.ts';
-import { InputError, UsageError } from '../../core/errors.ts';
+import { InputError, messageOf, UsageError } from '../../core/errors.ts';
 import type { Param } from '../../core/params.ts';
+import { systemReason } from '../../core/system-errors.ts';
+import { readText } from '../../files/regular-file.ts';
 import { pytorchTensors } from '../../models/pytorch.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
 import { modelOfNetwork } from './network.ts';
@@ -66,9 +68,10 @@ export async function readNames(path: string): Promise<Renames> {
   let record: unknown;
   try {
     const { parse } = await import('yaml');
-    record = parse(new TextDecoder().decode(await readWhole(path, LARGEST_NAMES)));
+    record = parse(await readText(path, LARGEST_NAMES));
   } catch (error) {
-    throw new InputError(`--names takes a JSON or YAML file; ${path} cannot be read: ${(error as Error).message}`, {
+    const why = systemReason(error) ?? messageOf(error);
+    throw new InputError(`--names takes a JSON or YAML file; ${path} cannot be read: ${why}.`, {
       cause: error,
     });
   }
