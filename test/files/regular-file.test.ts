@@ -11,6 +11,7 @@ import { readIfThere } from '../../src/checkpoints/files/read-if-there.ts';
 import { readSafetensors } from '../../src/checkpoints/safetensors/safetensors-file.ts';
 import { readConfigFile } from '../../src/cli/flags/setting-flags.ts';
 import { InputError } from '../../src/core/errors.ts';
+import { openCorruptions } from '../../src/data/sets/corruptions.ts';
 import { readNames } from '../../src/evaluation/formats/pytorch-weights.ts';
 import { readEvaluations } from '../../src/evaluation/results/results-file.ts';
 import { readClassMap } from '../../src/evaluation/targets/class-map.ts';
@@ -60,6 +61,30 @@ describe('a file of the system that says it is empty', () => {
     expect(await readText(path)).to.equal('');
     expect(await sha256OfFile(path)).to.equal(sha256Of(''));
     expect((await rejection(readCheckpoint(path))).message).to.contain('ends at byte 0');
+  });
+});
+
+describe('a model on a disk that fails', () => {
+  // Nothing is mapped at the beginning of a process's memory, so reading there fails as on a broken disk.
+  const path = '/proc/self/mem';
+
+  it('is refused in words', async function () {
+    if (!existsSync(path)) this.skip();
+    const error = await rejection(loadTarget(path));
+    expect(error).to.be.instanceOf(InputError);
+    expect(error.message).to.contain(`${path} cannot be read`).and.to.contain('(EIO)');
+  });
+});
+
+describe('corrupted images whose labels are a pipe', () => {
+  if (process.platform === 'win32') return;
+  it('are refused at once', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'equipoise-labels-'));
+    expect(spawnSync('mkfifo', [join(folder, 'labels.npy')]).status).to.equal(0);
+    const error = await rejection(openCorruptions('cifar10-c', folder));
+    await rm(folder, { recursive: true });
+    expect(error).to.be.instanceOf(InputError);
+    expect(error.message).to.match(/labels\.npy is a pipe/);
   });
 });
 

@@ -11,22 +11,20 @@ import { headLength, LENGTH_BYTES, readLayout, type Safetensors, tensorOf } from
  * @param names of those wanted; a file may lack some of them
  * @throws InputError if the file cannot be read, is truncated or damaged
  */
-export async function readSafetensors(path: string, names: readonly string[]): Promise<Safetensors> {
-  const file = await reading(path, async () => {
+export const readSafetensors = (path: string, names: readonly string[]): Promise<Safetensors> =>
+  reading(path, async () => {
     await checkEnds(path);
-    return open(path, 'r');
-  });
-  try {
-    const { size } = await file.stat();
-    const headEnd = headLength(await readBytes(file, 0, Math.min(size, LENGTH_BYTES), path), size, path);
-    const { metadata, spans } = readLayout(await readBytes(file, 0, headEnd, path), size, path);
-    const tensors: Record<string, Safetensors['tensors'][string]> = {};
-    for (const span of spans) {
-      if (names.includes(span.name))
+    const file = await open(path, 'r');
+    try {
+      const { size } = await file.stat();
+      const headEnd = headLength(await readBytes(file, 0, Math.min(size, LENGTH_BYTES), path), size, path);
+      const { metadata, spans } = readLayout(await readBytes(file, 0, headEnd, path), size, path);
+      const tensors: Record<string, Safetensors['tensors'][string]> = {};
+      for (const span of spans.filter(({ name }) => names.includes(name))) {
         tensors[span.name] = tensorOf(span, await readBytes(file, span.begin, span.end, path));
+      }
+      return { metadata, tensors };
+    } finally {
+      await file.close();
     }
-    return { metadata, tensors };
-  } finally {
-    await file.close();
-  }
-}
+  });
