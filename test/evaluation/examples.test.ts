@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
@@ -79,6 +79,24 @@ describe('adversarial examples of a run', () => {
         expect(pictures).to.have.length(tensors.adversarial.shape[0]);
         expect(await readdir(out)).to.have.length(pictures.length + 2);
       }
+    }));
+
+  it('are not saved where nothing can be written, and that is said before any attack', () =>
+    withRun(async (folder) => {
+      const done: string[] = [];
+      await writeFile(join(folder, 'taken'), '');
+      const error = await rejection(
+        evaluate(folder, {
+          dataset,
+          attacks: [attack],
+          out: false,
+          saveExamples: join(folder, 'taken'),
+          onStep: ({ attack: name }) => done.push(name),
+        }),
+      );
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(/taken is a file, not a folder/);
+      expect(done).to.deep.equal([]);
     }));
 
   it('are refused for another data set’s shape and for a radius in grey levels', () =>
