@@ -9,7 +9,7 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBackend } from '../src/backends/start.ts';
 import { reportText } from '../src/cli/commands/report.ts';
-import { endWithReader } from '../src/cli/terminal/closed-pipe.ts';
+import { outliveOutput } from '../src/cli/terminal/output-errors.ts';
 import { listenForSignals } from '../src/cli/terminal/signals.ts';
 import type { AttackSpec } from '../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../src/evaluation/evaluate.ts';
@@ -66,7 +66,7 @@ const started = Date.now();
 const interruption = listenForSignals(() =>
   console.log('\nstopping after the current steps; the same command goes on from there'),
 );
-endWithReader({ aborted: () => interruption.signal.aborted });
+outliveOutput([process.stdout, process.stderr]);
 
 const clock = (): string => {
   const seconds = Math.round((Date.now() - started) / 1000);

@@ -1,11 +1,13 @@
 // Writes and reads checkpoint files. The version before the newest is kept, and is read if the newest is damaged.
 import { createHash } from 'node:crypto';
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
 import { inWords, isBelowFile, isMissing, reading } from '../core/system-errors.ts';
+import { RAISE_LIMIT } from '../data/files/limits.ts';
 import type { Guard } from '../files/lock.ts';
-import { checkEnds } from '../files/regular-file.ts';
+import { readRegular } from '../files/regular-file.ts';
 import { previousOf, writeAtomically } from './files/atomic-file.ts';
+import { largestWeights } from './files/inside.ts';
 import { decodeCheckpoint, encodeCheckpoint } from './safetensors/encode.ts';
 import type { StoredCheckpoint } from './safetensors/stored.ts';
 import type { Checkpoint } from './types.ts';
@@ -62,8 +64,7 @@ type Attempt = Pick<ReadCheckpoint, 'stored' | 'file'> | { readonly stored?: und
 
 async function tryRead(path: string): Promise<Attempt> {
   try {
-    await checkEnds(path);
-    const content = await readFile(path);
+    const content = await readRegular(path, largestWeights(), `${RAISE_LIMIT}.`);
     const sha256 = createHash('sha256').update(content).digest('hex');
     return { stored: decodeCheckpoint(content, path), file: { path, sha256, bytes: content.length } };
   } catch (error) {

@@ -6,7 +6,7 @@ import { InputError, StoppedEarly, UsageError } from '../core/errors.ts';
 import { shellCommand, withoutCredentials } from '../core/shell.ts';
 import { inWords, isSystemError } from '../core/system-errors.ts';
 import { runCommandLine } from './run.ts';
-import { endWithReader } from './terminal/closed-pipe.ts';
+import { watchOutput } from './terminal/output-errors.ts';
 import { screenOn } from './terminal/screen.ts';
 import { INTERRUPTED, listenForSignals } from './terminal/signals.ts';
 import { styleOf } from './terminal/style.ts';
@@ -17,7 +17,10 @@ const { version } = JSON.parse(readFileSync(new URL('../../../package.json', imp
 const interruption = listenForSignals(() =>
   terminal.note('\nStopping at the next safe point; once more stops at once.'),
 );
-endWithReader({ aborted: () => interruption.signal.aborted });
+watchOutput((error) => {
+  process.exitCode = 1;
+  report(inWords('standard output', 'written', error));
+});
 
 const screen = process.stderr.isTTY ? screenOn(process.stderr) : null;
 const write = (stream: NodeJS.WriteStream, text: string): void => {

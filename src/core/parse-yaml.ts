@@ -1,7 +1,7 @@
 // Reading of YAML, of which JSON is a part, that a user wrote.
 
-/** The largest text that is read, in characters: what the parser takes grows with the square of the number of keys. */
-const LARGEST = 2 ** 17;
+/** The largest text that is read, in bytes or characters: what the parser takes grows with the square of the number of keys. */
+export const LARGEST_YAML = 2 ** 17;
 
 /** Deeper values overflow the stack of what reads them; no file of ours is near it. */
 const DEEPEST = 100;
@@ -26,7 +26,7 @@ export async function yamlValue(text: string): Promise<unknown> {
  * @throws Error if the text is too long, or its values are nested too deeply
  */
 async function soundPart(text: string): Promise<string> {
-  if (text.length > LARGEST) throw new Error(`it has ${text.length} characters, more than ${LARGEST}`);
+  if (text.length > LARGEST_YAML) throw new Error(`it has ${text.length} characters, more than ${LARGEST_YAML}`);
   const { Lexer, Parser } = await import('yaml');
   const parser = new Parser();
   for (const lexeme of new Lexer().lex(text)) {

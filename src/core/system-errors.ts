@@ -77,6 +77,8 @@ export const isBelowFile = (error: unknown): boolean => codeOf(error) === 'ENOTD
 /** A refusal of the operating system as an InputError that names the file; any other error as it is. */
 export function inWords(path: string, done: 'read' | 'written' | 'used', error: unknown): unknown {
   if (!isSystemError(error)) return error;
+  // Node does not say which file it is once that is open.
+  if (error.path === undefined) Object.assign(error, { path });
   const { reason, remedy } = refusalOf(error);
   return new InputError(`${path} cannot be ${done}: ${reason} (${error.code}). ${remedy}`, { cause: error });
 }

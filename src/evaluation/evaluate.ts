@@ -5,6 +5,7 @@ import { completionOf, describeProgress } from '../checkpoints/completion.ts';
 import { InputError, UsageError } from '../core/errors.ts';
 import { testIndices } from '../data/split.ts';
 import type { Dataset } from '../data/types.ts';
+import { checkWritable } from '../files/folders.ts';
 import { currentBackend } from '../ops/current-backend.ts';
 import { exampleFiles, exampleFolder } from './examples/save-examples.ts';
 import { measure } from './measure/measure.ts';
@@ -60,6 +61,7 @@ async function evaluateFiles(
   named: Dataset | null,
   options: EvaluateOptions,
 ): Promise<Evaluation[]> {
+  if (options.saveExamples !== undefined) await checkWritable(options.saveExamples);
   const done = new Map<string, Evaluation>();
   const evaluations: Evaluation[] = [];
   let loaded = named;

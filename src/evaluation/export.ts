@@ -18,6 +18,7 @@ import { InputError, UsageError } from '../core/errors.ts';
 import { seedKey, uniform } from '../core/key.ts';
 import { disposeParams, disposeTensors } from '../core/params.ts';
 import { sizeOf } from '../core/structure.ts';
+import { withLock } from '../files/lock.ts';
 import { readText } from '../files/regular-file.ts';
 import { buildModel } from '../models/models.ts';
 import { runNetwork } from '../ops/network.ts';
@@ -121,9 +122,13 @@ export async function exportModel(path: string, { to, out, half = false }: Expor
   try {
     const encoded = await FORMATS[to](checkpoint, half);
     const files = Object.entries(encoded.files(out));
-    for (const [file, content] of files) await keepOtherCode(file, content);
     const largestDifference = await largestDifferenceOf(checkpoint, encoded.logits, half ? HALF_TOLERANCE : TOLERANCE);
-    await writeTogether(files);
+    const last = files[files.length - 1][0];
+    // Two exports to one place are written one after the other, so their files are not mixed.
+    await withLock(`${last}.lock`, { name: out, waits: true }, async () => {
+      for (const [file, content] of files) await keepOtherCode(file, content);
+      await writeTogether(files);
+    });
     const bytes = files.reduce((total, [, content]) => total + Buffer.byteLength(content), 0);
     return { files: files.map(([file]) => file), bytes, largestDifference, images: IMAGES, warnings };
   } finally {

@@ -1,7 +1,10 @@
 // Folders whose entries outlast a power failure.
-import { mkdir, open, readdir, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { isMissing } from '../core/system-errors.ts';
+import { InputError } from '../core/errors.ts';
+import { isMissing, writing } from '../core/system-errors.ts';
+import { otherThanFile } from './regular-file.ts';
 
 /** True if there is a folder at `path`, or a link to one. */
 export const isFolder = (path: string): Promise<boolean> =>
@@ -53,4 +56,22 @@ export async function syncFolder(path: string): Promise<void> {
   } catch {
     // Windows cannot open folders.
   }
+}
+
+/**
+ * Refuses a folder that nothing can be written into, before long work whose results go there. Creates nothing.
+ *
+ * @throws InputError if the folder, or the nearest one above it that exists, is no folder or cannot be written to
+ */
+export async function checkWritable(path: string): Promise<void> {
+  await writing(path, async () => {
+    for (let place = resolve(path); ; place = dirname(place)) {
+      const found = await stat(place).catch((error) => (isMissing(error) ? null : Promise.reject(error)));
+      if (found === null) continue;
+      if (found.isDirectory()) return access(place, constants.W_OK | constants.X_OK);
+      throw new InputError(
+        `${path} cannot be written: ${place} is ${otherThanFile(found) ?? 'a file'}, not a folder. Choose another place.`,
+      );
+    }
+  });
 }

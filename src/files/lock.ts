@@ -45,6 +45,8 @@ export interface LockOptions extends LockTimes {
   readonly name?: string;
   /** A sentence about what a user can do, other than wait, if the lock is held. */
   readonly remedy?: string;
+  /** True to wait for the lock while another process holds it: for work that is short. Default: an error. */
+  readonly waits?: boolean;
   /** Called once, with a message, if finding out whether the owner is still alive takes a while. */
   readonly onWait?: (message: string) => void;
   readonly signal?: AbortSignal;
@@ -61,10 +63,18 @@ const HELD: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEXIST', 'E
  * Takes the lock at `path`, and makes the folder that it is in. A lock whose owner is gone is taken over; finding that out
  * takes `staleMs` unless the owner was a process of this machine.
  *
- * @throws InUseError if another process holds it, by name
+ * @throws InUseError if another process holds it, by name, unless `waits`
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
-  const { name = dirname(path), remedy = '', staleMs = STALE_MS, heartbeatMs = HEARTBEAT_MS, onWait, signal } = options;
+  const {
+    name = dirname(path),
+    remedy = '',
+    staleMs = STALE_MS,
+    heartbeatMs = HEARTBEAT_MS,
+    waits = false,
+    onWait,
+    signal,
+  } = options;
   const record: LockRecord = { ...thisProcess(), token: randomUUID(), beat: 0 };
   const isNew = await writing(dirname(path), () => makeFolder(dirname(path)));
   const held = () => holdLock(path, record, { name, heartbeatMs, isNew });
@@ -77,7 +87,8 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
       watch ??= { first: now, since: performance.now() };
       const elapsedMs = performance.now() - watch.since;
       const verdict = judge({ first: watch.first, elapsedMs }, now, { staleMs, hasEnded });
-      if (verdict === 'held') {
+      if (verdict === 'held' && waits) watch = null;
+      else if (verdict === 'held') {
         throw new InUseError(`${name} is in use by ${describeOwner(now)}. Wait until that ends, or end it.${remedy}`);
       }
       if (verdict === 'stale') {

@@ -10,6 +10,7 @@ import type { Dataset } from '../data/types.ts';
 import { checkpointIdentity, loadTarget } from '../evaluation/targets/target.ts';
 import { isSameThreat } from '../evaluation/threat.ts';
 import { UNION } from '../evaluation/types.ts';
+import { checkWritable } from '../files/folders.ts';
 import { readText } from '../files/regular-file.ts';
 import { type BreakdownOptions, breakDown } from './breakdown.ts';
 import { type Origin, renderPage } from './page/page.ts';
@@ -66,6 +67,7 @@ export interface Report extends ReportData {
 export async function writeReport(folder: string, options: ReportOptions = {}): Promise<Report> {
   const { out = folder, title = 'Clean and robust accuracy', warn } = options;
   const { runs, leftOut } = await findRuns(folder, warn);
+  await checkWritable(out);
   const bare = collectReport(runs, title, { checkpoint: options.checkpoint, leftOut });
   for (const { run, reason } of bare.leftOut) warn?.(`Means and comparisons leave out ${run}: ${reason}.`);
   const kept = options.gallery === false ? null : await picturesIfPossible(bare, out, options);

@@ -4,8 +4,11 @@ import { COMMANDS } from '../../src/cli/commands.ts';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { silentTerminal } from './terminal.ts';
 
-/** The words of each such command's first example; what it names need not exist. */
-const lines: (readonly string[])[] = [];
+/** Lines of `data info`, and the words of each other such command's first example; what they name need not exist. */
+const lines: (readonly string[])[] = [
+  ['data', 'info'],
+  ['data', 'info', 'mnist10k'],
+];
 for (const { load } of COMMANDS) {
   const { endsAtOnce, examples } = await load();
   if (endsAtOnce) lines.push(examples[0][0].split(' ').slice(1));

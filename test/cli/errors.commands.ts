@@ -121,6 +121,12 @@ describe('the command line, given what it cannot use', () => {
       says: [/model\.mjs is a file; --out names a folder/],
     },
     {
+      title: 'a device for the folder of a sweep',
+      args: ['sweep', ...tiny, '--out', '/dev/null'],
+      code: 2,
+      says: [/\/dev\/null is a device; --out names a folder/],
+    },
+    {
       title: 'a file for the folder of a sweep',
       args: ['sweep', ...tiny, '--out', 'model.mjs'],
       code: 2,

@@ -8,10 +8,9 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { equipoise } from './equipoise.ts';
+import { equipoise, MAIN } from './equipoise.ts';
 import { temporaryFolder } from './folder.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const LISTENER = fileURLToPath(new URL('./signals-process.js', import.meta.url));
 const net = ['--dataset', 'synthetic', '--model', 'mlp', '--width', '0.1', '--train-limit', '64', '--backend', 'cpu'];
 

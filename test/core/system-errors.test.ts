@@ -1,5 +1,5 @@
 // Errors of the operating system, and those that they cause.
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
 import { isSystemError, reading, systemCause } from '../../src/core/system-errors.ts';
@@ -13,6 +13,16 @@ describe('the system error behind an error', () => {
     const anew = new InputError('A checkpoint cannot be read.', { cause: new InputError('More.', { cause: refused }) });
     for (const error of [refused, anew]) expect(systemCause(error)?.code).to.equal('ENOENT');
     expect(systemCause(refused.cause)).to.equal(refused.cause);
+  });
+
+  it('names the file, which Node does not do once that is open', async () => {
+    const refused = await rejection(
+      reading('here', async () => {
+        const folder = await open('.');
+        await folder.read(Buffer.alloc(1), 0, 1, 0).finally(() => folder.close());
+      }),
+    );
+    expect(systemCause(refused)).to.include({ code: 'EISDIR', path: 'here' });
   });
 
   it('is not there where the system refused nothing', () => {

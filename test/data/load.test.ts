@@ -109,7 +109,7 @@ describe('loading data sets', () => {
       await put('test_batch.bin', await readFile(join(cifar, 'test_batch.bin')));
       const name = join(directory, 'data_batch_1.bin');
       for (const [make, says] of [
-        [() => mkdir(name), 'is a folder; expected a file'],
+        [() => mkdir(name), 'cannot be read: it is a folder, not a file'],
         [() => execFileSync('mkfifo', [name]), 'is a pipe (FIFO); expected a file'],
         [() => symlink(name, name), 'cannot be read: its links lead round in a circle'],
         [() => symlink('nowhere', name), 'cannot be read: it does not exist'],

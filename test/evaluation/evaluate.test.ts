@@ -541,7 +541,7 @@ describe('the evaluation of a run', () => {
     [
       'a folder for the record, before any attack',
       (folder) => evaluate(folder, { dataset: data, out: folder, onProgress: () => expect.fail('it began') }),
-      /cannot be read as evaluations: .*Name another file/,
+      /cannot be read: it is a folder, not a file .*choose another place/,
     ],
     [
       'a file for the folder of examples',
@@ -549,7 +549,7 @@ describe('the evaluation of a run', () => {
         await writeFile(join(folder, 'taken'), '');
         await evaluate(folder, { dataset: data, attacks: parseAttacks('fgsm'), saveExamples: join(folder, 'taken') });
       },
-      /taken\/best-fgsm-linf-0\.1\.safetensors cannot be written/,
+      /taken cannot be written: .*taken is a file, not a folder/,
     ],
   ];
   for (const [what, act, message] of wrong) {

@@ -1,3 +1,5 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { decodeSafetensors } from '../../src/checkpoints/safetensors/safetensors.ts';
@@ -5,6 +7,7 @@ import { InputError } from '../../src/core/errors.ts';
 import { parseAttacks } from '../../src/evaluation/attacks/named-attacks.ts';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
 import { encodeExamples, fell, makeExamples } from '../../src/evaluation/examples/examples.ts';
+import { writeExamples } from '../../src/reporting/pictures/examples.ts';
 import { useBackend } from '../backend.ts';
 import { rejection } from '../rejection.ts';
 import { tinyData, withRun } from './tiny.ts';
@@ -59,6 +62,41 @@ describe('adversarial examples of a run', () => {
       expect(metadata).to.include({ dataset: 'synthetic', datasetSha256: 'tiny', norm: 'linf', epsilon: '0.1' });
       expect(JSON.parse(metadata.key)).to.have.length(4);
       expect(tensors.adversarial).to.deep.include({ dtype: 'U8', shape: [2, 4, 4, 1] });
+    }));
+
+  it('are written to one folder by two at the same time, one after the other, so that the files belong together', () =>
+    withRun(async (folder) => {
+      const [few, many] = [
+        await makeExamples(folder, { dataset, attack, count: 5 }),
+        await makeExamples(folder, { dataset, attack, count: 20 }),
+      ];
+      const out = join(folder, 'attack');
+      const written = () => Promise.all([few, many].map((made) => writeExamples(out, made)));
+      for (let time = 0; time < 3; time++) {
+        await written();
+        const { tensors } = decodeSafetensors(await readFile(join(out, 'examples.safetensors')));
+        const pictures = (await readdir(out)).filter((name) => name.endsWith('.png'));
+        expect(pictures).to.have.length(tensors.adversarial.shape[0]);
+        expect(await readdir(out)).to.have.length(pictures.length + 2);
+      }
+    }));
+
+  it('are not saved where nothing can be written, and that is said before any attack', () =>
+    withRun(async (folder) => {
+      const done: string[] = [];
+      await writeFile(join(folder, 'taken'), '');
+      const error = await rejection(
+        evaluate(folder, {
+          dataset,
+          attacks: [attack],
+          out: false,
+          saveExamples: join(folder, 'taken'),
+          onStep: ({ attack: name }) => done.push(name),
+        }),
+      );
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.match(/taken is a file, not a folder/);
+      expect(done).to.deep.equal([]);
     }));
 
   it('are refused for another data set’s shape and for a radius in grey levels', () =>

@@ -190,7 +190,7 @@ describe('an ONNX file', () => {
       expect(await attempt(join(folder, 'outside.bin'))).to.contain('outside its folder');
       expect(await attempt('link.bin')).to.contain('outside its folder');
       expect(await attempt('endless.bin')).to.contain('outside its folder');
-      expect(await attempt('folder.bin')).to.contain('not a regular file');
+      expect(await attempt('folder.bin')).to.contain('it is a folder, not a file');
       expect(await attempt('missing.bin')).to.contain('which is missing');
       expect(await attempt('short.bin')).to.contain('bytes 4 to 132 of short.bin, which has 100');
       await cp(join(folder, 'outside.bin'), join(models, 'weights.bin'));

@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { createFolder } from '../../src/files/folders.ts';
+import { InputError } from '../../src/core/errors.ts';
+import { checkWritable, createFolder } from '../../src/files/folders.ts';
 import { rejection } from '../rejection.ts';
 
 /** Folders of file systems that can only be read, where this machine has any. */
@@ -17,6 +18,29 @@ const readOnly = (): string[] => {
     return [];
   }
 };
+
+describe('a folder for results', () => {
+  it('is refused before the work if it could not be written to, and is not created', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'equipoise-folders-'));
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    symlinkSync('loop', join(folder, 'loop'));
+    await checkWritable(folder);
+    await checkWritable(join(folder, 'a', 'b'));
+    for (const [path, reason] of [
+      [file, /file is a file, not a folder/],
+      [join(file, 'below'), /a part of the path is a file/],
+      [join(folder, 'loop'), /its links lead round in a circle/],
+      ['/dev/null', /null is a device, not a folder/],
+    ] as const) {
+      const error = await rejection(checkWritable(path));
+      expect(error).to.be.instanceOf(InputError);
+      expect(error.message).to.contain(`${path} cannot be written: `).and.to.match(reason);
+    }
+    expect(readdirSync(folder).sort()).to.deep.equal(['file', 'loop']);
+    rmSync(folder, { recursive: true });
+  });
+});
 
 describe('creating a folder', () => {
   it('says which folder was the first that was missing', async () => {

@@ -5,6 +5,7 @@ import { rename } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { InputError } from '../../src/core/errors.ts';
@@ -62,6 +63,19 @@ describe('a lock on a folder', () => {
     // It was made for the lock.
     expect(existsSync(join(path, '..'))).to.equal(false);
     expect(await withLock(path, PATIENT, async () => 'free')).to.equal('free');
+  });
+
+  it('is waited for where that is wanted, until it is given back', async () => {
+    const path = fresh();
+    const order: string[] = [];
+    const work = (name: string) =>
+      withLock(path, { ...PATIENT, waits: true }, async () => {
+        order.push(`${name} begins`);
+        await delay(100);
+        order.push(`${name} ends`);
+      });
+    await Promise.all([work('a'), work('b'), work('c')]);
+    for (const i of [0, 2, 4]) expect(order[i + 1]).to.equal(order[i].replace('begins', 'ends'));
   });
 
   it('is had by one of many that ask at the same moment, and by one after the other', async () => {

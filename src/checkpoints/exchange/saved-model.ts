@@ -6,7 +6,7 @@ import type { io } from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { InputError } from '../../core/errors.ts';
 import { jsonValue } from '../../core/parse-json.ts';
-import { isMissing } from '../../core/system-errors.ts';
+import { inWords } from '../../core/system-errors.ts';
 import { sha256OfFiles } from '../files/digest.ts';
 import { largestModelJson, largestWeights, pathInside, readWhole, tooLarge } from '../files/inside.ts';
 
@@ -113,8 +113,7 @@ async function locate(path: string): Promise<{ readonly file: string; readonly f
     return { file: await pathInside(folder, MODEL_JSON, path), folder };
   } catch (error) {
     if (error instanceof InputError) throw error;
-    const what = isMissing(error) ? 'is missing' : `cannot be read: ${(error as Error).message}`;
-    throw new InputError(`${path} ${what}. Check the path.`, { cause: error });
+    throw inWords(path, 'read', error);
   }
 }
 

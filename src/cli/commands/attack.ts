@@ -4,6 +4,8 @@ import { UsageError } from '../../core/errors.ts';
 import { withEot } from '../../evaluation/attacks/named-attacks.ts';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { DEFAULT_ATTACK, type Examples, fell, makeExamples } from '../../evaluation/examples/examples.ts';
+import { modelFiles } from '../../evaluation/targets/target.ts';
+import { checkWritable } from '../../files/folders.ts';
 import { countFallen, type ExampleFiles, formatDistance, writeExamples } from '../../reporting/pictures/examples.ts';
 import { datasetTitle } from '../../reporting/runs/runs.ts';
 import { formatTable } from '../../reporting/tables/table.ts';
@@ -65,8 +67,10 @@ export const attack = defineCommand({
     const spec = flags.attack === undefined ? undefined : oneAttack(flags.attack);
     const norm = flags.norm === undefined ? undefined : readNorm(flags.norm);
     checkRadii('epsilon', flags.epsilon === undefined ? undefined : [flags.epsilon]);
-    const examples = await withBar(flags, 'image', terminal, (bar) =>
-      makeExamples(source, {
+    const examples = await withBar(flags, 'image', terminal, async (bar) => {
+      const [{ path }] = await modelFiles(source, modelOptions(flags));
+      await checkWritable(folderOf(flags.out, path));
+      return makeExamples(source, {
         ...modelOptions(flags),
         attack: flags.eot === undefined ? spec : withEot(spec ?? DEFAULT_ATTACK, flags.eot),
         surrogate: flags.surrogate,
@@ -79,14 +83,17 @@ export const attack = defineCommand({
         warn: terminal.warn,
         onProgress: (done, total) => bar.update(done, total, 'attack', ''),
         onAttackProgress: ({ attack: name, step, steps, left }) => bar.phase(`${name} ${step}/${steps}, ${left} left`),
-      }),
-    );
-    const files = await writeExamples(flags.out ?? folderBeside(examples.path, 'attack'), examples);
+      });
+    });
+    const files = await writeExamples(folderOf(flags.out, examples.path), examples);
     terminal.print(
       json ? JSON.stringify(summary(examples, files), null, 2) : describe(examples, files, flags.surrogate ?? null),
     );
   },
 });
+
+/** Where the examples of a model go. */
+const folderOf = (out: string | undefined, model: string): string => out ?? folderBeside(model, 'attack');
 
 const summary = (
   { target, surrogate, dataset, attack, norm, epsilon, seed, examples }: Examples,

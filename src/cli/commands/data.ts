@@ -1,6 +1,7 @@
 // The command that fetches, adds and describes data sets.
 import { didYouMean } from '../../core/did-you-mean.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
+import { untilAborted } from '../../core/until-aborted.ts';
 import { addDataset } from '../../data/add.ts';
 import { fetchDataset } from '../../data/fetch.ts';
 import { type DatasetInfo, datasetInfo } from '../../data/info.ts';
@@ -79,16 +80,16 @@ export const data = defineCommand({
   ],
   async run({ positionals: [action, what], flags, json }, terminal) {
     const { data: directory, name, mirror } = flags;
-    const show = (infos: readonly DatasetInfo[], text: (info: DatasetInfo) => string) =>
+    const show: Show = (infos, text) =>
       terminal.print(json ? JSON.stringify(infos, null, 2) : infos.map(text).join('\n'));
     const lock = { onWait: terminal.note, signal: terminal.signal };
     switch (readAction(action)) {
       case 'info':
-        if (what !== undefined) {
-          show([await oneThere(what, directory)], (info) => `${describe(info)}\n${classTable(info)}`);
-          return;
-        }
-        await showAll(directory, show, terminal);
+        // It has nothing to save, so it ends at once.
+        await untilAborted(
+          what === undefined ? showAll(directory, show, terminal) : showOne(what, directory, show),
+          terminal.signal,
+        );
         return;
       case 'fetch':
         if (what === undefined)
@@ -129,16 +130,15 @@ function readAction(given: string): Action {
   return action;
 }
 
+/** Prints data sets, as JSON or as text. */
+type Show = (infos: readonly DatasetInfo[], text: (info: DatasetInfo) => string) => void;
+
 /**
  * Shows all data sets that are there.
  *
  * @throws InputError that names every damaged one, after the others are shown
  */
-async function showAll(
-  directory: string | undefined,
-  show: (infos: readonly DatasetInfo[], text: (info: DatasetInfo) => string) => void,
-  terminal: Terminal,
-): Promise<void> {
+async function showAll(directory: string | undefined, show: Show, terminal: Terminal): Promise<void> {
   const infos: DatasetInfo[] = [];
   const absent: string[] = [];
   const damaged: string[] = [];
@@ -162,13 +162,14 @@ async function showAll(
   if (damaged.length > 0) throw new InputError(damaged.join('\n'));
 }
 
-async function oneThere(name: string, directory: string | undefined): Promise<DatasetInfo> {
+/** Shows one data set with the counts of its classes. */
+async function showOne(name: string, directory: string | undefined, show: Show): Promise<void> {
   const info = await datasetInfo(name, { directory });
   const source = fileSourceOf(name);
   if (info === null) {
     throw new UsageError(`The files of ${name} are missing.${source === null ? '' : ` ${waysToGet(name, source)}`}`);
   }
-  return info;
+  show([info], (found) => `${describe(found)}\n${classTable(found)}`);
 }
 
 async function fetchShown(

@@ -4,6 +4,7 @@ import { readCheckpoint } from '../../checkpoints/checkpoint.ts';
 import { UsageError } from '../../core/errors.ts';
 import { checkFolderMeant } from '../../data/load.ts';
 import { checkpointFiles } from '../../evaluation/targets/target.ts';
+import { otherThanFile } from '../../files/regular-file.ts';
 import type { TrainOptions } from '../../training/config/config.ts';
 import { sha256OfFile } from '../../training/run/fingerprint.ts';
 import type { TaskFiles } from '../../training/task.ts';
@@ -61,13 +62,14 @@ export async function checkFolders(
 }
 
 /**
- * Refuses `--out` that is a file.
+ * Refuses `--out` that is no folder, if it exists.
  *
  * @throws UsageError
  */
 export async function checkIsFolder(out: string | undefined): Promise<void> {
-  if (out && (await stat(out).catch(() => null))?.isFile()) {
-    throw new UsageError(`${out} is a file; --out names a folder. Choose another.`);
+  const found = out ? await stat(out).catch(() => null) : null;
+  if (found !== null && !found.isDirectory()) {
+    throw new UsageError(`${out} is ${otherThanFile(found) ?? 'a file'}; --out names a folder. Choose another.`);
   }
 }
 

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { NormName } from '../../../attacks/types.ts';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
-import { yamlValue } from '../../core/parse-yaml.ts';
+import { LARGEST_YAML, yamlValue } from '../../core/parse-yaml.ts';
+import { systemReason } from '../../core/system-errors.ts';
 import { readText } from '../../files/regular-file.ts';
 import { models } from '../../models/models.ts';
 import type { Grid } from '../../sweeps/grid.ts';
@@ -167,12 +168,15 @@ export async function readConfigFile<F extends Flags>(
 ): Promise<ConfigFile<F>> {
   let text: string;
   try {
-    text = await readText(path);
+    text = await readText(path, LARGEST_YAML);
   } catch (error) {
     if (error instanceof InputError) throw error;
-    throw new UsageError(`--config names a JSON or YAML file; ${path} cannot be read. Check the path.`, {
-      cause: error,
-    });
+    throw new UsageError(
+      `--config names a JSON or YAML file; ${path} cannot be read: ${systemReason(error)}. Check the path.`,
+      {
+        cause: error,
+      },
+    );
   }
   let record: unknown;
   try {

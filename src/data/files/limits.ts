@@ -49,12 +49,3 @@ export function setSizeLimit(gb: number): void {
 
 /** What to do about a size above a limit of `dataLimits`. */
 export const RAISE_LIMIT = `If it is right, raise the limit with --size-limit GB or the variable ${VARIABLE}`;
-
-/** Node reads less than 2 GiB at once. */
-export const MOST_AT_ONCE = 2 ** 30;
-
-/** A number of bytes in words: `268 MB`. */
-export function megabytes(bytes: number): string {
-  const mb = bytes / 1e6;
-  return `${mb < 10 ? Number(mb.toPrecision(2)) : Math.round(mb)} MB`;
-}

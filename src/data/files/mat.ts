@@ -1,10 +1,11 @@
 // MATLAB files of versions 5 to 7: named arrays of numbers. Only the arrays asked for are unpacked and read, so what else
 // a file holds does not matter.
 import { InputError } from '../../core/errors.ts';
+import { megabytes } from '../../core/quantities.ts';
 import { sizeOf } from '../../core/structure.ts';
 import type { DataFile } from '../types.ts';
 import { type Inflated, inflate, inflateStart } from './inflate.ts';
-import { dataLimits, megabytes, RAISE_LIMIT } from './limits.ts';
+import { dataLimits, RAISE_LIMIT } from './limits.ts';
 
 /*
  * The format (https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf): a header of 128 bytes, then elements of a

@@ -2,10 +2,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../../core/errors.ts';
+import { megabytes } from '../../core/quantities.ts';
 import type { DataFile, FileSource, SplitName } from '../types.ts';
 import { type Checksum, digestOf } from './checksum.ts';
 import { inflate } from './inflate.ts';
-import { type DataLimits, dataLimits, megabytes, RAISE_LIMIT } from './limits.ts';
+import { type DataLimits, dataLimits, RAISE_LIMIT } from './limits.ts';
 import { readRegularFile } from './read-file.ts';
 
 const unpackedName = (name: string): string => name.replace(/\.gz$/, '');

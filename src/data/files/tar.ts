@@ -4,8 +4,9 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { InputError } from '../../core/errors.ts';
+import { megabytes } from '../../core/quantities.ts';
 import { systemReason } from '../../core/system-errors.ts';
-import { dataLimits, megabytes, RAISE_LIMIT } from './limits.ts';
+import { dataLimits, RAISE_LIMIT } from './limits.ts';
 
 /*
  * A tar archive is a row of files, each a header of 512 bytes and its data filled up with zeros to a multiple of 512:

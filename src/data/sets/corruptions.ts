@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { InputError, UsageError } from '../../core/errors.ts';
 import { pathWord, shellCommand } from '../../core/shell.ts';
 import { explainingErrors, isMissing, reading } from '../../core/system-errors.ts';
+import { checkEnds } from '../../files/regular-file.ts';
 import { dataDirectory } from '../files/directory.ts';
 import { NPY_HEADER_BYTES, npyNumbers, readNpyHeader } from '../files/npy.ts';
 import { type DatasetLockOptions, publish, withDatasetLock, withStaging } from '../files/publish.ts';
@@ -82,7 +83,8 @@ export async function openCorruptions(name: CorruptionSetName, directory?: strin
   const root = dataDirectory(directory);
   const folders = [join(root, name), join(root, corruptionSets[name].folder), root];
   for (const folder of folders) {
-    if (await isThere(join(folder, LABELS))) return openFolder(name, folder);
+    const labels = join(folder, LABELS);
+    if (await reading(labels, () => isThere(labels))) return openFolder(name, folder);
   }
   throw new InputError(
     `The files of ${name} (labels.npy, gaussian_noise.npy, …) are not in ${folders.join(', ')}. Unpack ${corruptionSets[name].folder}.tar and add them with \`equipoise data add ${corruptionSets[name].folder} --name ${name}\`, or name their folder with --data.`,
@@ -138,6 +140,7 @@ async function openFolder(name: CorruptionSetName, directory: string): Promise<C
 
 async function headerOf(path: string): Promise<ReturnType<typeof readNpyHeader>> {
   return reading(path, async () => {
+    await checkEnds(path);
     const file = await open(path);
     try {
       const { size } = await file.stat();

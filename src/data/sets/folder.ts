@@ -1,9 +1,10 @@
 // A folder of the user's own images as a data set. All files are tried before an error tells of those that cannot be used.
 import { join } from 'node:path';
 import { InputError } from '../../core/errors.ts';
+import { megabytes } from '../../core/quantities.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { digestOf } from '../files/checksum.ts';
-import { dataLimits, MAX_PICTURE_BYTES, megabytes, RAISE_LIMIT } from '../files/limits.ts';
+import { dataLimits, MAX_PICTURE_BYTES, RAISE_LIMIT } from '../files/limits.ts';
 import { readRegularFile } from '../files/read-file.ts';
 import { decodePicture } from '../pictures/decode.ts';
 import type { Picture } from '../pictures/picture.ts';

@@ -6,6 +6,7 @@ import { MODEL_JSON } from '../../checkpoints/exchange/saved-model.ts';
 import { largestModelJson, readWhole } from '../../checkpoints/files/inside.ts';
 import { InputError } from '../../core/errors.ts';
 import { jsonValue } from '../../core/parse-json.ts';
+import { reading } from '../../core/system-errors.ts';
 import { checkpoint } from './checkpoint.ts';
 import { exported } from './exported.ts';
 import type { Found, ModelFormat } from './format.ts';
@@ -66,14 +67,16 @@ async function inspect(path: string): Promise<Found> {
   }
   if (!there.isFile()) throw new InputError(`${path} is neither a file nor a folder. Give the file of a model.`);
   if (path.endsWith('.json')) return { ...nothing, kind: 'file', modelJson: await readJson(path) };
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(HEAD_BYTES), 0, HEAD_BYTES, 0);
-    const head = buffer.subarray(0, bytesRead);
-    return { ...nothing, kind: 'file', head, metadata: await safetensorsMetadata(head, there.size, file) };
-  } finally {
-    await file.close();
-  }
+  return reading(path, async () => {
+    const file = await open(path);
+    try {
+      const { buffer, bytesRead } = await file.read(new Uint8Array(HEAD_BYTES), 0, HEAD_BYTES, 0);
+      const head = buffer.subarray(0, bytesRead);
+      return { ...nothing, kind: 'file', head, metadata: await safetensorsMetadata(head, there.size, file) };
+    } finally {
+      await file.close();
+    }
+  });
 }
 
 const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()).catch({}) });

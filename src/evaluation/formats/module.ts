@@ -1,5 +1,4 @@
 // Models that an ES module of the user exports.
-import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
@@ -8,8 +7,8 @@ import { withoutFinalActivation } from '../../../attacks/models/final-activation
 import type { AppliedModel, AttackedModel } from '../../../attacks/types.ts';
 import { sha256Of } from '../../checkpoints/files/digest.ts';
 import { InputError, messageOf, UsageError } from '../../core/errors.ts';
-import { isMissing } from '../../core/system-errors.ts';
-import { checkEnds } from '../../files/regular-file.ts';
+import { inWords, isMissing } from '../../core/system-errors.ts';
+import { readRegular } from '../../files/regular-file.ts';
 import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
 
 /**
@@ -23,13 +22,14 @@ export const esModule: ModelFormat = {
   load,
 };
 
+/** The largest module that is read, in bytes. */
+const LARGEST_MODULE = 2 ** 28;
+
 async function load({ path }: LoadRequest): Promise<LoadedModel> {
-  const bytes = await checkEnds(path)
-    .then(() => readFile(path))
-    .catch((error) => {
-      if (!isMissing(error)) throw error;
-      throw new UsageError(`--module names an ES module; there is no ${path}.`, { cause: error });
-    });
+  const bytes = await readRegular(path, LARGEST_MODULE, 'Give another file.').catch((error) => {
+    if (isMissing(error)) throw new UsageError(`--module names an ES module; there is no ${path}.`, { cause: error });
+    throw inWords(path, 'read', error);
+  });
   let model: AttackedModel;
   try {
     model = await classifierIn(path, await import(pathToFileURL(resolve(path)).href));

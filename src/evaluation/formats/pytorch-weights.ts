@@ -9,9 +9,11 @@ import { largestWeights, readWhole } from '../../checkpoints/files/inside.ts';
 import type { Renames } from '../../checkpoints/pytorch/architectures.ts';
 import { readStateDict } from '../../checkpoints/pytorch/state-dict.ts';
 import { decodeSafetensors } from '../../checkpoints/safetensors/safetensors.ts';
-import { InputError, UsageError } from '../../core/errors.ts';
+import { InputError, messageOf, UsageError } from '../../core/errors.ts';
 import type { Param } from '../../core/params.ts';
-import { yamlValue } from '../../core/parse-yaml.ts';
+import { LARGEST_YAML, yamlValue } from '../../core/parse-yaml.ts';
+import { systemReason } from '../../core/system-errors.ts';
+import { readText } from '../../files/regular-file.ts';
 import { pytorchTensors } from '../../models/pytorch.ts';
 import type { LoadedModel, LoadRequest, ModelFormat } from './format.ts';
 import { modelOfNetwork } from './network.ts';
@@ -59,16 +61,14 @@ async function load({ path, images, names, reading }: LoadRequest): Promise<Load
 
 const namesSchema = z.record(z.string(), z.string());
 
-/** Bytes of a file of names that are read at most. */
-const LARGEST_NAMES = 2 ** 20;
-
 /** @throws InputError if it is no record of names */
 export async function readNames(path: string): Promise<Renames> {
   let record: unknown;
   try {
-    record = await yamlValue(new TextDecoder().decode(await readWhole(path, LARGEST_NAMES)));
+    record = await yamlValue(await readText(path, LARGEST_YAML));
   } catch (error) {
-    throw new InputError(`--names takes a JSON or YAML file; ${path} cannot be read: ${(error as Error).message}`, {
+    const why = systemReason(error) ?? messageOf(error);
+    throw new InputError(`--names takes a JSON or YAML file; ${path} cannot be read: ${why}.`, {
       cause: error,
     });
   }

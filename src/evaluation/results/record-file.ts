@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { InputError } from '../../core/errors.ts';
 import { parseJson } from '../../core/parse-json.ts';
-import { isMissing } from '../../core/system-errors.ts';
+import { inWords, isMissing } from '../../core/system-errors.ts';
 import { readText } from '../../files/regular-file.ts';
 
 /** What a file of results holds. */
@@ -29,8 +29,7 @@ export async function readRecordFile<Content>(
     text = await readText(path);
   } catch (error) {
     if (isMissing(error)) return null;
-    if (error instanceof InputError) throw error;
-    throw new InputError(`${source}: ${(error as Error).message}. Name another file.`, { cause: error });
+    throw inWords(path, 'read', error);
   }
   try {
     return parseJson(text, source, schema);

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { messageOf, UsageError } from '../../core/errors.ts';
 import { jsonValue } from '../../core/parse-json.ts';
+import { systemReason } from '../../core/system-errors.ts';
 import { readText } from '../../files/regular-file.ts';
 
 /** The numbers of outputs, counted from 0: in the order of the classes, or by the name or number of each class. */
@@ -26,7 +27,7 @@ export async function readClassMap(given: string): Promise<ClassMap> {
   try {
     content = jsonValue(await readText(given));
   } catch (error) {
-    const why = messageOf(error);
+    const why = systemReason(error) ?? messageOf(error);
     throw new UsageError(`--classes names a JSON file, or is a list such as 0,2,3; ${given} cannot be read (${why}).`, {
       cause: error,
     });

@@ -1,11 +1,9 @@
 // Names of the zoo, such as `zoo:vgg16-99`, wherever the path of a model is expected.
 
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { sha256Of } from '../../checkpoints/files/digest.ts';
+import { largestWeights, readWhole } from '../../checkpoints/files/inside.ts';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
 import { InputError, UsageError } from '../../core/errors.ts';
-import { reading } from '../../core/system-errors.ts';
-import { checkEnds } from '../../files/regular-file.ts';
 import { zooCards, zooFile, zooFolder } from './cards.ts';
 
 const ZOO = 'zoo:';
@@ -32,9 +30,7 @@ export async function locate(source: string): Promise<string> {
     throw new UsageError(`${source} does not come with Equipoise. Train it with:\n  ${card.command}`);
   }
   const path = zooFile(folder, wanted);
-  const digest = createHash('sha256')
-    .update(await reading(path, () => checkEnds(path).then(() => readFile(path))))
-    .digest('hex');
+  const digest = sha256Of(await readWhole(path, largestWeights()));
   if (digest !== card.made.sha256) {
     throw new InputError(
       `${path} is not the file of its card: expected SHA-256 ${card.made.sha256}, got ${digest}. Install Equipoise again.`,

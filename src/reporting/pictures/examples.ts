@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { writeAtomically } from '../../checkpoints/files/atomic-file.ts';
 import { formatEpsilon } from '../../evaluation/epsilon.ts';
 import { type Example, type Examples, encodeExamples, fell } from '../../evaluation/examples/examples.ts';
+import { type Guard, withLock } from '../../files/lock.ts';
 import { type Html, html } from '../page/html.ts';
 import { htmlDocument } from '../page/page-parts.ts';
 import { datasetTitle } from '../runs/runs.ts';
@@ -26,20 +27,26 @@ const pictureName = (index: number): string => `test-${String(index).padStart(5,
 /**
  * Writes adversarial examples to a folder: `test-NUMBER.png` each, `examples.safetensors`, and `examples.html` with clean
  * image, perturbation and adversarial image side by side. Each file is written in one piece. Pictures of earlier examples
- * there are removed; other files stay.
+ * there are removed; other files stay. Two processes write one after the other, so the files belong together.
  */
 export async function writeExamples(folder: string, examples: Examples): Promise<ExampleFiles> {
+  return withLock(join(folder, 'attack.lock'), { name: folder, waits: true }, (guard) =>
+    writeFiles(folder, examples, guard),
+  );
+}
+
+async function writeFiles(folder: string, examples: Examples, guard: Guard): Promise<ExampleFiles> {
   const names = examples.examples.map(({ index }) => pictureName(index));
   for (const [i, { adversarial }] of examples.examples.entries()) {
-    await writeAtomically(join(folder, names[i]), encodePng(adversarial, examples.imageShape));
+    await writeAtomically(join(folder, names[i]), encodePng(adversarial, examples.imageShape), { guard });
   }
   const files = {
     images: names.map((name) => join(folder, name)),
     tensors: join(folder, 'examples.safetensors'),
     page: join(folder, 'examples.html'),
   };
-  await writeAtomically(files.tensors, encodeExamples(examples));
-  await writeAtomically(files.page, renderExamples(examples));
+  await writeAtomically(files.tensors, encodeExamples(examples), { guard });
+  await writeAtomically(files.page, renderExamples(examples), { guard });
   for (const name of await readdir(folder)) {
     if (PICTURE.test(name) && !names.includes(name)) await rm(join(folder, name), { force: true });
   }

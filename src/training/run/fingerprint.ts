@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { InputError } from '../../core/errors.ts';
+import { reading } from '../../core/system-errors.ts';
 import { checkEnds } from '../../files/regular-file.ts';
 
 /**
@@ -12,13 +13,11 @@ import { checkEnds } from '../../files/regular-file.ts';
  */
 export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash('sha256');
-  try {
-    await checkEnds(path);
-    await pipeline(createReadStream(path), hash);
-  } catch (error) {
-    if (error instanceof InputError) throw error;
-    throw new InputError(`${path} cannot be read: ${(error as Error).message}. Check the path.`, { cause: error });
-  }
+  await reading(path, async () => {
+    const size = await checkEnds(path);
+    // A file of the system that says it is empty may have no end.
+    if (size > 0) await pipeline(createReadStream(path, { end: size - 1 }), hash);
+  });
   return hash.digest('hex');
 }
 
