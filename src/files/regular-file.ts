@@ -2,7 +2,7 @@
 import type { Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { InputError } from '../core/errors.ts';
-import { megabytes } from '../core/quantities.ts';
+import { byteSize } from '../core/quantities.ts';
 
 /** What a path leads to, in words; null for a regular file. */
 export function otherThanFile(found: Stats): string | null {
@@ -61,7 +61,7 @@ export async function readRegular(path: string, limit: number, remedy: string): 
   try {
     const { size } = await file.stat();
     if (size > limit) {
-      throw new InputError(`${path} has ${megabytes(size)}; expected at most ${megabytes(limit)}. ${remedy}`);
+      throw new InputError(`${path} has ${byteSize(size)}; expected at most ${byteSize(limit)}. ${remedy}`);
     }
     return await readBytes(file, 0, size, path);
   } finally {

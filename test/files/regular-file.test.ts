@@ -96,7 +96,7 @@ describe('settings, which are small', () => {
     const error = await rejection(readConfigFile(path, { flags: {} }));
     await rm(folder, { recursive: true });
     expect(error).to.be.instanceOf(InputError);
-    expect(error.message).to.match(/large\.yaml has 1\.1 MB; expected at most 1 MB/);
+    expect(error.message).to.match(/large\.yaml has 1\.1 MB; expected at most 131 kB/);
   });
 });
 
