@@ -23,9 +23,3 @@ export function byteSize(bytes: number): string {
   const power = Math.min(units.length - 1, bytes < 1000 ? 0 : Math.floor(Math.log10(bytes) / 3));
   return `${Number((bytes / 1000 ** power).toPrecision(3))} ${units[power]}`;
 }
-
-/** A number of bytes in words: `268 MB`. */
-export function megabytes(bytes: number): string {
-  const mb = bytes / 1e6;
-  return `${mb < 10 ? Number(mb.toPrecision(2)) : Math.round(mb)} MB`;
-}

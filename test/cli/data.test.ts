@@ -62,7 +62,7 @@ describe('equipoise data info', () => {
     const before = process.env.EQUIPOISE_DATA_LIMIT;
     try {
       const { thrown } = await info('mnist10k', '--size-limit', '1e-4');
-      expect((thrown as Error).message).to.match(/expected at most 0\.11 MB\. .*--size-limit GB/);
+      expect((thrown as Error).message).to.match(/expected at most 107 kB\. .*--size-limit GB/);
       expect((await info('mnist10k', '--size-limit', '2')).thrown).to.equal(null);
       const refused = (await info('mnist10k', '--size-limit', '0')).thrown;
       expect(refused).to.be.instanceOf(UsageError);

@@ -1,7 +1,7 @@
 // MATLAB files of versions 5 to 7: named arrays of numbers. Only the arrays asked for are unpacked and read, so what else
 // a file holds does not matter.
 import { InputError } from '../../core/errors.ts';
-import { megabytes } from '../../core/quantities.ts';
+import { byteSize } from '../../core/quantities.ts';
 import { sizeOf } from '../../core/structure.ts';
 import type { DataFile } from '../types.ts';
 import { type Inflated, inflate, inflateStart } from './inflate.ts';
@@ -148,7 +148,7 @@ function unpackMatrix({ bytes, where, little }: Source): Source {
   const { unpacked } = dataLimits();
   if (announced > unpacked) {
     throw new InputError(
-      `${where}: it announces ${megabytes(announced)}; expected at most ${megabytes(unpacked)}. ${RAISE_LIMIT}.`,
+      `${where}: it announces ${byteSize(announced)}; expected at most ${byteSize(unpacked)}. ${RAISE_LIMIT}.`,
     );
   }
   const whole = wholeOf(inflate(bytes, 'zlib', announced), where, announced);

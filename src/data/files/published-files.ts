@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../../core/errors.ts';
-import { megabytes } from '../../core/quantities.ts';
+import { byteSize } from '../../core/quantities.ts';
 import type { DataFile, FileSource, SplitName } from '../types.ts';
 import { type Checksum, digestOf } from './checksum.ts';
 import { inflate } from './inflate.ts';
@@ -70,7 +70,7 @@ function unpack(path: string, packed: Uint8Array, { unpacked }: DataLimits): Uin
     case 'whole':
       return inflated.bytes;
     case 'too long':
-      throw new InputError(`${path} unpacks to more than ${megabytes(unpacked)}. ${RAISE_LIMIT}.`);
+      throw new InputError(`${path} unpacks to more than ${byteSize(unpacked)}. ${RAISE_LIMIT}.`);
     case 'damaged':
       throw new InputError(
         `${path} (${packed.length} bytes) does not unpack (${inflated.reason}): it is truncated, damaged or no gzip file.`,

@@ -4,7 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { InputError } from '../../core/errors.ts';
-import { megabytes } from '../../core/quantities.ts';
+import { byteSize } from '../../core/quantities.ts';
 import { systemReason } from '../../core/system-errors.ts';
 import { dataLimits, RAISE_LIMIT } from './limits.ts';
 
@@ -99,7 +99,7 @@ export async function extractTarGz(
     if ((type === '' || type === '0') && wanted(name)) {
       if (size > limits.unpacked) {
         throw new InputError(
-          `${archive} holds ${name} of ${megabytes(size)}; expected at most ${megabytes(limits.unpacked)}. ${RAISE_LIMIT}.`,
+          `${archive} holds ${name} of ${byteSize(size)}; expected at most ${byteSize(limits.unpacked)}. ${RAISE_LIMIT}.`,
         );
       }
       file = await open(join(folder, name), 'w');
@@ -142,7 +142,7 @@ async function* unpackedChunks(stream: AsyncIterable<Buffer>, archive: string, l
     for await (const chunk of stream) {
       position += chunk.length;
       if (position > limit) {
-        throw new InputError(`${archive} unpacks to more than ${megabytes(limit)}. ${RAISE_LIMIT}.`);
+        throw new InputError(`${archive} unpacks to more than ${byteSize(limit)}. ${RAISE_LIMIT}.`);
       }
       yield chunk;
     }

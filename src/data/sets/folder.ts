@@ -1,7 +1,7 @@
 // A folder of the user's own images as a data set. All files are tried before an error tells of those that cannot be used.
 import { join } from 'node:path';
 import { InputError } from '../../core/errors.ts';
-import { megabytes } from '../../core/quantities.ts';
+import { byteSize } from '../../core/quantities.ts';
 import { sizeOf } from '../../core/structure.ts';
 import { digestOf } from '../files/checksum.ts';
 import { dataLimits, MAX_PICTURE_BYTES, RAISE_LIMIT } from '../files/limits.ts';
@@ -96,7 +96,7 @@ function totalCheck(folder: string, count: number): (picture: Picture) => void {
     read += pixels.length;
     if (read <= total && count * height * width <= total) return;
     throw new InputError(
-      `${folder} has ${count} images, one of them of ${width}×${height} pixels, which take more than ${megabytes(total)} of memory. Make them smaller. ${RAISE_LIMIT}.`,
+      `${folder} has ${count} images, one of them of ${width}×${height} pixels, which take more than ${byteSize(total)} of memory. Make them smaller. ${RAISE_LIMIT}.`,
     );
   };
 }
