@@ -1,5 +1,6 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import { CONTROL, REMAINING } from '../../src/engine/runtime/control.ts';
@@ -101,6 +102,45 @@ describe('engine pool', () => {
     const { pool } = await startPool(2);
     await pool.workers[0].terminate();
     expect(() => pool.run(2, 'trap', { task: 5 })).to.throw(/worker thread of the engine died \(exit code 1\)/);
+  });
+
+  it('goes on in a process that was stopped for longer than a thread may hang', async function () {
+    if (process.platform === 'win32') this.skip();
+    const file = (path: string) => new URL(`../../src/engine/runtime/${path}`, import.meta.url);
+    const script = `
+      import { once } from 'node:events';
+      import { writeSync } from 'node:fs';
+      import { Worker } from 'node:worker_threads';
+      import { Heap } from '${file('heap.js')}';
+      import { Pool } from '${file('pool.js')}';
+      import { loadKernels } from '${file('wasm.js')}';
+      const heap = new Heap();
+      const pool = await Pool.start({ heap, module: await loadKernels('simd'), threads: 2, stallMs: 1000 });
+      const flag = heap.allocate(4);
+      heap.int32(flag, 1)[0] = 0;
+      // Lets the worker go on after some turns of 50 ms, in which the process is stopped.
+      const helper = new Worker(
+        \`const { parentPort, workerData: { memory, word } } = require('node:worker_threads');
+        const words = new Int32Array(memory.buffer);
+        parentPort.postMessage('ready');
+        for (let turn = 0; turn < 16; turn++) Atomics.wait(words, word, 0, 50);
+        words[word] = 1;\`,
+        { eval: true, execArgv: [], workerData: { memory: heap.memory, word: flag / 4 } },
+      );
+      await once(helper, 'message');
+      writeSync(1, 'waits\\n');
+      for (let i = 0; i < 1000; i++) pool.run(1000, 'hang', { flag });
+      writeSync(1, 'went on\\n');`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text));
+    await once(child.stdout, 'data');
+    await delay(200);
+    child.kill('SIGSTOP');
+    await delay(2000);
+    child.kill('SIGCONT');
+    const [code] = await once(child, 'close');
+    expect({ code, said }).to.deep.equal({ code: 0, said: 'waits\nwent on\n' });
   });
 
   it('lets the process end by itself', () => {

@@ -192,12 +192,14 @@ export class Pool {
     const control = this.#control;
     for (let i = 0; i < SPIN; i++) if (Atomics.load(control, DONE) === tasks) return;
     let done = Atomics.load(control, DONE);
-    let deadline = performance.now() + this.#stallMs;
+    const turn = Math.min(1000, this.#stallMs / 2);
+    let waited = 0;
     while (done < tasks) {
-      Atomics.wait(control, DONE, done, Math.min(1000, this.#stallMs));
+      Atomics.wait(control, DONE, done, turn);
       const now = Atomics.load(control, DONE);
-      if (now !== done) deadline = performance.now() + this.#stallMs;
-      else if (performance.now() > deadline) this.#fail(tasks, `nothing was finished for ${this.#stallMs / 1000} s`);
+      // Turns count, not the clock: it goes on while the process is stopped by Ctrl-Z, or its machine asleep.
+      waited = now === done ? waited + turn : 0;
+      if (waited > this.#stallMs) this.#fail(tasks, `nothing was finished for ${this.#stallMs / 1000} s`);
       else if (!this.#threadFolders.every(existsSync)) this.#fail(tasks, 'its thread has ended');
       done = now;
     }
