@@ -245,6 +245,10 @@ function readNumbers(name: string, text: string): readonly number[] {
   const numbers: number[] = [];
   for (const part of text.split(',')) {
     const range = /^\s*(\d+)\.\.(\d+)\s*$/.exec(part);
+    const [, from, to] = /^\s*(\d+)-(\d+)\s*$/.exec(part) ?? [];
+    if (Number(from) < Number(to)) {
+      throw new UsageError(`${name}: ${part.trim()} is a difference. Write a range as ${from}..${to}.`);
+    }
     if (range === null) {
       numbers.push(parseNumber(part, name));
       continue;
