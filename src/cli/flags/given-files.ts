@@ -83,7 +83,7 @@ const MEGABYTE = 2 ** 20;
 export function bytesOf(cacheMemory: number | undefined): number | undefined {
   if (cacheMemory === undefined) return undefined;
   if (!(cacheMemory >= 0)) {
-    throw new UsageError(`--cache-memory is a number of byteSize and must be 0 or larger, got ${cacheMemory}.`);
+    throw new UsageError(`--cache-memory is a number of megabytes and must be 0 or larger, got ${cacheMemory}.`);
   }
   return cacheMemory * MEGABYTE;
 }
