@@ -106,11 +106,12 @@ export async function appendLines(
   lines: string,
   { guard, sync }: { readonly guard?: Guard; readonly sync: boolean },
 ): Promise<void> {
-  await guard?.();
   await writing(path, async () => {
     // Without O_CREAT: a file that was removed meanwhile must not come back without its beginning.
     const file = await open(path, constants.O_WRONLY | constants.O_APPEND);
     try {
+      // After the file is open: whoever takes a run over puts a new file in its place, so these lines go there or nowhere.
+      await guard?.();
       await file.writeFile(lines);
       if (sync) await file.sync();
     } finally {
