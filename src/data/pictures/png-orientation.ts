@@ -48,7 +48,8 @@ function textOf(
 /** How the text of a chunk is read from what follows its keyword, by the chunk's type. */
 const TEXTS = {
   tEXt: (_: string, data: Uint8Array): Uint8Array => data,
-  zTXt: (name: string, [, ...packed]: Uint8Array): Uint8Array => unpacked(name, Uint8Array.from(packed)),
+  // A byte says how it is packed, and there is one way.
+  zTXt: (name: string, data: Uint8Array): Uint8Array => unpacked(name, data.subarray(1)),
   iTXt: (name: string, data: Uint8Array): Uint8Array => {
     // Two bytes say whether and how it is packed; its language and its keyword in that language follow.
     const text = data.subarray(data.indexOf(0, data.indexOf(0, 2) + 1) + 1);
@@ -69,7 +70,10 @@ function unpacked(name: string, packed: Uint8Array): Uint8Array {
 
 /** The bytes of a profile: three lines of its name and length, then hexadecimal digits. */
 function bytesIn(name: string, profile: Uint8Array): Uint8Array {
-  const digits = Buffer.from(profile).toString('latin1').split('\n').slice(3).join('').trim();
-  if (!/^([0-9a-f]{2})*$/i.test(digits)) throw damaged(name, 'EXIF data that are no hexadecimal digits');
+  const text = Buffer.from(profile).toString('latin1');
+  const [lines] = /^(?:[^\n]*\n){3}/.exec(text) ?? [text];
+  const digits = text.slice(lines.length).replaceAll('\n', '').trim();
+  if (digits.length % 2 !== 0 || /[^0-9a-f]/i.test(digits))
+    throw damaged(name, 'EXIF data that are no hexadecimal digits');
   return Uint8Array.from(Buffer.from(digits, 'hex'));
 }
