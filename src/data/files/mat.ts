@@ -6,6 +6,7 @@ import { sizeOf } from '../../core/structure.ts';
 import type { DataFile } from '../types.ts';
 import { type Inflated, inflate, inflateStart } from './inflate.ts';
 import { dataLimits, RAISE_LIMIT } from './limits.ts';
+import { NUMBERS, type NumberType } from './numbers.ts';
 
 /*
  * The format (https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf): a header of 128 bytes, then elements of a
@@ -18,22 +19,20 @@ const TAG = 8;
 const MATRIX = 14;
 const COMPRESSED = 15;
 
-type Reader = { readonly bytes: number; readonly read: (view: DataView, at: number, little: boolean) => number };
-
 const UNSIGNED_BYTES = 2;
 
 /** The element types that values are stored as, whatever their class is in MATLAB. */
-const READERS: Readonly<Record<number, Reader>> = {
-  1: { bytes: 1, read: (view, at) => view.getInt8(at) },
-  [UNSIGNED_BYTES]: { bytes: 1, read: (view, at) => view.getUint8(at) },
-  3: { bytes: 2, read: (view, at, little) => view.getInt16(at, little) },
-  4: { bytes: 2, read: (view, at, little) => view.getUint16(at, little) },
-  5: { bytes: 4, read: (view, at, little) => view.getInt32(at, little) },
-  6: { bytes: 4, read: (view, at, little) => view.getUint32(at, little) },
-  7: { bytes: 4, read: (view, at, little) => view.getFloat32(at, little) },
-  9: { bytes: 8, read: (view, at, little) => view.getFloat64(at, little) },
-  12: { bytes: 8, read: (view, at, little) => Number(view.getBigInt64(at, little)) },
-  13: { bytes: 8, read: (view, at, little) => Number(view.getBigUint64(at, little)) },
+const TYPES: Readonly<Record<number, NumberType>> = {
+  1: NUMBERS.int8,
+  [UNSIGNED_BYTES]: NUMBERS.uint8,
+  3: NUMBERS.int16,
+  4: NUMBERS.uint16,
+  5: NUMBERS.int32,
+  6: NUMBERS.uint32,
+  7: NUMBERS.float32,
+  9: NUMBERS.float64,
+  12: NUMBERS.int64,
+  13: NUMBERS.uint64,
 };
 
 /** Classes of arrays that hold plain numbers: doubles to unsigned 64-bit integers. Others are cells, structures, text … */
@@ -192,7 +191,7 @@ function numbers(
   where: string,
   little: boolean,
 ): { readonly count: number; readonly at: MatArray['at'] } {
-  const reader = READERS[type];
+  const reader = TYPES[type];
   if (reader === undefined) throw new InputError(`${where}: values of type ${type}, which are no plain numbers.`);
   if (type === UNSIGNED_BYTES) return { count: data.length, at: (place) => data[place] };
   const view = viewOf(data);

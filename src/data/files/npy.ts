@@ -1,5 +1,6 @@
 // Arrays of numbers in numpy's .npy files: bytes, as published sets of corrupted images have them, and labels of any type.
 import { InputError } from '../../core/errors.ts';
+import { NUMBERS, type NumberType } from './numbers.ts';
 
 /** What the header of a .npy file says. */
 export interface NpyHeader {
@@ -15,18 +16,18 @@ export interface NpyHeader {
 /** A header needs no more bytes than these. */
 export const NPY_HEADER_BYTES = 4096;
 
-/** How a number is read, by its type without the order of its bytes. */
-const READERS: Readonly<Record<string, (view: DataView, at: number, little: boolean) => number>> = {
-  u1: (view, at) => view.getUint8(at),
-  i1: (view, at) => view.getInt8(at),
-  u2: (view, at, little) => view.getUint16(at, little),
-  i2: (view, at, little) => view.getInt16(at, little),
-  u4: (view, at, little) => view.getUint32(at, little),
-  i4: (view, at, little) => view.getInt32(at, little),
-  u8: (view, at, little) => Number(view.getBigUint64(at, little)),
-  i8: (view, at, little) => Number(view.getBigInt64(at, little)),
-  f4: (view, at, little) => view.getFloat32(at, little),
-  f8: (view, at, little) => view.getFloat64(at, little),
+/** Types of numbers, as numpy writes them behind the order of their bytes. */
+const TYPES: Readonly<Record<string, NumberType>> = {
+  u1: NUMBERS.uint8,
+  i1: NUMBERS.int8,
+  u2: NUMBERS.uint16,
+  i2: NUMBERS.int16,
+  u4: NUMBERS.uint32,
+  i4: NUMBERS.int32,
+  u8: NUMBERS.uint64,
+  i8: NUMBERS.int64,
+  f4: NUMBERS.float32,
+  f8: NUMBERS.float64,
 };
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
@@ -55,13 +56,13 @@ export function readNpyHeader(name: string, bytes: Uint8Array, size: number): Np
   const [, extents] = /'shape':\s*\(([\d,\s]*)\)/.exec(text) ?? [];
   if (
     !/^[|<>]/.test(type ?? '') ||
-    !Object.hasOwn(READERS, type.slice(1)) ||
+    !Object.hasOwn(TYPES, type.slice(1)) ||
     !/'fortran_order':\s*False/.test(text) ||
     extents === undefined
   ) {
     refuse(`holds ${type ?? 'something else'}, expected numbers in C order, such as unsigned bytes, |u1`);
   }
-  const width = Number(type.slice(2));
+  const width = TYPES[type.slice(1)].bytes;
   const shape = extents
     .split(',')
     .filter((extent) => extent.trim() !== '')
@@ -74,6 +75,6 @@ export function readNpyHeader(name: string, bytes: Uint8Array, size: number): Np
 /** The numbers in the data of a .npy file. */
 export function npyNumbers({ type, width }: Pick<NpyHeader, 'type' | 'width'>, data: Uint8Array): number[] {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const read = READERS[type.slice(1)];
+  const { read } = TYPES[type.slice(1)];
   return Array.from({ length: data.length / width }, (_, i) => read(view, i * width, type[0] === '<'));
 }
