@@ -12,7 +12,7 @@ import { checkEpsilon } from '../epsilon.ts';
 import type { ModelOptions } from '../options.ts';
 import { type LockedFile, withLockedFile } from '../results/locked-file.ts';
 import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from '../targets/loading.ts';
-import { notNumbersWarning } from '../targets/predict.ts';
+import { warnOfNotNumbers } from '../targets/predict.ts';
 import { type ModelFile, type ModelSource, modelFiles, recordPath } from '../targets/target.ts';
 import { version } from '../version.ts';
 import { attackSmoothed, SMOOTHED_ATTACK } from './attack.ts';
@@ -140,8 +140,7 @@ async function certifyFile(
       }
       tell(1);
     }
-    const warning = notNumbersWarning(notNumbers, draws, 'noisy images');
-    if (warning !== null) options.warn?.(warning);
+    warnOfNotNumbers(notNumbers, draws, 'noisy images', options.warn);
     for (const [i, epsilon] of epsilons.entries()) {
       const { images } = result();
       const label = attackLabel(attack);

@@ -17,7 +17,7 @@ import { currentBackend } from '../../ops/current-backend.ts';
 import type { ModelOptions } from '../options.ts';
 import { type LockedFile, withLockedFile } from '../results/locked-file.ts';
 import { checkFit, loadWith } from '../targets/loading.ts';
-import { notNumbersWarning, predict } from '../targets/predict.ts';
+import { predict, warnOfNotNumbers } from '../targets/predict.ts';
 import { type ModelFile, type ModelSource, modelFiles, recordPath } from '../targets/target.ts';
 import { version } from '../version.ts';
 import { type CorruptionEvaluation, type CorruptionResult, corruptionsBeside, recordCorruptions } from './record.ts';
@@ -116,8 +116,7 @@ async function evaluateFile(
       }
       corruptions.push({ corruption, correct });
     }
-    const warning = notNumbersWarning(notNumbers, total * indices.length, 'corrupted images');
-    if (warning !== null) warn?.(warning);
+    warnOfNotNumbers(notNumbers, total * indices.length, 'corrupted images', warn);
     const evaluation: CorruptionEvaluation = {
       target: target.record,
       dataset: { name: set.name, sha256: hash.digest('hex') },

@@ -41,11 +41,18 @@ function softmax(logits: Float32Array): Float32Array {
   return Float32Array.from(powers, (power) => power / sum);
 }
 
-/** A warning about predictions that count as wrong since an output was NaN; null if there is none. */
-export const notNumbersWarning = (count: number, total: number, what: string): string | null =>
-  count === 0
-    ? null
-    : `The outputs for ${count} of ${total} ${what} are NaN; these count as wrong. See docs/alarms.md#outputs-that-are-not-numbers`;
+/** Warns of predictions that count as wrong since an output was NaN, if there are any. */
+export function warnOfNotNumbers(
+  count: number,
+  total: number,
+  what: string,
+  warn: ((message: string) => void) | undefined,
+): void {
+  if (count === 0) return;
+  warn?.(
+    `The outputs for ${count} of ${total} ${what} are NaN; these count as wrong. See docs/alarms.md#outputs-that-are-not-numbers`,
+  );
+}
 
 /** The class of the largest logit of each image, the first of several; −1 where a logit is not a number. */
 export async function predict(model: Classifier, images: Tensor4D): Promise<Int32Array> {

@@ -10,7 +10,7 @@ import { currentBackend } from '../../ops/current-backend.ts';
 import { accuracyOf } from '../intervals.ts';
 import type { ModelOptions } from '../options.ts';
 import { checkFit, loadWith, namedData, testData, warnOfOtherFiles } from '../targets/loading.ts';
-import { notNumbersWarning, predict } from '../targets/predict.ts';
+import { predict, warnOfNotNumbers } from '../targets/predict.ts';
 import { type ModelFile, type ModelSource, modelFiles, recordPath } from '../targets/target.ts';
 import { UNION } from '../types.ts';
 import { version } from '../version.ts';
@@ -124,8 +124,7 @@ async function verdictsOn(
     onProgress?.({ done: right.size, total: indices.length, attack: made.attack });
     await yieldToEvents();
   }
-  const warning = notNumbersWarning(notNumbers, 2 * indices.length, `images and examples of ${made.attack}`);
-  if (warning !== null) warn?.(warning);
+  warnOfNotNumbers(notNumbers, 2 * indices.length, `images and examples of ${made.attack}`, warn);
   return { ...made, right };
 }
 
