@@ -47,6 +47,10 @@ export async function readBytes(file: FileHandle, begin: number, end: number, pa
   return bytes;
 }
 
+/** The error for a file, or files, of more bytes than are read. */
+export const tooLarge = (path: string, size: number, limit: number, remedy: string): InputError =>
+  new InputError(`${path} has ${byteSize(size)}; expected at most ${byteSize(limit)}. ${remedy}`);
+
 /**
  * The bytes of a file, as many as the system says that it has. Some files of the system itself, as in /proc, say that they
  * have none, and do not end when they are read.
@@ -60,9 +64,7 @@ export async function readRegular(path: string, limit: number, remedy: string): 
   const file = await open(path, 'r');
   try {
     const { size } = await file.stat();
-    if (size > limit) {
-      throw new InputError(`${path} has ${byteSize(size)}; expected at most ${byteSize(limit)}. ${remedy}`);
-    }
+    if (size > limit) throw tooLarge(path, size, limit, remedy);
     return await readBytes(file, 0, size, path);
   } finally {
     await file.close();
@@ -70,7 +72,7 @@ export async function readRegular(path: string, limit: number, remedy: string): 
 }
 
 /** The largest file of text that is read, in bytes. */
-const LARGEST_TEXT = 2 ** 28;
+export const LARGEST_TEXT = 2 ** 28;
 
 /**
  * The text of a file.

@@ -7,8 +7,10 @@ import { z } from 'zod';
 import { InputError } from '../../core/errors.ts';
 import { jsonValue } from '../../core/parse-json.ts';
 import { inWords } from '../../core/system-errors.ts';
+import { RAISE_LIMIT } from '../../data/files/limits.ts';
+import { tooLarge } from '../../files/regular-file.ts';
 import { sha256OfFiles } from '../files/digest.ts';
-import { largestModelJson, largestWeights, pathInside, readWhole, tooLarge } from '../files/inside.ts';
+import { largestModelJson, largestWeights, pathInside, readWhole } from '../files/inside.ts';
 
 export const MODEL_JSON = 'model.json';
 
@@ -80,7 +82,8 @@ export async function readSavedModel(path: string): Promise<SavedModel> {
     shards.push(...group);
   }
   const length = total(shards.map(({ size }) => size));
-  if (length > largestWeights()) throw tooLarge(`The weights of ${modelJsonOf(path)}`, length, largestWeights());
+  if (length > largestWeights())
+    throw tooLarge(`The weights of ${modelJsonOf(path)}`, length, largestWeights(), `${RAISE_LIMIT}.`);
   const weightData = new Uint8Array(length);
   const files = [{ path: file, bytes: text }];
   let start = 0;

@@ -3,7 +3,6 @@
 import { realpath } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import { InputError } from '../../core/errors.ts';
-import { byteSize } from '../../core/quantities.ts';
 import { inWords, isMissing, reading } from '../../core/system-errors.ts';
 import { dataLimits, RAISE_LIMIT } from '../../data/files/limits.ts';
 import { readRegular } from '../../files/regular-file.ts';
@@ -24,10 +23,6 @@ export const largestWeights = (): number => dataLimits().total;
  */
 export const readWhole = (path: string, largest: number): Promise<Uint8Array> =>
   reading(path, () => readRegular(path, largest, `${RAISE_LIMIT}.`));
-
-/** The error for a file that is larger than what is read. */
-export const tooLarge = (path: string, size: number, largest: number): InputError =>
-  new InputError(`${path} has ${byteSize(size)}; expected at most ${byteSize(largest)}. ${RAISE_LIMIT}.`);
 
 /**
  * The path of a file that a model in `folder` names.

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { NormName } from '../../../attacks/types.ts';
 import { didYouMean, suggestion } from '../../core/did-you-mean.ts';
-import { InputError, UsageError } from '../../core/errors.ts';
+import { InputError, messageOf, UsageError } from '../../core/errors.ts';
 import { LARGEST_YAML, yamlValue } from '../../core/parse-yaml.ts';
 import { systemReason } from '../../core/system-errors.ts';
 import { readText } from '../../files/regular-file.ts';
@@ -171,18 +171,16 @@ export async function readConfigFile<F extends Flags>(
     text = await readText(path, LARGEST_YAML);
   } catch (error) {
     if (error instanceof InputError) throw error;
-    throw new UsageError(
-      `--config names a JSON or YAML file; ${path} cannot be read: ${systemReason(error)}. Check the path.`,
-      {
-        cause: error,
-      },
-    );
+    const why = systemReason(error) ?? messageOf(error);
+    throw new UsageError(`--config names a JSON or YAML file; ${path} cannot be read: ${why}. Check the path.`, {
+      cause: error,
+    });
   }
   let record: unknown;
   try {
     record = await yamlValue(text);
   } catch (error) {
-    throw new UsageError(`--config names a JSON or YAML file; ${path} is neither: ${(error as Error).message}.`, {
+    throw new UsageError(`--config names a JSON or YAML file; ${path} is neither: ${messageOf(error)}.`, {
       cause: error,
     });
   }

@@ -8,7 +8,7 @@ import type { AppliedModel, AttackedModel } from '../../../attacks/types.ts';
 import { sha256Of } from '../../checkpoints/files/digest.ts';
 import { InputError, messageOf, UsageError } from '../../core/errors.ts';
 import { inWords, isMissing } from '../../core/system-errors.ts';
-import { readRegular } from '../../files/regular-file.ts';
+import { LARGEST_TEXT, readRegular } from '../../files/regular-file.ts';
 import { activationNote, type LoadedModel, type LoadRequest, type ModelFormat } from './format.ts';
 
 /**
@@ -22,11 +22,8 @@ export const esModule: ModelFormat = {
   load,
 };
 
-/** The largest module that is read, in bytes. */
-const LARGEST_MODULE = 2 ** 28;
-
 async function load({ path }: LoadRequest): Promise<LoadedModel> {
-  const bytes = await readRegular(path, LARGEST_MODULE, 'Give another file.').catch((error) => {
+  const bytes = await readRegular(path, LARGEST_TEXT, 'Give another file.').catch((error) => {
     if (isMissing(error)) throw new UsageError(`--module names an ES module; there is no ${path}.`, { cause: error });
     throw inWords(path, 'read', error);
   });
