@@ -8,6 +8,7 @@ import {
 } from '../../src/reporting/statistics/paired-difference.ts';
 import { mean, smallestDetectable } from '../../src/reporting/statistics/statistics.ts';
 import { type AgentArm, type ArmName, agentArms, CELLS, type CellName, cellNames, type PrimaryArm } from './design.ts';
+import type { Accuracies } from './paired-outcome.ts';
 import { ALPHA, adjustedByHolm, POWER, pairedTest, type Verdict, verdictOf } from './paired-test.ts';
 
 /** The results of a finished run of the study. Accuracies are fractions of the test images. */
@@ -25,11 +26,6 @@ export interface Outcome {
   readonly varianceRatios: readonly number[];
   /** AGENT's c in the last epoch. */
   readonly coefficient: number | null;
-}
-
-export interface Accuracies {
-  readonly clean: number;
-  readonly robust: number;
 }
 
 /** What X is given as much of as A-X takes. */

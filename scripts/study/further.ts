@@ -9,8 +9,8 @@ import type { Job } from '../../src/sweeps/grid.ts';
 import type { TrainOptions } from '../../src/training/config/config.ts';
 import { median } from '../bench/statistics.ts';
 import { probability, spread, table } from './format.ts';
-import type { Outcome } from './outcome.ts';
 import { type Comparison, differenceOf, type Outcomes, outcomesOfArm, pairsOf, plannedRuns } from './paired.ts';
+import type { Outcome } from './paired-outcome.ts';
 import { ALPHA, adjustedByHolm, pairedTest, verdictOf } from './paired-test.ts';
 
 /** What all runs share. */

@@ -8,8 +8,8 @@ import { InputError } from '../../src/core/errors.ts';
 import { parseJson } from '../../src/core/parse-json.ts';
 import { isMissing } from '../../src/core/system-errors.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
-import { OUTCOME } from './outcome.ts';
 import { type Outcomes, outcomesOf } from './paired.ts';
+import { OUTCOME } from './paired-outcome.ts';
 import { type PartedStudy, runParts } from './parts.ts';
 
 const LINE = z.object({

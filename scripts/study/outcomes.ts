@@ -4,8 +4,9 @@ import { attackLabel } from '../../src/evaluation/attacks/named-attacks.ts';
 import { costedRun, isComplete, type RunRecord } from '../../src/reporting/runs/runs.ts';
 import { type EpochsToAccuracy, epochsToAccuracy } from '../../src/reporting/tables/epochs-to-accuracy.ts';
 import { runFolder } from '../../src/training/run/run-folder.ts';
-import type { Accuracies, Outcome } from './analysis.ts';
+import type { Outcome } from './analysis.ts';
 import { ATTACK, type Known, SHARED, type StudyRun, TEST_IMAGES } from './design.ts';
+import type { Accuracies } from './paired-outcome.ts';
 
 /** A run of the design with what it left behind. */
 export interface StudyRecord {

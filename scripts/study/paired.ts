@@ -4,7 +4,7 @@ import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 import { type PairedDifference, pairedDifference } from '../../src/reporting/statistics/paired-difference.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
 import { configHash, parseConfig, type TrainOptions } from '../../src/training/config/config.ts';
-import { type Outcome, outcomeOf } from './outcome.ts';
+import { type Outcome, outcomeOf } from './paired-outcome.ts';
 
 /** A cell or an arm: what tables call it, and its settings. */
 export interface Titled {

@@ -7,8 +7,8 @@ import { formatPoints, signed } from '../../src/reporting/tables/table.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
 import type { TrainOptions } from '../../src/training/config/config.ts';
 import { spread, table } from './format.ts';
-import type { Accuracies, Outcome } from './outcome.ts';
 import { type Comparison, differenceOf, type Outcomes, outcomesOfArm, pairsOf, plannedRuns } from './paired.ts';
+import type { Accuracies, Outcome } from './paired-outcome.ts';
 
 /** What every run is measured by, on this many test images. */
 export const ATTACK = { kind: 'pgd', steps: 50, restarts: 10, loss: 'ce' } as const satisfies AttackSpec;
