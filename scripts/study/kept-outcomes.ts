@@ -7,7 +7,9 @@ import { wholeLines, writeAtomically } from '../../src/checkpoints/files/atomic-
 import { InputError } from '../../src/core/errors.ts';
 import { parseJson } from '../../src/core/parse-json.ts';
 import { isMissing } from '../../src/core/system-errors.ts';
+import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 import type { Job } from '../../src/sweeps/grid.ts';
+import { isSameTraining } from '../../src/training/config/config.ts';
 import { type Outcomes, outcomesOf } from './paired.ts';
 import { OUTCOME } from './paired-outcome.ts';
 import { type PartedStudy, runParts } from './parts.ts';
@@ -53,6 +55,15 @@ export function writeOutcomes(file: string, outcomes: Outcomes, jobs: readonly J
   return writeAtomically(file, lines.join(''));
 }
 
+/** The runs that are of a plan by their configurations too: a run of an older plan may have the same name. */
+export function ofPlan(records: readonly RunRecord[], jobs: readonly Job[]): readonly RunRecord[] {
+  const planned = new Map(jobs.map(({ name, config }) => [name, config]));
+  return records.filter(({ name, config }) => {
+    const wanted = planned.get(name);
+    return wanted !== undefined && isSameTraining(config, wanted);
+  });
+}
+
 /** Makes the runs that a file does not keep, adds their outcomes to it, and gives those of all runs and the parts asked for. */
 export async function runKept<Part extends string>(file: string, study: PartedStudy<Part>) {
   const plan = study.jobsOf(study.parts);
@@ -61,7 +72,7 @@ export async function runKept<Part extends string>(file: string, study: PartedSt
     ...study,
     jobsOf: (asked) => study.jobsOf(asked).filter(({ name }) => !kept.has(name)),
   });
-  const outcomes: Outcomes = new Map([...kept, ...outcomesOf(records)]);
+  const outcomes: Outcomes = new Map([...kept, ...outcomesOf(ofPlan(records, plan))]);
   if (outcomes.size > kept.size) await writeOutcomes(file, outcomes, plan);
   return { parts, outcomes };
 }

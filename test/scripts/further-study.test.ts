@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type ARMS, CELLS, furtherSection, partNames, plannedJobs } from '../../scripts/study/further.ts';
-import { readOutcomes, writeOutcomes } from '../../scripts/study/kept-outcomes.ts';
+import { ofPlan, readOutcomes, writeOutcomes } from '../../scripts/study/kept-outcomes.ts';
 import { outcomesOf } from '../../scripts/study/paired.ts';
 import type { RunRecord } from '../../src/reporting/runs/runs.ts';
 
@@ -99,6 +99,14 @@ describe('the second part of the study of AGENT', () => {
         'standard-rigl-99-published-seed0',
         'standard-rigl-99-published-seed1',
       ]);
+    });
+
+    it('are of runs that are trained as the plan says, whatever their names', () => {
+      const [{ name, config }, other] = jobs;
+      const record = (of: Pick<typeof config, 'epochs'>) => ({ name, config: { ...config, ...of } }) as RunRecord;
+      expect(ofPlan([record({ epochs: config.epochs })], jobs)).to.have.length(1);
+      expect(ofPlan([record({ epochs: 3 })], jobs)).to.deep.equal([]);
+      expect(ofPlan([record({ epochs: config.epochs })], [other])).to.deep.equal([]);
     });
 
     it('are none without a file', async () => {
